@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+//
+// Feature switches and the language check. Every switch is 0 or 1, set by the user before the first
+// include, the same in all translation units of a program; a switch only adds names.
+#pragma once
+
+#if !defined(__cplusplus) || (__cplusplus < 201703L && !(defined(_MSVC_LANG) && _MSVC_LANG >= 201703L))
+#error "agent_websocket needs C++17 or newer: compile with -std=c++17 (MSVC: /std:c++17 /Zc:__cplusplus)"
+#endif
+
+/// 1 (default): the shipped adapters and `server` (Asio, websocketpp, and what the switches below add).
+/// 0: the core and the mocks only; nothing but RapidJSON and the standard library is included.
+#ifndef AGENT_WEBSOCKET_WITH_ADAPTERS
+#define AGENT_WEBSOCKET_WITH_ADAPTERS 1
+#endif
+
+/// 1: `adapters::curl_http_client` (libcurl). Default: on where the adapters are on.
+#ifndef AGENT_WEBSOCKET_WITH_CURL
+#define AGENT_WEBSOCKET_WITH_CURL AGENT_WEBSOCKET_WITH_ADAPTERS
+#endif

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+//
+// A list of header fields (RFC 9110 section 5): names compare without regard to case, order and repetitions are
+// kept. Field values that come from configuration pass `sanitize_field_value` before they go out.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace http {
+
+/// ASCII case-insensitive equality, as header names and many values compare.
+constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+/// Without leading and trailing spaces and tabs (OWS).
+constexpr std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+/// What may stand in a field value: printable ASCII and single spaces; everything else (CR, LF, NUL, bytes above
+/// 0x7E) is dropped, so that no value can begin a second header.
+inline std::string sanitize_field_value(std::string_view text) {
+  std::string clean;
+  clean.reserve(text.size());
+  for (const char c : text) {
+    if (c >= 0x20 && c <= 0x7E) clean.push_back(c);
+  }
+  return std::string(trim(clean));
+}
+
+/// Header fields in their order.
+class header_list {
+ public:
+  using field = std::pair<std::string, std::string>;
+
+  header_list() = default;
+  header_list(std::initializer_list<field> fields) : fields_(fields) {}
+
+  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+
+  /// Replaces all fields of that name by one.
+  void set(std::string_view name, std::string value) {
+    erase(name);
+    add(std::string(name), std::move(value));
+  }
+
+  void erase(std::string_view name) {
+    for (std::size_t i = fields_.size(); i-- > 0;) {
+      if (iequals(fields_[i].first, name)) fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+
+  /// The first value of that name.
+  std::optional<std::string_view> find(std::string_view name) const noexcept {
+    for (const field& each : fields_) {
+      if (iequals(each.first, name)) return std::string_view(each.second);
+    }
+    return std::nullopt;
+  }
+  bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
+
+  std::size_t size() const noexcept { return fields_.size(); }
+  bool empty() const noexcept { return fields_.empty(); }
+  void clear() noexcept { fields_.clear(); }
+  auto begin() const noexcept { return fields_.begin(); }
+  auto end() const noexcept { return fields_.end(); }
+
+ private:
+  std::vector<field> fields_;
+};
+
+}  // namespace http
+}  // namespace agent_websocket
