@@ -62,7 +62,7 @@ inline std::string to_iso8601(std::chrono::system_clock::time_point when) {
 class timestamp_cache {
  public:
   std::string_view text(std::chrono::system_clock::time_point when) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch());
+    const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
     if (text_.empty() || ms != moment_) {
       moment_ = ms;
       text_ = to_iso8601(when);

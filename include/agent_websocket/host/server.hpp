@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+//
+// `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
+// curl_http_client and asio_scheduler on one io_context, its own or the program's, and SIGINT and
+// SIGTERM taken as the wish to stop in order. Programs that bring other policies use basic_server.
+#pragma once
+
+#include <agent_websocket/base/config.hpp>
+
+#include <agent_websocket/adapters/asio_scheduler.hpp>
+#include <agent_websocket/adapters/curl_http_client.hpp>
+#include <agent_websocket/adapters/stderr_logger.hpp>
+#include <agent_websocket/adapters/websocketpp_transport.hpp>
+#include <agent_websocket/server/environment.hpp>
+#include <agent_websocket/server/server.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <asio/signal_set.hpp>
+
+#include <csignal>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+
+class server {
+ public:
+  using basic_type =
+      basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
+                   adapters::asio_scheduler, memory_store, allow_all, adapters::stderr_logger>;
+  using session_type = basic_type::session_type;
+  using router_type = basic_type::router_type;
+
+  /// Runs on an io_context of its own: call run().
+  explicit server(options settings)
+      : own_(std::make_unique<asio::io_context>(1)),
+        context_(*own_),
+        parts_(context_, std::move(settings)) {}
+
+  /// Runs on the program's io_context, which outlives the server: call start(), and run the context
+  /// on one thread.
+  server(options settings, asio::io_context& context)
+      : context_(context), parts_(context, std::move(settings)) {}
+
+  /// Hooks are set before start() or run().
+  router_type& router() noexcept { return parts_.server.router(); }
+  const options& settings() const noexcept { return parts_.server.settings(); }
+  /// The port that is listened on, also when options asked for any; 0 before start().
+  std::uint16_t port() const noexcept { return parts_.transport.port(); }
+  basic_type& basic() noexcept { return parts_.server; }
+
+  /// Begins to listen. The error is in words for the operator.
+  result<void> start() { return parts_.server.start(); }
+
+  /// Starts (unless start() was called), runs until SIGINT, SIGTERM or stop(), then drains. Blocks.
+  /// What fails is also logged. A second signal ends at once. Precondition: the server has an
+  /// io_context of its own.
+  result<void> run() {
+    if (port() == 0) {
+      if (auto started = start(); !started) {
+        parts_.logger.write({log_level::error, "start_failed", {}, started.error().message});
+        return started;
+      }
+    }
+    asio::signal_set signals(context_, SIGINT, SIGTERM);
+    wait_for_signal(signals);
+    context_.run();
+    return {};
+  }
+
+  /// Stops in order, see basic_server::stop; run() returns after it. From any thread.
+  void stop() {
+    parts_.server.stop([this] {
+      if (own_) context_.stop();
+    });
+  }
+  /// From any thread.
+  void post(std::function<void()> f) { parts_.server.post(std::move(f)); }
+  /// Sends a numbered notification to one session. From any thread.
+  void notify(std::string session_id, std::string content, std::string topic = {},
+              std::string data = {}) {
+    parts_.server.notify(std::move(session_id), std::move(content), std::move(topic),
+                         std::move(data));
+  }
+  /// Sends a numbered notification to every session. From any thread.
+  void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
+    parts_.server.broadcast(std::move(content), std::move(topic), std::move(data));
+  }
+
+ private:
+  // In the order in which they need each other.
+  struct parts {
+    parts(asio::io_context& context, options settings)
+        : scheduler(context),
+          http(context),
+          transport(context, transport_settings(settings)),
+          logger(settings.level, adapters::log_format_from(settings.log_format)),
+          server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {}
+
+    adapters::asio_scheduler scheduler;
+    adapters::curl_http_client http;
+    adapters::websocketpp_transport transport;
+    memory_store store;
+    allow_all authenticator;
+    adapters::stderr_logger logger;
+    basic_type server;
+  };
+
+  static adapters::websocketpp_transport::settings transport_settings(const options& from) {
+    adapters::websocketpp_transport::settings to;
+    to.host = from.host;
+    to.port = from.port;
+    to.max_message_bytes = from.session.max_message_bytes;
+    to.max_connections = from.max_connections;
+    return to;
+  }
+
+  void wait_for_signal(asio::signal_set& signals) {
+    signals.async_wait([this, &signals](const std::error_code& failure, int) {
+      if (failure) return;
+      if (std::exchange(signalled_, true)) return context_.stop();
+      stop();
+      wait_for_signal(signals);
+    });
+  }
+
+  std::unique_ptr<asio::io_context> own_;
+  asio::io_context& context_;
+  parts parts_;
+  bool signalled_ = false;
+};
+
+/// The types that the shipped `server` is made of.
+using session = server::session_type;
+using router = server::router_type;
+using openrouter_client =
+    openrouter::basic_openrouter_client<adapters::curl_http_client, adapters::asio_scheduler>;
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

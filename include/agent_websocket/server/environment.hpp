@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+//
+// Options from environment variables: one table of all variables, which also feeds `--help` and the
+// test that the README names each. Reads the environment; does not change it.
+#pragma once
+
+#include <agent_websocket/json/number.hpp>
+#include <agent_websocket/server/env_file.hpp>
+#include <agent_websocket/server/options.hpp>
+
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// Looks a variable up; nullopt when it is not set.
+using variable_lookup = std::function<std::optional<std::string>(std::string_view name)>;
+
+/// One variable: its name, its default and meaning for people, and how its text gets into the
+/// options. `apply` returns what would be allowed when the text is not.
+struct option_variable {
+  std::string_view name;
+  std::string_view default_text;
+  std::string_view meaning;
+  std::optional<std::string> (*apply)(options&, std::string_view text);
+  bool secret = false;
+};
+
+namespace detail {
+
+using applied = std::optional<std::string>;
+
+template <typename Integer>
+applied read_whole(Integer& into, std::string_view text, Integer least, Integer most) {
+  Integer number{};
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc() || end != text.data() + text.size() || number < least ||
+      number > most) {
+    return "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+  }
+  into = number;
+  return std::nullopt;
+}
+
+inline std::optional<double> read_decimal(std::string_view text) {
+  if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos)
+    return std::nullopt;
+  return json::parse_double(text);
+}
+
+/// A time in units of `unit` milliseconds, fractions allowed.
+inline applied read_time(std::chrono::milliseconds& into, std::string_view text,
+                         const char* unit_name, double unit, double least, double most) {
+  const auto number = read_decimal(text);
+  if (!number || !(*number >= least && *number <= most)) {
+    return "a number of " + std::string(unit_name) + " from " + json::print_double(least) + " to " +
+           json::print_double(most);
+  }
+  into = std::chrono::milliseconds(static_cast<std::int64_t>(*number * unit + 0.5));
+  return std::nullopt;
+}
+inline applied read_seconds(std::chrono::milliseconds& into, std::string_view text, double least,
+                            double most) {
+  return read_time(into, text, "seconds", 1000, least, most);
+}
+
+inline std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view item = http::trim(text.substr(0, comma));
+    if (!item.empty()) items.emplace_back(item);
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return items;
+}
+
+inline bool is_path(std::string_view text) noexcept {
+  if (text.empty() || text.front() != '/') return false;
+  for (const char c : text) {
+    if (c <= 0x20 || c >= 0x7F || c == '?' || c == '#' || c == '%') return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+
+/// All variables, in the order in which people read about them.
+inline const std::vector<option_variable>& option_variables() {
+  using detail::applied;
+  constexpr double week = 7 * 86'400;
+  static const std::vector<option_variable> table{
+      {"OPENROUTER_API_KEY", "",
+       "key for OpenRouter; required unless OPENROUTER_BASE_URL is another server",
+       [](options& o, std::string_view text) -> applied {
+         for (const char c : text) {
+           if (c <= 0x20 || c >= 0x7F) return "visible ASCII characters only";
+         }
+         o.api_key = std::string(text);
+         return std::nullopt;
+       },
+       true},
+      {"OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1",
+       "any server that speaks the chat completions API",
+       [](options& o, std::string_view text) -> applied {
+         if (const auto url = http::parse_url(text); !url)
+           return "a base URL: " + url.error().message;
+         o.base_url = std::string(text);
+         return std::nullopt;
+       }},
+      {"MODEL", "openai/gpt-4-turbo", "model that answers",
+       [](options& o, std::string_view text) -> applied {
+         if (text.size() > 200) return "at most 200 bytes";
+         o.session.model = std::string(text);
+         return std::nullopt;
+       }},
+      {"MODEL_FALLBACKS", "", "models that OpenRouter tries next, separated by commas",
+       [](options& o, std::string_view text) -> applied {
+         o.session.fallback_models = detail::split_list(text);
+         return std::nullopt;
+       }},
+      {"ALLOWED_MODELS", "*",
+       "models that clients may choose, separated by commas; * is any, none is only the configured",
+       [](options& o, std::string_view text) -> applied {
+         o.session.allowed_models =
+             text == "none" ? std::vector<std::string>() : detail::split_list(text);
+         return std::nullopt;
+       }},
+      {"CLIENT_SETTINGS", "model,temperature,max_tokens,system",
+       "what clients may change by the command set; none is nothing",
+       [](options& o, std::string_view text) -> applied {
+         auto names = text == "none" ? std::vector<std::string>() : detail::split_list(text);
+         for (const std::string& each : names) {
+           if (each != "model" && each != "temperature" && each != "max_tokens" &&
+               each != "system") {
+             return "a list out of model, temperature, max_tokens, system; or none";
+           }
+         }
+         o.session.client_settings = std::move(names);
+         return std::nullopt;
+       }},
+      {"SYSTEM_PROMPT", "You are Agent WebSocket, an AI assistant communicating via WebSocket.",
+       "first message of every request",
+       [](options& o, std::string_view text) -> applied {
+         o.session.system_prompt = std::string(text);
+         return std::nullopt;
+       }},
+      {"AGENT_NAME", "agent_websocket", "name of the agent and last part of the socket's path",
+       [](options& o, std::string_view text) -> applied {
+         if (text.find('/') != std::string_view::npos ||
+             !detail::is_path("/" + std::string(text))) {
+           return "letters, digits and - _ . ~ without spaces or slashes";
+         }
+         o.session.agent_name = std::string(text);
+         return std::nullopt;
+       }},
+      {"TEMPERATURE", "0.7", "0 to 2",
+       [](options& o, std::string_view text) -> applied {
+         const auto number = detail::read_decimal(text);
+         if (!number || *number > 2) return "a number from 0 to 2";
+         o.session.temperature = *number;
+         return std::nullopt;
+       }},
+      {"MAX_TOKENS", "1500", "longest answer, in tokens",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.session.max_tokens, text, 1, 10'000'000);
+       }},
+      {"MAX_HISTORY", "50",
+       "messages kept per conversation, in whole turns; the system prompt is always kept",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_history, text, 1, 10'000);
+       }},
+      {"SESSION_TIMEOUT", "30", "minutes without a message until a session is closed",
+       [](options& o, std::string_view text) {
+         return detail::read_time(o.session_timeout, text, "minutes", 60'000, 0.001, 7 * 1440);
+       }},
+      {"CLEANUP_INTERVAL", "60", "seconds between two looks for inactive sessions",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.cleanup_interval, text, 0.01, 86'400);
+       }},
+      {"HOST", "localhost", "address to listen on; 0.0.0.0 for all of IPv4, :: for all",
+       [](options& o, std::string_view text) -> applied {
+         o.host = std::string(text);
+         return std::nullopt;
+       }},
+      {"PORT", "54321", "port to listen on; 0 takes any free one",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::uint16_t>(o.port, text, 0, 65'535);
+       }},
+      {"BASE_PATH", "/functions/v1",
+       "path of the socket, without the agent's name; /ws is served too",
+       [](options& o, std::string_view text) -> applied {
+         if (!detail::is_path(text))
+           return "a path that begins with a slash, without spaces, ?, # and %";
+         o.base_path = std::string(text);
+         return std::nullopt;
+       }},
+      {"MAX_CONNECTIONS", "10000", "connections at once; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.max_connections, text, 0, 10'000'000);
+       }},
+      {"MAX_MESSAGE_BYTES", "65536", "largest message of a client, in bytes",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_message_bytes, text, 128, 64u << 20);
+       }},
+      {"MAX_QUEUE", "16", "queries of one session that may wait behind the running one",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_queue, text, 0, 10'000);
+       }},
+      {"MAX_OUTBOUND_BYTES", "1048576",
+       "bytes that may wait for a slow client before it is closed with 4002",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_outbound_bytes, text, 131'072,
+                                                1u << 30);
+       }},
+      {"HEARTBEAT_INTERVAL", "25", "seconds of silence until a ping is sent",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.heartbeat_interval, text, 0.05, 86'400);
+       }},
+      {"HEARTBEAT_TIMEOUT", "8", "seconds after the ping until a silent peer is closed with 4001",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.heartbeat_timeout, text, 0.05, 86'400);
+       }},
+      {"CONNECT_TIMEOUT", "10", "seconds to reach the upstream",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.connect_timeout, text, 0.01, 3600);
+       }},
+      {"FIRST_TOKEN_TIMEOUT", "120", "seconds until the first token",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.first_token_timeout, text, 0.01, 86'400);
+       }},
+      {"IDLE_TIMEOUT", "120", "seconds between two bytes of an answer",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.idle_timeout, text, 0.01, 86'400);
+       }},
+      {"TOTAL_TIMEOUT", "0", "seconds for a whole answer, retries included; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.total_timeout, text, 0, week);
+       }},
+      {"MAX_RETRIES", "2", "further attempts after one that failed before its first token",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.max_retries, text, 0, 20);
+       }},
+      {"HTTP_REFERER", "", "URL of your application, for OpenRouter's attribution",
+       [](options& o, std::string_view text) -> applied {
+         o.http_referer = std::string(text);
+         return std::nullopt;
+       }},
+      {"APP_TITLE", "", "name of your application, for OpenRouter's attribution",
+       [](options& o, std::string_view text) -> applied {
+         o.app_title = std::string(text);
+         return std::nullopt;
+       }},
+      {"DRAIN_TIMEOUT", "10", "seconds that running answers get when the server stops",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.drain_timeout, text, 0, 3600);
+       }},
+      {"LOG_LEVEL", "info", "debug, info, warning, error or off",
+       [](options& o, std::string_view text) -> applied {
+         for (const log_level level : {log_level::debug, log_level::info, log_level::warning,
+                                       log_level::error, log_level::off}) {
+           if (text == to_string(level)) {
+             o.level = level;
+             return std::nullopt;
+           }
+         }
+         return "debug, info, warning, error or off";
+       }},
+      {"LOG_FORMAT", "text", "text or json",
+       [](options& o, std::string_view text) -> applied {
+         if (text != "text" && text != "json") return "text or json";
+         o.log_format = std::string(text);
+         return std::nullopt;
+       }},
+  };
+  return table;
+}
+
+/// Options out of variables. An empty variable counts as not set.
+inline result<options> read_options(const variable_lookup& lookup) {
+  options read;
+  for (const option_variable& variable : option_variables()) {
+    const auto text = lookup(variable.name);
+    if (!text || text->empty()) continue;
+    if (const auto allowed = variable.apply(read, *text)) {
+      std::string shown = variable.secret ? "(a secret)" : "\"" + text->substr(0, 100) + "\"";
+      return error(errc::bad_configuration,
+                   std::string(variable.name) + " is " + shown + ", but must be " + *allowed);
+    }
+  }
+  return read;
+}
+
+inline result<options> options::from_environment(const std::string& env_file) {
+  std::map<std::string, std::string> from_file;
+  if (!env_file.empty()) {
+    std::ifstream stream(env_file, std::ios::binary);
+    if (!stream) return error(errc::bad_configuration, "cannot read the file " + env_file);
+    std::ostringstream text;
+    text << stream.rdbuf();
+    auto parsed = parse_env_file(text.str());
+    if (!parsed) return error(errc::bad_configuration, env_file + ", " + parsed.error().message);
+    from_file = std::move(*parsed);
+  }
+  return read_options([&from_file](std::string_view name) -> std::optional<std::string> {
+    const std::string key(name);
+    if (const char* set = std::getenv(key.c_str()); set != nullptr && *set != '\0')
+      return std::string(set);
+    const auto found = from_file.find(key);
+    return found == from_file.end() ? std::nullopt : std::optional<std::string>(found->second);
+  });
+}
+
+}  // namespace agent_websocket

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// Everything that an operator can set about a server, with its defaults, units and limits. A plain
+// value: fill it by hand, or from the environment (environment.hpp).
+#pragma once
+
+#include <agent_websocket/base/result.hpp>
+#include <agent_websocket/http/url.hpp>
+#include <agent_websocket/policy/logger.hpp>
+#include <agent_websocket/session/settings.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+
+struct options {
+  using milliseconds = std::chrono::milliseconds;
+
+  // Upstream.
+  std::string api_key;  ///< never printed; required for openrouter.ai
+  std::string base_url = "https://openrouter.ai/api/v1";
+  std::string http_referer;  ///< sent for OpenRouter's rankings
+  std::string app_title;     ///< likewise
+  milliseconds connect_timeout{10'000};
+  milliseconds first_token_timeout{120'000};
+  milliseconds idle_timeout{120'000};  ///< between two bytes of an answer
+  milliseconds total_timeout{0};       ///< of an answer, retries included; 0: none
+  int max_retries = 2;                 ///< after the first attempt, before the first token only
+
+  // Sessions.
+  session_settings session;
+  milliseconds session_timeout{30 * 60'000};  ///< without a message
+  milliseconds cleanup_interval{60'000};      ///< how often inactive sessions are looked for
+
+  // Listening.
+  std::string host = "localhost";
+  std::uint16_t port = 54321;               ///< 0: any free one
+  std::string base_path = "/functions/v1";  ///< the agent's name is appended
+  std::size_t max_connections = 10'000;     ///< 0: no limit
+  milliseconds drain_timeout{10'000};
+
+  // Logging.
+  log_level level = log_level::info;
+  std::string log_format = "text";  ///< or "json"
+
+  /// Where the socket is served, beside "/ws": "/functions/v1/agent_websocket".
+  std::string socket_path() const { return http::join_url(base_path, session.agent_name); }
+
+  /// Checks what single values cannot tell. Called by a server before it starts.
+  result<void> check() const {
+    const auto url = http::parse_url(base_url);
+    if (!url)
+      return error(errc::bad_configuration, "OPENROUTER_BASE_URL is wrong: " + url.error().message);
+    if (api_key.empty() && http::iequals(url->host, "openrouter.ai")) {
+      return error(errc::bad_configuration,
+                   "OPENROUTER_API_KEY is not set; get a key at https://openrouter.ai/keys, or set "
+                   "OPENROUTER_BASE_URL "
+                   "to a server that needs none");
+    }
+    if (!api_key.empty() && !url->secure() && !is_local(url->host)) {
+      return error(errc::bad_configuration,
+                   "OPENROUTER_BASE_URL must begin with https:// so that OPENROUTER_API_KEY is not "
+                   "sent in the clear");
+    }
+    return {};
+  }
+
+  /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The
+  /// error names the variable, its value and what is allowed.
+  static result<options> from_environment(const std::string& env_file = {});
+
+ private:
+  static bool is_local(std::string_view host) noexcept {
+    return host == "localhost" || host == "::1" || host.substr(0, 4) == "127." ||
+           host.substr(0, 3) == "10." || host.substr(0, 8) == "192.168." ||
+           host.substr(0, 4) == "172." || host.find('.') == std::string_view::npos;
+  }
+};
+
+}  // namespace agent_websocket

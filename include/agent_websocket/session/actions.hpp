@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+//
+// What the session core asks its surroundings to do. Frames are not among them: they go into the
+// outbox.
+#pragma once
+
+#include <agent_websocket/openrouter/request.hpp>
+#include <agent_websocket/session/conversation.hpp>
+#include <agent_websocket/wire/message.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace agent_websocket {
+
+/// Numbers the runs of one session from 1; a late completion of an earlier run is told apart by it.
+using run_number = std::uint64_t;
+
+/// An answer that has ended, for the application's hook.
+struct answer_record {
+  std::string query_id;
+  std::string stream;
+  std::string text;
+  wire::answer_status status = wire::answer_status::completed;
+  std::string finish_reason;
+  std::string model;
+  std::string usage;  ///< JSON object text, or empty
+  std::optional<error> failure;
+};
+
+namespace action {
+
+/// Ask the application what to do with the query, then call session_core::decided.
+struct consult {
+  run_number run;
+  wire::query query;
+};
+/// Ask the model; answer with began, text and completed.
+struct start_completion {
+  run_number run;
+  openrouter::chat_request request;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+/// Stop asking the model; nothing of that run is wanted any more.
+struct cancel_completion {
+  run_number run;
+};
+/// A command that the protocol does not define: the application's, or unknown.
+struct run_command {
+  wire::command command;
+};
+struct deliver_feedback {
+  feedback_entry entry;
+};
+struct deliver_answer {
+  answer_record record;
+};
+/// Keep this JSON object for the session.
+struct persist {
+  std::string record;
+};
+/// Send what waits, then close the socket.
+struct close_socket {
+  std::uint16_t code;
+  std::string reason;
+};
+
+}  // namespace action
+
+using session_action =
+    std::variant<action::consult, action::start_completion, action::cancel_completion,
+                 action::run_command, action::deliver_feedback, action::deliver_answer,
+                 action::persist, action::close_socket>;
+
+/// What answers have used, as far as upstream told it.
+struct usage_totals {
+  std::int64_t answers = 0;
+  std::int64_t prompt_tokens = 0;
+  std::int64_t completion_tokens = 0;
+  double cost = 0;  ///< in the provider's credits (OpenRouter: US dollars)
+
+  usage_totals& operator+=(const usage_totals& more) noexcept {
+    answers += more.answers;
+    prompt_tokens += more.prompt_tokens;
+    completion_tokens += more.completion_tokens;
+    cost += more.cost;
+    return *this;
+  }
+};
+
+/// How a completion ended, as the core wants to know it.
+struct completion_result {
+  std::optional<error> failure;
+  std::optional<std::chrono::milliseconds> retry_after;
+  std::string finish_reason;
+  std::string model;
+  std::string usage;  ///< JSON object text, or empty
+  usage_totals used;
+};
+
+/// What the application decided about a query.
+struct query_decision {
+  enum class kind { proceed, answer, refuse };
+  kind what = kind::proceed;
+  std::string text;  ///< answer: the whole of it
+  error why;         ///< refuse
+  std::vector<openrouter::chat_message>
+      extra;  ///< proceed: messages for this request only, before the question
+};
+
+}  // namespace agent_websocket

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+//
+// The part of session_core that answers queries: acceptance, one run at a time, the terminal
+// message. Kept apart from core.hpp, which declares it, so that each of the two can be read in one
+// go.
+#pragma once
+
+#include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/session/core.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace agent_websocket {
+
+inline void session_core::on_query(wire::query query, moment at) {
+  if (draining_) return refuse(query.id, error(errc::draining), at);
+  if (!query.id.empty() && answer_duplicate(query, at)) return;
+  if (!query.model.empty() && !settings_->allows_model(query.model)) {
+    return refuse(query.id, error(errc::forbidden, "That model is not allowed here"), at);
+  }
+  accepted_query accepted;
+  switch (query.overlap) {
+    case wire::overlap::queue: break;
+    case wire::overlap::reject:
+      if (busy()) return refuse(query.id, error(errc::busy), at);
+      break;
+    case wire::overlap::interrupt:
+      if (run_) {
+        held_ = true;  // the new query takes the place of the cancelled one
+        cancel_run(at);
+        held_ = false;
+        accepted.first = true;
+      }
+      break;
+    case wire::overlap::latest:
+      while (auto replaced = inbox_.take_next()) cancel_waiting(*replaced, at);
+      break;
+  }
+  if (busy() && inbox_.full()) {
+    return refuse(query.id,
+                  error(errc::queue_full, "Too many queries are waiting; at most " +
+                                              std::to_string(settings_->max_queue) + " may"),
+                  at);
+  }
+  const bool with_id = !query.id.empty();
+  if (!with_id) query.id = "q_" + std::to_string(++made_ids_);
+  accepted.streamed = query.stream.value_or(wants_deltas_);
+  accepted.query = std::move(query);
+  accept(std::move(accepted), with_id, at);
+}
+
+/// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
+inline bool session_core::answer_duplicate(const wire::query& query, moment at) {
+  const auto acknowledge_again = [&](std::string_view stream, std::size_t position) {
+    put_control(wire::ack{query.id, stream, position, true, true}, at);
+  };
+  if (run_ && run_->of.query.id == query.id) {
+    acknowledge_again(run_->of.stream, 0);
+    return true;
+  }
+  if (const auto position = inbox_.position_of(query.id)) {
+    acknowledge_again(inbox_[*position].stream, *position + 1);
+    return true;
+  }
+  for (const turn& each : conversation_.turns()) {
+    if (each.id != query.id || each.running()) continue;
+    acknowledge_again(each.stream, 0);
+    wire::response_end again;
+    again.seq = each.seq;
+    again.ref = each.id;
+    again.stream = each.stream;
+    again.content = each.answer ? std::string_view(each.answer->text()) : std::string_view();
+    again.status = each.status;
+    again.model = each.model;
+    put(again, at);
+    return true;
+  }
+  return false;
+}
+
+inline void session_core::accept(accepted_query accepted, bool with_id, moment at) {
+  accepted.stream = make_stream_id();
+  const std::string id = accepted.query.id;
+  const std::size_t position = run_ ? inbox_.size() + 1 : 0;
+  if (with_id) put_control(wire::ack{id, accepted.stream, position, false, true}, at);
+  actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
+  inbox_.push(std::move(accepted));
+  if (run_) {
+    if (with_id) put_control(wire::queued{id, position}, at);
+  } else {
+    begin_next(at);
+  }
+}
+
+inline void session_core::begin_next(moment at) {
+  if (run_ || closing_ || held_) return;
+  auto next = inbox_.take_next();
+  if (!next) return;
+  run_.emplace();
+  run_->number = ++runs_;
+  run_->of = std::move(*next);
+  run_->state = *next_state(run_state::none, run_event::begin);
+
+  const wire::query& query = run_->of.query;
+  turn begun;
+  begun.id = query.id;
+  begun.stream = run_->of.stream;
+  begun.asked = at.wall;
+  if (run_->of.regenerate && !conversation_.empty()) {
+    begun.question = conversation_.back().question;
+    conversation_.drop_last();
+  } else {
+    begun.question = query.parts.empty()
+                         ? openrouter::chat_message::user(query.content)
+                         : openrouter::chat_message::user_parts(query.parts, query.content);
+  }
+  conversation_.begin(std::move(begun));
+  put(wire::status{"thinking", query.id, "Thinking...", {}, {}, std::nullopt}, at);
+  actions_.push_back(action::consult{run_->number, query});
+}
+
+inline openrouter::chat_request session_core::build_request(const query_decision& decision) const {
+  openrouter::chat_request request;
+  request.model = !run_->of.query.model.empty() ? run_->of.query.model
+                                                : overrides_.model.value_or(settings_->model);
+  request.fallback_models = settings_->fallback_models;
+  request.messages =
+      conversation_.messages(overrides_.system_prompt.value_or(settings_->system_prompt));
+  // Before the question, which is the last message.
+  request.messages.insert(request.messages.end() - 1, decision.extra.begin(), decision.extra.end());
+  request.temperature = overrides_.temperature.value_or(settings_->temperature);
+  request.max_tokens = overrides_.max_tokens.value_or(settings_->max_tokens);
+  return request;
+}
+
+inline void session_core::decided(run_number run, query_decision decision, moment at) {
+  if (!is_current(run) || run_->state != run_state::deciding) return;
+  switch (decision.what) {
+    case query_decision::kind::proceed:
+      run_->state = *next_state(run_->state, run_event::proceed);
+      actions_.push_back(
+          action::start_completion{run, build_request(decision), run_->of.query.timeout});
+      return;
+    case query_decision::kind::answer: {
+      run_->state = *next_state(run_->state, run_event::proceed);
+      text(run, decision.text, at);
+      completion_result result;
+      result.finish_reason = "stop";
+      return finish(wire::answer_status::completed, result, at);
+    }
+    case query_decision::kind::refuse: {
+      completion_result result;
+      result.failure = std::move(decision.why);
+      return finish(wire::answer_status::failed, result, at);
+    }
+  }
+}
+
+inline void session_core::completed(run_number run, completion_result result, moment at) {
+  if (!is_current(run) || run_->state == run_state::deciding) return;
+  if (!result.model.empty()) run_->model = result.model;
+  wire::answer_status status = wire::answer_status::completed;
+  if (result.failure) {
+    status = wire::answer_status::failed;
+  } else if (result.finish_reason == "length" || result.finish_reason == "content_filter") {
+    status = wire::answer_status::incomplete;
+  }
+  finish(status, result, at);
+}
+
+inline void session_core::start_stream(moment at) {
+  if (run_->started) return;
+  run_->started = true;
+  put(wire::response_start{++seq_, run_->of.query.id, run_->of.stream, run_->model}, at);
+}
+
+/// Ends the current run: history, terminal message, hooks, and the next query.
+inline void session_core::finish(wire::answer_status status, const completion_result& result,
+                                 moment at) {
+  if (run_->of.streamed) start_stream(at);
+  current_run ended = std::move(*run_);
+  run_.reset();
+
+  answer_record record;
+  record.query_id = ended.of.query.id;
+  record.stream = ended.of.stream;
+  record.text = std::move(ended.text);
+  record.status = status;
+  record.finish_reason = result.finish_reason;
+  record.model = std::move(ended.model);
+  record.usage = result.usage;
+  record.failure = result.failure;
+
+  conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);
+
+  if (turn* asked = conversation_.find(record.stream)) {
+    asked->seq = seq_;
+    asked->answered = at.wall;
+    asked->status = status;
+    asked->model = record.model;
+    if (status == wire::answer_status::completed && !record.text.empty()) {
+      asked->answer = openrouter::chat_message::assistant(record.text);
+    } else if (!record.text.empty()) {
+      asked->answer = openrouter::chat_message::assistant_partial(record.text);
+    }
+  }
+  conversation_.trim();
+  usage_ += result.used;
+  actions_.push_back(action::deliver_answer{std::move(record)});
+  active_ = at;
+  if (draining_ && !closing_ && inbox_.empty()) {
+    close(1001, "Server is shutting down");
+  } else {
+    begin_next(at);
+  }
+}
+
+/// Puts the one terminal message of an accepted query into the outbox.
+inline void session_core::conclude(const accepted_query& of, const answer_record& record,
+                                   std::optional<std::chrono::milliseconds> retry_after,
+                                   bool started, std::uint64_t chunks, moment at) {
+  wire::failure_notice notice;
+  if (record.failure) {
+    notice.code = record.failure->code;
+    notice.content = record.failure->message;
+    notice.retry_after = retry_after;
+    notice.retryable = is_retryable(notice.code);
+  }
+  if (record.failure && !of.streamed) {
+    const std::string words = "Failed to generate response: " + record.failure->message;
+    notice.content = words;
+    notice.ref = of.query.id;
+    notice.seq = ++seq_;
+    notice.meta = of.query.meta;
+    put(notice, at);
+  } else {
+    wire::response_end end;
+    end.seq = ++seq_;
+    end.ref = of.query.id;
+    end.stream = of.stream;
+    end.streamed = started;
+    end.n = chunks;
+    end.content = record.text;
+    end.status = record.status;
+    end.finish_reason = record.finish_reason;
+    end.model = record.model;
+    end.usage = record.usage;
+    end.meta = of.query.meta;
+    if (record.failure) end.failure = &notice;
+    put(end, at);
+  }
+  actions_.push_back(action::persist{records::of_answer(record, seq_, at.wall)});
+}
+
+inline void session_core::fail_run(const error& why, moment at) {
+  if (!run_) return;
+  actions_.push_back(action::cancel_completion{run_->number});
+  completion_result result;
+  result.failure = why;
+  finish(wire::answer_status::failed, result, at);
+}
+
+inline void session_core::cancel_run(moment at) {
+  actions_.push_back(action::cancel_completion{run_->number});
+  completion_result result;
+  finish(wire::answer_status::cancelled, result, at);
+}
+
+inline void session_core::cancel_waiting(const accepted_query& waiting, moment at) {
+  answer_record record;
+  record.query_id = waiting.query.id;
+  record.stream = waiting.stream;
+  record.status = wire::answer_status::cancelled;
+  conclude(waiting, record, std::nullopt, false, 0, at);
+}
+
+inline void session_core::fail_waiting(const error& why, moment at) {
+  while (auto waiting = inbox_.take_next()) {
+    answer_record record;
+    record.query_id = waiting->query.id;
+    record.stream = waiting->stream;
+    record.status = wire::answer_status::failed;
+    record.failure = why;
+    if (waiting->streamed)
+      put(wire::response_start{++seq_, waiting->query.id, waiting->stream, {}}, at);
+    conclude(*waiting, record, std::nullopt, waiting->streamed, 0, at);
+  }
+}
+
+inline void session_core::drain(moment at) {
+  if (closing_ || draining_) return;
+  draining_ = true;
+  put(wire::notification{++seq_, "drain", {}, "Server is shutting down", {}}, at);
+  fail_waiting(error(errc::draining), at);
+  if (!run_) close(1001, "Server is shutting down");
+}
+
+}  // namespace agent_websocket

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+//
+// The part of session_core that takes messages: which kind goes where, the built-in commands of the
+// protocol, and feedback. A command that is not in the table is the application's
+// (action::run_command).
+#pragma once
+
+#include <agent_websocket/session/answering.hpp>
+#include <agent_websocket/session/core.hpp>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace agent_websocket {
+
+/// The built-in commands, by op.
+class session_commands {
+ public:
+  /// False when the protocol does not define the op.
+  static bool run(session_core& session, const wire::command& command, moment at) {
+    for (const row& each : table()) {
+      if (each.op != command.op) continue;
+      each.run(session, command, at);
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  using handler = void (*)(session_core&, const wire::command&, moment);
+  struct row {
+    std::string_view op;
+    handler run;
+  };
+
+  static const std::array<row, 13>& table() {
+    static constexpr std::array<row, 13> rows{{
+        {"hello", hello},
+        {"ack", ack},
+        {"auth", auth},
+        {"ping", ping},
+        {"info", info},
+        {"cancel", cancel},
+        {"clear", clear},
+        {"history", history},
+        {"set", set},
+        {"regenerate", regenerate},
+        {"close", close},
+        {"tool_result", tool_result},
+        {"help", help},
+    }};
+    return rows;
+  }
+
+  static void hello(session_core& s, const wire::command& command, moment at) {
+    if (command.version && *command.version != protocol_version) {
+      s.refuse(
+          command.id,
+          error(errc::bad_message, "This server speaks version 1 of the protocol: `v` must be 1"),
+          at);
+      return s.end(4426, "protocol_version", error(errc::interrupted), at);
+    }
+    for (const std::string& cap : command.caps) s.wants_deltas_ = s.wants_deltas_ || cap == "delta";
+    // A session ends with its socket, so one that is asked for by name is gone, unless it is this
+    // one.
+    const bool gone = !command.resume_session.empty() && command.resume_session != s.id_;
+    s.welcome(gone ? "expired" : "new", at);
+    s.put(wire::status{"live", {}, {}, {}, {}, s.seq_}, at);
+  }
+
+  static void ack(session_core&, const wire::command&, moment) {
+  }  // only lets a server forget earlier
+
+  static void auth(session_core& s, const wire::command& command, moment at) {
+    s.acknowledge(command.id, at);
+  }
+
+  static void ping(session_core& s, const wire::command& command, moment at) {
+    s.put_control(wire::status{"pong", command.id, "pong", {}, command.meta, std::nullopt}, at);
+  }
+
+  static void help(session_core& s, const wire::command& command, moment at) {
+    const help_text text = describe_commands(s.settings_->commands);
+    s.reply(command, text.content, text.data, at);
+  }
+
+  static void info(session_core& s, const wire::command& command, moment at) {
+    session_info data;
+    data.session_id = s.id_;
+    data.agent = s.settings_->agent_name;
+    const std::string model = s.overrides_.model.value_or(s.settings_->model);
+    data.model = model;
+    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
+    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
+    data.messages = s.conversation_.message_count();
+    data.max_history = s.settings_->max_history;
+    data.queued = s.inbox_.size();
+    data.running = s.running();
+    data.created = to_iso8601(s.created_);
+    data.last_activity = to_iso8601(s.active_.wall);
+    data.usage = s.usage_;
+    s.reply(command,
+            "Session " + s.id_ + ", model " + model + ", " + std::to_string(data.messages) +
+                " messages",
+            describe_session(data), at);
+  }
+
+  static void cancel(session_core& s, const wire::command& command, moment at) {
+    const std::string& ref = command.ref;
+    if (s.run_ && (ref.empty() || s.run_->of.query.id == ref || s.run_->of.stream == ref)) {
+      s.acknowledge(command.id, at);
+      return s.cancel_run(at);
+    }
+    if (!ref.empty()) {
+      if (const auto waiting = s.inbox_.take(ref)) {
+        s.acknowledge(command.id, at);
+        return s.cancel_waiting(*waiting, at);
+      }
+    }
+    s.refuse(command.id,
+             error(errc::not_found,
+                   ref.empty() ? "Nothing is running" : "No running or waiting query has that id"),
+             at);
+  }
+
+  static void clear(session_core& s, const wire::command& command, moment at) {
+    while (const auto waiting = s.inbox_.take_next()) s.cancel_waiting(*waiting, at);
+    if (s.run_) s.cancel_run(at);
+    s.conversation_.clear();
+    s.actions_.push_back(action::persist{records::of_clear(at.wall)});
+    s.reply(command, "Conversation cleared", {}, at);
+  }
+
+  static void history(session_core& s, const wire::command& command, moment at) {
+    const auto before =
+        static_cast<std::uint64_t>(command.before_seq.value_or(std::int64_t{1} << 53));
+    std::size_t count = 0;
+    const std::string data = describe_history(
+        s.conversation_, before, static_cast<std::size_t>(command.limit.value_or(50)), count);
+    s.reply(command, std::to_string(count) + (count == 1 ? " message" : " messages"), data, at);
+  }
+
+  static void set(session_core& s, const wire::command& command, moment at) {
+    json::document document;
+    if (!document.parse(command.data.empty() ? "null" : command.data))
+      return;  // it was printed by the decoder
+    auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
+    if (!changed) return s.refuse(command.id, changed.error(), at);
+    s.overrides_ = std::move(*changed);
+    std::string data;
+    json::writer w(data);
+    w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));
+    w.member("temperature", s.overrides_.temperature.value_or(s.settings_->temperature));
+    w.member("max_tokens", s.overrides_.max_tokens.value_or(s.settings_->max_tokens));
+    w.member("system", s.overrides_.system_prompt.value_or(s.settings_->system_prompt))
+        .end_object();
+    s.reply(command, "Settings changed", data, at);
+  }
+
+  static void regenerate(session_core& s, const wire::command& command, moment at) {
+    if (s.draining_) return s.refuse(command.id, error(errc::draining), at);
+    if (s.busy()) return s.refuse(command.id, error(errc::busy), at);
+    if (s.conversation_.empty()) {
+      return s.refuse(command.id, error(errc::not_found, "There is no question to answer again"),
+                      at);
+    }
+    accepted_query again;
+    again.regenerate = true;
+    again.query.id = command.id.empty() ? "q_" + std::to_string(++s.made_ids_) : command.id;
+    again.query.meta = command.meta;
+    again.streamed = s.wants_deltas_;
+    s.accept(std::move(again), !command.id.empty(), at);
+  }
+
+  static void close(session_core& s, const wire::command& command, moment at) {
+    s.reply(command, "Session closed", {}, at);
+    while (const auto waiting = s.inbox_.take_next()) s.cancel_waiting(*waiting, at);
+    if (s.run_) s.cancel_run(at);
+    s.close(1000, "Session closed");
+  }
+
+  static void tool_result(session_core& s, const wire::command& command, moment at) {
+    s.refuse(command.id.empty() ? command.ref : command.id,
+             error(errc::not_found, "No tool call of that id is open"), at);
+  }
+};
+
+inline void session_core::received(wire::client_message message, moment at) {
+  if (closing_) return;
+  active_ = at;
+  if (auto* query = std::get_if<wire::query>(&message)) {
+    on_query(std::move(*query), at);
+  } else if (auto* command = std::get_if<wire::command>(&message)) {
+    if (!session_commands::run(*this, *command, at))
+      actions_.push_back(action::run_command{std::move(*command)});
+  } else if (auto* feedback = std::get_if<wire::human_feedback>(&message)) {
+    on_feedback(std::move(*feedback), at);
+  } else if (auto* rejected = std::get_if<wire::rejection>(&message)) {
+    refuse(rejected->ref, rejected->why, at);
+  }
+}
+
+inline void session_core::on_feedback(wire::human_feedback feedback, moment at) {
+  if (!feedback.decision.empty()) {
+    return refuse(feedback.id, error(errc::feedback_unknown, "No request for a decision is open"),
+                  at);
+  }
+  turn* judged = conversation_.find(feedback.ref);
+  if (judged == nullptr || judged->running()) {
+    return refuse(feedback.id,
+                  error(errc::feedback_unknown, feedback.ref.empty()
+                                                    ? "There is no answer yet to give feedback on"
+                                                    : "No answer has the id that `ref` names"),
+                  at);
+  }
+  for (const feedback_entry& each : judged->feedback) {
+    if (!feedback.id.empty() && each.id == feedback.id) return acknowledge(feedback.id, at);
+  }
+  if (judged->feedback.size() >= conversation::max_feedback_per_turn) {
+    return refuse(feedback.id,
+                  error(errc::feedback_invalid, "That answer has as much feedback as is kept"), at);
+  }
+  feedback_entry said;
+  said.id = feedback.id;
+  said.answer = judged->stream;
+  said.rating = feedback.rating;
+  said.comment = std::move(feedback.content);
+  said.correction = std::move(feedback.correction);
+  said.at = at.wall;
+  judged->feedback.push_back(said);
+  conversation_.trim();
+  actions_.push_back(action::persist{records::of_feedback(said)});
+  actions_.push_back(action::deliver_feedback{said});
+  if (said.id.empty()) {
+    put_control(wire::status{"ack", {}, "Feedback received", {}, {}, std::nullopt}, at);
+  } else {
+    put_control(wire::status{"ack", said.id, "Feedback received", {}, {}, std::nullopt}, at);
+  }
+}
+
+}  // namespace agent_websocket

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+//
+// The turns of one conversation: question, answer, how it ended, and what people said of it.
+// Trimmed to a number of messages by dropping the oldest whole turns; the system prompt stands
+// apart and is never dropped.
+#pragma once
+
+#include <agent_websocket/openrouter/message.hpp>
+#include <agent_websocket/wire/message.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// What a person said of an answer.
+struct feedback_entry {
+  std::string id;      ///< of the feedback message
+  std::string answer;  ///< stream id of the answer that it judges
+  std::optional<double> rating;
+  std::string comment;
+  std::string correction;
+  std::chrono::system_clock::time_point at{};
+};
+
+/// A question and what became of it.
+struct turn {
+  std::string id;         ///< of the query
+  std::string stream;     ///< of the answer
+  std::uint64_t seq = 0;  ///< of the terminal message; 0 while it runs
+  std::chrono::system_clock::time_point asked{};
+  std::chrono::system_clock::time_point answered{};
+  openrouter::chat_message question;
+  std::optional<openrouter::chat_message> answer;  ///< also a partial one: see status
+  wire::answer_status status = wire::answer_status::completed;
+  std::string model;
+  std::vector<feedback_entry> feedback;
+
+  bool running() const noexcept { return seq == 0; }
+
+  /// Messages that this turn adds to a request. A question that failed without an answer adds none.
+  std::size_t messages() const noexcept {
+    if (!running() && !answer) return 0;
+    std::size_t count = answer ? 2 : 1;
+    for (const feedback_entry& each : feedback) count += each.correction.empty() ? 0 : 1;
+    return count;
+  }
+};
+
+class conversation {
+ public:
+  /// Feedback kept per answer; more is refused.
+  static constexpr std::size_t max_feedback_per_turn = 16;
+
+  explicit conversation(std::size_t max_messages) : max_messages_(max_messages) {}
+
+  /// Adds a turn that has begun, and trims.
+  turn& begin(turn begun) {
+    turns_.push_back(std::move(begun));
+    trim();
+    return turns_.back();
+  }
+
+  /// Drops the oldest whole turns until at most the limit of messages is left; the last turn always
+  /// stays.
+  void trim() {
+    std::size_t count = message_count();
+    while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
+      count -= turns_.front().messages();
+      turns_.erase(turns_.begin());
+    }
+  }
+
+  /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
+  /// when there is none.
+  turn* find(std::string_view ref) noexcept {
+    for (std::size_t i = turns_.size(); i-- > 0;) {
+      turn& each = turns_[i];
+      if (ref.empty() ? !each.running() && each.answer.has_value()
+                      : each.stream == ref || each.id == ref)
+        return &each;
+    }
+    return nullptr;
+  }
+
+  turn& back() noexcept { return turns_.back(); }
+  void drop_last() { turns_.pop_back(); }
+  void clear() noexcept { turns_.clear(); }
+  bool empty() const noexcept { return turns_.empty(); }
+  const std::vector<turn>& turns() const noexcept { return turns_; }
+
+  /// Messages of all turns, without the system prompt.
+  std::size_t message_count() const noexcept {
+    std::size_t count = 0;
+    for (const turn& each : turns_) count += each.messages();
+    return count;
+  }
+
+  /// What the model is to read: the system prompt (when there is one), then the turns with their
+  /// corrections.
+  std::vector<openrouter::chat_message> messages(const std::string& system_prompt) const {
+    std::vector<openrouter::chat_message> all;
+    all.reserve(message_count() + 1);
+    if (!system_prompt.empty()) all.push_back(openrouter::chat_message::system(system_prompt));
+    for (const turn& each : turns_) {
+      if (each.messages() == 0) continue;
+      all.push_back(each.question);
+      if (each.answer) all.push_back(*each.answer);
+      for (const feedback_entry& said : each.feedback) {
+        if (said.correction.empty()) continue;
+        all.push_back(openrouter::chat_message::user("Correction of your previous answer: " +
+                                                     said.correction));
+      }
+    }
+    return all;
+  }
+
+ private:
+  std::size_t max_messages_;
+  std::vector<turn> turns_;
+};
+
+}  // namespace agent_websocket

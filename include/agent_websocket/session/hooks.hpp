@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// What a session tells upwards: the sink that the server gives to each of its sessions, and the
+// token by which the application answers the question what to do with a query.
+#pragma once
+
+#include <agent_websocket/policy/logger.hpp>
+#include <agent_websocket/session/actions.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// Decides about one query: now or later, once; the first decision counts, later ones are ignored.
+/// Copyable; may outlive the session. Called on the server's executor.
+template <typename Session>
+class query_reply {
+ public:
+  query_reply(std::weak_ptr<Session> session, run_number run)
+      : session_(std::move(session)), run_(run) {}
+
+  /// Let the model answer; `extra` messages go into this request only, before the question.
+  void proceed(std::vector<openrouter::chat_message> extra = {}) const {
+    query_decision decision;
+    decision.extra = std::move(extra);
+    send(std::move(decision));
+  }
+  /// Answer without the model.
+  void answer(std::string text) const {
+    query_decision decision;
+    decision.what = query_decision::kind::answer;
+    decision.text = std::move(text);
+    send(std::move(decision));
+  }
+  /// Refuse: the client gets an error of that code with these words (or the code's own).
+  void refuse(errc code, std::string words = {}) const {
+    query_decision decision;
+    decision.what = query_decision::kind::refuse;
+    decision.why = words.empty() ? error(code) : error(code, std::move(words));
+    send(std::move(decision));
+  }
+
+ private:
+  void send(query_decision decision) const {
+    if (const auto session = session_.lock()) session->decide(run_, std::move(decision));
+  }
+
+  std::weak_ptr<Session> session_;
+  run_number run_;
+};
+
+/// Receives what happens in sessions. Called on the executor; exceptions are caught, logged and
+/// cost one message.
+template <typename Session>
+class session_sink {
+ public:
+  /// A query is about to run: decide by `reply`.
+  virtual void on_query(Session& session, const wire::query& query, query_reply<Session> reply) = 0;
+  /// The request is about to go upstream and may be changed.
+  virtual void before_request(Session& session, openrouter::chat_request& request) = 0;
+  /// False when nobody knows the command.
+  virtual bool on_command(Session& session, const wire::command& command) = 0;
+  virtual void on_feedback(Session& session, const feedback_entry& feedback) = 0;
+  virtual void on_answer(Session& session, const answer_record& answer) = 0;
+  virtual void on_log(const Session& session, log_level level, std::string_view event,
+                      std::string_view text) = 0;
+
+ protected:
+  ~session_sink() = default;
+};
+
+}  // namespace agent_websocket

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// The queries of one session that wait for their turn: bounded, first come first served. Order by
+// priority belongs here; commands and feedback never wait here.
+#pragma once
+
+#include <agent_websocket/base/fifo.hpp>
+#include <agent_websocket/wire/message.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+
+/// A query that was accepted, with what its answer needs.
+struct accepted_query {
+  wire::query query;        ///< with an id in any case
+  std::string stream;       ///< the id of its answer
+  bool streamed = false;    ///< deltas, or one full response
+  bool first = false;       ///< goes before all that wait
+  bool regenerate = false;  ///< answers the last question anew instead of asking one
+};
+
+class inbox {
+ public:
+  explicit inbox(std::size_t max_size) : max_size_(max_size) {}
+
+  bool full() const noexcept { return waiting_.size() >= max_size_; }
+  bool empty() const noexcept { return waiting_.empty(); }
+  std::size_t size() const noexcept { return waiting_.size(); }
+
+  /// Precondition: there is room, or the query will be taken at once.
+  void push(accepted_query query) {
+    if (query.first) return waiting_.push_front(std::move(query));
+    waiting_.push_back(std::move(query));
+  }
+
+  std::optional<accepted_query> take_next() {
+    if (waiting_.empty()) return std::nullopt;
+    return waiting_.take_front();
+  }
+
+  /// Takes out the query of that id.
+  std::optional<accepted_query> take(std::string_view id) {
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      if (waiting_[i].query.id == id || waiting_[i].stream == id) return waiting_.take(i);
+    }
+    return std::nullopt;
+  }
+
+  /// Where the query of that id stands: 0 is next.
+  std::optional<std::size_t> position_of(std::string_view id) const noexcept {
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      if (waiting_[i].query.id == id) return i;
+    }
+    return std::nullopt;
+  }
+  const accepted_query& operator[](std::size_t position) const noexcept {
+    return waiting_[position];
+  }
+
+ private:
+  std::size_t max_size_;
+  fifo<accepted_query> waiting_;
+};
+
+}  // namespace agent_websocket

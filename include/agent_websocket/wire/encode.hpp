@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+//
+// Messages of the server -> the text of one WebSocket frame, appended to a string. Every message
+// carries `timestamp` (ISO-8601, UTC, milliseconds; the caller makes it, see timestamp_cache).
+// Fields that have no value are left out.
+#pragma once
+
+#include <agent_websocket/base/version.hpp>
+#include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/wire/message.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace wire {
+
+namespace detail {
+
+inline void member_if(json::writer& w, std::string_view name, std::string_view text) {
+  if (!text.empty()) w.member(name, text);
+}
+inline void raw_if(json::writer& w, std::string_view name, std::string_view json) {
+  if (!json.empty()) w.member_raw(name, json);
+}
+template <typename T>
+void member_if(json::writer& w, std::string_view name, const std::optional<T>& value) {
+  if (value) w.member(name, *value);
+}
+inline json::writer& open(json::writer& w, std::string_view type) {
+  return w.begin_object().member("type", type);
+}
+inline void close(json::writer& w, std::string_view timestamp) {
+  w.member("timestamp", timestamp).end_object();
+}
+
+}  // namespace detail
+
+inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "notification").member("op", "welcome");
+  w.member("content", "Connected to Agent WebSocket. Session ID: " + std::string(m.session_id));
+  w.member("v", protocol_version).member("session_id", m.session_id);
+  detail::member_if(w, "epoch", m.epoch);
+  w.member("seq", m.seq).member("recovered", false).member("reason", m.reason);
+  w.member("heartbeat_ms", m.heartbeat.count()).member("timeout_ms", m.timeout.count());
+  w.key("limits").begin_object();
+  w.member("max_message_bytes", m.limits.max_message_bytes)
+      .member("max_queued", m.limits.max_queued);
+  w.end_object();
+  detail::raw_if(w, "data", m.data);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const status& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status");
+  detail::member_if(w, "seq", m.seq);
+  w.member("op", m.op);
+  detail::member_if(w, "content", m.content);
+  detail::member_if(w, "ref", m.ref);
+  detail::raw_if(w, "data", m.data);
+  detail::raw_if(w, "meta", m.meta);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const ack& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "ack").member("ref", m.ref);
+  if (m.of_query) {
+    detail::member_if(w, "stream", m.stream);
+    w.member("position", m.position);
+  }
+  w.member("duplicate", m.duplicate);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const queued& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "queued").member("content", "Queued");
+  w.member("ref", m.ref).member("position", m.position);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const response_start& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "response").member("seq", m.seq).member("ref", m.ref).member("stream", m.stream);
+  w.member("phase", "start");
+  detail::member_if(w, "model", m.model);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "response").member("stream", m.stream).member("phase", "delta");
+  w.member("idx", m.idx).member("n", m.n).member("content", m.content);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const response_end& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "response").member("seq", m.seq).member("ref", m.ref).member("stream", m.stream);
+  w.member("phase", m.streamed ? "end" : "full");
+  if (m.streamed) w.member("n", m.n);
+  w.member("content", m.content).member("status", to_string(m.status));
+  detail::member_if(w, "finish_reason", m.finish_reason);
+  detail::member_if(w, "model", m.model);
+  detail::raw_if(w, "usage", m.usage);
+  if (m.failure != nullptr) {
+    w.key("error").begin_object().member("code", agent_websocket::to_string(m.failure->code));
+    w.member("content", m.failure->content).member("retryable", m.failure->retryable);
+    if (m.failure->retry_after) w.member("retry_after_ms", m.failure->retry_after->count());
+    w.end_object();
+  }
+  detail::raw_if(w, "meta", m.meta);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const failure_notice& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "error");
+  detail::member_if(w, "seq", m.seq);
+  detail::member_if(w, "ref", m.ref);
+  w.member("code", agent_websocket::to_string(m.code)).member("content", m.content);
+  w.member("retryable", m.retryable);
+  if (m.retry_after) w.member("retry_after_ms", m.retry_after->count());
+  if (m.seq) w.member("terminal", true);
+  detail::raw_if(w, "meta", m.meta);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const notification& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "notification");
+  detail::member_if(w, "seq", m.seq);
+  detail::member_if(w, "op", m.op);
+  detail::member_if(w, "topic", m.topic);
+  w.member("content", m.content);
+  detail::raw_if(w, "data", m.data);
+  detail::close(w, timestamp);
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
