@@ -57,9 +57,9 @@ class server {
   /// Begins to listen. The error is in words for the operator.
   result<void> start() { return parts_.server.start(); }
 
-  /// Starts (unless start() was called), runs until SIGINT, SIGTERM or stop(), then drains. Blocks.
-  /// What fails is also logged. A second signal ends at once. Precondition: the server has an
-  /// io_context of its own.
+  /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then drains. Blocks.
+  /// What fails is also logged. A second signal ends at once. A program that runs the context
+  /// itself calls start() alone.
   result<void> run() {
     if (port() == 0) {
       if (auto started = start(); !started) {
@@ -69,14 +69,16 @@ class server {
     }
     asio::signal_set signals(context_, SIGINT, SIGTERM);
     wait_for_signal(signals);
+    running_ = true;
     context_.run();
+    running_ = false;
     return {};
   }
 
   /// Stops in order, see basic_server::stop; run() returns after it. From any thread.
   void stop() {
     parts_.server.stop([this] {
-      if (own_) context_.stop();
+      if (running_) context_.stop();
     });
   }
   /// From any thread.
@@ -132,6 +134,7 @@ class server {
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
   parts parts_;
+  bool running_ = false;  // inside of run()
   bool signalled_ = false;
 };
 

@@ -52,6 +52,11 @@ class basic_server final
         registry_({options_.session.heartbeat_interval, options_.session.heartbeat_timeout,
                    options_.session_timeout}) {}
 
+  /// With a store, an authenticator and a logger of its own, default constructed.
+  basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
+      : basic_server(std::move(settings), transport, http, scheduler,
+                     std::make_unique<own_policies>()) {}
+
   basic_server(const basic_server&) = delete;
   basic_server& operator=(const basic_server&) = delete;
 
@@ -110,6 +115,19 @@ class basic_server final
   }
 
  private:
+  struct own_policies {
+    Store store;
+    Authenticator authenticator;
+    Logger logger;
+  };
+
+  basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler,
+               std::unique_ptr<own_policies> own)
+      : basic_server(std::move(settings), transport, http, scheduler, own->store,
+                     own->authenticator, own->logger) {
+    own_ = std::move(own);
+  }
+
   struct arrival {
     handshake request;
     principal owner;
@@ -341,6 +359,7 @@ class basic_server final
       logger_.write({level, event, session, text});
   }
 
+  std::unique_ptr<own_policies> own_;  // first, to outlive what refers to it
   options options_;
   Transport& transport_;
   Scheduler& scheduler_;

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+//
+// The full server: every option from the environment or a file, the chat page at /, and, as long as there is no key, a
+// demo model of its own that speaks the same API as OpenRouter.
+#include <agent_websocket.hpp>
+
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "demo_upstream.hpp"
+#include "web/chat_page.hpp"
+
+namespace {
+
+constexpr std::string_view usage =
+    "Usage: server [options]\n"
+    "Serves an LLM agent over WebSocket, with a chat page at /.\n"
+    "\n"
+    "  --env-file FILE       read variables from FILE; the environment wins\n"
+    "  --check-config        check the settings and exit\n"
+    "  --demo-upstream PORT  run only the demo model (OpenRouter's API) on 127.0.0.1:PORT; 0 takes any\n"
+    "  --help, -h            print this\n"
+    "  --version             print the version\n"
+    "\n"
+    "Without OPENROUTER_API_KEY and OPENROUTER_BASE_URL a demo model answers.\n"
+    "\n"
+    "Variables (default), from the environment:\n";
+
+struct arguments {
+  std::string env_file;
+  bool check_only = false;
+  std::optional<unsigned short> demo_port;
+};
+
+void print_help() {
+  std::cout << usage;
+  for (const auto& variable : agent_websocket::option_variables()) {
+    std::cout << "  " << variable.name;
+    if (!variable.default_text.empty()) std::cout << " (" << variable.default_text << ')';
+    std::cout << "\n      " << variable.meaning << '\n';
+  }
+}
+
+int complain(const std::string& what) {
+  std::cerr << "server: " << what << "\nTry: server --help\n";
+  return 2;
+}
+
+/// Runs until a signal comes.
+void run_until_signal(asio::io_context& io) {
+  asio::signal_set signals(io, SIGINT, SIGTERM);
+  signals.async_wait([&io](std::error_code, int) { io.stop(); });
+  io.run();
+}
+
+int run_demo_upstream(unsigned short port) {
+  asio::io_context io(1);
+  demo::upstream_options options;
+  options.port = port;
+  demo::upstream upstream(io, options);
+  if (const auto started = upstream.start(); !started) {
+    std::cerr << "server: " << started.error().message << '\n';
+    return 1;
+  }
+  std::cout << "demo upstream on " << upstream.base_url() << std::endl;
+  run_until_signal(io);
+  return 0;
+}
+
+/// What a person needs to know, once it listens.
+void print_addresses(const agent_websocket::server& server, bool demo) {
+  const auto& options = server.settings();
+  const std::string host = options.host.empty() || options.host == "0.0.0.0" || options.host == "::" ? "localhost"
+                           : options.host.find(':') != std::string::npos ? "[" + options.host + "]"
+                                                                         : options.host;
+  const std::string authority = host + ":" + std::to_string(server.port());
+  std::cout << "listening on http://" << authority << "/\n"
+            << "chat page:    http://" << authority << "/\n"
+            << "from a shell: npx wscat -c ws://" << authority << options.socket_path() << '\n';
+  if (demo) std::cout << "demo model, set OPENROUTER_API_KEY for a real one\n";
+  std::cout << std::flush;
+}
+
+int serve(agent_websocket::options options, bool demo) {
+  asio::io_context io(1);
+  demo::upstream upstream(io);
+  if (demo) {
+    if (const auto started = upstream.start(); !started) {
+      std::cerr << "server: " << started.error().message << '\n';
+      return 1;
+    }
+    options.base_url = upstream.base_url();
+    if (options.session.model == agent_websocket::session_settings().model) options.session.model = "demo/echo";
+    options.session.welcome_data = R"({"demo":true})";
+  }
+
+  agent_websocket::server server(std::move(options), io);
+  server.router().on_http("GET", "/", [](const auto&) {
+    auto page = agent_websocket::http::response::html(std::string(chat_page()));
+    page.headers.add("Content-Security-Policy",
+                     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+                     "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    page.headers.add("X-Content-Type-Options", "nosniff");
+    page.headers.add("Cache-Control", "no-cache");
+    return page;
+  });
+  server.router().on_command(
+      "time", [](auto& session, const auto& command) {
+        session.reply(command, agent_websocket::to_iso8601(std::chrono::system_clock::now()));
+      },
+      "tells the server's time (UTC)");
+
+  if (const auto started = server.start(); !started) {
+    std::cerr << "server: " << started.error().message << '\n';
+    return started.error().code == agent_websocket::errc::bad_configuration ? 2 : 1;
+  }
+  print_addresses(server, demo);
+  return server.run() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  arguments given;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view name = argv[i];
+    const auto value = [&]() -> std::optional<std::string> {
+      if (i + 1 >= argc) return std::nullopt;
+      return std::string(argv[++i]);
+    };
+    if (name == "--help" || name == "-h") {
+      print_help();
+      return 0;
+    } else if (name == "--version") {
+      std::cout << "agent_websocket " AGENT_WEBSOCKET_VERSION_STRING "\n";
+      return 0;
+    } else if (name == "--check-config") {
+      given.check_only = true;
+    } else if (name == "--env-file") {
+      const auto file = value();
+      if (!file) return complain("--env-file needs the name of a file");
+      given.env_file = *file;
+    } else if (name == "--demo-upstream") {
+      const auto text = value();
+      const long port = text ? std::strtol(text->c_str(), nullptr, 10) : -1;
+      const bool digits = text && !text->empty() && text->find_first_not_of("0123456789") == std::string::npos;
+      if (!digits || port > 65535) return complain("--demo-upstream needs a port from 0 to 65535");
+      given.demo_port = static_cast<unsigned short>(port);
+    } else {
+      return complain("unknown argument: " + std::string(name));
+    }
+  }
+  if (given.demo_port) return run_demo_upstream(*given.demo_port);
+
+  auto options = agent_websocket::options::from_environment(given.env_file);
+  if (!options) {
+    std::cerr << "server: " << options.error().message << '\n';
+    return 2;
+  }
+  const bool demo = options->api_key.empty() && options->base_url == agent_websocket::options().base_url;
+  if (!demo) {
+    if (const auto checked = options->check(); !checked) {
+      std::cerr << "server: " << checked.error().message << '\n';
+      return 2;
+    }
+  }
+  if (given.check_only) {
+    std::cout << "the settings are right" << (demo ? "; the demo model will answer" : "") << '\n';
+    return 0;
+  }
+  return serve(std::move(*options), demo);
+}
