@@ -32,7 +32,7 @@ constexpr std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
-/// What may stand in a field value: printable ASCII and single spaces; everything else (CR, LF, NUL, bytes above
+/// What may stand in a field value: printable ASCII and spaces; everything else (CR, LF, NUL, bytes above
 /// 0x7E) is dropped, so that no value can begin a second header.
 inline std::string sanitize_field_value(std::string_view text) {
   std::string clean;
@@ -55,13 +55,15 @@ class header_list {
 
   /// Replaces all fields of that name by one.
   void set(std::string_view name, std::string value) {
-    erase(name);
-    add(std::string(name), std::move(value));
+    std::string kept(name);  // `name` may be that of a field in this list
+    erase(kept);
+    add(std::move(kept), std::move(value));
   }
 
   void erase(std::string_view name) {
+    const std::string wanted(name);  // `name` may be that of a field in this list
     for (std::size_t i = fields_.size(); i-- > 0;) {
-      if (iequals(fields_[i].first, name)) fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
+      if (iequals(fields_[i].first, wanted)) fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
 

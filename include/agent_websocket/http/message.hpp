@@ -30,8 +30,9 @@ struct request {
   std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find_first_of("?#")); }
   /// Server side: what stands behind '?', empty when nothing does.
   std::string_view query() const noexcept {
-    const std::size_t mark = target.find('?');
-    return mark == std::string::npos ? std::string_view() : std::string_view(target).substr(mark + 1);
+    const std::string_view sent = std::string_view(target).substr(0, target.find('#'));
+    const std::size_t mark = sent.find('?');
+    return mark == std::string_view::npos ? std::string_view() : sent.substr(mark + 1);
   }
 };
 

@@ -71,6 +71,9 @@ inline result<url> parse_url(std::string_view text) {
     }
   }
   if (parsed.host.empty()) return refuse("the host is missing");
+  if (parsed.host.find_first_of("\"<>[\\]^`{|}") != std::string::npos) {  // RFC 3986 appendix A
+    return refuse("the host holds a character that no host has");
+  }
   if (has_port) {
     std::uint32_t number = 0;
     const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);

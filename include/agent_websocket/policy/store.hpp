@@ -30,7 +30,8 @@ namespace agent_websocket {
 using store_handler = std::function<void(result<void>)>;
 using load_handler = std::function<void(result<std::vector<std::string>>)>;
 
-/// Keeps records in memory, at most `max_records` and `max_bytes` a session; the oldest go first.
+/// Keeps records in memory, at most `max_records` and `max_bytes` a session; the oldest go first. The newest record
+/// stays even when it alone is above `max_bytes`.
 class memory_store {
  public:
   explicit memory_store(std::size_t max_records = 1024, std::size_t max_bytes = 1u << 20)
@@ -44,6 +45,7 @@ class memory_store {
       of.bytes -= of.records.front().size();
       of.records.pop_front();
     }
+    if (of.records.empty()) sessions_.erase(std::string(session));
     done({});
   }
 

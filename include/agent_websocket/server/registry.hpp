@@ -6,7 +6,7 @@
 #pragma once
 
 #include <agent_websocket/policy/transport.hpp>
-#include <agent_websocket/server/deadline_list.hpp>
+#include <agent_websocket/server/activity_list.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -137,15 +137,15 @@ class registry {
   struct entry {
     std::shared_ptr<Session> session;
     bool pinged;
-    typename deadline_list<connection_id>::position
+    typename activity_list<connection_id>::position
         silence;  // in heard_ or, when pinged, in pinged_
-    typename deadline_list<connection_id>::position activity;  // in active_
+    typename activity_list<connection_id>::position activity;  // in active_
   };
 
   limits limits_;
   std::unordered_map<connection_id, entry> by_connection_;
   std::unordered_map<std::string, connection_id> by_id_;
-  deadline_list<connection_id> heard_, pinged_, active_;
+  activity_list<connection_id> heard_, pinged_, active_;
 };
 
 }  // namespace agent_websocket

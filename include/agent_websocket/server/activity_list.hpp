@@ -14,7 +14,7 @@
 namespace agent_websocket {
 
 template <typename Key>
-class deadline_list {
+class activity_list {
  public:
   struct item {
     Key key;
