@@ -11,8 +11,11 @@
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/store.hpp>
 #include <agent_websocket/server/options.hpp>
+#include <agent_websocket/server/plain_http.hpp>
 #include <agent_websocket/server/registry.hpp>
 #include <agent_websocket/server/router.hpp>
+#include <agent_websocket/server/subprotocol.hpp>
+#include <agent_websocket/server/upstream_settings.hpp>
 #include <agent_websocket/session/session.hpp>
 #include <agent_websocket/wire/decode.hpp>
 
@@ -47,7 +50,7 @@ class basic_server final
         authenticator_(authenticator),
         logger_(logger),
         random_(random),
-        client_(client_settings(options_), http, scheduler, std::move(random)),
+        client_(upstream_settings(options_), http, scheduler, std::move(random)),
         around_{transport, client_, scheduler, store, *this},
         registry_({options_.session.heartbeat_interval, options_.session.heartbeat_timeout,
                    options_.session_timeout}) {}
@@ -133,20 +136,6 @@ class basic_server final
     principal owner;
   };
 
-  static openrouter::client_settings client_settings(const options& from) {
-    openrouter::client_settings to;
-    to.base_url = from.base_url;
-    to.api_key = from.api_key;
-    to.referer = from.http_referer;
-    to.title = from.app_title;
-    to.connect_timeout = from.connect_timeout;
-    to.first_token_timeout = from.first_token_timeout;
-    to.idle_timeout = from.idle_timeout;
-    to.total_timeout = from.total_timeout;
-    to.retry.max_attempts = from.max_retries + 1;
-    return to;
-  }
-
   // ---- transport_sink
 
   void on_request(connection_id connection, handshake request) override {
@@ -184,40 +173,18 @@ class basic_server final
     http::response accept;
     accept.status = 101;
     // A browser that offered subprotocols fails unless one is chosen.
-    if (offers(found->second.request.request, "agent-websocket.v1")) {
-      accept.headers.add("Sec-WebSocket-Protocol", "agent-websocket.v1");
+    if (offers_subprotocol(found->second.request.request, subprotocol)) {
+      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
     }
     transport_.answer(connection, std::move(accept));
   }
 
-  static bool offers(const http::request& request, std::string_view protocol) {
-    for (const auto& field : request.headers) {
-      if (!http::iequals(field.first, "Sec-WebSocket-Protocol")) continue;
-      std::string_view rest = field.second;
-      while (!rest.empty()) {
-        const std::size_t comma = rest.find(',');
-        if (http::trim(rest.substr(0, comma)) == protocol) return true;
-        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-      }
-    }
-    return false;
-  }
-
   http::response answer_http(const http::request& request) {
-    const std::string_view path = request.path();
-    if (const auto* handler = router_.find_http(request.method, path)) {
-      try {
-        return (*handler)(request);
-      } catch (const std::exception& thrown) {
-        log(log_level::error, "handler_threw", {}, std::string("on_http: ") + thrown.what());
-        return http::response::text(500, "Internal error");
-      }
-    }
-    const bool reads = request.method == "GET" || request.method == "HEAD";
-    if (path == "/healthz" && reads) return http::response::text(200, "ok\n");
-    if (path == "/readyz" && reads)
-      return http::response::text(draining_ ? 503 : 200, draining_ ? "draining\n" : "ready\n");
-    return http::response::text(404, "Not found");
+    const auto* handler = router_.find_http(request.method, request.path());
+    if (handler == nullptr) return answer_plain_request(request, draining_);
+    auto answer = http::response::text(500, "Internal error");
+    guarded("on_http", {}, [&] { answer = (*handler)(request); });
+    return answer;
   }
 
   void on_abandoned(connection_id connection) override { arrivals_.erase(connection); }

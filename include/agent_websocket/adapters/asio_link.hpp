@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+//
+// A non-blocking TCP socket that tells when it can be read and written: what the server's
+// connections and the connector have in common. Counts its references itself, and the pending wait
+// for input lies inside of it, so that an idle connection costs no more than its own object. Knows
+// nothing of HTTP and WebSocket.
+#pragma once
+
+#include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/adapters/output_buffer.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+using asio_socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
+
+/// How a read or a write went.
+enum class io_outcome { done, blocked, ended };
+
+/// Derived classes live on the heap, held by link_pointer. One thread.
+class asio_link {
+ public:
+  asio_link(const asio_link&) = delete;
+  asio_link& operator=(const asio_link&) = delete;
+
+  void add_reference() noexcept { ++references_; }
+  void release() noexcept {
+    if (--references_ == 0) delete this;
+  }
+
+ protected:
+  explicit asio_link(asio_socket socket) : socket_(std::move(socket)) {}
+  virtual ~asio_link() = default;
+
+  /// The socket can be read, was closed by the peer or has failed: receive() tells.
+  virtual void on_readable() = 0;
+  virtual void on_writable() = 0;
+
+  bool is_open() const noexcept { return socket_.is_open(); }
+  asio_socket& socket() noexcept { return socket_; }
+
+  /// One call of on_readable(), soon; nothing when the socket is closed or a wait is pending.
+  void wait_readable();
+  /// The same for on_writable().
+  void wait_writable();
+
+  /// Reads once. `ended`: end of the stream or an error.
+  io_outcome receive(char* data, std::size_t size, std::size_t& received) {
+    std::error_code failure;
+    received = socket_.read_some(asio::mutable_buffer(data, size), failure);
+    return outcome_of(failure);
+  }
+
+  /// Writes once what waits. `done` when nothing is left.
+  io_outcome transmit(output_buffer& output) {
+    const std::string_view front = output.front();
+    if (front.empty()) return io_outcome::done;
+    std::error_code failure;
+    // On Linux and BSD this is send() with MSG_NOSIGNAL or a socket with SO_NOSIGPIPE: a gone peer
+    // is an error.
+    output.consume(socket_.write_some(asio::const_buffer(front.data(), front.size()), failure));
+    const io_outcome outcome = outcome_of(failure);
+    return outcome == io_outcome::done && output.pending() != 0 ? io_outcome::blocked : outcome;
+  }
+
+  /// Nothing more will be sent; the peer reads its end of the stream.
+  void shut_output() {
+    std::error_code ignored;
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  }
+
+  /// Closes; no function is called from now on. `reset`: throws away what the kernel has not sent
+  /// yet.
+  void close_socket(bool reset) {
+    std::error_code ignored;
+    if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    socket_.close(ignored);
+  }
+
+ private:
+  struct wait_handler;
+
+  /// Room for Asio's object of one pending wait; a larger one of another version goes to the heap.
+  class wait_memory {
+   public:
+    void* allocate(std::size_t size) {
+      if (taken_ || size > sizeof bytes_) return ::operator new(size);
+      taken_ = true;
+      return bytes_;
+    }
+    void deallocate(void* memory) noexcept {
+      if (memory == bytes_) {
+        taken_ = false;
+      } else {
+        ::operator delete(memory);
+      }
+    }
+
+   private:
+    alignas(std::max_align_t) unsigned char bytes_[88];
+    bool taken_ = false;
+  };
+
+  template <typename T>
+  struct wait_allocator {
+    using value_type = T;
+    explicit wait_allocator(wait_memory& memory) noexcept : memory_(&memory) {}
+    template <typename U>
+    wait_allocator(const wait_allocator<U>& other) noexcept : memory_(other.memory_) {}  // NOLINT
+    T* allocate(std::size_t count) { return static_cast<T*>(memory_->allocate(count * sizeof(T))); }
+    void deallocate(T* memory, std::size_t) noexcept { memory_->deallocate(memory); }
+    template <typename U>
+    bool operator==(const wait_allocator<U>& other) const noexcept {
+      return memory_ == other.memory_;
+    }
+    template <typename U>
+    bool operator!=(const wait_allocator<U>& other) const noexcept {
+      return memory_ != other.memory_;
+    }
+    wait_memory* memory_;
+  };
+
+  static io_outcome outcome_of(const std::error_code& failure) noexcept {
+    if (!failure) return io_outcome::done;
+    const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
+                       failure == asio::error::interrupted;
+    return later ? io_outcome::blocked : io_outcome::ended;
+  }
+
+  asio_socket socket_;
+  unsigned references_ = 0;
+  bool reading_ = false;
+  bool writing_ = false;
+  wait_memory read_memory_;
+};
+
+/// A counted reference to an asio_link or what is derived from it.
+template <typename Link>
+class link_pointer {
+ public:
+  link_pointer() = default;
+  explicit link_pointer(Link* link) noexcept : link_(link) {
+    if (link_ != nullptr) link_->add_reference();
+  }
+  link_pointer(const link_pointer& other) noexcept : link_pointer(other.link_) {}
+  link_pointer(link_pointer&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
+  link_pointer& operator=(link_pointer other) noexcept {
+    std::swap(link_, other.link_);
+    return *this;
+  }
+  ~link_pointer() {
+    if (link_ != nullptr) link_->release();
+  }
+
+  Link* get() const noexcept { return link_; }
+  Link* operator->() const noexcept { return link_; }
+  Link& operator*() const noexcept { return *link_; }
+  explicit operator bool() const noexcept { return link_ != nullptr; }
+
+ private:
+  Link* link_ = nullptr;
+};
+
+struct asio_link::wait_handler {
+  using allocator_type = wait_allocator<void>;
+  allocator_type get_allocator() const noexcept { return allocator_type(link->read_memory_); }
+
+  // The error says nothing that the next read does not say.
+  void operator()(const std::error_code&) const {
+    link->reading_ = false;
+    if (link->is_open()) link->on_readable();
+  }
+
+  link_pointer<asio_link> link;
+};
+
+inline void asio_link::wait_readable() {
+  if (reading_ || !is_open()) return;
+  reading_ = true;
+  socket_.async_wait(asio::socket_base::wait_read, wait_handler{link_pointer<asio_link>(this)});
+}
+
+inline void asio_link::wait_writable() {
+  if (writing_ || !is_open()) return;
+  writing_ = true;
+  socket_.async_wait(asio::socket_base::wait_write,
+                     [link = link_pointer<asio_link>(this)](const std::error_code&) {
+                       link->writing_ = false;
+                       if (link->is_open()) link->on_writable();
+                     });
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+//
+// Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
+// runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
+// that starts and cancels timers costs map nodes, no system calls.
+#pragma once
+
+#include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/base/config.hpp>
+#include <agent_websocket/policy/scheduler.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The context must outlive the scheduler. Destroying the scheduler inside of one of its own
+/// functions is allowed.
+class asio_scheduler {
+ public:
+  explicit asio_scheduler(asio::io_context& context) : context_(context), timer_(context) {}
+  asio_scheduler(const asio_scheduler&) = delete;
+  asio_scheduler& operator=(const asio_scheduler&) = delete;
+
+  /// Destroys what waits without running it. What those destructors post or start is dropped.
+  ~asio_scheduler() {
+    alive_.reset();
+    ids_.clear();
+    const timer_list timers = std::exchange(timers_, {});
+    std::unique_lock<std::mutex> lock(mutex_);
+    const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
+    closing_ = true;
+    lock.unlock();
+  }
+
+  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
+  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
+
+  /// From any thread, until the destructor begins. The functions wait here and not in Asio's
+  /// queue, so that they end with the scheduler, also when the context lives on.
+  void post(std::function<void()> f) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (closing_) return;
+      posted_.push_back(std::move(f));
+    }
+    asio::post(context_, [this, alive = watch_] {
+      if (!alive.expired()) run_posted();
+    });
+  }
+
+  /// A time that is not in the future means: on the next turn.
+  timer_id start_timer(time_point when, std::function<void()> f) {
+    const timer_id id = ++last_id_;
+    if (!alive_) return id;
+    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
+    if (!running_timers_) arm();
+    return id;
+  }
+
+  void cancel_timer(timer_id id) {
+    const auto found = ids_.find(id);
+    if (found == ids_.end()) return;
+    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
+    ids_.erase(found);
+    if (timers_.empty()) disarm();
+  }
+
+ private:
+  struct timer {
+    timer_id id;
+    std::function<void()> f;
+  };
+  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
+
+  void run_posted() {
+    std::function<void()> f;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      f = std::move(posted_.front());  // there is one for every run_posted
+      posted_.pop_front();
+    }
+    f();
+  }
+
+  // Waits for the earliest deadline. A timer that is cancelled leaves the wait as it is, unless it
+  // was the last one: waking up for nothing once is cheaper than arming anew for each.
+  void arm() {
+    if (timers_.empty()) return disarm();
+    const time_point earliest = timers_.begin()->first;
+    if (armed_for_ && *armed_for_ <= earliest) return;
+    armed_for_ = earliest;
+    timer_.expires_at(earliest);
+    timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
+      if (failure || alive.expired() || turn != turn_) return;
+      run_timers();
+    });
+  }
+
+  void disarm() {
+    ++turn_;
+    if (armed_for_) timer_.cancel();  // so that a context without other work can return
+    armed_for_.reset();
+  }
+
+  // Arms anew however the functions end, also by an exception, but not when one of them has
+  // destroyed the scheduler.
+  class arming {
+   public:
+    explicit arming(asio_scheduler& scheduler) : scheduler_(scheduler), alive_(scheduler.watch_) {
+      scheduler_.armed_for_.reset();
+      scheduler_.running_timers_ = true;
+    }
+    arming(const arming&) = delete;
+    arming& operator=(const arming&) = delete;
+    ~arming() {
+      if (!scheduler_alive()) return;
+      scheduler_.running_timers_ = false;
+      scheduler_.arm();
+    }
+    bool scheduler_alive() const noexcept { return !alive_.expired(); }
+
+   private:
+    asio_scheduler& scheduler_;
+    std::weak_ptr<char> alive_;
+  };
+
+  // Runs as many as are due now; those that they start, even in the past, wait for the next turn
+  // at the latest, so that sockets get theirs.
+  void run_timers() {
+    const arming mark(*this);
+    const time_point time = now();
+    std::size_t due = 0;
+    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
+    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
+      const auto next = timers_.extract(timers_.begin());
+      ids_.erase(next.mapped().id);
+      next.mapped().f();
+      if (!mark.scheduler_alive()) return;
+    }
+  }
+
+  asio::io_context& context_;
+  asio::steady_timer timer_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
+  timer_list timers_;
+  std::unordered_map<timer_id, timer_list::iterator> ids_;
+  std::optional<time_point> armed_for_;
+  std::uint64_t turn_ = 0;  // tells the current wait from those replaced
+  timer_id last_id_ = 0;
+  bool running_timers_ = false;
+  std::mutex mutex_;  // guards the two below
+  std::deque<std::function<void()>> posted_;
+  bool closing_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

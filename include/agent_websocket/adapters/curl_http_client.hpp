@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+//
+// Model of the requirement HttpClient (policy/http_client.hpp) on libcurl: HTTP/1.1 with TLS, a
+// pool of kept connections, and the proxies of the environment (never for this machine itself). No
+// redirects, no cookies, no decompression: a body is handed on as it came, and a Content-Encoding
+// that the server applied without being asked is there in the headers.
+#pragma once
+
+#include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/adapters/curl_call.hpp>
+#include <agent_websocket/adapters/curl_multi.hpp>
+#include <agent_websocket/base/config.hpp>
+#include <agent_websocket/policy/http_client.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Used on the executor of its context only. The context must outlive it; a sink function must not
+/// destroy it. A request that was sent on a kept connection which the server had closed meanwhile
+/// is sent once more, by curl, on a new one.
+class curl_http_client {
+ public:
+  explicit curl_http_client(asio::io_context& context, curl_http_options options = {})
+      : options_(std::move(options)), multi_(context, [this] { tidy(); }) {
+    curl_multi_setopt(multi_.handle(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+    const std::size_t most = std::min<std::size_t>(options_.max_kept_connections, 1'000'000);
+    curl_multi_setopt(multi_.handle(), CURLMOPT_MAXCONNECTS, static_cast<long>(most));
+  }
+  curl_http_client(const curl_http_client&) = delete;
+  curl_http_client& operator=(const curl_http_client&) = delete;
+
+  /// Ends what is open; no sink is called.
+  ~curl_http_client() {
+    for (const auto& each : calls_) remove(*each.second);
+  }
+
+  http_call_id start(http::request request, http_sink& sink) {
+    const http_call_id id = ++last_id_;
+    calls_.emplace(id, std::make_unique<curl_call>(id, std::move(request), sink, options_));
+    if (multi_.inside()) {
+      starting_.push_back(id);
+    } else {
+      add(id);
+    }
+    return id;
+  }
+
+  void cancel(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    std::unique_ptr<curl_call> call = std::move(found->second);
+    calls_.erase(found);
+    call->abandon();
+    if (multi_.inside()) {
+      cancelled_.push_back(std::move(call));
+    } else {
+      remove(*call);
+    }
+  }
+
+  void pause(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found != calls_.end()) found->second->pause();
+  }
+
+  void resume(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end() || !found->second->resume()) return;
+    multi_.post([this, id] {
+      const auto still = calls_.find(id);
+      if (still != calls_.end()) multi_.enter([&still] { still->second->unpause(); });
+    });
+  }
+
+  /// How many requests are neither completed nor cancelled.
+  std::size_t open_calls() const noexcept { return calls_.size(); }
+
+ private:
+  void add(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;  // cancelled before it began
+    curl_call& call = *found->second;
+    if (call.ready() && curl_multi_add_handle(multi_.handle(), call.easy()) == CURLM_OK) return;
+    multi_.post([this, id] { finish(id, CURLE_FAILED_INIT); });
+  }
+
+  void remove(curl_call& call) {
+    call.abandon();
+    // Closes the connection, unless its answer is complete.
+    if (call.easy() != nullptr) curl_multi_remove_handle(multi_.handle(), call.easy());
+  }
+
+  // What could not be done while curl worked, and what it has completed.
+  void tidy() {
+    for (const auto& each : std::exchange(cancelled_, {})) remove(*each);
+    for (const http_call_id id : std::exchange(starting_, {})) add(id);
+    int left = 0;
+    while (CURLMsg* const message = curl_multi_info_read(multi_.handle(), &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      curl_call* call = nullptr;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+      finish(call->id(), message->data.result);
+    }
+  }
+
+  void finish(http_call_id id, CURLcode code) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    const std::unique_ptr<curl_call> call = std::move(found->second);
+    calls_.erase(found);
+    // First: so that what the sink starts next finds the connection in the pool.
+    if (call->easy() != nullptr) curl_multi_remove_handle(multi_.handle(), call->easy());
+    call->complete(code);
+  }
+
+  const curl_http_options options_;
+  curl_multi multi_;
+  std::unordered_map<http_call_id, std::unique_ptr<curl_call>> calls_;
+  std::vector<http_call_id> starting_;                 // by a sink function, while curl works
+  std::vector<std::unique_ptr<curl_call>> cancelled_;  // the same
+  http_call_id last_id_ = 0;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

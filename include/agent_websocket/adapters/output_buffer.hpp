@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+//
+// The bytes of one connection that wait for the kernel, exact to the byte, and a small pool of such
+// buffers: a connection has one only while something waits. No sockets.
+#pragma once
+
+#include <agent_websocket/base/config.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Appended to at the back, taken from the front.
+class output_buffer {
+ public:
+  /// Append here, and do nothing else with it.
+  std::string& tail() noexcept { return bytes_; }
+
+  /// What is to go out next: everything that waits.
+  std::string_view front() const noexcept { return std::string_view(bytes_).substr(sent_); }
+  std::size_t pending() const noexcept { return bytes_.size() - sent_; }
+  std::size_t capacity() const noexcept { return bytes_.capacity(); }
+
+  /// The first `count` bytes of front() are gone. Moves the rest only when at least as much has
+  /// gone since the last time, so that a slow reader of a large buffer costs no more than copying
+  /// it once.
+  void consume(std::size_t count) {
+    sent_ += count;
+    if (sent_ == bytes_.size()) {
+      bytes_.clear();
+      sent_ = 0;
+    } else if (sent_ >= bytes_.size() - sent_) {
+      bytes_.erase(0, sent_);
+      sent_ = 0;
+    }
+  }
+
+ private:
+  std::string bytes_;
+  std::size_t sent_ = 0;
+};
+
+/// Keeps a few emptied buffers, so that a message does not cost an allocation.
+class output_pool {
+ public:
+  static constexpr std::size_t max_buffers = 64;
+  static constexpr std::size_t max_buffer_bytes = 16 * 1024;  // larger ones go back to the system
+
+  std::unique_ptr<output_buffer> take() {
+    if (spare_.empty()) return std::make_unique<output_buffer>();
+    std::unique_ptr<output_buffer> buffer = std::move(spare_.back());
+    spare_.pop_back();
+    return buffer;
+  }
+
+  /// Precondition: nothing is pending in it.
+  void give_back(std::unique_ptr<output_buffer> buffer) {
+    if (spare_.size() < max_buffers && buffer->capacity() <= max_buffer_bytes) {
+      spare_.push_back(std::move(buffer));
+    }
+  }
+
+  std::size_t size() const noexcept { return spare_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<output_buffer>> spare_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+//
+// The opening handshake of RFC 6455 section 4, server and client side, by websocketpp's
+// processor::hybi13. Version 13 only; extensions are declined by not answering their offers. hybi13
+// looks at the key for being there only: what it has to be is checked here. No sockets, no limits
+// of time or size.
+#pragma once
+
+#include <agent_websocket/base/result.hpp>
+#include <agent_websocket/base/config.hpp>
+#include <agent_websocket/http/headers.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <websocketpp/common/memory.hpp>  // response.hpp uses shared_ptr without including it
+#include <websocketpp/http/request.hpp>
+#include <websocketpp/http/response.hpp>
+#include <websocketpp/extensions/permessage_deflate/disabled.hpp>
+#include <websocketpp/message_buffer/alloc.hpp>
+#include <websocketpp/message_buffer/message.hpp>
+#include <websocketpp/processors/hybi13.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// What the headers of a request ask for.
+enum class upgrade_request {
+  none,           ///< plain HTTP
+  well_formed,    ///< may be answered with 101
+  wrong_version,  ///< a WebSocket, but not version 13: 426
+  malformed,      ///< a WebSocket handshake that breaks RFC 6455 section 4.1: 400
+};
+
+namespace detail {
+
+/// What hybi13 wants to know at compile time. It is used for the handshake only, so that messages,
+/// masking keys and extensions stand here by name alone.
+struct handshake_config {
+  using request_type = websocketpp::http::parser::request;
+  using response_type = websocketpp::http::parser::response;
+  using message_type =
+      websocketpp::message_buffer::message<websocketpp::message_buffer::alloc::con_msg_manager>;
+  using con_msg_manager_type = websocketpp::message_buffer::alloc::con_msg_manager<message_type>;
+  struct rng_type {
+    std::uint32_t operator()() const noexcept { return 0; }
+  };
+  struct permessage_deflate_config {
+    using request_type = handshake_config::request_type;
+  };
+  using permessage_deflate_type =
+      websocketpp::extensions::permessage_deflate::disabled<permessage_deflate_config>;
+  static constexpr bool enable_extensions = false;
+  static constexpr std::size_t max_message_size = 0;
+};
+
+/// The processor. Only its const functions are used, which read nothing but its parameters: one
+/// serves all connections of all threads.
+inline const websocketpp::processor::hybi13<handshake_config>& handshake_processor() {
+  static handshake_config::rng_type no_random;
+  static const websocketpp::processor::hybi13<handshake_config> instance(false, true, nullptr,
+                                                                         no_random);
+  return instance;
+}
+
+/// True when the comma-separated list holds the token, whatever its case.
+inline bool has_token(std::string_view list, std::string_view token) {
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    if (http::iequals(http::trim(list.substr(0, comma)), token)) return true;
+    list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
+  }
+  return false;
+}
+
+/// True for the base64 of 16 bytes: 22 characters and two pads.
+inline bool is_handshake_key(std::string_view key) {
+  if (key.size() != 24 || key.substr(22) != "==") return false;
+  for (const char c : key.substr(0, 22)) {
+    if (!websocketpp::is_base64(static_cast<unsigned char>(c))) return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+
+/// Looks at a request that was read whole.
+inline upgrade_request upgrade_of(const websocketpp::http::parser::request& request) {
+  if (!detail::has_token(request.get_header("Upgrade"), "websocket") ||
+      !detail::has_token(request.get_header("Connection"), "upgrade")) {
+    return upgrade_request::none;
+  }
+  if (request.get_header("Sec-WebSocket-Version") != "13") return upgrade_request::wrong_version;
+  if (detail::handshake_processor().validate_handshake(request) ||
+      !detail::is_handshake_key(request.get_header("Sec-WebSocket-Key"))) {
+    return upgrade_request::malformed;
+  }
+  return upgrade_request::well_formed;
+}
+
+/// The value of Sec-WebSocket-Accept for a well-formed request.
+inline std::string accept_key_of(const websocketpp::http::parser::request& request) {
+  websocketpp::http::parser::response answer;
+  detail::handshake_processor().process_handshake(request, std::string(), answer);
+  return answer.get_header("Sec-WebSocket-Accept");
+}
+
+/// A client's handshake: the request's bytes and what is needed to check the answer.
+struct client_handshake {
+  std::string bytes;
+  std::string key;
+
+  /// `host` as it stands in a Host field ("example.org:8080"), `nonce` 16 fresh random bytes.
+  /// Fields of `headers` that belong to the handshake itself are left out.
+  static client_handshake make(std::string_view host, std::string_view target,
+                               const http::header_list& headers,
+                               const std::array<unsigned char, 16>& nonce) {
+    client_handshake made;
+    made.key = websocketpp::base64_encode(nonce.data(), nonce.size());
+    made.bytes.append("GET ").append(target).append(" HTTP/1.1\r\nHost: ").append(host);
+    made.bytes.append("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13");
+    made.bytes.append("\r\nSec-WebSocket-Key: ").append(made.key).append("\r\n");
+    for (const auto& [name, value] : headers) {
+      if (is_own_field(name)) continue;
+      made.bytes.append(name).append(": ").append(http::sanitize_field_value(value)).append("\r\n");
+    }
+    made.bytes.append("\r\n");
+    return made;
+  }
+
+  /// Checks the head of the answer, from its status line to the empty line. The error's detail
+  /// holds the status line of a server that refused.
+  result<void> check(std::string_view head) const {
+    const auto refuse = [](std::string words) {
+      return error(errc::connection_failed, "The server refused the WebSocket", std::move(words));
+    };
+    const std::string_view status_line = head.substr(0, head.find('\r'));
+    // Before websocketpp sees it: it makes an enumerator of whatever number stands here.
+    if (status_line.substr(0, 12) != "HTTP/1.1 101") {
+      return refuse(http::sanitize_field_value(status_line.substr(0, 200)));
+    }
+    try {
+      websocketpp::http::parser::response answer;
+      answer.consume(head.data(), head.size());
+      websocketpp::http::parser::request request;
+      request.replace_header("Sec-WebSocket-Key", key);
+      if (detail::handshake_processor().validate_server_handshake_response(request, answer)) {
+        return refuse("the answer to the handshake is no WebSocket's");
+      }
+      if (!answer.get_header("Sec-WebSocket-Extensions").empty()) {
+        return refuse("the server chose an extension that was not offered");
+      }
+    } catch (const websocketpp::http::exception& failure) {
+      return refuse(failure.what());
+    }
+    return {};
+  }
+
+ private:
+  static bool is_own_field(std::string_view name) {
+    for (const std::string_view own :
+         {"Host", "Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key",
+          "Sec-WebSocket-Extensions", "Content-Length", "Transfer-Encoding"}) {
+      if (http::iequals(name, own)) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

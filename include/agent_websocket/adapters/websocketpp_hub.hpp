@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+//
+// What the connections of one transport share: settings, sink, the read buffer, the table of ids,
+// the lists of deadlines with their one timer, and the turn, which joins what is sent in one turn
+// of the executor into one write a connection. Moves no bytes itself.
+#pragma once
+
+#include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/adapters/asio_link.hpp>
+#include <agent_websocket/adapters/connection_table.hpp>
+#include <agent_websocket/adapters/deadline_list.hpp>
+#include <agent_websocket/adapters/output_buffer.hpp>
+#include <agent_websocket/adapters/websocketpp_frame_reader.hpp>
+#include <agent_websocket/policy/transport.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Settings of a websocketpp_transport.
+struct transport_settings {
+  std::string host = "localhost";  ///< see asio_listener::start
+  std::uint16_t port = 54321;      ///< 0: any; port() tells which
+  int listen_backlog = asio::socket_base::max_listen_connections;
+  std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
+  std::size_t max_message_bytes = 64 * 1024;
+  std::size_t max_http_body_bytes = 1024 * 1024;
+  std::chrono::milliseconds handshake_timeout{5'000};  ///< from accept to a complete request
+  std::chrono::milliseconds answer_timeout{30'000};  ///< for answer(), and for the peer to take it
+  std::chrono::milliseconds close_timeout{5'000};    ///< for the peer's part of an end
+  std::size_t low_water_mark = 16 * 1024;            ///< see transport_sink::on_drained
+  int so_sndbuf =
+      0;  ///< send buffer of each connection in the kernel, in bytes; 0: the system's choice
+};
+
+/// `Connection` is derived from asio_link and deadline_hook and has settle() and on_deadline().
+template <typename Connection>
+class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Connection>> {
+ public:
+  using pointer = link_pointer<Connection>;
+  static constexpr std::size_t read_buffer_bytes = 64 * 1024;
+
+  websocketpp_hub(asio::io_context& context, transport_settings chosen)
+      : settings(std::move(chosen)),
+        heads(settings.handshake_timeout),
+        answers(settings.answer_timeout),
+        endings(settings.close_timeout),
+        context_(&context),
+        timer_(context),
+        read_buffer_(std::make_unique<char[]>(read_buffer_bytes)) {
+    limits.max_message_bytes = settings.max_message_bytes;
+  }
+
+  const transport_settings settings;
+  frame_limits limits;
+  transport_sink* sink = nullptr;
+  bool listening = false;
+  std::size_t active = 0;  ///< connections that count against max_connections
+  connection_table<pointer> connections;
+  output_pool spare_outputs;
+  deadline_list<Connection> heads;  // from accept to a complete request
+  deadline_list<Connection>
+      answers;  // from a request to its answer, and from there to its last byte
+  deadline_list<Connection> endings;  // from the beginning of an end to its end
+
+  /// Used by one read at a time and by nobody between two.
+  char* read_buffer() noexcept { return read_buffer_.get(); }
+
+  /// Sets the connection's deadline, in place of the one it has.
+  void watch(deadline_list<Connection>& list, Connection& connection) {
+    const auto deadline = list.join(connection, std::chrono::steady_clock::now());
+    if (!armed_ || deadline < *armed_) arm(deadline);
+  }
+
+  /// The connection's settle() runs soon, once, on its own: at the end of the current scope, else
+  /// posted.
+  void touch(Connection& connection) {
+    touched_.emplace_back(&connection);
+    if (depth_ == 0) post_turn();
+  }
+
+  /// Around everything that runs on the executor by itself: settles at its end what it has touched.
+  class scope {
+   public:
+    explicit scope(websocketpp_hub& hub) : hub_(hub.shared_from_this()) { ++hub_->depth_; }
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+    ~scope() {
+      if (hub_->depth_ == 1) hub_->settle_touched();
+      --hub_->depth_;
+      if (hub_->depth_ == 0 && !hub_->touched_.empty()) hub_->post_turn();
+    }
+
+   private:
+    std::shared_ptr<websocketpp_hub> hub_;  // what runs may be the transport's end
+  };
+
+  /// Nothing is called from now on.
+  void shut() {
+    shut_ = true;
+    touched_.clear();
+    timer_.cancel();
+  }
+
+  /// Nothing is accepted any more: a timer for nobody must not keep the io_context's run() from
+  /// returning.
+  void rest_when_idle() {
+    if (listening || heads.next() || answers.next() || endings.next()) return;
+    armed_.reset();
+    timer_.cancel();
+  }
+
+ private:
+  void post_turn() {
+    if (posted_ || shut_) return;
+    posted_ = true;
+    asio::post(*context_, [self = this->shared_from_this()] {
+      self->posted_ = false;
+      if (!self->shut_) const scope turn(*self);
+    });
+  }
+
+  /// What is touched meanwhile has its turn later, so that two connections cannot keep the loop for
+  /// themselves.
+  void settle_touched() {
+    settling_.swap(touched_);
+    for (const pointer& each : settling_) {
+      if (shut_) break;
+      each->settle();
+    }
+    settling_.clear();
+  }
+
+  void arm(std::chrono::steady_clock::time_point when) {
+    armed_ = when;
+    timer_.expires_at(when);
+    timer_.async_wait([self = this->shared_from_this()](const std::error_code& failure) {
+      if (failure || self->shut_) return;
+      self->sweep();
+    });
+  }
+
+  void sweep() {
+    const scope turn(*this);
+    armed_.reset();
+    const auto now = std::chrono::steady_clock::now();
+    std::optional<std::chrono::steady_clock::time_point> next;
+    for (deadline_list<Connection>* list : {&heads, &answers, &endings}) {
+      while (Connection* const late = list->take_expired(now)) {
+        const pointer kept(late);
+        late->on_deadline();
+        if (shut_) return;
+      }
+    }
+    for (const deadline_list<Connection>* list : {&heads, &answers, &endings}) {
+      const auto first = list->next();
+      if (first && (!next || *first < *next)) next = first;
+    }
+    if (next && (!armed_ || *next < *armed_)) arm(*next);
+  }
+
+  asio::io_context* context_;
+  asio::steady_timer timer_;
+  std::optional<std::chrono::steady_clock::time_point> armed_;
+  std::unique_ptr<char[]> read_buffer_;
+  std::vector<pointer> touched_;
+  std::vector<pointer> settling_;
+  int depth_ = 0;
+  bool posted_ = false;
+  bool shut_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

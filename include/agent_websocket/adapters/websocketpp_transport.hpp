@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+//
+// Transport over TCP: Asio for sockets, websocketpp for the formats (never its server, endpoint or
+// Asio transport). HTTP/1.1 and WebSocket (RFC 6455, version 13, no extensions) on one port;
+// requirements in policy/transport.hpp. No TLS.
+#pragma once
+
+#include <agent_websocket/adapters/asio_listener.hpp>
+#include <agent_websocket/adapters/websocketpp_connection.hpp>
+#include <agent_websocket/adapters/websocketpp_hub.hpp>
+#include <agent_websocket/base/result.hpp>
+#include <agent_websocket/policy/transport.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Model of Transport. All calls from the thread that runs the io_context, which outlives the
+/// transport. The destructor closes all connections without calling the sink; nothing is called
+/// after it.
+class websocketpp_transport {
+ public:
+  using settings = transport_settings;
+
+  explicit websocketpp_transport(asio::io_context& context, settings chosen = settings())
+      : hub_(std::make_shared<hub>(context, std::move(chosen))),
+        listener_(context, [this](asio_socket socket, const asio::ip::address& remote) {
+          const hub::scope turn(*hub_);
+          websocketpp_connection::open(*hub_, std::move(socket), remote);
+        }) {}
+  websocketpp_transport(const websocketpp_transport&) = delete;
+  websocketpp_transport& operator=(const websocketpp_transport&) = delete;
+
+  ~websocketpp_transport() {
+    listener_.stop();
+    hub_->shut();
+    for (const auto& each : hub_->connections.all()) each->drop();
+  }
+
+  /// The error names the address, such as "cannot listen on 127.0.0.1:54321: Address already in
+  /// use".
+  result<void> start(transport_sink& sink) {
+    listen_options options;
+    options.host = hub_->settings.host;
+    options.port = hub_->settings.port;
+    options.backlog = hub_->settings.listen_backlog;
+    options.send_buffer_bytes = hub_->settings.so_sndbuf;
+    hub_->sink = &sink;
+    result<void> outcome = listener_.start(options);
+    hub_->listening = outcome.has_value();
+    return outcome;
+  }
+
+  void stop() {
+    listener_.stop();
+    hub_->listening = false;
+    hub_->rest_when_idle();
+  }
+
+  void answer(connection_id id, const http::response& response) {
+    if (const auto& found = hub_->connections.find(id)) pointer(found)->answer(response);
+  }
+
+  std::size_t send(connection_id id, std::string_view text) {
+    const auto& found = hub_->connections.find(id);
+    return found ? found->send(text) : 0;
+  }
+
+  void ping(connection_id id) {
+    if (const auto& found = hub_->connections.find(id)) found->ping();
+  }
+
+  void close(connection_id id, std::uint16_t code, std::string_view why) {
+    if (const auto& found = hub_->connections.find(id)) pointer(found)->close(code, why);
+  }
+
+  /// Where start() listens; 0 before.
+  std::uint16_t port() const noexcept { return listener_.port(); }
+
+  /// TCP connections that stand, upgraded or not.
+  std::size_t connections() const noexcept { return hub_->connections.size(); }
+
+ private:
+  using hub = websocketpp_connection::hub_type;
+  using pointer =
+      link_pointer<websocketpp_connection>;  // a copy keeps what a call may remove from the table
+
+  std::shared_ptr<hub> hub_;
+  asio_listener listener_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// The client of OpenRouter's chat completions and of servers that speak the same: sends requests
+// over an HttpClient, decodes what streams back, repeats what failed before anything was delivered,
+// watches four clocks. Each completion is an object of its own (completion.hpp); this is their
+// owner. One thread: the executor of the Scheduler.
+#pragma once
+
+#include <agent_websocket/base/random.hpp>
+#include <agent_websocket/openrouter/completion.hpp>
+#include <agent_websocket/openrouter/request.hpp>
+#include <agent_websocket/openrouter/settings.hpp>
+#include <agent_websocket/openrouter/sink.hpp>
+#include <agent_websocket/policy/http_client.hpp>
+#include <agent_websocket/policy/scheduler.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Completions over `HttpClient` and `Scheduler`, both of which outlive the client. Destroying it
+/// ends what is open without a word; so may any sink function do.
+template <typename HttpClient, typename Scheduler>
+class basic_openrouter_client {
+  static_assert(require_http_client<HttpClient>() && require_scheduler<Scheduler>());
+
+ public:
+  /// Settings that check() refuses make every completion fail with errc::bad_configuration.
+  basic_openrouter_client(client_settings settings, HttpClient& http, Scheduler& scheduler,
+                          random_source random = {})
+      : around_{std::move(settings), http, scheduler, std::move(random)} {}
+
+  basic_openrouter_client(const basic_openrouter_client&) = delete;
+  basic_openrouter_client& operator=(const basic_openrouter_client&) = delete;
+
+  ~basic_openrouter_client() {
+    const auto open = std::move(completions_);
+    completions_.clear();
+    for (const auto& each : open) each.second->abandon();
+  }
+
+  /// Sends `request`. The sink is called later, and lives until on_complete or cancel. A wrong
+  /// request ends in on_complete with errc::bad_message and words that name the field.
+  completion_id start(chat_request request, completion_sink& sink) {
+    const completion_id id = ++last_id_;
+    const auto made = std::make_shared<completion>(around_, *this, id, std::move(request), sink);
+    completions_.emplace(id, made);
+    made->begin();
+    return id;
+  }
+
+  /// Closes the connection at once; the sink is never called again. Unknown ids are ignored.
+  void cancel(completion_id id) {
+    const std::shared_ptr<completion> found = find(id);
+    if (!found) return;
+    completions_.erase(id);
+    found->abandon();
+  }
+
+  /// Stops reading; all clocks of the completion stand still, and no retry is sent. What was
+  /// already read may still be delivered.
+  void pause(completion_id id) {
+    if (const std::shared_ptr<completion> found = find(id)) found->pause();
+  }
+  void resume(completion_id id) {
+    if (const std::shared_ptr<completion> found = find(id)) found->resume();
+  }
+
+  /// Completions that have not ended.
+  std::size_t size() const noexcept { return completions_.size(); }
+  const client_settings& settings() const noexcept { return around_.settings; }
+
+ private:
+  using completion = basic_completion<HttpClient, Scheduler>;
+  friend completion;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket

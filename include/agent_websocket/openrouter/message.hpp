@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+//
+// One message of a conversation as OpenRouter's chat completions take it ("messages", request
+// schema ChatMessages): an immutable value that carries its finished JSON text, made once, so that
+// a conversation is sent again and again without encoding it anew. Copies share it.
+#pragma once
+
+#include <agent_websocket/json/writer.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace openrouter {
+
+enum class chat_role : std::uint8_t { system, user, assistant, tool };
+
+/// The spelling in "role".
+constexpr std::string_view to_string(chat_role role) noexcept {
+  switch (role) {
+    case chat_role::system: return "system";
+    case chat_role::user: return "user";
+    case chat_role::assistant: return "assistant";
+    case chat_role::tool: return "tool";
+  }
+  return "user";
+}
+
+/// A message; by default an empty one of the user. Bytes that are not UTF-8 go out as U+FFFD.
+class chat_message {
+ public:
+  chat_message() : body_(empty_body()) {}
+
+  static chat_message system(std::string text) {
+    return of_text(chat_role::system, std::move(text), false);
+  }
+  static chat_message user(std::string text) {
+    return of_text(chat_role::user, std::move(text), false);
+  }
+  /// `parts` is the JSON text of an array of content parts (text, image_url, file, input_audio),
+  /// checked by the caller; `text` is what people see of it.
+  static chat_message user_parts(std::string_view parts, std::string text) {
+    std::string json;
+    json::writer w(json);
+    w.begin_object().member("role", to_string(chat_role::user)).member_raw("content", parts);
+    w.end_object();
+    return chat_message(chat_role::user, std::move(text), std::move(json), false);
+  }
+  static chat_message assistant(std::string text) {
+    return of_text(chat_role::assistant, std::move(text), false);
+  }
+  /// An answer that was cut off or cancelled: the same on the wire, marked for the program.
+  static chat_message assistant_partial(std::string text) {
+    return of_text(chat_role::assistant, std::move(text), true);
+  }
+
+  chat_role role() const noexcept { return body_->role; }
+  /// What people see, as it was given. Valid as long as any copy of the message lives.
+  const std::string& text() const noexcept { return body_->text; }
+  /// The JSON object as it is sent.
+  const std::string& json() const noexcept { return body_->json; }
+  /// What the message adds to a request.
+  std::size_t bytes() const noexcept { return body_->json.size(); }
+  /// True for an answer that is not whole.
+  bool partial() const noexcept { return body_->partial; }
+
+ private:
+  struct body {
+    chat_role role = chat_role::user;
+    bool partial = false;
+    std::string text;
+    std::string json;
+  };
+
+  chat_message(chat_role role, std::string text, std::string json, bool partial)
+      : body_(std::make_shared<const body>(
+            body{role, partial, std::move(text), std::move(json)})) {}
+
+  static chat_message of_text(chat_role role, std::string text, bool partial) {
+    std::string json;
+    json.reserve(text.size() + text.size() / 16 + 40);
+    json::writer w(json);
+    w.begin_object().member("role", to_string(role)).member("content", text).end_object();
+    return chat_message(role, std::move(text), std::move(json), partial);
+  }
+
+  static const std::shared_ptr<const body>& empty_body() {
+    static const std::shared_ptr<const body> empty = of_text(chat_role::user, "", false).body_;
+    return empty;
+  }
+
+  std::shared_ptr<const body> body_;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket

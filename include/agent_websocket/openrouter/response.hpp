@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+//
+// What is known of an answer beside its text: tokens and cost, who served it, how it ended
+// (OpenRouter's API reference, ChatUsage; docs "Usage accounting"). Data only.
+#pragma once
+
+#include <agent_websocket/json/print.hpp>
+#include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/openrouter/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Tokens and cost. All optional: servers leave out what they do not count. No number is derived
+/// from another, since reasoning tokens have been seen to exceed the completion's.
+struct usage {
+  std::optional<std::int64_t> prompt_tokens;
+  std::optional<std::int64_t> completion_tokens;
+  std::optional<std::int64_t> total_tokens;
+  std::optional<double> cost;  ///< in USD; no cost is not 0
+  std::string json;            ///< the whole object as sent, compact; empty when there was none
+};
+
+/// Reads a "usage" object; anything else leaves `into` as it is and returns false.
+inline bool read_usage(const json::value& from, usage& into) {
+  if (!from.is_object()) return false;
+  const auto count = [&from](const char* name) -> std::optional<std::int64_t> {
+    const std::optional<std::int64_t> number = from[name].integer();
+    return number && *number >= 0 ? number : std::nullopt;
+  };
+  into.prompt_tokens = count("prompt_tokens");
+  into.completion_tokens = count("completion_tokens");
+  into.total_tokens = count("total_tokens");
+  into.cost = from["cost"].number();
+  into.json.clear();
+  json::writer w(into.json);
+  json::print(w, from);
+  return true;
+}
+
+/// How a completion ended. The text went through the sink before; with `failed` it is partial.
+struct outcome {
+  std::optional<failure> failed;
+  /// As sent: stop, length, tool_calls, content_filter, or what a server makes up; may be empty.
+  std::string finish_reason;
+  std::string model;          ///< the one that served, which need not be the one asked for
+  std::string provider;       ///< display name
+  std::string generation_id;  ///< for GET /generation
+  openrouter::usage usage;
+  bool no_done = false;         ///< ended well, but without [DONE]
+  bool has_tool_calls = false;  ///< the model called tools
+  std::size_t comments = 0;     ///< keep-alive comments seen
+  std::size_t skipped = 0;      ///< events that were no chunks and were passed over
+  int attempts = 1;             ///< requests that were sent
+
+  /// True for a whole answer.
+  bool complete() const noexcept { return !failed; }
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+//
+// What a server answers to plain HTTP requests by itself: whether it lives (/healthz) and whether
+// it takes new connections (/readyz). Everything else is not found; routes of the application come
+// before.
+#pragma once
+
+#include <agent_websocket/http/message.hpp>
+
+#include <string_view>
+
+namespace agent_websocket {
+
+inline http::response answer_plain_request(const http::request& request, bool draining) {
+  const std::string_view path = request.path();
+  if (path != "/healthz" && path != "/readyz") return http::response::text(404, "Not found");
+  if (request.method != "GET" && request.method != "HEAD") {
+    auto refusal = http::response::text(405, "Only GET and HEAD are allowed");
+    refusal.headers.add("Allow", "GET, HEAD");
+    return refusal;
+  }
+  if (path == "/healthz") return http::response::text(200, "ok\n");
+  return draining ? http::response::text(503, "draining\n") : http::response::text(200, "ready\n");
+}
+
+}  // namespace agent_websocket
