@@ -43,6 +43,7 @@ struct fixture {
   static aw::options settings() {
     aw::options options;
     options.base_url = "http://localhost/v1";
+    options.session.heartbeat_interval = std::chrono::hours(1);  // the mock answers no pings by itself
     return options;
   }
 

@@ -67,7 +67,9 @@ struct listen_options {
 /// One executor. on_accept is called on it, never from inside start().
 class asio_listener {
  public:
-  using accepted = std::function<void(asio_socket, const asio::ip::address&)>;
+  /// The socket is non-blocking; the text is the address of its peer, an IPv4 one never in IPv6
+  /// form.
+  using accepted = std::function<void(asio_socket, std::string remote_address)>;
 
   asio_listener(asio::io_context& context, accepted on_accept)
       : context_(&context), on_accept_(std::move(on_accept)) {}
@@ -138,7 +140,7 @@ class asio_listener {
         peer.set_option(asio::ip::tcp::no_delay(true), ignored);
         peer.non_blocking(true, failure);
         if (failure) continue;
-        owner->on_accept_(std::move(peer), address.address());
+        owner->on_accept_(std::move(peer), text_of(address.address()));
         if (owner == nullptr) return;
       }
       wait();
@@ -161,6 +163,11 @@ class asio_listener {
     asio_listener* owner;
     spare_descriptor spare;
   };
+
+  static std::string text_of(const asio::ip::address& address) {
+    if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address.to_string();
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
 
   std::error_code open(const endpoint& where, bool v6_only, const listen_options& options);
   result<void> open_all(const std::vector<std::pair<endpoint, bool>>& wanted,

@@ -49,7 +49,14 @@ inline void append_answer(std::string& out, const http::response& answer, bool h
   if (may_have_body) {
     out.append("Content-Length: ").append(std::to_string(answer.body.size())).append("\r\n");
   }
-  out.append("Connection: close\r\n\r\n");
+  if (answer.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
+    if (!answer.headers.contains("Sec-WebSocket-Version")) {
+      out.append("Sec-WebSocket-Version: 13\r\n");
+    }
+    out.append("Upgrade: websocket\r\nConnection: close, Upgrade\r\n\r\n");
+  } else {
+    out.append("Connection: close\r\n\r\n");
+  }
   if (may_have_body && !head_only) out.append(answer.body);
 }
 

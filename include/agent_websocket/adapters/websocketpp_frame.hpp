@@ -36,6 +36,16 @@ inline constexpr std::uint16_t policy_violation = 1008;
 inline constexpr std::uint16_t too_big = 1009;
 }  // namespace close_code
 
+/// The reason text for a connection that fails with one of these codes.
+constexpr std::string_view failure_reason(std::uint16_t code) noexcept {
+  switch (code) {
+    case close_code::invalid_payload: return "invalid_utf8";
+    case close_code::policy_violation: return "too_many_fragments";
+    case close_code::too_big: return "message_too_large";
+    default: return "protocol_error";
+  }
+}
+
 /// XORs `size` bytes with a key made by websocketpp::frame::prepare_masking_key; returns the key
 /// for the bytes that follow. Masking and unmasking are the same.
 inline std::size_t apply_mask(char* data, std::size_t size, std::size_t key) noexcept {

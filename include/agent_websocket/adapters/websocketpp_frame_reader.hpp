@@ -47,7 +47,7 @@ struct frame_limits {
 ///
 /// `Events` has bool functions that say whether to go on; after false the rest of the bytes is
 /// dropped:
-///   on_text(std::string_view) on_binary(std::uint64_t bytes) on_oversized(std::uint64_t bytes)
+///   on_text(std::string_view) on_binary(std::size_t bytes) on_oversized(std::size_t bytes)
 ///   on_ping(std::string_view) on_pong() on_close(std::uint16_t code, std::string_view reason)
 /// A close frame without a code is on_close(1005, ""). The views live until the function returns.
 class frame_reader {
@@ -203,10 +203,10 @@ class frame_reader {
     skipping_ = false;
     if (code == opcode::binary) {
       kept_.reset();
-      go_on = events.on_binary(announced_);
+      go_on = events.on_binary(static_cast<std::size_t>(announced_));
     } else if (skipped) {
       kept_.reset();
-      go_on = events.on_oversized(announced_);
+      go_on = events.on_oversized(static_cast<std::size_t>(announced_));
     } else if (!utf8_.complete()) {
       return close_code::invalid_payload;
     } else if (kept_ != nullptr && !kept_->message.empty()) {

@@ -86,7 +86,8 @@ class request_reader {
     return false;
   }
 
-  /// What websocketpp lets pass: control characters, folded lines, a space before the colon.
+  /// What websocketpp lets pass: control characters, folded lines, a space or nothing before the
+  /// colon.
   static bool is_clean(std::string_view head) noexcept {
     bool in_name = false;  // the first line is the request line
     for (std::size_t i = 0; i < head.size(); ++i) {
@@ -99,7 +100,7 @@ class request_reader {
       } else if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F) {
         return false;
       } else if (in_name) {
-        if (c == ' ' || c == '\t') return false;
+        if (c == ' ' || c == '\t' || (c == ':' && head[i - 1] == '\n')) return false;
         if (c == ':') in_name = false;
       }
     }

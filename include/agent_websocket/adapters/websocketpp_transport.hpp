@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -31,9 +32,9 @@ class websocketpp_transport {
 
   explicit websocketpp_transport(asio::io_context& context, settings chosen = settings())
       : hub_(std::make_shared<hub>(context, std::move(chosen))),
-        listener_(context, [this](asio_socket socket, const asio::ip::address& remote) {
+        listener_(context, [this](asio_socket socket, std::string remote_address) {
           const hub::scope turn(*hub_);
-          websocketpp_connection::open(*hub_, std::move(socket), remote);
+          websocketpp_connection::open(*hub_, std::move(socket), std::move(remote_address));
         }) {}
   websocketpp_transport(const websocketpp_transport&) = delete;
   websocketpp_transport& operator=(const websocketpp_transport&) = delete;

@@ -25,29 +25,30 @@ namespace openrouter {
 /// Completions over `HttpClient` and `Scheduler`, both of which outlive the client. Destroying it
 /// ends what is open without a word; so may any sink function do.
 template <typename HttpClient, typename Scheduler>
-class basic_openrouter_client {
+class basic_openrouter_client : private completion_owner {
   static_assert(require_http_client<HttpClient>() && require_scheduler<Scheduler>());
 
  public:
   /// Settings that check() refuses make every completion fail with errc::bad_configuration.
   basic_openrouter_client(client_settings settings, HttpClient& http, Scheduler& scheduler,
                           random_source random = {})
-      : around_{std::move(settings), http, scheduler, std::move(random)} {}
+      : around_{std::move(settings), {}, http, scheduler, std::move(random), *this} {
+    around_.checked = check(around_.settings);
+  }
 
   basic_openrouter_client(const basic_openrouter_client&) = delete;
   basic_openrouter_client& operator=(const basic_openrouter_client&) = delete;
 
   ~basic_openrouter_client() {
-    const auto open = std::move(completions_);
-    completions_.clear();
-    for (const auto& each : open) each.second->abandon();
+    for (const auto& each : completions_) each.second->abandon();
+    for (const auto& each : draining_) each.second->abandon();
   }
 
   /// Sends `request`. The sink is called later, and lives until on_complete or cancel. A wrong
   /// request ends in on_complete with errc::bad_message and words that name the field.
   completion_id start(chat_request request, completion_sink& sink) {
     const completion_id id = ++last_id_;
-    const auto made = std::make_shared<completion>(around_, *this, id, std::move(request), sink);
+    const auto made = std::make_shared<completion>(around_, id, std::move(request), sink);
     completions_.emplace(id, made);
     made->begin();
     return id;
@@ -55,19 +56,24 @@ class basic_openrouter_client {
 
   /// Closes the connection at once; the sink is never called again. Unknown ids are ignored.
   void cancel(completion_id id) {
-    const std::shared_ptr<completion> found = find(id);
-    if (!found) return;
-    completions_.erase(id);
-    found->abandon();
+    const auto found = completions_.find(id);
+    if (found == completions_.end()) return;
+    const std::shared_ptr<completion> cancelled = std::move(found->second);
+    completions_.erase(found);
+    cancelled->abandon();
   }
 
   /// Stops reading; all clocks of the completion stand still, and no retry is sent. What was
   /// already read may still be delivered.
   void pause(completion_id id) {
-    if (const std::shared_ptr<completion> found = find(id)) found->pause();
+    if (const auto found = completions_.find(id); found != completions_.end()) {
+      found->second->pause();
+    }
   }
   void resume(completion_id id) {
-    if (const std::shared_ptr<completion> found = find(id)) found->resume();
+    if (const auto found = completions_.find(id); found != completions_.end()) {
+      found->second->resume();
+    }
   }
 
   /// Completions that have not ended.
@@ -76,7 +82,20 @@ class basic_openrouter_client {
 
  private:
   using completion = basic_completion<HttpClient, Scheduler>;
-  friend completion;
+  using completion_map = std::unordered_map<completion_id, std::shared_ptr<completion>>;
+
+  void on_ended(completion_id id) override {
+    if (auto moved = completions_.extract(id)) draining_.insert(std::move(moved));
+  }
+  void on_finished(completion_id id) override {
+    completions_.erase(id);
+    draining_.erase(id);
+  }
+
+  typename completion::surroundings around_;
+  completion_map completions_;
+  completion_map draining_;  // ended for their sinks; connections that are read to their end
+  completion_id last_id_ = 0;
 };
 
 }  // namespace openrouter

@@ -77,8 +77,8 @@ class chat_message {
   };
 
   chat_message(chat_role role, std::string text, std::string json, bool partial)
-      : body_(std::make_shared<const body>(
-            body{role, partial, std::move(text), std::move(json)})) {}
+      : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})) {
+  }
 
   static chat_message of_text(chat_role role, std::string text, bool partial) {
     std::string json;

@@ -215,7 +215,9 @@ inline result<std::string> encode(const chat_request& request, const dialect& as
   out.raw("plugins", request.plugins, json::kind::array);
   out.text("service_tier", request.service_tier);
   out.text("user", request.user);
-  const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  const auto begins_character = [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  };
   if (std::count_if(request.session_id.begin(), request.session_id.end(), begins_character) > 256) {
     out.refuse("session_id", "must have at most 256 characters", "");
   }

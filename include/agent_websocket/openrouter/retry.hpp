@@ -15,9 +15,9 @@ namespace agent_websocket {
 namespace openrouter {
 
 struct retry_policy {
-  int max_attempts = 3;                        ///< in all; 1 means no retries
-  std::chrono::milliseconds base{500};         ///< longest first wait; doubles from attempt to attempt
-  std::chrono::milliseconds cap{30'000};       ///< longest wait without a hint
+  int max_attempts = 3;                   ///< in all; 1 means no retries
+  std::chrono::milliseconds base{500};    ///< longest first wait; doubles from attempt to attempt
+  std::chrono::milliseconds cap{30'000};  ///< longest wait without a hint
   std::chrono::milliseconds max_wait{60'000};  ///< a longer hint of the upstream means giving up
 };
 

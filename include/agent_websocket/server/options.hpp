@@ -13,7 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace agent_websocket {
 
@@ -61,10 +60,10 @@ struct options {
                    "OPENROUTER_BASE_URL "
                    "to a server that needs none");
     }
-    if (!api_key.empty() && !url->secure() && !is_local(url->host)) {
+    if (!url->secure() && http::iequals(url->host, "openrouter.ai")) {
       return error(errc::bad_configuration,
-                   "OPENROUTER_BASE_URL must begin with https:// so that OPENROUTER_API_KEY is not "
-                   "sent in the clear");
+                   "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
+                   "not sent in the clear");
     }
     return {};
   }
@@ -72,13 +71,6 @@ struct options {
   /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The
   /// error names the variable, its value and what is allowed.
   static result<options> from_environment(const std::string& env_file = {});
-
- private:
-  static bool is_local(std::string_view host) noexcept {
-    return host == "localhost" || host == "::1" || host.substr(0, 4) == "127." ||
-           host.substr(0, 3) == "10." || host.substr(0, 8) == "192.168." ||
-           host.substr(0, 4) == "172." || host.find('.') == std::string_view::npos;
-  }
 };
 
 }  // namespace agent_websocket

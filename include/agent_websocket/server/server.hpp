@@ -64,9 +64,8 @@ class basic_server final
   basic_server& operator=(const basic_server&) = delete;
 
   ~basic_server() {
-    scheduler_.cancel_timer(heartbeat_timer_);
-    scheduler_.cancel_timer(cleanup_timer_);
-    scheduler_.cancel_timer(drain_timer_);
+    for (const timer_id each : {heartbeat_timer_, cleanup_timer_, drain_timer_})
+      scheduler_.cancel_timer(each);
   }
 
   router_type& router() noexcept { return router_; }

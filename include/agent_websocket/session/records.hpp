@@ -6,9 +6,11 @@
 
 #include <agent_websocket/base/timestamp.hpp>
 #include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/session/actions.hpp>
 #include <agent_websocket/session/inbox.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace agent_websocket {

@@ -1,0 +1,1190 @@
+// SPDX-License-Identifier: MIT
+//
+// The chat page of the example server, made by tools/embed_page.py from chat.html: change that one.
+#pragma once
+
+#include <string_view>
+
+inline constexpr char chat_page_text[] =
+    R"page(<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
+<!-- Nothing is loaded; trusted types make a string that is used as HTML an error instead of a hole. -->
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'">
+<title>Agent WebSocket</title>
+<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='9' fill='%230d6b5e'/%3E%3Cpath d='M8 12h13l-4-4M24 20H11l4 4' fill='none' stroke='%23fff' stroke-width='2.6' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E">
+<style>
+:root {
+  color-scheme: light;
+  --bg: #f3f5f4; --surface: #fff; --sunken: #e6ebe9; --line: #d5dcd9; --edge: #7d8c87; --ink: #17201d; --muted: #53605b;
+  --accent: #0d6b5e; --on-accent: #fff; --tint: #dcebe6; --bad: #a3271f; --bad-tint: #fbe9e6; --warn: #7a5200; --warn-tint: #fbf0d7; --good: #1d7a45;
+  --shadow: 0 1px 2px rgb(15 35 30 / .06), 0 8px 28px rgb(15 35 30 / .09);
+  --mono: ui-monospace, Menlo, Consolas, monospace;
+  --left: max(1rem, env(safe-area-inset-left)); --right: max(1rem, env(safe-area-inset-right));
+}
+:root[data-theme="dark"] {
+  color-scheme: dark;
+  --bg: #0f1513; --surface: #18201e; --sunken: #232d2a; --line: #2b3633; --edge: #6d7d78; --ink: #e3eae7; --muted: #9baba5;
+  --accent: #63cbb5; --on-accent: #05231d; --tint: #1b332d; --bad: #ff9c8f; --bad-tint: #371c19; --warn: #f0c56c; --warn-tint: #2e2611; --good: #63d391;
+  --shadow: 0 1px 2px rgb(0 0 0 / .4), 0 8px 28px rgb(0 0 0 / .35);
+}
+* { box-sizing: border-box; }
+[hidden] { display: none !important; }
+html { height: 100%; }
+body {
+  margin: 0; height: 100vh; height: var(--app-height, 100dvh); display: flex; flex-direction: column; overflow: hidden; background: var(--bg); color: var(--ink);
+  font: 1rem/1.6 system-ui, sans-serif;
+}
+h1, h2, p { margin: 0; }
+button, input, textarea { font: inherit; color: inherit; }
+button { cursor: pointer; }
+button:disabled { cursor: default; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+::placeholder { color: var(--muted); opacity: 1; }
+
+.sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.row, header, .bar, .state, .activity, .actions, .code figcaption, [data-role="divider"] { display: flex; align-items: center; }
+.row, .bar, .actions { flex-wrap: wrap; }
+.row, header, .state, .activity, .body li { gap: .6rem; }
+.example, .code, .card, .toast, dialog { border: 1px solid var(--line); border-radius: .9rem; background: var(--surface); color: var(--ink); }
+.toast, dialog, #jump, #compose { box-shadow: var(--shadow); background: var(--surface); }
+.primary, .round, .mark, .skip { background: var(--accent); color: var(--on-accent); }
+.small, .example span, .state, .code figcaption, .actions, [data-role="divider"], #settings h3, #composer-note, #connection-state { font-size: .8125rem; color: var(--muted); }
+.bar, .note, .field, .result, #jump, #server-output { font-size: .875rem; }
+.note, .result, .activity, #empty p, #confirm p, dt { color: var(--muted); }
+.note .button, .bar .button { border-color: currentColor; }
+.bar, .note, .activity, #connection-state { font-variant-numeric: tabular-nums; }
+.icon { width: 1.15rem; height: 1.15rem; flex: none; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; }
+.button { min-height: 2.25rem; padding: .3rem .9rem; border: 1px solid var(--edge); border-radius: .7rem; }
+.button:not(.primary) { background: none; }
+.button:not(.primary):hover:enabled, .icon-button:hover { background: var(--tint); }
+.button:disabled { opacity: .6; }
+.icon-button, .round { display: inline-grid; place-items: center; flex: none; width: 2.5rem; height: 2.5rem; padding: 0; border: 0; border-radius: .75rem; }
+.icon-button { background: none; color: var(--muted); }
+.icon-button:hover { color: var(--ink); }
+.link { padding: .2rem .3rem; border: 0; background: none; color: var(--accent); text-decoration: underline; text-underline-offset: .2em; }
+.skip { position: absolute; left: .75rem; top: -4rem; z-index: 9; padding: .5rem .9rem; border-radius: .6rem; }
+.skip:focus { top: .75rem; }
+
+header { padding: max(.55rem, env(safe-area-inset-top)) var(--right) .55rem var(--left); border-bottom: 1px solid var(--line); }
+h1 { font-size: 1rem; font-weight: 650; white-space: nowrap; }
+.mark { width: 1.75rem; height: 1.75rem; padding: .3rem; border-radius: .55rem; stroke-width: 2.2; }
+#connection-state { padding: .1rem .7rem; border: 1px solid var(--line); border-radius: 2rem; white-space: nowrap; }
+#connection-state::before { content: ""; display: inline-block; width: .5rem; height: .5rem; margin-inline-end: .45rem; border-radius: 50%; background: var(--warn); }
+#connection-state[data-state="live"]::before { background: var(--good); }
+#connection-state[data-state="stopped"]::before { background: var(--bad); }
+.tools { display: flex; margin-inline: auto -.5rem; }
+.bar { justify-content: center; gap: .3rem .8rem; padding: .4rem var(--right) .4rem var(--left); line-height: 1.45; text-align: center; background: var(--warn-tint); color: var(--warn); }
+.bar.bad, .note.bad, #stop { background: var(--bad-tint); color: var(--bad); }
+.bar .button { min-height: 2rem; padding-block: .1rem; }
+
+main { flex: 1; min-height: 0; display: flex; flex-direction: column; }
+#log { flex: 1; min-height: 0; overflow: hidden auto; overscroll-behavior: contain; padding: 1.5rem var(--right) 1rem var(--left); }
+#log:focus-visible { outline-offset: -3px; }
+#messages, #empty, #compose { max-width: 46rem; margin-inline: auto; }
+#empty { margin-top: min(12vh, 6rem); }
+#empty h2 { font-size: 1.7rem; line-height: 1.25; }
+#empty p { margin: .5rem 0 1.5rem; max-width: 33rem; }
+#examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13.5rem, 100%), 1fr)); gap: .6rem; }
+.example { display: flex; flex-direction: column; padding: .7rem .95rem; text-align: start; line-height: 1.4; }
+.example:hover { border-color: var(--accent); }
+
+article { overflow-wrap: anywhere; }
+[data-role="user"] { display: flex; flex-direction: column; align-items: flex-end; margin: 1.6rem 0 0 auto; max-width: min(88%, 36rem); }
+[data-role="user"] .text { max-width: 100%; padding: .6rem 1rem; border-radius: 1.15rem 1.15rem .35rem; background: var(--tint); }
+[data-role="assistant"] { margin-top: 1.1rem; }
+#messages > :first-child { margin-top: 0; }
+.text, .body p, .body li, pre, [data-role="notification"], #server-output p { white-space: pre-wrap; }
+.sending { animation: appear .2s .5s both; }
+.body > * { margin: 0 0 .8rem; }
+.body > :last-child { margin-bottom: 0; }
+.body h3 { font-size: 1.06rem; line-height: 1.4; font-weight: 650; }
+.body > h3:not(:first-child) { margin-top: 1.3rem; }
+.body ul { padding: 0; list-style: none; }
+.body li { display: flex; margin: .2rem 0; }
+.body li > :first-child { min-width: .7rem; flex: none; color: var(--muted); }
+.body :not(pre) > code { padding: .1em .35em; border-radius: .35rem; background: var(--sunken); font: .875em var(--mono); }
+.code { overflow: hidden; }
+.code figcaption { justify-content: space-between; padding: .05rem .6rem .05rem .95rem; border-bottom: 1px solid var(--line); }
+.code pre { margin: 0; padding: .8rem .95rem; font: .875rem/1.55 var(--mono); }
+[data-status="streaming"] .body > p:last-child::after { content: ""; display: inline-block; width: .5rem; height: 1em; margin-inline-start: .2rem; vertical-align: -.12em; border-radius: .12rem; background: var(--accent); animation: pulse 1.1s infinite; }
+.dots { display: flex; gap: .25rem; }
+.dots i { width: .4rem; height: .4rem; border-radius: 50%; background: var(--accent); animation: pulse 1.2s infinite; }
+.dots i:nth-child(2) { animation-delay: .16s; }
+.dots i:nth-child(3) { animation-delay: .32s; }
+.note, .card { margin-top: .5rem; }
+.body:empty ~ .note { margin-top: 0; }
+.note.bad { padding: .65rem .95rem; border-radius: .85rem; }
+.note .button { margin: .5rem .5rem 0 0; }
+.actions { margin: .2rem 0 0 -.6rem; }
+.actions .icon-button { width: 2.25rem; height: 2.25rem; }
+.actions [aria-pressed="true"] { color: var(--accent); background: var(--tint); }
+.actions span { padding-inline: .5rem; }
+[data-action="rate-down"] .icon { transform: scaleY(-1); }
+.actions span:empty, [data-role="assistant"]:not(.latest) [data-action="regenerate"] { display: none; }
+.card { padding: .8rem .95rem; }
+.small { display: block; font-weight: 600; }
+[data-role="notification"] { margin-top: 1.2rem; }
+[data-role="divider"] { gap: 1rem; margin: 1.8rem 0 .5rem; text-align: center; }
+[data-role="divider"]::before, [data-role="divider"]::after { content: ""; flex: 1 0 1rem; border-top: 1px solid var(--line); }
+.field { display: block; margin-bottom: .8rem; font-weight: 560; }
+.field > * { display: block; width: 100%; margin-top: .25rem; padding: .5rem .75rem; border: 1px solid var(--edge); border-radius: .65rem; background: var(--bg); font-size: 1rem; font-weight: 400; resize: vertical; }
+
+.below { position: relative; padding: 0 var(--right) max(.5rem, env(safe-area-inset-bottom)) var(--left); }
+#jump { position: absolute; left: 50%; bottom: calc(100% + .5rem); transform: translateX(-50%); border-radius: 2rem; border-color: var(--line); white-space: nowrap; }
+#compose { display: flex; align-items: flex-end; gap: .4rem; padding: .4rem; border: 1px solid var(--edge); border-radius: 1.4rem; }
+#compose:focus-within { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent), var(--shadow); }
+#composer { flex: 1; min-width: 0; min-height: 2.5rem; max-height: 36vh; padding: .45rem .35rem .45rem .8rem; border: 0; background: none; resize: none; outline: none; }
+.round { border-radius: 1.05rem; }
+.round:disabled { background: var(--sunken); color: var(--muted); }
+#composer-note { min-height: 1.35rem; margin-top: .3rem; line-height: 1.35rem; text-align: center; }
+#composer-note.bad, .result.bad { color: var(--bad); }
+#toasts { position: fixed; z-index: 5; top: calc(env(safe-area-inset-top) + 4rem); right: var(--right); width: min(21rem, calc(100% - 2rem)); display: grid; gap: .5rem; pointer-events: none; }
+.toast { display: flex; padding: .55rem .35rem .55rem .95rem; pointer-events: auto; overflow-wrap: anywhere; animation: appear .2s; }
+.toast p { flex: 1; line-height: 1.45; padding-block: .25rem; }
+.toast .icon-button { width: 1.9rem; height: 1.9rem; }
+
+dialog { padding: 1.25rem; }
+dialog::backdrop { background: rgb(8 18 15 / .45); }
+dialog h2 { font-size: 1.1rem; flex: 1; }
+#confirm { width: min(24rem, calc(100% - 2rem)); }
+#confirm p { margin: .4rem 0 1.1rem; }
+#settings { margin: 0 0 0 auto; width: min(26rem, 100%); max-width: 100%; height: 100%; max-height: 100%; border-width: 0 0 0 1px; border-radius: 0; overscroll-behavior: contain; padding: max(1rem, env(safe-area-inset-top)) max(1.25rem, env(safe-area-inset-right)) max(1.25rem, env(safe-area-inset-bottom)); }
+#settings h3 { margin: 1.5rem 0 .7rem; padding-bottom: .3rem; border-bottom: 1px solid var(--line); font-weight: 600; }
+#session-id { display: block; margin-bottom: .7rem; font: .8125rem/1.5 var(--mono); }
+.result { min-height: 1.5rem; }
+#session-id, #server-output { overflow-wrap: anywhere; }
+#server-output p { padding: .5rem 0; border-top: 1px solid var(--line); }
+dl { display: grid; grid-template-columns: minmax(6rem, auto) 1fr; gap: .3rem .9rem; margin: .5rem 0; }
+dd { margin: 0; }
+
+@keyframes pulse { 50% { opacity: .3; } }
+@keyframes appear { from { opacity: 0; } }
+@media (max-width: 30rem) {
+  h1 { position: absolute; clip-path: inset(50%); }
+  #empty { margin-top: 1.2rem; }
+  .tools .icon-button, .actions .icon-button, .round { width: 2.75rem; height: 2.75rem; }
+  #composer { min-height: 2.75rem; padding-block: .55rem; }
+}
+@media (max-height: 26rem) { #empty { margin-top: 0; } }
+@media (prefers-reduced-motion: reduce) { *, ::before, ::after { animation: none !important; } }
+</style>
+</head>
+<body>
+<a class="skip" href="#composer">Skip to the message box</a>
+<svg hidden>
+  <symbol id="i-mark" viewBox="0 0 24 24"><path d="M4 8.5h13l-4-4M20 15.5H7l4 4"/></symbol>
+  <symbol id="i-send" viewBox="0 0 24 24"><path d="M12 20V5M5.5 11.5 12 5l6.5 6.5"/></symbol>
+  <symbol id="i-stop" viewBox="0 0 24 24"><rect x="7" y="7" width="10" height="10" rx="2" fill="currentColor"/></symbol>
+  <symbol id="i-copy" viewBox="0 0 24 24"><rect x="9" y="9" width="11" height="11" rx="2"/><path d="M5 15a1 1 0 0 1-1-1V6a2 2 0 0 1 2-2h8a1 1 0 0 1 1 1"/></symbol>
+  <symbol id="i-again" viewBox="0 0 24 24"><path d="M20 11.5A8 8 0 1 0 18 17M20 5v6.5h-6.5"/></symbol>
+  <symbol id="i-up" viewBox="0 0 24 24"><path d="M7 11v9H4v-9zl4-7.5c1.7 0 2.5 1 2.5 2.5v3.5h4.7a2 2 0 0 1 2 2.4l-1.3 6.5a2 2 0 0 1-2 1.6H7"/></symbol>
+  <symbol id="i-comment" viewBox="0 0 24 24"><path d="M6 4h12a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-7l-5 4v-4a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2z"/></symbol>
+  <symbol id="i-clear" viewBox="0 0 24 24"><path d="M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 12.5h9l1-12.5M10.2 11v5M13.8 11v5"/></symbol>
+  <symbol id="i-theme" viewBox="0 0 24 24"><circle cx="12" cy="12" r="8"/><path d="M12 4a8 8 0 0 1 0 16z" fill="currentColor"/></symbol>
+  <symbol id="i-settings" viewBox="0 0 24 24"><path d="M4 7.5h9M17 7.5h3M4 16.5h3M11 16.5h9"/><circle cx="15" cy="7.5" r="2"/><circle cx="9" cy="16.5" r="2"/></symbol>
+  <symbol id="i-close" viewBox="0 0 24 24"><path d="m6 6 12 12M18 6 6 18"/></symbol>
+</svg>
+
+<header>
+  <svg class="icon mark" aria-hidden="true"><use href="#i-mark"/></svg>
+  <h1>Agent WebSocket</h1>
+  <span id="connection-state" data-state="idle">idle</span>
+  <div class="tools">
+    <button class="icon-button" id="clear" aria-label="Clear the conversation" title="Clear the conversation"><svg class="icon"><use href="#i-clear"/></svg></button>
+    <button class="icon-button" id="theme" aria-label="Switch between light and dark" title="Switch between light and dark"><svg class="icon"><use href="#i-theme"/></svg></button>
+    <button class="icon-button" id="open-settings" aria-label="Settings" title="Settings" aria-haspopup="dialog"><svg class="icon"><use href="#i-settings"/></svg></button>
+  </div>
+</header>
+<p class="bar" id="demo-banner" hidden>Demo model. Set OPENROUTER_API_KEY for a real one.</p>
+<div class="bar" id="connection-bar" hidden><span id="connection-text"></span><button class="button" id="reconnect">Connect again</button></div>
+
+<main>
+  <div id="log" role="log" aria-live="off" aria-label="Conversation" tabindex="0">
+    <section id="empty" aria-label="Examples">
+      <h2>What would you like to know?</h2>
+      <p>Your messages go to the agent over one WebSocket, and its answers appear as they are written.</p>
+      <div id="examples"></div>
+    </section>
+    <div id="messages"></div>
+  </div>
+  <div class="below">
+    <button class="button" id="jump" hidden>Jump to newest &darr;</button>
+    <form id="compose">
+      <label class="sr" for="composer">Message to the agent. Enter sends, Shift and Enter starts a new line.</label>
+      <textarea id="composer" rows="1" dir="auto" placeholder="Message the agent" enterkeyhint="send" aria-describedby="composer-note"></textarea>
+      <button class="round" id="stop" type="button" hidden aria-label="Stop the answer" title="Stop the answer (Escape)"><svg class="icon"><use href="#i-stop"/></svg></button>
+      <button class="round" id="send" disabled aria-label="Send" title="Send (Enter)"><svg class="icon"><use href="#i-send"/></svg></button>
+    </form>
+    <p id="composer-note" role="status"></p>
+  </div>
+</main>
+<div id="toasts" role="status"></div>
+<div id="announcer" class="sr" aria-live="polite"></div>
+
+<dialog id="settings" aria-labelledby="settings-title">
+)page"
+    R"page(  <div class="row"><h2 id="settings-title">Settings</h2><button class="icon-button" id="close-settings" aria-label="Close settings"><svg class="icon"><use href="#i-close"/></svg></button></div>
+  <form id="settings-form">
+    <h3>Answers in this session</h3>
+    <label class="field">Model<input id="set-model" autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="200" placeholder="as the server chooses"></label>
+    <label class="field">Temperature, from 0 (strict) to 2 (playful)<input id="set-temperature" type="number" min="0" max="2" step="any" placeholder="as the server chooses"></label>
+    <label class="field">System prompt<textarea id="set-system" rows="4" dir="auto" placeholder="as the server chooses"></textarea></label>
+    <div class="row"><button class="button primary" id="apply-settings">Apply</button><span class="result" id="settings-result" role="status"></span></div>
+  </form>
+  <h3>Session</h3>
+  <code id="session-id">none yet</code>
+  <div class="row">
+    <button class="button" id="ask-info">Server info</button>
+    <button class="button" id="ask-history">History</button>
+    <span class="result" id="server-result" role="status"></span>
+  </div>
+  <div id="server-output"></div>
+</dialog>
+<dialog id="confirm" aria-labelledby="confirm-title">
+  <form method="dialog">
+    <h2 id="confirm-title">Clear the conversation?</h2>
+    <p>The agent forgets what was said, and the messages are removed from this page.</p>
+    <div class="row"><button class="button primary" id="confirm-clear" value="clear">Clear</button><button class="button" value="keep">Keep</button></div>
+  </form>
+</dialog>
+
+<script type="module">
+// ---- limits: each bounds something that a server or a person could make grow
+const backoffMinMs = 500, backoffMaxMs = 20000;
+const steadyAfterMs = 10000;     // only after this long a failure is a new one
+const welcomeWithinMs = 15000;   // longer than a server's own 10 s clock for a client that has to log in
+const replyWithinMs = 15000;
+const outboxMessages = 100, outboxBytes = 256 * 1024;
+const sendAttempts = 5;          // a message may break the connection each time
+const logItems = 500, shownToasts = 4, toastMs = 7000;
+
+// ---- small tools
+const ui = (id) => document.getElementById(id);
+const [log, messages, composer, composerNote, toasts] = ['log', 'messages', 'composer', 'composer-note', 'toasts'].map(ui);
+const now = () => performance.now();
+const bytesOf = (text) => new TextEncoder().encode(text).length;
+const seconds = (ms) => Math.max(1, Math.ceil(ms / 1000));
+
+/** Builds an element. Text becomes text nodes: this page never makes HTML out of a string. */
+function el(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+function iconButton(action, name, label, extra = {}) {
+  const button = el('button', { class: 'icon-button', type: 'button', 'data-action': action, 'aria-label': label, title: label, ...extra });
+  const [svg, use] = ['svg', 'use'].map((tag) => document.createElementNS('http://www.w3.org/2000/svg', tag));
+  svg.setAttribute('class', 'icon');
+  use.setAttribute('href', '#i-' + name);
+  svg.append(use);
+  button.append(svg);
+  return button;
+}
+const textButton = (action, label, look = 'button') => el('button', { class: look, type: 'button', 'data-action': action }, label);
+
+// The random part makes ids good idempotency keys, and tells a late frame for a message of ours from a stranger's.
+const idStem = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+let idCount = 0;
+const newId = (kind) => `${kind}-${idStem}-${++idCount}`;
+const isOurs = (id) => typeof id === 'string' && id.includes(`-${idStem}-`);
+
+/** `content` is a string, or parts of which only the text is shown. */
+function textOf(content) {
+  if (typeof content === 'string') return content;
+  if (Array.isArray(content)) return content.map((part) => textOf(part?.text ?? `[${part?.type ?? 'part'}]`)).join('\n');
+  return content === undefined || content === null ? '' : JSON.stringify(content);
+}
+
+async function copyText(text) {
+  let done = true;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // plain http on another host than localhost has no clipboard object
+    const focused = document.activeElement, box = el('textarea', { class: 'sr' });
+    box.value = text;
+    document.body.append(box);
+    box.select();
+    done = document.execCommand('copy');
+    box.remove();
+    focused?.focus();
+  }
+  toast(done ? 'Copied.' : 'Copying is not possible here.');
+}
+
+/** For screen readers: finished things only, never single tokens. */
+let announceTimer = 0;
+function announce(text) {
+  ui('announcer').append(el('p', {}, text.slice(0, 2000)));
+  clearTimeout(announceTimer);
+  announceTimer = setTimeout(() => ui('announcer').replaceChildren(), 8000);
+}
+function toast(text) {
+  const node = el('div', { class: 'toast' }, el('p', { dir: 'auto' }, text.length > 300 ? text.slice(0, 300) + '...' : text));
+  const close = iconButton('dismiss', 'close', 'Dismiss');
+  close.addEventListener('click', () => node.remove());
+  node.append(close);
+  toasts.append(node);
+  while (toasts.children.length > shownToasts) toasts.firstElementChild.remove();
+  setTimeout(() => node.remove(), toastMs);
+}
+
+// ---- light and dark
+const systemDark = matchMedia('(prefers-color-scheme: dark)');
+const themeKey = 'agent-websocket-theme';
+let chosenTheme = null;
+try { chosenTheme = localStorage.getItem(themeKey); } catch { /* storage may be forbidden; then a choice lasts as long as the page */ }
+function showTheme() {
+  document.documentElement.dataset.theme = chosenTheme ?? (systemDark.matches ? 'dark' : 'light');
+}
+function toggleTheme() {
+  const next = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
+  chosenTheme = next === (systemDark.matches ? 'dark' : 'light') ? null : next; // back at the system's choice means following it again
+  try { chosenTheme ? localStorage.setItem(themeKey, chosenTheme) : localStorage.removeItem(themeKey); } catch { /* as above */ }
+  showTheme();
+}
+
+// ---- the text of an answer as DOM nodes: code, headings, lists, paragraphs, emphasis. All else stays as it was written.
+const fenceLine = /^([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*)$/;
+const headingLine = /^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$/;
+const itemLine = /^([ \t]*)([-*+]|\d{1,9}[.)])[ \t]+(.*)$/;
+
+function lineAt(text, start) {
+  const newline = text.indexOf('\n', start);
+  const stop = newline < 0 ? text.length : newline;
+  return { text: text.slice(start, stop).replace(/\r$/, ''), next: newline < 0 ? stop : newline + 1 };
+}
+function readLines(text, start, belongs) {
+  const lines = [];
+  while (start < text.length) {
+    const line = lineAt(text, start);
+    if (lines.length && !belongs(line.text)) break;
+    lines.push(line.text);
+    start = line.next;
+  }
+  return { lines, end: start, body: lines.join('\n').trimEnd() };
+}
+function readCode(text, start) {
+  const opening = lineAt(text, start);
+  const [, indent, fence, info] = fenceLine.exec(opening.text);
+  let bodyEnd = text.length, end = text.length; // a fence that is still open reaches to the end
+  for (let at = opening.next; at < text.length;) {
+    const line = lineAt(text, at), mark = line.text.trim();
+    if (mark.length >= fence.length && mark === fence[0].repeat(mark.length)) { bodyEnd = at; end = line.next; break; }
+    at = line.next;
+  }
+  let body = text.slice(Math.min(opening.next, bodyEnd), bodyEnd).replace(/\r?\n$/, '');
+  if (indent) body = body.split('\n').map((line) => line.startsWith(indent) ? line.slice(indent.length) : line).join('\n');
+  return { kind: 'code', end, body, language: info.trim().split(/\s/)[0] || 'code' };
+}
+/** Inside a paragraph only "1." begins a list: a line may happen to start with a year. */
+function continuesParagraph(line) {
+  const item = itemLine.exec(line);
+  return line.trim() && !fenceLine.test(line) && !headingLine.test(line) && !(item && /^([-*+]|1[.)])$/.test(item[2]));
+}
+function readBlock(text, start) {
+  const first = lineAt(text, start);
+  const heading = headingLine.exec(first.text);
+  if (fenceLine.test(first.text)) return readCode(text, start);
+  if (heading) return { kind: 'heading', end: first.next, body: heading[1] };
+  if (itemLine.test(first.text)) return { kind: 'list', ...readLines(text, start, (line) => itemLine.test(line) || (/^\s{2,}\S/.test(line) && !fenceLine.test(line))) };
+  return { kind: 'paragraph', ...readLines(text, start, continuesParagraph) };
+}
+function parseBlocks(text, from) {
+  const blocks = [];
+  for (let at = from; at < text.length;) {
+    const line = lineAt(text, at), block = line.text.trim() ? { start: at, ...readBlock(text, at) } : null;
+    if (block) blocks.push(block);
+    at = block ? block.end : line.next;
+  }
+  return blocks;
+}
+/** Each alternative is bounded, so that no text makes the search slow. */
+function inline(text) {
+  const nodes = [];
+  let at = 0;
+  for (const { 0: whole, 1: code, 2: bold, 3: italic, index } of text.matchAll(/`([^`\n]{1,500})`|\*\*([^*\n]{1,800})\*\*|\B\*([^*\s][^*\n]{0,400})\*(?!\w)/g)) {
+    nodes.push(text.slice(at, index), code ? el('code', {}, code) : bold ? el('strong', {}, bold) : el('em', {}, italic));
+    at = index + whole.length;
+  }
+  nodes.push(text.slice(at));
+  return nodes.filter((node) => node !== '');
+}
+/** Marks stay text, so that numbers are the model's own even when code stands between two items. */
+function listNode(lines) {
+  const items = [];
+  for (const line of lines) {
+    const item = itemLine.exec(line);
+    if (item) items.push({ depth: item[1].length, mark: item[2].length > 1 ? item[2] : '\u2022', words: item[3] });
+    else items[items.length - 1].words += '\n' + line.trim();
+  }
+  return el('ul', {}, ...items.map(({ depth, mark, words }) => {
+    const node = el('li', { dir: 'auto' }, el('span', {}, mark), el('span', {}, ...inline(words)));
+    node.style.paddingInlineStart = Math.min(depth, 12) * 0.55 + 'rem';
+    return node;
+  }));
+}
+function blockNode({ kind, body, language, lines }) {
+  if (kind === 'list') return listNode(lines);
+  if (kind === 'heading') return el('h3', { dir: 'auto' }, ...inline(body));
+  if (kind === 'paragraph') return el('p', { dir: 'auto' }, ...inline(body));
+  const copy = textButton('copy-code', 'Copy', 'link');
+  copy.setAttribute('aria-label', `Copy ${language}`);
+  return el('figure', { class: 'code' }, el('figcaption', {}, language, copy), el('pre', { dir: 'ltr' }, el('code', {}, document.createTextNode(body))));
+}
+
+/** Shows a growing text. Only the last block can still change, so parsing starts there. */
+class AnswerBody {
+  constructor() {
+    this.node = el('div', { class: 'body' });
+    this.reset();
+  }
+  reset() {
+    this.node.replaceChildren();
+    this.shown = '';
+    this.last = null;
+  }
+  update(text) {
+    if (text === this.shown) return;
+    if (!text.startsWith(this.shown)) this.reset();
+    const previous = this.last;
+    parseBlocks(text, previous ? previous.block.start : 0).forEach((block, index) => {
+      if (index === 0 && previous) this.replace(previous, block);
+      else this.append(block);
+    });
+    this.shown = text;
+  }
+  append(block) {
+    this.last = { block, node: blockNode(block) };
+    this.node.append(this.last.node);
+  }
+  replace(previous, block) {
+    const grown = this.grow(previous, block);
+    this.last = { block, node: grown ? previous.node : blockNode(block) };
+    if (!grown) previous.node.replaceWith(this.last.node);
+  }
+  /** The cheap way for most frames: plain text added to a text node that is already there. */
+  grow({ node, block: old }, block) {
+    if (old.kind !== block.kind || old.language !== block.language || !block.body.startsWith(old.body)) return false;
+    if (block.kind !== 'code' && (block.kind !== 'paragraph' || /[`*]/.test(block.body))) return false;
+    (block.kind === 'code' ? node.querySelector('code') : node).firstChild.appendData(block.body.slice(old.body.length));
+    return true;
+  }
+}
+
+// ---- the log: drawing, scrolling and its bound
+let pinned = true, lastTop = 0, frame = 0;
+const dirty = new Set();                // whose text is newer than the screen
+const exchangeOfNode = new WeakMap();
+
+const distanceToEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight;
+function onScroll() {
+  const moved = log.scrollTop - lastTop;
+  lastTop = log.scrollTop;
+  if (moved < 0 && distanceToEnd() > 4) pinned = false; // any step up is a wish to read, however small
+  else if (distanceToEnd() < 32) pinned = true;
+  followEnd();
+}
+function followEnd() {
+  if (pinned && messages.childElementCount) {
+    log.scrollTop = log.scrollHeight;
+    lastTop = log.scrollTop;
+  }
+  ui('jump').hidden = pinned || distanceToEnd() < 32;
+}
+function jumpToNewest() {
+  pinned = true;
+  followEnd();
+}
+/** At most one drawing per animation frame, however many deltas arrive. */
+function scheduleFrame() { frame ||= requestAnimationFrame(drawFrame); }
+function drawFrame() {
+  frame = 0;
+  for (const x of dirty) x.answer?.body.update(x.answerText);
+  dirty.clear();
+  followEnd();
+}
+function addToLog(node, after = null) {
+  if (after?.isConnected) after.after(node);
+  else messages.append(node);
+  while (messages.children.length > logItems) {
+    const oldest = [...messages.children].find((item) => (exchangeOfNode.get(item)?.phase ?? 'done') === 'done');
+    if (!oldest) break;
+    oldest.remove();
+  }
+  ui('empty').hidden = true;
+  scheduleFrame();
+}
+function addNotification(text, title = '') {
+  addToLog(el('article', { class: 'card', 'data-role': 'notification', 'aria-label': 'Notification', dir: 'auto' }, el('span', { class: 'small' }, title || 'Notification'), text));
+  toast(title ? `${title}: ${text}` : text);
+}
+
+// ---- exchanges: a query and its answer. Phases: outbox, sent (no sign from the server yet), accepted, running, done
+const exchanges = new Map();            // id -> exchange, only those that are not done
+const byStream = new Map();             // stream -> exchange, likewise
+const waiting = () => [...exchanges.values()].filter((x) => x.phase === 'outbox');
+const underway = () => [...exchanges.values()].filter((x) => x.phase !== 'outbox');
+const current = () => underway().find((x) => x.phase === 'running') ?? underway()[0];
+
+function newExchange(text) {
+  const state = el('div', { class: 'state' }), node = el('article', { 'data-role': 'user', 'aria-label': 'You' }, el('div', { class: 'text', dir: 'auto' }, text), state);
+  const x = { text, size: bytesOf(text), user: { node, state }, answer: null };
+  exchangeOfNode.set(node, x);
+  return x;
+}
+/** A new id each time: with the old one the server would rightly repeat its old answer. */
+function prepare(x, kind) {
+  Object.assign(x, { id: newId(kind), kind, phase: 'outbox', position: 0, stream: null, have: 0, answerText: '', attempts: 0, cancelling: false, askedAgain: false, since: now(), session: session.id, model: '', rating: undefined });
+  exchanges.set(x.id, x);
+  messages.querySelector('.latest')?.classList.remove('latest');
+}
+function forget(x) {
+  exchanges.delete(x.id);
+  byStream.delete(x.stream);
+  dirty.delete(x);
+}
+function answerView(x) {
+  if (x.answer) return x.answer;
+  const words = el('span'), body = new AnswerBody();
+  const activity = el('div', { class: 'activity' }, el('span', { class: 'dots', 'aria-hidden': 'true' }, el('i'), el('i'), el('i')), words);
+  const note = el('div', { class: 'note' }), actions = el('div', { class: 'actions' }), after = el('div');
+  const node = el('article', { 'data-role': 'assistant', 'aria-label': 'Agent' }, body.node, activity, note, actions, after);
+  x.answer = { node, body, activity, words, note, actions, after };
+  exchangeOfNode.set(node, x);
+  addToLog(node, x.user.node);
+  return x.answer;
+}
+function showActivity(x, words) {
+  x.activity = words;
+)page"
+    R"page(  const waited = now() - x.since, label = x.cancelling ? 'Stopping...' : words;
+  x.answer.activity.hidden = false;
+  x.answer.words.textContent = waited > 5000 ? `${label} ${Math.floor(waited / 1000)} s` : label;
+  scheduleFrame();
+}
+function showUserState(x) {
+  const remove = textButton('remove', 'Remove', 'link');
+  let parts = [];
+  if (x.phase === 'outbox') parts = [connection.state === 'live' ? 'Waits for the answers before it' : 'Waits for the connection', remove];
+  else if (x.phase === 'accepted' && x.position > 0) parts = [`Queued, position ${x.position}`, remove];
+  else if (x.phase === 'sent') parts = [el('span', { class: 'sending' }, 'Sending...')];
+  x.user.state.replaceChildren(...parts);
+  scheduleFrame();
+}
+function setPhase(x, phase) {
+  x.phase = phase;
+  showUserState(x);
+  showComposer();
+}
+/** For every sign of work on the answer; `words` say what is done. */
+function run(x, words = '') {
+  if (x.phase !== 'running') {
+    x.since = now();
+    setPhase(x, 'running');
+    const { node, note, actions, after } = answerView(x);
+    node.dataset.status = 'streaming';
+    node.setAttribute('aria-busy', 'true');
+    note.hidden = true;
+    actions.replaceChildren();
+    after.replaceChildren();
+    words ||= 'Thinking...';
+  }
+  if (words) showActivity(x, words);
+}
+
+// ---- sending
+function ask(text) {
+  enqueue(newExchange(text));
+  // A session that ran out can simply begin again; what was refused needs a person's click.
+  if (connection.state === 'stopped' && connection.code === 1000) connect();
+}
+/** Also asks again: at the end of the log, because that is where the conversation is. */
+function enqueue(x) {
+  const problem = outboxProblem(x.size);
+  if (problem) { toast(problem); return; }
+  x.answer?.node.remove();
+  x.answer = null;
+  prepare(x, 'q');
+  addToLog(x.user.node);
+  showUserState(x);
+  jumpToNewest();
+  pump();
+}
+/** Sends what waits, never more than the server is willing to queue. */
+function pump() {
+  if (connection.state === 'live') {
+    for (const x of waiting()) if (underway().length < session.maxQueued) transmitQuery(x);
+  }
+  showComposer();
+}
+function transmitQuery(x) {
+  x.session = session.id;
+  if (++x.attempts > sendAttempts) fail(x, { content: 'The connection broke each time this message was sent.', retryable: true });
+  else if (transmit({ type: 'query', id: x.id, content: x.text, stream: true })) setPhase(x, 'sent');
+}
+function transmit(message) {
+  if (connection.socket?.readyState !== WebSocket.OPEN) return false;
+  connection.socket.send(JSON.stringify(message));
+  return true;
+}
+function outboxProblem(size) {
+  if (session.maxMessageBytes && size + 200 > session.maxMessageBytes) return `Too long for the server: ${Math.ceil(size / 1024)} KB of at most ${Math.floor(session.maxMessageBytes / 1024)} KB.`;
+  const kept = [...exchanges.values()].filter((x) => x.phase === 'outbox' || x.phase === 'sent');
+  const full = kept.length >= outboxMessages || kept.reduce((sum, x) => sum + x.size, size) > outboxBytes;
+  return full ? 'Too much is waiting already. Wait until it is sent.' : '';
+}
+
+// Commands and feedback are not kept while offline. Each gets exactly one outcome, a time-out included.
+const replies = new Map();              // id -> { wantsData, settle }
+function request(message, done, wantsData = false) {
+  const id = newId(message.op ?? 'f');
+  const settle = (error, reply) => {
+    clearTimeout(timer);
+    if (replies.delete(id)) done(error, reply);
+  };
+  const timer = setTimeout(() => settle('The server did not answer.'), replyWithinMs);
+  replies.set(id, { wantsData, settle });
+  if (!transmit({ ...message, id })) settle('Not connected. Try again in a moment.');
+}
+/** A question is answered by the frame with the facts, not by an acknowledgement before it. */
+function settleReply(m) {
+  const entry = replies.get(m.ref);
+  if (!entry) return false;
+  const hasData = m.data !== undefined || m.messages !== undefined || (m.op !== 'ack' && textOf(m.content) !== '');
+  if (m.type === 'error') entry.settle(errorText(m), m);
+  else if (hasData || !entry.wantsData) entry.settle('', m);
+  return true;
+}
+
+// ---- the end of an answer
+function finish(x, status, m = {}) {
+  if (x.phase === 'done') return;
+  const kept = x.kind === 'regenerate' && status !== 'completed' && !x.answerText; // nothing new came: the former answer stays
+  if (kept) x.answerText = x.before.answerText;
+  forget(x);
+  setPhase(x, 'done');
+  const { node, body, activity } = answerView(x);
+  node.dataset.status = kept ? 'completed' : status;
+  node.removeAttribute('aria-busy');
+  activity.hidden = true;
+  x.responseId = kept ? x.before.responseId : m.id ?? x.stream ?? m.stream;
+  body.update(x.answerText); // at once: who sees the status may rely on the text
+  showOutcome(x, status, m);
+  if (kept || status === 'completed') showActions(x, m);
+  if ([...messages.querySelectorAll('[data-role="assistant"]')].pop() === node) node.classList.add('latest');
+  shortenQueue();
+  scheduleFrame();
+  pump();
+}
+function fail(x, error) { finish(x, 'failed', { error }); }
+function showOutcome(x, status, m) {
+  const { note } = x.answer;
+  const parts = [];
+  if (status === 'failed') {
+    parts.push(el('div', { dir: 'auto' }, errorText(m.error)));
+    if (m.error.retryable) parts.push(retryButton(m.error.retry_after_ms ?? 0));
+    parts.push(textButton('edit', 'Edit'));
+  } else if (status === 'cancelled') {
+    parts.push(el('div', {}, x.answerText ? 'Stopped.' : 'Stopped before an answer came.'), textButton('retry', 'Ask again'));
+  } else if (m.status === 'incomplete' || m.finish_reason === 'length') {
+    parts.push(m.finish_reason === 'length' ? 'The answer ended at its length limit.' : 'The answer ended early.');
+  } else if (!x.answerText.trim()) {
+    parts.push('The answer is empty.');
+  }
+  note.classList.toggle('bad', status === 'failed');
+  note.hidden = !parts.length;
+  note.replaceChildren(...parts);
+  announce(status === 'completed' ? 'Agent: ' + x.answerText : parts[0].textContent);
+}
+function errorText(error) {
+  const text = textOf(error.content).trim() || 'Something went wrong.';
+  return error.code && !text.includes(error.code) ? `${text} (${error.code})` : text;
+}
+/** Counts down first when the server said how long to wait. */
+function retryButton(waitMs) {
+  const button = textButton('retry', 'Retry'), until = now() + waitMs;
+  const show = () => {
+    const left = until - now();
+    button.disabled = left > 0;
+    button.textContent = left > 0 ? `Retry in ${seconds(left)} s` : 'Retry';
+    if (left > 0) setTimeout(show, Math.min(left, 1000));
+  };
+  show();
+  return button;
+}
+function showActions(x, m) {
+  const tokens = m.usage?.completion_tokens, cost = m.usage?.cost;
+  const facts = [m.model ?? x.model, tokens > 0 && `${tokens} tokens`, cost > 0 && `$${Number(cost.toPrecision(2))}`, `${((now() - x.since) / 1000).toFixed(1)} s`];
+  x.answer.actions.replaceChildren(
+    iconButton('copy', 'copy', 'Copy the answer'),
+    iconButton('regenerate', 'again', 'Answer again'),
+    iconButton('rate-up', 'up', 'Good answer', { 'aria-pressed': 'false' }),
+    iconButton('rate-down', 'up', 'Bad answer', { 'aria-pressed': 'false' }),
+    iconButton('comment', 'comment', 'Comment on or correct the answer', { 'aria-expanded': 'false' }),
+    el('span', { class: 'feedback-state', role: 'status' }),
+    el('span', {}, facts.filter(Boolean).join(' \u00b7 ')));
+}
+/** A server need not repeat positions; what is ahead here bounds them, because a session answers one query at a time. */
+function shortenQueue() {
+  underway().forEach((x, ahead) => {
+    x.position = Math.min(x.position, Math.max(1, ahead));
+    showUserState(x);
+  });
+}
+
+// ---- what one can do with a message
+function cancel(x) {
+  if (!x || x.phase === 'done' || x.cancelling) return;
+  if (x.phase === 'outbox') { finish(x, 'cancelled'); return; }
+  x.cancelling = true;
+  if (x.phase === 'running') showActivity(x, x.activity);
+  const id = x.id;
+  request({ type: 'command', op: 'cancel', ref: id }, (error) => { if (error && exchanges.has(id)) finish(x, 'cancelled'); }); // unknown there: no end will come for it
+}
+function regenerate(x) {
+  if (connection.state !== 'live' || x.session !== session.id) { enqueue(x); return; } // that conversation is gone: the question is asked anew
+  const before = { answerText: x.answerText, responseId: x.responseId };
+  prepare(x, 'regenerate');
+  x.before = before;
+  x.answer.body.reset();
+  transmit({ type: 'command', op: 'regenerate', id: x.id, stream: true });
+  run(x);
+}
+function sendFeedback(x, fields, thanks) {
+  const state = x.answer.actions.querySelector('.feedback-state');
+  if (x.session !== session.id) { state.textContent = 'This answer belongs to an earlier session.'; return; }
+  state.textContent = 'Saving...';
+  request({ type: 'human_feedback', ref: x.responseId, ...fields }, (error) => { state.textContent = error || thanks; });
+}
+function rate(x, rating) {
+  x.rating = rating;
+  x.answer.actions.querySelector('[data-action="rate-up"]').setAttribute('aria-pressed', rating > 0);
+  x.answer.actions.querySelector('[data-action="rate-down"]').setAttribute('aria-pressed', rating < 0);
+  sendFeedback(x, { rating }, 'Thank you, your rating is saved.');
+}
+function toggleComment(x) {
+  const button = x.answer.actions.querySelector('[data-action="comment"]');
+  const open = x.answer.after.childElementCount === 0;
+  button.setAttribute('aria-expanded', open);
+  x.answer.after.replaceChildren(...(open ? [commentForm(x)] : []));
+  if (!open) { button.focus(); return; }
+  x.answer.after.querySelector('textarea').focus({ preventScroll: true });
+  x.answer.after.scrollIntoView({ block: 'nearest' });
+}
+function commentForm(x) {
+  const comment = el('textarea', { rows: '2', dir: 'auto', maxlength: '4000' }), correction = el('textarea', { rows: '3', dir: 'auto', maxlength: '16000' });
+  const form = el('form', { class: 'card' }, el('label', { class: 'field' }, 'Comment', comment), el('label', { class: 'field' }, 'What the answer should have been', correction),
+    el('div', { class: 'row' }, el('button', { class: 'button primary' }, 'Send'), textButton('comment', 'Close')));
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const fields = { rating: x.rating, content: comment.value.trim() || undefined, correction: correction.value.trim() || undefined };
+    if (!fields.content && !fields.correction) { comment.focus(); return; }
+    toggleComment(x);
+    sendFeedback(x, fields, 'Thank you, your comment is saved.');
+  });
+  return form;
+}
+const actions = {
+  copy: (x) => copyText(x.answerText),
+  'copy-code': (x, button) => copyText(button.closest('figure').querySelector('code').textContent),
+  regenerate,
+  retry: (x) => { enqueue(x); focusComposer(); },
+  edit: (x) => { composer.value = x.text; onComposerInput(); composer.focus(); },
+  remove: (x) => { cancel(x); focusComposer(); },
+  'rate-up': (x) => rate(x, 1),
+  'rate-down': (x) => rate(x, -1),
+  comment: toggleComment,
+};
+function onLogClick(event) {
+  const button = event.target.closest('button[data-action]');
+  const x = exchangeOfNode.get(button?.closest('article'));
+  if (x) actions[button.dataset.action]?.(x, button);
+}
+
+// ---- frames from the server
+const session = { id: '', epoch: '', resumeToken: '', lastSeq: 0, maxQueued: 16, maxMessageBytes: 0, heartbeatMs: 0, timeoutMs: 0, settings: {} };
+
+function onFrame(data) {
+  connection.lastFrame = now();
+  connection.pingAt = 0;
+  let m = null;
+  try { m = JSON.parse(data); } catch { /* not for this page */ }
+  if (m === null || typeof m !== 'object') return;
+  if (m.seq > 0 && m.op !== 'welcome' && m.op !== 'live') {
+    if (m.seq <= session.lastSeq) return; // a replay of what is on the screen already
+    session.lastSeq = m.seq;
+  }
+  if (m.op === 'welcome') onWelcome(m);
+  else if (m.type === 'notification') addNotification(textOf(m.content) || textOf(m.data), m.topic);
+  else if (settleReply(m)) return;
+  else if (m.type === 'status') onStatus(m);
+  else if (m.type === 'response') onResponse(m);
+  else if (m.type === 'error') onError(m);
+}
+function onWelcome(m) {
+  const former = session.id, isNew = former !== m.session_id;
+  if (isNew) session.lastSeq = 0;
+  Object.assign(session, {
+    id: m.session_id, epoch: m.epoch, resumeToken: m.resume_token, heartbeatMs: m.heartbeat_ms ?? 0, timeoutMs: m.timeout_ms ?? 0,
+    maxQueued: m.limits?.max_queued || 16, maxMessageBytes: m.limits?.max_message_bytes ?? 0,
+  });
+  ui('session-id').textContent = session.id;
+  showExamples(m.data?.demo === true);
+  if (isNew && former) onNewSession();
+  goLive();
+}
+function onNewSession() {
+  for (const x of underway()) fail(x, { content: 'The session ended before the answer was complete.', retryable: true });
+  if (messages.childElementCount) addToLog(el('div', { 'data-role': 'divider' }, 'New session. The agent does not remember what is above.'));
+  messages.append(...waiting().map((x) => x.user.node)); // they belong to the session that they are about to be sent to
+  if (Object.keys(session.settings).length) transmit({ type: 'command', op: 'set', id: newId('set'), data: session.settings });
+}
+function exchangeOf(m) {
+  const x = exchanges.get(m.ref) ?? byStream.get(m.stream);
+  if (x && m.stream && x.stream !== m.stream) {
+    if (x.stream) Object.assign(x, { have: 0, answerText: '' }); // the server began anew
+    byStream.delete(x.stream);
+    byStream.set(m.stream, x);
+    x.stream = m.stream;
+  }
+  return x;
+}
+function onStatus(m) {
+  const x = exchangeOf(m);
+  if (m.op === 'drain') {
+    connection.retryAfterMs = m.retry_after_ms ?? 0;
+    toast('The server is about to restart. This page connects again by itself.');
+  } else if (x && (m.op === 'ack' || m.op === 'queued')) {
+    x.position = m.position ?? 0;
+    if (x.phase !== 'running') setPhase(x, 'accepted');
+  } else if (x) {
+    run(x, textOf(m.content) || 'Thinking...');
+  }
+}
+function onResponse(m) {
+  const x = exchangeOf(m);
+  if (!x) {
+    if (m.phase === 'full' && !isOurs(m.ref)) addNotification(textOf(m.content), 'Agent'); // the application speaks unasked
+  } else if (m.phase === 'start') {
+    x.model = m.model;
+    run(x);
+  } else if (m.phase === 'delta' || m.phase === 'snapshot') {
+    onPiece(x, m);
+  } else if (m.phase === 'reasoning') {
+    run(x, 'Reasoning...');
+  } else {
+    onEnd(x, m);
+  }
+}
+/** Drop what is known, replace from the start, append what follows, never paper over a hole. */
+function onPiece(x, { idx, n, content }) {
+  run(x);
+  if (idx + n <= x.have) return;
+  if (idx === 0 && n >= x.have) x.answerText = content;
+  else if (idx === x.have) x.answerText += content;
+  else { askForSnapshot(x); return; }
+  x.have = idx + n;
+  dirty.add(x);
+  x.answer.activity.hidden = !x.cancelling;
+  scheduleFrame();
+}
+/** Once for each answer: if it brings nothing, the end carries the whole text anyway. */
+function askForSnapshot(x) {
+  if (x.askedAgain || !session.resumeToken) return;
+  x.askedAgain = true;
+  transmit({ type: 'command', op: 'hello', v: 1, client: 'page/1.0', caps: ['delta'], session_id: session.id, resume: { token: session.resumeToken, epoch: session.epoch, last_seq: session.lastSeq } });
+}
+function onEnd(x, m) {
+  x.answerText = textOf(m.content) || x.answerText;
+  if (m.status === 'failed') fail(x, m.error ?? { content: 'Failed to generate response.' });
+  else finish(x, m.status === 'cancelled' ? 'cancelled' : 'completed', m);
+}
+function onError(m) {
+  const x = exchanges.get(m.ref);
+  if (x) fail(x, m);
+  else if (!isOurs(m.ref)) addNotification(errorText(m), 'Error');
+}
+
+// ---- the connection: idle, connecting, live, waiting, stopped
+const connection = { state: 'idle', socket: null, failures: 0, retryAt: 0, retryTimer: 0, steadyTimer: 0, welcomeTimer: 0, lastFrame: 0, pingAt: 0, retryAfterMs: 0, code: 0, text: '' };
+
+/** Same host always: `?path=` may name another socket on this server, nothing else. */
+function socketUrl() {
+  const url = new URL('/ws', location.href);
+)page"
+    R"page(  url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.pathname = new URLSearchParams(location.search).get('path') || '/ws';
+  return url.href;
+}
+function enter(state, text = '') {
+  const wasLive = connection.state === 'live';
+  connection.state = state;
+  connection.text = text;
+  showConnection();
+  waiting().forEach(showUserState);
+  showComposer();
+  if (state === 'stopped') announce(text);
+  else if (wasLive) announce('Connection lost. Connecting again.');
+}
+function connect() {
+  if (connection.socket) return;
+  clearTimeout(connection.retryTimer);
+  let socket;
+  try {
+    socket = new WebSocket(socketUrl());
+  } catch {
+    enter('stopped', 'Open this page from the server, not from a file.');
+    return;
+  }
+  connection.socket = socket;
+  socket.addEventListener('message', (event) => { if (socket === connection.socket) onFrame(event.data); });
+  socket.addEventListener('close', (event) => { if (socket === connection.socket) onClosed(event.code, event.reason); });
+  connection.welcomeTimer = setTimeout(() => abandon(1000), welcomeWithinMs);
+  enter('connecting');
+}
+function goLive() {
+  if (connection.state === 'live') return;
+  clearTimeout(connection.welcomeTimer);
+  connection.retryAfterMs = 0;
+  connection.steadyTimer = setTimeout(() => { connection.failures = 0; }, steadyAfterMs);
+  enter('live');
+  pump();
+}
+/** A dead peer answers no close either, so nobody waits for it. */
+function abandon(code) {
+  const { socket } = connection;
+  connection.socket = null;
+  socket.close(code);
+  onClosed(1006, '');
+}
+function onClosed(code, reason) {
+  connection.socket = null;
+  connection.code = code;
+  clearTimeout(connection.welcomeTimer);
+  clearTimeout(connection.steadyTimer);
+  const stop = stopText(code, reason);
+  if (stop) enter('stopped', stop);
+  else waitToConnect(delayAfter(code));
+  settleLost(stop);
+}
+/** The next connection is a new session: what was accepted is lost, what was never acknowledged is sent again. */
+function settleLost(stop) {
+  for (const { settle } of [...replies.values()]) settle('The connection was lost.');
+  for (const x of underway()) {
+    if (x.cancelling) finish(x, 'cancelled');
+    else if (x.phase === 'sent' && !stop) setPhase(x, 'outbox');
+    else fail(x, { content: stop || 'The connection was lost before the answer was complete.', retryable: true });
+  }
+}
+/** Words for the codes after which only a person can help; empty for those after which the page connects again. */
+function stopText(code, reason) {
+  const tooLong = 'A message was too long for the server.', login = 'The server asks for a valid login.';
+  const words = {
+    1000: reason === 'Session timeout' ? 'The session ended because nothing happened for a while.' : 'The server ended the session.',
+    1009: tooLong, 4413: tooLong,
+    4400: 'The server could not use our messages.', 4401: login, 4408: login, 4403: 'You are not allowed to use this server.',
+    4426: 'This page and the server speak different versions. Reload the page.', 4429: 'There are too many connections. Close another tab first.', 4499: 'The operator closed this session.',
+  };
+  const final = [1002, 1003, 1007, 1008].includes(code) || (code >= 4400 && code <= 4499);
+  return words[code] ?? (final ? `The server closed the connection (${code} ${reason}).` : '');
+}
+function waitToConnect(delay) {
+  clearTimeout(connection.retryTimer);
+  connection.retryTimer = setTimeout(connect, delay);
+  connection.retryAt = now() + delay;
+  enter('waiting');
+}
+/** Full jitter, so that the clients of a server that fell over do not come back as one. */
+function delayAfter(code) {
+  if (code === 1013) connection.failures = Math.max(connection.failures, 4); // overload: do not add to it
+  const spread = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(connection.failures++, 16));
+  if ((code === 1012 || code === 4003) && connection.retryAfterMs > 0) return Math.max(backoffMinMs, connection.retryAfterMs * (0.5 + Math.random()));
+  return Math.min(backoffMaxMs, backoffMinMs + Math.random() * spread);
+}
+/** Online again or back in the foreground: a short, still random wait replaces the rest of a long one, unless the server asked for it. */
+function hurry() {
+  if (connection.state === 'waiting' && !connection.retryAfterMs && connection.retryAt - now() > 2 * backoffMinMs) waitToConnect(backoffMinMs * (1 + Math.random()));
+}
+/** Browsers hide WebSocket pings, so silence is broken by a ping of our own; only an unanswered one is proof. */
+function watchHeartbeat() {
+  const silent = now() - connection.lastFrame;
+  if (connection.state !== 'live' || !session.heartbeatMs || silent < session.heartbeatMs) return;
+  if (!connection.pingAt) {
+    connection.pingAt = now();
+    transmit({ type: 'command', op: 'ping', id: newId('p') });
+  } else if (silent >= session.heartbeatMs + session.timeoutMs + 2000 && now() - connection.pingAt >= session.timeoutMs) {
+    abandon(4001);
+  }
+}
+function showConnection() {
+  const { state, text, failures } = connection;
+  const left = seconds(connection.retryAt - now()), offline = navigator.onLine === false;
+  const pill = ui('connection-state');
+  pill.dataset.state = state;
+  pill.textContent = state === 'waiting' ? `waiting${offline ? ', offline' : ''} ${left} s` : state === 'connecting' ? 'connecting...' : state;
+  const bar = ui('connection-bar');
+  bar.hidden = state !== 'waiting' && state !== 'stopped';
+  bar.classList.toggle('bad', state === 'stopped');
+  ui('reconnect').textContent = state === 'stopped' ? 'Connect again' : 'Connect now';
+  const why = offline ? 'You are offline.' : failures > 2 ? 'The server cannot be reached.' : 'The connection was lost.';
+  ui('connection-text').textContent = state === 'stopped' ? text : `${why} Reconnecting in ${left} s.`;
+}
+
+// ---- composer
+/** Where there is a real keyboard; on a phone the focus would open the one on the screen. */
+function focusComposer() { (matchMedia('(hover: hover) and (pointer: fine)').matches ? composer : log).focus({ preventScroll: true }); }
+function onComposerInput() {
+  composer.style.height = 'auto';
+  composer.style.height = composer.scrollHeight + 'px';
+  showComposer();
+}
+function showComposer() {
+  const text = composer.value.trim(), problem = text && outboxProblem(bytesOf(text)), kept = waiting().length;
+  const away = connection.state === 'waiting' || connection.state === 'stopped';
+  const note = problem || (!away ? '' : kept ? `Messages that wait for the connection: ${kept}.` : 'Not connected. What you send is kept until the connection is back.');
+  ui('send').disabled = !text || problem !== '';
+  ui('stop').hidden = connection.state !== 'live' || !current();
+  composerNote.classList.toggle('bad', problem !== '');
+  if (composerNote.textContent !== note) composerNote.textContent = note;
+}
+function submit(event) {
+  event.preventDefault();
+  const text = composer.value.trim();
+  if (ui('send').disabled) return;
+  composer.value = '';
+  onComposerInput();
+  ask(text);
+}
+function onComposerKey(event) {
+  const endsWord = event.isComposing || event.keyCode === 229; // the Enter of an input method
+  if (event.key === 'Enter' && !event.shiftKey && !endsWord) submit(event);
+}
+function onEscape(event) {
+  if (event.key !== 'Escape' || event.isComposing || document.querySelector('dialog[open]')) return;
+  const form = event.target.closest?.('form.card');
+  if (form) toggleComment(exchangeOfNode.get(form.closest('article')));
+  else if (!ui('stop').hidden) cancel(current());
+}
+
+// ---- empty page, settings, clearing
+const demoExamples = [['What is a WebSocket?', 'Any question of yours'], ['count to 20', 'Watch an answer stream in'], ['long answer', 'Scroll while it is written'], ['error 500', 'A failure that can be retried'], ['stall', 'An answer that hangs: stop it']];
+const modelExamples = [['What is a WebSocket?', 'A short explanation'], ['Write a C++ function that reverses a string.', 'Code with a copy button'], ['Ask me three questions about my project.', 'The start of a conversation']];
+function showExamples(demo) {
+  ui('demo-banner').hidden = !demo;
+  ui('examples').replaceChildren(...(demo ? demoExamples : modelExamples).map(([text, hint]) => {
+    const button = el('button', { class: 'example', type: 'button' }, text, el('span', {}, hint));
+    button.addEventListener('click', () => { ask(text); focusComposer(); });
+    return button;
+  }));
+}
+function showResult(id, text, bad = false) {
+  ui(id).textContent = text;
+  ui(id).classList.toggle('bad', bad);
+}
+function applySettings(event) {
+  event.preventDefault();
+  const data = {}, temperature = ui('set-temperature').value;
+  for (const name of ['model', 'system']) if (ui('set-' + name).value.trim()) data[name] = ui('set-' + name).value.trim();
+  if (temperature !== '') data.temperature = Number(temperature);
+  if (!Object.keys(data).length) { showResult('settings-result', 'Nothing to apply.'); return; }
+  showResult('settings-result', 'Applying...');
+  request({ type: 'command', op: 'set', data }, (error) => {
+    if (!error) Object.assign(session.settings, data); // kept, because a new session would not have them
+    showResult('settings-result', error || 'Applied.', Boolean(error));
+  });
+}
+function askServer(op, nodesOf) {
+  ui('server-output').replaceChildren();
+  showResult('server-result', 'Asking...');
+  request({ type: 'command', op, ...(op === 'history' ? { limit: 50 } : {}) }, (error, m) => {
+    showResult('server-result', error, Boolean(error));
+    if (error) return;
+    const nodes = nodesOf(m);
+    ui('server-output').replaceChildren(...(nodes.length ? nodes : [el('p', {}, textOf(m.content) || 'Nothing yet.')]));
+  }, true);
+}
+function factRows(data, prefix = '') {
+  return Object.entries(data ?? {}).flatMap(([key, value]) => value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? factRows(value, prefix + key + ' ')
+    : [el('dt', {}, (prefix + key).replaceAll('_', ' ')), el('dd', {}, Array.isArray(value) ? value.map(textOf).join(', ') : String(value))]);
+}
+function infoNodes(m) { return typeof m.data === 'object' ? [el('dl', {}, ...factRows(m.data))] : []; }
+function historyNodes(m) {
+  const found = [m.data?.messages, m.data?.history, m.messages, m.data].find(Array.isArray) ?? [];
+  const who = { user: 'You', query: 'You', assistant: 'Agent', response: 'Agent', system: 'System prompt' };
+  return found.slice(-100).map((item) => el('p', { dir: 'auto' }, el('span', { class: 'small' }, who[item?.role ?? item?.type] ?? 'Message'), textOf(item?.content)));
+}
+function clearConversation() {
+  for (const x of [...exchanges.values()]) {
+    if (x.phase !== 'outbox') transmit({ type: 'command', op: 'cancel', id: newId('cancel'), ref: x.id });
+    forget(x); // late frames for it carry an id of ours that is no longer known, and are ignored
+    x.phase = 'done';
+  }
+  messages.replaceChildren();
+  ui('empty').hidden = false;
+  jumpToNewest();
+  showComposer();
+  focusComposer();
+  if (connection.state !== 'live') return; // the next session knows nothing anyway
+  request({ type: 'command', op: 'clear' }, (error) => toast(error ? 'This page is cleared, but not the agent: ' + error : 'The conversation is cleared.'));
+}
+
+// ---- start
+function tick() {
+  watchHeartbeat();
+  if (connection.state === 'waiting') showConnection();
+  for (const x of underway()) if (x.phase === 'running' && !x.answer.activity.hidden) showActivity(x, x.activity);
+}
+/** For browsers whose keyboard covers the page instead of shrinking it. A pinch zoom is left alone. */
+function fitToViewport() {
+  if (Math.abs(visualViewport.scale - 1) > 0.01) return;
+  document.documentElement.style.setProperty('--app-height', visualViewport.height + 'px');
+  scrollTo(0, 0);
+}
+function start() {
+  const on = (id, type, handler) => ui(id).addEventListener(type, handler);
+  showTheme();
+  systemDark.addEventListener('change', showTheme);
+  on('theme', 'click', toggleTheme);
+  on('compose', 'submit', submit);
+  on('composer', 'input', onComposerInput);
+  on('composer', 'keydown', onComposerKey);
+  on('send', 'mousedown', (event) => event.preventDefault()); // the text box keeps the focus, and a phone its keyboard
+  on('stop', 'click', () => { cancel(current()); focusComposer(); });
+  on('reconnect', 'click', connect);
+  on('jump', 'click', jumpToNewest);
+  on('log', 'scroll', onScroll);
+  on('log', 'click', onLogClick);
+  on('open-settings', 'click', () => ui('settings').showModal());
+  on('close-settings', 'click', () => ui('settings').close());
+  on('settings', 'click', (event) => { if (event.target === ui('settings')) ui('settings').close(); }); // the backdrop
+  on('settings-form', 'submit', applySettings);
+  on('ask-info', 'click', () => askServer('info', infoNodes));
+  on('ask-history', 'click', () => askServer('history', historyNodes));
+  on('clear', 'click', () => { ui('confirm').returnValue = ''; ui('confirm').showModal(); });
+  on('confirm', 'close', () => { if (ui('confirm').returnValue === 'clear') clearConversation(); });
+  document.addEventListener('keydown', onEscape);
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) { watchHeartbeat(); hurry(); } });
+  window.addEventListener('online', hurry);
+  window.addEventListener('offline', showConnection);
+  window.visualViewport?.addEventListener('resize', fitToViewport);
+  new ResizeObserver(followEnd).observe(log);
+  setInterval(tick, 1000);
+  showExamples(false);
+  focusComposer();
+  connect();
+}
+start();
+</script>
+</body>
+</html>
+)page";
+
+/// HTML in UTF-8, for as long as the program runs.
+inline constexpr std::string_view chat_page() {
+  return {chat_page_text, sizeof(chat_page_text) - 1};
+}

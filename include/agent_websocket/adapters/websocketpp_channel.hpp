@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+//
+// The outgoing side of a connection: one output buffer, made only when something waits, written
+// once at the end of a turn and then whenever the kernel has room, counted to the byte. Knows its
+// hub, but nothing of HTTP and WebSocket.
+#pragma once
+
+#include <agent_websocket/adapters/asio_link.hpp>
+#include <agent_websocket/adapters/deadline_list.hpp>
+#include <agent_websocket/adapters/output_buffer.hpp>
+#include <agent_websocket/adapters/websocketpp_hub.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Base of `Connection`.
+template <typename Connection>
+class websocketpp_channel : public asio_link, public deadline_hook {
+ public:
+  using hub_type = websocketpp_hub<Connection>;
+
+ protected:
+  websocketpp_channel(hub_type& hub, asio_socket socket)
+      : asio_link(std::move(socket)), hub_(&hub) {}
+  ~websocketpp_channel() override = default;
+
+  hub_type& hub() noexcept { return *hub_; }
+  transport_sink& sink() const noexcept { return *hub_->sink; }
+
+  /// Bytes that are not in the kernel yet.
+  std::size_t pending() const noexcept { return output_ == nullptr ? 0 : output_->pending(); }
+
+  /// Where to append what shall go out; it goes out at the end of the turn.
+  std::string& output() {
+    if (output_ == nullptr) output_ = hub_->spare_outputs.take();
+    touch();
+    return output_->tail();
+  }
+
+  /// settle() will be called once, soon.
+  void touch() {
+    if (!std::exchange(touched_, true)) hub_->touch(static_cast<Connection&>(*this));
+  }
+  /// First thing in settle() but for what is to be part of the same write.
+  void untouch() noexcept { touched_ = false; }
+
+  /// Writes what waits, as far as the kernel takes it; the rest when it has room. False: the
+  /// connection is broken.
+  bool transmit_output() {
+    if (output_ == nullptr) return true;
+    switch (transmit(*output_)) {
+      case io_outcome::done: hub_->spare_outputs.give_back(std::move(output_)); return true;
+      case io_outcome::blocked: wait_writable(); return true;
+      case io_outcome::ended: break;
+    }
+    return false;
+  }
+
+  /// What waits after a send; notes whether drained() has to tell of it.
+  std::size_t pending_after_send() noexcept {
+    const std::size_t waiting = pending();
+    if (waiting > hub_->settings.low_water_mark) above_ = true;
+    return waiting;
+  }
+
+  /// True once when output that was above the low-water mark is no longer so.
+  bool take_drained() noexcept {
+    if (!above_ || pending() > hub_->settings.low_water_mark) return false;
+    above_ = false;
+    return true;
+  }
+
+ private:
+  hub_type* hub_;
+  std::unique_ptr<output_buffer> output_;
+  bool touched_ = false;
+  bool above_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

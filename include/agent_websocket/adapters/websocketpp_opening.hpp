@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+//
+// The HTTP part of a connection's life, up to the answer: reads the request, tells the sink's side
+// of it, makes the bytes of every answer. No sockets and no clocks.
+#pragma once
+
+#include <agent_websocket/adapters/http_answer.hpp>
+#include <agent_websocket/adapters/websocketpp_request_reader.hpp>
+#include <agent_websocket/policy/transport.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+class websocketpp_opening {
+ public:
+  using progress = request_reader::progress;
+
+  /// `remote_address` is the peer's, as text.
+  websocketpp_opening(std::size_t max_body_bytes, std::string remote_address)
+      : reader_(max_body_bytes), remote_address_(std::move(remote_address)) {}
+
+  /// Takes bytes up to the end of the request, or until it has to be refused.
+  progress feed(std::string_view bytes) { return reader_.feed(bytes); }
+
+  /// True once, when the client waits for "100 Continue".
+  bool take_continue() noexcept {
+    return reader_.wants_continue() && !std::exchange(continued_, true);
+  }
+
+  /// After `complete`, once.
+  handshake take_request() {
+    head_only_ = reader_.request().method == "HEAD";
+    handshake taken;
+    taken.request = std::move(reader_.request());
+    taken.remote_address = std::move(remote_address_);
+    taken.is_upgrade = is_upgrade();
+    return taken;
+  }
+
+  /// After `failed`.
+  http::response refusal() {
+    head_only_ = reader_.request().method == "HEAD";
+    return http::response::text(reader_.refusal().status,
+                                std::string(reader_.refusal().words) + "\n");
+  }
+
+  /// For a connection above the limit, whatever it would have asked for.
+  static http::response no_place() {
+    http::response answer = http::response::text(503, "Too many connections\n");
+    answer.headers.add("Retry-After", "5");
+    return answer;
+  }
+
+  bool is_upgrade() const noexcept { return reader_.upgrade() == upgrade_request::well_formed; }
+
+  /// Appends the bytes of the answer. True when the connection is a WebSocket from now on. A 101
+  /// for what is no upgrade is a mistake of the application and becomes a 500.
+  bool append(std::string& out, const http::response& answer) const {
+    if (answer.status != 101) {
+      append_answer(out, answer, head_only_);
+    } else if (is_upgrade()) {
+      append_upgrade(out, answer, reader_.accept_key());
+      return true;
+    } else {
+      append_answer(out, http::response::text(500, "Internal error\n"), head_only_);
+    }
+    return false;
+  }
+
+  /// What came behind the request. Append here what comes before the answer.
+  std::string& early() noexcept { return reader_.rest(); }
+
+ private:
+  request_reader reader_;
+  std::string remote_address_;
+  bool head_only_ = false;
+  bool continued_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+//
+// Reads one chunk of a streamed answer, or a whole answer, as parsed JSON: text and reasoning go to
+// a sink, the rest is collected in an outcome. Follows OpenRouter's API reference (chat completion
+// chunk) and takes what other servers leave out, set to null or spell differently. Knows no bytes
+// and no ends; those are stream_decoder.hpp's.
+#pragma once
+
+#include <agent_websocket/base/utf8.hpp>
+#include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/openrouter/error_reader.hpp>
+#include <agent_websocket/openrouter/response.hpp>
+#include <agent_websocket/openrouter/settings.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Receives an answer while it is decoded.
+class answer_sink {
+ public:
+  /// Before the first fragment of content, reasoning or a tool call; at most once.
+  virtual void on_begin(std::string_view model) = 0;
+  virtual void on_text(std::string_view text) = 0;
+  virtual void on_reasoning(std::string_view text) = 0;
+  /// Asked for when a failure has to be put in words.
+  virtual failure_context context() const = 0;
+
+ protected:
+  ~answer_sink() = default;
+};
+
+/// The state of one answer. A sink function that wants no more calls stop().
+class answer_reader {
+ public:
+  explicit answer_reader(const answer_limits& limits) noexcept
+      : max_text_bytes_(limits.max_text_bytes) {}
+
+  /// One chunk ("choices[].delta").
+  void read_chunk(const json::value& top, answer_sink& sink) { read(top, "delta", sink); }
+  /// A whole answer ("choices[].message").
+  void read_whole(const json::value& top, answer_sink& sink) {
+    read(top, "message", sink);
+    if (!stopped_ && !top["choices"][0].exists()) fail(failure(errc::empty_response));
+  }
+
+  /// Ends the answer with a failure; what was collected stays.
+  void fail(failure why) {
+    if (!ended_.failed) ended_.failed = std::move(why);
+    stopped_ = true;
+  }
+  /// No more calls to the sink.
+  void stop() noexcept { stopped_ = true; }
+  bool stopped() const noexcept { return stopped_; }
+
+  /// True once anything of content, reasoning or a tool call was there.
+  bool has_output() const noexcept { return has_output_; }
+  bool has_text() const noexcept { return text_bytes_ != 0; }
+
+  outcome& ended() noexcept { return ended_; }
+  const outcome& ended() const noexcept { return ended_; }
+
+ private:
+  enum class reasoning_field { none, reasoning, reasoning_content, details };
+
+  void read(const json::value& top, const char* piece_name, answer_sink& sink) {
+    keep_first(ended_.model, top["model"]);
+    keep_first(ended_.provider, top["provider"]);
+    keep_first(ended_.generation_id, top["id"]);
+    read_usage(top["usage"], ended_.usage);
+    const json::value choice = first_choice(top["choices"]);
+    json::value piece = choice[piece_name];
+    // Some servers send a whole message as the only chunk.
+    if (!piece.is_object() && !has_output_) piece = choice["message"];
+    read_reasoning(piece, sink);
+    read_content(piece, sink);
+    if (stopped_) return;
+    if (const auto reason = choice["finish_reason"].string(); reason && !reason->empty()) {
+      ended_.finish_reason.assign(*reason);
+    }
+    if (const json::value fault = find_error(top); fault.exists()) {
+      fail(read_stream_failure(top, fault, sink.context()));
+    } else if (ended_.finish_reason == "error") {
+      fail(read_stream_failure(top, {}, sink.context()));
+      ended_.failed->retryable = true;
+    }
+  }
+
+  /// The choice with index 0, where one says so; others are other answers to the same question.
+  static json::value first_choice(const json::value& choices) {
+    json::value found;
+    choices.for_each_element([&found](const json::value& choice) {
+      if (!found.exists() && choice["index"].integer().value_or(0) == 0) found = choice;
+    });
+    return found;
+  }
+
+  static void keep_first(std::string& kept, const json::value& from) {
+    if (!kept.empty()) return;
+    if (const auto text = from.string()) kept.assign(*text);
+  }
+
+  void read_content(const json::value& piece, answer_sink& sink) {
+    const json::value content = piece["content"];
+    if (const auto text = content.string()) {
+      give_text(*text, sink);
+    } else if (content.is_array()) {  // Mistral: parts, of which some are thoughts
+      content.for_each_element([&](const json::value& part) {
+        if (const auto words = part["text"].string()) give_text(*words, sink);
+      });
+    } else if (const auto refused = piece["refusal"].string()) {
+      give_text(*refused, sink);
+    }
+    if (piece["tool_calls"].size() != 0) {
+      begin(sink);
+      ended_.has_tool_calls = true;
+    }
+    if (piece["images"].size() != 0 || piece["audio"].is_object()) begin(sink);
+  }
+
+  /// The same thoughts may stand in up to three fields: the first that is seen is the one shown.
+  void read_reasoning(const json::value& piece, answer_sink& sink) {
+    give_reasoning(piece["reasoning"], reasoning_field::reasoning, sink);
+    give_reasoning(piece["reasoning_content"], reasoning_field::reasoning_content, sink);
+    piece["reasoning_details"].for_each_element([&](const json::value& entry) {
+      begin(sink);
+      const json::value text = entry["text"];
+      give_reasoning(text.is_string() ? text : entry["summary"], reasoning_field::details, sink);
+    });
+  }
+
+  void give_reasoning(const json::value& from, reasoning_field field, answer_sink& sink) {
+    const auto text = from.string();
+    if (!text || text->empty()) return;
+    if (shown_ == reasoning_field::none) shown_ = field;
+    if (shown_ != field) return;
+    begin(sink);
+    const std::string_view fits = cut_utf8(*text, max_text_bytes_ - reasoning_bytes_);
+    reasoning_bytes_ += fits.size();
+    if (!stopped_ && !fits.empty()) sink.on_reasoning(fits);
+    if (!stopped_ && fits.size() != text->size()) fail_too_long();
+  }
+
+  void give_text(std::string_view text, answer_sink& sink) {
+    if (text.empty()) return;
+    begin(sink);
+    const std::string_view fits = cut_utf8(text, max_text_bytes_ - text_bytes_);
+    text_bytes_ += fits.size();
+    if (!stopped_ && !fits.empty()) sink.on_text(fits);
+    if (!stopped_ && fits.size() != text.size()) fail_too_long();
+  }
+
+  void begin(answer_sink& sink) {
+    if (has_output_ || stopped_) return;
+    has_output_ = true;
+    sink.on_begin(ended_.model);
+  }
+
+  void fail_too_long() {
+    failure why(error(errc::truncated, "The answer is longer than allowed"));
+    why.why.detail = "more than " + std::to_string(max_text_bytes_) + " bytes";
+    why.retryable = false;
+    fail(std::move(why));
+  }
+
+  std::size_t max_text_bytes_;
+  std::size_t text_bytes_ = 0;
+  std::size_t reasoning_bytes_ = 0;
+  outcome ended_;
+  reasoning_field shown_ = reasoning_field::none;
+  bool has_output_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The terminal chat, in a pseudo-terminal as a person has it."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+from harness import Failure, Server, check, clean_environment, equal, program, test
+
+ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|\x1b.")
+
+
+class Terminal:
+    """A program in a terminal of 100 columns; what it shows, without escape sequences."""
+
+    def __init__(self, *command):
+        self.side, program_side = pty.openpty()
+        fcntl.ioctl(self.side, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+
+        def own_terminal():
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdin=program_side, stdout=program_side,
+            stderr=program_side, start_new_session=True, preexec_fn=own_terminal,
+            env=clean_environment(TERM="xterm"))
+        os.close(program_side)
+        self.shown = ""
+        self.read_to = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self.side)
+
+    def read(self, seconds):
+        """Takes what comes; False when the terminal is closed."""
+        if select.select([self.side], [], [], seconds)[0]:
+            try:
+                got = os.read(self.side, 65536)
+            except OSError:  # EIO: the program has closed its side
+                return False
+            self.shown += ESCAPES.sub("", got.decode("utf-8", "replace")).replace("\r", "")
+            return bool(got)
+        return True
+
+    def type(self, text):
+        os.write(self.side, text.encode())
+
+    def expect(self, pattern, timeout=10):
+        """Waits until the pattern is shown, behind what was expected last."""
+        deadline = time.monotonic() + timeout
+        open_ = True
+        while True:
+            found = re.search(pattern, self.shown[self.read_to:], re.S)
+            if found:
+                self.read_to += found.end()
+                return found
+            if not open_ or time.monotonic() > deadline:
+                raise Failure(f"the terminal does not show {pattern!r}; it shows:\n{self.shown}")
+            open_ = self.read(0.1)
+
+    def end(self, timeout=5):
+        """Waits for the program to end and gives its code."""
+        deadline = time.monotonic() + timeout
+        while self.process.poll() is None:
+            check(time.monotonic() < deadline, lambda: f"it does not end; it shows:\n{self.shown}")
+            self.read(0.05)
+        return self.process.returncode
+
+
+def chat(server):
+    return Terminal(program("AGENT_WEBSOCKET_CHAT"), server.socket_url())
+
+
+@test("chat: asks, shows the stream, /help, /history, /quit")
+def conversation():
+    with Server() as server, chat(server) as terminal:
+        terminal.expect("(?i)connected|session")
+        terminal.type("count to 30\n")
+        terminal.expect("1 2 3 4")
+        check("28 29 30" not in terminal.shown, "the answer was not streamed")
+        terminal.expect("28 29 30")
+        terminal.type("unicode\n")
+        terminal.expect("日本語の文章")
+        terminal.expect("quotes")
+        terminal.type("/help\n")
+        terminal.expect("/history")
+        terminal.expect("/quit")
+        terminal.type("/history\n")
+        terminal.expect("count to 30")
+        terminal.type("/quit\n")
+        equal(terminal.end(), 0, "exit code")
+
+
+@test("chat: Ctrl-C stops an answer, and ends the program when there is none")
+def ctrl_c():
+    with Server() as server, chat(server) as terminal:
+        terminal.expect("(?i)connected|session")
+        terminal.type("count to 900\n")
+        terminal.expect("8 9 10")
+        terminal.type("\x03")
+        terminal.expect("(?i)cancel|stopped|interrupt")
+        terminal.type("count to 3\n")
+        terminal.expect(r"\b1 2 3\b")
+        terminal.type("\x03")
+        terminal.end()
+
+
+@test("chat: failures are shown in words, the end of the server too")
+def failures():
+    with Server(MAX_RETRIES=0) as server, chat(server) as terminal:
+        terminal.expect("(?i)connected|session")
+        terminal.type("error 402\n")
+        terminal.expect("(?i)balance|credits|payment")
+        terminal.type("count to 3\n")
+        terminal.expect("1 2 3")
+        server.signal(signal.SIGTERM)
+        terminal.expect("(?i)shutting down|connection|closed")
+
+
+@test("chat: a server that is not there is told")
+def no_server():
+    with Server() as server:
+        url = server.socket_url()
+    with Terminal(program("AGENT_WEBSOCKET_CHAT"), url) as terminal:
+        terminal.expect("(?i)refused|cannot|could not|fail|reconnect|connecting again|retry")

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Builds and runs the two programs of this folder in each way a user can take the library.
+
+find_package after an install, add_subdirectory, pkg-config, a Meson subproject, and the bare single
+header with one compiler line. Everything happens in --work, which is emptied first.
+"""
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+JOBS = 2
+
+CMAKE_CONSUMER = """
+cmake_minimum_required(VERSION 3.16)
+project(consumer LANGUAGES CXX)
+{take}
+foreach(part core adapters)
+  add_executable(${{part}} {sources}/${{part}}.cpp)
+endforeach()
+target_link_libraries(core PRIVATE agent_websocket::agent_websocket)
+target_link_libraries(adapters PRIVATE agent_websocket::adapters)
+"""
+
+MESON_CONSUMER = """
+project('consumer', 'cpp', default_options: ['cpp_std=c++17'])
+library = subproject('agent_websocket')
+executable('core', 'core.cpp', dependencies: library.get_variable('agent_websocket_dep'))
+executable('adapters', 'adapters.cpp',
+  dependencies: library.get_variable('agent_websocket_adapters_dep'))
+"""
+
+
+class Failed(Exception):
+    pass
+
+
+def command(*words, **environment):
+    """The output of a command that has to succeed."""
+    words = [str(word) for word in words]
+    run = subprocess.run(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **environment},
+    )
+    output = run.stdout.decode("utf-8", "replace")
+    if run.returncode != 0:
+        raise Failed(" ".join(words) + "\n" + output)
+    return output
+
+
+class Ways:
+    def __init__(self, arguments):
+        self.work = arguments.work
+        self.cmake = arguments.cmake
+        self.generator = arguments.generator
+        self.compiler = arguments.compiler
+        # A compiler's own directory must not be moved to another place in its order.
+        elsewhere = [path for path in arguments.system if path != "/usr/include"]
+        self.system = [flag for path in elsewhere for flag in ("-isystem", path)]
+        self.prefix = self.work / "prefix"
+
+    def configure(self, source, build, *options):
+        settings = [f"-DCMAKE_CXX_COMPILER={self.compiler}"]
+        settings += ["-G", self.generator] if self.generator else []
+        command(self.cmake, "-S", source, "-B", build, *settings, *options)
+
+    def install(self):
+        build = self.work / "install"
+        options = [f"-DAGENT_WEBSOCKET_BUILD_{what}=OFF" for what in ("TESTS", "EXAMPLES")]
+        self.configure(ROOT, build, f"-DCMAKE_INSTALL_PREFIX={self.prefix}", *options)
+        command(self.cmake, "--build", build, "--target", "install")
+
+    def with_cmake(self, name, take, *options):
+        source = self.work / name
+        source.mkdir()
+        text = CMAKE_CONSUMER.format(take=take, sources=HERE.as_posix())
+        (source / "CMakeLists.txt").write_text(text, encoding="utf-8")
+        self.configure(source, source / "build", *options)
+        command(self.cmake, "--build", source / "build")
+        return source / "build"
+
+    def find_package(self):
+        take = "find_package(agent_websocket 0.1 REQUIRED COMPONENTS adapters)"
+        return self.with_cmake("find_package", take, f"-DCMAKE_PREFIX_PATH={self.prefix}")
+
+    def add_subdirectory(self):
+        take = f"add_subdirectory({ROOT.as_posix()} agent_websocket)"
+        return self.with_cmake("add_subdirectory", take)
+
+    def pkg_config(self):
+        target = self.work / "pkg_config"
+        target.mkdir()
+        folder = next(self.prefix.rglob("agent_websocket.pc")).parent
+        for part, package in (("core", "agent_websocket"), ("adapters", "agent_websocket-adapters")):
+            flags = command("pkg-config", "--cflags", "--libs", package, PKG_CONFIG_PATH=str(folder))
+            self.compile(target, part, *shlex.split(flags))
+        return target
+
+    def bare_header(self):
+        target = self.work / "bare_header"
+        target.mkdir()
+        shutil.copy(ROOT / "single_include/agent_websocket.hpp", target)
+        self.compile(target, "core", "-I", target, "-DAGENT_WEBSOCKET_WITH_ADAPTERS=0")
+        libraries = ["-lcurl", "-lssl", "-lcrypto", "-pthread"]
+        self.compile(target, "adapters", "-I", target, *libraries)
+        return target
+
+    def compile(self, target, part, *flags):
+        source = HERE / f"{part}.cpp"
+        command(self.compiler, "-std=c++17", source, *self.system, *flags, "-o", target / part)
+
+    def meson_subproject(self):
+        source = self.work / "meson"
+        copy = source / "subprojects/agent_websocket"
+        copy.mkdir(parents=True)
+        for name in ("meson.build", "meson_options.txt", "LICENSE"):
+            shutil.copy(ROOT / name, copy)
+        for name in ("include", "single_include", "tools"):
+            shutil.copytree(ROOT / name, copy / name)
+        for part in ("core", "adapters"):
+            shutil.copy(HERE / f"{part}.cpp", source)
+        (source / "meson.build").write_text(MESON_CONSUMER, encoding="utf-8")
+        command("meson", "setup", source / "build", source, CXX=self.compiler)
+        command("meson", "compile", "-C", source / "build")
+        return source / "build"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--compiler", default="c++")
+    parser.add_argument("--cmake", default="cmake")
+    parser.add_argument("--generator", help="CMake's; its own choice may not be installed")
+    parser.add_argument("--system", action="append", default=[], help="an include directory")
+    parser.add_argument("--work", type=Path, required=True)
+    ways = Ways(parser.parse_args())
+    shutil.rmtree(ways.work, ignore_errors=True)
+    ways.work.mkdir(parents=True)
+    try:
+        ways.install()
+    except Failed as failed:
+        print(f"install: {failed}", file=sys.stderr)
+        return 1
+
+    def attempt(way):
+        try:
+            folder = way()
+            return [command(folder / part) for part in ("core", "adapters")]
+        except Failed as failed:
+            return failed
+
+    every = [ways.find_package, ways.add_subdirectory, ways.pkg_config, ways.bare_header]
+    if shutil.which("meson"):
+        every.append(ways.meson_subproject)
+    else:
+        print("no meson: the subproject is not tried")
+    failures = 0
+    with ThreadPoolExecutor(JOBS) as pool:
+        for way, outcome in zip(every, pool.map(attempt, every)):
+            if isinstance(outcome, Failed):
+                failures += 1
+                print(f"{way.__name__}: {outcome}", file=sys.stderr)
+            elif [line.split()[0] for line in outcome] != ["core", "adapters"]:
+                failures += 1
+                print(f"{way.__name__}: the programs printed {outcome}", file=sys.stderr)
+    print(f"{len(every) - failures} passed, {failures} failed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

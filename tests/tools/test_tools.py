@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Plants one fault per rule of the tools in a small tree and sees each of them reported."""
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TOOLS = ROOT / "tools"
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(TOOLS))
+
+import amalgamate  # noqa: E402
+import check_layers  # noqa: E402
+import tally  # noqa: E402
+
+OPENING = "// SPDX-License-Identifier: MIT\n//\n// What it is,\n// and what it is not.\n#pragma once\n\n"
+VERSION = "".join(
+    f"#define AGENT_WEBSOCKET_VERSION_{part} {number}\n"
+    for part, number in (("MAJOR", 3), ("MINOR", 1), ("PATCH", 4))
+)
+
+
+def own(*names):
+    return "".join(f"#include <agent_websocket/{name}.hpp>\n" for name in names)
+
+
+class Tree(unittest.TestCase):
+    """A good tree in a temporary directory, for the cases to spoil."""
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.root = Path(temporary.name)
+        self.write("LICENSE", "MIT License\n")
+        self.header("base/version", VERSION)
+        self.header("json/reader", own("base/version") + "#include <rapidjson/reader.h>\n")
+        self.header("http/url", own("base/version") + "#include <string>\n")
+        self.header("policy/store", own("http/url"))
+        self.header("session/core", own("policy/store"))
+        self.header("testing/mock", own("policy/store"))
+        inside = "#if AGENT_WEBSOCKET_WITH_ADAPTERS\n#include <asio/post.hpp>\n#endif\n"
+        self.header("adapters/net", own("policy/store") + inside + "#include <mutex>\n")
+        self.header("host/server", own("session/core", "adapters/net") + inside)
+        self.umbrella("json/reader", "testing/mock", "host/server")
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def header(self, name, body, opening=OPENING):
+        self.write(f"include/agent_websocket/{name}.hpp", opening + body)
+        self.write(f"tests/unit/{name}.cpp", own(name) + "#include <doctest/doctest.h>\n")
+
+    def umbrella(self, *names, more=""):
+        self.write("include/agent_websocket.hpp", OPENING + own(*names) + more)
+
+
+class Amalgamate(Tree):
+    def text(self):
+        return amalgamate.amalgamate(self.root)
+
+    def refused(self, pattern):
+        with self.assertRaisesRegex(amalgamate.Fault, pattern):
+            self.text()
+
+    def test_good_tree(self):
+        text = self.text()
+        self.assertTrue(text.startswith(amalgamate.SPDX + "\n"))
+        self.assertEqual(text.count("SPDX"), 1)
+        self.assertEqual(text.count("#pragma once"), 1)
+        self.assertIn("Agent WebSocket 3.1.4", text)
+        self.assertIn("// MIT License", text)
+        self.assertIn("// What it is,\n// and what it is not.\n", text)
+        self.assertEqual(text.count("--- agent_websocket/policy/store.hpp"), 1)
+        self.assertNotIn("#include <agent_websocket", text)
+        self.assertNotIn(str(self.root), text)
+        self.assertLess(text.index("--- agent_websocket/http/url"), text.index("policy/store.hpp"))
+
+    def test_repeated_system_include_is_dropped_outside_if_only(self):
+        self.header("policy/store", own("http/url") + "#include <string>\nint after;\n")
+        self.assertEqual(self.text().count("#include <string>"), 1)
+        self.assertEqual(self.text().count("#include <asio/post.hpp>"), 2)
+
+    def test_comments_and_strings_are_no_directives(self):
+        body = '/*\n#include <agent_websocket/none.hpp>\n*/\nauto a = R"(\n#define LEAK\n\n\nend  \n)";\n'
+        body += "int n = 1'000; // R\"(\n#include <vector>\nchar c = '\"';  // '\n"
+        self.header("http/url", body)
+        self.umbrella("base/version", "json/reader", "testing/mock", "host/server")
+        self.assertIn(body.split("*/\n")[1], self.text())
+
+    def test_cycle(self):
+        self.header("base/version", VERSION + own("json/reader"))
+        self.refused(r"base/version.hpp:10: include cycle: .*reader.hpp -> .*version.hpp -> .*reader.hpp")
+
+    def test_header_that_includes_itself(self):
+        self.header("http/url", own("http/url"))
+        self.refused("include cycle: agent_websocket/http/url.hpp -> agent_websocket/http/url.hpp$")
+
+    def test_missing_header(self):
+        self.header("http/url", "\n" + own("base/none"))
+        self.refused(r"^include/agent_websocket/http/url.hpp:8: missing header <.*base/none.hpp>")
+
+    def test_missing_umbrella(self):
+        (self.root / "include/agent_websocket.hpp").unlink()
+        self.refused("missing header <agent_websocket.hpp>")
+
+    def test_own_include_inside_if(self):
+        self.header("session/core", "#ifdef X\n#else\n  #  include <agent_websocket/http/url.hpp>\n#endif\n")
+        self.refused("session/core.hpp:9: own include .* inside #if")
+
+    def test_own_include_in_quotes(self):
+        self.header("session/core", '#include "agent_websocket/http/url.hpp"\n')
+        self.refused("session/core.hpp:7: own header in quotes")
+
+    def test_no_pragma_once(self):
+        self.header("http/url", "", OPENING.replace("#pragma once", "// #pragma once"))
+        self.refused("http/url.hpp:1: no #pragma once")
+
+    def test_no_spdx(self):
+        self.header("http/url", "", "\n" + OPENING)
+        self.refused("http/url.hpp:1: the first line")
+
+    def test_unreached_header(self):
+        self.header("wire/lost", "")
+        self.refused("include/agent_websocket/wire/lost.hpp:1: not reached")
+
+    def test_unreached_file_of_another_kind(self):
+        self.write("include/agent_websocket/wire/lost.ipp", "")
+        self.refused("wire/lost.ipp:1: not reached")
+
+    def test_leaked_macro(self):
+        self.header("http/url", "#define AGENT_WEBSOCKET_X 1\n#if 1\n#  define CHECK_(x) x\n#endif\n")
+        self.refused("http/url.hpp:9: leaked macro CHECK_")
+
+    def test_macro_leaked_after_undef(self):
+        self.header("http/url", "#undef CHECK_\n#define CHECK_(x) x\n")
+        self.refused("http/url.hpp:8: leaked macro CHECK_")
+
+    def test_macro_taken_back(self):
+        self.header("http/url", "#define CHECK_(x) x\n#undef CHECK_\n#define ASIO_STANDALONE\n")
+        self.text()
+
+    def run_tool(self, *options):
+        command = [sys.executable, str(TOOLS / "amalgamate.py"), "--root", str(self.root), *options]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def test_check(self):
+        self.assertEqual(self.run_tool("--check").returncode, 1, "there is no header yet")
+        self.assertEqual(self.run_tool().returncode, 0)
+        self.assertEqual(self.run_tool("--check").returncode, 0)
+        self.header("http/url", "int changed;\n")
+        stale = self.run_tool("--check")
+        self.assertEqual(stale.returncode, 1)
+        self.assertIn(b"\n+int changed;\n", stale.stdout)
+        self.header("http/url", own("http/none"))
+        self.assertEqual(self.run_tool("--check").returncode, 1)
+
+
+class Layers(Tree):
+    def faults(self):
+        return check_layers.check(self.root)
+
+    def reported(self, pattern):
+        self.assertEqual(len(self.faults()), 1, self.faults())
+        self.assertRegex(self.faults()[0], pattern)
+
+    def test_good_tree(self):
+        self.assertEqual(self.faults(), [])
+
+    def test_upward_include(self):
+        self.header("http/url", own("session/core"))
+        self.reported("^include/agent_websocket/http/url.hpp:7: http/ must not include session/")
+
+    def test_rooms_of_one_rank(self):
+        self.header("http/url", own("json/reader"))
+        self.reported("http/url.hpp:7: http/ must not include json/")
+
+    def test_edge_above_policies(self):
+        self.header("adapters/net", own("session/core"))
+        self.reported("adapters/ must not include session/")
+
+    def test_edges_do_not_see_each_other(self):
+        self.header("testing/mock", own("adapters/net"))
+        self.reported("testing/ must not include adapters/")
+
+    def test_edge_seen_from_a_room(self):
+        self.header("session/core", own("adapters/net"))
+        self.reported("session/ must not include adapters/")
+
+    def test_host_does_not_see_testing(self):
+        self.header("host/server", own("testing/mock"))
+        self.reported("host/ must not include testing/")
+
+    def test_umbrella_is_no_header_for_a_room(self):
+        self.header("session/core", "#include <agent_websocket.hpp>\n")
+        self.reported("session/core.hpp:7: <agent_websocket.hpp> is no header of a room")
+
+    def test_unknown_room(self):
+        self.header("extras/thing", "")
+        self.reported("include/agent_websocket/extras/thing.hpp:1: belongs to no room")
+
+    def test_rapidjson_named_outside_json(self):
+        self.header("http/url", "// RapidJSON may be spoken of.\n\nusing r = rapidjson::Reader;\n")
+        self.reported("http/url.hpp:9: names RapidJSON outside json/")
+
+    def test_rapidjson_included_outside_json(self):
+        self.header("http/url", "#include <rapidjson/reader.h>\n")
+        self.reported("http/url.hpp:7: <rapidjson/reader.h> outside json/")
+
+    def test_third_party_outside_adapters(self):
+        names = "asio.hpp asio/post.hpp websocketpp/frame.hpp curl/curl.h openssl/ssl.h sqlite3.h "
+        for name in (names + "hiredis/hiredis.h").split():
+            with self.subTest(name):
+                self.header("session/core", f"#if 1\n#include <{name}>\n#endif\n")
+                self.reported(f"session/core.hpp:8: <{name}> outside adapters/")
+
+    def test_host_knows_asio_only(self):
+        self.header("host/server", "#if 1\n#include <curl/curl.h>\n#endif\n")
+        self.reported("host/server.hpp:8: <curl/curl.h> outside adapters/")
+
+    def test_third_party_without_switch(self):
+        self.header("adapters/net", "#include <curl/curl.h>\n")
+        self.reported("adapters/net.hpp:7: <curl/curl.h> must stand inside #if")
+
+    def test_threads(self):
+        for name in sorted(check_layers.THREAD_HEADERS):
+            with self.subTest(name):
+                self.header("testing/mock", f"#include <{name}>\n")
+                self.reported(f"testing/mock.hpp:7: <{name}> outside")
+
+    def test_clock(self):
+        self.header("session/core", "auto t = std::chrono::steady_clock::now();\n")
+        self.reported("session/core.hpp:7: reads a clock")
+
+    def test_long_header(self):
+        self.header("http/url", "\n" * 344 + "int x;\n")
+        self.reported("http/url.hpp:351: 351 lines, at most 350")
+
+    def test_short_opening(self):
+        self.header("http/url", "", "// SPDX-License-Identifier: MIT\n// One line.\n#pragma once\n")
+        self.reported("http/url.hpp:1: opens with 1 comment lines")
+
+    def test_no_spdx(self):
+        self.header("http/url", "", "\n" + OPENING)
+        self.reported("http/url.hpp:1: the first line")
+
+    def test_umbrella_without_opening(self):
+        self.write("include/agent_websocket.hpp", "// SPDX-License-Identifier: MIT\n#pragma once\n")
+        self.reported("include/agent_websocket.hpp:1: opens with 0")
+
+    def test_missing_test(self):
+        (self.root / "tests/unit/http/url.cpp").unlink()
+        self.reported("http/url.hpp:1: has no test: tests/unit/http/url.cpp")
+
+    def test_other_header_first(self):
+        self.write("tests/unit/http/url.cpp", "#include <string>\n" + own("http/url"))
+        self.reported("^tests/unit/http/url.cpp:1: the first include is not")
+
+    def test_test_without_include(self):
+        self.write("tests/unit/http/url.cpp", "// nothing\n")
+        self.reported("tests/unit/http/url.cpp:1: does not include")
+
+    def test_adapter_tested_elsewhere(self):
+        (self.root / "tests/unit/adapters/net.cpp").unlink()
+        self.write("tests/loopback/net.cpp", own("adapters/net"))
+        self.assertEqual(self.faults(), [])
+
+
+class DoctestRun(Tree):
+    def run_on(self, summary, code):
+        binary = self.root / "binary"
+        binary.write_text(f"#!/bin/sh\necho noise\necho '{summary}'\nexit {code}\n")
+        binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
+        command = [sys.executable, str(TOOLS / "doctest_run.py"), str(binary), "unit/json"]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def test_outcomes(self):
+        good = "[doctest] test cases:  3 |  3 passed | 0 failed | 0 skipped"
+        passed = self.run_on(good, 0)
+        self.assertEqual(passed.returncode, 0)
+        self.assertNotIn(b"noise", passed.stdout)
+        self.assertEqual(self.run_on(good.replace("3", "0"), 0).returncode, 1, "nothing ran")
+        self.assertEqual(self.run_on("no summary", 0).returncode, 1)
+        failed = self.run_on(good, 1)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn(b"noise", failed.stdout)
+
+
+class WithCompiler(Tree):
+    """The runners that need one; any will do."""
+
+    compiler = os.environ.get("CXX", "c++")
+
+    def run_tool(self, path, *options):
+        command = [sys.executable, str(ROOT / path), "--compiler", self.compiler, *map(str, options)]
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return run.returncode, run.stdout.decode("utf-8", "replace")
+
+    def compile_fail(self, text):
+        self.write("cases/case.cpp", text)
+        options = ["--cases", self.root / "cases", "--include", self.root / "include"]
+        return self.run_tool("tests/compile_fail/run.py", *options)
+
+    def test_compile_fail(self):
+        body = 'static_assert(sizeof(char) == 2, "one two");\nint x = "three";\n'
+        self.assertEqual(self.compile_fail("// expect: one two\n" + body)[0], 0)
+        self.assertEqual(self.compile_fail("// expect first: one two\n" + body)[0], 0)
+        self.assertEqual(self.compile_fail("// expect: error: .*char\n" + body)[0], 0)
+        self.assertEqual(self.compile_fail("// expect first: error: .*char\n" + body)[0], 1)
+        code, output = self.compile_fail("// expect: something else\n" + body)
+        self.assertEqual(code, 1)
+        self.assertIn("no error (or not the first) matches `something else`", output)
+        code, output = self.compile_fail("// expect: one\nint x;\n")
+        self.assertEqual(code, 1)
+        self.assertIn("compiles, and should not", output)
+        code, output = self.compile_fail(body)
+        self.assertEqual(code, 1)
+        self.assertIn("the first line is not", output)
+
+    def test_compile_fail_without_cases(self):
+        (self.root / "cases").mkdir()
+        code, output = self.run_tool("tests/compile_fail/run.py", "--cases", self.root / "cases")
+        self.assertEqual(code, 1)
+
+    def test_self_contained(self):
+        for name in ("json", "adapters", "host"):
+            for path in (self.root / "include/agent_websocket" / name).iterdir():
+                path.unlink()
+        self.umbrella("http/url")
+        options = ["--root", self.root, "--work", self.root / "work"]
+        code, output = self.run_tool("tools/self_contained.py", *options)
+        self.assertEqual(code, 0, output)
+        self.header("http/url", "std::string text;\n")
+        code, output = self.run_tool("tools/self_contained.py", *options)
+        self.assertEqual(code, 1)
+        self.assertIn("include/agent_websocket/http/url.hpp:1: does not compile alone", output)
+
+
+class Tally(Tree):
+    def test_counts(self):
+        doctest = "[doctest] test cases: 12 | 10 passed | 2 failed | 0 skipped"
+        self.write(
+            "one.xml",
+            '<testsuite><testcase name="plain"/>'
+            '<testcase name="bad"><failure message=""/></testcase>'
+            f'<testcase name="cases"><failure/><system-out>{doctest}</system-out></testcase>'
+            '<testcase name="runner"><system-out>x\n4 passed, 0 failed\n</system-out></testcase>'
+            '<testcase name="unbuilt" status="notrun"><skipped/></testcase>'
+            '<testcase name="crash"><failure/><system-out>4 passed, 0 failed</system-out></testcase>'
+            "</testsuite>",
+        )
+        self.assertEqual(tally.count(self.root / "one.xml"), (1 + 10 + 4 + 4, 1 + 2 + 1 + 1))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/adapters/websocketpp_opening.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using agent_websocket::handshake;
+using agent_websocket::adapters::websocketpp_opening;
+using agent_websocket::http::response;
+using progress = agent_websocket::adapters::websocketpp_opening::progress;
+
+namespace {
+const std::string upgrade =
+    "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+}
+
+TEST_CASE("opening: an upgrade, with bytes that came too early") {
+  websocketpp_opening opening(100, "10.0.0.1");
+  REQUIRE(opening.feed(upgrade + "early") == progress::complete);
+  const handshake request = opening.take_request();
+  CHECK(request.is_upgrade);
+  CHECK(request.remote_address == "10.0.0.1");
+  CHECK(request.request.path() == "/ws");
+  CHECK(opening.early() == "early");
+  std::string out;
+  CHECK(opening.append(out, {101, {}, ""}));
+  CHECK(out.find("101 Switching") != std::string::npos);
+  CHECK(out.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") != std::string::npos);
+  CHECK(out.find("permessage-deflate") == std::string::npos);
+}
+
+TEST_CASE("opening: a refused upgrade, and a 101 for what is none") {
+  websocketpp_opening opening(100, "");
+  REQUIRE(opening.feed(upgrade) == progress::complete);
+  opening.take_request();
+  std::string out;
+  CHECK_FALSE(opening.append(out, response::text(401, "no")));
+  CHECK(out.substr(0, 12) == "HTTP/1.1 401");
+
+  websocketpp_opening plain(100, "");
+  REQUIRE(plain.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n") == progress::complete);
+  CHECK_FALSE(plain.take_request().is_upgrade);
+  out.clear();
+  CHECK_FALSE(plain.append(out, {101, {}, ""}));
+  CHECK(out.substr(0, 12) == "HTTP/1.1 500");
+}
+
+TEST_CASE("opening: a HEAD gets no body, also when it is refused") {
+  for (const std::string fields : {"", "Content-Length: x\r\n"}) {
+    websocketpp_opening opening(100, "");
+    const progress now = opening.feed("HEAD / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n");
+    CHECK(now == (fields.empty() ? progress::complete : progress::failed));
+    response answer = response::text(200, "body");
+    if (fields.empty()) {
+      opening.take_request();
+    } else {
+      answer = opening.refusal();
+      CHECK(answer.status == 400);
+    }
+    std::string out;
+    opening.append(out, answer);
+    CHECK(out.substr(out.size() - 4) == "\r\n\r\n");
+  }
+}
+
+TEST_CASE("opening: says once that a body may come") {
+  websocketpp_opening opening(100, "");
+  CHECK_FALSE(opening.take_continue());
+  CHECK(opening.feed(
+            "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n") ==
+        progress::more);
+  CHECK(opening.take_continue());
+  CHECK_FALSE(opening.take_continue());
+  CHECK(opening.feed("ab") == progress::complete);
+}
+
+TEST_CASE("opening: who finds no place is told when to come again") {
+  CHECK(websocketpp_opening::no_place().status == 503);
+  CHECK(websocketpp_opening::no_place().headers.contains("Retry-After"));
+}

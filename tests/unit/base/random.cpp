@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/base/random.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+using agent_websocket::make_uuid;
+using agent_websocket::random_source;
+
+namespace {
+
+/// A source that gives these numbers in turn.
+random_source scripted(std::vector<std::uint64_t> numbers) {
+  return random_source([numbers = std::move(numbers), next = std::size_t{0}]() mutable {
+    return numbers.at(next++);
+  });
+}
+
+std::string uuid_of(std::uint64_t first, std::uint64_t second) {
+  random_source random = scripted({first, second});
+  return make_uuid(random);
+}
+
+/// RFC 9562 sections 4 and 5.4, lower case.
+bool is_uuid_v4(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (i == 8 || i == 13 || i == 18 || i == 23) {
+      if (c != '-') return false;
+    } else if (std::string_view("0123456789abcdef").find(c) == std::string_view::npos) {
+      return false;
+    }
+  }
+  return text[14] == '4' && std::string_view("89ab").find(text[19]) != std::string_view::npos;
+}
+
+}  // namespace
+
+TEST_CASE("random: a UUID shows every bit but those of version and variant") {
+  CHECK(uuid_of(0, 0) == "00000000-0000-4000-8000-000000000000");
+  CHECK(uuid_of(~0ULL, ~0ULL) == "ffffffff-ffff-4fff-bfff-ffffffffffff");
+  CHECK(uuid_of(0x0123'4567'89AB'CDEFULL, 0xFEDC'BA98'7654'3210ULL) ==
+        "01234567-89ab-4def-bedc-ba9876543210");
+  CHECK(uuid_of(0x0000'0000'0000'8000ULL, 0x4000'0000'0000'0000ULL) ==
+        "00000000-0000-4000-8000-000000000000");
+}
+
+TEST_CASE("random: UUIDs from the operating system have the form, differ, and vary everywhere") {
+  random_source random;
+  std::unordered_set<std::string> seen;
+  std::vector<std::unordered_set<char>> at(36);
+  int malformed = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string uuid = make_uuid(random);
+    if (!is_uuid_v4(uuid)) ++malformed;
+    seen.insert(uuid);
+    for (std::size_t k = 0; k < uuid.size(); ++k) at[k].insert(uuid[k]);
+  }
+  CHECK(malformed == 0);
+  CHECK(seen.size() == 2000);
+  for (std::size_t k = 0; k < 36; ++k) {
+    CAPTURE(k);
+    const bool fixed = k == 8 || k == 13 || k == 18 || k == 23 || k == 14;
+    CHECK(at[k].size() == (fixed ? 1u : k == 19 ? 4u : 16u));  // a digit missing: 1 in 10^54
+  }
+}
+
+TEST_CASE("random: two sources of the operating system do not repeat each other") {
+  random_source a, b;
+  CHECK(make_uuid(a) != make_uuid(b));
+}
+
+TEST_CASE("random: a seed gives its sequence, and a copy goes on by itself") {
+  random_source a = random_source::seeded(7), b = random_source::seeded(7);
+  random_source other = random_source::seeded(8);
+  const std::uint64_t first = a.bits();
+  CHECK(first == b.bits());
+  CHECK(first != other.bits());
+  random_source copy = a;
+  const std::uint64_t second = a.bits();
+  CHECK(copy.bits() == second);
+  CHECK(first != second);
+  CHECK(random_source::seeded(5489).bits() == 14514284786278117030ULL);  // std::mt19937_64's first
+}
+
+TEST_CASE("random: unit() lies in [0, 1) and uses the upper bits") {
+  CHECK(scripted({0}).unit() == 0.0);
+  CHECK(scripted({0x7FF}).unit() == 0.0);
+  CHECK(scripted({0x800}).unit() == 0x1.0p-53);
+  CHECK(scripted({0x8000'0000'0000'0000ULL}).unit() == 0.5);
+  CHECK(scripted({~0ULL}).unit() < 1.0);
+  CHECK(scripted({~0ULL}).unit() == 1.0 - 0x1.0p-53);
+
+  random_source random = random_source::seeded(1);
+  double sum = 0;
+  bool outside = false;
+  for (int i = 0; i < 10'000; ++i) {
+    const double drawn = random.unit();
+    outside = outside || drawn < 0 || drawn >= 1;
+    sum += drawn;
+  }
+  CHECK_FALSE(outside);
+  CHECK(sum / 10'000 == doctest::Approx(0.5).epsilon(0.05));
+}

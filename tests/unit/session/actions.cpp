@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/session/actions.hpp>
+
+#include <doctest/doctest.h>
+
+#include <variant>
+
+using agent_websocket::query_decision;
+using agent_websocket::session_action;
+using agent_websocket::usage_totals;
+namespace action = agent_websocket::action;
+
+TEST_CASE("actions: usage adds up") {
+  usage_totals sum{1, 10, 20, 0.5};
+  sum += usage_totals{2, 1, 2, 0.25};
+  sum += usage_totals{};
+  CHECK(sum.answers == 3);
+  CHECK(sum.prompt_tokens == 11);
+  CHECK(sum.completion_tokens == 22);
+  CHECK(sum.cost == 0.75);
+}
+
+TEST_CASE("actions: a decision that says nothing lets the model answer") {
+  const query_decision decision;
+  CHECK(decision.what == query_decision::kind::proceed);
+  CHECK(decision.extra.empty());
+}
+
+TEST_CASE("actions: an action is one of a closed set") {
+  CHECK(std::variant_size_v<session_action> == 8u);
+  CHECK(std::holds_alternative<action::close_socket>(
+      session_action(action::close_socket{1000, "done"})));
+  CHECK(std::holds_alternative<action::persist>(session_action(action::persist{"{}"})));
+}

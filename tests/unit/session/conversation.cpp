@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/session/conversation.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+
+using agent_websocket::conversation;
+using agent_websocket::feedback_entry;
+using agent_websocket::turn;
+using agent_websocket::openrouter::chat_message;
+using agent_websocket::openrouter::chat_role;
+
+namespace {
+
+turn asked(const std::string& name) {
+  turn begun;
+  begun.id = "q" + name;
+  begun.stream = "r" + name;
+  begun.question = chat_message::user("question " + name);
+  return begun;
+}
+
+void answer(turn& of, std::uint64_t seq) {
+  of.seq = seq;
+  of.answer = chat_message::assistant("answer to " + of.id);
+}
+
+void add_turn(conversation& to, int number) {
+  answer(to.begin(asked(std::to_string(number))), static_cast<std::uint64_t>(number));
+  to.trim();
+}
+
+feedback_entry correction(std::string text) {
+  feedback_entry said;
+  said.correction = std::move(text);
+  return said;
+}
+
+std::string texts(const conversation& of, const std::string& prompt = "P") {
+  std::string all;
+  for (const chat_message& each : of.messages(prompt)) {
+    if (!all.empty()) all += '|';
+    all += each.text();
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("conversation: what the model is to read") {
+  conversation talk(50);
+  CHECK(talk.empty());
+  CHECK(texts(talk) == "P");
+  add_turn(talk, 1);
+  talk.begin(asked("2"));
+  CHECK(texts(talk) == "P|question 1|answer to q1|question 2");
+  CHECK(texts(talk, "") == "question 1|answer to q1|question 2");
+  const auto messages = talk.messages("P");
+  CHECK(messages[0].role() == chat_role::system);
+  CHECK(messages[1].role() == chat_role::user);
+  CHECK(messages[2].role() == chat_role::assistant);
+  CHECK(talk.message_count() == 3u);
+}
+
+TEST_CASE("conversation: a question that failed without an answer is not sent again") {
+  conversation talk(50);
+  add_turn(talk, 1);
+  turn& failed = talk.begin(asked("2"));
+  failed.seq = 2;
+  failed.status = agent_websocket::wire::answer_status::failed;
+  talk.begin(asked("3"));
+  CHECK(texts(talk) == "P|question 1|answer to q1|question 3");
+}
+
+TEST_CASE("conversation: a partial answer is part of the conversation") {
+  conversation talk(50);
+  turn& cut = talk.begin(asked("1"));
+  cut.seq = 1;
+  cut.status = agent_websocket::wire::answer_status::cancelled;
+  cut.answer = chat_message::assistant_partial("half");
+  talk.begin(asked("2"));
+  CHECK(texts(talk) == "P|question 1|half|question 2");
+}
+
+TEST_CASE("conversation: corrections follow the answer that they are for") {
+  conversation talk(50);
+  add_turn(talk, 1);
+  add_turn(talk, 2);
+  talk.find("q1")->feedback.push_back(correction("it is 42"));
+  feedback_entry thumb;
+  thumb.rating = 1;
+  thumb.comment = "good";
+  talk.find("q2")->feedback.push_back(thumb);
+  talk.begin(asked("3"));
+  const auto messages = talk.messages("P");
+  REQUIRE(messages.size() == 7u);
+  CHECK(messages[2].text() == "answer to q1");
+  CHECK(messages[3].role() == chat_role::user);
+  CHECK(messages[3].text().find("it is 42") != std::string::npos);
+  CHECK(messages[4].text() == "question 2");
+  CHECK(talk.message_count() == 6u);
+}
+
+TEST_CASE("conversation: drops the oldest whole turns above the limit of messages") {
+  conversation talk(4);
+  for (int i = 1; i <= 3; ++i) add_turn(talk, i);
+  CHECK(texts(talk) == "P|question 2|answer to q2|question 3|answer to q3");
+  talk.begin(asked("4"));
+  CHECK(texts(talk) == "P|question 3|answer to q3|question 4");
+  CHECK(talk.find("q2") == nullptr);
+}
+
+TEST_CASE("conversation: an odd limit never leaves half a turn") {
+  conversation talk(3);
+  for (int i = 1; i <= 5; ++i) {
+    add_turn(talk, i);
+    CHECK(talk.message_count() == 2u);
+  }
+  talk.begin(asked("6"));
+  CHECK(texts(talk) == "P|question 5|answer to q5|question 6");
+}
+
+TEST_CASE("conversation: the last turn stays, whatever the limit") {
+  for (const std::size_t limit : {std::size_t{0}, std::size_t{1}}) {
+    conversation talk(limit);
+    add_turn(talk, 1);
+    talk.begin(asked("2"));
+    CHECK(texts(talk) == "P|question 2");
+    talk.back().seq = 2;
+    talk.back().answer = chat_message::assistant("answer");
+    for (int i = 0; i < 5; ++i) talk.back().feedback.push_back(correction("no"));
+    talk.trim();
+    CHECK(talk.turns().size() == 1u);
+  }
+}
+
+TEST_CASE("conversation: corrections count") {
+  conversation talk(5);
+  add_turn(talk, 1);
+  add_turn(talk, 2);
+  talk.find("q2")->feedback.push_back(correction("a"));
+  talk.trim();
+  CHECK(talk.turns().size() == 2u);
+  talk.find("q2")->feedback.push_back(correction("b"));
+  talk.trim();
+  CHECK(talk.turns().size() == 1u);
+  CHECK(talk.find("q1") == nullptr);
+}
+
+TEST_CASE("conversation: failed turns without messages do not pile up") {
+  conversation talk(10);
+  for (int i = 0; i < 1000; ++i) {
+    talk.begin(asked(std::to_string(i))).seq = 1;
+    talk.trim();
+  }
+  CHECK(talk.turns().size() <= 11u);
+}
+
+TEST_CASE("conversation: finds a turn by the query's id, the answer's id, or the last answer") {
+  conversation talk(50);
+  CHECK(talk.find("") == nullptr);
+  add_turn(talk, 1);
+  add_turn(talk, 2);
+  talk.begin(asked("3"));
+  CHECK(talk.find("q1")->id == "q1");
+  CHECK(talk.find("r2")->id == "q2");
+  CHECK(talk.find("q3")->running());
+  CHECK(talk.find("nobody") == nullptr);
+  REQUIRE(talk.find("") != nullptr);
+  CHECK(talk.find("")->id == "q2");
+}
+
+TEST_CASE("conversation: clear forgets all turns") {
+  conversation talk(50);
+  add_turn(talk, 1);
+  talk.clear();
+  CHECK(talk.empty());
+  CHECK(talk.message_count() == 0u);
+  CHECK(texts(talk) == "P");
+}
+
+TEST_CASE("conversation: whatever happens, the limit holds and turns stay whole") {
+  for (std::uint32_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const std::size_t limit = 1 + random() % 12;
+    conversation talk(limit);
+    std::size_t longest = 0;
+    for (int i = 1; i <= 80; ++i) {
+      talk.begin(asked(std::to_string(i)));
+      if (talk.turns().size() > 1) longest = std::max(longest, talk.message_count());
+      if (random() % 4 != 0) talk.back().answer = chat_message::assistant("a");
+      talk.back().seq = static_cast<std::uint64_t>(i);
+      talk.trim();
+      if (talk.back().answer && random() % 3 == 0) {
+        talk.back().feedback.push_back(correction("c"));
+        talk.trim();
+      }
+      REQUIRE(talk.back().id == "q" + std::to_string(i));
+      if (talk.turns().size() > 1) longest = std::max(longest, talk.message_count());
+      REQUIRE(talk.turns().size() <= limit + 1);
+    }
+    CHECK(longest <= limit);
+  }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+//
+// A session_core in the hands of a test: texts of a client go in, frames and actions come out. The
+// test plays the application and the model by hand; time stands still until it is moved.
+#pragma once
+
+#include <agent_websocket/session/commands.hpp>
+#include <agent_websocket/wire/decode.hpp>
+
+#include "flow/frame.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+struct core_fixture {
+  explicit core_fixture(agent_websocket::session_settings settings = {})
+      : core("f81d4fae-7dec-41d0-a765-00a0c91e6bf6", "e1",
+             std::make_shared<const agent_websocket::session_settings>(std::move(settings)), at) {}
+
+  agent_websocket::moment at{
+      agent_websocket::time_point(std::chrono::hours(24)),
+      agent_websocket::wall_time(std::chrono::seconds(1'767'225'600))};  // 2026-01-01T00:00:00Z
+  agent_websocket::session_core core;
+
+  void pass(std::chrono::milliseconds time) {
+    at.now += time;
+    at.wall += time;
+  }
+
+  /// The client sends `text`; gives what it is sent thereupon.
+  std::vector<frame> send(std::string_view text) {
+    agent_websocket::json::document scratch;
+    core.received(agent_websocket::wire::decode(text, scratch), at);
+    return sent();
+  }
+  /// What waits for the client, oldest first.
+  std::vector<frame> sent() {
+    std::vector<frame> frames;
+    std::string text;
+    while (core.output().take_next(text, core.timestamp(at.wall))) frames.emplace_back(text);
+    return frames;
+  }
+
+  /// Collects what the core wants done; `requests` and the like hold what came so far.
+  void collect() {
+    while (core.has_actions()) {
+      for (agent_websocket::session_action& each : core.take_actions()) {
+        std::visit([this](auto& what) { keep(std::move(what)); }, each);
+      }
+    }
+  }
+
+  /// The application lets every query go to the model; gives the newest request.
+  const agent_websocket::openrouter::chat_request& proceed() {
+    collect();
+    while (!consults.empty()) {
+      const auto asked = consults.front();
+      consults.erase(consults.begin());
+      core.decided(asked.run, {}, at);
+      collect();
+    }
+    REQUIRE_FALSE(starts.empty());
+    return starts.back().request;
+  }
+  agent_websocket::run_number run() const { return starts.back().run; }
+
+  void text(std::string_view piece) { core.text(run(), piece, at); }
+  void complete(std::string finish_reason = "stop") {
+    agent_websocket::completion_result result;
+    result.finish_reason = std::move(finish_reason);
+    core.completed(run(), std::move(result), at);
+    collect();
+  }
+  void fail(agent_websocket::errc code) {
+    agent_websocket::completion_result result;
+    result.failure = agent_websocket::error(code);
+    core.completed(run(), std::move(result), at);
+    collect();
+  }
+
+  /// Asks and lets the model answer in one go.
+  void converse(std::string_view question, std::string_view answer, const std::string& id = {}) {
+    send(R"({"content":)" + quoted(question) + (id.empty() ? "" : R"(,"id":")" + id + '"') + "}");
+    proceed();
+    text(answer);
+    complete();
+    sent();
+  }
+
+  std::vector<agent_websocket::action::consult> consults;
+  std::vector<agent_websocket::action::start_completion> starts;
+  std::vector<agent_websocket::run_number> cancels;
+  std::vector<agent_websocket::wire::command> commands;
+  std::vector<agent_websocket::feedback_entry> feedbacks;
+  std::vector<agent_websocket::answer_record> answers;
+  std::vector<frame> records;
+  std::vector<std::pair<int, std::string>> closes;
+
+ private:
+  void keep(agent_websocket::action::consult what) { consults.push_back(std::move(what)); }
+  void keep(agent_websocket::action::start_completion what) { starts.push_back(std::move(what)); }
+  void keep(agent_websocket::action::cancel_completion what) { cancels.push_back(what.run); }
+  void keep(agent_websocket::action::run_command what) {
+    commands.push_back(std::move(what.command));
+  }
+  void keep(agent_websocket::action::deliver_feedback what) {
+    feedbacks.push_back(std::move(what.entry));
+  }
+  void keep(agent_websocket::action::deliver_answer what) {
+    answers.push_back(std::move(what.record));
+  }
+  void keep(agent_websocket::action::persist what) { records.emplace_back(std::move(what.record)); }
+  void keep(agent_websocket::action::close_socket what) {
+    closes.emplace_back(what.code, std::move(what.reason));
+  }
+};
+
+/// Those of `frames` that end a query.
+inline std::vector<frame> terminals(const std::vector<frame>& frames) {
+  std::vector<frame> found;
+  for (const frame& each : frames) {
+    if (each.is_terminal()) found.push_back(each);
+  }
+  return found;
+}
+
+/// The texts of what a request says, role by role: "system:..|user:..|assistant:..".
+inline std::string transcript(const agent_websocket::openrouter::chat_request& request) {
+  std::string all;
+  for (const auto& each : request.messages) {
+    if (!all.empty()) all += '|';
+    all.append(to_string(each.role())).append(":").append(each.text());
+  }
+  return all;
+}

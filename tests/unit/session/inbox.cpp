@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/session/inbox.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+using agent_websocket::accepted_query;
+using agent_websocket::inbox;
+
+namespace {
+
+accepted_query made(const std::string& id, const std::string& stream = "r_0", bool first = false) {
+  accepted_query query;
+  query.query.id = id;
+  query.stream = stream;
+  query.first = first;
+  return query;
+}
+
+std::string order(inbox& waiting) {
+  std::string ids;
+  while (auto next = waiting.take_next()) ids += next->query.id + " ";
+  return ids;
+}
+
+}  // namespace
+
+TEST_CASE("inbox: first come, first served") {
+  inbox waiting(8);
+  CHECK(waiting.empty());
+  CHECK_FALSE(waiting.take_next().has_value());
+  for (const char* id : {"a", "b", "c"}) waiting.push(made(id));
+  CHECK(waiting.size() == 3u);
+  CHECK(order(waiting) == "a b c ");
+  CHECK(waiting.empty());
+}
+
+TEST_CASE("inbox: full at its limit") {
+  inbox waiting(2);
+  CHECK_FALSE(waiting.full());
+  waiting.push(made("a"));
+  CHECK_FALSE(waiting.full());
+  waiting.push(made("b"));
+  CHECK(waiting.full());
+  waiting.take_next();
+  CHECK_FALSE(waiting.full());
+  CHECK(inbox(0).full());
+}
+
+TEST_CASE("inbox: one that takes another's place goes first") {
+  inbox waiting(8);
+  waiting.push(made("a"));
+  waiting.push(made("b"));
+  waiting.push(made("now", "r_3", true));
+  CHECK(order(waiting) == "now a b ");
+}
+
+TEST_CASE("inbox: queries are found and taken out by their id or that of their answer") {
+  inbox waiting(8);
+  waiting.push(made("a", "r_1"));
+  waiting.push(made("b", "r_2"));
+  waiting.push(made("c", "r_3"));
+  CHECK(waiting.position_of("a") == std::optional<std::size_t>(0));
+  CHECK(waiting.position_of("c") == std::optional<std::size_t>(2));
+  CHECK_FALSE(waiting.position_of("d").has_value());
+  CHECK(waiting[1].query.id == "b");
+
+  const auto by_id = waiting.take("b");
+  REQUIRE(by_id.has_value());
+  CHECK(by_id->stream == "r_2");
+  CHECK_FALSE(waiting.take("b").has_value());
+  CHECK_FALSE(waiting.take("r_2").has_value());
+  const auto by_stream = waiting.take("r_3");
+  REQUIRE(by_stream.has_value());
+  CHECK(by_stream->query.id == "c");
+  CHECK(waiting.position_of("a") == std::optional<std::size_t>(0));
+  CHECK(order(waiting) == "a ");
+}

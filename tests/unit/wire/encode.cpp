@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/wire/encode.hpp>
+
+#include "flow/frame.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+using agent_websocket::errc;
+namespace wire = agent_websocket::wire;
+
+namespace {
+
+constexpr std::string_view stamp = "2026-01-01T00:00:00.000Z";
+
+template <typename Message>
+std::string encoded(const Message& message) {
+  std::string text;
+  wire::encode(text, message, stamp);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("encode: welcome") {
+  wire::welcome hello;
+  hello.session_id = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6";
+  hello.epoch = "e1";
+  hello.heartbeat = std::chrono::milliseconds(25'000);
+  hello.timeout = std::chrono::milliseconds(8'000);
+  hello.limits = {65'536, 16};
+  const frame sent(encoded(hello));
+  CHECK(sent.type() == "notification");
+  CHECK(sent.op() == "welcome");
+  CHECK(sent.content() ==
+        "Connected to Agent WebSocket. Session ID: f81d4fae-7dec-41d0-a765-00a0c91e6bf6");
+  CHECK(sent.number("v") == 1);
+  CHECK(sent.text("session_id") == "f81d4fae-7dec-41d0-a765-00a0c91e6bf6");
+  CHECK(sent.text("epoch") == "e1");
+  CHECK(sent.json("seq") == "0");
+  CHECK(sent.json("recovered") == "false");
+  CHECK(sent.text("reason") == "new");
+  CHECK(sent.number("heartbeat_ms") == 25'000);
+  CHECK(sent.number("timeout_ms") == 8'000);
+  CHECK(sent.number("limits.max_message_bytes") == 65'536);
+  CHECK(sent.number("limits.max_queued") == 16);
+  CHECK(sent.text("timestamp") == stamp);
+  CHECK_FALSE(sent.has("data"));
+
+  hello.data = R"({"motd":"hi"})";
+  hello.reason = "expired";
+  const frame other(encoded(hello));
+  CHECK(other.text("data.motd") == "hi");
+  CHECK(other.text("reason") == "expired");
+}
+
+TEST_CASE("encode: the whole text of each small message") {
+  CHECK(encoded(wire::status{"thinking", "q1", "Thinking...", {}, {}, std::nullopt}) ==
+        R"({"type":"status","op":"thinking","content":"Thinking...","ref":"q1","timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::status{"pong", {}, {}, {}, {}, std::nullopt}) ==
+        R"({"type":"status","op":"pong","timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::ack{"q1", "r_9", 0, false, true}) ==
+        R"({"type":"status","op":"ack","ref":"q1","stream":"r_9","position":0,"duplicate":false,"timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::ack{"c1", {}, 0, true, false}) ==
+        R"({"type":"status","op":"ack","ref":"c1","duplicate":true,"timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::queued{"q2", 2}) ==
+        R"({"type":"status","op":"queued","content":"Queued","ref":"q2","position":2,"timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::response_start{58, "q1", "r_9", "m"}) ==
+        R"({"type":"response","seq":58,"ref":"q1","stream":"r_9","phase":"start","model":"m","timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::response_delta{"r_9", 3, 2, "As"}) ==
+        R"({"type":"response","stream":"r_9","phase":"delta","idx":3,"n":2,"content":"As","timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::notification{62, {}, "build", "Build 812 failed", R"({"build":812})"}) ==
+        R"({"type":"notification","seq":62,"topic":"build","content":"Build 812 failed","data":{"build":812},"timestamp":"2026-01-01T00:00:00.000Z"})");
+}
+
+TEST_CASE("encode: a status carries what it has") {
+  const frame sent(encoded(wire::status{"info", "i1", "c", R"({"a":1})", R"({"tab":2})", 7}));
+  CHECK(sent.is_status("info"));
+  CHECK(sent.ref() == "i1");
+  CHECK(sent.content() == "c");
+  CHECK(sent.number("data.a") == 1);
+  CHECK(sent.number("meta.tab") == 2);
+  CHECK(sent.number("seq") == 7);
+}
+
+TEST_CASE("encode: a whole answer") {
+  wire::response_end end;
+  end.seq = 2;
+  end.ref = "q1";
+  end.stream = "r_1";
+  end.content = "text";
+  end.finish_reason = "stop";
+  end.model = "m";
+  end.usage = R"({"prompt_tokens":12,"cost":0.0004})";
+  end.meta = R"({"tab":2})";
+  end.n = 5;
+  const frame sent(encoded(end));
+  CHECK(sent.type() == "response");
+  CHECK(sent.phase() == "full");
+  CHECK(sent.number("seq") == 2);
+  CHECK(sent.ref() == "q1");
+  CHECK(sent.text("stream") == "r_1");
+  CHECK(sent.content() == "text");
+  CHECK(sent.text("status") == "completed");
+  CHECK(sent.text("finish_reason") == "stop");
+  CHECK(sent.text("model") == "m");
+  CHECK(sent.json("usage") == R"({"prompt_tokens":12,"cost":0.0004})");
+  CHECK(sent.number("meta.tab") == 2);
+  CHECK_FALSE(sent.has("n"));
+  CHECK_FALSE(sent.has("error"));
+  CHECK_FALSE(sent.has("terminal"));
+}
+
+TEST_CASE("encode: an answer without text still has its content") {
+  wire::response_end end;
+  end.seq = 2;
+  CHECK(frame(encoded(end)).json("content") == R"("")");
+}
+
+TEST_CASE("encode: the end of a stream, also of one that failed") {
+  wire::response_end end;
+  end.seq = 59;
+  end.ref = "q1";
+  end.stream = "r_9";
+  end.streamed = true;
+  end.n = 52;
+  end.content = "whole";
+  const frame good(encoded(end));
+  CHECK(good.phase() == "end");
+  CHECK(good.number("n") == 52);
+  CHECK_FALSE(good.has("error"));
+
+  wire::failure_notice notice;
+  notice.code = errc::provider_rate_limited;
+  notice.content = "The model's provider limits the rate";
+  notice.retryable = true;
+  notice.retry_after = std::chrono::milliseconds(1500);
+  end.status = wire::answer_status::failed;
+  end.failure = &notice;
+  const frame failed(encoded(end));
+  CHECK(failed.text("status") == "failed");
+  CHECK(failed.text("error.code") == "provider_rate_limited");
+  CHECK(failed.text("error.content") == "The model's provider limits the rate");
+  CHECK(failed.truth("error.retryable"));
+  CHECK(failed.number("error.retry_after_ms") == 1500);
+  CHECK(failed.content() == "whole");
+}
+
+TEST_CASE("encode: an error ends a query exactly when it is numbered") {
+  wire::failure_notice notice;
+  notice.code = errc::queue_full;
+  notice.content = "Too many queries are waiting";
+  notice.ref = "q2";
+  notice.retryable = true;
+  const frame refusal(encoded(notice));
+  CHECK(refusal.type() == "error");
+  CHECK(refusal.code() == "queue_full");
+  CHECK(refusal.content() == "Too many queries are waiting");
+  CHECK(refusal.ref() == "q2");
+  CHECK(refusal.truth("retryable"));
+  CHECK_FALSE(refusal.has("terminal"));
+  CHECK_FALSE(refusal.has("seq"));
+  CHECK_FALSE(refusal.has("retry_after_ms"));
+
+  notice.seq = 4;
+  notice.retryable = false;
+  notice.meta = R"({"tab":2})";
+  const frame last(encoded(notice));
+  CHECK(last.truth("terminal"));
+  CHECK(last.number("seq") == 4);
+  CHECK(last.json("retryable") == "false");
+  CHECK(last.number("meta.tab") == 2);
+}
+
+TEST_CASE("encode: fields without a value are left out") {
+  const std::string bare = encoded(wire::notification{std::nullopt, {}, {}, "x", {}});
+  CHECK(bare == R"({"type":"notification","content":"x","timestamp":"2026-01-01T00:00:00.000Z"})");
+  wire::failure_notice notice;
+  notice.content = "x";
+  const frame error(encoded(notice));
+  CHECK_FALSE(error.has("ref"));
+  CHECK_FALSE(error.has("meta"));
+  const frame start(encoded(wire::response_start{1, "q", "r", {}}));
+  CHECK_FALSE(start.has("model"));
+}
+
+TEST_CASE("encode: any text comes out as valid JSON and reads back") {
+  using namespace std::string_view_literals;
+  for (const std::string_view text :
+       {"\"\\/\b\f\n\r\t"sv, "\0\x01\x1F\x7F"sv, "</script> \xE2\x80\xA8 日本 \xF0\x9F\xA6\x80"sv}) {
+    CHECK(frame(encoded(wire::response_delta{"r_1", 0, 1, text})).content() == text);
+    CHECK(frame(encoded(wire::status{"x", text, text, {}, {}, std::nullopt})).ref() == text);
+    wire::failure_notice notice;
+    notice.content = text;
+    CHECK(frame(encoded(notice)).content() == text);
+  }
+}
+
+TEST_CASE("encode: bytes that are not UTF-8 never reach a client") {
+  const frame sent(encoded(wire::response_delta{"r_1", 0, 1, "a\xFF\xC0z\xE6\x97"}));
+  CHECK(sent.content() ==
+        "a\xEF\xBF\xBD\xEF\xBF\xBDz\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
+TEST_CASE("encode: appends to what the caller has") {
+  std::string text = "before ";
+  wire::encode(text, wire::queued{"q", 1}, stamp);
+  CHECK(text.substr(0, 15) == R"(before {"type":)");
+  CHECK(text.back() == '}');
+}
