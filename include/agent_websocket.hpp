@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Agent WebSocket: serve an LLM agent over WebSocket. Include this header, or its one-file form in single_include/.
-// Set AGENT_WEBSOCKET_WITH_ADAPTERS to 0 before, the same in every translation unit, for the core and the mocks alone.
+// Agent WebSocket: serve an LLM agent over WebSocket. Include this header, or its one-file form in
+// single_include/. Set AGENT_WEBSOCKET_WITH_ADAPTERS to 0 before, the same in every translation
+// unit, for the core and the mocks alone.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>

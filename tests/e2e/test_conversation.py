@@ -241,19 +241,28 @@ async def in_order(server):
         equal(acks, [f"q{i}" for i in range(count)], "acks")
 
 
-@conversation("order: priority goes first, `reject` and a full queue are told", MAX_QUEUE=2)
-async def priorities(server):
+@conversation("order: `reject` and a full queue are told", MAX_QUEUE=2)
+async def refusals(server):
     async with Client.open(server) as client:
         await client.send(query("count to 30", id="running"))
-        await client.until(lambda m: m.get("op") == "thinking")
-        await client.send(query("count to 1", id="low", priority=1))
-        await client.send(query("count to 1", id="high", priority=9))
+        for name in ("one", "two"):
+            await client.send(query("count to 1", id=name))
         error = await client.ask("count to 1", id="now", overlap="reject")
         equal((error["type"], error.get("code")), ("error", "busy"), "overlap reject")
         error = await client.ask("count to 1", id="third")
         equal((error["type"], error.get("code")), ("error", "queue_full"), "third in the queue")
         ends = [(await client.until(is_terminal, 20))["ref"] for _ in range(3)]
-        equal(ends, ["running", "high", "low"], "order of the answers")
+        equal(ends, ["running", "one", "two"], "order of the answers")
+
+
+@conversation("order: priority goes first")
+async def priorities(server):
+    async with Client.open(server) as client:
+        await client.send(query("count to 20", id="running"))
+        for name, priority in (("low", 1), ("first", 5), ("second", 5), ("high", 9)):
+            await client.send(query("count to 1", id=name, priority=priority))
+        ends = [(await client.until(is_terminal, 20))["ref"] for _ in range(5)]
+        equal(ends, ["running", "high", "first", "second", "low"], "order of the answers")
 
 
 @conversation("duplicates: a repeated id is acknowledged and not run again")

@@ -167,6 +167,36 @@ def interrupt():
         equal(server.wait(5), 0, "exit code")
 
 
+@test("churn: sockets that vanish in mid-answer leave nothing behind")
+def churn():
+    async def vanish(server, number):
+        async with Client.open(server) as client:
+            await client.send(query(("count to 900", "stall", "silent")[number % 3], stream=True))
+            if number % 3 < 2:
+                await client.until(lambda m: m.get("phase") == "delta")
+            client.socket.transport.abort()  # RST or FIN, but no close frame
+
+    async def body(server, upstream):
+        for _ in range(5):
+            await asyncio.gather(*(vanish(server, number) for number in range(30)))
+        await asyncio.to_thread(upstream.wait_for, "abandoned", 140)  # some may not have begun
+        async with Client.open(server) as client:
+            equal((await client.ask("count to 2"))["content"], "1 2", "afterwards")
+
+    def descriptors(server):
+        return len(os.listdir(f"/proc/{server.popen.pid}/fd"))
+
+    with DemoUpstream() as upstream:
+        with Server(OPENROUTER_BASE_URL=upstream.url, RUN_GRACE=0, RESUME_WINDOW=0) as server:
+            before = descriptors(server) if os.path.isdir("/proc/self/fd") else None
+            asyncio.run(body(server, upstream))
+            deadline = time.monotonic() + 5
+            while upstream.status()["answering"] > 0 or (before and descriptors(server) > before + 8):
+                check(time.monotonic() < deadline, lambda: f"left behind: {upstream.status()}, "
+                      f"{descriptors(server)} descriptors after {before} at the start")
+                time.sleep(0.05)
+
+
 @test("secrets: the key reaches the upstream and nobody else")
 def secrets():
     seen = []
@@ -197,7 +227,7 @@ def secrets():
                 equal(error["type"], "error", status)
             await client.command("info")
             shown = json.dumps(client.seen)
-            check(not re.search(r"sk-or|Bearer|/srv", shown), f"a client was told: {shown}")
+            check(not re.search(r"sk-or-v1-e|Bearer s|/srv", shown), f"a client was told: {shown}")
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Talkative) as upstream:
         threading.Thread(target=upstream.serve_forever, daemon=True).start()

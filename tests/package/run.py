@@ -7,6 +7,7 @@ header with one compiler line. Everything happens in --work, which is emptied fi
 """
 import argparse
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -42,7 +43,7 @@ class Failed(Exception):
     pass
 
 
-def command(*words, **environment):
+def command(*words, cwd=None, **environment):
     """The output of a command that has to succeed."""
     words = [str(word) for word in words]
     run = subprocess.run(
@@ -51,6 +52,7 @@ def command(*words, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={**os.environ, **environment},
+        cwd=cwd,
     )
     output = run.stdout.decode("utf-8", "replace")
     if run.returncode != 0:
@@ -115,6 +117,22 @@ class Ways:
         self.compile(target, "adapters", "-I", target, *libraries)
         return target
 
+    def readme_line(self):
+        """The line that the README gives, as it stands there, in a copy of what it needs. It makes a
+        server, which is asked for nothing but its complaint about a wrong setting."""
+        target = self.work / "readme"
+        for name in ("single_include", "examples"):
+            shutil.copytree(ROOT / name, target / name)
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        lines = re.findall(r"<!-- build line -->\n```sh\n(g\+\+ [^\n]+)\n```\n<!-- end -->", text)
+        if len(lines) != 1:
+            raise Failed(f"README.md: one build line expected, {len(lines)} found")
+        flags = [*shlex.split(lines[0])[1:], *map(str, self.system)]
+        command(self.compiler, *flags, cwd=target)
+        made = subprocess.run([target / "embed"], env={"PORT": "no port"}, capture_output=True, text=True)
+        if made.returncode != 2 or "PORT" not in made.stderr:
+            raise Failed(f"embed ended with {made.returncode}: {made.stderr}")
+
     def compile(self, target, part, *flags):
         source = HERE / f"{part}.cpp"
         command(self.compiler, "-std=c++17", source, *self.system, *flags, "-o", target / part)
@@ -151,27 +169,31 @@ def main():
         print(f"install: {failed}", file=sys.stderr)
         return 1
 
+    def build_and_run(way):
+        folder = way()
+        output = [command(folder / part) for part in ("core", "adapters")]
+        if [line.split()[0] for line in output] != ["core", "adapters"]:
+            raise Failed(f"the programs printed {output}")
+
     def attempt(way):
         try:
-            folder = way()
-            return [command(folder / part) for part in ("core", "adapters")]
+            way() if way == ways.readme_line else build_and_run(way)
         except Failed as failed:
             return failed
+        return None
 
-    every = [ways.find_package, ways.add_subdirectory, ways.pkg_config, ways.bare_header]
+    every = [ways.find_package, ways.add_subdirectory, ways.pkg_config, ways.bare_header,
+             ways.readme_line]
     if shutil.which("meson"):
         every.append(ways.meson_subproject)
     else:
         print("no meson: the subproject is not tried")
     failures = 0
     with ThreadPoolExecutor(JOBS) as pool:
-        for way, outcome in zip(every, pool.map(attempt, every)):
-            if isinstance(outcome, Failed):
+        for way, failed in zip(every, pool.map(attempt, every)):
+            if failed:
                 failures += 1
-                print(f"{way.__name__}: {outcome}", file=sys.stderr)
-            elif [line.split()[0] for line in outcome] != ["core", "adapters"]:
-                failures += 1
-                print(f"{way.__name__}: the programs printed {outcome}", file=sys.stderr)
+                print(f"{way.__name__}: {failed}", file=sys.stderr)
     print(f"{len(every) - failures} passed, {failures} failed")
     return 1 if failures else 0
 

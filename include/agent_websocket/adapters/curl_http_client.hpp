@@ -27,7 +27,8 @@ namespace adapters {
 
 /// Used on the executor of its context only. The context must outlive it; a sink function must not
 /// destroy it. A request that was sent on a kept connection which the server had closed meanwhile
-/// is sent once more, by curl, on a new one.
+/// is sent once more, by curl, on a new one. A body with neither Content-Length nor chunks ends with
+/// its connection, and even TLS does not tell then whether it was cut.
 class curl_http_client {
  public:
   explicit curl_http_client(asio::io_context& context, curl_http_options options = {})

@@ -57,9 +57,9 @@ class server {
   /// Begins to listen. The error is in words for the operator.
   result<void> start() { return parts_.server.start(); }
 
-  /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then drains. Blocks.
-  /// What fails is also logged. A second signal ends at once. A program that runs the context
-  /// itself calls start() alone.
+  /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
+  /// drains. Blocks. What fails is also logged. A second signal ends at once. A program that runs
+  /// the context itself calls start() alone.
   result<void> run() {
     if (port() == 0) {
       if (auto started = start(); !started) {
@@ -101,7 +101,8 @@ class server {
         : scheduler(context),
           http(context),
           transport(context, transport_settings(settings)),
-          logger(settings.level, adapters::log_format_from(settings.log_format)),
+          logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
+                                                               : adapters::log_format::text),
           server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {}
 
     adapters::asio_scheduler scheduler;

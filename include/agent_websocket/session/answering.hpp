@@ -40,7 +40,7 @@ inline void session_core::on_query(wire::query query, moment at) {
       while (auto replaced = inbox_.take_next()) cancel_waiting(*replaced, at);
       break;
   }
-  if (busy() && inbox_.full()) {
+  if (!accepted.first && busy() && inbox_.full()) {
     return refuse(query.id,
                   error(errc::queue_full, "Too many queries are waiting; at most " +
                                               std::to_string(settings_->max_queue) + " may"),

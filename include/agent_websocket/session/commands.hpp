@@ -172,7 +172,7 @@ class session_commands {
     again.regenerate = true;
     again.query.id = command.id.empty() ? "q_" + std::to_string(++s.made_ids_) : command.id;
     again.query.meta = command.meta;
-    again.streamed = s.wants_deltas_;
+    again.streamed = command.stream.value_or(s.wants_deltas_);
     s.accept(std::move(again), !command.id.empty(), at);
   }
 

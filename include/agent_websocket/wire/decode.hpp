@@ -219,6 +219,8 @@ inline command read_command(field_reader& fields) {
         fields.fail("`caps` must be an array of strings");
       }
     });
+  } else if (read.op == "regenerate") {
+    read.stream = fields.boolean("stream");
   } else if (read.op == "history") {
     read.before_seq = fields.integer("before_seq", 0, std::int64_t{1} << 53);
     read.limit = fields.integer("limit", 1, 1000);

@@ -52,6 +52,7 @@ struct command {
   std::string client;          ///< name and version of the client program, for the log
   std::string resume_session;  ///< the session it wants back, or empty
   std::optional<std::int64_t> version;
+  std::optional<bool> stream;  ///< regenerate: as of a query
   // history
   std::optional<std::int64_t> before_seq;
   std::optional<std::int64_t> limit;

@@ -95,7 +95,8 @@ TEST_CASE("sse: the examples of the standard") {
 TEST_CASE("sse: T06 line ends, also mixed, also between reads") {
   for (const std::string_view end : {"\n", "\r", "\r\n"}) {
     std::string text;
-    for (const std::string_view line : {": ping", "", "data: a", "data: b", "", "data: c", "", ""}) {
+    for (const std::string_view line :
+         {": ping", "", "data: a", "data: b", "", "data: c", "", ""}) {
       text.append(line).append(end);
     }
     CAPTURE(text);
@@ -122,16 +123,21 @@ TEST_CASE("sse: T08 data lines are joined by LF") {
 }
 
 TEST_CASE("sse: T09 other fields and lines without a colon are ignored") {
-  CHECK(events_of("id: 7\nretry: 100\nfoo: bar\nlonely\ndatax: 1\nDATA: 2\n data: 3\ndata: x\n\n") ==
-        list{"|x"});
+  CHECK(
+      events_of("id: 7\nretry: 100\nfoo: bar\nlonely\ndatax: 1\nDATA: 2\n data: 3\ndata: x\n\n") ==
+      list{"|x"});
 }
 
 TEST_CASE("sse: T10 a byte order mark, once, at the start") {
-  CHECK(events_of("\xEF\xBB\xBF" "data: a\n\n") == list{"|a"});
-  CHECK(events_of("\xEF\xBB\xBF\xEF\xBB\xBF" "data: a\n\ndata: b\n\n") == list{"|b"});
-  CHECK(events_of("data: a\n\n\xEF\xBB\xBF" "data: b\n\n") == list{"|a"});
+  CHECK(events_of("\xEF\xBB\xBF"
+                  "data: a\n\n") == list{"|a"});
+  CHECK(events_of("\xEF\xBB\xBF\xEF\xBB\xBF"
+                  "data: a\n\ndata: b\n\n") == list{"|b"});
+  CHECK(events_of("data: a\n\n\xEF\xBB\xBF"
+                  "data: b\n\n") == list{"|a"});
   // The beginning of one is a line like any other.
-  CHECK(events_of("\xEF\xBB" "data: a\n\ndata: b\n\n") == list{"|b"});
+  CHECK(events_of("\xEF\xBB"
+                  "data: a\n\ndata: b\n\n") == list{"|b"});
   CHECK(events_of("\xEF\xBB") == list{});
 }
 
@@ -170,7 +176,8 @@ TEST_CASE("sse: the position is that of the first data line") {
 TEST_CASE("sse: nothing more is wanted") {
   const std::string_view text = "data: a\n\ndata: b\n\ndata: c";
   for (const std::size_t step : {1u, 5u, 100u}) {
-    const auto found = parse(text, [&](std::size_t) { return step; }, 100, 1);
+    const auto found = parse(
+        text, [&](std::size_t) { return step; }, 100, 1);
     CHECK(found.events == list{"|a"});
     CHECK(!found.failed);
   }
@@ -183,7 +190,7 @@ TEST_CASE("sse: T16 the limit of one event") {
   CHECK(parse(fits, at_once, 16).events == list{"|0123456789"});
   CHECK(parse(fits, by_byte, 16).events == list{"|0123456789"});
   for (const std::string& text : {std::string("data: 01234567890\n\n"), std::string(1000, 'x'),
-                                 std::string("data: 01234\ndata: 01234\n\n")}) {
+                                  std::string("data: 01234\ndata: 01234\n\n")}) {
     CAPTURE(text);
     CHECK(parse(text, at_once, 15).failed == errc::too_large);
     CHECK(parse(text, by_byte, 15).failed == errc::too_large);
@@ -230,9 +237,9 @@ TEST_CASE("sse: an event that lies in one read is not copied") {
 TEST_CASE("sse: garbage, cut anywhere, shows the same") {
   std::mt19937 random(20260101);
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
-  static constexpr std::string_view words[] = {"data", "data:", "data: ", "event:", "error: ", ":",
-                                               "\n",   "\r",    "\r\n",   "\n\n",   "x",      " ",
-                                               "\xEF", "\xBB",  "\xBF"};
+  static constexpr std::string_view words[] = {
+      "data", "data:", "data: ", "event:", "error: ", ":",    "\n",  "\r",
+      "\r\n", "\n\n",  "x",      " ",      "\xEF",    "\xBB", "\xBF"};
   for (int round = 0; round < 300; ++round) {
     std::string text;
     for (std::size_t i = below(40); i > 0; --i) text += words[below(std::size(words))];

@@ -1,0 +1,12541 @@
+// SPDX-License-Identifier: MIT
+//
+// Agent WebSocket 0.1.0, the single header.
+// Made from include/ by tools/amalgamate.py: change it there, not here.
+//
+// MIT License
+//
+// Copyright (c) 2026 Agent WebSocket contributors
+//
+// Permission is hereby granted, free of charge, to any person obtaining a copy
+// of this software and associated documentation files (the "Software"), to deal
+// in the Software without restriction, including without limitation the rights
+// to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+// copies of the Software, and to permit persons to whom the Software is
+// furnished to do so, subject to the following conditions:
+//
+// The above copyright notice and this permission notice shall be included in all
+// copies or substantial portions of the Software.
+//
+// THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+// IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+// FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+// AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+// LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+// OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+// SOFTWARE.
+#pragma once
+#ifndef AGENT_WEBSOCKET_SINGLE_HEADER_INCLUDED
+#define AGENT_WEBSOCKET_SINGLE_HEADER_INCLUDED
+
+// --- agent_websocket/base/config.hpp
+
+// Feature switches and the language check. Every switch is 0 or 1, set by the user before the first
+// include, the same in all translation units of a program; a switch only adds names.
+
+#if !defined(__cplusplus) || (__cplusplus < 201703L && !(defined(_MSVC_LANG) && _MSVC_LANG >= 201703L))
+#error "agent_websocket needs C++17 or newer: compile with -std=c++17 (MSVC: /std:c++17 /Zc:__cplusplus)"
+#endif
+
+/// 1 (default): the shipped adapters and `server` (Asio, websocketpp, and what the switches below add).
+/// 0: the core and the mocks only; nothing but RapidJSON and the standard library is included.
+#ifndef AGENT_WEBSOCKET_WITH_ADAPTERS
+#define AGENT_WEBSOCKET_WITH_ADAPTERS 1
+#endif
+
+/// 1: `adapters::curl_http_client` (libcurl). Default: on where the adapters are on.
+#ifndef AGENT_WEBSOCKET_WITH_CURL
+#define AGENT_WEBSOCKET_WITH_CURL AGENT_WEBSOCKET_WITH_ADAPTERS
+#endif
+
+// --- agent_websocket/base/version.hpp
+
+// The version of the library, written here and nowhere else: CMake and Meson read these lines.
+// Semantic versioning 2.0.0.
+
+#define AGENT_WEBSOCKET_VERSION_MAJOR 0
+#define AGENT_WEBSOCKET_VERSION_MINOR 1
+#define AGENT_WEBSOCKET_VERSION_PATCH 0
+
+#define AGENT_WEBSOCKET_STRINGIFY_EXPANDED(x) #x
+#define AGENT_WEBSOCKET_STRINGIFY(x) AGENT_WEBSOCKET_STRINGIFY_EXPANDED(x)
+
+/// "major.minor.patch"
+#define AGENT_WEBSOCKET_VERSION_STRING                     \
+  AGENT_WEBSOCKET_STRINGIFY(AGENT_WEBSOCKET_VERSION_MAJOR) \
+  "." AGENT_WEBSOCKET_STRINGIFY(AGENT_WEBSOCKET_VERSION_MINOR) "." AGENT_WEBSOCKET_STRINGIFY(AGENT_WEBSOCKET_VERSION_PATCH)
+
+namespace agent_websocket {
+
+/// The version of the wire protocol that the welcome message names in `v`.
+inline constexpr int protocol_version = 1;
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/number.hpp
+
+// Conversion between JSON number text and C++ numbers: exact, locale-independent, never undefined (RFC 8259 section 6).
+// Uses <charconv>; where the standard library has it for integers only (older libc++), a stream in the classic locale.
+
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#if !defined(__cpp_lib_to_chars)
+#include <locale>
+#include <sstream>
+#endif
+
+namespace agent_websocket {
+namespace json {
+
+namespace detail {
+
+/// A JSON number taken apart: 0.d1d2d3... x 10^order, d1 not 0; no digits at all for zero.
+struct decimal {
+  bool negative = false;
+  char digits[20] = {};    // the first ones, enough for int64_t
+  std::int64_t count = 0;  // of digits up to the last that is not 0
+  std::int64_t order = 0;
+};
+
+inline decimal take_apart(std::string_view text) noexcept {
+  decimal parts;
+  std::int64_t seen = 0;
+  bool behind_point = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '-') {
+      parts.negative = true;
+    } else if (c == '.') {
+      behind_point = true;
+    } else if (c == 'e' || c == 'E') {
+      const bool plus = i + 1 < text.size() && text[i + 1] == '+';
+      const char* const begin = text.data() + i + (plus ? 2 : 1);
+      const char* const end = text.data() + text.size();
+      // In 32 bits, beyond which the text would have to be gigabytes for its digits to matter.
+      std::int32_t exponent = 0;
+      if (std::from_chars(begin, end, exponent).ec == std::errc::result_out_of_range) {
+        exponent = *begin == '-' ? std::numeric_limits<std::int32_t>::min()
+                                 : std::numeric_limits<std::int32_t>::max();
+      }
+      parts.order += exponent;
+      break;
+    } else if (seen == 0 && c == '0') {
+      if (behind_point) --parts.order;
+    } else {
+      if (!behind_point) ++parts.order;
+      if (seen < static_cast<std::int64_t>(sizeof parts.digits)) parts.digits[seen] = c;
+      ++seen;
+      if (c != '0') parts.count = seen;
+    }
+  }
+  return parts;
+}
+
+}  // namespace detail
+
+/// The number that `text` spells, or nullopt when it does not fit a double. Too small is 0.
+/// Precondition: a JSON number.
+inline std::optional<double> parse_double(std::string_view text) noexcept {
+  double number = 0;
+#if defined(__cpp_lib_to_chars)
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure == std::errc::result_out_of_range) {
+    // The two ends of the range give the same code; at the small one the point is far to the left.
+    return detail::take_apart(text).order <= 0 ? std::optional<double>(0.0) : std::nullopt;
+  }
+  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+#else
+  std::istringstream stream{std::string(text)};
+  stream.imbue(std::locale::classic());
+  stream >> number;
+  // libc++ calls subnormal numbers a failure as well, and gives them.
+  if (stream.fail() && detail::take_apart(text).order > 0) return std::nullopt;
+  if (!std::isfinite(number)) return std::nullopt;
+#endif
+  return number;
+}
+
+/// The integer that `text` spells ("3", "3.0", "3e2"), or nullopt when it has a fraction or does not fit int64_t.
+/// Exact: never by way of a double. Precondition: a JSON number.
+inline std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
+  std::int64_t number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure == std::errc() && end == text.data() + text.size()) return number;
+  if (text.find_first_of(".eE") == std::string_view::npos) return std::nullopt;
+  const detail::decimal parts = detail::take_apart(text);
+  if (parts.count == 0) return 0;
+  if (parts.count > parts.order || parts.order > 19) return std::nullopt;  // int64_t has 19 digits
+  char whole[1 + sizeof parts.digits] = {'-'};
+  for (std::int64_t i = 0; i < parts.order; ++i) whole[1 + i] = i < parts.count ? parts.digits[i] : '0';
+  const char* const begin = whole + (parts.negative ? 0 : 1);
+  if (std::from_chars(begin, whole + 1 + parts.order, number).ec != std::errc()) return std::nullopt;
+  return number;
+}
+
+/// The shortest text that reads back as the same double, without exponent for whole numbers below 2^53.
+/// Precondition: finite.
+inline std::string print_double(double number) {
+  char text[40];
+  if (std::trunc(number) == number && std::fabs(number) <= 9007199254740992.0) {
+    const auto whole = std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(number));
+    return std::string(text, whole.ptr);
+  }
+#if defined(__cpp_lib_to_chars)
+  const auto done = std::to_chars(text, text + sizeof text, number);
+  return std::string(text, done.ptr);
+#else
+  std::string shortest;
+  for (int digits = 15; digits <= 17; ++digits) {  // 15 always fit a double, 17 always tell it apart
+    std::ostringstream stream;
+    stream.imbue(std::locale::classic());
+    stream.precision(digits);
+    stream << number;
+    shortest = stream.str();
+    if (parse_double(shortest) == number) break;
+  }
+  return shortest;
+#endif
+}
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/error.hpp
+
+// One enumeration of everything that a peer, a model, a network or a configuration can do wrong, its
+// std::error_category, and conditions that group it by what to do about it. The names of the codes are
+// the `code`s of the wire protocol. Misuse by the caller is an assertion, never one of these.
+
+#include <array>
+#include <utility>
+
+namespace agent_websocket {
+
+/// What went wrong. `to_string(errc)` is the spelling on the wire.
+enum class errc {
+  // What a client sent.
+  bad_json = 1,
+  bad_message,
+  unknown_type,
+  unknown_op,
+  too_large,
+  unsupported_data,
+  unauthorized,
+  token_expired,
+  forbidden,
+  rate_limited,
+  quota_exceeded,
+  too_many_connections,
+  queue_full,
+  busy,
+  session_not_found,
+  session_expired,
+  not_found,
+  expired,
+  feedback_unknown,
+  feedback_expired,
+  feedback_invalid,
+  // What the model or a tool did.
+  tool_failed,
+  tool_loop,
+  provider_error,
+  provider_rate_limited,
+  provider_overloaded,
+  provider_unauthorized,
+  payment_required,
+  context_length_exceeded,
+  content_policy,
+  model_not_found,
+  empty_response,
+  truncated,
+  timeout_connect,
+  timeout_first_token,
+  timeout_idle,
+  timeout_total,
+  // What the server did.
+  interrupted,
+  draining,
+  internal,
+  // Not on the wire.
+  cancelled,
+  bad_configuration,
+  connection_failed,
+  protocol_error,
+};
+
+/// What to do about an error: compare with `code == condition::retryable`.
+enum class condition {
+  client_fault = 1,  ///< the client's message has to change
+  upstream_fault,    ///< the model, its provider or the way to it failed
+  retryable,         ///< the same request may succeed later
+  cancelled,         ///< somebody asked for it to end
+  limit_exceeded,    ///< a limit of the operator or the provider was reached
+};
+
+namespace detail {
+
+struct errc_row {
+  errc code;
+  const char* name;
+  const char* text;  // for people, without internals; safe to show to a client
+  bool retryable;
+};
+
+inline constexpr std::array<errc_row, 44> errc_table{{
+    {errc::bad_json, "bad_json", "The message is not valid JSON", false},
+    {errc::bad_message, "bad_message", "The message has a missing or wrong field", false},
+    {errc::unknown_type, "unknown_type", "Unknown message type", false},
+    {errc::unknown_op, "unknown_op", "Unknown command", false},
+    {errc::too_large, "too_large", "The message is too large", false},
+    {errc::unsupported_data, "unsupported_data", "Only text frames are supported", false},
+    {errc::unauthorized, "unauthorized", "Authentication is required", false},
+    {errc::token_expired, "token_expired", "The token has expired", true},
+    {errc::forbidden, "forbidden", "This is not allowed", false},
+    {errc::rate_limited, "rate_limited", "Too many messages", true},
+    {errc::quota_exceeded, "quota_exceeded", "The quota is used up", false},
+    {errc::too_many_connections, "too_many_connections", "Too many connections", true},
+    {errc::queue_full, "queue_full", "Too many queries are waiting", true},
+    {errc::busy, "busy", "An answer is still running", true},
+    {errc::session_not_found, "session_not_found", "There is no such session", false},
+    {errc::session_expired, "session_expired", "The session has expired", false},
+    {errc::not_found, "not_found", "There is nothing of that id", false},
+    {errc::expired, "expired", "This has expired", false},
+    {errc::feedback_unknown, "feedback_unknown", "There is nothing that this feedback could be for", false},
+    {errc::feedback_expired, "feedback_expired", "The request for feedback has expired", false},
+    {errc::feedback_invalid, "feedback_invalid", "The feedback does not fit the request", true},
+    {errc::tool_failed, "tool_failed", "A tool failed", false},
+    {errc::tool_loop, "tool_loop", "The model called tools too many times", false},
+    {errc::provider_error, "provider_error", "The model's provider failed", true},
+    {errc::provider_rate_limited, "provider_rate_limited", "The model's provider limits the rate", true},
+    {errc::provider_overloaded, "provider_overloaded", "The model's provider is overloaded", true},
+    {errc::provider_unauthorized, "provider_unauthorized", "The model's provider refused the server's credentials", false},
+    {errc::payment_required, "payment_required", "The server's balance at the model's provider does not suffice", false},
+    {errc::context_length_exceeded, "context_length_exceeded", "The conversation is too long for the model", false},
+    {errc::content_policy, "content_policy", "The provider's content policy refused the request", false},
+    {errc::model_not_found, "model_not_found", "The model is not available", false},
+    {errc::empty_response, "empty_response", "The model sent an empty answer", true},
+    {errc::truncated, "truncated", "The answer was cut off", true},
+    {errc::timeout_connect, "timeout_connect", "The model's provider could not be reached in time", true},
+    {errc::timeout_first_token, "timeout_first_token", "The model did not begin to answer in time", true},
+    {errc::timeout_idle, "timeout_idle", "The model stopped answering", true},
+    {errc::timeout_total, "timeout_total", "The answer took too long", false},
+    {errc::interrupted, "interrupted", "The answer was interrupted", true},
+    {errc::draining, "draining", "The server is shutting down", true},
+    {errc::internal, "internal", "Internal error", true},
+    {errc::cancelled, "cancelled", "Cancelled", false},
+    {errc::bad_configuration, "bad_configuration", "The configuration is wrong", false},
+    {errc::connection_failed, "connection_failed", "The connection failed", true},
+    {errc::protocol_error, "protocol_error", "The peer broke the protocol", false},
+}};
+
+inline const errc_row& row_of(errc code) noexcept {
+  for (const errc_row& row : errc_table) {
+    if (row.code == code) return row;
+  }
+  return errc_table[39];  // internal
+}
+
+}  // namespace detail
+
+/// The spelling on the wire: "queue_full".
+inline const char* to_string(errc code) noexcept { return detail::row_of(code).name; }
+
+/// One sentence for people, without internals.
+inline const char* message_of(errc code) noexcept { return detail::row_of(code).text; }
+
+/// True when the same request may succeed later.
+inline bool is_retryable(errc code) noexcept { return detail::row_of(code).retryable; }
+
+std::error_code make_error_code(errc code) noexcept;
+std::error_condition make_error_condition(condition value) noexcept;
+
+namespace detail {
+
+class errc_category final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "agent_websocket"; }
+  std::string message(int value) const override { return message_of(static_cast<errc>(value)); }
+};
+
+inline const std::error_category& errc_category_instance() noexcept {
+  static const errc_category instance;
+  return instance;
+}
+
+class condition_category final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "agent_websocket.condition"; }
+
+  std::string message(int value) const override {
+    switch (static_cast<condition>(value)) {
+      case condition::client_fault: return "client fault";
+      case condition::upstream_fault: return "upstream fault";
+      case condition::retryable: return "retryable";
+      case condition::cancelled: return "cancelled";
+      case condition::limit_exceeded: return "limit exceeded";
+    }
+    return "unknown condition";
+  }
+
+  bool equivalent(const std::error_code& code, int value) const noexcept override {
+    if (code.category() != errc_category_instance()) return false;
+    const errc what = static_cast<errc>(code.value());
+    switch (static_cast<condition>(value)) {
+      case condition::client_fault: return what >= errc::bad_json && what <= errc::feedback_invalid;
+      case condition::upstream_fault:
+        return (what >= errc::provider_error && what <= errc::timeout_total) || what == errc::connection_failed;
+      case condition::retryable: return is_retryable(what);
+      case condition::cancelled: return what == errc::cancelled || what == errc::interrupted;
+      case condition::limit_exceeded:
+        return what == errc::too_large || what == errc::rate_limited || what == errc::quota_exceeded ||
+               what == errc::too_many_connections || what == errc::queue_full || what == errc::provider_rate_limited ||
+               what == errc::payment_required;
+    }
+    return false;
+  }
+};
+
+inline const std::error_category& condition_category_instance() noexcept {
+  static const condition_category instance;
+  return instance;
+}
+
+}  // namespace detail
+
+inline std::error_code make_error_code(errc code) noexcept {
+  return {static_cast<int>(code), detail::errc_category_instance()};
+}
+
+inline std::error_condition make_error_condition(condition value) noexcept {
+  return {static_cast<int>(value), detail::condition_category_instance()};
+}
+
+/// An error as a value: what, in words that a client may see, and (for the log only) in detail.
+struct error {
+  errc code = errc::internal;
+  std::string message;  ///< for people; never holds keys, paths or an upstream's raw text
+  std::string detail;   ///< for the log only
+
+  error() = default;
+  explicit error(errc what) : code(what), message(message_of(what)) {}
+  error(errc what, std::string words) : code(what), message(std::move(words)) {}
+  error(errc what, std::string words, std::string log_only)
+      : code(what), message(std::move(words)), detail(std::move(log_only)) {}
+};
+
+}  // namespace agent_websocket
+
+namespace std {
+template <>
+struct is_error_code_enum<agent_websocket::errc> : true_type {};
+template <>
+struct is_error_condition_enum<agent_websocket::condition> : true_type {};
+}  // namespace std
+
+// --- agent_websocket/base/result.hpp
+
+// A value or an `error`: what pure functions return where bad input is possible. A small stand-in for
+// std::expected (C++23), with the same names where it has them.
+
+#include <cassert>
+#include <stdexcept>
+#include <variant>
+
+namespace agent_websocket {
+
+/// Thrown by `result::value()` when there is none; `what()` is the error's message.
+class bad_result_access : public std::runtime_error {
+ public:
+  explicit bad_result_access(const agent_websocket::error& why) : std::runtime_error(why.message), code_(why.code) {}
+  errc code() const noexcept { return code_; }
+
+ private:
+  errc code_;
+};
+
+/// Holds a `T` or an `error`. Implicit from both, so that a function returns either.
+template <typename T>
+class result {
+ public:
+  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}            // NOLINT: implicit on purpose
+  result(agent_websocket::error why) : state_(std::in_place_index<1>, std::move(why)) {}  // NOLINT
+
+  bool has_value() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  /// The value; throws bad_result_access, with the error's words, when there is none.
+  T& value() & {
+    require();
+    return *std::get_if<0>(&state_);
+  }
+  const T& value() const& {
+    require();
+    return *std::get_if<0>(&state_);
+  }
+  T&& value() && {
+    require();
+    return std::move(*std::get_if<0>(&state_));
+  }
+
+  /// The value, unchecked. Precondition: has_value().
+  T& operator*() & noexcept { return checked(std::get_if<0>(&state_)); }
+  const T& operator*() const& noexcept { return checked(std::get_if<0>(&state_)); }
+  T* operator->() noexcept { return std::get_if<0>(&state_); }
+  const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+
+  /// Precondition: !has_value().
+  const agent_websocket::error& error() const noexcept { return checked(std::get_if<1>(&state_)); }
+
+ private:
+  template <typename P>
+  static P& checked(P* pointer) noexcept {
+    assert(pointer != nullptr);
+    return *pointer;
+  }
+
+  void require() const {
+    if (!has_value()) throw bad_result_access(error());
+  }
+
+  std::variant<T, agent_websocket::error> state_;
+};
+
+/// Nothing, or an `error`.
+template <>
+class result<void> {
+ public:
+  result() = default;
+  result(agent_websocket::error why) : failed_(true), error_(std::move(why)) {}  // NOLINT: implicit on purpose
+
+  bool has_value() const noexcept { return !failed_; }
+  explicit operator bool() const noexcept { return !failed_; }
+  void value() const {
+    if (failed_) throw bad_result_access(error_);
+  }
+  const agent_websocket::error& error() const noexcept { return error_; }
+
+ private:
+  bool failed_ = false;
+  agent_websocket::error error_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/headers.hpp
+
+// A list of header fields (RFC 9110 section 5): names compare without regard to case, order and repetitions are
+// kept. Field values that come from configuration pass `sanitize_field_value` before they go out.
+
+#include <initializer_list>
+#include <vector>
+
+namespace agent_websocket {
+namespace http {
+
+/// ASCII case-insensitive equality, as header names and many values compare.
+constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+/// Without leading and trailing spaces and tabs (OWS).
+constexpr std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+/// What may stand in a field value: printable ASCII and spaces; everything else (CR, LF, NUL, bytes above
+/// 0x7E) is dropped, so that no value can begin a second header.
+inline std::string sanitize_field_value(std::string_view text) {
+  std::string clean;
+  clean.reserve(text.size());
+  for (const char c : text) {
+    if (c >= 0x20 && c <= 0x7E) clean.push_back(c);
+  }
+  return std::string(trim(clean));
+}
+
+/// Header fields in their order.
+class header_list {
+ public:
+  using field = std::pair<std::string, std::string>;
+
+  header_list() = default;
+  header_list(std::initializer_list<field> fields) : fields_(fields) {}
+
+  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+
+  /// Replaces all fields of that name by one.
+  void set(std::string_view name, std::string value) {
+    std::string kept(name);  // `name` may be that of a field in this list
+    erase(kept);
+    add(std::move(kept), std::move(value));
+  }
+
+  void erase(std::string_view name) {
+    const std::string wanted(name);  // `name` may be that of a field in this list
+    for (std::size_t i = fields_.size(); i-- > 0;) {
+      if (iequals(fields_[i].first, wanted)) fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+
+  /// The first value of that name.
+  std::optional<std::string_view> find(std::string_view name) const noexcept {
+    for (const field& each : fields_) {
+      if (iequals(each.first, name)) return std::string_view(each.second);
+    }
+    return std::nullopt;
+  }
+  bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
+
+  std::size_t size() const noexcept { return fields_.size(); }
+  bool empty() const noexcept { return fields_.empty(); }
+  void clear() noexcept { fields_.clear(); }
+  auto begin() const noexcept { return fields_.begin(); }
+  auto end() const noexcept { return fields_.end(); }
+
+ private:
+  std::vector<field> fields_;
+};
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/env_file.hpp
+
+// The text of a .env file -> variables. The common part of what shells and dotenv readers take; no
+// substitution of variables and no commands.
+
+#include <map>
+
+namespace agent_websocket {
+
+/// Takes the text of a .env file apart: NAME=value lines; `export ` in front, blank lines and lines
+/// that begin with # are allowed; a value may stand in single quotes (as it is) or double quotes
+/// (with \n, \", \\ escapes); without quotes, " #" begins a comment. The error names the line.
+inline result<std::map<std::string, std::string>> parse_env_file(std::string_view text) {
+  std::map<std::string, std::string> variables;
+  std::size_t number = 0;
+  while (!text.empty()) {
+    ++number;
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    line = http::trim(line);
+    if (number == 1 && line.substr(0, 3) == "\xEF\xBB\xBF") line.remove_prefix(3);
+    if (line.empty() || line.front() == '#') continue;
+    const auto refuse = [number](const char* why) {
+      return error(errc::bad_configuration, "line " + std::to_string(number) + ": " + why);
+    };
+    if (line.substr(0, 7) == "export ") line = http::trim(line.substr(7));
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) return refuse("expected NAME=value");
+    const std::string_view name = http::trim(line.substr(0, equals));
+    if (name.empty() ||
+        name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") !=
+            std::string_view::npos) {
+      return refuse("a name has letters, digits and underscores only");
+    }
+    std::string_view raw = http::trim(line.substr(equals + 1));
+    std::string value;
+    if (!raw.empty() && (raw.front() == '"' || raw.front() == '\'')) {
+      const char quote = raw.front();
+      std::size_t at = 1;
+      for (; at < raw.size() && raw[at] != quote; ++at) {
+        if (quote == '"' && raw[at] == '\\' && at + 1 < raw.size()) {
+          ++at;
+          value.push_back(raw[at] == 'n' ? '\n' : raw[at] == 't' ? '\t' : raw[at]);
+        } else {
+          value.push_back(raw[at]);
+        }
+      }
+      if (at >= raw.size()) return refuse("the quote is not closed");
+      const std::string_view rest = http::trim(raw.substr(at + 1));
+      if (!rest.empty() && rest.front() != '#')
+        return refuse("only a comment may follow the closing quote");
+    } else {
+      value = std::string(http::trim(raw.substr(0, raw.find(" #"))));
+    }
+    variables[std::string(name)] = std::move(value);
+  }
+  return variables;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/url.hpp
+
+// http and https URLs (RFC 3986, RFC 9110 section 4.2), as far as a base URL and the endpoints below it need: the
+// parts, checks with clear words, joining with exactly one slash. No percent decoding, no relative references.
+
+namespace agent_websocket {
+namespace http {
+
+struct url {
+  std::string scheme;         ///< "http" or "https"
+  std::string host;           ///< without the brackets of an IPv6 address
+  std::uint16_t port = 0;     ///< given or the scheme's own
+  std::string path;           ///< begins with '/'; "/" when none was given
+  bool secure() const noexcept { return scheme == "https"; }
+};
+
+/// Takes an absolute http or https URL apart. User information, queries and fragments are refused: none of them
+/// belongs into a base URL, and a secret in one would end in logs.
+inline result<url> parse_url(std::string_view text) {
+  const auto refuse = [](std::string why) { return error(errc::bad_configuration, std::move(why)); };
+  for (const char c : text) {
+    if (c <= 0x20 || c > 0x7E) return refuse("a URL holds only visible ASCII characters");
+  }
+  url parsed;
+  const std::size_t colon = text.find("://");
+  if (colon == std::string_view::npos) return refuse("a URL begins with http:// or https://");
+  const std::string_view scheme = text.substr(0, colon);
+  if (iequals(scheme, "http")) {
+    parsed.scheme = "http";
+    parsed.port = 80;
+  } else if (iequals(scheme, "https")) {
+    parsed.scheme = "https";
+    parsed.port = 443;
+  } else {
+    return refuse("a URL begins with http:// or https://");
+  }
+  std::string_view rest = text.substr(colon + 3);
+  const std::size_t slash = rest.find_first_of("/?#");
+  std::string_view authority = rest.substr(0, slash);
+  rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash);
+  if (rest.find_first_of("?#") != std::string_view::npos) return refuse("a base URL has no query and no fragment");
+  if (authority.find('@') != std::string_view::npos) return refuse("a base URL has no user name or password");
+  std::string_view port;
+  bool has_port = false;
+  if (!authority.empty() && authority.front() == '[') {
+    const std::size_t bracket = authority.find(']');
+    if (bracket == std::string_view::npos) return refuse("the bracket of an IPv6 address is not closed");
+    parsed.host = std::string(authority.substr(1, bracket - 1));
+    authority.remove_prefix(bracket + 1);
+    if (!authority.empty()) {
+      if (authority.front() != ':') return refuse("only a port may follow the bracket of an IPv6 address");
+      port = authority.substr(1);
+      has_port = true;
+    }
+  } else {
+    const std::size_t mark = authority.rfind(':');
+    parsed.host = std::string(authority.substr(0, mark));
+    if (parsed.host.find(':') != std::string::npos) return refuse("an IPv6 address stands in brackets: [::1]");
+    if (mark != std::string_view::npos) {
+      port = authority.substr(mark + 1);
+      has_port = true;
+    }
+  }
+  if (parsed.host.empty()) return refuse("the host is missing");
+  if (parsed.host.find_first_of("\"<>[\\]^`{|}") != std::string::npos) {  // RFC 3986 appendix A
+    return refuse("the host holds a character that no host has");
+  }
+  if (has_port) {
+    std::uint32_t number = 0;
+    const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (failure != std::errc() || end != port.data() + port.size() || number == 0 || number > 65535) {
+      return refuse("a port is a number from 1 to 65535");
+    }
+    parsed.port = static_cast<std::uint16_t>(number);
+  }
+  parsed.path = rest.empty() ? "/" : std::string(rest);
+  return parsed;
+}
+
+/// `base` and `path` with exactly one slash between them.
+inline std::string join_url(std::string_view base, std::string_view path) {
+  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
+  while (!path.empty() && path.front() == '/') path.remove_prefix(1);
+  std::string joined(base);
+  joined.push_back('/');
+  joined.append(path);
+  return joined;
+}
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/detect.hpp
+
+// The detection idiom (std::experimental::is_detected of the Library Fundamentals TS v2), on which the
+// requirement checks of policy/ are built. Nothing else belongs here.
+
+#include <type_traits>
+
+namespace agent_websocket {
+namespace detail {
+
+template <typename, template <typename...> class Expression, typename... Arguments>
+struct detected : std::false_type {};
+
+template <template <typename...> class Expression, typename... Arguments>
+struct detected<std::void_t<Expression<Arguments...>>, Expression, Arguments...> : std::true_type {};
+
+}  // namespace detail
+
+/// True when `Expression<Arguments...>` is well-formed.
+template <template <typename...> class Expression, typename... Arguments>
+inline constexpr bool is_detected_v = detail::detected<void, Expression, Arguments...>::value;
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/logger.hpp
+
+// Requirement Logger: takes lines for the operator. Shipped models: adapters::stderr_logger, null_logger.
+//
+// | expression          | result | promise of the policy                                            |
+// |---------------------|--------|------------------------------------------------------------------|
+// | l.enabled(level)    | bool   | cheap; records of a level that is off are not even made          |
+// | l.write(record)     | void   | does not throw; escapes control characters, one line per record  |
+//
+// Promise of the library: records hold no keys and no tokens; text of clients and models only at level debug.
+
+namespace agent_websocket {
+
+enum class log_level { debug, info, warning, error, off };
+
+constexpr std::string_view to_string(log_level level) noexcept {
+  switch (level) {
+    case log_level::debug: return "debug";
+    case log_level::info: return "info";
+    case log_level::warning: return "warning";
+    case log_level::error: return "error";
+    case log_level::off: return "off";
+  }
+  return "off";
+}
+
+/// One line. The views are valid during write() only.
+struct log_record {
+  log_level level = log_level::info;
+  std::string_view event;    ///< a fixed word: "session_opened", "completion_failed"
+  std::string_view session;  ///< session id, or empty
+  std::string_view text;     ///< one sentence or key=value pairs
+};
+
+/// Drops everything.
+struct null_logger {
+  bool enabled(log_level) const noexcept { return false; }
+  void write(const log_record&) const noexcept {}
+};
+
+namespace detail {
+template <typename L>
+using log_enabled_expression =
+    std::enable_if_t<std::is_convertible_v<decltype(std::declval<L&>().enabled(log_level::info)), bool>>;
+template <typename L>
+using log_write_expression = decltype(std::declval<L&>().write(std::declval<const log_record&>()));
+}  // namespace detail
+
+template <typename L>
+inline constexpr bool has_log_enabled_v = is_detected_v<detail::log_enabled_expression, L>;
+template <typename L>
+inline constexpr bool has_log_write_v = is_detected_v<detail::log_write_expression, L>;
+
+/// True when L meets the requirement Logger.
+template <typename L>
+inline constexpr bool is_logger_v = has_log_enabled_v<L> && has_log_write_v<L>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename L>
+concept logger_policy = is_logger_v<L>;
+#endif
+
+/// Instantiated by everything that takes a Logger, so that the first error line names the missing member.
+template <typename L>
+constexpr bool require_logger() {
+  static_assert(has_log_enabled_v<L>, "Logger needs: bool enabled(log_level)");
+  static_assert(has_log_write_v<L>, "Logger needs: void write(const log_record&)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/reader.hpp
+
+// Reads JSON text (RFC 8259) into a flat, read-only document: one buffer, one vector of nodes, both reused from
+// parse to parse, so that a steady stream of messages costs no allocation. Every read is checked: asking for what
+// is not there gives an absent value or nullopt, never an abort. This is the only header that names RapidJSON; it
+// parses iteratively, in situ, with numbers left as text and encoding validated, because RapidJSON's other modes
+// overflow the stack on deep nesting and crash on 26-byte numbers (CVE-2024-38517).
+
+#include <rapidjson/error/en.h>
+#include <rapidjson/reader.h>
+
+#include <cstring>
+
+namespace agent_websocket {
+namespace json {
+
+enum class kind : std::uint8_t { absent, null, boolean, number, string, array, object };
+
+/// "an array", "a string": for error messages.
+inline const char* describe(kind what) noexcept {
+  switch (what) {
+    case kind::absent: return "nothing";
+    case kind::null: return "null";
+    case kind::boolean: return "a boolean";
+    case kind::number: return "a number";
+    case kind::string: return "a string";
+    case kind::array: return "an array";
+    case kind::object: return "an object";
+  }
+  return "nothing";
+}
+
+struct parse_limits {
+  std::size_t max_depth = 64;            ///< nested arrays and objects
+  std::size_t max_bytes = 64u << 20;     ///< of text
+  std::size_t max_values = 1u << 20;     ///< values and keys in all; bounds the nodes' memory
+};
+
+namespace detail {
+
+struct node {
+  kind what = kind::absent;
+  bool truth = false;
+  std::uint32_t offset = 0;  // of the text of a string or number
+  std::uint32_t length = 0;  // of that text; of a container: its direct children (members of an object)
+  std::uint32_t next = 0;    // the node behind this subtree
+};
+
+struct tape {
+  std::string text;
+  std::vector<node> nodes;
+};
+
+}  // namespace detail
+
+/// A view of one value of a document. Cheap to copy; valid until the document is parsed again, moved or destroyed.
+class value {
+ public:
+  value() = default;
+
+  json::kind kind() const noexcept { return tape_ ? at().what : json::kind::absent; }
+  bool exists() const noexcept { return tape_ != nullptr; }
+  explicit operator bool() const noexcept { return exists(); }
+  bool is_null() const noexcept { return kind() == json::kind::null; }
+  bool is_string() const noexcept { return kind() == json::kind::string; }
+  bool is_number() const noexcept { return kind() == json::kind::number; }
+  bool is_array() const noexcept { return kind() == json::kind::array; }
+  bool is_object() const noexcept { return kind() == json::kind::object; }
+  bool is_boolean() const noexcept { return kind() == json::kind::boolean; }
+
+  /// The text of a string; nullopt for anything else. May hold any character, U+0000 too.
+  std::optional<std::string_view> string() const noexcept {
+    if (!is_string()) return std::nullopt;
+    return text();
+  }
+  std::optional<bool> boolean() const noexcept {
+    if (!is_boolean()) return std::nullopt;
+    return at().truth;
+  }
+  /// A number as double; nullopt when it is not a number or out of double's range.
+  std::optional<double> number() const noexcept {
+    if (!is_number()) return std::nullopt;
+    return parse_double(text());
+  }
+  /// A number without fraction in the range of int64_t ("3", "3.0", "3e2"); nullopt for anything else.
+  std::optional<std::int64_t> integer() const noexcept {
+    if (!is_number()) return std::nullopt;
+    return parse_integer(text());
+  }
+  /// A number exactly as it was written.
+  std::optional<std::string_view> number_text() const noexcept {
+    if (!is_number()) return std::nullopt;
+    return text();
+  }
+
+  /// Elements of an array or members of an object; 0 for anything else.
+  std::size_t size() const noexcept { return is_array() || is_object() ? at().length : 0; }
+
+  /// The member of that name (the last one, as in JavaScript, when there are several), or an absent value.
+  value operator[](std::string_view name) const noexcept {
+    value found;
+    if (!is_object()) return found;
+    for (std::uint32_t i = index_ + 1; i < at().next;) {
+      const value name_node(tape_, i);
+      const std::uint32_t member = i + 1;
+      if (name_node.text() == name) found = value(tape_, member);
+      i = tape_->nodes[member].next;
+    }
+    return found;
+  }
+  value operator[](const char* name) const noexcept { return (*this)[std::string_view(name)]; }
+
+  /// The element at that position, or an absent value. Linear in the position.
+  value operator[](std::size_t position) const noexcept {
+    if (!is_array() || position >= at().length) return {};
+    std::uint32_t i = index_ + 1;
+    while (position-- > 0) i = tape_->nodes[i].next;
+    return value(tape_, i);
+  }
+  value operator[](int position) const noexcept {
+    return position < 0 ? value() : (*this)[static_cast<std::size_t>(position)];
+  }
+
+  /// Calls `f(value)` for each element of an array, in order.
+  template <typename F>
+  void for_each_element(F&& f) const {
+    if (!is_array()) return;
+    for (std::uint32_t i = index_ + 1; i < at().next; i = tape_->nodes[i].next) f(value(tape_, i));
+  }
+  /// Calls `f(std::string_view name, value)` for each member of an object, in order.
+  template <typename F>
+  void for_each_member(F&& f) const {
+    if (!is_object()) return;
+    for (std::uint32_t i = index_ + 1; i < at().next;) {
+      f(value(tape_, i).text(), value(tape_, i + 1));
+      i = tape_->nodes[i + 1].next;
+    }
+  }
+
+ private:
+  friend class document;
+  value(const detail::tape* of, std::uint32_t index) noexcept : tape_(of), index_(index) {}
+  const detail::node& at() const noexcept { return tape_->nodes[index_]; }
+  std::string_view text() const noexcept { return std::string_view(tape_->text).substr(at().offset, at().length); }
+
+  const detail::tape* tape_ = nullptr;
+  std::uint32_t index_ = 0;
+};
+
+namespace detail {
+
+/// RapidJSON's SAX handler: appends nodes and enforces the limits.
+class tape_builder {
+ public:
+  tape_builder(tape& out, const parse_limits& limits) : out_(out), limits_(limits) {}
+
+  bool Null() { return add(kind::null); }
+  bool Bool(bool truth) {
+    if (!add(kind::boolean)) return false;
+    out_.nodes.back().truth = truth;
+    return true;
+  }
+  bool RawNumber(const char* text, rapidjson::SizeType length, bool) { return add_text(kind::number, text, length); }
+  bool String(const char* text, rapidjson::SizeType length, bool) {
+    return check_surrogates(text, length) && add_text(kind::string, text, length);
+  }
+  bool Key(const char* text, rapidjson::SizeType length, bool copy) {
+    --children_of_parent();  // the value behind it counts
+    return String(text, length, copy);
+  }
+  bool StartObject() { return open(kind::object); }
+  bool EndObject(rapidjson::SizeType) { return close(); }
+  bool StartArray() { return open(kind::array); }
+  bool EndArray(rapidjson::SizeType) { return close(); }
+  // Never called with numbers as strings; required by the interface.
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+
+  const char* refusal() const noexcept { return refusal_; }
+
+ private:
+  std::uint32_t& children_of_parent() { return out_.nodes[open_.back()].length; }
+
+  bool add(kind what) {
+    if (out_.nodes.size() >= limits_.max_values) {
+      refusal_ = "it has too many values";
+      return false;
+    }
+    if (!open_.empty()) ++children_of_parent();
+    node made;
+    made.what = what;
+    made.next = static_cast<std::uint32_t>(out_.nodes.size() + 1);
+    out_.nodes.push_back(made);
+    return true;
+  }
+  bool add_text(kind what, const char* text, std::size_t length) {
+    if (!add(what)) return false;
+    out_.nodes.back().offset = static_cast<std::uint32_t>(text - out_.text.data());
+    out_.nodes.back().length = static_cast<std::uint32_t>(length);
+    return true;
+  }
+  bool open(kind what) {
+    if (open_.size() >= limits_.max_depth) {
+      refusal_ = "it is nested too deeply";
+      return false;
+    }
+    const auto index = static_cast<std::uint32_t>(out_.nodes.size());
+    if (!add(what)) return false;
+    open_.push_back(index);
+    return true;
+  }
+  bool close() {
+    out_.nodes[open_.back()].next = static_cast<std::uint32_t>(out_.nodes.size());
+    open_.pop_back();
+    return true;
+  }
+  // RapidJSON lets "\uDC00" alone through as the bytes ED B0 80, which are not UTF-8 (RFC 3629 section 3).
+  bool check_surrogates(const char* text, std::size_t length) {
+    const char* end = text + length;
+    for (const char* at = text; at != end;) {
+      at = static_cast<const char*>(std::memchr(at, 0xED, static_cast<std::size_t>(end - at)));
+      if (at == nullptr) return true;
+      ++at;
+      if (at != end && static_cast<unsigned char>(*at) >= 0xA0) {
+        refusal_ = "a \\u escape is half of a surrogate pair";
+        return false;
+      }
+    }
+    return true;
+  }
+
+  tape& out_;
+  const parse_limits& limits_;
+  std::vector<std::uint32_t> open_;
+  const char* refusal_ = nullptr;
+};
+
+}  // namespace detail
+
+/// Owns the text and the nodes of one parsed JSON value. Movable; used from one thread at a time.
+class document {
+ public:
+  /// Parses `text`, replacing what was there. On failure (errc::bad_json; errc::too_large above max_bytes) the
+  /// document is empty and the message says what is wrong and at which byte.
+  result<void> parse(std::string_view text, const parse_limits& limits = {}) {
+    tape_.nodes.clear();
+    if (text.size() > limits.max_bytes || text.size() > std::numeric_limits<std::int32_t>::max()) {
+      return error(errc::too_large, "The JSON text is too large: " + std::to_string(text.size()) + " bytes, at most " +
+                                        std::to_string(limits.max_bytes) + " are allowed");
+    }
+    if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+      return refuse("a NUL byte stands in the text", nul);
+    }
+    tape_.text.assign(text);
+    tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
+    detail::tape_builder builder(tape_, limits);
+    rapidjson::InsituStringStream stream(tape_.text.data());
+    constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
+                               rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+    const rapidjson::ParseResult outcome = rapidjson::Reader().Parse<flags>(stream, builder);
+    if (outcome.IsError()) {
+      tape_.nodes.clear();
+      return refuse(builder.refusal() ? builder.refusal() : rapidjson::GetParseError_En(outcome.Code()), outcome.Offset());
+    }
+    return {};
+  }
+
+  /// The top value, absent before the first successful parse.
+  value root() const noexcept { return tape_.nodes.empty() ? value() : value(&tape_, 0); }
+
+ private:
+  static error refuse(std::string why, std::size_t offset) {
+    while (!why.empty() && why.back() == '.') why.pop_back();
+    return error(errc::bad_json, "Not valid JSON: " + why + " (at byte " + std::to_string(offset) + ")");
+  }
+
+  detail::tape tape_;
+};
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/settings.hpp
+
+// What a session is told by its server: the model's parameters, limits, and what a client may
+// change of them. The `set` command and the on_connect hook work on a session's own copy.
+
+#include <algorithm>
+#include <chrono>
+
+namespace agent_websocket {
+
+/// A command that the application registered, for `help`.
+struct command_description {
+  std::string op;
+  std::string text;
+};
+
+/// Settings of one session. Shared by all sessions that did not change theirs.
+struct session_settings {
+  std::string agent_name = "agent_websocket";
+  std::string model = "openai/gpt-4-turbo";
+  std::vector<std::string> fallback_models;
+  std::string system_prompt =
+      "You are Agent WebSocket, an AI assistant communicating via WebSocket.";
+  double temperature = 0.7;                ///< 0 to 2
+  int max_tokens = 1500;                   ///< of an answer; 1 or more
+  std::size_t max_history = 50;            ///< messages kept beside the system prompt; whole turns
+  std::size_t max_queue = 16;              ///< queries that wait behind the running one
+  std::size_t max_message_bytes = 65'536;  ///< of one message of a client
+  std::size_t max_outbound_bytes =
+      1u << 20;  ///< that wait for a slow client before it is closed with 4002
+  std::chrono::milliseconds heartbeat_interval{25'000};
+  std::chrono::milliseconds heartbeat_timeout{8'000};
+  /// Models that clients may choose by `set` and `query`; "*" allows any. The configured ones are
+  /// always allowed.
+  std::vector<std::string> allowed_models{"*"};
+  /// Which settings clients may change: model, temperature, max_tokens, system.
+  std::vector<std::string> client_settings{"model", "temperature", "max_tokens", "system"};
+  std::vector<command_description> commands;  ///< of the application
+  std::string welcome_data;  ///< JSON object text for the welcome's `data`, or empty
+
+  bool allows_model(std::string_view name) const {
+    const auto is = [name](const std::string& each) { return each == "*" || each == name; };
+    return name == model || std::any_of(fallback_models.begin(), fallback_models.end(), is) ||
+           std::any_of(allowed_models.begin(), allowed_models.end(), is);
+  }
+
+  bool allows_setting(std::string_view name) const {
+    return std::find(client_settings.begin(), client_settings.end(), name) != client_settings.end();
+  }
+};
+
+/// What a client chose by `set`; absent: the operator's value.
+struct session_overrides {
+  std::optional<std::string> model;
+  std::optional<double> temperature;
+  std::optional<int> max_tokens;
+  std::optional<std::string> system_prompt;
+};
+
+/// Reads the `data` of a `set` command: all of it is applied or, at the first thing that is wrong
+/// or not allowed, nothing. null takes a choice back. Errors: bad_message, forbidden.
+inline result<session_overrides> apply_overrides(session_overrides current,
+                                                 const session_settings& settings,
+                                                 json::value data) {
+  if (!data.is_object() || data.size() == 0) {
+    return error(errc::bad_message,
+                 "`data` must be an object with model, temperature, max_tokens or system");
+  }
+  std::optional<error> wrong;
+  const auto refuse = [&wrong](errc code, std::string words) {
+    if (!wrong) wrong = error(code, std::move(words));
+  };
+  data.for_each_member([&](std::string_view name, json::value value) {
+    const bool known =
+        name == "model" || name == "temperature" || name == "max_tokens" || name == "system";
+    if (!known || !settings.allows_setting(name)) {
+      return refuse(errc::forbidden,
+                    known
+                        ? "`" + std::string(name) + "` may not be changed here"
+                        : std::string("Only model, temperature, max_tokens and system can be set"));
+    }
+    if (name == "model") {
+      current.model.reset();
+      if (value.is_null()) return;
+      const auto text = value.string();
+      if (!text || text->empty() || text->size() > 200) {
+        return refuse(errc::bad_message, "`data.model` must be a string of 1 to 200 bytes");
+      }
+      if (!settings.allows_model(*text))
+        return refuse(errc::forbidden, "That model is not allowed here");
+      current.model = std::string(*text);
+    } else if (name == "temperature") {
+      current.temperature.reset();
+      if (value.is_null()) return;
+      const auto number = value.number();
+      if (!number || *number < 0 || *number > 2) {
+        return refuse(errc::bad_message, "`data.temperature` must be a number from 0 to 2");
+      }
+      current.temperature = *number;
+    } else if (name == "max_tokens") {
+      current.max_tokens.reset();
+      if (value.is_null()) return;
+      const auto number = value.integer();
+      if (!number || *number < 1 || *number > settings.max_tokens) {
+        return refuse(errc::bad_message, "`data.max_tokens` must be a whole number from 1 to " +
+                                             std::to_string(settings.max_tokens));
+      }
+      current.max_tokens = static_cast<int>(*number);
+    } else {
+      current.system_prompt.reset();
+      if (value.is_null()) return;
+      const auto text = value.string();
+      if (!text) return refuse(errc::bad_message, "`data.system` must be a string");
+      current.system_prompt = std::string(*text);
+    }
+  });
+  if (wrong) return *std::move(wrong);
+  return current;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/options.hpp
+
+// Everything that an operator can set about a server, with its defaults, units and limits. A plain
+// value: fill it by hand, or from the environment (environment.hpp).
+
+namespace agent_websocket {
+
+struct options {
+  using milliseconds = std::chrono::milliseconds;
+
+  // Upstream.
+  std::string api_key;  ///< never printed; required for openrouter.ai
+  std::string base_url = "https://openrouter.ai/api/v1";
+  std::string http_referer;  ///< sent for OpenRouter's rankings
+  std::string app_title;     ///< likewise
+  milliseconds connect_timeout{10'000};
+  milliseconds first_token_timeout{120'000};
+  milliseconds idle_timeout{120'000};  ///< between two bytes of an answer
+  milliseconds total_timeout{0};       ///< of an answer, retries included; 0: none
+  int max_retries = 2;                 ///< after the first attempt, before the first token only
+
+  // Sessions.
+  session_settings session;
+  milliseconds session_timeout{30 * 60'000};  ///< without a message
+  milliseconds cleanup_interval{60'000};      ///< how often inactive sessions are looked for
+
+  // Listening.
+  std::string host = "localhost";
+  std::uint16_t port = 54321;               ///< 0: any free one
+  std::string base_path = "/functions/v1";  ///< the agent's name is appended
+  std::size_t max_connections = 10'000;     ///< 0: no limit
+  milliseconds drain_timeout{10'000};
+
+  // Logging.
+  log_level level = log_level::info;
+  std::string log_format = "text";  ///< or "json"
+
+  /// Where the socket is served, beside "/ws": "/functions/v1/agent_websocket".
+  std::string socket_path() const { return http::join_url(base_path, session.agent_name); }
+
+  /// Checks what single values cannot tell. Called by a server before it starts.
+  result<void> check() const {
+    const auto url = http::parse_url(base_url);
+    if (!url)
+      return error(errc::bad_configuration, "OPENROUTER_BASE_URL is wrong: " + url.error().message);
+    if (api_key.empty() && http::iequals(url->host, "openrouter.ai")) {
+      return error(errc::bad_configuration,
+                   "OPENROUTER_API_KEY is not set; get a key at https://openrouter.ai/keys, or set "
+                   "OPENROUTER_BASE_URL "
+                   "to a server that needs none");
+    }
+    if (!url->secure() && http::iequals(url->host, "openrouter.ai")) {
+      return error(errc::bad_configuration,
+                   "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
+                   "not sent in the clear");
+    }
+    return {};
+  }
+
+  /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The
+  /// error names the variable, its value and what is allowed.
+  static result<options> from_environment(const std::string& env_file = {});
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/environment.hpp
+
+// Options from environment variables: one table of all variables, which also feeds `--help` and the
+// test that the README names each. Reads the environment; does not change it.
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+namespace agent_websocket {
+
+/// Looks a variable up; nullopt when it is not set.
+using variable_lookup = std::function<std::optional<std::string>(std::string_view name)>;
+
+/// One variable: its name, its default and meaning for people, and how its text gets into the
+/// options. `apply` returns what would be allowed when the text is not.
+struct option_variable {
+  std::string_view name;
+  std::string_view default_text;
+  std::string_view meaning;
+  std::optional<std::string> (*apply)(options&, std::string_view text);
+  bool secret = false;
+};
+
+namespace detail {
+
+using applied = std::optional<std::string>;
+
+template <typename Integer>
+applied read_whole(Integer& into, std::string_view text, Integer least, Integer most) {
+  Integer number{};
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc() || end != text.data() + text.size() || number < least ||
+      number > most) {
+    return "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+  }
+  into = number;
+  return std::nullopt;
+}
+
+inline std::optional<double> read_decimal(std::string_view text) {
+  if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos)
+    return std::nullopt;
+  return json::parse_double(text);
+}
+
+/// A time in units of `unit` milliseconds, fractions allowed.
+inline applied read_time(std::chrono::milliseconds& into, std::string_view text,
+                         const char* unit_name, double unit, double least, double most) {
+  const auto number = read_decimal(text);
+  if (!number || !(*number >= least && *number <= most)) {
+    return "a number of " + std::string(unit_name) + " from " + json::print_double(least) + " to " +
+           json::print_double(most);
+  }
+  into = std::chrono::milliseconds(static_cast<std::int64_t>(*number * unit + 0.5));
+  return std::nullopt;
+}
+inline applied read_seconds(std::chrono::milliseconds& into, std::string_view text, double least,
+                            double most) {
+  return read_time(into, text, "seconds", 1000, least, most);
+}
+
+inline std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view item = http::trim(text.substr(0, comma));
+    if (!item.empty()) items.emplace_back(item);
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return items;
+}
+
+inline bool is_path(std::string_view text) noexcept {
+  if (text.empty() || text.front() != '/') return false;
+  for (const char c : text) {
+    if (c <= 0x20 || c >= 0x7F || c == '?' || c == '#' || c == '%') return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+
+/// All variables, in the order in which people read about them.
+inline const std::vector<option_variable>& option_variables() {
+  using detail::applied;
+  constexpr double week = 7 * 86'400;
+  static const std::vector<option_variable> table{
+      {"OPENROUTER_API_KEY", "",
+       "key for OpenRouter; required unless OPENROUTER_BASE_URL is another server",
+       [](options& o, std::string_view text) -> applied {
+         for (const char c : text) {
+           if (c <= 0x20 || c >= 0x7F) return "visible ASCII characters only";
+         }
+         o.api_key = std::string(text);
+         return std::nullopt;
+       },
+       true},
+      {"OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1",
+       "any server that speaks the chat completions API",
+       [](options& o, std::string_view text) -> applied {
+         if (const auto url = http::parse_url(text); !url)
+           return "a base URL: " + url.error().message;
+         o.base_url = std::string(text);
+         return std::nullopt;
+       }},
+      {"MODEL", "openai/gpt-4-turbo", "model that answers",
+       [](options& o, std::string_view text) -> applied {
+         if (text.size() > 200) return "at most 200 bytes";
+         o.session.model = std::string(text);
+         return std::nullopt;
+       }},
+      {"MODEL_FALLBACKS", "", "models that OpenRouter tries next, separated by commas",
+       [](options& o, std::string_view text) -> applied {
+         o.session.fallback_models = detail::split_list(text);
+         return std::nullopt;
+       }},
+      {"ALLOWED_MODELS", "*",
+       "models that clients may choose, separated by commas; * is any, none is only the configured",
+       [](options& o, std::string_view text) -> applied {
+         o.session.allowed_models =
+             text == "none" ? std::vector<std::string>() : detail::split_list(text);
+         return std::nullopt;
+       }},
+      {"CLIENT_SETTINGS", "model,temperature,max_tokens,system",
+       "what clients may change by the command set; none is nothing",
+       [](options& o, std::string_view text) -> applied {
+         auto names = text == "none" ? std::vector<std::string>() : detail::split_list(text);
+         for (const std::string& each : names) {
+           if (each != "model" && each != "temperature" && each != "max_tokens" &&
+               each != "system") {
+             return "a list out of model, temperature, max_tokens, system; or none";
+           }
+         }
+         o.session.client_settings = std::move(names);
+         return std::nullopt;
+       }},
+      {"SYSTEM_PROMPT", "You are Agent WebSocket, an AI assistant communicating via WebSocket.",
+       "first message of every request",
+       [](options& o, std::string_view text) -> applied {
+         o.session.system_prompt = std::string(text);
+         return std::nullopt;
+       }},
+      {"AGENT_NAME", "agent_websocket", "name of the agent and last part of the socket's path",
+       [](options& o, std::string_view text) -> applied {
+         if (text.find('/') != std::string_view::npos ||
+             !detail::is_path("/" + std::string(text))) {
+           return "letters, digits and - _ . ~ without spaces or slashes";
+         }
+         o.session.agent_name = std::string(text);
+         return std::nullopt;
+       }},
+      {"TEMPERATURE", "0.7", "0 to 2",
+       [](options& o, std::string_view text) -> applied {
+         const auto number = detail::read_decimal(text);
+         if (!number || *number > 2) return "a number from 0 to 2";
+         o.session.temperature = *number;
+         return std::nullopt;
+       }},
+      {"MAX_TOKENS", "1500", "longest answer, in tokens",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.session.max_tokens, text, 1, 10'000'000);
+       }},
+      {"MAX_HISTORY", "50",
+       "messages kept per conversation, in whole turns; the system prompt is always kept",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_history, text, 1, 10'000);
+       }},
+      {"SESSION_TIMEOUT", "30", "minutes without a message until a session is closed",
+       [](options& o, std::string_view text) {
+         return detail::read_time(o.session_timeout, text, "minutes", 60'000, 0.001, 7 * 1440);
+       }},
+      {"CLEANUP_INTERVAL", "60", "seconds between two looks for inactive sessions",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.cleanup_interval, text, 0.01, 86'400);
+       }},
+      {"HOST", "localhost", "address to listen on; 0.0.0.0 for all of IPv4, :: for all",
+       [](options& o, std::string_view text) -> applied {
+         o.host = std::string(text);
+         return std::nullopt;
+       }},
+      {"PORT", "54321", "port to listen on; 0 takes any free one",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::uint16_t>(o.port, text, 0, 65'535);
+       }},
+      {"BASE_PATH", "/functions/v1",
+       "path of the socket, without the agent's name; /ws is served too",
+       [](options& o, std::string_view text) -> applied {
+         if (!detail::is_path(text))
+           return "a path that begins with a slash, without spaces, ?, # and %";
+         o.base_path = std::string(text);
+         return std::nullopt;
+       }},
+      {"MAX_CONNECTIONS", "10000", "connections at once; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.max_connections, text, 0, 10'000'000);
+       }},
+      {"MAX_MESSAGE_BYTES", "65536", "largest message of a client, in bytes",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_message_bytes, text, 128, 64u << 20);
+       }},
+      {"MAX_QUEUE", "16", "queries of one session that may wait behind the running one",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_queue, text, 0, 10'000);
+       }},
+      {"MAX_OUTBOUND_BYTES", "1048576",
+       "bytes that may wait for a slow client before it is closed with 4002",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_outbound_bytes, text, 131'072,
+                                                1u << 30);
+       }},
+      {"HEARTBEAT_INTERVAL", "25", "seconds of silence until a ping is sent",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.heartbeat_interval, text, 0.05, 86'400);
+       }},
+      {"HEARTBEAT_TIMEOUT", "8", "seconds after the ping until a silent peer is closed with 4001",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.heartbeat_timeout, text, 0.05, 86'400);
+       }},
+      {"CONNECT_TIMEOUT", "10", "seconds to reach the upstream",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.connect_timeout, text, 0.01, 3600);
+       }},
+      {"FIRST_TOKEN_TIMEOUT", "120", "seconds until the first token",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.first_token_timeout, text, 0.01, 86'400);
+       }},
+      {"IDLE_TIMEOUT", "120", "seconds between two bytes of an answer",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.idle_timeout, text, 0.01, 86'400);
+       }},
+      {"TOTAL_TIMEOUT", "0", "seconds for a whole answer, retries included; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.total_timeout, text, 0, week);
+       }},
+      {"MAX_RETRIES", "2", "further attempts after one that failed before its first token",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.max_retries, text, 0, 20);
+       }},
+      {"HTTP_REFERER", "", "URL of your application, for OpenRouter's attribution",
+       [](options& o, std::string_view text) -> applied {
+         o.http_referer = std::string(text);
+         return std::nullopt;
+       }},
+      {"APP_TITLE", "", "name of your application, for OpenRouter's attribution",
+       [](options& o, std::string_view text) -> applied {
+         o.app_title = std::string(text);
+         return std::nullopt;
+       }},
+      {"DRAIN_TIMEOUT", "10", "seconds that running answers get when the server stops",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.drain_timeout, text, 0, 3600);
+       }},
+      {"LOG_LEVEL", "info", "debug, info, warning, error or off",
+       [](options& o, std::string_view text) -> applied {
+         for (const log_level level : {log_level::debug, log_level::info, log_level::warning,
+                                       log_level::error, log_level::off}) {
+           if (text == to_string(level)) {
+             o.level = level;
+             return std::nullopt;
+           }
+         }
+         return "debug, info, warning, error or off";
+       }},
+      {"LOG_FORMAT", "text", "text or json",
+       [](options& o, std::string_view text) -> applied {
+         if (text != "text" && text != "json") return "text or json";
+         o.log_format = std::string(text);
+         return std::nullopt;
+       }},
+  };
+  return table;
+}
+
+/// Options out of variables. An empty variable counts as not set.
+inline result<options> read_options(const variable_lookup& lookup) {
+  options read;
+  for (const option_variable& variable : option_variables()) {
+    const auto text = lookup(variable.name);
+    if (!text || text->empty()) continue;
+    if (const auto allowed = variable.apply(read, *text)) {
+      std::string shown = variable.secret ? "(a secret)" : "\"" + text->substr(0, 100) + "\"";
+      return error(errc::bad_configuration,
+                   std::string(variable.name) + " is " + shown + ", but must be " + *allowed);
+    }
+  }
+  return read;
+}
+
+inline result<options> options::from_environment(const std::string& env_file) {
+  std::map<std::string, std::string> from_file;
+  if (!env_file.empty()) {
+    std::ifstream stream(env_file, std::ios::binary);
+    if (!stream) return error(errc::bad_configuration, "cannot read the file " + env_file);
+    std::ostringstream text;
+    text << stream.rdbuf();
+    auto parsed = parse_env_file(text.str());
+    if (!parsed) return error(errc::bad_configuration, env_file + ", " + parsed.error().message);
+    from_file = std::move(*parsed);
+  }
+  return read_options([&from_file](std::string_view name) -> std::optional<std::string> {
+    const std::string key(name);
+    if (const char* set = std::getenv(key.c_str()); set != nullptr && *set != '\0')
+      return std::string(set);
+    const auto found = from_file.find(key);
+    return found == from_file.end() ? std::nullopt : std::optional<std::string>(found->second);
+  });
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/random.hpp
+
+// Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The default source is
+// std::random_device, which on the supported platforms is the operating system's cryptographic generator; tests
+// hand in a seeded one.
+
+#include <random>
+
+namespace agent_websocket {
+
+/// Draws random bits. Copyable; used from one thread at a time.
+class random_source {
+ public:
+  /// Draws from the operating system.
+  random_source()
+      : draw_([] {
+          thread_local std::random_device device;
+          return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
+        }) {}
+
+  /// Draws 64 bits a call from `draw`.
+  explicit random_source(std::function<std::uint64_t()> draw) : draw_(std::move(draw)) {}
+
+  /// The same sequence for the same seed: for tests only, predictable.
+  static random_source seeded(std::uint64_t seed) {
+    return random_source([engine = std::mt19937_64(seed)]() mutable { return static_cast<std::uint64_t>(engine()); });
+  }
+
+  std::uint64_t bits() { return draw_(); }
+
+  /// A real number in [0, 1).
+  double unit() { return static_cast<double>(draw_() >> 11) * 0x1.0p-53; }
+
+ private:
+  std::function<std::uint64_t()> draw_;
+};
+
+/// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
+inline std::string make_uuid(random_source& random) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::uint64_t high = random.bits();
+  std::uint64_t low = random.bits();
+  high = (high & 0xFFFF'FFFF'FFFF'0FFFULL) | 0x0000'0000'0000'4000ULL;
+  low = (low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL;
+  std::string text;
+  text.reserve(36);
+  for (std::size_t i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) text.push_back('-');
+    const std::uint64_t half = i < 16 ? high : low;
+    text.push_back(digits[(half >> (60 - 4 * (i % 16))) & 0xF]);
+  }
+  return text;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/message.hpp
+
+// HTTP requests and responses as plain values (RFC 9110): what a program sends upstream, and what a listener
+// received and answers. No parsing, no sockets.
+
+namespace agent_websocket {
+namespace http {
+
+/// A request. For a client `target` is the absolute URL; for a server it is the origin form ("/ws?x=1").
+struct request {
+  std::string method = "GET";
+  std::string target;
+  header_list headers;
+  std::string body;
+  /// Client side: limit for name resolution, TCP and TLS together; not for the answer. 0 = none.
+  std::chrono::milliseconds connect_timeout{10'000};
+  /// Client side: largest response header section, and (for a body that is not streamed) nothing else, in bytes.
+  std::size_t max_header_bytes = 64 * 1024;
+
+  /// Server side: the path without the query, as sent.
+  std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find_first_of("?#")); }
+  /// Server side: what stands behind '?', empty when nothing does.
+  std::string_view query() const noexcept {
+    const std::string_view sent = std::string_view(target).substr(0, target.find('#'));
+    const std::size_t mark = sent.find('?');
+    return mark == std::string_view::npos ? std::string_view() : sent.substr(mark + 1);
+  }
+};
+
+/// A whole response.
+struct response {
+  int status = 200;
+  header_list headers;
+  std::string body;
+
+  static response text(int status, std::string words) {
+    return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(words)};
+  }
+  static response json(int status, std::string body) {
+    return {status, {{"Content-Type", "application/json"}}, std::move(body)};
+  }
+  static response html(std::string body) {
+    return {200, {{"Content-Type", "text/html; charset=utf-8"}}, std::move(body)};
+  }
+};
+
+/// The reason phrase of RFC 9110 section 15; "Unknown" for what this library never sends.
+constexpr std::string_view reason_phrase(int status) noexcept {
+  switch (status) {
+    case 101: return "Switching Protocols";
+    case 200: return "OK";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 304: return "Not Modified";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 426: return "Upgrade Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Unknown";
+  }
+}
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/utf8.hpp
+
+// UTF-8 (RFC 3629): how long the sequence at the front of some bytes is, and cutting text without cutting a
+// character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
+
+namespace agent_websocket {
+
+/// 1 to 4 for a well-formed sequence at the front of `bytes`, 0 when there is none (also when it is cut short).
+constexpr std::size_t utf8_sequence_length(std::string_view bytes) noexcept {
+  const auto at = [&bytes](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const auto continues = [&](std::size_t i) { return i < bytes.size() && (at(i) & 0xC0) == 0x80; };
+  if (bytes.empty()) return 0;
+  const unsigned char lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2) return 0;
+  if (lead < 0xE0) return continues(1) ? 2 : 0;
+  if (lead < 0xF0) {
+    if (!continues(1) || !continues(2)) return 0;
+    if (lead == 0xE0 && at(1) < 0xA0) return 0;
+    if (lead == 0xED && at(1) >= 0xA0) return 0;
+    return 3;
+  }
+  if (lead > 0xF4 || !continues(1) || !continues(2) || !continues(3)) return 0;
+  if (lead == 0xF0 && at(1) < 0x90) return 0;
+  if (lead == 0xF4 && at(1) >= 0x90) return 0;
+  return 4;
+}
+
+/// True when all of `bytes` is UTF-8.
+constexpr bool is_utf8(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const std::size_t length = utf8_sequence_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+/// The longest front of `text` with at most `max_bytes` bytes that does not end inside a character.
+constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) noexcept {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/writer.hpp
+
+// Appends JSON text (RFC 8259) to a std::string: no document, no intermediate buffer, no allocation beyond the
+// string's own growth. Written by hand rather than on RapidJSON's Writer because this is the hot path of every
+// token and costs a third of it. Output is always valid UTF-8: bytes that are not are replaced by U+FFFD.
+
+namespace agent_websocket {
+namespace json {
+
+/// Appends `text` as a JSON string body, without the quotes.
+inline void append_escaped(std::string& out, std::string_view text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  const char* run = text.data();
+  const char* at = run;
+  const char* const end = run + text.size();
+  const auto flush = [&] { out.append(run, static_cast<std::size_t>(at - run)); };
+  while (at != end) {
+    const auto c = static_cast<unsigned char>(*at);
+    if (c >= 0x20 && c != '"' && c != '\\' && c < 0x7F) {
+      ++at;
+      continue;
+    }
+    if (c >= 0x80) {
+      const std::size_t length = utf8_sequence_length(std::string_view(at, static_cast<std::size_t>(end - at)));
+      if (length != 0) {
+        at += length;
+        continue;
+      }
+      flush();
+      out += "\xEF\xBF\xBD";
+      run = ++at;
+      continue;
+    }
+    flush();
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      default:
+        out += "\\u00";
+        out.push_back(digits[c >> 4]);
+        out.push_back(digits[c & 0xF]);
+    }
+    run = ++at;
+  }
+  flush();
+}
+
+/// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's (asserted).
+///
+///     json::writer w(out);
+///     w.begin_object().member("type", "status").member("position", 2).end_object();
+class writer {
+ public:
+  explicit writer(std::string& out) : out_(out) {}
+
+  writer& begin_object() { return open('{'); }
+  writer& end_object() { return close('}'); }
+  writer& begin_array() { return open('['); }
+  writer& end_array() { return close(']'); }
+
+  /// The name of the next value. `name` is written as it is: it must need no escaping unless `key_escaped` is used.
+  writer& key(std::string_view name) {
+    separate();
+    out_.push_back('"');
+    out_.append(name);
+    out_.append("\":");
+    comma_ = false;
+    return *this;
+  }
+  /// The name of the next value, where it comes from outside.
+  writer& key_escaped(std::string_view name) {
+    separate();
+    out_.push_back('"');
+    append_escaped(out_, name);
+    out_.append("\":");
+    comma_ = false;
+    return *this;
+  }
+
+  writer& value(std::string_view text) {
+    separate();
+    out_.push_back('"');
+    append_escaped(out_, text);
+    out_.push_back('"');
+    return *this;
+  }
+  writer& value(const char* text) { return value(std::string_view(text)); }
+  writer& value(const std::string& text) { return value(std::string_view(text)); }
+  writer& value(bool truth) { return raw(truth ? "true" : "false"); }
+  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>, int> = 0>
+  writer& value(Integer number) {
+    char text[24];
+    const auto done = std::to_chars(text, text + sizeof text, number);
+    return raw(std::string_view(text, static_cast<std::size_t>(done.ptr - text)));
+  }
+  /// Precondition: finite. JSON has no NaN and no infinity.
+  writer& value(double number) {
+    assert(std::isfinite(number));
+    return raw(std::isfinite(number) ? std::string_view(print_double(number)) : std::string_view("null"));
+  }
+  writer& null() { return raw("null"); }
+  /// A piece of JSON text that is already a whole value.
+  writer& raw(std::string_view json) {
+    separate();
+    out_.append(json);
+    return *this;
+  }
+
+  template <typename T>
+  writer& member(std::string_view name, const T& what) {
+    return key(name).value(what);
+  }
+  writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
+
+ private:
+  void separate() {
+    if (comma_) out_.push_back(',');
+    comma_ = true;
+  }
+  writer& open(char bracket) {
+    separate();
+    out_.push_back(bracket);
+    comma_ = false;
+    return *this;
+  }
+  writer& close(char bracket) {
+    out_.push_back(bracket);
+    comma_ = true;
+    return *this;
+  }
+
+  std::string& out_;
+  bool comma_ = false;
+};
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/print.hpp
+
+// Writes a parsed value back as compact JSON text: members in their order, numbers exactly as they were written.
+// For what passes through (`meta`, content parts, tool arguments), not for building messages.
+
+namespace agent_websocket {
+namespace json {
+
+/// Writes `what` through `out`. Recursion is bounded by the depth limit of the parser. An absent value is null.
+inline void print(writer& out, const value& what) {
+  switch (what.kind()) {
+    case kind::absent:
+    case kind::null: out.null(); return;
+    case kind::boolean: out.value(*what.boolean()); return;
+    case kind::number: out.raw(*what.number_text()); return;
+    case kind::string: out.value(*what.string()); return;
+    case kind::array:
+      out.begin_array();
+      what.for_each_element([&out](const value& element) { print(out, element); });
+      out.end_array();
+      return;
+    case kind::object:
+      out.begin_object();
+      what.for_each_member([&out](std::string_view name, const value& member) {
+        out.key_escaped(name);
+        print(out, member);
+      });
+      out.end_object();
+      return;
+  }
+}
+
+/// `what` as compact JSON text.
+inline std::string to_text(const value& what) {
+  std::string text;
+  writer out(text);
+  print(out, what);
+  return text;
+}
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/message.hpp
+
+// One message of a conversation as OpenRouter's chat completions take it ("messages", request
+// schema ChatMessages): an immutable value that carries its finished JSON text, made once, so that
+// a conversation is sent again and again without encoding it anew. Copies share it.
+
+#include <memory>
+
+namespace agent_websocket {
+namespace openrouter {
+
+enum class chat_role : std::uint8_t { system, user, assistant, tool };
+
+/// The spelling in "role".
+constexpr std::string_view to_string(chat_role role) noexcept {
+  switch (role) {
+    case chat_role::system: return "system";
+    case chat_role::user: return "user";
+    case chat_role::assistant: return "assistant";
+    case chat_role::tool: return "tool";
+  }
+  return "user";
+}
+
+/// A message; by default an empty one of the user. Bytes that are not UTF-8 go out as U+FFFD.
+class chat_message {
+ public:
+  chat_message() : body_(empty_body()) {}
+
+  static chat_message system(std::string text) {
+    return of_text(chat_role::system, std::move(text), false);
+  }
+  static chat_message user(std::string text) {
+    return of_text(chat_role::user, std::move(text), false);
+  }
+  /// `parts` is the JSON text of an array of content parts (text, image_url, file, input_audio),
+  /// checked by the caller; `text` is what people see of it.
+  static chat_message user_parts(std::string_view parts, std::string text) {
+    std::string json;
+    json::writer w(json);
+    w.begin_object().member("role", to_string(chat_role::user)).member_raw("content", parts);
+    w.end_object();
+    return chat_message(chat_role::user, std::move(text), std::move(json), false);
+  }
+  static chat_message assistant(std::string text) {
+    return of_text(chat_role::assistant, std::move(text), false);
+  }
+  /// An answer that was cut off or cancelled: the same on the wire, marked for the program.
+  static chat_message assistant_partial(std::string text) {
+    return of_text(chat_role::assistant, std::move(text), true);
+  }
+
+  chat_role role() const noexcept { return body_->role; }
+  /// What people see, as it was given. Valid as long as any copy of the message lives.
+  const std::string& text() const noexcept { return body_->text; }
+  /// The JSON object as it is sent.
+  const std::string& json() const noexcept { return body_->json; }
+  /// What the message adds to a request.
+  std::size_t bytes() const noexcept { return body_->json.size(); }
+  /// True for an answer that is not whole.
+  bool partial() const noexcept { return body_->partial; }
+
+ private:
+  struct body {
+    chat_role role = chat_role::user;
+    bool partial = false;
+    std::string text;
+    std::string json;
+  };
+
+  chat_message(chat_role role, std::string text, std::string json, bool partial)
+      : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})) {
+  }
+
+  static chat_message of_text(chat_role role, std::string text, bool partial) {
+    std::string json;
+    json.reserve(text.size() + text.size() / 16 + 40);
+    json::writer w(json);
+    w.begin_object().member("role", to_string(role)).member("content", text).end_object();
+    return chat_message(role, std::move(text), std::move(json), partial);
+  }
+
+  static const std::shared_ptr<const body>& empty_body() {
+    static const std::shared_ptr<const body> empty = of_text(chat_role::user, "", false).body_;
+    return empty;
+  }
+
+  std::shared_ptr<const body> body_;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/request.hpp
+
+// The body of `POST /chat/completions` (OpenRouter's API reference, "Create a chat completion";
+// the same for other OpenAI-compatible servers): fields as a plain value, and its JSON text. Only
+// fields that are set are sent, always in the same order, since the order is part of the key of
+// OpenRouter's response cache. No headers, no I/O.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// What is asked of a model. A field that is not set (nullopt, empty) is left out.
+struct chat_request {
+  std::string model;                         ///< "author/slug"; left out: the account's default
+  std::vector<std::string> fallback_models;  ///< tried in this order after `model`
+  std::vector<chat_message> messages;        ///< at least one
+
+  std::optional<double> temperature;         ///< 0 to 2
+  std::optional<double> top_p;               ///< above 0, up to 1
+  std::optional<int> top_k;                  ///< 0 (off) or more
+  std::optional<double> min_p;               ///< 0 to 1
+  std::optional<double> top_a;               ///< 0 to 1
+  std::optional<double> frequency_penalty;   ///< -2 to 2
+  std::optional<double> presence_penalty;    ///< -2 to 2
+  std::optional<double> repetition_penalty;  ///< above 0, up to 2
+  std::optional<int> max_tokens;             ///< 1 or more; `dialect` says under which name
+  std::vector<std::string> stop;             ///< at most 4
+  std::optional<std::int64_t> seed;
+  std::optional<bool> logprobs;
+  std::optional<int> top_logprobs;  ///< 0 to 20; needs logprobs
+  std::optional<bool> parallel_tool_calls;
+
+  std::string reasoning_effort;
+  std::string verbosity;
+  std::string service_tier;
+  std::string user;        ///< a stable pseudonym of the end user
+  std::string session_id;  ///< at most 256 characters; sticky routing
+
+  // JSON text, checked by encode() and sent byte for byte.
+  std::string tools;            ///< array
+  std::string tool_choice;      ///< string or object
+  std::string response_format;  ///< object
+  std::string reasoning;        ///< object
+  std::string provider;         ///< object
+  std::string plugins;          ///< array
+  /// An object whose members are added to the body, for all that has no field here. A name that is
+  /// sent already is refused.
+  std::string extra;
+
+  bool stream = true;
+};
+
+/// Under which name the limit of the answer goes out: servers know one or the other.
+enum class max_tokens_name { max_tokens, max_completion_tokens, both };
+
+/// In what one OpenAI-compatible server differs from another.
+struct dialect {
+  max_tokens_name limit_name = max_tokens_name::max_tokens;
+  /// Sends stream_options.include_usage with streams: OpenRouter needs it no more, others do.
+  bool include_usage = true;
+};
+
+namespace detail {
+
+/// Writes the body field by field and keeps the first refusal.
+class request_encoder {
+ public:
+  explicit request_encoder(std::string& out) : writer_(out) {}
+
+  void text(std::string_view name, const std::string& what) {
+    if (!what.empty()) key(name).value(what);
+  }
+  void texts(std::string_view name, const std::vector<std::string>& what) {
+    if (what.empty()) return;
+    key(name).begin_array();
+    for (const std::string& each : what) writer_.value(each);
+    writer_.end_array();
+  }
+  template <typename T>  // bool or an integer
+  void plain(std::string_view name, const std::optional<T>& what) {
+    if (what) key(name).value(*what);
+  }
+  void integer(std::string_view name, const std::optional<int>& what, int low, int high,
+               const char* range) {
+    if (!what) return;
+    if (*what < low || *what > high) return refuse(name, "must be a whole number", range);
+    key(name).value(*what);
+  }
+  void real(std::string_view name, const std::optional<double>& what, double low, double high,
+            const char* range, bool low_is_open = false) {
+    if (!what) return;
+    // Written so that NaN, which compares false with everything, is refused.
+    const bool fits = *what <= high && (low_is_open ? *what > low : *what >= low);
+    if (!fits) return refuse(name, "must be a number", range);
+    key(name).value(*what);
+  }
+  void raw(std::string_view name, const std::string& what, json::kind wanted,
+           json::kind also = json::kind::absent) {
+    if (what.empty() || !parse(name, what, wanted, also)) return;
+    key(name).raw(what);
+  }
+  void members_of(std::string_view name, const std::string& what) {
+    if (what.empty() || !parse(name, what, json::kind::object, json::kind::absent)) return;
+    parsed_.root().for_each_member([this](std::string_view member, const json::value& value) {
+      names_.push_back(member);
+      json::print(writer_.key_escaped(member), value);
+    });
+  }
+
+  void messages(const std::vector<chat_message>& what) {
+    if (what.empty()) return refuse("messages", "must have at least one message", "");
+    key("messages").begin_array();
+    for (const chat_message& each : what) writer_.raw(each.json());
+    writer_.end_array();
+  }
+
+  json::writer& key(std::string_view name) {
+    names_.push_back(name);
+    return writer_.key(name);
+  }
+  json::writer& writer() { return writer_; }
+
+  void refuse(std::string_view name, std::string_view what, std::string_view range) {
+    if (refusal_) return;
+    std::string words("`");
+    words.append(name).append("` ").append(what).append(range);
+    refusal_ = error(errc::bad_message, std::move(words));
+  }
+  void check_names() {
+    std::sort(names_.begin(), names_.end());
+    const auto twice = std::adjacent_find(names_.begin(), names_.end());
+    if (twice != names_.end()) refuse(*twice, "is given twice", "");
+  }
+  const std::optional<error>& refusal() const noexcept { return refusal_; }
+
+ private:
+  bool parse(std::string_view name, const std::string& what, json::kind wanted, json::kind also) {
+    const result<void> outcome = parsed_.parse(what);
+    if (!outcome) {
+      refuse(name, "is ", outcome.error().message);
+      return false;
+    }
+    const json::kind found = parsed_.root().kind();
+    if (found == wanted || found == also) return true;
+    refuse(name, "must be ", json::describe(wanted));
+    return false;
+  }
+
+  json::writer writer_;
+  json::document parsed_;
+  std::vector<std::string_view> names_;  // literals, or in parsed_, which `extra` fills last
+  std::optional<error> refusal_;
+};
+
+}  // namespace detail
+
+/// The JSON body, or errc::bad_message with words that name the wrong field. Integers are written
+/// without a point, doubles in their shortest form; NaN and infinity are refused.
+inline result<std::string> encode(const chat_request& request, const dialect& as = {}) {
+  constexpr int any = 2'147'483'647;
+  std::size_t size = 512 + request.extra.size() + request.tools.size();
+  for (const chat_message& each : request.messages) size += each.bytes() + 1;
+  std::string body;
+  body.reserve(size);
+  detail::request_encoder out(body);
+  out.writer().begin_object();
+  out.text("model", request.model);
+  out.texts("models", request.fallback_models);
+  out.messages(request.messages);
+  out.real("temperature", request.temperature, 0, 2, " from 0 to 2");
+  out.real("top_p", request.top_p, 0, 1, " above 0, up to 1", true);
+  out.integer("top_k", request.top_k, 0, any, ", 0 or more");
+  out.real("min_p", request.min_p, 0, 1, " from 0 to 1");
+  out.real("top_a", request.top_a, 0, 1, " from 0 to 1");
+  out.real("frequency_penalty", request.frequency_penalty, -2, 2, " from -2 to 2");
+  out.real("presence_penalty", request.presence_penalty, -2, 2, " from -2 to 2");
+  out.real("repetition_penalty", request.repetition_penalty, 0, 2, " above 0, up to 2", true);
+  if (as.limit_name != max_tokens_name::max_completion_tokens) {
+    out.integer("max_tokens", request.max_tokens, 1, any, ", 1 or more");
+  }
+  if (as.limit_name != max_tokens_name::max_tokens) {
+    out.integer("max_completion_tokens", request.max_tokens, 1, any, ", 1 or more");
+  }
+  if (request.stop.size() > 4) out.refuse("stop", "must have at most 4 texts", "");
+  out.texts("stop", request.stop);
+  out.plain("seed", request.seed);
+  out.plain("logprobs", request.logprobs);
+  out.integer("top_logprobs", request.top_logprobs, 0, 20, " from 0 to 20");
+  if (request.top_logprobs && !request.logprobs.value_or(false)) {
+    out.refuse("top_logprobs", "needs `logprobs`", "");
+  }
+  out.raw("tools", request.tools, json::kind::array);
+  out.raw("tool_choice", request.tool_choice, json::kind::object, json::kind::string);
+  out.plain("parallel_tool_calls", request.parallel_tool_calls);
+  out.raw("response_format", request.response_format, json::kind::object);
+  out.raw("reasoning", request.reasoning, json::kind::object);
+  out.text("reasoning_effort", request.reasoning_effort);
+  out.text("verbosity", request.verbosity);
+  out.raw("provider", request.provider, json::kind::object);
+  out.raw("plugins", request.plugins, json::kind::array);
+  out.text("service_tier", request.service_tier);
+  out.text("user", request.user);
+  const auto begins_character = [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  };
+  if (std::count_if(request.session_id.begin(), request.session_id.end(), begins_character) > 256) {
+    out.refuse("session_id", "must have at most 256 characters", "");
+  }
+  out.text("session_id", request.session_id);
+  out.members_of("extra", request.extra);
+  out.key("stream").value(request.stream);
+  if (request.stream && as.include_usage) {
+    out.key("stream_options").begin_object().member("include_usage", true).end_object();
+  }
+  out.writer().end_object();
+  out.check_names();
+  if (out.refusal()) return *out.refusal();
+  return body;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/error.hpp
+
+// Why a completion failed, as a value: what clients may be told, what the log gets, and what the
+// retry rules need. How failures are read from answers stands in error_reader.hpp.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// One failed attempt, or a failed completion.
+struct failure {
+  /// `message` is safe for clients; `detail` holds what the upstream said, keys masked, at most
+  /// 2 KiB and for the log only.
+  error why;
+  int status = 0;        ///< HTTP status, or the code of an error inside a stream; 0 when unknown
+  std::string type;      ///< the upstream's own name of it ("rate_limit_exceeded"), or empty
+  std::string provider;  ///< the provider's display name, or empty
+  std::optional<std::chrono::milliseconds> retry_after;  ///< the upstream's hint
+  /// The same request may be sent again, as far as this failure is concerned. (is_retryable(code)
+  /// is coarser: a malformed request and a broken provider share a code.)
+  bool retryable = false;
+
+  failure() = default;
+  explicit failure(errc code) : why(code), retryable(is_retryable(code)) {}
+  explicit failure(error what) : why(std::move(what)), retryable(is_retryable(why.code)) {}
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/retry.hpp
+
+// When a failed attempt is made again: exponential backoff with full jitter (AWS Architecture Blog,
+// "Exponential Backoff And Jitter"), or what the upstream asks for with Retry-After (RFC 9110
+// section 10.2.3). Pure; the caller sees to it that nothing was delivered before.
+
+namespace agent_websocket {
+namespace openrouter {
+
+struct retry_policy {
+  int max_attempts = 3;                   ///< in all; 1 means no retries
+  std::chrono::milliseconds base{500};    ///< longest first wait; doubles from attempt to attempt
+  std::chrono::milliseconds cap{30'000};  ///< longest wait without a hint
+  std::chrono::milliseconds max_wait{60'000};  ///< a longer hint of the upstream means giving up
+};
+
+/// How long to wait after attempt number `attempt` (1, 2, ...) has failed, or nullopt: give up.
+/// `unit` is a random number in [0, 1).
+inline std::optional<std::chrono::milliseconds> decide_retry(const retry_policy& policy,
+                                                             int attempt, const failure& why,
+                                                             double unit) noexcept {
+  using std::chrono::milliseconds;
+  if (!why.retryable || attempt >= policy.max_attempts) return std::nullopt;
+  // A model that answers with nothing twice will do so a third time, and each may be billed.
+  if (why.why.code == errc::empty_response && attempt >= 2) return std::nullopt;
+  const auto part = [unit](milliseconds of) {
+    return milliseconds(static_cast<milliseconds::rep>(static_cast<double>(of.count()) * unit));
+  };
+  if (why.retry_after && why.retry_after->count() > 0) {
+    if (*why.retry_after > policy.max_wait) return std::nullopt;
+    // Jitter on top, or all who were refused come back at the same moment.
+    return *why.retry_after + part(*why.retry_after / 2);
+  }
+  milliseconds longest = std::min(policy.base, policy.cap);
+  for (int i = 1; i < attempt && longest < policy.cap; ++i) {
+    longest = longest > policy.cap / 2 ? policy.cap : longest * 2;
+  }
+  return part(longest);
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/settings.hpp
+
+// Settings of basic_openrouter_client and the HTTP request that follows from them: target, and the
+// headers of OpenRouter's docs ("API reference", "App attribution"). No I/O; the body stands in
+// request.hpp.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Limits of one answer.
+struct answer_limits {
+  std::size_t max_text_bytes = 4u << 20;   ///< of text, and as much again of reasoning
+  std::size_t max_event_bytes = 8u << 20;  ///< one event, or a whole JSON answer: images are large
+};
+
+/// Whether headers that only OpenRouter knows (attribution) are sent.
+enum class openrouter_headers { automatic, always, never };
+
+/// Text that goes into headers is reduced to printable ASCII.
+struct client_settings {
+  std::string base_url = "https://openrouter.ai/api/v1";  ///< with or without a slash at its end
+  std::string api_key;                                    ///< empty: no Authorization header
+  std::string referer;                                    ///< HTTP-Referer: URL of the application
+  std::string title;                                      ///< X-OpenRouter-Title: its name
+  http::header_list headers;                              ///< more headers; they replace ours
+  /// automatic: only when the base URL's host is openrouter.ai or below it.
+  openrouter_headers attribution = openrouter_headers::automatic;
+  openrouter::dialect dialect;
+
+  // Zero means no limit. Reasoning models are silent for one to two minutes before the first token.
+  std::chrono::milliseconds connect_timeout{10'000};       ///< name, TCP and TLS of one attempt
+  std::chrono::milliseconds first_token_timeout{120'000};  ///< from sending to the first fragment
+  std::chrono::milliseconds idle_timeout{120'000};         ///< without a byte; comments count
+  std::chrono::milliseconds total_timeout{0};              ///< over all attempts and waits
+
+  retry_policy retry;
+  answer_limits limits;
+};
+
+namespace detail {
+
+/// token of RFC 9110 section 5.6.2.
+inline bool is_header_name(std::string_view name) noexcept {
+  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+  for (const char c : name) {
+    const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!letter && others.find(c) == std::string_view::npos) return false;
+  }
+  return !name.empty();
+}
+
+inline bool is_openrouter_host(std::string_view host) noexcept {
+  constexpr std::string_view domain = "openrouter.ai";
+  if (host.size() < domain.size()) return false;
+  if (!http::iequals(host.substr(host.size() - domain.size()), domain)) return false;
+  return host.size() == domain.size() || host[host.size() - domain.size() - 1] == '.';
+}
+
+}  // namespace detail
+
+/// The words name the setting; the key is in none of them.
+inline result<void> check(const client_settings& settings) {
+  const auto refuse = [](std::string words) {
+    return error(errc::bad_configuration, std::move(words));
+  };
+  const result<http::url> base = http::parse_url(settings.base_url);
+  if (!base) return refuse("base URL: " + base.error().message);
+  for (const auto& field : settings.headers) {
+    if (!detail::is_header_name(field.first)) return refuse("a header's name is not a token");
+  }
+  const auto negative = [](std::chrono::milliseconds time) { return time.count() < 0; };
+  if (negative(settings.connect_timeout) || negative(settings.first_token_timeout) ||
+      negative(settings.idle_timeout) || negative(settings.total_timeout)) {
+    return refuse("a timeout is negative");
+  }
+  if (settings.retry.max_attempts < 1) return refuse("at least one attempt is needed");
+  return {};
+}
+
+/// A POST of `body`, made by encode(). Precondition: check(settings).
+inline http::request make_http_request(const client_settings& settings, std::string body,
+                                       bool stream) {
+  http::request made;
+  made.method = "POST";
+  made.target = http::join_url(settings.base_url, "chat/completions");
+  made.body = std::move(body);
+  made.connect_timeout = settings.connect_timeout;
+  const auto put = [&made](const char* name, std::string_view text) {
+    std::string value = http::sanitize_field_value(text);
+    if (!value.empty()) made.headers.add(name, std::move(value));
+  };
+  if (const std::string key = http::sanitize_field_value(settings.api_key); !key.empty()) {
+    put("Authorization", "Bearer " + key);
+  }
+  put("Content-Type", "application/json");
+  put("Accept", stream ? "text/event-stream" : "application/json");
+  bool attribution = settings.attribution == openrouter_headers::always;
+  if (settings.attribution == openrouter_headers::automatic) {
+    const result<http::url> base = http::parse_url(settings.base_url);
+    attribution = base && detail::is_openrouter_host(base->host);
+  }
+  if (attribution) {
+    put("HTTP-Referer", settings.referer);
+    put("X-OpenRouter-Title", settings.title);
+  }
+  for (const auto& field : settings.headers) {
+    if (!detail::is_header_name(field.first)) continue;
+    made.headers.set(field.first, http::sanitize_field_value(field.second));
+  }
+  return made;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/scheduler.hpp
+
+// Requirement Scheduler: the one executor of a server, and its clocks. Shipped models: adapters::asio_scheduler,
+// testing::manual_scheduler (virtual time).
+//
+// | expression          | result       | promise of the policy                                                      |
+// |---------------------|--------------|----------------------------------------------------------------------------|
+// | s.now()             | time_point   | monotonic (std::chrono::steady_clock::time_point)                          |
+// | s.wall_now()        | wall_time    | for people (std::chrono::system_clock::time_point)                         |
+// | s.post(f)           | void         | runs f() soon, on the executor, never inside post; from any thread         |
+// | s.start_timer(t, f) | timer_id     | runs f() once, at or soon after time_point t, on the executor; never inside |
+// | s.cancel_timer(id)  | void         | f() of that timer will not run; unknown and fired ids are ignored          |
+//
+// Promise of the library: all but post() is called on the executor only. Functions that still wait when the
+// scheduler is destroyed are destroyed without being run.
+
+namespace agent_websocket {
+
+using time_point = std::chrono::steady_clock::time_point;
+using wall_time = std::chrono::system_clock::time_point;
+using duration = std::chrono::steady_clock::duration;
+
+/// Names a timer; 0 is never given out. Not reused within a process.
+using timer_id = std::uint64_t;
+
+namespace detail {
+template <typename S>
+using now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().now()), time_point>>;
+template <typename S>
+using wall_now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().wall_now()), wall_time>>;
+template <typename S>
+using post_expression = decltype(std::declval<S&>().post(std::declval<std::function<void()>>()));
+template <typename S>
+using start_timer_expression = std::enable_if_t<std::is_same_v<
+    decltype(std::declval<S&>().start_timer(time_point(), std::declval<std::function<void()>>())), timer_id>>;
+template <typename S>
+using cancel_timer_expression = decltype(std::declval<S&>().cancel_timer(timer_id()));
+}  // namespace detail
+
+template <typename S>
+inline constexpr bool has_now_v = is_detected_v<detail::now_expression, S>;
+template <typename S>
+inline constexpr bool has_wall_now_v = is_detected_v<detail::wall_now_expression, S>;
+template <typename S>
+inline constexpr bool has_post_v = is_detected_v<detail::post_expression, S>;
+template <typename S>
+inline constexpr bool has_start_timer_v = is_detected_v<detail::start_timer_expression, S>;
+template <typename S>
+inline constexpr bool has_cancel_timer_v = is_detected_v<detail::cancel_timer_expression, S>;
+
+/// True when S meets the requirement Scheduler.
+template <typename S>
+inline constexpr bool is_scheduler_v =
+    has_now_v<S> && has_wall_now_v<S> && has_post_v<S> && has_start_timer_v<S> && has_cancel_timer_v<S>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename S>
+concept scheduler_policy = is_scheduler_v<S>;
+#endif
+
+/// Instantiated by everything that takes a Scheduler, so that the first error line names the missing member.
+template <typename S>
+constexpr bool require_scheduler() {
+  static_assert(has_now_v<S>, "Scheduler needs: std::chrono::steady_clock::time_point now()");
+  static_assert(has_wall_now_v<S>, "Scheduler needs: std::chrono::system_clock::time_point wall_now()");
+  static_assert(has_post_v<S>, "Scheduler needs: void post(std::function<void()>)");
+  static_assert(has_start_timer_v<S>, "Scheduler needs: timer_id start_timer(time_point, std::function<void()>)");
+  static_assert(has_cancel_timer_v<S>, "Scheduler needs: void cancel_timer(timer_id)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/clocks.hpp
+
+// The clocks of one completion: connecting is the HTTP client's; here are first token, idle, total,
+// and the wait before a retry. All of them stand still while the completion is paused. Arithmetic
+// on moments that are handed in; the timer is the caller's.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// When something is due, and what it means when that moment has come.
+struct deadline {
+  time_point at;
+  errc passed = errc::internal;
+};
+
+class completion_clocks {
+ public:
+  /// The completion begins.
+  void start(time_point now) noexcept { started_ = now; }
+
+  /// An attempt is sent; `streams` says whether the answer is asked for piece by piece.
+  void send(time_point now, bool streams) noexcept {
+    sent_ = last_byte_ = now;
+    streams_ = streams;
+    has_head_ = false;
+  }
+  void on_head(time_point now) noexcept {
+    has_head_ = true;
+    last_byte_ = now;
+  }
+  /// Any byte counts, those of comments too.
+  void on_bytes(time_point now) noexcept { last_byte_ = now; }
+
+  /// An attempt has failed; the next is due after `wait`.
+  void wait(time_point now, std::chrono::milliseconds wait) noexcept {
+    retry_at_ = standing(now) + wait;
+  }
+
+  bool paused() const noexcept { return paused_; }
+  void pause(time_point now) noexcept {
+    paused_ = true;
+    paused_at_ = now;
+  }
+  void resume(time_point now) noexcept {
+    paused_ = false;
+    const duration lost = now - paused_at_;
+    started_ += lost;
+    sent_ += lost;
+    retry_at_ += lost;
+    last_byte_ = std::min(last_byte_ + lost, now);  // bytes may come while it is paused
+  }
+
+  time_point retry_at() const noexcept { return retry_at_; }
+
+  /// What is due next while an answer is awaited or read.
+  std::optional<deadline> next(const client_settings& limits, bool has_output) const noexcept {
+    std::optional<deadline> first;
+    const auto add = [&first](time_point from, std::chrono::milliseconds limit, errc passed) {
+      if (limit.count() <= 0) return;
+      const time_point at = from + limit;
+      if (!first || at < first->at) first = deadline{at, passed};
+    };
+    add(started_, limits.total_timeout, errc::timeout_total);
+    // A server that does not stream is silent until it has all of the answer.
+    if (streams_ && !has_output) {
+      add(sent_, limits.first_token_timeout, errc::timeout_first_token);
+    }
+    if (has_head_ || !streams_) add(last_byte_, limits.idle_timeout, errc::timeout_idle);
+    return first;
+  }
+
+  /// True when a wait of that length would end behind the total limit.
+  bool exceeds_total(const client_settings& limits, time_point now,
+                     std::chrono::milliseconds wait) const noexcept {
+    const auto total = limits.total_timeout;
+    return total.count() > 0 && standing(now) + wait >= started_ + total;
+  }
+
+ private:
+  time_point standing(time_point now) const noexcept { return paused_ ? paused_at_ : now; }
+
+  time_point started_, sent_, last_byte_, retry_at_, paused_at_;
+  bool streams_ = true;
+  bool has_head_ = false;
+  bool paused_ = false;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/error_table.hpp
+
+// What an upstream's statuses and error types mean for this library: the code that clients see and
+// whether the same request may be sent again. From OpenRouter's docs ("Errors and debugging",
+// error_type and availability codes), with the names that OpenAI, Anthropic, vLLM and llama.cpp
+// use. Tables only; error_reader.hpp finds the words that are looked up here.
+
+namespace agent_websocket {
+namespace openrouter {
+namespace detail {
+
+struct fault_rule {
+  errc code = errc::provider_error;
+  bool retryable = false;
+  /// The upstream's words are about its own inside or the server's account: not for clients.
+  bool internal = false;
+};
+
+struct named_rule {
+  std::string_view name;
+  fault_rule rule;
+};
+
+/// By the upstream's own name of the error; nullptr when the name says nothing.
+inline const fault_rule* rule_of_type(std::string_view type) noexcept {
+  static constexpr named_rule table[] = {
+      // OpenRouter's error_type
+      {"context_length_exceeded", {errc::context_length_exceeded, false, false}},
+      {"max_tokens_exceeded", {errc::context_length_exceeded, false, false}},
+      {"token_limit_exceeded", {errc::context_length_exceeded, false, false}},
+      {"string_too_long", {errc::context_length_exceeded, false, false}},
+      {"payload_too_large", {errc::context_length_exceeded, false, false}},
+      {"authentication", {errc::provider_unauthorized, false, true}},
+      {"permission_denied", {errc::provider_unauthorized, false, true}},
+      {"payment_required", {errc::payment_required, false, true}},
+      {"rate_limit_exceeded", {errc::provider_rate_limited, true, false}},
+      {"provider_overloaded", {errc::provider_overloaded, true, false}},
+      {"provider_unavailable", {errc::provider_error, true, true}},
+      {"not_found", {errc::model_not_found, false, false}},
+      {"content_policy_violation", {errc::content_policy, false, false}},
+      {"refusal", {errc::content_policy, false, false}},
+      {"invalid_prompt", {errc::bad_message, false, false}},
+      {"invalid_image", {errc::bad_message, false, false}},
+      {"image_too_large", {errc::bad_message, false, false}},
+      {"image_too_small", {errc::bad_message, false, false}},
+      {"unsupported_image_format", {errc::bad_message, false, false}},
+      {"image_not_found", {errc::bad_message, false, false}},
+      {"image_download_failed", {errc::bad_message, false, false}},
+      {"invalid_request", {errc::provider_error, false, false}},
+      {"precondition_failed", {errc::provider_error, false, false}},
+      {"unprocessable", {errc::provider_error, false, false}},
+      {"server", {errc::provider_error, true, true}},
+      {"timeout", {errc::provider_error, true, true}},
+      // availability.code
+      {"model_not_found", {errc::model_not_found, false, false}},
+      {"no_endpoints", {errc::model_not_found, false, false}},
+      {"model_deprecated", {errc::model_not_found, false, false}},
+      {"model_unavailable_upstream", {errc::model_not_found, false, false}},
+      {"privacy_restricted", {errc::model_not_found, false, false}},
+      {"constraint_filtered", {errc::model_not_found, false, false}},
+      {"free_variant_ended", {errc::model_not_found, false, false}},
+      {"region_restricted", {errc::model_not_found, false, false}},
+      {"capacity_exhausted", {errc::provider_rate_limited, true, false}},
+      {"temporarily_unavailable", {errc::provider_overloaded, true, true}},
+      // others
+      {"authentication_error", {errc::provider_unauthorized, false, true}},
+      {"permission_error", {errc::provider_unauthorized, false, true}},
+      {"invalid_api_key", {errc::provider_unauthorized, false, true}},
+      {"insufficient_quota", {errc::payment_required, false, true}},
+      {"rate_limit_error", {errc::provider_rate_limited, true, false}},
+      {"overloaded_error", {errc::provider_overloaded, true, true}},
+      {"unavailable_error", {errc::provider_overloaded, true, true}},
+      {"exceed_context_size_error", {errc::context_length_exceeded, false, false}},
+      {"not_found_error", {errc::model_not_found, false, false}},
+      {"content_filter", {errc::content_policy, false, false}},
+      {"server_error", {errc::provider_error, true, true}},
+      {"api_error", {errc::provider_error, true, true}},
+      {"timeout_error", {errc::provider_error, true, true}},
+  };
+  for (const named_rule& each : table) {
+    if (each.name == type) return &each.rule;
+  }
+  return nullptr;
+}
+
+/// By the status alone; 0 is an error in a stream that has none.
+constexpr fault_rule rule_of_status(int status) noexcept {
+  switch (status) {
+    case 401: return {errc::provider_unauthorized, false, true};
+    case 402: return {errc::payment_required, false, true};
+    case 403: return {errc::provider_unauthorized, false, true};
+    case 404: return {errc::model_not_found, false, false};
+    case 408: return {errc::provider_error, true, true};
+    case 413: return {errc::context_length_exceeded, false, false};
+    case 429: return {errc::provider_rate_limited, true, false};
+    case 503:
+    case 529: return {errc::provider_overloaded, true, true};
+    default: break;
+  }
+  // 500, 502, 504, Cloudflare's 520 to 530, and whatever comes to be.
+  if (status >= 500) return {errc::provider_error, true, true};
+  // A redirect: the base URL is wrong. Not for clients.
+  if (status >= 300 && status < 400) return {errc::provider_error, false, true};
+  return {errc::provider_error, false, false};
+}
+
+constexpr bool contains(std::string_view text, std::string_view part) noexcept {
+  return text.find(part) != std::string_view::npos;
+}
+
+/// The most telling of all that is known.
+inline fault_rule choose_rule(int status, std::string_view type, std::string_view availability,
+                              std::string_view limit_source, std::string_view message,
+                              bool moderated) noexcept {
+  const fault_rule by_status = rule_of_status(status);
+  if (status == 401) return by_status;
+  if (moderated) return {errc::content_policy, false, false};
+  if (status == 403 && limit_source.substr(0, 11) == "openrouter_") {
+    return {errc::payment_required, false, true};
+  }
+  fault_rule rule = by_status;
+  if (const fault_rule* named = rule_of_type(availability)) {
+    rule = *named;
+  } else if (const fault_rule* typed = rule_of_type(type)) {
+    // Both have to agree: a 429 for want of money does not pass, nor does a 500 for a bad request.
+    rule = *typed;
+    if (status != 0) rule.retryable = rule.retryable && by_status.retryable;
+    if (status >= 500) rule.internal = true;
+  }
+  if (rule.code == errc::provider_error && (status == 400 || status == 0)) {
+    if (contains(message, "not a valid model")) rule = {errc::model_not_found, false, false};
+    if (contains(message, "context length")) {
+      rule = {errc::context_length_exceeded, false, false};
+    }
+  }
+  // A day's allowance comes back tomorrow, whatever Retry-After says.
+  if (rule.code == errc::provider_rate_limited &&
+      (contains(limit_source, "daily") || contains(message, "free-models-per-day"))) {
+    rule.retryable = false;
+  }
+  return rule;
+}
+
+}  // namespace detail
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/redact.hpp
+
+// What may be shown of an upstream's words: for the log with keys masked, for clients one short
+// line without keys, links, paths and raw bodies. A filter by form: it knows what keys look like,
+// and the one key that is given to it.
+
+namespace agent_websocket {
+namespace openrouter {
+
+namespace detail {
+
+constexpr bool is_alphanumeric(char c) noexcept {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+constexpr bool is_key_character(char c) noexcept {
+  // '*' because servers print keys half masked; '.' and the rest because tokens hold them.
+  return is_alphanumeric(c) || c == '-' || c == '_' || c == '.' || c == '*' || c == '+' ||
+         c == '/' || c == '=' || c == '~';
+}
+
+template <typename Accept>
+constexpr std::size_t run_length(std::string_view text, Accept accept) {
+  std::size_t length = 0;
+  while (length < text.size() && accept(text[length])) ++length;
+  return length;
+}
+
+/// How many bytes at the front of `text` are a key by its form; `shown` of them may be kept.
+inline std::size_t key_length(std::string_view text, std::size_t& shown) {
+  static constexpr std::array<std::string_view, 12> prefixes{
+      "sk-", "sk_", "pk-", "pk_", "rk_", "gsk_", "hf_", "xai-", "AIza", "AKIA", "ghp_", "eyJ"};
+  for (const std::string_view prefix : prefixes) {
+    if (text.substr(0, prefix.size()) != prefix) continue;
+    const std::size_t length = run_length(text, is_key_character);
+    shown = prefix.size();
+    return length >= prefix.size() + 8 ? length : 0;
+  }
+  for (const std::string_view scheme : {std::string_view("bearer "), std::string_view("basic ")}) {
+    if (!http::iequals(text.substr(0, scheme.size()), scheme)) continue;
+    const std::size_t length = run_length(text.substr(scheme.size()), is_key_character);
+    shown = scheme.size();
+    return length >= 6 ? scheme.size() + length : 0;
+  }
+  return 0;
+}
+
+/// How many bytes at the front of `text`, which follow "://", are user information with its '@'.
+inline std::size_t user_information_length(std::string_view text) {
+  const std::size_t end = text.substr(0, 512).find_first_of("/?# \t\r\n\"'<>\\");
+  const std::size_t at = text.substr(0, end == std::string_view::npos ? 512 : end).rfind('@');
+  return at == std::string_view::npos ? 0 : at + 1;
+}
+
+constexpr std::string_view link_start = "://";
+
+}  // namespace detail
+
+/// `text` with what looks like a key, and every occurrence of `secret`, replaced by "***".
+inline std::string mask_keys(std::string_view text, std::string_view secret = {}) {
+  constexpr std::string_view mask = "***";
+  std::string masked;
+  masked.reserve(text.size());
+  bool in_word = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    if (secret.size() >= 4 && rest.substr(0, secret.size()) == secret) {
+      masked.append(mask);
+      at += secret.size();
+      continue;
+    }
+    std::size_t shown = 0;
+    const std::size_t key = in_word ? 0 : detail::key_length(rest, shown);
+    if (key != 0) {
+      masked.append(rest.substr(0, shown)).append(mask);
+      at += key;
+      in_word = true;
+      continue;
+    }
+    if (rest.substr(0, detail::link_start.size()) == detail::link_start) {
+      masked.append(detail::link_start);
+      at += detail::link_start.size();
+      if (const std::size_t user = detail::user_information_length(text.substr(at)); user != 0) {
+        masked.append(mask).push_back('@');
+        at += user;
+      }
+      in_word = false;
+      continue;
+    }
+    in_word = detail::is_alphanumeric(rest.front());
+    masked.push_back(rest.front());
+    ++at;
+  }
+  return masked;
+}
+
+/// For the log: keys masked, at most 2 KiB.
+inline std::string words_for_log(std::string_view text, std::string_view secret = {}) {
+  constexpr std::size_t most = 2048;
+  // Masked before it is cut, so that no half of a key is left at the end.
+  std::string words = mask_keys(cut_utf8(text, 4 * most), secret);
+  words.resize(cut_utf8(words, most).size());
+  return words;
+}
+
+namespace detail {
+
+/// One word of a message as a client may see it.
+inline std::string_view harmless_word(std::string_view word) {
+  if (word.find(link_start) != std::string_view::npos) {
+    constexpr std::string_view docs = "https://openrouter.ai/";
+    const bool known = word.substr(0, docs.size()) == docs;
+    return known && word.find_first_of("?@") == std::string_view::npos ? word : "[link]";
+  }
+  const std::string_view bare = word.substr(run_length(
+      word, [](char c) { return c == '"' || c == '\'' || c == '(' || c == '[' || c == '`'; }));
+  const auto count = [bare](char wanted) {
+    std::size_t found = 0;
+    for (const char c : bare) found += c == wanted ? 1u : 0u;
+    return found;
+  };
+  const bool from_root = !bare.empty() && (bare.front() == '/' || bare.front() == '~');
+  const bool on_drive = bare.size() > 2 && bare[1] == ':' && bare[2] == '\\';
+  if ((from_root && count('/') >= 2) || on_drive) return "[path]";
+  std::size_t run = 0;
+  bool digit = false, letter = false;
+  for (const char c : word) {
+    if (!is_alphanumeric(c) && c != '_' && c != '-') {
+      run = 0;
+      digit = letter = false;
+      continue;
+    }
+    digit = digit || (c >= '0' && c <= '9');
+    letter = letter || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (++run >= 32 && digit && letter) return "***";  // a key of a form that nobody knows
+  }
+  return word;
+}
+
+}  // namespace detail
+
+/// For clients: one line of at most 300 bytes, valid UTF-8; empty when `text` is a raw body (HTML,
+/// JSON) rather than words.
+inline std::string words_for_client(std::string_view text, std::string_view secret = {}) {
+  constexpr std::size_t most = 300;
+  std::string plain;
+  const std::string masked = mask_keys(cut_utf8(text, 4096), secret);
+  for (std::string_view rest = masked; !rest.empty();) {
+    const std::size_t length = utf8_sequence_length(rest);
+    if (length == 0) {
+      plain.append("\xEF\xBF\xBD");
+      rest.remove_prefix(1);
+      continue;
+    }
+    const auto c = static_cast<unsigned char>(rest.front());
+    plain.append(c < 0x20 || c == 0x7F ? std::string_view(" ") : rest.substr(0, length));
+    rest.remove_prefix(length);
+  }
+  std::string_view rest = http::trim(plain);
+  if (rest.empty() || rest.front() == '<' || rest.front() == '{') return {};
+  for (const std::string_view raw : {"{\"", "{'", "[{", "<!", "<html", "<HTML", "<body"}) {
+    rest = rest.substr(0, rest.find(raw));
+  }
+  std::string words;
+  while (!(rest = http::trim(rest)).empty()) {
+    const std::size_t length = detail::run_length(rest, [](char c) { return c != ' '; });
+    if (!words.empty()) words.push_back(' ');
+    words.append(detail::harmless_word(rest.substr(0, length)));
+    rest.remove_prefix(length);
+  }
+  while (!words.empty() && (words.back() == ':' || words.back() == ',' || words.back() == '-')) {
+    words.pop_back();
+  }
+  if (words.size() > most) words = std::string(cut_utf8(words, most - 3)) + "...";
+  return words;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/retry_hint.hpp
+
+// How long an upstream asks to wait: Retry-After (RFC 9110 section 10.2.3, dates as in section
+// 5.6.7), the copies of it in OpenRouter's error bodies, and X-RateLimit-Reset. Pure reading; what
+// is made of it stands in retry.hpp.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT", the form that senders must use; also the obsolete forms
+/// "Sunday, 06-Nov-94 08:49:37 GMT" and "Sun Nov  6 08:49:37 1994". Nothing for anything else.
+inline std::optional<wall_time> parse_http_date(std::string_view text) {
+  // The parts are the same in all three forms; only their order and separators differ.
+  static constexpr std::array<std::string_view, 12> months{
+      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  std::int64_t day = 0, month = 0, year = -1, second_of_day = -1;
+  bool skipped_weekday = false;
+  while (!text.empty()) {
+    const std::size_t end = text.find_first_of(" ,-");
+    const std::string_view part = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (part.empty() || part == "GMT") continue;
+    const bool digits = part.find_first_not_of("0123456789:") == std::string_view::npos;
+    const auto number = [](std::string_view of) { return json::parse_integer(of).value_or(-1); };
+    if (!digits) {
+      if (!skipped_weekday) {
+        skipped_weekday = true;
+        continue;
+      }
+      for (std::size_t i = 0; i < months.size(); ++i) {
+        if (part == months[i]) month = static_cast<std::int64_t>(i) + 1;
+      }
+      if (month == 0) return std::nullopt;
+    } else if (part.find(':') != std::string_view::npos) {
+      if (part.size() != 8 || part[2] != ':' || part[5] != ':') return std::nullopt;
+      // "08" is no JSON number, so a digit at a time.
+      const auto two = [&part](std::size_t at) {
+        return (part[at] - '0') * 10 + (part[at + 1] - '0');
+      };
+      for (const std::size_t at : {0u, 1u, 3u, 4u, 6u, 7u}) {
+        if (part[at] == ':') return std::nullopt;
+      }
+      if (two(0) > 23 || two(3) > 59 || two(6) > 60) return std::nullopt;
+      second_of_day = two(0) * 3600 + two(3) * 60 + two(6);
+    } else if (day == 0 && part.size() <= 2) {
+      day = number(part);
+      if (day < 1 || day > 31) return std::nullopt;
+    } else if (year < 0 && (part.size() == 4 || part.size() == 2)) {
+      year = number(part);
+      if (part.size() == 2) year += year < 70 ? 2000 : 1900;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (day == 0 || month == 0 || year < 1970 || second_of_day < 0) return std::nullopt;
+  // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.
+  const std::int64_t y = month <= 2 ? year - 1 : year;
+  const std::int64_t era = y / 400;
+  const std::int64_t yoe = y - era * 400;
+  const std::int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  const std::int64_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+  const std::int64_t days = era * 146'097 + doe - 719'468;
+  return wall_time(std::chrono::seconds(days * 86'400 + second_of_day));
+}
+
+namespace detail {
+
+using hint = std::optional<std::chrono::milliseconds>;
+
+/// A wait of that many units of a millisecond; nothing when it is negative or absurd.
+inline hint wait_of(std::optional<double> number, double unit) {
+  constexpr double longest = 1000.0 * 86'400 * 366;
+  if (!number) return std::nullopt;
+  const double ms = *number * unit;
+  if (!(ms >= 0 && ms <= longest)) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(ms));
+}
+
+inline std::optional<double> decimal(std::string_view text) {
+  text = http::trim(text);
+  while (text.size() > 1 && text.front() == '0' && text[1] != '.') text.remove_prefix(1);
+  if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  return json::parse_double(text);
+}
+
+/// Seconds, or a date.
+inline hint read_retry_after(std::string_view text, wall_time now) {
+  if (const hint seconds = wait_of(decimal(text), 1000)) return seconds;
+  const std::optional<wall_time> date = parse_http_date(http::trim(text));
+  if (!date) return std::nullopt;
+  if (*date <= now) return std::chrono::milliseconds(0);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(*date - now);
+}
+
+/// A moment: unix milliseconds or seconds, told apart by their size, or seconds from now.
+inline hint read_reset(std::string_view text, wall_time now) {
+  const std::optional<double> number = decimal(text);
+  if (!number) return std::nullopt;
+  if (*number < 1e8) return wait_of(number, 1000);
+  const double then = *number < 1e11 ? *number * 1000 : *number;
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
+  return wait_of(then - static_cast<double>(since.count()), 1);
+}
+
+/// A number, or the text of one.
+inline std::optional<double> number_in(const json::value& from) {
+  if (const auto text = from.string()) return decimal(*text);
+  return from.number();
+}
+
+inline std::string_view text_in(const json::value& from) {
+  if (const auto text = from.string()) return *text;
+  return from.number_text().value_or(std::string_view());
+}
+
+inline json::value header_in(const json::value& headers, std::string_view wanted) {
+  json::value found;
+  headers.for_each_member([&](std::string_view name, const json::value& value) {
+    if (http::iequals(name, wanted)) found = value;
+  });
+  return found;
+}
+
+}  // namespace detail
+
+/// The wait that an error asks for, from the first of its places that says something. `fault` is
+/// the value of "error" (or absent); `limited` says that the error is about a rate, without which
+/// X-RateLimit-Reset means nothing.
+inline std::optional<std::chrono::milliseconds> read_retry_hint(const http::header_list& headers,
+                                                                const json::value& fault,
+                                                                bool limited, wall_time now) {
+  using detail::hint;
+  if (const auto text = headers.find("Retry-After-Ms")) {
+    if (const hint found = detail::wait_of(detail::decimal(*text), 1)) return found;
+  }
+  if (const auto text = headers.find("Retry-After")) {
+    if (const hint found = detail::read_retry_after(*text, now)) return found;
+  }
+  const json::value metadata = fault["metadata"];
+  for (const json::value& place :
+       {fault["availability"]["retry_after"], metadata["retry_after_seconds"]}) {
+    if (const hint found = detail::wait_of(detail::number_in(place), 1000)) return found;
+  }
+  const json::value copies = metadata["headers"];
+  const json::value copy = detail::header_in(copies, "Retry-After");
+  if (const hint found = detail::read_retry_after(detail::text_in(copy), now)) return found;
+  if (!limited) return std::nullopt;
+  if (const auto text = headers.find("X-RateLimit-Reset")) {
+    if (const hint found = detail::read_reset(*text, now)) return found;
+  }
+  const json::value reset = detail::header_in(copies, "X-RateLimit-Reset");
+  return detail::read_reset(detail::text_in(reset), now);
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/error_reader.hpp
+
+// Reads a failure from what an upstream answered: an HTTP status with a body of any kind, or an
+// error inside a stream. Follows OpenRouter's docs ("Errors and debugging") and the shapes that
+// other OpenAI-compatible servers send; unknown types and statuses are no surprise.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// What reading a failure needs to know beside the answer.
+struct failure_context {
+  wall_time now{};          ///< for hints that are moments
+  std::string_view secret;  ///< the key that is masked wherever it appears
+};
+
+namespace detail {
+
+/// A status in the range of HTTP, from a number or digits; 0 for anything else.
+inline int status_in(const json::value& from) {
+  std::int64_t number = from.integer().value_or(0);
+  if (const auto text = from.string()) {
+    const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), number);
+    if (failed != std::errc() || end != text->data() + text->size()) return 0;
+  }
+  return number >= 100 && number <= 599 ? static_cast<int>(number) : 0;
+}
+
+/// The first that is a string and not empty.
+inline std::string_view first_text(std::initializer_list<json::value> places) {
+  for (const json::value& each : places) {
+    const auto text = each.string();
+    if (text && !text->empty()) return *text;
+  }
+  return {};
+}
+
+/// What an upstream said, wherever in its answer that stood. Views into the parsed documents.
+class fault_words {
+ public:
+  /// `top` is a whole body or chunk; `fault` its error, which may be `top` itself.
+  fault_words(const json::value& top, const json::value& fault) {
+    const json::value metadata = fault["metadata"];
+    const json::value code = fault["code"];
+    status = status_in(code);
+    if (status == 0) status = status_in(fault["http_status"]);
+    if (status == 0) status = status_in(fault["status"]);
+    const std::string_view code_word = status_in(code) == 0 ? first_text({code}) : "";
+    availability = first_text({fault["availability"]["code"]});
+    type = first_text({metadata["error_type"], fault["error_type"]});
+    if (type.empty()) type = rule_of_type(code_word) != nullptr ? code_word : "";
+    if (type.empty()) type = first_text({fault["type"]});
+    if (type.empty()) type = code_word;
+    provider = first_text({metadata["provider_name"], top["provider"]});
+    limit_source = first_text({metadata["limit_source"]});
+    message =
+        first_text({fault, fault["message"], top["message"], top["detail"], top["error_msg"]});
+    retryable = fault["availability"]["retryable"].boolean();
+    flagged = first_text({metadata["flagged_input"]});
+    metadata["reasons"].for_each_element([this](const json::value& each) {
+      const std::string_view reason = first_text({each});
+      if (reason.empty()) return;
+      reasons.append(reasons.empty() ? "" : ", ").append(reason);
+    });
+    read_raw(metadata["raw"]);
+  }
+
+  int status = 0;
+  std::string_view type, availability, provider, limit_source, message, flagged;
+  std::string reasons;
+  std::optional<bool> retryable;
+  bool from_provider = false;  ///< `message` is the provider's own
+
+  /// What clients may read of it; unfiltered.
+  std::string words() const {
+    std::string text;
+    if (from_provider && !provider.empty()) text.append(provider).append(": ");
+    text.append(message);
+    if (!reasons.empty()) text.append(" (reasons: ").append(reasons).push_back(')');
+    if (!flagged.empty()) text.append(" (flagged: ").append(flagged).push_back(')');
+    return text;
+  }
+
+ private:
+  /// The provider's answer inside OpenRouter's: an object, or JSON text, or plain text.
+  void read_raw(const json::value& raw) {
+    json::value inner = raw;
+    if (const auto text = raw.string()) {
+      if (raw_.parse(*text) && !raw_.root().is_string()) {
+        inner = raw_.root();
+      } else if (message.empty() || message == "Provider returned error") {
+        message = *text;
+        from_provider = true;
+        return;
+      }
+    }
+    if (inner.is_array()) inner = inner[0];
+    const std::string_view found =
+        first_text({inner["error"]["message"], inner["error"], inner["message"], inner["detail"]});
+    if (found.empty()) return;
+    message = found;
+    from_provider = true;
+  }
+
+  json::document raw_;
+};
+
+/// `fault` and `raw` are what `said` was read from, and the whole of it as text.
+inline failure make_failure(const fault_words& said, int status, const http::header_list& headers,
+                            const json::value& fault, std::string_view raw,
+                            const failure_context& context) {
+  const fault_rule rule = choose_rule(status, said.type, said.availability, said.limit_source,
+                                      said.message, !said.reasons.empty());
+  failure made;
+  made.status = status;
+  made.type = words_for_client(said.type.empty() ? said.availability : said.type, context.secret);
+  made.provider = words_for_client(said.provider, context.secret);
+  made.why.code = rule.code;
+  made.why.message = message_of(rule.code);
+  // What went wrong inside the provider, or between it and this server, is no client's business.
+  if (!rule.internal) {
+    const std::string words = words_for_client(said.words(), context.secret);
+    if (!words.empty()) made.why.message.append(": ").append(words);
+  }
+  const bool limited = rule.code == errc::provider_rate_limited;
+  made.retry_after = read_retry_hint(headers, fault, limited, context.now);
+  made.retryable = said.retryable.value_or(rule.retryable);
+  // Only a budget that frees itself is worth a second try, and then only with a time to wait.
+  if (status == 402) {
+    made.retryable = made.retry_after && said.limit_source == "openrouter_in_flight_budget";
+  }
+  std::string head = "status " + std::to_string(status);
+  if (!made.type.empty()) head.append(", type ").append(made.type);
+  if (!made.provider.empty()) head.append(", provider ").append(made.provider);
+  head.append(": ").append(cut_utf8(raw, 8192));
+  made.why.detail = words_for_log(head, context.secret);
+  return made;
+}
+
+}  // namespace detail
+
+/// The error in a body or chunk, or an absent value. "error": null, "" and {} are none, though some
+/// servers put them on good chunks.
+inline json::value find_error(const json::value& top) {
+  const auto says_something = [](const json::value& fault) {
+    if (const auto text = fault.string()) return !text->empty();
+    return fault.is_object() && fault.size() > 0;
+  };
+  if (const json::value fault = top["error"]; says_something(fault)) return fault;
+  if (const json::value fault = top["choices"][0]["error"]; says_something(fault)) return fault;
+  if (top["choices"].exists() && !top["choices"].is_null()) return {};
+  // Flat forms: vLLM's {"object":"error","message":..}, gateways' {"code":400,"message":..}.
+  const bool flat = top["object"].string() == std::string_view("error") ||
+                    (top["message"].is_string() && (top["code"].exists() || top["type"].exists()));
+  return flat ? top : json::value();
+}
+
+/// The failure that a stream, or a body with status 200, tells of. `fault` comes from find_error().
+inline failure read_stream_failure(const json::value& top, const json::value& fault,
+                                   const failure_context& context) {
+  const detail::fault_words said(top, fault);
+  return detail::make_failure(said, said.status, {}, fault, json::to_text(top), context);
+}
+
+/// The failure that an HTTP status other than 2xx tells of; `body` may be anything, also cut short.
+inline failure read_http_failure(int status, const http::header_list& headers,
+                                 std::string_view body, const failure_context& context) {
+  json::document parsed;
+  json::value top, fault;
+  if (parsed.parse(body)) {
+    top = parsed.root();
+    if (top.is_array()) top = top[0];  // Google's gateways
+    fault = find_error(top);
+    if (!fault.exists()) fault = top;
+  }
+  const detail::fault_words said(top, fault);
+  return detail::make_failure(said, status, headers, fault, body, context);
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/response.hpp
+
+// What is known of an answer beside its text: tokens and cost, who served it, how it ended
+// (OpenRouter's API reference, ChatUsage; docs "Usage accounting"). Data only.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Tokens and cost. All optional: servers leave out what they do not count. No number is derived
+/// from another, since reasoning tokens have been seen to exceed the completion's.
+struct usage {
+  std::optional<std::int64_t> prompt_tokens;
+  std::optional<std::int64_t> completion_tokens;
+  std::optional<std::int64_t> total_tokens;
+  std::optional<double> cost;  ///< in USD; no cost is not 0
+  std::string json;            ///< the whole object as sent, compact; empty when there was none
+};
+
+/// Reads a "usage" object; anything else leaves `into` as it is and returns false.
+inline bool read_usage(const json::value& from, usage& into) {
+  if (!from.is_object()) return false;
+  const auto count = [&from](const char* name) -> std::optional<std::int64_t> {
+    const std::optional<std::int64_t> number = from[name].integer();
+    return number && *number >= 0 ? number : std::nullopt;
+  };
+  into.prompt_tokens = count("prompt_tokens");
+  into.completion_tokens = count("completion_tokens");
+  into.total_tokens = count("total_tokens");
+  into.cost = from["cost"].number();
+  into.json.clear();
+  json::writer w(into.json);
+  json::print(w, from);
+  return true;
+}
+
+/// How a completion ended. The text went through the sink before; with `failed` it is partial.
+struct outcome {
+  std::optional<failure> failed;
+  /// As sent: stop, length, tool_calls, content_filter, or what a server makes up; may be empty.
+  std::string finish_reason;
+  std::string model;          ///< the one that served, which need not be the one asked for
+  std::string provider;       ///< display name
+  std::string generation_id;  ///< for GET /generation
+  openrouter::usage usage;
+  bool no_done = false;         ///< ended well, but without [DONE]
+  bool has_tool_calls = false;  ///< the model called tools
+  std::size_t comments = 0;     ///< keep-alive comments seen
+  std::size_t skipped = 0;      ///< events that were no chunks and were passed over
+  int attempts = 1;             ///< requests that were sent
+
+  /// True for a whole answer.
+  bool complete() const noexcept { return !failed; }
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/sink.hpp
+
+// What basic_openrouter_client reports to. Calls come on the executor, never from inside
+// start, cancel, pause or resume, and may themselves call all of these.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Names one completion of one client; 0 is never given out, none is given out twice.
+using completion_id = std::uint64_t;
+
+/// Per completion: any number of on_retry, then at most one on_begin, then any number of on_text
+/// and on_reasoning, and exactly one on_complete, unless it is cancelled: then nothing more.
+class completion_sink {
+ public:
+  /// The first content, reasoning or tool fragment is there: no more retries from here on. `model`
+  /// is empty when the server does not say.
+  virtual void on_begin(completion_id id, std::string_view model) = 0;
+  /// A piece of the answer: whole characters, valid UTF-8, never empty.
+  virtual void on_text(completion_id id, std::string_view text) = 0;
+  /// A piece of what the model thought; not part of the answer.
+  virtual void on_reasoning(completion_id id, std::string_view text) = 0;
+  /// Attempt number `attempt` (1, 2, ...) failed; the next is sent after `wait`.
+  virtual void on_retry(completion_id id, int attempt, std::chrono::milliseconds wait,
+                        const failure& why) = 0;
+  /// The end. The id is unknown to the client by now; the sink may be destroyed from inside.
+  virtual void on_complete(completion_id id, const outcome& ended) = 0;
+
+ protected:
+  ~completion_sink() = default;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/sse_parser.hpp
+
+// Server-sent events, as the WHATWG HTML standard has them (section 9.2.6, "Interpreting an event
+// stream"): bytes in, events out, wherever the bytes were cut. Linear in the bytes; an event that
+// lies in one read is not copied. Differs from the standard in two things, both for model servers:
+// an event without its blank line at the end is given out (marked), and so is a line `error: ...`.
+
+namespace agent_websocket {
+namespace http {
+
+/// One event. The views are valid during the call that shows it only.
+struct sse_event {
+  std::string_view event_type;  ///< of the field `event`; empty when there was none
+  std::string_view data;        ///< the fields `data`, joined by LF
+  /// Where the event's first data line begins: the number of bytes of the stream before it.
+  std::uint64_t position = 0;
+  /// A line `error: data` (llama.cpp before September 2025), which the standard would ignore.
+  bool is_error_field = false;
+  /// The stream ended before the event's blank line.
+  bool unterminated = false;
+};
+
+/// An incremental parser of one stream. `OnEvent` is called as bool(const sse_event&): false means
+/// that nothing more is wanted, and all further bytes are dropped. It must not call the parser.
+class sse_parser {
+ public:
+  static constexpr std::size_t default_max_event_bytes = 8u << 20;
+
+  explicit sse_parser(std::size_t max_event_bytes = default_max_event_bytes) noexcept
+      : max_event_bytes_(max_event_bytes) {}
+
+  /// Takes the next bytes. errc::too_large once an event is above the limit; the parser then drops
+  /// what follows.
+  template <typename OnEvent>
+  std::error_code feed(std::string_view bytes, OnEvent&& on_event) {
+    const std::uint64_t begin = position_;
+    position_ += bytes.size();
+    if (stopped_) return {};
+    std::size_t at = skip_mark(bytes);
+    // Of each kind of line end the next one, so that no byte is searched twice.
+    std::size_t line_feed = bytes.find('\n', at);
+    std::size_t carriage_return = bytes.find('\r', at);
+    while (at < bytes.size()) {
+      if (after_carriage_return_) {
+        after_carriage_return_ = false;
+        if (bytes[at] == '\n') {
+          line_feed = bytes.find('\n', ++at);
+          continue;
+        }
+      }
+      const std::size_t end = line_feed < carriage_return ? line_feed : carriage_return;
+      const std::string_view piece =
+          bytes.substr(at, end == std::string_view::npos ? end : end - at);
+      if (end == std::string_view::npos) {
+        if (!begin_line(piece, begin + at)) return fail();
+        break;
+      }
+      if (!end_line(piece, begin + at, on_event)) return stopped_ ? std::error_code() : fail();
+      at = end + 1;
+      if (end == carriage_return) {
+        after_carriage_return_ = true;
+        carriage_return = bytes.find('\r', at);
+      } else {
+        line_feed = bytes.find('\n', at);
+      }
+    }
+    keep_seen();
+    return {};
+  }
+
+  /// The stream has ended: shows an event that lacks its end. The parser is then done.
+  template <typename OnEvent>
+  std::error_code finish(OnEvent&& on_event) {
+    if (stopped_) return {};
+    const bool has_line = in_comment_ || !line_.empty();
+    if (has_line && !end_line({}, line_position_, on_event)) {
+      return stopped_ ? std::error_code() : fail();
+    }
+    if (has_data_) dispatch(on_event, true);
+    stopped_ = true;
+    return {};
+  }
+
+  /// How many comments there were: servers send them to keep connections alive.
+  std::size_t comments() const noexcept { return comments_; }
+  /// How many bytes were fed.
+  std::uint64_t position() const noexcept { return position_; }
+
+ private:
+  static constexpr std::size_t kept_capacity = 64 * 1024;
+
+  /// Skips the byte order mark, which may come in pieces; returns where the text begins.
+  std::size_t skip_mark(std::string_view bytes) {
+    static constexpr char mark[] = "\xEF\xBB\xBF";
+    std::size_t at = 0;
+    while (mark_bytes_ < 3 && at < bytes.size()) {
+      if (bytes[at] != mark[mark_bytes_]) {
+        line_.assign(mark, mark_bytes_);  // it was none
+        mark_bytes_ = 3;
+        return at;
+      }
+      ++at;
+      ++mark_bytes_;
+    }
+    return at;
+  }
+
+  /// Keeps the first part of a line whose end is not there yet. False above the limit.
+  bool begin_line(std::string_view piece, std::uint64_t position) {
+    if (piece.empty() || in_comment_) return true;
+    if (line_.empty()) {
+      line_position_ = position;
+      if (piece.front() == ':') {
+        in_comment_ = true;  // its text is not needed
+        return true;
+      }
+    }
+    if (!fits(line_.size() + piece.size())) return false;
+    line_.append(piece);
+    return true;
+  }
+
+  /// A line is whole. False when the event is above the limit or nothing more is wanted.
+  template <typename OnEvent>
+  bool end_line(std::string_view piece, std::uint64_t position, OnEvent& on_event) {
+    if (in_comment_) {
+      in_comment_ = false;
+      ++comments_;
+      return true;
+    }
+    if (line_.empty()) return process(piece, position, false, on_event);
+    if (!fits(line_.size() + piece.size())) return false;
+    line_.append(piece);
+    const bool go_on = process(line_, line_position_, true, on_event);
+    line_.clear();
+    if (line_.capacity() > kept_capacity) std::string().swap(line_);
+    return go_on;
+  }
+
+  bool fits(std::size_t line) const noexcept {
+    return line <= max_event_bytes_ && data_bytes() <= max_event_bytes_ - line;
+  }
+  std::size_t data_bytes() const noexcept { return data_.size() + seen_.size(); }
+
+  template <typename OnEvent>
+  bool process(std::string_view line, std::uint64_t position, bool is_kept, OnEvent& on_event) {
+    if (line.empty()) {
+      if (has_data_) return dispatch(on_event, false);
+      event_type_.clear();
+      return true;
+    }
+    if (line.front() == ':') {
+      ++comments_;
+      return true;
+    }
+    if (!fits(line.size())) return false;
+    const std::size_t colon = line.find(':');
+    const std::string_view name = line.substr(0, colon);
+    std::size_t value_at = colon == std::string_view::npos ? line.size() : colon + 1;
+    if (value_at < line.size() && line[value_at] == ' ') ++value_at;
+    const std::string_view value = line.substr(value_at);
+    if (name == "data") {
+      add_data(value, position, is_kept ? value_at : std::string_view::npos);
+    } else if (name == "event") {
+      event_type_.assign(value);
+    } else if (name == "error" && !value.empty()) {
+      sse_event event;
+      event.event_type = name;
+      event.data = value;
+      event.position = position;
+      event.is_error_field = true;
+      return show(event, on_event);
+    }
+    return true;
+  }
+
+  /// `kept_at`: where the value begins in line_, when it is there.
+  void add_data(std::string_view value, std::uint64_t position, std::size_t kept_at) {
+    if (has_data_) {
+      keep_seen();
+      data_.push_back('\n');
+      data_.append(value);
+      return;
+    }
+    has_data_ = true;
+    data_position_ = position;
+    if (kept_at == std::string_view::npos) {
+      seen_ = value;
+    } else {  // without a second copy of what may be megabytes
+      line_.erase(0, kept_at);
+      data_.swap(line_);
+    }
+  }
+
+  /// What is seen in the bytes of this feed() has to outlive it.
+  void keep_seen() {
+    if (seen_.data() == nullptr) return;
+    data_.assign(seen_);
+    seen_ = {};
+  }
+
+  template <typename OnEvent>
+  bool dispatch(OnEvent& on_event, bool unterminated) {
+    sse_event event;
+    event.event_type = event_type_;
+    event.data = seen_.data() != nullptr ? seen_ : std::string_view(data_);
+    event.position = data_position_;
+    event.unterminated = unterminated;
+    const bool go_on = show(event, on_event);
+    has_data_ = false;
+    seen_ = {};
+    data_.clear();
+    if (data_.capacity() > kept_capacity) std::string().swap(data_);
+    event_type_.clear();
+    return go_on;
+  }
+
+  template <typename OnEvent>
+  bool show(const sse_event& event, OnEvent& on_event) {
+    if (!on_event(event)) stopped_ = true;
+    return !stopped_;
+  }
+
+  std::error_code fail() {
+    stopped_ = true;
+    seen_ = {};
+    std::string().swap(line_);
+    std::string().swap(data_);
+    return errc::too_large;
+  }
+
+  std::size_t max_event_bytes_;
+  std::uint64_t position_ = 0;
+  std::uint64_t line_position_ = 0;
+  std::uint64_t data_position_ = 0;
+  std::size_t comments_ = 0;
+  std::string line_;       // the beginning of a line that is not whole yet
+  std::string data_;       // data of earlier reads, or of several lines
+  std::string_view seen_;  // data in the bytes of this read
+  std::string event_type_;
+  std::size_t mark_bytes_ = 0;
+  bool has_data_ = false;
+  bool in_comment_ = false;
+  bool after_carriage_return_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/answer_reader.hpp
+
+// Reads one chunk of a streamed answer, or a whole answer, as parsed JSON: text and reasoning go to
+// a sink, the rest is collected in an outcome. Follows OpenRouter's API reference (chat completion
+// chunk) and takes what other servers leave out, set to null or spell differently. Knows no bytes
+// and no ends; those are stream_decoder.hpp's.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Receives an answer while it is decoded.
+class answer_sink {
+ public:
+  /// Before the first fragment of content, reasoning or a tool call; at most once.
+  virtual void on_begin(std::string_view model) = 0;
+  virtual void on_text(std::string_view text) = 0;
+  virtual void on_reasoning(std::string_view text) = 0;
+  /// Asked for when a failure has to be put in words.
+  virtual failure_context context() const = 0;
+
+ protected:
+  ~answer_sink() = default;
+};
+
+/// The state of one answer. A sink function that wants no more calls stop().
+class answer_reader {
+ public:
+  explicit answer_reader(const answer_limits& limits) noexcept
+      : max_text_bytes_(limits.max_text_bytes) {}
+
+  /// One chunk ("choices[].delta").
+  void read_chunk(const json::value& top, answer_sink& sink) { read(top, "delta", sink); }
+  /// A whole answer ("choices[].message").
+  void read_whole(const json::value& top, answer_sink& sink) {
+    read(top, "message", sink);
+    if (!stopped_ && !top["choices"][0].exists()) fail(failure(errc::empty_response));
+  }
+
+  /// Ends the answer with a failure; what was collected stays.
+  void fail(failure why) {
+    if (!ended_.failed) ended_.failed = std::move(why);
+    stopped_ = true;
+  }
+  /// No more calls to the sink.
+  void stop() noexcept { stopped_ = true; }
+  bool stopped() const noexcept { return stopped_; }
+
+  /// True once anything of content, reasoning or a tool call was there.
+  bool has_output() const noexcept { return has_output_; }
+  bool has_text() const noexcept { return text_bytes_ != 0; }
+
+  outcome& ended() noexcept { return ended_; }
+  const outcome& ended() const noexcept { return ended_; }
+
+ private:
+  enum class reasoning_field { none, reasoning, reasoning_content, details };
+
+  void read(const json::value& top, const char* piece_name, answer_sink& sink) {
+    keep_first(ended_.model, top["model"]);
+    keep_first(ended_.provider, top["provider"]);
+    keep_first(ended_.generation_id, top["id"]);
+    read_usage(top["usage"], ended_.usage);
+    const json::value choice = first_choice(top["choices"]);
+    json::value piece = choice[piece_name];
+    // Some servers send a whole message as the only chunk.
+    if (!piece.is_object() && !has_output_) piece = choice["message"];
+    read_reasoning(piece, sink);
+    read_content(piece, sink);
+    if (stopped_) return;
+    if (const auto reason = choice["finish_reason"].string(); reason && !reason->empty()) {
+      ended_.finish_reason.assign(*reason);
+    }
+    if (const json::value fault = find_error(top); fault.exists()) {
+      fail(read_stream_failure(top, fault, sink.context()));
+    } else if (ended_.finish_reason == "error") {
+      fail(read_stream_failure(top, {}, sink.context()));
+      ended_.failed->retryable = true;
+    }
+  }
+
+  /// The choice with index 0, where one says so; others are other answers to the same question.
+  static json::value first_choice(const json::value& choices) {
+    json::value found;
+    choices.for_each_element([&found](const json::value& choice) {
+      if (!found.exists() && choice["index"].integer().value_or(0) == 0) found = choice;
+    });
+    return found;
+  }
+
+  static void keep_first(std::string& kept, const json::value& from) {
+    if (!kept.empty()) return;
+    if (const auto text = from.string()) kept.assign(*text);
+  }
+
+  void read_content(const json::value& piece, answer_sink& sink) {
+    const json::value content = piece["content"];
+    if (const auto text = content.string()) {
+      give_text(*text, sink);
+    } else if (content.is_array()) {  // Mistral: parts, of which some are thoughts
+      content.for_each_element([&](const json::value& part) {
+        if (const auto words = part["text"].string()) give_text(*words, sink);
+      });
+    } else if (const auto refused = piece["refusal"].string()) {
+      give_text(*refused, sink);
+    }
+    if (piece["tool_calls"].size() != 0) {
+      begin(sink);
+      ended_.has_tool_calls = true;
+    }
+    if (piece["images"].size() != 0 || piece["audio"].is_object()) begin(sink);
+  }
+
+  /// The same thoughts may stand in up to three fields: the first that is seen is the one shown.
+  void read_reasoning(const json::value& piece, answer_sink& sink) {
+    give_reasoning(piece["reasoning"], reasoning_field::reasoning, sink);
+    give_reasoning(piece["reasoning_content"], reasoning_field::reasoning_content, sink);
+    piece["reasoning_details"].for_each_element([&](const json::value& entry) {
+      begin(sink);
+      const json::value text = entry["text"];
+      give_reasoning(text.is_string() ? text : entry["summary"], reasoning_field::details, sink);
+    });
+  }
+
+  void give_reasoning(const json::value& from, reasoning_field field, answer_sink& sink) {
+    const auto text = from.string();
+    if (!text || text->empty()) return;
+    if (shown_ == reasoning_field::none) shown_ = field;
+    if (shown_ != field) return;
+    begin(sink);
+    const std::string_view fits = cut_utf8(*text, max_text_bytes_ - reasoning_bytes_);
+    reasoning_bytes_ += fits.size();
+    if (!stopped_ && !fits.empty()) sink.on_reasoning(fits);
+    if (!stopped_ && fits.size() != text->size()) fail_too_long();
+  }
+
+  void give_text(std::string_view text, answer_sink& sink) {
+    if (text.empty()) return;
+    begin(sink);
+    const std::string_view fits = cut_utf8(text, max_text_bytes_ - text_bytes_);
+    text_bytes_ += fits.size();
+    if (!stopped_ && !fits.empty()) sink.on_text(fits);
+    if (!stopped_ && fits.size() != text.size()) fail_too_long();
+  }
+
+  void begin(answer_sink& sink) {
+    if (has_output_ || stopped_) return;
+    has_output_ = true;
+    sink.on_begin(ended_.model);
+  }
+
+  void fail_too_long() {
+    failure why(error(errc::truncated, "The answer is longer than allowed"));
+    why.why.detail = "more than " + std::to_string(max_text_bytes_) + " bytes";
+    why.retryable = false;
+    fail(std::move(why));
+  }
+
+  std::size_t max_text_bytes_;
+  std::size_t text_bytes_ = 0;
+  std::size_t reasoning_bytes_ = 0;
+  outcome ended_;
+  reasoning_field shown_ = reasoning_field::none;
+  bool has_output_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/json_repair.hpp
+
+// Makes JSON text readable that is wrong in its characters only: servers that cut text by bytes or
+// by UTF-16 units send halves of characters, raw or as \u escapes. Each half becomes U+FFFD. Wrong
+// structure is left as it is.
+
+namespace agent_websocket {
+namespace openrouter {
+
+namespace detail {
+
+/// The code unit of a \uXXXX escape at the front of `text`, or -1.
+constexpr int escaped_unit(std::string_view text) noexcept {
+  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return -1;
+  int unit = 0;
+  for (std::size_t i = 2; i < 6; ++i) {
+    const char c = text[i];
+    int digit = -1;
+    if (c >= '0' && c <= '9') digit = c - '0';
+    if (c >= 'a' && c <= 'f') digit = c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') digit = c - 'A' + 10;
+    if (digit < 0) return -1;
+    unit = unit * 16 + digit;
+  }
+  return unit;
+}
+
+constexpr bool is_high_half(int unit) noexcept { return unit >= 0xD800 && unit <= 0xDBFF; }
+constexpr bool is_low_half(int unit) noexcept { return unit >= 0xDC00 && unit <= 0xDFFF; }
+
+}  // namespace detail
+
+/// `json` with every half of a character replaced. Linear.
+inline std::string repair_characters(std::string_view json) {
+  std::string repaired;
+  repaired.reserve(json.size() + 16);
+  const auto keep = [&](std::size_t bytes) {
+    repaired.append(json.substr(0, bytes));
+    json.remove_prefix(bytes);
+  };
+  while (!json.empty()) {
+    if (json.front() == '\\') {
+      const int unit = detail::escaped_unit(json);
+      if (detail::is_high_half(unit) && detail::is_low_half(detail::escaped_unit(json.substr(6)))) {
+        keep(12);
+      } else if (detail::is_high_half(unit) || detail::is_low_half(unit)) {
+        repaired.append("\\ufffd");
+        json.remove_prefix(6);
+      } else {
+        keep(json.size() < 2 ? 1 : 2);  // with what is escaped, which may be a backslash
+      }
+      continue;
+    }
+    if (const std::size_t length = utf8_sequence_length(json); length != 0) {
+      keep(length);
+    } else {
+      repaired.append("\xEF\xBF\xBD");
+      json.remove_prefix(1);
+    }
+  }
+  return repaired;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/stream_decoder.hpp
+
+// Decodes the body of an answer with status 2xx: server-sent events of chunks, or one JSON object
+// from a server that does not stream. Finds out how it ended, by the rules of OpenRouter's docs
+// ("Streaming") and those of the servers that never heard of them. Bytes in, calls on a sink out;
+// no clock, no connection.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// One answer. The sink may call stop() from inside its functions; it must not destroy the decoder.
+class stream_decoder {
+ public:
+  explicit stream_decoder(const answer_limits& limits = {})
+      : max_body_bytes_(limits.max_event_bytes), events_(limits.max_event_bytes), answer_(limits) {}
+
+  /// Takes the next bytes of the body. Once done() they are dropped.
+  void feed(std::string_view bytes, answer_sink& sink) {
+    if (form_ == form::unknown) bytes = look_at(bytes);
+    if (answer_.stopped() || bytes.empty()) return;
+    switch (form_) {
+      case form::unknown: return;
+      case form::events: {
+        const auto take = [&](const http::sse_event& event) { return read_event(event, sink); };
+        if (events_.feed(bytes, take)) fail_too_large();
+        return;
+      }
+      case form::json:
+      case form::other: return collect(bytes);
+    }
+  }
+
+  /// The body has ended: as its framing says it should, or because of `lost`, the connection.
+  void finish(answer_sink& sink, const failure* lost = nullptr) {
+    if (answer_.stopped()) return;
+    switch (form_) {
+      case form::unknown: break;
+      case form::events: {
+        const auto take = [&](const http::sse_event& event) { return read_event(event, sink); };
+        if (events_.finish(take)) fail_too_large();
+        break;
+      }
+      case form::json: read_body(lost, sink); break;
+      case form::other: fail_malformed("answer", body_, sink); break;
+    }
+    if (!answer_.stopped()) end(form_ == form::json, lost);
+  }
+
+  /// Ends the answer with a failure from outside, such as a timeout; what was collected stays.
+  void fail(failure why) { answer_.fail(std::move(why)); }
+  /// No more calls to the sink.
+  void stop() noexcept { answer_.stop(); }
+
+  /// The outcome stands. With [DONE] that is before the body's end.
+  bool done() const noexcept { return answer_.stopped(); }
+  /// True once anything of content, reasoning or a tool call was there.
+  bool has_output() const noexcept { return answer_.has_output(); }
+  /// True when [DONE] was seen: what follows is nothing, and the connection can be used again.
+  bool saw_done() const noexcept { return saw_done_; }
+
+  /// The outcome, as far as it is known. The counters are those of now.
+  outcome take_outcome() {
+    outcome ended = std::move(answer_.ended());
+    ended.comments = events_.comments();
+    ended.skipped = skipped_;
+    return ended;
+  }
+
+ private:
+  enum class form { unknown, events, json, other };
+  static constexpr std::size_t kept_document_bytes = 1u << 20;
+
+  /// Servers are wrong about Content-Type, and put blank lines before JSON to keep a connection
+  /// alive; the first character that is not blank tells. No field of an event begins with '{'.
+  std::string_view look_at(std::string_view bytes) {
+    std::size_t at = 0;
+    while (at < bytes.size() && is_blank(bytes[at])) ++at;
+    skipped_bytes_ += at;
+    if (at == bytes.size()) return {};
+    const char first = bytes[at];
+    if (first == '{' || first == '[') {
+      form_ = form::json;
+    } else if (first == '<') {
+      form_ = form::other;
+    } else {
+      form_ = form::events;
+    }
+    return bytes.substr(at);
+  }
+
+  // Also the bytes of a byte order mark.
+  static bool is_blank(char c) noexcept {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\xEF' || c == '\xBB' ||
+           c == '\xBF';
+  }
+
+  void collect(std::string_view bytes) {
+    if (form_ == form::other) {
+      body_.append(bytes.substr(0, 8192 - std::min<std::size_t>(body_.size(), 8192)));
+      return;
+    }
+    if (bytes.size() > max_body_bytes_ - body_.size()) return fail_too_large();
+    body_.append(bytes);
+  }
+
+  /// False when nothing more is wanted.
+  bool read_event(const http::sse_event& event, answer_sink& sink) {
+    ++event_count_;
+    const std::string_view data = http::trim(event.data);
+    if (data.empty()) return true;
+    if (data == "[DONE]") {
+      saw_done_ = true;
+      end(true, nullptr);
+      return false;
+    }
+    const bool is_error = event.is_error_field || event.event_type == "error";
+    if (data.front() == ':' && !is_error) {  // a comment that a proxy has put into data
+      ++skipped_;
+      return true;
+    }
+    if (!parse(data)) {
+      if (is_error) {
+        fail_with_words(data, sink);
+      } else if (event.unterminated) {
+        return true;  // cut in the middle: the end says so
+      } else if (!event.event_type.empty() && event.event_type != "message") {
+        ++skipped_;
+        return true;
+      } else {
+        fail_malformed("chunk (event " + std::to_string(event_count_) + ", at byte " +
+                           std::to_string(skipped_bytes_ + event.position) + ")",
+                       data, sink);
+      }
+      return false;
+    }
+    const json::value top = document_.root();
+    if (is_error) {
+      const json::value fault = find_error(top);
+      answer_.fail(read_stream_failure(top, fault.exists() ? fault : top, sink.context()));
+    } else if (top.is_object()) {
+      answer_.read_chunk(top, sink);
+    } else {
+      ++skipped_;
+    }
+    if (data.size() > kept_document_bytes) document_ = json::document();
+    return !answer_.stopped();
+  }
+
+  void read_body(const failure* lost, answer_sink& sink) {
+    if (parse(body_) && document_.root().is_object()) {
+      answer_.read_whole(document_.root(), sink);
+    } else if (lost != nullptr) {
+      answer_.fail(*lost);
+    } else {
+      fail_malformed("answer", body_, sink);
+    }
+  }
+
+  bool parse(std::string_view text) {
+    json::parse_limits limits;
+    limits.max_bytes = static_cast<std::size_t>(-1);  // bounded before
+    const result<void> read = document_.parse(text, limits);
+    return read || document_.parse(repair_characters(text), limits);
+  }
+
+  /// The answer has ended without an error of its own. `whole`: it said so itself.
+  void end(bool whole, const failure* lost) {
+    outcome& ended = answer_.ended();
+    answer_.stop();
+    ended.no_done = form_ == form::events && !saw_done_;
+    whole = whole && answer_.has_output();
+    if (whole || !ended.finish_reason.empty()) {
+      if (is_empty(ended)) ended.failed = failure(errc::empty_response);
+      const bool only_calls = ended.has_tool_calls && !answer_.has_text();
+      if (ended.finish_reason.empty() && only_calls) ended.finish_reason = "tool_calls";
+    } else if (answer_.has_output()) {
+      ended.failed = failure(errc::truncated);
+      if (lost != nullptr) ended.failed->why.detail = lost->why.detail;
+    } else {
+      ended.failed = lost != nullptr ? *lost : failure(errc::empty_response);
+    }
+  }
+
+  /// A finish reason alone is no answer, unless tokens were spent on what stayed hidden.
+  bool is_empty(const outcome& ended) const noexcept {
+    if (answer_.has_output()) return false;
+    if (ended.finish_reason == "length" || ended.finish_reason == "content_filter") return false;
+    return ended.usage.completion_tokens.value_or(0) == 0;
+  }
+
+  void fail_too_large() {
+    failure why(error(errc::truncated, "The model's provider sent too much at once"));
+    why.retryable = false;
+    answer_.fail(std::move(why));
+  }
+
+  void fail_malformed(const std::string& what, std::string_view text, answer_sink& sink) {
+    failure why(errc::provider_error);
+    why.why.message = "The model's provider sent a malformed " + what;
+    why.why.detail = words_for_log(cut_utf8(text, 8192), sink.context().secret);
+    answer_.fail(std::move(why));
+  }
+
+  void fail_with_words(std::string_view text, answer_sink& sink) {
+    failure why(errc::provider_error);
+    const std::string words = words_for_client(text, sink.context().secret);
+    if (!words.empty()) why.why.message.append(": ").append(words);
+    why.why.detail = words_for_log(text, sink.context().secret);
+    why.retryable = false;
+    answer_.fail(std::move(why));
+  }
+
+  std::size_t max_body_bytes_;
+  http::sse_parser events_;
+  answer_reader answer_;
+  json::document document_;
+  std::string body_;                 // of an answer that is no stream
+  std::uint64_t skipped_bytes_ = 0;  // before the first event
+  std::size_t event_count_ = 0;
+  std::size_t skipped_ = 0;
+  form form_ = form::unknown;
+  bool saw_done_ = false;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/http_client.hpp
+
+// Requirement HttpClient: sends requests and streams the answers back. Shipped models:
+// adapters::curl_http_client, testing::mock_http_client.
+//
+// | expression        | result       | promise of the policy                                                          |
+// |-------------------|--------------|--------------------------------------------------------------------------------|
+// | c.start(req,sink) | http_call_id | begins the request; never calls the sink before it returns; ids are not reused |
+// | c.cancel(id)      | void         | closes that request's connection (or stream) at once; its sink is never called |
+// |                   |              | again, not even with on_complete; unknown and completed ids are ignored        |
+// | c.pause(id)       | void         | no on_body until resume, but for what was already read; the peer feels it      |
+// | c.resume(id)      | void         | goes on; never calls the sink before it returns                                |
+//
+// Per request, on the executor: at most one on_head, then any number of on_body, then exactly one on_complete
+// (unless cancelled). on_head is not called for 1xx answers. Every status is a success to the policy; redirects are
+// not followed. A body whose framing (Content-Length, chunks) was cut short completes with an error.
+// on_complete's errors: none; errc::timeout_connect (req.connect_timeout passed before the connection stood, the time
+// for the answer never counts); errc::connection_failed (resolve, connect, TLS, reset); errc::protocol_error (not HTTP,
+// or a body cut short); errc::too_large. TLS certificates and host names are always verified. Proxy settings of the
+// environment are honoured. The words of the failure go to `detail`, for the log.
+//
+// Promise of the library: calls only from the executor; the sink lives until on_complete or cancel; sink functions do
+// not throw; cancel, pause, resume and start may be called from inside sink functions.
+
+namespace agent_websocket {
+
+/// Names one request of one client; 0 is never given out.
+using http_call_id = std::uint64_t;
+
+/// Receives the answer of a request.
+class http_sink {
+ public:
+  virtual void on_head(http_call_id call, int status, const http::header_list& headers) = 0;
+  virtual void on_body(http_call_id call, std::string_view bytes) = 0;
+  virtual void on_complete(http_call_id call, std::error_code failure, std::string_view detail) = 0;
+
+ protected:
+  ~http_sink() = default;
+};
+
+namespace detail {
+template <typename C>
+using http_start_expression = std::enable_if_t<std::is_same_v<
+    decltype(std::declval<C&>().start(std::declval<http::request>(), std::declval<http_sink&>())), http_call_id>>;
+template <typename C>
+using http_cancel_expression = decltype(std::declval<C&>().cancel(http_call_id()));
+template <typename C>
+using http_pause_expression = decltype(std::declval<C&>().pause(http_call_id()));
+template <typename C>
+using http_resume_expression = decltype(std::declval<C&>().resume(http_call_id()));
+}  // namespace detail
+
+template <typename C>
+inline constexpr bool has_http_start_v = is_detected_v<detail::http_start_expression, C>;
+template <typename C>
+inline constexpr bool has_http_cancel_v = is_detected_v<detail::http_cancel_expression, C>;
+template <typename C>
+inline constexpr bool has_http_pause_v = is_detected_v<detail::http_pause_expression, C>;
+template <typename C>
+inline constexpr bool has_http_resume_v = is_detected_v<detail::http_resume_expression, C>;
+
+/// True when C meets the requirement HttpClient.
+template <typename C>
+inline constexpr bool is_http_client_v =
+    has_http_start_v<C> && has_http_cancel_v<C> && has_http_pause_v<C> && has_http_resume_v<C>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename C>
+concept http_client_policy = is_http_client_v<C>;
+#endif
+
+/// Instantiated by everything that takes an HttpClient, so that the first error line names the missing member.
+template <typename C>
+constexpr bool require_http_client() {
+  static_assert(has_http_start_v<C>, "HttpClient needs: http_call_id start(http::request, http_sink&)");
+  static_assert(has_http_cancel_v<C>, "HttpClient needs: void cancel(http_call_id)");
+  static_assert(has_http_pause_v<C>, "HttpClient needs: void pause(http_call_id)");
+  static_assert(has_http_resume_v<C>, "HttpClient needs: void resume(http_call_id)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/completion.hpp
+
+// One completion from its first attempt to its end: sends the request, decodes the answer, waits
+// and repeats, watches the clocks. Owned by basic_openrouter_client (client.hpp), which is where to
+// begin reading. Every callback holds the object alive, for a sink may cancel it, or destroy the
+// client, from inside.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Who owns completions.
+class completion_owner {
+ public:
+  /// The completion has ended for its sink; its connection is still read to its end.
+  virtual void on_ended(completion_id id) = 0;
+  /// Nothing is left of it.
+  virtual void on_finished(completion_id id) = 0;
+
+ protected:
+  ~completion_owner() = default;
+};
+
+/// What all completions of a client share.
+template <typename HttpClient, typename Scheduler>
+struct client_surroundings {
+  client_settings settings;
+  result<void> checked;  ///< settings, once
+  HttpClient& http;
+  Scheduler& scheduler;
+  random_source random;
+  completion_owner& owner;
+};
+
+template <typename HttpClient, typename Scheduler>
+class basic_completion final
+    : public http_sink,
+      private answer_sink,
+      public std::enable_shared_from_this<basic_completion<HttpClient, Scheduler>> {
+ public:
+  using surroundings = client_surroundings<HttpClient, Scheduler>;
+
+  basic_completion(surroundings& around, completion_id id, chat_request request,
+                   completion_sink& sink)
+      : around_(around), id_(id), request_(std::move(request)), sink_(&sink) {}
+
+  void begin() {
+    clocks_.start(now());
+    send();
+  }
+
+  /// Ends it without a word.
+  void abandon() {
+    state_ = state::over;
+    if (answer_) answer_->stop();
+    stop_timer();
+    stop_call();
+  }
+
+  void pause() {
+    if (clocks_.paused() || state_ == state::over) return;
+    clocks_.pause(now());
+    if (call_ != 0) around_.http.pause(call_);
+  }
+
+  void resume() {
+    if (!clocks_.paused() || state_ == state::over) return;
+    clocks_.resume(now());
+    if (call_ != 0) around_.http.resume(call_);
+    watch();
+  }
+
+  // ---- http_sink
+
+  void on_head(http_call_id, int status, const http::header_list& headers) override {
+    const auto self = this->shared_from_this();
+    status_ = status;
+    clocks_.on_head(now());
+    if (!is_success()) {
+      headers_ = headers;
+      return watch();
+    }
+    if (const auto id = headers.find("X-Generation-Id")) generation_id_.assign(*id);
+    // Nobody asked for it; decoding what a client did not offer to decode would be guessing.
+    if (const auto coding = headers.find("Content-Encoding"); is_coded(coding.value_or(""))) {
+      failure why(errc::provider_error);
+      why.why.detail =
+          words_for_log("Content-Encoding that was not asked for: " + std::string(*coding));
+      why.retryable = false;
+      return give_up(std::move(why));
+    }
+    watch();
+  }
+
+  void on_body(http_call_id, std::string_view bytes) override {
+    const auto self = this->shared_from_this();
+    if (state_ != state::sent) return;
+    clocks_.on_bytes(now());
+    if (!is_success()) {
+      const std::size_t room = max_error_bytes - error_body_.size();
+      error_body_.append(bytes.substr(0, room));
+      if (bytes.size() >= room) give_up(http_failure());
+      return;
+    }
+    answer_->feed(bytes, *this);
+    if (state_ == state::sent && answer_->done()) conclude();
+  }
+
+  void on_complete(http_call_id, std::error_code failed, std::string_view detail) override {
+    const auto self = this->shared_from_this();
+    call_ = 0;
+    if (state_ == state::draining) return finish_draining();
+    if (state_ != state::sent) return;
+    if (status_ != 0 && !is_success()) return give_up(http_failure());
+    if (failed || status_ == 0) {
+      const failure lost = connection_failure(failed, detail);
+      answer_->finish(*this, &lost);
+    } else {
+      answer_->finish(*this);
+    }
+    if (state_ == state::sent) conclude();
+  }
+
+ private:
+  enum class state { sent, waiting, draining, over };
+
+  static constexpr std::size_t max_error_bytes = 64 * 1024;
+  // For the few bytes of framing behind [DONE], so that the connection can be used again.
+  static constexpr std::chrono::milliseconds drain_time{1'000};
+
+  // ---- one attempt
+
+  void send() {
+    result<void> usable = around_.checked;
+    std::string body;
+    if (usable) {
+      result<std::string> encoded = encode(request_, around_.settings.dialect);
+      if (encoded) {
+        body = std::move(*encoded);
+      } else {
+        usable = encoded.error();
+      }
+    }
+    answer_.emplace(around_.settings.limits);
+    state_ = state::sent;
+    if (!usable) return refuse_later(usable.error());
+    ++attempts_;
+    status_ = 0;
+    headers_.clear();
+    error_body_.clear();
+    generation_id_.clear();
+    clocks_.send(now(), request_.stream);
+    call_ = around_.http.start(
+        make_http_request(around_.settings, std::move(body), request_.stream), *this);
+    watch();
+  }
+
+  /// Not at once: the sink is never called from inside start.
+  void refuse_later(error why) {
+    failure refused(std::move(why));
+    refused.retryable = false;
+    around_.scheduler.post([weak = this->weak_from_this(), refused] {
+      const auto self = weak.lock();
+      if (self && self->state_ == state::sent) self->give_up(refused);
+    });
+  }
+
+  bool is_success() const noexcept { return status_ >= 200 && status_ <= 299; }
+  static bool is_coded(std::string_view coding) noexcept {
+    return !http::trim(coding).empty() && !http::iequals(http::trim(coding), "identity");
+  }
+
+  failure http_failure() const {
+    return read_http_failure(status_, headers_, error_body_, context());
+  }
+
+  failure connection_failure(std::error_code failed, std::string_view detail) const {
+    failure why(errc::connection_failed);
+    if (failed == errc::timeout_connect) why = failure(errc::timeout_connect);
+    if (!failed || failed == errc::protocol_error || failed == errc::too_large) {
+      why = failure(errc::provider_error);
+      why.retryable = failed != errc::too_large;
+    }
+    why.why.detail = words_for_log(detail, around_.settings.api_key);
+    return why;
+  }
+
+  void give_up(failure why) {
+    answer_->fail(std::move(why));
+    conclude();
+  }
+
+  // ---- the end of an attempt
+
+  /// The outcome of the attempt stands: repeat it, or report it.
+  void conclude() {
+    const bool begun = answer_->has_output();
+    const bool reusable = answer_->saw_done() && !clocks_.paused();
+    outcome ended = answer_->take_outcome();
+    ended.attempts = attempts_;
+    if (!generation_id_.empty()) ended.generation_id = generation_id_;
+    if (ended.failed && !begun) {
+      if (const auto wait = next_wait(*ended.failed)) return wait_and_repeat(*wait, *ended.failed);
+    }
+    stop_timer();
+    request_ = {};
+    if (call_ != 0 && reusable && !ended.failed) {
+      state_ = state::draining;
+      drained_by_ = now() + drain_time;
+      watch();
+      around_.owner.on_ended(id_);
+    } else {
+      state_ = state::over;
+      stop_call();
+      around_.owner.on_finished(id_);
+    }
+    sink_->on_complete(id_, ended);  // last: the client may be gone after it
+  }
+
+  std::optional<std::chrono::milliseconds> next_wait(const failure& why) {
+    const auto wait = decide_retry(around_.settings.retry, attempts_, why, around_.random.unit());
+    if (wait && clocks_.exceeds_total(around_.settings, now(), *wait)) return std::nullopt;
+    return wait;
+  }
+
+  void wait_and_repeat(std::chrono::milliseconds wait, const failure& why) {
+    stop_call();
+    state_ = state::waiting;
+    clocks_.wait(now(), wait);
+    watch();
+    sink_->on_retry(id_, attempts_, wait, why);
+  }
+
+  void stop_call() {
+    if (call_ != 0) around_.http.cancel(std::exchange(call_, 0));
+  }
+
+  void finish_draining() {
+    abandon();
+    around_.owner.on_finished(id_);
+  }
+
+  // ---- answer_sink
+
+  void on_begin(std::string_view model) override {
+    request_ = {};  // from here on it is never sent again
+    sink_->on_begin(id_, model);
+  }
+  void on_text(std::string_view text) override { sink_->on_text(id_, text); }
+  void on_reasoning(std::string_view text) override { sink_->on_reasoning(id_, text); }
+  failure_context context() const override {
+    return {around_.scheduler.wall_now(), around_.settings.api_key};
+  }
+
+  // ---- clocks: one timer, moved only when it would fire too late
+
+  time_point now() const { return around_.scheduler.now(); }
+
+  std::optional<deadline> next_deadline() const {
+    switch (state_) {
+      case state::over: return std::nullopt;
+      case state::draining: return deadline{drained_by_};
+      case state::waiting: return deadline{clocks_.retry_at()};
+      case state::sent: break;
+    }
+    return clocks_.next(around_.settings, answer_->has_output());
+  }
+
+  void watch() {
+    const std::optional<deadline> next = next_deadline();
+    if (!next || clocks_.paused()) return;
+    if (timer_ != 0 && timer_at_ <= next->at) return;
+    stop_timer();
+    timer_at_ = next->at;
+    timer_ = around_.scheduler.start_timer(timer_at_, [weak = this->weak_from_this()] {
+      if (const auto self = weak.lock()) self->on_timer();
+    });
+  }
+
+  void stop_timer() {
+    if (timer_ != 0) around_.scheduler.cancel_timer(std::exchange(timer_, 0));
+  }
+
+  void on_timer() {
+    timer_ = 0;
+    if (clocks_.paused()) return;  // resume() watches again
+    const std::optional<deadline> next = next_deadline();
+    if (!next) return;
+    if (next->at > now()) return watch();
+    switch (state_) {
+      case state::over: return;
+      case state::draining: return finish_draining();
+      case state::waiting: return send();
+      case state::sent: break;
+    }
+    if (status_ != 0 && !is_success()) return give_up(http_failure());  // the status says more
+    failure why(next->passed);
+    // Whoever set the limit meant how long somebody waits, and the attempt may have been billed.
+    why.retryable = false;
+    give_up(std::move(why));
+  }
+
+  surroundings& around_;
+  const completion_id id_;
+  chat_request request_;
+  completion_sink* sink_;
+  std::optional<stream_decoder> answer_;
+  http::header_list headers_;  // of a failed attempt
+  std::string error_body_;
+  std::string generation_id_;
+  completion_clocks clocks_;
+  time_point drained_by_, timer_at_;
+  http_call_id call_ = 0;
+  timer_id timer_ = 0;
+  int attempts_ = 0;
+  int status_ = 0;
+  state state_ = state::waiting;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/client.hpp
+
+// The client of OpenRouter's chat completions and of servers that speak the same: sends requests
+// over an HttpClient, decodes what streams back, repeats what failed before anything was delivered,
+// watches four clocks. Each completion is an object of its own (completion.hpp); this is their
+// owner. One thread: the executor of the Scheduler.
+
+#include <unordered_map>
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Completions over `HttpClient` and `Scheduler`, both of which outlive the client. Destroying it
+/// ends what is open without a word; so may any sink function do.
+template <typename HttpClient, typename Scheduler>
+class basic_openrouter_client : private completion_owner {
+  static_assert(require_http_client<HttpClient>() && require_scheduler<Scheduler>());
+
+ public:
+  /// Settings that check() refuses make every completion fail with errc::bad_configuration.
+  basic_openrouter_client(client_settings settings, HttpClient& http, Scheduler& scheduler,
+                          random_source random = {})
+      : around_{std::move(settings), {}, http, scheduler, std::move(random), *this} {
+    around_.checked = check(around_.settings);
+  }
+
+  basic_openrouter_client(const basic_openrouter_client&) = delete;
+  basic_openrouter_client& operator=(const basic_openrouter_client&) = delete;
+
+  ~basic_openrouter_client() {
+    for (const auto& each : completions_) each.second->abandon();
+    for (const auto& each : draining_) each.second->abandon();
+  }
+
+  /// Sends `request`. The sink is called later, and lives until on_complete or cancel. A wrong
+  /// request ends in on_complete with errc::bad_message and words that name the field.
+  completion_id start(chat_request request, completion_sink& sink) {
+    const completion_id id = ++last_id_;
+    const auto made = std::make_shared<completion>(around_, id, std::move(request), sink);
+    completions_.emplace(id, made);
+    made->begin();
+    return id;
+  }
+
+  /// Closes the connection at once; the sink is never called again. Unknown ids are ignored.
+  void cancel(completion_id id) {
+    const auto found = completions_.find(id);
+    if (found == completions_.end()) return;
+    const std::shared_ptr<completion> cancelled = std::move(found->second);
+    completions_.erase(found);
+    cancelled->abandon();
+  }
+
+  /// Stops reading; all clocks of the completion stand still, and no retry is sent. What was
+  /// already read may still be delivered.
+  void pause(completion_id id) {
+    if (const auto found = completions_.find(id); found != completions_.end()) {
+      found->second->pause();
+    }
+  }
+  void resume(completion_id id) {
+    if (const auto found = completions_.find(id); found != completions_.end()) {
+      found->second->resume();
+    }
+  }
+
+  /// Completions that have not ended.
+  std::size_t size() const noexcept { return completions_.size(); }
+  const client_settings& settings() const noexcept { return around_.settings; }
+
+ private:
+  using completion = basic_completion<HttpClient, Scheduler>;
+  using completion_map = std::unordered_map<completion_id, std::shared_ptr<completion>>;
+
+  void on_ended(completion_id id) override {
+    if (auto moved = completions_.extract(id)) draining_.insert(std::move(moved));
+  }
+  void on_finished(completion_id id) override {
+    completions_.erase(id);
+    draining_.erase(id);
+  }
+
+  typename completion::surroundings around_;
+  completion_map completions_;
+  completion_map draining_;  // ended for their sinks; connections that are read to their end
+  completion_id last_id_ = 0;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/transport.hpp
+
+// Requirement Transport: listens, answers HTTP requests, upgrades some of them to WebSocket (RFC 6455) and carries
+// text frames. Shipped models: adapters::websocketpp_transport, testing::mock_transport.
+//
+// | expression             | result       | promise of the policy                                                    |
+// |------------------------|--------------|--------------------------------------------------------------------------|
+// | t.start(sink)          | result<void> | accepts connections from now on; the error names the address             |
+// | t.stop()               | void         | accepts no more; connections that stand go on                            |
+// | t.answer(id, response) | void         | answers on_request: status 101 completes the upgrade (the response's     |
+// |                        |              | headers are added, such as Sec-WebSocket-Protocol), anything else is     |
+// |                        |              | sent whole and the connection closed                                     |
+// | t.send(id, text)       | size_t       | queues one text frame, payload copied; returns the bytes of this         |
+// |                        |              | connection that wait and are not yet in the kernel                       |
+// | t.ping(id)             | void         | queues a ping                                                            |
+// | t.close(id, code, why) | void         | queues a close frame behind what waits, then ends the connection when    |
+// |                        |              | the peer has answered or 5 s have passed; code 1006: ends it at once     |
+//
+// Frames of one connection leave in the order of the calls; what is sent in one turn of the executor leaves in as few
+// writes as possible. Unknown and closed ids are ignored (send: 0), since a peer may vanish at any time.
+// Sink functions are called on the executor and never from inside one of the calls above. After on_close (exactly one
+// for every on_open, also when close() began it) an id is not used again. Between close() and on_close incoming frames
+// are dropped. Frames and messages above the transport's limit, broken frames, invalid UTF-8 and reserved opcodes are
+// the transport's to refuse, with 1009, 1002 or 1007. Pings are answered by the transport.
+//
+// Promise of the library: calls only from the executor; the sink outlives the transport's last call; sink functions
+// do not throw. All calls may be made from inside sink functions.
+
+namespace agent_websocket {
+
+/// Names one connection of one transport; 0 is never given out, none is given out twice.
+using connection_id = std::uint64_t;
+
+/// An HTTP request as it came in, upgrade or not.
+struct handshake {
+  http::request request;
+  std::string remote_address;  ///< "127.0.0.1", "::1"; of the peer of the TCP connection
+  bool is_upgrade = false;     ///< a well-formed WebSocket version 13 handshake: may be answered with 101
+};
+
+/// Receives what happens on a transport's connections.
+class transport_sink {
+ public:
+  /// A request waits for t.answer(), which may come later; until then nothing else happens on the connection but
+  /// on_abandoned.
+  virtual void on_request(connection_id connection, handshake request) = 0;
+  /// The peer of an unanswered request has gone or took too long; the id is dead.
+  virtual void on_abandoned(connection_id connection) = 0;
+  /// The upgrade is done; frames may be sent (they may be from inside of this call).
+  virtual void on_open(connection_id connection) = 0;
+  /// A whole text message, valid UTF-8.
+  virtual void on_text(connection_id connection, std::string_view text) = 0;
+  /// A whole binary message arrived and was dropped.
+  virtual void on_binary(connection_id connection, std::size_t bytes) = 0;
+  /// A message above the limit arrived and was skipped without being kept; the connection stands. (A transport may
+  /// instead close with 1009.) `bytes` is what its frames announced so far.
+  virtual void on_oversized(connection_id connection, std::size_t bytes) = 0;
+  /// Any frame or part of a frame arrived: the peer lives. Called before the functions above, at most once a read.
+  virtual void on_alive(connection_id connection) = 0;
+  /// Output that made send() return more than the transport's low-water mark has gone down below it.
+  virtual void on_drained(connection_id connection) = 0;
+  /// The connection is gone. `code` is the close code that was received, or the one sent when we began, or 1006.
+  virtual void on_close(connection_id connection, std::uint16_t code, std::string_view reason) = 0;
+
+ protected:
+  ~transport_sink() = default;
+};
+
+namespace detail {
+template <typename T>
+using transport_start_expression =
+    std::enable_if_t<std::is_same_v<decltype(std::declval<T&>().start(std::declval<transport_sink&>())), result<void>>>;
+template <typename T>
+using transport_stop_expression = decltype(std::declval<T&>().stop());
+template <typename T>
+using transport_answer_expression =
+    decltype(std::declval<T&>().answer(connection_id(), std::declval<http::response>()));
+template <typename T>
+using transport_send_expression = std::enable_if_t<
+    std::is_same_v<decltype(std::declval<T&>().send(connection_id(), std::string_view())), std::size_t>>;
+template <typename T>
+using transport_ping_expression = decltype(std::declval<T&>().ping(connection_id()));
+template <typename T>
+using transport_close_expression =
+    decltype(std::declval<T&>().close(connection_id(), std::uint16_t(), std::string_view()));
+}  // namespace detail
+
+template <typename T>
+inline constexpr bool has_transport_start_v = is_detected_v<detail::transport_start_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_stop_v = is_detected_v<detail::transport_stop_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_answer_v = is_detected_v<detail::transport_answer_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_send_v = is_detected_v<detail::transport_send_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_ping_v = is_detected_v<detail::transport_ping_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_close_v = is_detected_v<detail::transport_close_expression, T>;
+
+/// True when T meets the requirement Transport.
+template <typename T>
+inline constexpr bool is_transport_v = has_transport_start_v<T> && has_transport_stop_v<T> &&
+                                       has_transport_answer_v<T> && has_transport_send_v<T> &&
+                                       has_transport_ping_v<T> && has_transport_close_v<T>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename T>
+concept transport_policy = is_transport_v<T>;
+#endif
+
+/// Instantiated by everything that takes a Transport, so that the first error line names the missing member.
+template <typename T>
+constexpr bool require_transport() {
+  static_assert(has_transport_start_v<T>, "Transport needs: result<void> start(transport_sink&)");
+  static_assert(has_transport_stop_v<T>, "Transport needs: void stop()");
+  static_assert(has_transport_answer_v<T>, "Transport needs: void answer(connection_id, http::response)");
+  static_assert(has_transport_send_v<T>, "Transport needs: std::size_t send(connection_id, std::string_view)");
+  static_assert(has_transport_ping_v<T>, "Transport needs: void ping(connection_id)");
+  static_assert(has_transport_close_v<T>, "Transport needs: void close(connection_id, std::uint16_t, std::string_view)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/authenticator.hpp
+
+// Requirement Authenticator: decides who may open a socket. Shipped model: allow_all (everybody is the principal
+// "anonymous"); tokens and JWT are models of the same requirement.
+//
+// | expression                  | result | promise of the policy                                                    |
+// |-----------------------------|--------|--------------------------------------------------------------------------|
+// | a.authenticate(hs, done)    | void   | calls done exactly once, now or later, on the executor, with the         |
+// |                             |        | principal or an error (unauthorized, token_expired, forbidden, internal) |
+//
+// Promise of the library: called on the executor; the handshake is valid during the call only.
+
+namespace agent_websocket {
+
+/// Who a session belongs to.
+struct principal {
+  std::string name = "anonymous";
+};
+
+using authentication_handler = std::function<void(result<principal>)>;
+
+/// Lets everybody in.
+struct allow_all {
+  void authenticate(const handshake&, const authentication_handler& done) const { done(principal{}); }
+};
+
+namespace detail {
+template <typename A>
+using authenticate_expression = decltype(std::declval<A&>().authenticate(std::declval<const handshake&>(),
+                                                                         std::declval<authentication_handler>()));
+}  // namespace detail
+
+/// True when A meets the requirement Authenticator.
+template <typename A>
+inline constexpr bool is_authenticator_v = is_detected_v<detail::authenticate_expression, A>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename A>
+concept authenticator_policy = is_authenticator_v<A>;
+#endif
+
+/// Instantiated by everything that takes an Authenticator, so that the first error line names the missing member.
+template <typename A>
+constexpr bool require_authenticator() {
+  static_assert(is_authenticator_v<A>,
+                "Authenticator needs: void authenticate(const handshake&, std::function<void(result<principal>)>)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/store.hpp
+
+// Requirement Store: keeps what a session must not lose, as JSON records in the order of their appending. Shipped
+// model: memory_store (bounded, gone with the process).
+//
+// | expression                    | result | promise of the policy                                                |
+// |-------------------------------|--------|----------------------------------------------------------------------|
+// | s.append(session, rec, done)  | void   | keeps rec behind the session's earlier ones                          |
+// | s.load(session, done)         | void   | gives all records of the session, oldest first; none when unknown    |
+// | s.erase(session, done)        | void   | forgets the session                                                  |
+//
+// Each calls its done exactly once, now or later, on the executor, with the outcome. Appends of one session are kept
+// in the order of the calls. Promise of the library: called on the executor; records are whole JSON objects.
+
+#include <deque>
+
+namespace agent_websocket {
+
+using store_handler = std::function<void(result<void>)>;
+using load_handler = std::function<void(result<std::vector<std::string>>)>;
+
+/// Keeps records in memory, at most `max_records` and `max_bytes` a session; the oldest go first. The newest record
+/// stays even when it alone is above `max_bytes`.
+class memory_store {
+ public:
+  explicit memory_store(std::size_t max_records = 1024, std::size_t max_bytes = 1u << 20)
+      : max_records_(max_records), max_bytes_(max_bytes) {}
+
+  void append(std::string_view session, std::string record, const store_handler& done) {
+    kept& of = sessions_[std::string(session)];
+    of.bytes += record.size();
+    of.records.push_back(std::move(record));
+    while (of.records.size() > max_records_ || (of.bytes > max_bytes_ && of.records.size() > 1)) {
+      of.bytes -= of.records.front().size();
+      of.records.pop_front();
+    }
+    if (of.records.empty()) sessions_.erase(std::string(session));
+    done({});
+  }
+
+  void load(std::string_view session, const load_handler& done) {
+    const auto found = sessions_.find(std::string(session));
+    if (found == sessions_.end()) return done(std::vector<std::string>());
+    done(std::vector<std::string>(found->second.records.begin(), found->second.records.end()));
+  }
+
+  void erase(std::string_view session, const store_handler& done) {
+    sessions_.erase(std::string(session));
+    done({});
+  }
+
+  /// Sessions of which something is kept.
+  std::size_t size() const noexcept { return sessions_.size(); }
+
+ private:
+  struct kept {
+    std::deque<std::string> records;
+    std::size_t bytes = 0;
+  };
+  std::size_t max_records_;
+  std::size_t max_bytes_;
+  std::unordered_map<std::string, kept> sessions_;
+};
+
+namespace detail {
+template <typename S>
+using append_expression = decltype(std::declval<S&>().append(std::string_view(), std::string(), std::declval<store_handler>()));
+template <typename S>
+using load_expression = decltype(std::declval<S&>().load(std::string_view(), std::declval<load_handler>()));
+template <typename S>
+using erase_expression = decltype(std::declval<S&>().erase(std::string_view(), std::declval<store_handler>()));
+}  // namespace detail
+
+template <typename S>
+inline constexpr bool has_append_v = is_detected_v<detail::append_expression, S>;
+template <typename S>
+inline constexpr bool has_load_v = is_detected_v<detail::load_expression, S>;
+template <typename S>
+inline constexpr bool has_erase_v = is_detected_v<detail::erase_expression, S>;
+
+/// True when S meets the requirement Store.
+template <typename S>
+inline constexpr bool is_store_v = has_append_v<S> && has_load_v<S> && has_erase_v<S>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename S>
+concept store_policy = is_store_v<S>;
+#endif
+
+/// Instantiated by everything that takes a Store, so that the first error line names the missing member.
+template <typename S>
+constexpr bool require_store() {
+  static_assert(has_append_v<S>, "Store needs: void append(std::string_view, std::string, store_handler)");
+  static_assert(has_load_v<S>, "Store needs: void load(std::string_view, load_handler)");
+  static_assert(has_erase_v<S>, "Store needs: void erase(std::string_view, store_handler)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/plain_http.hpp
+
+// What a server answers to plain HTTP requests by itself: whether it lives (/healthz) and whether
+// it takes new connections (/readyz). Everything else is not found; routes of the application come
+// before.
+
+namespace agent_websocket {
+
+inline http::response answer_plain_request(const http::request& request, bool draining) {
+  const std::string_view path = request.path();
+  if (path != "/healthz" && path != "/readyz") return http::response::text(404, "Not found");
+  if (request.method != "GET" && request.method != "HEAD") {
+    auto refusal = http::response::text(405, "Only GET and HEAD are allowed");
+    refusal.headers.add("Allow", "GET, HEAD");
+    return refusal;
+  }
+  if (path == "/healthz") return http::response::text(200, "ok\n");
+  return draining ? http::response::text(503, "draining\n") : http::response::text(200, "ready\n");
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/activity_list.hpp
+
+// Connections in the order of when they were last heard of: since all share one limit, the front is
+// always the next to fall due, and hearing of one is a splice. In place of a timer object per
+// session and of scans over all sessions.
+
+#include <list>
+
+namespace agent_websocket {
+
+template <typename Key>
+class activity_list {
+ public:
+  struct item {
+    Key key;
+    time_point since;
+  };
+  using position = typename std::list<item>::iterator;
+
+  /// Adds at its place by time; constant when `since` is the newest, as usual.
+  position add(Key key, time_point since) {
+    return items_.insert(place_for(since), item{std::move(key), since});
+  }
+
+  /// Moves to the place of a newer time.
+  void touch(position at, time_point since) {
+    at->since = since;
+    std::list<item> moved;
+    moved.splice(moved.begin(), items_, at);
+    items_.splice(place_for(since), moved);
+  }
+
+  void remove(position at) { items_.erase(at); }
+  bool empty() const noexcept { return items_.empty(); }
+  /// Precondition: !empty().
+  const item& front() const noexcept { return items_.front(); }
+  position begin() noexcept { return items_.begin(); }
+
+  /// When the front falls due, with that limit.
+  std::optional<time_point> next_deadline(duration limit) const {
+    if (items_.empty()) return std::nullopt;
+    return items_.front().since + limit;
+  }
+
+ private:
+  position place_for(time_point since) {
+    position at = items_.end();
+    while (at != items_.begin() && std::prev(at)->since > since) --at;
+    return at;
+  }
+
+  std::list<item> items_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/registry.hpp
+
+// The sessions of one server, by connection and by session id, and the three clocks that run for
+// each: silence of the peer (heartbeat), no answer to a ping, and inactivity of the session. Keeps
+// time; what to do when it is up is the server's, through visitors.
+
+namespace agent_websocket {
+
+template <typename Session>
+class registry {
+ public:
+  struct limits {
+    duration heartbeat_interval;
+    duration heartbeat_timeout;
+    duration session_timeout;
+  };
+
+  explicit registry(limits allowed) : limits_(allowed) {}
+
+  void add(std::shared_ptr<Session> session, time_point now) {
+    const connection_id connection = session->connection();
+    by_id_[session->id()] = connection;
+    entry made{std::move(session), false, heard_.add(connection, now),
+               active_.add(connection, now)};
+    by_connection_.emplace(connection, std::move(made));
+  }
+
+  /// Takes the session of that connection out; null when there is none.
+  std::shared_ptr<Session> remove(connection_id connection) {
+    const auto found = by_connection_.find(connection);
+    if (found == by_connection_.end()) return nullptr;
+    entry& of = found->second;
+    (of.pinged ? pinged_ : heard_).remove(of.silence);
+    active_.remove(of.activity);
+    std::shared_ptr<Session> session = std::move(of.session);
+    by_connection_.erase(found);
+    by_id_.erase(session->id());
+    return session;
+  }
+
+  std::shared_ptr<Session> find(connection_id connection) const {
+    const auto found = by_connection_.find(connection);
+    return found == by_connection_.end() ? nullptr : found->second.session;
+  }
+  std::shared_ptr<Session> find(std::string_view session_id) const {
+    const auto found = by_id_.find(std::string(session_id));
+    return found == by_id_.end() ? nullptr : find(found->second);
+  }
+
+  /// The peer has shown that it lives.
+  void heard(connection_id connection, time_point now) {
+    const auto found = by_connection_.find(connection);
+    if (found == by_connection_.end()) return;
+    entry& of = found->second;
+    if (of.pinged) {
+      pinged_.remove(of.silence);
+      of.silence = heard_.add(connection, now);
+      of.pinged = false;
+    } else {
+      heard_.touch(of.silence, now);
+    }
+  }
+
+  std::size_t size() const noexcept { return by_connection_.size(); }
+  bool empty() const noexcept { return by_connection_.empty(); }
+
+  /// All sessions as they are now; visiting them may change the registry.
+  std::vector<std::shared_ptr<Session>> all() const {
+    std::vector<std::shared_ptr<Session>> sessions;
+    sessions.reserve(by_connection_.size());
+    for (const auto& each : by_connection_) sessions.push_back(each.second.session);
+    return sessions;
+  }
+
+  /// When something of the heartbeat falls due next.
+  std::optional<time_point> next_heartbeat() const {
+    const auto ping = heard_.next_deadline(limits_.heartbeat_interval);
+    const auto give_up = pinged_.next_deadline(limits_.heartbeat_timeout);
+    if (ping && give_up) return std::min(*ping, *give_up);
+    return ping ? ping : give_up;
+  }
+
+  /// Calls ping(connection) for peers that were silent for an interval, and silent(session) for
+  /// those that did not answer one in time. A silent one is reported once an interval until it is
+  /// removed.
+  template <typename Ping, typename Silent>
+  void sweep_heartbeat(time_point now, Ping&& ping, Silent&& silent) {
+    std::vector<std::shared_ptr<Session>> gone;
+    while (!pinged_.empty() && pinged_.front().since + limits_.heartbeat_timeout <= now) {
+      const auto found = by_connection_.find(pinged_.front().key);
+      gone.push_back(found->second.session);
+      pinged_.touch(pinged_.begin(), now);
+    }
+    while (!heard_.empty() && heard_.front().since + limits_.heartbeat_interval <= now) {
+      const connection_id connection = heard_.front().key;
+      entry& of = by_connection_.find(connection)->second;
+      heard_.remove(of.silence);
+      of.silence = pinged_.add(connection, now);
+      of.pinged = true;
+      ping(connection);
+    }
+    for (const auto& each : gone) silent(*each);
+  }
+
+  /// Calls expired(session) for those without activity for the limit. A busy session is active.
+  template <typename Expired>
+  void sweep_inactive(time_point now, Expired&& expired) {
+    std::vector<std::shared_ptr<Session>> gone;
+    while (!active_.empty() && active_.front().since + limits_.session_timeout <= now) {
+      entry& of = by_connection_.find(active_.front().key)->second;
+      const time_point last = of.session->core().busy() ? now : of.session->core().last_activity();
+      if (last + limits_.session_timeout <= now) {
+        gone.push_back(of.session);
+        active_.touch(of.activity, now);
+      } else {
+        active_.touch(of.activity, last);
+      }
+    }
+    for (const auto& each : gone) expired(*each);
+  }
+
+ private:
+  struct entry {
+    std::shared_ptr<Session> session;
+    bool pinged;
+    typename activity_list<connection_id>::position
+        silence;  // in heard_ or, when pinged, in pinged_
+    typename activity_list<connection_id>::position activity;  // in active_
+  };
+
+  limits limits_;
+  std::unordered_map<connection_id, entry> by_connection_;
+  std::unordered_map<std::string, connection_id> by_id_;
+  activity_list<connection_id> heard_, pinged_, active_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/message.hpp
+
+// The messages of the wire protocol, version 1, as closed sets of plain values: what a client may
+// send (three types) and what the server sends (four, and human_feedback). Text is UTF-8. JSON that
+// only passes through (`meta`, `data`, content parts, usage) is kept as compact JSON text.
+// decode.hpp and encode.hpp convert; nothing here does.
+
+namespace agent_websocket {
+namespace wire {
+
+// ---- from the client
+// --------------------------------------------------------------------------------------------
+
+/// What a query does when an answer is running.
+enum class overlap { queue, reject, interrupt, latest };
+
+/// `type: "query"`: asks the agent.
+struct query {
+  std::string id;       ///< the client's, or empty: then the session makes one
+  std::string content;  ///< as text; of content parts: their text parts, joined by line feeds
+  std::string parts;    ///< content given as an array of parts: its JSON text; else empty
+  std::optional<bool> stream;
+  int priority = 5;  ///< 0 (last) to 9 (first)
+  wire::overlap overlap = wire::overlap::queue;
+  std::optional<std::chrono::milliseconds> timeout;  ///< for the whole answer
+  std::string model;                                 ///< instead of the session's, or empty
+  std::string meta;  ///< JSON object text to echo with the answer, or empty
+};
+
+/// `type: "command"`: a verb of the protocol or of the application.
+struct command {
+  std::string id;
+  std::string op;       ///< from `op`, or the whole `content` of a bare command
+  std::string ref;      ///< the id acted on, or empty
+  std::string content;  ///< text given beside `op`, or empty
+  std::string data;     ///< JSON text of `data`, or empty
+  std::string meta;
+  // hello
+  std::vector<std::string> caps;
+  std::string client;          ///< name and version of the client program, for the log
+  std::string resume_session;  ///< the session it wants back, or empty
+  std::optional<std::int64_t> version;
+  std::optional<bool> stream;  ///< regenerate: as of a query
+  // history
+  std::optional<std::int64_t> before_seq;
+  std::optional<std::int64_t> limit;
+};
+
+/// `type: "human_feedback"` from a person: the decision on an open request, or a judgement of an
+/// answer.
+struct human_feedback {
+  std::string id;
+  std::string
+      ref;  ///< the stream or query id of the answer judged, or the request; empty: the last one
+  std::string decision;          ///< approve, reject, edit, answer; or empty
+  std::optional<double> rating;  ///< -100 to 100; thumbs are 1 and -1
+  std::string content;           ///< a comment
+  std::string correction;        ///< what the answer should have been
+  std::string data;              ///< JSON text that goes with a decision
+  std::string meta;
+};
+
+/// A text that is no message of the protocol: why, and the id it carried if that could be read.
+struct rejection {
+  error why;
+  std::string ref;
+};
+
+using client_message = std::variant<query, command, human_feedback, rejection>;
+
+// ---- from the server
+// --------------------------------------------------------------------------------------------
+
+struct limits_notice {
+  std::size_t max_message_bytes = 0;
+  std::size_t max_queued = 0;
+};
+
+/// `notification`, op `welcome`.
+struct welcome {
+  std::string_view session_id;
+  std::string_view epoch;
+  std::uint64_t seq = 0;
+  std::string_view reason = "new";
+  std::chrono::milliseconds heartbeat{0};
+  std::chrono::milliseconds timeout{0};
+  limits_notice limits;
+  std::string_view data;  ///< JSON object text of the application, or empty
+};
+
+/// `status` of any op, most of them with nothing but op and ref.
+struct status {
+  std::string_view op;
+  std::string_view ref;
+  std::string_view content;
+  std::string_view data;  ///< JSON text, or empty
+  std::string_view meta;
+  std::optional<std::uint64_t> seq;
+};
+
+/// `status`, op `ack`: the message with that id has been taken.
+struct ack {
+  std::string_view ref;
+  std::string_view stream;   ///< of a query: which answer will belong to it
+  std::size_t position = 0;  ///< of a query: how many run before it
+  bool duplicate = false;
+  bool of_query = false;
+};
+
+/// `status`, op `queued`.
+struct queued {
+  std::string_view ref;
+  std::size_t position = 0;  ///< 1 is next
+};
+
+/// `response`, phase `start`.
+struct response_start {
+  std::uint64_t seq = 0;
+  std::string_view ref, stream, model;
+};
+
+/// `response`, phase `delta`. `idx` counts source chunks, `n` of them are merged here.
+struct response_delta {
+  std::string_view stream;
+  std::uint64_t idx = 0, n = 0;
+  std::string_view content;
+};
+
+enum class answer_status { completed, cancelled, failed, incomplete };
+
+/// `response`, phase `full` or `end`: the terminal message of a query that was answered.
+struct response_end {
+  std::uint64_t seq = 0;
+  std::string_view ref, stream;
+  bool streamed = false;  ///< phase end, with n; else full
+  std::uint64_t n = 0;
+  std::string_view content;
+  answer_status status = answer_status::completed;
+  std::string_view finish_reason, model;
+  std::string_view usage;  ///< JSON object text, or empty
+  std::string_view meta;
+  const struct failure_notice* failure = nullptr;  ///< of a streamed answer that failed
+};
+
+/// `error`, and the `error` member of a failed stream's end.
+struct failure_notice {
+  errc code = errc::internal;
+  std::string_view content;
+  std::string_view ref;
+  std::optional<std::chrono::milliseconds> retry_after;
+  bool retryable = false;
+  std::optional<std::uint64_t> seq;  ///< set when this is the terminal message of a query
+  std::string_view meta;
+};
+
+/// `notification`.
+struct notification {
+  std::optional<std::uint64_t> seq;
+  std::string_view op;
+  std::string_view topic;
+  std::string_view content;
+  std::string_view data;  ///< JSON text, or empty
+};
+
+constexpr std::string_view to_string(answer_status value) noexcept {
+  switch (value) {
+    case answer_status::completed: return "completed";
+    case answer_status::cancelled: return "cancelled";
+    case answer_status::failed: return "failed";
+    case answer_status::incomplete: return "incomplete";
+  }
+  return "failed";
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/conversation.hpp
+
+// The turns of one conversation: question, answer, how it ended, and what people said of it.
+// Trimmed to a number of messages by dropping the oldest whole turns; the system prompt stands
+// apart and is never dropped.
+
+namespace agent_websocket {
+
+/// What a person said of an answer.
+struct feedback_entry {
+  std::string id;      ///< of the feedback message
+  std::string answer;  ///< stream id of the answer that it judges
+  std::optional<double> rating;
+  std::string comment;
+  std::string correction;
+  std::chrono::system_clock::time_point at{};
+};
+
+/// A question and what became of it.
+struct turn {
+  std::string id;         ///< of the query
+  std::string stream;     ///< of the answer
+  std::uint64_t seq = 0;  ///< of the terminal message; 0 while it runs
+  std::chrono::system_clock::time_point asked{};
+  std::chrono::system_clock::time_point answered{};
+  openrouter::chat_message question;
+  std::optional<openrouter::chat_message> answer;  ///< also a partial one: see status
+  wire::answer_status status = wire::answer_status::completed;
+  std::string model;
+  std::vector<feedback_entry> feedback;
+
+  bool running() const noexcept { return seq == 0; }
+
+  /// Messages that this turn adds to a request. A question that failed without an answer adds none.
+  std::size_t messages() const noexcept {
+    if (!running() && !answer) return 0;
+    std::size_t count = answer ? 2 : 1;
+    for (const feedback_entry& each : feedback) count += each.correction.empty() ? 0 : 1;
+    return count;
+  }
+};
+
+class conversation {
+ public:
+  /// Feedback kept per answer; more is refused.
+  static constexpr std::size_t max_feedback_per_turn = 16;
+
+  explicit conversation(std::size_t max_messages) : max_messages_(max_messages) {}
+
+  /// Adds a turn that has begun, and trims.
+  turn& begin(turn begun) {
+    turns_.push_back(std::move(begun));
+    trim();
+    return turns_.back();
+  }
+
+  /// Drops the oldest whole turns until at most the limit of messages is left; the last turn always
+  /// stays.
+  void trim() {
+    std::size_t count = message_count();
+    while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
+      count -= turns_.front().messages();
+      turns_.erase(turns_.begin());
+    }
+  }
+
+  /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
+  /// when there is none.
+  turn* find(std::string_view ref) noexcept {
+    for (std::size_t i = turns_.size(); i-- > 0;) {
+      turn& each = turns_[i];
+      if (ref.empty() ? !each.running() && each.answer.has_value()
+                      : each.stream == ref || each.id == ref)
+        return &each;
+    }
+    return nullptr;
+  }
+
+  turn& back() noexcept { return turns_.back(); }
+  void drop_last() { turns_.pop_back(); }
+  void clear() noexcept { turns_.clear(); }
+  bool empty() const noexcept { return turns_.empty(); }
+  const std::vector<turn>& turns() const noexcept { return turns_; }
+
+  /// Messages of all turns, without the system prompt.
+  std::size_t message_count() const noexcept {
+    std::size_t count = 0;
+    for (const turn& each : turns_) count += each.messages();
+    return count;
+  }
+
+  /// What the model is to read: the system prompt (when there is one), then the turns with their
+  /// corrections.
+  std::vector<openrouter::chat_message> messages(const std::string& system_prompt) const {
+    std::vector<openrouter::chat_message> all;
+    all.reserve(message_count() + 1);
+    if (!system_prompt.empty()) all.push_back(openrouter::chat_message::system(system_prompt));
+    for (const turn& each : turns_) {
+      if (each.messages() == 0) continue;
+      all.push_back(each.question);
+      if (each.answer) all.push_back(*each.answer);
+      for (const feedback_entry& said : each.feedback) {
+        if (said.correction.empty()) continue;
+        all.push_back(openrouter::chat_message::user("Correction of your previous answer: " +
+                                                     said.correction));
+      }
+    }
+    return all;
+  }
+
+ private:
+  std::size_t max_messages_;
+  std::vector<turn> turns_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/actions.hpp
+
+// What the session core asks its surroundings to do. Frames are not among them: they go into the
+// outbox.
+
+namespace agent_websocket {
+
+/// Numbers the runs of one session from 1; a late completion of an earlier run is told apart by it.
+using run_number = std::uint64_t;
+
+/// An answer that has ended, for the application's hook.
+struct answer_record {
+  std::string query_id;
+  std::string stream;
+  std::string text;
+  wire::answer_status status = wire::answer_status::completed;
+  std::string finish_reason;
+  std::string model;
+  std::string usage;  ///< JSON object text, or empty
+  std::optional<error> failure;
+};
+
+namespace action {
+
+/// Ask the application what to do with the query, then call session_core::decided.
+struct consult {
+  run_number run;
+  wire::query query;
+};
+/// Ask the model; answer with began, text and completed.
+struct start_completion {
+  run_number run;
+  openrouter::chat_request request;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+/// Stop asking the model; nothing of that run is wanted any more.
+struct cancel_completion {
+  run_number run;
+};
+/// A command that the protocol does not define: the application's, or unknown.
+struct run_command {
+  wire::command command;
+};
+struct deliver_feedback {
+  feedback_entry entry;
+};
+struct deliver_answer {
+  answer_record record;
+};
+/// Keep this JSON object for the session.
+struct persist {
+  std::string record;
+};
+/// Send what waits, then close the socket.
+struct close_socket {
+  std::uint16_t code;
+  std::string reason;
+};
+
+}  // namespace action
+
+using session_action =
+    std::variant<action::consult, action::start_completion, action::cancel_completion,
+                 action::run_command, action::deliver_feedback, action::deliver_answer,
+                 action::persist, action::close_socket>;
+
+/// What answers have used, as far as upstream told it.
+struct usage_totals {
+  std::int64_t answers = 0;
+  std::int64_t prompt_tokens = 0;
+  std::int64_t completion_tokens = 0;
+  double cost = 0;  ///< in the provider's credits (OpenRouter: US dollars)
+
+  usage_totals& operator+=(const usage_totals& more) noexcept {
+    answers += more.answers;
+    prompt_tokens += more.prompt_tokens;
+    completion_tokens += more.completion_tokens;
+    cost += more.cost;
+    return *this;
+  }
+};
+
+/// How a completion ended, as the core wants to know it.
+struct completion_result {
+  std::optional<error> failure;
+  std::optional<std::chrono::milliseconds> retry_after;
+  std::string finish_reason;
+  std::string model;
+  std::string usage;  ///< JSON object text, or empty
+  usage_totals used;
+};
+
+/// What the application decided about a query.
+struct query_decision {
+  enum class kind { proceed, answer, refuse };
+  kind what = kind::proceed;
+  std::string text;  ///< answer: the whole of it
+  error why;         ///< refuse
+  std::vector<openrouter::chat_message>
+      extra;  ///< proceed: messages for this request only, before the question
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/hooks.hpp
+
+// What a session tells upwards: the sink that the server gives to each of its sessions, and the
+// token by which the application answers the question what to do with a query.
+
+namespace agent_websocket {
+
+/// Decides about one query: now or later, once; the first decision counts, later ones are ignored.
+/// Copyable; may outlive the session. Called on the server's executor.
+template <typename Session>
+class query_reply {
+ public:
+  query_reply(std::weak_ptr<Session> session, run_number run)
+      : session_(std::move(session)), run_(run) {}
+
+  /// Let the model answer; `extra` messages go into this request only, before the question.
+  void proceed(std::vector<openrouter::chat_message> extra = {}) const {
+    query_decision decision;
+    decision.extra = std::move(extra);
+    send(std::move(decision));
+  }
+  /// Answer without the model.
+  void answer(std::string text) const {
+    query_decision decision;
+    decision.what = query_decision::kind::answer;
+    decision.text = std::move(text);
+    send(std::move(decision));
+  }
+  /// Refuse: the client gets an error of that code with these words (or the code's own).
+  void refuse(errc code, std::string words = {}) const {
+    query_decision decision;
+    decision.what = query_decision::kind::refuse;
+    decision.why = words.empty() ? error(code) : error(code, std::move(words));
+    send(std::move(decision));
+  }
+
+ private:
+  void send(query_decision decision) const {
+    if (const auto session = session_.lock()) session->decide(run_, std::move(decision));
+  }
+
+  std::weak_ptr<Session> session_;
+  run_number run_;
+};
+
+/// Receives what happens in sessions. Called on the executor; exceptions are caught, logged and
+/// cost one message.
+template <typename Session>
+class session_sink {
+ public:
+  /// A query is about to run: decide by `reply`.
+  virtual void on_query(Session& session, const wire::query& query, query_reply<Session> reply) = 0;
+  /// The request is about to go upstream and may be changed.
+  virtual void before_request(Session& session, openrouter::chat_request& request) = 0;
+  /// False when nobody knows the command.
+  virtual bool on_command(Session& session, const wire::command& command) = 0;
+  virtual void on_feedback(Session& session, const feedback_entry& feedback) = 0;
+  virtual void on_answer(Session& session, const answer_record& answer) = 0;
+  virtual void on_log(const Session& session, log_level level, std::string_view event,
+                      std::string_view text) = 0;
+
+ protected:
+  ~session_sink() = default;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/router.hpp
+
+// basic_router: what the application does with what arrives. Every hook is optional. Hooks run on
+// the server's executor, must not block, and may throw: that is logged and costs one message.
+
+namespace agent_websocket {
+
+/// Something that happened, for metrics and logs. The views are valid during the call only.
+struct server_event {
+  log_level level = log_level::info;
+  std::string_view name;  ///< a fixed word: session_opened, session_closed, completion_failed, ...
+  std::string_view session;  ///< session id, or empty
+  std::string_view text;
+};
+
+template <typename Session>
+class basic_router {
+ public:
+  using connect_handler = std::function<void(Session&, const handshake&)>;
+  using query_handler = std::function<void(Session&, const wire::query&, query_reply<Session>)>;
+  using request_handler = std::function<void(Session&, openrouter::chat_request&)>;
+  using command_handler = std::function<void(Session&, const wire::command&)>;
+  using feedback_handler = std::function<void(Session&, const feedback_entry&)>;
+  using response_handler = std::function<void(Session&, const answer_record&)>;
+  using disconnect_handler = std::function<void(Session&, std::uint16_t code)>;
+  using http_handler = std::function<http::response(const http::request&)>;
+  using event_handler = std::function<void(const server_event&)>;
+
+  /// A session has begun; nothing has been sent yet. The place for a system prompt or limits of its
+  /// own.
+  basic_router& on_connect(connect_handler handler) { return set(connect_, std::move(handler)); }
+  /// A query is about to run: answer it without the model, refuse it, or let it proceed. Default:
+  /// proceed.
+  basic_router& on_query(query_handler handler) { return set(query_, std::move(handler)); }
+  /// A request is about to go upstream: see it, change it.
+  basic_router& before_request(request_handler handler) {
+    return set(request_, std::move(handler));
+  }
+  /// An answer has ended, however it did.
+  basic_router& on_response(response_handler handler) { return set(response_, std::move(handler)); }
+  /// A person has judged an answer.
+  basic_router& on_feedback(feedback_handler handler) { return set(feedback_, std::move(handler)); }
+  /// The session's socket is gone.
+  basic_router& on_disconnect(disconnect_handler handler) {
+    return set(disconnect_, std::move(handler));
+  }
+  /// Everything that is logged, whatever the logger's level.
+  basic_router& on_event(event_handler handler) { return set(event_, std::move(handler)); }
+
+  /// A command of the application's own, with a line for `help`. Commands of the protocol cannot be
+  /// replaced.
+  basic_router& on_command(std::string op, command_handler handler,
+                           std::string description = "a command of this server") {
+    commands_[std::move(op)] = {std::move(handler), std::move(description)};
+    return *this;
+  }
+  /// Answers plain HTTP requests of that method and path ("/"). GET handlers answer HEAD too.
+  basic_router& on_http(std::string method, std::string path, http_handler handler) {
+    http_[{std::move(method), std::move(path)}] = std::move(handler);
+    return *this;
+  }
+
+  // ---- for the server
+
+  void connected(Session& session, const handshake& request) const {
+    if (connect_) connect_(session, request);
+  }
+  void query(Session& session, const wire::query& query, query_reply<Session> reply) const {
+    if (query_) return query_(session, query, std::move(reply));
+    reply.proceed();
+  }
+  void request(Session& session, openrouter::chat_request& request) const {
+    if (request_) request_(session, request);
+  }
+  bool command(Session& session, const wire::command& command) const {
+    const auto found = commands_.find(command.op);
+    if (found == commands_.end()) return false;
+    found->second.run(session, command);
+    return true;
+  }
+  void feedback(Session& session, const feedback_entry& feedback) const {
+    if (feedback_) feedback_(session, feedback);
+  }
+  void response(Session& session, const answer_record& answer) const {
+    if (response_) response_(session, answer);
+  }
+  void disconnected(Session& session, std::uint16_t code) const {
+    if (disconnect_) disconnect_(session, code);
+  }
+  void event(const server_event& what) const {
+    if (event_) event_(what);
+  }
+  const http_handler* find_http(std::string_view method, std::string_view path) const {
+    const auto found =
+        http_.find({std::string(method == "HEAD" ? "GET" : method), std::string(path)});
+    return found == http_.end() ? nullptr : &found->second;
+  }
+  std::vector<command_description> commands() const {
+    std::vector<command_description> all;
+    for (const auto& each : commands_) all.push_back({each.first, each.second.description});
+    return all;
+  }
+
+ private:
+  template <typename Handler>
+  basic_router& set(Handler& slot, Handler handler) {
+    slot = std::move(handler);
+    return *this;
+  }
+
+  struct command_entry {
+    command_handler run;
+    std::string description;
+  };
+
+  connect_handler connect_;
+  query_handler query_;
+  request_handler request_;
+  response_handler response_;
+  feedback_handler feedback_;
+  disconnect_handler disconnect_;
+  event_handler event_;
+  std::map<std::string, command_entry> commands_;
+  std::map<std::pair<std::string, std::string>, http_handler> http_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/subprotocol.hpp
+
+// The WebSocket subprotocol of this server (RFC 6455 section 1.9) and whether a handshake offers
+// it. Choosing one is optional for the server; a browser that offered some fails unless one of them
+// is chosen.
+
+namespace agent_websocket {
+
+inline constexpr std::string_view subprotocol = "agent-websocket.v1";
+
+/// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
+inline bool offers_subprotocol(const http::request& request, std::string_view protocol) {
+  for (const auto& field : request.headers) {
+    if (!http::iequals(field.first, "Sec-WebSocket-Protocol")) continue;
+    std::string_view rest = field.second;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      if (http::trim(rest.substr(0, comma)) == protocol) return true;
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    }
+  }
+  return false;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/upstream_settings.hpp
+
+// What of the options concerns the upstream client, in its own terms.
+// Nothing is checked here: options::check and the client do that.
+
+namespace agent_websocket {
+
+/// Settings for openrouter::basic_openrouter_client.
+inline openrouter::client_settings upstream_settings(const options& from) {
+  openrouter::client_settings to;
+  to.base_url = from.base_url;
+  to.api_key = from.api_key;
+  to.referer = from.http_referer;
+  to.title = from.app_title;
+  to.connect_timeout = from.connect_timeout;
+  to.first_token_timeout = from.first_token_timeout;
+  to.idle_timeout = from.idle_timeout;
+  to.total_timeout = from.total_timeout;
+  to.retry.max_attempts = from.max_retries + 1;
+  return to;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/timestamp.hpp
+
+// ISO-8601 timestamps in UTC with milliseconds ("2026-01-01T00:00:00.000Z"), as every server message
+// carries. The conversion is days-from-civil arithmetic on the proleptic Gregorian calendar: no locale, no tz
+// database, no global lock as in gmtime. `timestamp_cache` makes the text once a millisecond.
+
+namespace agent_websocket {
+
+/// "YYYY-MM-DDThh:mm:ss.mmmZ". Years 0 to 9999; others are clamped.
+inline std::string to_iso8601(std::chrono::system_clock::time_point when) {
+  using namespace std::chrono;
+  constexpr std::int64_t day_ms = 86'400'000;
+  std::int64_t ms = duration_cast<milliseconds>(when.time_since_epoch()).count();
+  if (duration_cast<system_clock::duration>(milliseconds(ms)) > when.time_since_epoch()) --ms;  // floor
+  constexpr std::int64_t first = -62'167'219'200'000, last = 253'402'300'799'999;
+  ms = ms < first ? first : (ms > last ? last : ms);
+  std::int64_t days = ms / day_ms;
+  std::int64_t rest = ms % day_ms;
+  if (rest < 0) {
+    rest += day_ms;
+    --days;
+  }
+  // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
+  const std::int64_t z = days + 719'468;
+  const std::int64_t era = (z >= 0 ? z : z - 146'096) / 146'097;
+  const std::int64_t doe = z - era * 146'097;
+  const std::int64_t yoe = (doe - doe / 1460 + doe / 36'524 - doe / 146'096) / 365;
+  const std::int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+  const std::int64_t mp = (5 * doy + 2) / 153;
+  const std::int64_t day = doy - (153 * mp + 2) / 5 + 1;
+  const std::int64_t month = mp < 10 ? mp + 3 : mp - 9;
+  const std::int64_t year = yoe + era * 400 + (month <= 2 ? 1 : 0);
+
+  std::string text(24, '0');
+  const auto put = [&text](std::size_t at, std::size_t width, std::int64_t value) {
+    for (std::size_t i = width; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, year);
+  text[4] = '-';
+  put(5, 2, month);
+  text[7] = '-';
+  put(8, 2, day);
+  text[10] = 'T';
+  put(11, 2, rest / 3'600'000);
+  text[13] = ':';
+  put(14, 2, rest / 60'000 % 60);
+  text[16] = ':';
+  put(17, 2, rest / 1000 % 60);
+  text[19] = '.';
+  put(20, 3, rest % 1000);
+  text[23] = 'Z';
+  return text;
+}
+
+/// The text of the last moment asked for, made anew only when the millisecond has changed.
+class timestamp_cache {
+ public:
+  std::string_view text(std::chrono::system_clock::time_point when) {
+    const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
+    if (text_.empty() || ms != moment_) {
+      moment_ = ms;
+      text_ = to_iso8601(when);
+    }
+    return text_;
+  }
+
+ private:
+  std::chrono::milliseconds moment_{0};
+  std::string text_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/fifo.hpp
+
+// A queue on a vector: first in, first out, no memory at all while it is empty and never used, and
+// given back when it runs empty after it was large. std::deque holds half a kilobyte from its
+// construction on, which every idle session would pay several times.
+
+namespace agent_websocket {
+
+template <typename T>
+class fifo {
+ public:
+  bool empty() const noexcept { return head_ == items_.size(); }
+  std::size_t size() const noexcept { return items_.size() - head_; }
+
+  void push_back(T item) { items_.push_back(std::move(item)); }
+
+  /// Linear.
+  void push_front(T item) {
+    items_.insert(items_.begin() + static_cast<std::ptrdiff_t>(head_), std::move(item));
+  }
+
+  /// Precondition: !empty().
+  T& front() noexcept {
+    assert(!empty());
+    return items_[head_];
+  }
+  T& back() noexcept {
+    assert(!empty());
+    return items_.back();
+  }
+  T& operator[](std::size_t position) noexcept { return items_[head_ + position]; }
+  const T& operator[](std::size_t position) const noexcept { return items_[head_ + position]; }
+
+  /// Precondition: !empty(). Amortised constant.
+  T take_front() {
+    assert(!empty());
+    T taken = std::move(items_[head_]);
+    ++head_;
+    if (head_ == items_.size()) {
+      clear();
+    } else if (head_ >= 32 && head_ * 2 >= items_.size()) {
+      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
+      head_ = 0;
+    }
+    return taken;
+  }
+
+  /// Takes the item at that position out. Linear. Precondition: position < size().
+  T take(std::size_t position) {
+    assert(position < size());
+    const auto at = items_.begin() + static_cast<std::ptrdiff_t>(head_ + position);
+    T taken = std::move(*at);
+    items_.erase(at);
+    if (head_ == items_.size()) clear();
+    return taken;
+  }
+
+  void clear() noexcept {
+    head_ = 0;
+    if (items_.capacity() > 64) {
+      std::vector<T>().swap(items_);
+    } else {
+      items_.clear();
+    }
+  }
+
+ private:
+  std::vector<T> items_;
+  std::size_t head_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/inbox.hpp
+
+// The queries of one session that wait for their turn: bounded, first come first served. Order by
+// priority belongs here; commands and feedback never wait here.
+
+namespace agent_websocket {
+
+/// A query that was accepted, with what its answer needs.
+struct accepted_query {
+  wire::query query;        ///< with an id in any case
+  std::string stream;       ///< the id of its answer
+  bool streamed = false;    ///< deltas, or one full response
+  bool first = false;       ///< goes before all that wait
+  bool regenerate = false;  ///< answers the last question anew instead of asking one
+};
+
+class inbox {
+ public:
+  explicit inbox(std::size_t max_size) : max_size_(max_size) {}
+
+  bool full() const noexcept { return waiting_.size() >= max_size_; }
+  bool empty() const noexcept { return waiting_.empty(); }
+  std::size_t size() const noexcept { return waiting_.size(); }
+
+  /// Precondition: there is room, or the query will be taken at once.
+  void push(accepted_query query) {
+    if (query.first) return waiting_.push_front(std::move(query));
+    waiting_.push_back(std::move(query));
+  }
+
+  std::optional<accepted_query> take_next() {
+    if (waiting_.empty()) return std::nullopt;
+    return waiting_.take_front();
+  }
+
+  /// Takes out the query of that id.
+  std::optional<accepted_query> take(std::string_view id) {
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      if (waiting_[i].query.id == id || waiting_[i].stream == id) return waiting_.take(i);
+    }
+    return std::nullopt;
+  }
+
+  /// Where the query of that id stands: 0 is next.
+  std::optional<std::size_t> position_of(std::string_view id) const noexcept {
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      if (waiting_[i].query.id == id) return i;
+    }
+    return std::nullopt;
+  }
+  const accepted_query& operator[](std::size_t position) const noexcept {
+    return waiting_[position];
+  }
+
+ private:
+  std::size_t max_size_;
+  fifo<accepted_query> waiting_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/encode.hpp
+
+// Messages of the server -> the text of one WebSocket frame, appended to a string. Every message
+// carries `timestamp` (ISO-8601, UTC, milliseconds; the caller makes it, see timestamp_cache).
+// Fields that have no value are left out.
+
+namespace agent_websocket {
+namespace wire {
+
+namespace detail {
+
+inline void member_if(json::writer& w, std::string_view name, std::string_view text) {
+  if (!text.empty()) w.member(name, text);
+}
+inline void raw_if(json::writer& w, std::string_view name, std::string_view json) {
+  if (!json.empty()) w.member_raw(name, json);
+}
+template <typename T>
+void member_if(json::writer& w, std::string_view name, const std::optional<T>& value) {
+  if (value) w.member(name, *value);
+}
+inline json::writer& open(json::writer& w, std::string_view type) {
+  return w.begin_object().member("type", type);
+}
+inline void close(json::writer& w, std::string_view timestamp) {
+  w.member("timestamp", timestamp).end_object();
+}
+
+}  // namespace detail
+
+inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "notification").member("op", "welcome");
+  w.member("content", "Connected to Agent WebSocket. Session ID: " + std::string(m.session_id));
+  w.member("v", protocol_version).member("session_id", m.session_id);
+  detail::member_if(w, "epoch", m.epoch);
+  w.member("seq", m.seq).member("recovered", false).member("reason", m.reason);
+  w.member("heartbeat_ms", m.heartbeat.count()).member("timeout_ms", m.timeout.count());
+  w.key("limits").begin_object();
+  w.member("max_message_bytes", m.limits.max_message_bytes)
+      .member("max_queued", m.limits.max_queued);
+  w.end_object();
+  detail::raw_if(w, "data", m.data);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const status& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status");
+  detail::member_if(w, "seq", m.seq);
+  w.member("op", m.op);
+  detail::member_if(w, "content", m.content);
+  detail::member_if(w, "ref", m.ref);
+  detail::raw_if(w, "data", m.data);
+  detail::raw_if(w, "meta", m.meta);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const ack& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "ack").member("ref", m.ref);
+  if (m.of_query) {
+    detail::member_if(w, "stream", m.stream);
+    w.member("position", m.position);
+  }
+  w.member("duplicate", m.duplicate);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const queued& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "queued").member("content", "Queued");
+  w.member("ref", m.ref).member("position", m.position);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const response_start& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "response").member("seq", m.seq).member("ref", m.ref).member("stream", m.stream);
+  w.member("phase", "start");
+  detail::member_if(w, "model", m.model);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "response").member("stream", m.stream).member("phase", "delta");
+  w.member("idx", m.idx).member("n", m.n).member("content", m.content);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const response_end& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "response").member("seq", m.seq).member("ref", m.ref).member("stream", m.stream);
+  w.member("phase", m.streamed ? "end" : "full");
+  if (m.streamed) w.member("n", m.n);
+  w.member("content", m.content).member("status", to_string(m.status));
+  detail::member_if(w, "finish_reason", m.finish_reason);
+  detail::member_if(w, "model", m.model);
+  detail::raw_if(w, "usage", m.usage);
+  if (m.failure != nullptr) {
+    w.key("error").begin_object().member("code", agent_websocket::to_string(m.failure->code));
+    w.member("content", m.failure->content).member("retryable", m.failure->retryable);
+    if (m.failure->retry_after) w.member("retry_after_ms", m.failure->retry_after->count());
+    w.end_object();
+  }
+  detail::raw_if(w, "meta", m.meta);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const failure_notice& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "error");
+  detail::member_if(w, "seq", m.seq);
+  detail::member_if(w, "ref", m.ref);
+  w.member("code", agent_websocket::to_string(m.code)).member("content", m.content);
+  w.member("retryable", m.retryable);
+  if (m.retry_after) w.member("retry_after_ms", m.retry_after->count());
+  if (m.seq) w.member("terminal", true);
+  detail::raw_if(w, "meta", m.meta);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const notification& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "notification");
+  detail::member_if(w, "seq", m.seq);
+  detail::member_if(w, "op", m.op);
+  detail::member_if(w, "topic", m.topic);
+  w.member("content", m.content);
+  detail::raw_if(w, "data", m.data);
+  detail::close(w, timestamp);
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/outbox.hpp
+
+// What waits to be sent on one socket: a control lane (acks, errors, pongs) that goes first, and
+// one lane that keeps the order of everything else. Deltas that wait are merged with the one before
+// them, so that a slow reader costs the text and not a message per token. Counts its bytes; what to
+// do about too many is the session's.
+
+namespace agent_websocket {
+
+class outbox {
+ public:
+  /// A finished frame that may overtake everything but its own kind.
+  void put_control(std::string frame) {
+    bytes_ += frame.size();
+    control_.push_back(std::move(frame));
+  }
+
+  /// A finished frame that keeps its place.
+  void put(std::string frame) {
+    bytes_ += frame.size();
+    ordered_.push_back(item{std::move(frame), {}, 0, 0});
+  }
+
+  /// A piece of a streamed answer: `n` source chunks from `idx`.
+  void put_delta(const std::string& stream, std::uint64_t idx, std::uint64_t n,
+                 std::string_view content) {
+    bytes_ += content.size();
+    if (!ordered_.empty()) {
+      item& last = ordered_.back();
+      if (last.stream == stream && last.idx + last.n == idx) {
+        last.text.append(content);
+        last.n += n;
+        return;
+      }
+    }
+    ordered_.push_back(item{std::string(content), stream, idx, n});
+  }
+
+  bool empty() const noexcept { return control_.empty() && ordered_.empty(); }
+  /// Of what waits here; not of what the transport has.
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  /// Takes the next frame out into `frame`; false when nothing waits.
+  bool take_next(std::string& frame, std::string_view timestamp) {
+    if (!control_.empty()) {
+      frame = control_.take_front();
+      bytes_ -= frame.size();
+      return true;
+    }
+    if (ordered_.empty()) return false;
+    item next = ordered_.take_front();
+    bytes_ -= next.text.size();
+    if (next.stream.empty()) {
+      frame = std::move(next.text);
+    } else {
+      frame.clear();
+      encode(frame, wire::response_delta{next.stream, next.idx, next.n, next.text}, timestamp);
+    }
+    return true;
+  }
+
+  void clear() noexcept {
+    control_.clear();
+    ordered_.clear();
+    bytes_ = 0;
+  }
+
+ private:
+  struct item {
+    std::string text;    // a frame, or the text of a delta
+    std::string stream;  // of a delta; empty for a frame
+    std::uint64_t idx, n;
+  };
+
+  fifo<std::string> control_;
+  fifo<item> ordered_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/records.hpp
+
+// What a session gives to its Store, as JSON objects with a `kind`: query (when accepted), answer
+// (when ended), feedback, settings, clear. Enough to rebuild the conversation from nothing. Pure.
+
+namespace agent_websocket {
+namespace records {
+
+inline std::string of_query(const accepted_query& accepted, wall_time at) {
+  std::string text;
+  json::writer w(text);
+  w.begin_object()
+      .member("kind", accepted.regenerate ? "regenerate" : "query")
+      .member("id", accepted.query.id);
+  w.member("stream", accepted.stream).member("content", accepted.query.content);
+  if (!accepted.query.parts.empty()) w.member_raw("parts", accepted.query.parts);
+  w.member("at", to_iso8601(at)).end_object();
+  return text;
+}
+
+inline std::string of_answer(const answer_record& ended, std::uint64_t seq, wall_time at) {
+  std::string text;
+  json::writer w(text);
+  w.begin_object()
+      .member("kind", "answer")
+      .member("ref", ended.query_id)
+      .member("stream", ended.stream);
+  w.member("seq", seq)
+      .member("content", ended.text)
+      .member("status", wire::to_string(ended.status));
+  if (!ended.finish_reason.empty()) w.member("finish_reason", ended.finish_reason);
+  if (!ended.model.empty()) w.member("model", ended.model);
+  if (!ended.usage.empty()) w.member_raw("usage", ended.usage);
+  if (ended.failure) w.member("error", to_string(ended.failure->code));
+  w.member("at", to_iso8601(at)).end_object();
+  return text;
+}
+
+inline std::string of_feedback(const feedback_entry& said) {
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("kind", "feedback").member("id", said.id).member("answer", said.answer);
+  if (said.rating) w.member("rating", *said.rating);
+  if (!said.comment.empty()) w.member("comment", said.comment);
+  if (!said.correction.empty()) w.member("correction", said.correction);
+  w.member("at", to_iso8601(said.at)).end_object();
+  return text;
+}
+
+inline std::string of_clear(wall_time at) {
+  std::string text;
+  json::writer(text)
+      .begin_object()
+      .member("kind", "clear")
+      .member("at", to_iso8601(at))
+      .end_object();
+  return text;
+}
+
+}  // namespace records
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/replies.hpp
+
+// The `data` of the answers to the built-in commands `help`, `info` and `history`, as JSON text.
+// Pure: everything comes in by argument.
+
+namespace agent_websocket {
+
+/// The commands of the protocol that a person may give.
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 9> built_in_commands{{
+    {"help", "lists the commands"},
+    {"info", "tells about this session"},
+    {"ping", "answers pong"},
+    {"cancel", "stops the running answer, or the one named by `ref`"},
+    {"clear", "forgets the conversation"},
+    {"history", "lists the conversation"},
+    {"set", "changes model, temperature, max_tokens or system (in `data`)"},
+    {"regenerate", "answers the last question again"},
+    {"close", "ends the session for good"},
+}};
+
+struct help_text {
+  std::string content;
+  std::string data;
+};
+
+inline help_text describe_commands(const std::vector<command_description>& of_application) {
+  help_text help{"Commands:", {}};
+  json::writer w(help.data);
+  w.begin_object().key("commands").begin_array();
+  const auto add = [&](std::string_view op, std::string_view text) {
+    help.content.append("\n").append(op).append(": ").append(text);
+    w.begin_object().member("op", op).member("content", text).end_object();
+  };
+  for (const auto& each : built_in_commands) add(each.first, each.second);
+  for (const command_description& each : of_application) add(each.op, each.text);
+  w.end_array().end_object();
+  return help;
+}
+
+struct session_info {
+  std::string_view session_id;
+  std::string_view agent;
+  std::string_view model;
+  double temperature = 0;
+  int max_tokens = 0;
+  std::size_t messages = 0;
+  std::size_t max_history = 0;
+  std::size_t queued = 0;
+  bool running = false;
+  std::string created, last_activity;
+  usage_totals usage;
+};
+
+inline std::string describe_session(const session_info& info) {
+  std::string data;
+  json::writer w(data);
+  w.begin_object()
+      .member("session_id", info.session_id)
+      .member("agent", info.agent)
+      .member("model", info.model);
+  w.member("temperature", info.temperature).member("max_tokens", info.max_tokens);
+  w.member("messages", info.messages).member("max_history", info.max_history);
+  w.member("running", info.running).member("queued", info.queued);
+  w.member("created", info.created).member("last_activity", info.last_activity);
+  w.key("usage").begin_object().member("answers", info.usage.answers);
+  w.member("prompt_tokens", info.usage.prompt_tokens)
+      .member("completion_tokens", info.usage.completion_tokens);
+  w.member("cost", info.usage.cost).end_object();
+  w.member("version", AGENT_WEBSOCKET_VERSION_STRING).end_object();
+  return data;
+}
+
+/// The newest `limit` messages of turns whose terminal message has a `seq` below `before_seq`,
+/// oldest first; `more` tells whether there are older ones. Turns are not cut in two, so that a
+/// page may hold one message more.
+inline std::string describe_history(const conversation& of, std::uint64_t before_seq,
+                                    std::size_t limit, std::size_t& count) {
+  const auto& turns = of.turns();
+  std::size_t end = turns.size();
+  const auto listed = [&](std::size_t i) { return turns[i].seq != 0 && turns[i].seq < before_seq; };
+  while (end > 0 && !listed(end - 1)) --end;
+  std::size_t begin = end;
+  count = 0;
+  while (begin > 0 && count < limit) count += turns[--begin].answer ? 2 : 1;
+
+  std::string data;
+  json::writer w(data);
+  w.begin_object().key("messages").begin_array();
+  for (std::size_t i = begin; i < end; ++i) {
+    const turn& each = turns[i];
+    w.begin_object()
+        .member("role", "user")
+        .member("content", each.question.text())
+        .member("id", each.id);
+    w.member("seq", each.seq).member("timestamp", to_iso8601(each.asked)).end_object();
+    if (!each.answer) continue;
+    w.begin_object()
+        .member("role", "assistant")
+        .member("content", each.answer->text())
+        .member("ref", each.id);
+    w.member("stream", each.stream)
+        .member("seq", each.seq)
+        .member("status", wire::to_string(each.status));
+    if (!each.model.empty()) w.member("model", each.model);
+    w.member("timestamp", to_iso8601(each.answered));
+    if (!each.feedback.empty()) {
+      w.key("feedback").begin_array();
+      for (const feedback_entry& said : each.feedback) {
+        w.begin_object();
+        if (said.rating) w.member("rating", *said.rating);
+        if (!said.comment.empty()) w.member("content", said.comment);
+        if (!said.correction.empty()) w.member("correction", said.correction);
+        w.member("timestamp", to_iso8601(said.at)).end_object();
+      }
+      w.end_array();
+    }
+    w.end_object();
+  }
+  w.end_array().member("more", begin > 0).end_object();
+  return data;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/state.hpp
+
+// The life of the one answer that a session works on, as a table: which state follows which event.
+// What is not in the table cannot happen to the session: late events (a token after a cancel) are
+// dropped where they arrive.
+
+namespace agent_websocket {
+
+enum class run_state {
+  none,       ///< nothing runs; the next query may begin
+  deciding,   ///< the application's on_query hook has the query
+  thinking,   ///< asked upstream, no token yet
+  streaming,  ///< tokens have come
+};
+
+enum class run_event { begin, proceed, token, finish };
+
+namespace detail {
+struct run_row {
+  run_state from;
+  run_event event;
+  run_state to;
+};
+inline constexpr std::array<run_row, 7> run_table{{
+    {run_state::none, run_event::begin, run_state::deciding},
+    {run_state::deciding, run_event::proceed, run_state::thinking},
+    {run_state::deciding, run_event::finish, run_state::none},
+    {run_state::thinking, run_event::token, run_state::streaming},
+    {run_state::thinking, run_event::finish, run_state::none},
+    {run_state::streaming, run_event::token, run_state::streaming},
+    {run_state::streaming, run_event::finish, run_state::none},
+}};
+}  // namespace detail
+
+/// The state after `event`, or nullopt when it does not apply.
+constexpr std::optional<run_state> next_state(run_state from, run_event event) noexcept {
+  for (const detail::run_row& row : detail::run_table) {
+    if (row.from == from && row.event == event) return row.to;
+  }
+  return std::nullopt;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/core.hpp
+
+// The session as a pure state machine: an event and a moment go in; frames for the client come out
+// in the outbox and things to do as actions. No I/O, clock, lock or thread, so that a conversation
+// can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
+// on: exactly one terminal message for every accepted query, whatever happens. Built-in commands
+// are in commands.hpp, the carrying out in session.hpp.
+
+namespace agent_websocket {
+
+/// When an event happened, by both clocks.
+struct moment {
+  time_point now;
+  wall_time wall;
+};
+
+/// The one query that a session works on.
+struct current_run {
+  run_number number = 0;
+  accepted_query of;
+  run_state state = run_state::none;
+  bool started = false;  ///< phase start has been sent
+  std::string text;      ///< so far
+  std::string model;
+  std::uint64_t chunks = 0;  ///< deltas so far
+};
+
+class session_core {
+ public:
+  /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
+  session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
+               moment at)
+      : id_(std::move(id)),
+        epoch_(std::move(epoch)),
+        settings_(std::move(settings)),
+        conversation_(settings_->max_history),
+        inbox_(settings_->max_queue),
+        created_(at.wall),
+        active_(at) {}
+
+  const std::string& id() const noexcept { return id_; }
+  const session_settings& settings() const noexcept { return *settings_; }
+  const agent_websocket::conversation& history() const noexcept { return conversation_; }
+  const agent_websocket::inbox& waiting() const noexcept { return inbox_; }
+  outbox& output() noexcept { return outbox_; }
+  bool closing() const noexcept { return closing_; }
+  bool running() const noexcept { return run_.has_value(); }
+  /// True when an answer runs or waits: such a session is not idle.
+  bool busy() const noexcept { return run_.has_value() || !inbox_.empty(); }
+  time_point last_activity() const noexcept { return active_.now; }
+  bool has_actions() const noexcept { return !actions_.empty(); }
+  std::vector<session_action> take_actions() { return std::exchange(actions_, {}); }
+  std::string_view timestamp(wall_time at) { return stamp_.text(at); }
+
+  /// Gives this session settings of its own. Limits of what already is (queue, history) stay.
+  void change_settings(session_settings settings) {
+    settings_ = std::make_shared<const session_settings>(std::move(settings));
+  }
+
+  // ---- events of the socket
+
+  void opened(moment at) { welcome("new", at); }
+
+  /// A decoded message, or the reason why the text was none.
+  void received(wire::client_message message, moment at);
+
+  /// A frame that could not be a message: binary, or too large.
+  void refused_frame(errc code, std::string words, moment at) {
+    if (!closing_) refuse({}, error(code, std::move(words)), at);
+  }
+
+  /// The socket is gone: what runs is given up; nobody is left to be told.
+  void lost() {
+    if (run_) actions_.push_back(action::cancel_completion{run_->number});
+    run_.reset();
+    closing_ = true;
+  }
+
+  // ---- events of the application and of upstream; those of another run than the current one are
+  // dropped
+
+  void decided(run_number run, query_decision decision, moment at);
+
+  void began(run_number run, std::string_view model) {
+    if (is_current(run) && run_->state != run_state::deciding) run_->model = std::string(model);
+  }
+
+  void text(run_number run, std::string_view piece, moment at) {
+    if (!is_current(run) || piece.empty()) return;
+    const auto next = next_state(run_->state, run_event::token);
+    if (!next) return;
+    run_->state = *next;
+    run_->text.append(piece);
+    if (!run_->of.streamed) return;
+    start_stream(at);
+    outbox_.put_delta(run_->of.stream, run_->chunks, 1, piece);
+    ++run_->chunks;
+  }
+
+  void completed(run_number run, completion_result result, moment at);
+
+  // ---- events of the server
+
+  /// A numbered notification. `data` is JSON text or empty.
+  void notify(std::string_view content, std::string_view topic, std::string_view data, moment at) {
+    if (closing_) return;
+    put(wire::notification{++seq_, {}, topic, content, data}, at);
+  }
+
+  /// An answer to a command of the application.
+  void reply(const wire::command& to, std::string_view content, std::string_view data, moment at) {
+    if (closing_) return;
+    put_control(wire::status{to.op, to.id, content, data, to.meta, std::nullopt}, at);
+  }
+
+  /// An error that is not the end of a query.
+  void refuse(std::string_view ref, const error& why, moment at,
+              std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
+    if (closing_) return;
+    wire::failure_notice notice{why.code,     why.message, ref, retry_after, is_retryable(why.code),
+                                std::nullopt, {}};
+    put_control(notice, at);
+  }
+
+  /// The session was idle for too long.
+  void expired(moment at) {
+    if (closing_) return;
+    put(wire::notification{++seq_, {}, {}, "Session closed due to inactivity", {}}, at);
+    close(1000, "Session timeout");
+  }
+
+  /// The server is going to stop: nothing new is begun, what runs may end.
+  void drain(moment at);
+
+  /// What runs may no longer end by itself.
+  void drain_expired(moment at) {
+    if (closing_) return;
+    fail_run(error(errc::draining), at);
+    close(1001, "Server is shutting down");
+  }
+
+  /// Ends the session: every open query gets its terminal message, then the socket is closed.
+  void end(std::uint16_t code, std::string reason, const error& why, moment at) {
+    if (closing_) return;
+    fail_waiting(why, at);
+    fail_run(why, at);
+    close(code, std::move(reason));
+  }
+
+  /// More waits for the client than is allowed.
+  void overflowed() {
+    if (closing_) return;
+    if (run_) actions_.push_back(action::cancel_completion{run_->number});
+    run_.reset();
+    outbox_.clear();
+    close(4002, "slow_consumer");
+  }
+
+ private:
+  friend class session_commands;
+
+  bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
+
+  template <typename Message>
+  void put(const Message& message, moment at) {
+    std::string frame;
+    encode(frame, message, stamp_.text(at.wall));
+    outbox_.put(std::move(frame));
+  }
+  template <typename Message>
+  void put_control(const Message& message, moment at) {
+    std::string frame;
+    encode(frame, message, stamp_.text(at.wall));
+    outbox_.put_control(std::move(frame));
+  }
+
+  void welcome(std::string_view reason, moment at) {
+    wire::welcome hello;
+    hello.session_id = id_;
+    hello.epoch = epoch_;
+    hello.seq = seq_;
+    hello.reason = reason;
+    hello.heartbeat = settings_->heartbeat_interval;
+    hello.timeout = settings_->heartbeat_timeout;
+    hello.limits = {settings_->max_message_bytes, settings_->max_queue};
+    hello.data = settings_->welcome_data;
+    put(hello, at);
+  }
+
+  void acknowledge(const std::string& id, moment at) {
+    if (!id.empty()) put_control(wire::ack{id, {}, 0, false, false}, at);
+  }
+
+  void close(std::uint16_t code, std::string reason) {
+    if (closing_) return;
+    closing_ = true;
+    actions_.push_back(action::close_socket{code, std::move(reason)});
+  }
+
+  void on_query(wire::query query, moment at);
+  void on_feedback(wire::human_feedback feedback, moment at);
+  void accept(accepted_query accepted, bool with_id, moment at);
+  bool answer_duplicate(const wire::query& query, moment at);
+  void begin_next(moment at);
+  openrouter::chat_request build_request(const query_decision& decision) const;
+  void start_stream(moment at);
+  void finish(wire::answer_status status, const completion_result& result, moment at);
+  void conclude(const accepted_query& of, const answer_record& record,
+                std::optional<std::chrono::milliseconds> retry_after, bool started,
+                std::uint64_t chunks, moment at);
+  void fail_run(const error& why, moment at);
+  void fail_waiting(const error& why, moment at);
+  void cancel_run(moment at);
+  void cancel_waiting(const accepted_query& waiting, moment at);
+  std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
+
+  std::string id_;
+  std::string epoch_;
+  std::shared_ptr<const session_settings> settings_;
+  session_overrides overrides_;
+  agent_websocket::conversation conversation_;
+  agent_websocket::inbox inbox_;
+  outbox outbox_;
+  std::optional<current_run> run_;
+  std::vector<session_action> actions_;
+  timestamp_cache stamp_;
+  usage_totals usage_;
+  wall_time created_;
+  moment active_;
+  run_number runs_ = 0;
+  std::uint64_t seq_ = 0;
+  std::uint64_t streams_ = 0;
+  std::uint64_t made_ids_ = 0;
+  bool wants_deltas_ = false;
+  bool held_ = false;  // the next query is not to begin yet
+  bool draining_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/answering.hpp
+
+// The part of session_core that answers queries: acceptance, one run at a time, the terminal
+// message. Kept apart from core.hpp, which declares it, so that each of the two can be read in one
+// go.
+
+namespace agent_websocket {
+
+inline void session_core::on_query(wire::query query, moment at) {
+  if (draining_) return refuse(query.id, error(errc::draining), at);
+  if (!query.id.empty() && answer_duplicate(query, at)) return;
+  if (!query.model.empty() && !settings_->allows_model(query.model)) {
+    return refuse(query.id, error(errc::forbidden, "That model is not allowed here"), at);
+  }
+  accepted_query accepted;
+  switch (query.overlap) {
+    case wire::overlap::queue: break;
+    case wire::overlap::reject:
+      if (busy()) return refuse(query.id, error(errc::busy), at);
+      break;
+    case wire::overlap::interrupt:
+      if (run_) {
+        held_ = true;  // the new query takes the place of the cancelled one
+        cancel_run(at);
+        held_ = false;
+        accepted.first = true;
+      }
+      break;
+    case wire::overlap::latest:
+      while (auto replaced = inbox_.take_next()) cancel_waiting(*replaced, at);
+      break;
+  }
+  if (busy() && inbox_.full()) {
+    return refuse(query.id,
+                  error(errc::queue_full, "Too many queries are waiting; at most " +
+                                              std::to_string(settings_->max_queue) + " may"),
+                  at);
+  }
+  const bool with_id = !query.id.empty();
+  if (!with_id) query.id = "q_" + std::to_string(++made_ids_);
+  accepted.streamed = query.stream.value_or(wants_deltas_);
+  accepted.query = std::move(query);
+  accept(std::move(accepted), with_id, at);
+}
+
+/// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
+inline bool session_core::answer_duplicate(const wire::query& query, moment at) {
+  const auto acknowledge_again = [&](std::string_view stream, std::size_t position) {
+    put_control(wire::ack{query.id, stream, position, true, true}, at);
+  };
+  if (run_ && run_->of.query.id == query.id) {
+    acknowledge_again(run_->of.stream, 0);
+    return true;
+  }
+  if (const auto position = inbox_.position_of(query.id)) {
+    acknowledge_again(inbox_[*position].stream, *position + 1);
+    return true;
+  }
+  for (const turn& each : conversation_.turns()) {
+    if (each.id != query.id || each.running()) continue;
+    acknowledge_again(each.stream, 0);
+    wire::response_end again;
+    again.seq = each.seq;
+    again.ref = each.id;
+    again.stream = each.stream;
+    again.content = each.answer ? std::string_view(each.answer->text()) : std::string_view();
+    again.status = each.status;
+    again.model = each.model;
+    put(again, at);
+    return true;
+  }
+  return false;
+}
+
+inline void session_core::accept(accepted_query accepted, bool with_id, moment at) {
+  accepted.stream = make_stream_id();
+  const std::string id = accepted.query.id;
+  const std::size_t position = run_ ? inbox_.size() + 1 : 0;
+  if (with_id) put_control(wire::ack{id, accepted.stream, position, false, true}, at);
+  actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
+  inbox_.push(std::move(accepted));
+  if (run_) {
+    if (with_id) put_control(wire::queued{id, position}, at);
+  } else {
+    begin_next(at);
+  }
+}
+
+inline void session_core::begin_next(moment at) {
+  if (run_ || closing_ || held_) return;
+  auto next = inbox_.take_next();
+  if (!next) return;
+  run_.emplace();
+  run_->number = ++runs_;
+  run_->of = std::move(*next);
+  run_->state = *next_state(run_state::none, run_event::begin);
+
+  const wire::query& query = run_->of.query;
+  turn begun;
+  begun.id = query.id;
+  begun.stream = run_->of.stream;
+  begun.asked = at.wall;
+  if (run_->of.regenerate && !conversation_.empty()) {
+    begun.question = conversation_.back().question;
+    conversation_.drop_last();
+  } else {
+    begun.question = query.parts.empty()
+                         ? openrouter::chat_message::user(query.content)
+                         : openrouter::chat_message::user_parts(query.parts, query.content);
+  }
+  conversation_.begin(std::move(begun));
+  put(wire::status{"thinking", query.id, "Thinking...", {}, {}, std::nullopt}, at);
+  actions_.push_back(action::consult{run_->number, query});
+}
+
+inline openrouter::chat_request session_core::build_request(const query_decision& decision) const {
+  openrouter::chat_request request;
+  request.model = !run_->of.query.model.empty() ? run_->of.query.model
+                                                : overrides_.model.value_or(settings_->model);
+  request.fallback_models = settings_->fallback_models;
+  request.messages =
+      conversation_.messages(overrides_.system_prompt.value_or(settings_->system_prompt));
+  // Before the question, which is the last message.
+  request.messages.insert(request.messages.end() - 1, decision.extra.begin(), decision.extra.end());
+  request.temperature = overrides_.temperature.value_or(settings_->temperature);
+  request.max_tokens = overrides_.max_tokens.value_or(settings_->max_tokens);
+  return request;
+}
+
+inline void session_core::decided(run_number run, query_decision decision, moment at) {
+  if (!is_current(run) || run_->state != run_state::deciding) return;
+  switch (decision.what) {
+    case query_decision::kind::proceed:
+      run_->state = *next_state(run_->state, run_event::proceed);
+      actions_.push_back(
+          action::start_completion{run, build_request(decision), run_->of.query.timeout});
+      return;
+    case query_decision::kind::answer: {
+      run_->state = *next_state(run_->state, run_event::proceed);
+      text(run, decision.text, at);
+      completion_result result;
+      result.finish_reason = "stop";
+      return finish(wire::answer_status::completed, result, at);
+    }
+    case query_decision::kind::refuse: {
+      completion_result result;
+      result.failure = std::move(decision.why);
+      return finish(wire::answer_status::failed, result, at);
+    }
+  }
+}
+
+inline void session_core::completed(run_number run, completion_result result, moment at) {
+  if (!is_current(run) || run_->state == run_state::deciding) return;
+  if (!result.model.empty()) run_->model = result.model;
+  wire::answer_status status = wire::answer_status::completed;
+  if (result.failure) {
+    status = wire::answer_status::failed;
+  } else if (result.finish_reason == "length" || result.finish_reason == "content_filter") {
+    status = wire::answer_status::incomplete;
+  }
+  finish(status, result, at);
+}
+
+inline void session_core::start_stream(moment at) {
+  if (run_->started) return;
+  run_->started = true;
+  put(wire::response_start{++seq_, run_->of.query.id, run_->of.stream, run_->model}, at);
+}
+
+/// Ends the current run: history, terminal message, hooks, and the next query.
+inline void session_core::finish(wire::answer_status status, const completion_result& result,
+                                 moment at) {
+  if (run_->of.streamed) start_stream(at);
+  current_run ended = std::move(*run_);
+  run_.reset();
+
+  answer_record record;
+  record.query_id = ended.of.query.id;
+  record.stream = ended.of.stream;
+  record.text = std::move(ended.text);
+  record.status = status;
+  record.finish_reason = result.finish_reason;
+  record.model = std::move(ended.model);
+  record.usage = result.usage;
+  record.failure = result.failure;
+
+  conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);
+
+  if (turn* asked = conversation_.find(record.stream)) {
+    asked->seq = seq_;
+    asked->answered = at.wall;
+    asked->status = status;
+    asked->model = record.model;
+    if (status == wire::answer_status::completed && !record.text.empty()) {
+      asked->answer = openrouter::chat_message::assistant(record.text);
+    } else if (!record.text.empty()) {
+      asked->answer = openrouter::chat_message::assistant_partial(record.text);
+    }
+  }
+  conversation_.trim();
+  usage_ += result.used;
+  actions_.push_back(action::deliver_answer{std::move(record)});
+  active_ = at;
+  if (draining_ && !closing_ && inbox_.empty()) {
+    close(1001, "Server is shutting down");
+  } else {
+    begin_next(at);
+  }
+}
+
+/// Puts the one terminal message of an accepted query into the outbox.
+inline void session_core::conclude(const accepted_query& of, const answer_record& record,
+                                   std::optional<std::chrono::milliseconds> retry_after,
+                                   bool started, std::uint64_t chunks, moment at) {
+  wire::failure_notice notice;
+  if (record.failure) {
+    notice.code = record.failure->code;
+    notice.content = record.failure->message;
+    notice.retry_after = retry_after;
+    notice.retryable = is_retryable(notice.code);
+  }
+  if (record.failure && !of.streamed) {
+    const std::string words = "Failed to generate response: " + record.failure->message;
+    notice.content = words;
+    notice.ref = of.query.id;
+    notice.seq = ++seq_;
+    notice.meta = of.query.meta;
+    put(notice, at);
+  } else {
+    wire::response_end end;
+    end.seq = ++seq_;
+    end.ref = of.query.id;
+    end.stream = of.stream;
+    end.streamed = started;
+    end.n = chunks;
+    end.content = record.text;
+    end.status = record.status;
+    end.finish_reason = record.finish_reason;
+    end.model = record.model;
+    end.usage = record.usage;
+    end.meta = of.query.meta;
+    if (record.failure) end.failure = &notice;
+    put(end, at);
+  }
+  actions_.push_back(action::persist{records::of_answer(record, seq_, at.wall)});
+}
+
+inline void session_core::fail_run(const error& why, moment at) {
+  if (!run_) return;
+  actions_.push_back(action::cancel_completion{run_->number});
+  completion_result result;
+  result.failure = why;
+  finish(wire::answer_status::failed, result, at);
+}
+
+inline void session_core::cancel_run(moment at) {
+  actions_.push_back(action::cancel_completion{run_->number});
+  completion_result result;
+  finish(wire::answer_status::cancelled, result, at);
+}
+
+inline void session_core::cancel_waiting(const accepted_query& waiting, moment at) {
+  answer_record record;
+  record.query_id = waiting.query.id;
+  record.stream = waiting.stream;
+  record.status = wire::answer_status::cancelled;
+  conclude(waiting, record, std::nullopt, false, 0, at);
+}
+
+inline void session_core::fail_waiting(const error& why, moment at) {
+  while (auto waiting = inbox_.take_next()) {
+    answer_record record;
+    record.query_id = waiting->query.id;
+    record.stream = waiting->stream;
+    record.status = wire::answer_status::failed;
+    record.failure = why;
+    if (waiting->streamed)
+      put(wire::response_start{++seq_, waiting->query.id, waiting->stream, {}}, at);
+    conclude(*waiting, record, std::nullopt, waiting->streamed, 0, at);
+  }
+}
+
+inline void session_core::drain(moment at) {
+  if (closing_ || draining_) return;
+  draining_ = true;
+  put(wire::notification{++seq_, "drain", {}, "Server is shutting down", {}}, at);
+  fail_waiting(error(errc::draining), at);
+  if (!run_) close(1001, "Server is shutting down");
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/commands.hpp
+
+// The part of session_core that takes messages: which kind goes where, the built-in commands of the
+// protocol, and feedback. A command that is not in the table is the application's
+// (action::run_command).
+
+namespace agent_websocket {
+
+/// The built-in commands, by op.
+class session_commands {
+ public:
+  /// False when the protocol does not define the op.
+  static bool run(session_core& session, const wire::command& command, moment at) {
+    for (const row& each : table()) {
+      if (each.op != command.op) continue;
+      each.run(session, command, at);
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  using handler = void (*)(session_core&, const wire::command&, moment);
+  struct row {
+    std::string_view op;
+    handler run;
+  };
+
+  static const std::array<row, 13>& table() {
+    static constexpr std::array<row, 13> rows{{
+        {"hello", hello},
+        {"ack", ack},
+        {"auth", auth},
+        {"ping", ping},
+        {"info", info},
+        {"cancel", cancel},
+        {"clear", clear},
+        {"history", history},
+        {"set", set},
+        {"regenerate", regenerate},
+        {"close", close},
+        {"tool_result", tool_result},
+        {"help", help},
+    }};
+    return rows;
+  }
+
+  static void hello(session_core& s, const wire::command& command, moment at) {
+    if (command.version && *command.version != protocol_version) {
+      s.refuse(
+          command.id,
+          error(errc::bad_message, "This server speaks version 1 of the protocol: `v` must be 1"),
+          at);
+      return s.end(4426, "protocol_version", error(errc::interrupted), at);
+    }
+    for (const std::string& cap : command.caps) s.wants_deltas_ = s.wants_deltas_ || cap == "delta";
+    // A session ends with its socket, so one that is asked for by name is gone, unless it is this
+    // one.
+    const bool gone = !command.resume_session.empty() && command.resume_session != s.id_;
+    s.welcome(gone ? "expired" : "new", at);
+    s.put(wire::status{"live", {}, {}, {}, {}, s.seq_}, at);
+  }
+
+  static void ack(session_core&, const wire::command&, moment) {
+  }  // only lets a server forget earlier
+
+  static void auth(session_core& s, const wire::command& command, moment at) {
+    s.acknowledge(command.id, at);
+  }
+
+  static void ping(session_core& s, const wire::command& command, moment at) {
+    s.put_control(wire::status{"pong", command.id, "pong", {}, command.meta, std::nullopt}, at);
+  }
+
+  static void help(session_core& s, const wire::command& command, moment at) {
+    const help_text text = describe_commands(s.settings_->commands);
+    s.reply(command, text.content, text.data, at);
+  }
+
+  static void info(session_core& s, const wire::command& command, moment at) {
+    session_info data;
+    data.session_id = s.id_;
+    data.agent = s.settings_->agent_name;
+    const std::string model = s.overrides_.model.value_or(s.settings_->model);
+    data.model = model;
+    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
+    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
+    data.messages = s.conversation_.message_count();
+    data.max_history = s.settings_->max_history;
+    data.queued = s.inbox_.size();
+    data.running = s.running();
+    data.created = to_iso8601(s.created_);
+    data.last_activity = to_iso8601(s.active_.wall);
+    data.usage = s.usage_;
+    s.reply(command,
+            "Session " + s.id_ + ", model " + model + ", " + std::to_string(data.messages) +
+                " messages",
+            describe_session(data), at);
+  }
+
+  static void cancel(session_core& s, const wire::command& command, moment at) {
+    const std::string& ref = command.ref;
+    if (s.run_ && (ref.empty() || s.run_->of.query.id == ref || s.run_->of.stream == ref)) {
+      s.acknowledge(command.id, at);
+      return s.cancel_run(at);
+    }
+    if (!ref.empty()) {
+      if (const auto waiting = s.inbox_.take(ref)) {
+        s.acknowledge(command.id, at);
+        return s.cancel_waiting(*waiting, at);
+      }
+    }
+    s.refuse(command.id,
+             error(errc::not_found,
+                   ref.empty() ? "Nothing is running" : "No running or waiting query has that id"),
+             at);
+  }
+
+  static void clear(session_core& s, const wire::command& command, moment at) {
+    while (const auto waiting = s.inbox_.take_next()) s.cancel_waiting(*waiting, at);
+    if (s.run_) s.cancel_run(at);
+    s.conversation_.clear();
+    s.actions_.push_back(action::persist{records::of_clear(at.wall)});
+    s.reply(command, "Conversation cleared", {}, at);
+  }
+
+  static void history(session_core& s, const wire::command& command, moment at) {
+    const auto before =
+        static_cast<std::uint64_t>(command.before_seq.value_or(std::int64_t{1} << 53));
+    std::size_t count = 0;
+    const std::string data = describe_history(
+        s.conversation_, before, static_cast<std::size_t>(command.limit.value_or(50)), count);
+    s.reply(command, std::to_string(count) + (count == 1 ? " message" : " messages"), data, at);
+  }
+
+  static void set(session_core& s, const wire::command& command, moment at) {
+    json::document document;
+    if (!document.parse(command.data.empty() ? "null" : command.data))
+      return;  // it was printed by the decoder
+    auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
+    if (!changed) return s.refuse(command.id, changed.error(), at);
+    s.overrides_ = std::move(*changed);
+    std::string data;
+    json::writer w(data);
+    w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));
+    w.member("temperature", s.overrides_.temperature.value_or(s.settings_->temperature));
+    w.member("max_tokens", s.overrides_.max_tokens.value_or(s.settings_->max_tokens));
+    w.member("system", s.overrides_.system_prompt.value_or(s.settings_->system_prompt))
+        .end_object();
+    s.reply(command, "Settings changed", data, at);
+  }
+
+  static void regenerate(session_core& s, const wire::command& command, moment at) {
+    if (s.draining_) return s.refuse(command.id, error(errc::draining), at);
+    if (s.busy()) return s.refuse(command.id, error(errc::busy), at);
+    if (s.conversation_.empty()) {
+      return s.refuse(command.id, error(errc::not_found, "There is no question to answer again"),
+                      at);
+    }
+    accepted_query again;
+    again.regenerate = true;
+    again.query.id = command.id.empty() ? "q_" + std::to_string(++s.made_ids_) : command.id;
+    again.query.meta = command.meta;
+    again.streamed = command.stream.value_or(s.wants_deltas_);
+    s.accept(std::move(again), !command.id.empty(), at);
+  }
+
+  static void close(session_core& s, const wire::command& command, moment at) {
+    s.reply(command, "Session closed", {}, at);
+    while (const auto waiting = s.inbox_.take_next()) s.cancel_waiting(*waiting, at);
+    if (s.run_) s.cancel_run(at);
+    s.close(1000, "Session closed");
+  }
+
+  static void tool_result(session_core& s, const wire::command& command, moment at) {
+    s.refuse(command.id.empty() ? command.ref : command.id,
+             error(errc::not_found, "No tool call of that id is open"), at);
+  }
+};
+
+inline void session_core::received(wire::client_message message, moment at) {
+  if (closing_) return;
+  active_ = at;
+  if (auto* query = std::get_if<wire::query>(&message)) {
+    on_query(std::move(*query), at);
+  } else if (auto* command = std::get_if<wire::command>(&message)) {
+    if (!session_commands::run(*this, *command, at))
+      actions_.push_back(action::run_command{std::move(*command)});
+  } else if (auto* feedback = std::get_if<wire::human_feedback>(&message)) {
+    on_feedback(std::move(*feedback), at);
+  } else if (auto* rejected = std::get_if<wire::rejection>(&message)) {
+    refuse(rejected->ref, rejected->why, at);
+  }
+}
+
+inline void session_core::on_feedback(wire::human_feedback feedback, moment at) {
+  if (!feedback.decision.empty()) {
+    return refuse(feedback.id, error(errc::feedback_unknown, "No request for a decision is open"),
+                  at);
+  }
+  turn* judged = conversation_.find(feedback.ref);
+  if (judged == nullptr || judged->running()) {
+    return refuse(feedback.id,
+                  error(errc::feedback_unknown, feedback.ref.empty()
+                                                    ? "There is no answer yet to give feedback on"
+                                                    : "No answer has the id that `ref` names"),
+                  at);
+  }
+  for (const feedback_entry& each : judged->feedback) {
+    if (!feedback.id.empty() && each.id == feedback.id) return acknowledge(feedback.id, at);
+  }
+  if (judged->feedback.size() >= conversation::max_feedback_per_turn) {
+    return refuse(feedback.id,
+                  error(errc::feedback_invalid, "That answer has as much feedback as is kept"), at);
+  }
+  feedback_entry said;
+  said.id = feedback.id;
+  said.answer = judged->stream;
+  said.rating = feedback.rating;
+  said.comment = std::move(feedback.content);
+  said.correction = std::move(feedback.correction);
+  said.at = at.wall;
+  judged->feedback.push_back(said);
+  conversation_.trim();
+  actions_.push_back(action::persist{records::of_feedback(said)});
+  actions_.push_back(action::deliver_feedback{said});
+  if (said.id.empty()) {
+    put_control(wire::status{"ack", {}, "Feedback received", {}, {}, std::nullopt}, at);
+  } else {
+    put_control(wire::status{"ack", said.id, "Feedback received", {}, {}, std::nullopt}, at);
+  }
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/session.hpp
+
+// basic_session: carries out what the session core decides, on the policies of its server: frames
+// to the transport, completions to the upstream client, records to the store, questions to the
+// application. It owns no socket and no timer but the one of a query's `timeout_ms`.
+
+#include <any>
+#include <exception>
+
+namespace agent_websocket {
+
+/// One client's session. Made by basic_server; the application meets it in its hooks, by reference,
+/// and may keep a weak_ptr. All calls on the server's executor.
+template <typename Transport, typename HttpClient, typename Scheduler, typename Store>
+class basic_session final
+    : public openrouter::completion_sink,
+      public std::enable_shared_from_this<basic_session<Transport, HttpClient, Scheduler, Store>> {
+  static_assert(require_transport<Transport>() && require_http_client<HttpClient>() &&
+                require_scheduler<Scheduler>() && require_store<Store>());
+
+ public:
+  using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
+  using sink_type = session_sink<basic_session>;
+
+  /// What all sessions of a server share.
+  struct surroundings {
+    Transport& transport;
+    client_type& client;
+    Scheduler& scheduler;
+    Store& store;
+    sink_type& sink;
+  };
+
+  basic_session(surroundings& around, connection_id connection, principal owner,
+                std::string remote_address, std::string id, std::string epoch,
+                std::shared_ptr<const session_settings> settings)
+      : around_(around),
+        connection_(connection),
+        owner_(std::move(owner)),
+        remote_address_(std::move(remote_address)),
+        core_(std::move(id), std::move(epoch), std::move(settings), now()) {}
+
+  basic_session(const basic_session&) = delete;
+  basic_session& operator=(const basic_session&) = delete;
+
+  ~basic_session() { stop_completion(); }
+
+  // ---- for the application
+
+  /// UUID, version 4.
+  const std::string& id() const noexcept { return core_.id(); }
+  const principal& owner() const noexcept { return owner_; }
+  /// Address of the TCP peer.
+  const std::string& remote_address() const noexcept { return remote_address_; }
+  const agent_websocket::conversation& history() const noexcept { return core_.history(); }
+  const session_settings& settings() const noexcept { return core_.settings(); }
+  /// Gives this session other settings than its server's, such as a system prompt of its own.
+  void change_settings(session_settings settings) { core_.change_settings(std::move(settings)); }
+  bool closing() const noexcept { return core_.closing(); }
+  /// A place for the application's own state of this session.
+  std::any& data() noexcept { return data_; }
+
+  /// Answers a command: a `status` with its op, and `ref` when it had an id. `data` is JSON text or
+  /// empty.
+  void reply(const wire::command& to, std::string_view content, std::string_view data = {}) {
+    core_.reply(to, content, data, now());
+    carry_out();
+  }
+  /// Answers a command with an error.
+  void refuse(const wire::command& to, errc code, std::string words = {}) {
+    core_.refuse(to.id, words.empty() ? error(code) : error(code, std::move(words)), now());
+    carry_out();
+  }
+  /// Sends a numbered notification. `data` is JSON text or empty.
+  void notify(std::string_view content, std::string_view topic = {}, std::string_view data = {}) {
+    core_.notify(content, topic, data, now());
+    carry_out();
+  }
+  /// Ends the session: open queries get `why` as their terminal error, then the socket is closed.
+  void close(std::uint16_t code, std::string reason, const error& why = error(errc::interrupted)) {
+    core_.end(code, std::move(reason), why, now());
+    carry_out();
+  }
+
+  // ---- for the server
+
+  connection_id connection() const noexcept { return connection_; }
+  session_core& core() noexcept { return core_; }
+
+  void open() {
+    core_.opened(now());
+    carry_out();
+  }
+  void receive(wire::client_message message) {
+    core_.received(std::move(message), now());
+    carry_out();
+  }
+  void refuse_frame(errc code, std::string words) {
+    core_.refused_frame(code, std::move(words), now());
+    carry_out();
+  }
+  void drained() {
+    transport_waits_ = 0;
+    carry_out();
+  }
+  void expire() {
+    core_.expired(now());
+    carry_out();
+  }
+  void drain() {
+    core_.drain(now());
+    carry_out();
+  }
+  void expire_drain() {
+    core_.drain_expired(now());
+    carry_out();
+  }
+  /// The socket is gone.
+  void lost() {
+    core_.lost();
+    carry_out();
+  }
+  void decide(run_number run, query_decision decision) {
+    core_.decided(run, std::move(decision), now());
+    carry_out();
+  }
+
+ private:
+  // Handed to the transport at a time; what is above waits in the outbox, where deltas are merged.
+  static constexpr std::size_t transport_budget = 64 * 1024;
+
+  moment now() const { return {around_.scheduler.now(), around_.scheduler.wall_now()}; }
+
+  // ---- openrouter::completion_sink
+
+  void on_begin(openrouter::completion_id, std::string_view model) override {
+    core_.began(run_, model);
+  }
+  void on_text(openrouter::completion_id, std::string_view text) override {
+    core_.text(run_, text, now());
+    carry_out();
+  }
+  void on_reasoning(openrouter::completion_id, std::string_view) override {}
+  void on_retry(openrouter::completion_id, int attempt, std::chrono::milliseconds wait,
+                const openrouter::failure& why) override {
+    log(log_level::warning, "completion_retry",
+        "attempt " + std::to_string(attempt) + " failed, next in " + std::to_string(wait.count()) +
+            " ms: " + to_string(why.why.code) + " " + why.why.detail);
+  }
+  void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
+    completion_ = 0;
+    paused_ = false;
+    stop_timeout();
+    completion_result result;
+    if (outcome.failed) {
+      result.failure = outcome.failed->why;
+      result.retry_after = outcome.failed->retry_after;
+      log(log_level::error, "completion_failed",
+          std::string(to_string(outcome.failed->why.code)) + " " + outcome.failed->why.detail);
+    }
+    result.finish_reason = outcome.finish_reason;
+    result.model = outcome.model;
+    result.usage = outcome.usage.json;
+    result.used = {1, outcome.usage.prompt_tokens.value_or(0),
+                   outcome.usage.completion_tokens.value_or(0), outcome.usage.cost.value_or(0)};
+    core_.completed(run_, std::move(result), now());
+    carry_out();
+  }
+
+  // ---- carrying out
+
+  /// Performs the core's actions until there are none, then sends what waits.
+  void carry_out() {
+    if (carrying_out_) return;  // the outer call goes on with what has come
+    carrying_out_ = true;
+    const auto alive = this->weak_from_this().lock();  // an action may end this session
+    while (core_.has_actions()) {
+      for (session_action& each : core_.take_actions()) {
+        std::visit([this](auto& what) { this->perform(what); }, each);
+      }
+    }
+    carrying_out_ = false;
+    send_waiting();
+  }
+
+  void perform(action::consult& what) {
+    guarded(
+        "on_query",
+        [&] {
+          around_.sink.on_query(*this, what.query,
+                                query_reply<basic_session>(this->weak_from_this(), what.run));
+        },
+        [&] { refuse_run(what.run); });
+  }
+  void perform(action::start_completion& what) {
+    run_ = what.run;
+    guarded(
+        "before_request", [&] { around_.sink.before_request(*this, what.request); }, [] {});
+    completion_ = around_.client.start(std::move(what.request), *this);
+    if (what.timeout) {
+      const run_number run = what.run;
+      timeout_ = around_.scheduler.start_timer(around_.scheduler.now() + *what.timeout,
+                                               [weak = this->weak_from_this(), run] {
+                                                 if (const auto session = weak.lock())
+                                                   session->time_out(run);
+                                               });
+    }
+  }
+  void perform(action::cancel_completion&) { stop_completion(); }
+  void perform(action::run_command& what) {
+    guarded(
+        "on_command",
+        [&] {
+          if (around_.sink.on_command(*this, what.command)) return;
+          core_.refuse(what.command.id,
+                       error(errc::unknown_op, "Unknown command; `help` lists the commands"),
+                       now());
+        },
+        [&] { core_.refuse(what.command.id, error(errc::internal), now()); });
+  }
+  void perform(action::deliver_feedback& what) {
+    guarded(
+        "on_feedback", [&] { around_.sink.on_feedback(*this, what.entry); }, [] {});
+  }
+  void perform(action::deliver_answer& what) {
+    guarded(
+        "on_answer", [&] { around_.sink.on_answer(*this, what.record); }, [] {});
+  }
+  void perform(action::persist& what) {
+    around_.store.append(id(), std::move(what.record),
+                         [weak = this->weak_from_this()](const result<void>& kept) {
+                           const auto session = weak.lock();
+                           if (!kept && session)
+                             session->log(log_level::error, "store_failed", kept.error().detail);
+                         });
+  }
+  void perform(action::close_socket& what) {
+    hand_over(static_cast<std::size_t>(-1));
+    around_.transport.close(connection_, what.code, what.reason);
+  }
+
+  /// Runs a hook of the application: what it throws is logged and costs one message.
+  template <typename Hook, typename OnThrow>
+  void guarded(const char* name, Hook&& hook, OnThrow&& on_throw) {
+    try {
+      hook();
+      return;
+    } catch (const std::exception& thrown) {
+      log(log_level::error, "handler_threw", std::string(name) + ": " + thrown.what());
+    } catch (...) {
+      log(log_level::error, "handler_threw", std::string(name) + ": not a std::exception");
+    }
+    on_throw();
+  }
+
+  void refuse_run(run_number run) {
+    query_decision decision;
+    decision.what = query_decision::kind::refuse;
+    decision.why = error(errc::internal);
+    core_.decided(run, std::move(decision), now());
+  }
+
+  /// The query's own limit has passed.
+  void time_out(run_number run) {
+    timeout_ = 0;
+    if (run != run_) return;
+    stop_completion();
+    completion_result result;
+    result.failure = error(errc::timeout_total);
+    core_.completed(run, std::move(result), now());
+    carry_out();
+  }
+
+  void stop_completion() {
+    if (completion_ != 0) around_.client.cancel(std::exchange(completion_, 0));
+    paused_ = false;
+    stop_timeout();
+  }
+  void stop_timeout() {
+    if (timeout_ != 0) around_.scheduler.cancel_timer(std::exchange(timeout_, 0));
+  }
+
+  void hand_over(std::size_t budget) {
+    std::string frame;
+    outbox& output = core_.output();
+    while (transport_waits_ < budget &&
+           output.take_next(frame, core_.timestamp(around_.scheduler.wall_now()))) {
+      transport_waits_ = around_.transport.send(connection_, frame);
+    }
+  }
+
+  /// Hands frames to the transport, and stops reading upstream while the client does not keep up.
+  void send_waiting() {
+    if (core_.closing()) return;
+    hand_over(transport_budget);
+    const std::size_t waiting = core_.output().bytes();
+    if (waiting > core_.settings().max_outbound_bytes) {
+      core_.overflowed();
+      return carry_out();
+    }
+    if (completion_ == 0) return;
+    if (!paused_ && waiting > transport_budget) {
+      paused_ = true;
+      around_.client.pause(completion_);
+    } else if (paused_ && waiting < transport_budget / 2) {
+      paused_ = false;
+      around_.client.resume(completion_);
+    }
+  }
+
+  void log(log_level level, std::string_view event, std::string_view text) {
+    around_.sink.on_log(*this, level, event, text);
+  }
+
+  surroundings& around_;
+  connection_id connection_;
+  principal owner_;
+  std::string remote_address_;
+  session_core core_;
+  std::any data_;
+  openrouter::completion_id completion_ = 0;
+  run_number run_ = 0;
+  timer_id timeout_ = 0;
+  std::size_t transport_waits_ = 0;
+  bool paused_ = false;
+  bool carrying_out_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/ids.hpp
+
+// The grammar of the identifiers of the wire protocol (`id`, `ref`): 1 to 64 characters of
+// [A-Za-z0-9_.:-]. Whoever makes an id does so within it.
+
+namespace agent_websocket {
+
+inline constexpr std::size_t max_id_length = 64;
+
+/// True for a legal message id.
+constexpr bool is_valid_id(std::string_view text) noexcept {
+  if (text.empty() || text.size() > max_id_length) return false;
+  for (const char c : text) {
+    const bool legal = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+                       c == '.' || c == ':' || c == '-';
+    if (!legal) return false;
+  }
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/decode.hpp
+
+// The text of one WebSocket frame from a client -> a message of the protocol, or a rejection in
+// words that say what was wrong, where, and what would be right. Unknown fields are ignored. A
+// field of the wrong type or outside its range is an error, also an optional one: silently doing
+// something else would be worse.
+
+namespace agent_websocket {
+namespace wire {
+
+inline constexpr std::size_t max_meta_bytes = 4096;
+inline constexpr std::size_t max_model_length = 200;
+
+namespace detail {
+
+/// Reads fields one by one; the first that does not fit is remembered and the rest reads as absent.
+class field_reader {
+ public:
+  explicit field_reader(json::value object) : object_(object) {}
+
+  bool failed() const noexcept { return failed_; }
+  error take_error() { return std::move(why_); }
+  void fail(std::string words) {
+    if (failed_) return;
+    failed_ = true;
+    why_ = error(errc::bad_message, std::move(words));
+  }
+
+  /// null counts as absent everywhere.
+  json::value find(std::string_view name) const {
+    const json::value found = object_[name];
+    return found.is_null() ? json::value() : found;
+  }
+
+  std::string text(const char* name, std::size_t max_bytes = std::string::npos) {
+    const json::value found = find(name);
+    if (!found) return {};
+    const auto words = found.string();
+    if (!words) {
+      wrong_type(name, "a string", found);
+      return {};
+    }
+    if (words->size() > max_bytes) {
+      fail(quoted(name) + " must have at most " + std::to_string(max_bytes) + " bytes");
+      return {};
+    }
+    return std::string(*words);
+  }
+
+  std::string id(const char* name) {
+    std::string value = text(name);
+    if (find(name) && !failed_ && !is_valid_id(value)) {
+      fail(quoted(name) + " must have 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
+    }
+    return failed_ ? std::string() : value;
+  }
+
+  std::optional<bool> boolean(const char* name) {
+    const json::value found = find(name);
+    if (found && !found.is_boolean()) wrong_type(name, "true or false", found);
+    return found.boolean();
+  }
+
+  std::optional<std::int64_t> integer(const char* name, std::int64_t least, std::int64_t most) {
+    const json::value found = find(name);
+    if (!found) return std::nullopt;
+    const auto number = found.integer();
+    if (!number || *number < least || *number > most) {
+      fail(quoted(name) + " must be a whole number from " + std::to_string(least) + " to " +
+           std::to_string(most));
+      return std::nullopt;
+    }
+    return number;
+  }
+
+  std::optional<double> number(const char* name, double least, double most) {
+    const json::value found = find(name);
+    if (!found) return std::nullopt;
+    const auto value = found.number();
+    if (!value || !(*value >= least && *value <= most)) {
+      fail(quoted(name) + " must be a number from " + json::print_double(least) + " to " +
+           json::print_double(most));
+      return std::nullopt;
+    }
+    return value;
+  }
+
+  std::string object_text(const char* name, std::size_t max_bytes) {
+    const json::value found = find(name);
+    if (!found) return {};
+    if (!found.is_object()) {
+      wrong_type(name, "an object", found);
+      return {};
+    }
+    std::string raw = json::to_text(found);
+    if (raw.size() > max_bytes) {
+      fail(quoted(name) + " must have at most " + std::to_string(max_bytes) + " bytes");
+      return {};
+    }
+    return raw;
+  }
+
+  void wrong_type(const char* name, const char* wanted, json::value found) {
+    fail(quoted(name) + " must be " + wanted + ", not " + json::describe(found.kind()));
+  }
+
+  static std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"; }
+
+ private:
+  json::value object_;
+  bool failed_ = false;
+  error why_;
+};
+
+inline bool is_blank(std::string_view text) noexcept {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+/// Content parts as the OpenRouter chat API takes them from a user: text, image_url, file,
+/// input_audio.
+inline void read_parts(field_reader& fields, json::value array, query& into) {
+  std::size_t position = 0;
+  array.for_each_element([&](json::value part) {
+    const std::string where = "`content[" + std::to_string(position++) + "]`";
+    if (!part.is_object()) return fields.fail(where + " must be an object with a `type`");
+    const std::string_view type = part["type"].string().value_or("");
+    if (type == "text") {
+      const auto text = part["text"].string();
+      if (!text) return fields.fail(where + " of type text needs a string `text`");
+      if (!into.content.empty()) into.content.push_back('\n');
+      into.content.append(*text);
+    } else if (type == "image_url") {
+      if (!part["image_url"]["url"].string())
+        return fields.fail(where + " of type image_url needs `image_url.url`");
+    } else if (type == "file") {
+      if (!part["file"].is_object())
+        return fields.fail(where + " of type file needs an object `file`");
+    } else if (type == "input_audio") {
+      if (!part["input_audio"]["data"].string() || !part["input_audio"]["format"].string()) {
+        return fields.fail(
+            where + " of type input_audio needs `input_audio.data` and `input_audio.format`");
+      }
+    } else {
+      fields.fail(where + " has an unknown `type`; known are text, image_url, file, input_audio");
+    }
+  });
+  into.parts = json::to_text(array);
+}
+
+inline query read_query(field_reader& fields) {
+  query read;
+  read.id = fields.id("id");
+  const json::value content = fields.find("content");
+  if (content.is_array() && content.size() > 0) {
+    read_parts(fields, content, read);
+  } else if (content.is_string() && !is_blank(*content.string())) {
+    read.content = std::string(*content.string());
+  } else if (!content || content.is_string() || content.is_array()) {
+    fields.fail("Message content is required");
+  } else {
+    fields.wrong_type("content", "a string or an array of content parts", content);
+  }
+  read.stream = fields.boolean("stream");
+  read.priority = static_cast<int>(fields.integer("priority", 0, 9).value_or(5));
+  const std::string overlap = fields.text("overlap");
+  if (overlap == "reject") {
+    read.overlap = overlap::reject;
+  } else if (overlap == "interrupt") {
+    read.overlap = overlap::interrupt;
+  } else if (overlap == "latest") {
+    read.overlap = overlap::latest;
+  } else if (!overlap.empty() && overlap != "queue") {
+    fields.fail("`overlap` must be queue, reject, interrupt or latest");
+  }
+  if (const auto ms = fields.integer("timeout_ms", 1, 86'400'000))
+    read.timeout = std::chrono::milliseconds(*ms);
+  read.model = fields.text("model", max_model_length);
+  read.meta = fields.object_text("meta", max_meta_bytes);
+  return read;
+}
+
+inline command read_command(field_reader& fields) {
+  command read;
+  read.id = fields.id("id");
+  read.ref = fields.id("ref");
+  read.op = fields.text("op");
+  read.content = fields.text("content");
+  if (read.op.empty() && !is_blank(read.content)) {
+    const std::size_t first = read.content.find_first_not_of(" \t\r\n");
+    const std::size_t last = read.content.find_last_not_of(" \t\r\n");
+    read.op = read.content.substr(first, last - first + 1);
+    read.content.clear();
+  }
+  if (read.op.empty()) fields.fail("Message content is required");
+  if (const json::value data = fields.find("data")) read.data = json::to_text(data);
+  read.meta = fields.object_text("meta", max_meta_bytes);
+  if (read.op == "hello") {
+    read.client = std::string(cut_utf8(fields.text("client"), 100));
+    read.resume_session = fields.id("session_id");
+    read.version = fields.integer("v", 0, 1'000'000);
+    const json::value caps = fields.find("caps");
+    if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);
+    caps.for_each_element([&](json::value each) {
+      if (const auto name = each.string()) {
+        if (read.caps.size() < 32) read.caps.emplace_back(*name);
+      } else {
+        fields.fail("`caps` must be an array of strings");
+      }
+    });
+  } else if (read.op == "regenerate") {
+    read.stream = fields.boolean("stream");
+  } else if (read.op == "history") {
+    read.before_seq = fields.integer("before_seq", 0, std::int64_t{1} << 53);
+    read.limit = fields.integer("limit", 1, 1000);
+  }
+  return read;
+}
+
+inline human_feedback read_feedback(field_reader& fields) {
+  human_feedback read;
+  read.id = fields.id("id");
+  read.ref = fields.id("ref");
+  read.decision = fields.text("decision");
+  const bool known = read.decision == "approve" || read.decision == "reject" ||
+                     read.decision == "edit" || read.decision == "answer" || read.decision.empty();
+  if (!known) fields.fail("`decision` must be approve, reject, edit or answer");
+  read.rating = fields.number("rating", -100, 100);
+  read.content = fields.text("content");
+  read.correction = fields.text("correction");
+  if (const json::value data = fields.find("data")) read.data = json::to_text(data);
+  read.meta = fields.object_text("meta", max_meta_bytes);
+  if (read.decision.empty() && !read.rating && is_blank(read.content) &&
+      is_blank(read.correction)) {
+    fields.fail("Feedback needs a `decision`, a `rating`, a `correction` or a `content`");
+  }
+  return read;
+}
+
+}  // namespace detail
+
+/// Decodes the text of one frame. `scratch` is reused from call to call; nothing refers to it
+/// afterwards.
+inline client_message decode(std::string_view text, json::document& scratch) {
+  json::parse_limits limits;
+  limits.max_values = 65'536;
+  if (auto parsed = scratch.parse(text, limits); !parsed) return rejection{parsed.error(), {}};
+  const json::value root = scratch.root();
+  if (!root.is_object()) {
+    return rejection{error(errc::bad_message,
+                           std::string("A message is a JSON object, not ") + describe(root.kind())),
+                     {}};
+  }
+  std::string ref;
+  if (const auto id = root["id"].string(); id && is_valid_id(*id)) ref = std::string(*id);
+
+  const json::value type = root["type"];
+  std::string_view name = "query";
+  if (type) {
+    if (!type.is_string()) {
+      return rejection{error(errc::bad_message,
+                             std::string("`type` must be a string, not ") + describe(type.kind())),
+                       ref};
+    }
+    name = *type.string();
+  }
+  detail::field_reader fields(root);
+  client_message message;
+  if (name == "query") {
+    message = detail::read_query(fields);
+  } else if (name == "command") {
+    message = detail::read_command(fields);
+  } else if (name == "human_feedback") {
+    message = detail::read_feedback(fields);
+  } else if (name == "response" || name == "notification" || name == "status" || name == "error") {
+    return rejection{error(errc::unknown_type,
+                           "Messages of type " + std::string(name) +
+                               " come from the server; send query, command or human_feedback"),
+                     ref};
+  } else {
+    return rejection{
+        error(errc::unknown_type, "Unknown message type; send query, command or human_feedback"),
+        ref};
+  }
+  if (fields.failed()) return rejection{fields.take_error(), ref};
+  return message;
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/server.hpp
+
+// basic_server: composes transport, upstream client, sessions, router and clocks into a server. It
+// owns none of the policies: they outlive it. It has no thread and no lock; stop, notify, broadcast
+// and post may be called from any thread, everything else on the executor (or before start).
+
+namespace agent_websocket {
+
+template <typename Transport, typename HttpClient, typename Scheduler,
+          typename Store = memory_store, typename Authenticator = allow_all,
+          typename Logger = null_logger>
+class basic_server final
+    : private transport_sink,
+      private session_sink<basic_session<Transport, HttpClient, Scheduler, Store>> {
+  static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
+
+ public:
+  using session_type = basic_session<Transport, HttpClient, Scheduler, Store>;
+  using router_type = basic_router<session_type>;
+
+  basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler,
+               Store& store, Authenticator& authenticator, Logger& logger,
+               random_source random = {})
+      : options_(std::move(settings)),
+        transport_(transport),
+        scheduler_(scheduler),
+        authenticator_(authenticator),
+        logger_(logger),
+        random_(random),
+        client_(upstream_settings(options_), http, scheduler, std::move(random)),
+        around_{transport, client_, scheduler, store, *this},
+        registry_({options_.session.heartbeat_interval, options_.session.heartbeat_timeout,
+                   options_.session_timeout}) {}
+
+  /// With a store, an authenticator and a logger of its own, default constructed.
+  basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
+      : basic_server(std::move(settings), transport, http, scheduler,
+                     std::make_unique<own_policies>()) {}
+
+  basic_server(const basic_server&) = delete;
+  basic_server& operator=(const basic_server&) = delete;
+
+  ~basic_server() {
+    for (const timer_id each : {heartbeat_timer_, cleanup_timer_, drain_timer_})
+      scheduler_.cancel_timer(each);
+  }
+
+  router_type& router() noexcept { return router_; }
+  const options& settings() const noexcept { return options_; }
+  std::size_t session_count() const noexcept { return registry_.size(); }
+  /// The session of that id, while its socket stands; null otherwise.
+  std::shared_ptr<session_type> find_session(std::string_view id) const {
+    return registry_.find(id);
+  }
+
+  /// Checks the options and begins to listen. Hooks are set before.
+  result<void> start() {
+    if (auto checked = options_.check(); !checked) return checked;
+    session_settings shared = options_.session;
+    for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
+    session_defaults_ = std::make_shared<const session_settings>(std::move(shared));
+    if (auto listening = transport_.start(*this); !listening) return listening;
+    arm_cleanup();
+    return {};
+  }
+
+  /// Stops in order: no new sockets, a notification to each client, running answers get up to
+  /// drain_timeout, close 1001; then `done`. From any thread. A second call changes nothing.
+  void stop(std::function<void()> done = {}) {
+    post([this, done = std::move(done)]() mutable { begin_drain(std::move(done)); });
+  }
+
+  /// Runs f() on the executor. From any thread; nothing happens when the server is gone by then.
+  void post(std::function<void()> f) {
+    scheduler_.post([weak = std::weak_ptr<const bool>(alive_), f = std::move(f)] {
+      if (weak.lock()) f();
+    });
+  }
+
+  /// Sends a numbered notification to one session, if it is there. From any thread.
+  void notify(std::string session_id, std::string content, std::string topic = {},
+              std::string data = {}) {
+    post([this, id = std::move(session_id), content = std::move(content), topic = std::move(topic),
+          data = std::move(data)] {
+      if (const auto session = registry_.find(id)) session->notify(content, topic, data);
+    });
+  }
+
+  /// Sends a numbered notification to every session. From any thread.
+  void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
+    post([this, content = std::move(content), topic = std::move(topic), data = std::move(data)] {
+      for (const auto& session : registry_.all()) session->notify(content, topic, data);
+    });
+  }
+
+ private:
+  struct own_policies {
+    Store store;
+    Authenticator authenticator;
+    Logger logger;
+  };
+
+  basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler,
+               std::unique_ptr<own_policies> own)
+      : basic_server(std::move(settings), transport, http, scheduler, own->store,
+                     own->authenticator, own->logger) {
+    own_ = std::move(own);
+  }
+
+  struct arrival {
+    handshake request;
+    principal owner;
+  };
+
+  // ---- transport_sink
+
+  void on_request(connection_id connection, handshake request) override {
+    const std::string path(request.request.path());
+    if (path != options_.socket_path() && path != "/ws")
+      return transport_.answer(connection, answer_http(request.request));
+    if (!request.is_upgrade) {
+      return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
+    }
+    if (draining_) {
+      auto refusal = http::response::text(503, "The server is shutting down");
+      refusal.headers.add("Retry-After", "5");
+      return transport_.answer(connection, std::move(refusal));
+    }
+    // Filed first: the authenticator may answer from inside of the call.
+    arrivals_[connection].request = request;
+    authenticator_.authenticate(
+        request,
+        [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
+          if (weak.lock()) authenticated(connection, std::move(who));
+        });
+  }
+
+  void authenticated(connection_id connection, result<principal> who) {
+    const auto found = arrivals_.find(connection);
+    if (found == arrivals_.end()) return;  // gone meanwhile
+    if (!who) {
+      arrivals_.erase(found);
+      const int status = who.error().code == errc::forbidden  ? 403
+                         : who.error().code == errc::internal ? 503
+                                                              : 401;
+      return transport_.answer(connection, http::response::text(status, who.error().message));
+    }
+    found->second.owner = std::move(*who);
+    http::response accept;
+    accept.status = 101;
+    // A browser that offered subprotocols fails unless one is chosen.
+    if (offers_subprotocol(found->second.request.request, subprotocol)) {
+      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
+    }
+    transport_.answer(connection, std::move(accept));
+  }
+
+  http::response answer_http(const http::request& request) {
+    const auto* handler = router_.find_http(request.method, request.path());
+    if (handler == nullptr) return answer_plain_request(request, draining_);
+    auto answer = http::response::text(500, "Internal error");
+    guarded("on_http", {}, [&] { answer = (*handler)(request); });
+    return answer;
+  }
+
+  void on_abandoned(connection_id connection) override { arrivals_.erase(connection); }
+
+  void on_open(connection_id connection) override {
+    const auto found = arrivals_.find(connection);
+    if (found == arrivals_.end()) return;
+    const arrival arrived = std::move(found->second);
+    arrivals_.erase(found);
+    const auto session = std::make_shared<session_type>(
+        around_, connection, arrived.owner, arrived.request.remote_address, make_uuid(random_),
+        make_uuid(random_), session_defaults_);
+    registry_.add(session, scheduler_.now());
+    arm_heartbeat();
+    log(log_level::info, "session_opened", session->id(), "from " + arrived.request.remote_address);
+    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived.request); });
+    session->open();
+    if (draining_) session->drain();
+  }
+
+  void on_text(connection_id connection, std::string_view text) override {
+    if (const auto session = registry_.find(connection))
+      session->receive(wire::decode(text, scratch_));
+  }
+
+  void on_binary(connection_id connection, std::size_t) override {
+    if (const auto session = registry_.find(connection))
+      session->refuse_frame(errc::unsupported_data, message_of(errc::unsupported_data));
+  }
+
+  void on_oversized(connection_id connection, std::size_t) override {
+    const auto session = registry_.find(connection);
+    if (!session) return;
+    session->refuse_frame(errc::too_large, "The message is too large; at most " +
+                                               std::to_string(options_.session.max_message_bytes) +
+                                               " bytes are allowed");
+  }
+
+  void on_alive(connection_id connection) override {
+    registry_.heard(connection, scheduler_.now());
+  }
+
+  void on_drained(connection_id connection) override {
+    if (const auto session = registry_.find(connection)) session->drained();
+  }
+
+  void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
+    const auto session = registry_.remove(connection);
+    if (!session) return;
+    session->lost();
+    around_.store.erase(session->id(), [](const result<void>&) {});
+    log(log_level::info, "session_closed", session->id(), "code " + std::to_string(code));
+    guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
+    finish_drain();
+  }
+
+  // ---- session_sink
+
+  void on_query(session_type& session, const wire::query& query,
+                query_reply<session_type> reply) override {
+    router_.query(session, query, std::move(reply));
+  }
+  void before_request(session_type& session, openrouter::chat_request& request) override {
+    router_.request(session, request);
+  }
+  bool on_command(session_type& session, const wire::command& command) override {
+    return router_.command(session, command);
+  }
+  void on_feedback(session_type& session, const feedback_entry& feedback) override {
+    router_.feedback(session, feedback);
+  }
+  void on_answer(session_type& session, const answer_record& answer) override {
+    router_.response(session, answer);
+  }
+  void on_log(const session_type& session, log_level level, std::string_view event,
+              std::string_view text) override {
+    log(level, event, session.id(), text);
+  }
+
+  // ---- clocks
+
+  void arm_heartbeat() {
+    if (heartbeat_timer_ != 0) return;
+    const auto next = registry_.next_heartbeat();
+    if (!next) return;
+    heartbeat_timer_ = scheduler_.start_timer(*next, [this] {
+      heartbeat_timer_ = 0;
+      registry_.sweep_heartbeat(
+          scheduler_.now(), [this](connection_id connection) { transport_.ping(connection); },
+          [](session_type& session) { session.close(4001, "heartbeat_timeout"); });
+      arm_heartbeat();
+    });
+  }
+
+  void arm_cleanup() {
+    cleanup_timer_ = scheduler_.start_timer(scheduler_.now() + options_.cleanup_interval, [this] {
+      registry_.sweep_inactive(scheduler_.now(), [](session_type& session) { session.expire(); });
+      arm_cleanup();
+    });
+  }
+
+  // ---- stopping
+
+  void begin_drain(std::function<void()> done) {
+    if (done) drained_ = std::move(done);
+    if (draining_) return;
+    draining_ = true;
+    log(log_level::info, "draining", {}, std::to_string(registry_.size()) + " sessions");
+    transport_.stop();
+    for (const auto& session : registry_.all()) session->drain();
+    drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
+      for (const auto& session : registry_.all()) session->expire_drain();
+    });
+    finish_drain();
+  }
+
+  void finish_drain() {
+    if (!draining_ || !registry_.empty()) return;
+    if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
+  }
+
+  // ---- log
+
+  template <typename Hook>
+  void guarded(const char* name, std::string_view session, Hook&& hook) {
+    try {
+      hook();
+    } catch (const std::exception& thrown) {
+      log(log_level::error, "handler_threw", session, std::string(name) + ": " + thrown.what());
+    } catch (...) {
+      log(log_level::error, "handler_threw", session, name);
+    }
+  }
+
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    router_.event({level, event, session, text});
+    if (level >= options_.level && logger_.enabled(level))
+      logger_.write({level, event, session, text});
+  }
+
+  std::unique_ptr<own_policies> own_;  // first, to outlive what refers to it
+  options options_;
+  Transport& transport_;
+  Scheduler& scheduler_;
+  Authenticator& authenticator_;
+  Logger& logger_;
+  random_source random_;
+  typename session_type::client_type client_;
+  typename session_type::surroundings around_;
+  registry<session_type> registry_;
+  router_type router_;
+  std::shared_ptr<const session_settings> session_defaults_;
+  std::unordered_map<connection_id, arrival> arrivals_;
+  json::document scratch_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+  std::function<void()> drained_;
+  timer_id heartbeat_timer_ = 0;
+  timer_id cleanup_timer_ = 0;
+  timer_id drain_timer_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/testing/manual_scheduler.hpp
+
+// Model of the requirement Scheduler (policy/scheduler.hpp) with virtual time: nothing runs and no
+// time passes until the test says so, and then always in the same order. For single-threaded
+// tests: unlike that of a real scheduler, post() must come from the test's own thread.
+
+namespace agent_websocket {
+namespace testing {
+
+/// Begins at a fixed steady time and at the wall time 2026-01-01T00:00:00.000Z.
+///
+/// Order: what was posted runs first, in the order of posting; then the timer with the earliest
+/// deadline, of equal ones the one started first; then again what was posted meanwhile.
+/// Functions may post, and start and cancel timers.
+class manual_scheduler {
+ public:
+  manual_scheduler() = default;
+  manual_scheduler(const manual_scheduler&) = delete;
+  manual_scheduler& operator=(const manual_scheduler&) = delete;
+
+  /// Destroys what waits without running it. What those destructors post or start is dropped.
+  ~manual_scheduler() {
+    closing_ = true;
+    ids_.clear();
+    const auto posted = std::move(posted_);
+    const auto timers = std::move(timers_);
+  }
+
+  time_point now() const noexcept { return now_; }
+  wall_time wall_now() const noexcept {
+    return wall_start + std::chrono::duration_cast<wall_time::duration>(now_ - start) + wall_shift_;
+  }
+
+  void post(std::function<void()> f) {
+    if (!closing_) posted_.push_back(std::move(f));
+  }
+
+  /// A time that is not in the future means: as soon as the test lets things run.
+  timer_id start_timer(time_point when, std::function<void()> f) {
+    const timer_id id = ++last_id_;
+    if (!closing_) ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
+    return id;
+  }
+
+  void cancel_timer(timer_id id) {
+    const auto found = ids_.find(id);
+    if (found == ids_.end()) return;
+    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
+    ids_.erase(found);
+  }
+
+  /// Runs one function that is ready now; false when there is none.
+  bool run_one() {
+    if (!posted_.empty()) {
+      const std::function<void()> f = std::move(posted_.front());
+      posted_.pop_front();
+      f();
+      return true;
+    }
+    if (timers_.empty() || timers_.begin()->first > now_) return false;
+    const auto due = timers_.extract(timers_.begin());
+    ids_.erase(due.mapped().id);
+    due.mapped().f();
+    return true;
+  }
+
+  /// Runs what is ready now, and what that makes ready, until nothing is. Returns how many
+  /// functions ran; throws std::logic_error after `run_limit`, instead of hanging for ever.
+  std::size_t run() {
+    std::size_t count = 0;
+    while (run_one()) {
+      if (++count == run_limit) throw std::logic_error("manual_scheduler: never becomes idle");
+    }
+    return count;
+  }
+
+  /// Lets `time` pass, from deadline to deadline: each function sees the time of its own deadline.
+  std::size_t advance(duration time) {
+    const time_point end = now_ + time;
+    std::size_t count = run();
+    while (!timers_.empty() && timers_.begin()->first <= end) {
+      now_ = timers_.begin()->first;
+      count += run();
+    }
+    now_ = end;
+    return count;
+  }
+
+  /// Moves the wall clock alone, as an operator or NTP does.
+  void shift_wall_clock(wall_time::duration by) { wall_shift_ += by; }
+
+  std::size_t pending_timers() const noexcept { return timers_.size(); }
+  /// True while anything is posted or any timer waits, due or not.
+  bool has_work() const noexcept { return !posted_.empty() || !timers_.empty(); }
+  /// When the earliest timer falls due.
+  std::optional<time_point> next_deadline() const {
+    if (timers_.empty()) return std::nullopt;
+    return timers_.begin()->first;
+  }
+
+  static constexpr std::size_t run_limit = 1'000'000;
+
+ private:
+  struct timer {
+    timer_id id;
+    std::function<void()> f;
+  };
+  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
+
+  static constexpr time_point start{std::chrono::hours(24)};
+  static constexpr wall_time wall_start{std::chrono::seconds(1'767'225'600)};
+
+  time_point now_ = start;
+  wall_time::duration wall_shift_{0};
+  std::deque<std::function<void()>> posted_;
+  timer_list timers_;
+  std::unordered_map<timer_id, timer_list::iterator> ids_;
+  timer_id last_id_ = 0;
+  bool closing_ = false;
+};
+
+}  // namespace testing
+}  // namespace agent_websocket
+
+// --- agent_websocket/testing/http_script.hpp
+
+// What a scripted HTTP server answers to one request, step by step: for mock_http_client and for
+// tests that want to say an answer in one line. Data only; nothing here delivers anything.
+
+namespace agent_websocket {
+namespace testing {
+
+/// One thing that a sink sees.
+struct http_step {
+  enum class kind { head, body, complete };
+
+  kind what = kind::complete;
+  int status = 0;             ///< of a head
+  http::header_list headers;  ///< of a head
+  std::string bytes;          ///< of a body; of a completion: its detail
+  std::error_code failure;    ///< of a completion
+
+  static http_step head(int status, http::header_list headers) {
+    return {kind::head, status, std::move(headers), "", {}};
+  }
+  static http_step piece_of_body(std::string bytes) {
+    return {kind::body, 0, {}, std::move(bytes), {}};
+  }
+  static http_step completion(std::error_code failure, std::string detail) {
+    return {kind::complete, 0, {}, std::move(detail), failure};
+  }
+};
+
+/// The steps of one answer. A script without completion leaves its call open, as a server does
+/// that goes silent.
+class http_script {
+ public:
+  static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+
+  http_script& head(int status, http::header_list headers = {}) {
+    return add(http_step::head(status, std::move(headers)));
+  }
+  /// Empty bytes are no step: a real client never shows any.
+  http_script& body(std::string bytes) {
+    if (bytes.empty()) return *this;
+    return add(http_step::piece_of_body(std::move(bytes)));
+  }
+  http_script& complete(std::error_code failure = {}, std::string detail = "") {
+    return add(http_step::completion(failure, std::move(detail)));
+  }
+  http_script& fail(errc failure, std::string detail = "failed by the test") {
+    return complete(failure, std::move(detail));
+  }
+  /// After so many bytes of the body the call ends with connection_failed, whatever follows.
+  http_script& cut_after(std::size_t bytes) {
+    cut_ = bytes;
+    return *this;
+  }
+
+  const std::vector<http_step>& steps() const noexcept { return steps_; }
+  std::size_t cut() const noexcept { return cut_; }
+
+ private:
+  http_script& add(http_step step) {
+    steps_.push_back(std::move(step));
+    return *this;
+  }
+
+  std::vector<http_step> steps_;
+  std::size_t cut_ = never;
+};
+
+/// A server-sent event with that data: "data: ...\n\n", one data line per line of `text`.
+inline std::string sse(std::string_view text) {
+  std::string event = "data: ";
+  for (const char c : text) {
+    event.push_back(c);
+    if (c == '\n') event += "data: ";
+  }
+  return event += "\n\n";
+}
+
+}  // namespace testing
+}  // namespace agent_websocket
+
+// --- agent_websocket/testing/mock_http_client.hpp
+
+// Model of the requirement HttpClient (policy/http_client.hpp) without a network: records the
+// requests and answers them as the test says. It does not look at what is sent.
+//
+// When sinks are called: by run() (everything), by step() (one step), and by the driving functions
+// (respond... and complete), which deliver at once. Never from inside start, cancel, pause, resume.
+
+namespace agent_websocket {
+namespace testing {
+
+/// Answers requests from scripts and by hand. What arrives for a paused call waits until it is
+/// resumed (and run); what arrives for a completed or cancelled call is dropped.
+///
+///     http.reply_with(http_script().head(200).body(sse("{...}")).body(sse("[DONE]")).complete());
+///     ... the code under test calls http.start() ...
+///     http.run();
+class mock_http_client {
+ public:
+  enum class call_state { open, completed, cancelled };
+
+  /// One request that was started.
+  struct call {
+    http_call_id id = 0;
+    http::request request;
+    call_state state = call_state::open;
+    bool paused = false;
+    bool head_delivered = false;
+    std::size_t body_bytes_delivered = 0;
+
+   private:
+    friend class mock_http_client;
+    http_sink* sink = nullptr;
+    std::deque<http_step> steps;
+    std::size_t cut = http_script::never;
+  };
+
+  mock_http_client() = default;
+  mock_http_client(const mock_http_client&) = delete;
+  mock_http_client& operator=(const mock_http_client&) = delete;
+
+  // --- the requirement ---------------------------------------------------------------------------
+
+  http_call_id start(http::request request, http_sink& sink) {
+    call started;
+    started.id = static_cast<http_call_id>(calls_.size() + 1);
+    started.request = std::move(request);
+    started.sink = &sink;
+    http_script script;
+    if (!scripts_.empty()) {
+      script = std::move(scripts_.front());
+      scripts_.pop_front();
+    } else if (answer_) {
+      script = answer_(started.request);
+    }
+    started.steps.assign(script.steps().begin(), script.steps().end());
+    started.cut = script.cut();
+    started.cut = std::min(started.cut, std::exchange(cut_next_, http_script::never));
+    calls_.push_back(std::move(started));
+    return calls_.back().id;
+  }
+
+  void cancel(http_call_id id) {
+    if (is_open(id)) end(at(id), call_state::cancelled);
+  }
+  void pause(http_call_id id) {
+    if (is_open(id)) at(id).paused = true;
+  }
+  void resume(http_call_id id) {
+    if (is_open(id)) at(id).paused = false;
+  }
+
+  // --- what was asked ----------------------------------------------------------------------------
+
+  /// All calls, oldest first; start() invalidates references into it.
+  const std::vector<call>& calls() const noexcept { return calls_; }
+
+  /// The call started last; throws std::logic_error when there was none.
+  const call& last() const {
+    if (calls_.empty()) throw std::logic_error("mock_http_client: nothing was requested");
+    return calls_.back();
+  }
+
+  /// How many calls are neither completed nor cancelled.
+  std::size_t open_calls() const {
+    return static_cast<std::size_t>(
+        std::count_if(calls_.begin(), calls_.end(),
+                      [](const call& each) { return each.state == call_state::open; }));
+  }
+
+  // --- scripts and faults ------------------------------------------------------------------------
+
+  /// Answers the next call that has no script yet.
+  void reply_with(http_script script) { scripts_.push_back(std::move(script)); }
+
+  /// Answers every call for which reply_with has left nothing.
+  void reply_by(std::function<http_script(const http::request&)> answer) {
+    answer_ = std::move(answer);
+  }
+
+  /// How many scripts no call has taken yet.
+  std::size_t scripts_left() const noexcept { return scripts_.size(); }
+
+  /// Cuts the body of the next call that is started: after `bytes` of it, connection_failed.
+  void cut_after(std::size_t bytes) { cut_next_ = bytes; }
+  /// The same for a call that is open.
+  void cut_after(http_call_id id, std::size_t bytes) {
+    if (is_open(id)) at(id).cut = bytes;
+  }
+
+  /// From now on bodies are delivered in pieces of at most `bytes` (0: as they were given), each
+  /// of them a step.
+  void split(std::size_t bytes) { piece_ = bytes; }
+
+  // --- driving: id names a call of this client; from inside a sink function it is only queued
+  // ------
+
+  void respond_head(http_call_id id, int status, http::header_list headers = {}) {
+    drive(id, http_script().head(status, std::move(headers)));
+  }
+  void respond_body(http_call_id id, std::string bytes) {
+    drive(id, http_script().body(std::move(bytes)));
+  }
+  void complete(http_call_id id, std::error_code failure = {}, std::string detail = "") {
+    drive(id, http_script().complete(failure, std::move(detail)));
+  }
+  /// A whole answer.
+  void respond(http_call_id id, int status, http::header_list headers, std::string body) {
+    drive(id, http_script().head(status, std::move(headers)).body(std::move(body)).complete());
+  }
+
+  /// Delivers one step; calls with something to deliver take turns. False when there is none.
+  bool step() {
+    for (std::size_t tried = 0; tried < calls_.size(); ++tried) {
+      if (turn_ >= calls_.size()) turn_ = 0;
+      if (deliver(calls_[turn_++].id)) return true;
+    }
+    return false;
+  }
+
+  /// Delivers everything that is not paused; returns how many steps that were.
+  std::size_t run() {
+    std::size_t count = 0;
+    while (step()) ++count;
+    return count;
+  }
+
+ private:
+  // Set while a sink function runs, also when that throws (a failed REQUIRE does).
+  class delivery_mark {
+   public:
+    explicit delivery_mark(bool& flag) : flag_(flag), outer_(std::exchange(flag, true)) {}
+    ~delivery_mark() { flag_ = outer_; }
+    delivery_mark(const delivery_mark&) = delete;
+    delivery_mark& operator=(const delivery_mark&) = delete;
+
+   private:
+    bool& flag_;
+    bool outer_;
+  };
+
+  bool is_open(http_call_id id) const {
+    return id != 0 && id <= calls_.size() && calls_[id - 1].state == call_state::open;
+  }
+  call& at(http_call_id id) { return calls_[id - 1]; }
+
+  static void end(call& ended, call_state state) {
+    ended.state = state;
+    ended.steps.clear();
+  }
+
+  void drive(http_call_id id, const http_script& script) {
+    if (id == 0 || id > calls_.size()) throw std::logic_error("mock_http_client: no such call");
+    if (!is_open(id)) return;
+    call& driven = at(id);
+    driven.steps.insert(driven.steps.end(), script.steps().begin(), script.steps().end());
+    driven.cut = std::min(driven.cut, script.cut());
+    while (!delivering_ && deliver(id)) continue;
+  }
+
+  static bool is_cut(const call& of) {
+    return of.head_delivered && of.body_bytes_delivered >= of.cut;
+  }
+
+  // The next thing that the sink of `from` has to see: a whole step, a piece of one, or the cut.
+  http_step take_step(call& from) {
+    if (is_cut(from)) return http_step::completion(errc::connection_failed, "cut by the test");
+    http_step& front = from.steps.front();
+    if (front.what != http_step::kind::body) {
+      http_step whole = std::move(front);
+      from.steps.pop_front();
+      return whole;
+    }
+    std::size_t size = std::min(front.bytes.size(), from.cut - from.body_bytes_delivered);
+    if (piece_ != 0) size = std::min(size, piece_);
+    http_step piece = http_step::piece_of_body(front.bytes.substr(0, size));
+    front.bytes.erase(0, size);
+    if (front.bytes.empty()) from.steps.pop_front();
+    return piece;
+  }
+
+  // Sinks may start further calls, so nothing refers into calls_ once one is called.
+  bool deliver(http_call_id id) {
+    if (!is_open(id) || at(id).paused) return false;
+    call& from = at(id);
+    if (from.steps.empty() && !is_cut(from)) return false;
+    const http_step next = take_step(from);
+    http_sink& sink = *from.sink;
+    const delivery_mark mark(delivering_);
+    switch (next.what) {
+      case http_step::kind::head:
+        if (from.head_delivered) throw std::logic_error("mock_http_client: a second head");
+        from.head_delivered = true;
+        sink.on_head(id, next.status, next.headers);
+        break;
+      case http_step::kind::body:
+        if (!from.head_delivered) throw std::logic_error("mock_http_client: body before head");
+        from.body_bytes_delivered += next.bytes.size();
+        sink.on_body(id, next.bytes);
+        break;
+      case http_step::kind::complete:
+        end(from, call_state::completed);
+        sink.on_complete(id, next.failure, next.bytes);
+        break;
+    }
+    return true;
+  }
+
+  std::vector<call> calls_;
+  std::deque<http_script> scripts_;
+  std::function<http_script(const http::request&)> answer_;
+  std::size_t cut_next_ = http_script::never;
+  std::size_t piece_ = 0;
+  std::size_t turn_ = 0;
+  bool delivering_ = false;
+};
+
+}  // namespace testing
+}  // namespace agent_websocket
+
+// --- agent_websocket/testing/mock_transport.hpp
+
+// Transport without sockets: the test plays the clients, the library's calls are recorded.
+//
+// Driving calls are the test's: connect, request, receive..., disconnect, drain, run. What the
+// policy forbids to report from inside one of the library's calls (on_open after answer, on_close
+// after close) waits and is delivered by the next driving call, first and last thing it does; run()
+// does nothing else. So connect() returns with the connection open when the sink answers at once,
+// and after a close() by the library the on_close comes with run() at the latest.
+
+namespace agent_websocket {
+namespace testing {
+
+/// Model of Transport. Records stay readable after a connection has gone; driving calls and records
+/// of an id that was never given out throw std::out_of_range, to fail the test.
+class mock_transport {
+ public:
+  /// See transport_sink::on_drained.
+  std::size_t low_water_mark = 16 * 1024;
+
+  // --- the policy
+  // ---------------------------------------------------------------------------------
+
+  result<void> start(transport_sink& sink) {
+    if (start_failure_) {
+      const error failure = *std::exchange(start_failure_, std::nullopt);
+      return failure;
+    }
+    sink_ = &sink;
+    listening_ = true;
+    return {};
+  }
+
+  void stop() { listening_ = false; }
+
+  void answer(connection_id id, http::response response) {
+    peer* const found = find(id, phase::asked);
+    if (found == nullptr) return;
+    const bool upgrades = response.status == 101 && found->is_upgrade;
+    if (response.status == 101 && !upgrades)
+      response = http::response::text(500, "Internal error\n");
+    found->answer = std::move(response);
+    found->now = upgrades ? phase::open : phase::gone;
+    if (upgrades) due_.push_back({id, event::opened});
+  }
+
+  std::size_t send(connection_id id, std::string_view text) {
+    peer* const found = find(id, phase::open);
+    if (found == nullptr) return 0;
+    found->sent.emplace_back(text);
+    if (!found->stalled) return 0;
+    found->waiting += text.size() + (text.size() <= 125 ? 2U : text.size() <= 0xFFFF ? 4U : 10U);
+    if (found->waiting > low_water_mark) found->above = true;
+    return found->waiting;
+  }
+
+  void ping(connection_id id) {
+    if (peer* const found = find(id, phase::open)) ++found->pings;
+  }
+
+  void close(connection_id id, std::uint16_t code, std::string_view why) {
+    peer* const found = find(id, phase::open);
+    if (found == nullptr) return;
+    found->closed_with.emplace(code, std::string(why));
+    found->now = phase::closing;
+    due_.push_back({id, event::closed});
+  }
+
+  // --- the clients
+  // --------------------------------------------------------------------------------
+
+  /// A client asks for an upgrade; what `request` leaves empty is filled in ("/ws", a Host, an
+  /// address). Open when the sink answers 101 at once; see response_of() for a refusal.
+  connection_id connect(handshake request = {}) {
+    if (request.request.target.empty()) request.request.target = "/ws";
+    request.is_upgrade = true;
+    return arrive(std::move(request));
+  }
+
+  /// A plain HTTP request. Status 0 when the sink has not answered yet: see last() and
+  /// response_of().
+  http::response request(http::request plain) {
+    if (plain.target.empty()) plain.target = "/";
+    handshake asked;
+    asked.request = std::move(plain);
+    return response_of(arrive(std::move(asked)));
+  }
+
+  /// The client sends a text; dropped when the connection is not open.
+  void receive(connection_id id, std::string_view text) {
+    deliver(id, [&] { sink_->on_text(id, text); });
+  }
+  void receive_binary(connection_id id, std::size_t bytes) {
+    deliver(id, [&] { sink_->on_binary(id, bytes); });
+  }
+  /// A text above the transport's limit, which passes over it.
+  void receive_oversized(connection_id id, std::size_t bytes) {
+    deliver(id, [&] { sink_->on_oversized(id, bytes); });
+  }
+  void receive_pong(connection_id id) {
+    deliver(id, [] {});
+  }
+
+  /// The client goes: on_close with these words, on_abandoned when its request was not answered.
+  void disconnect(connection_id id, std::uint16_t code = 1006, std::string_view reason = {}) {
+    run();
+    if (find(id, phase::asked) != nullptr) {
+      at(id).now = phase::gone;
+      sink_->on_abandoned(id);
+    } else if (find(id, phase::open) != nullptr) {
+      at(id).now = phase::gone;
+      sink_->on_close(id, code, reason);
+    }
+    run();
+  }
+
+  /// The client stops reading: what is sent waits from now on.
+  void stall(connection_id id) { at(id).stalled = true; }
+
+  /// The client reads everything, and goes on reading.
+  void drain(connection_id id) {
+    run();
+    peer& reader = at(id);
+    reader.stalled = false;
+    reader.waiting = 0;
+    if (std::exchange(reader.above, false) && reader.now == phase::open) sink_->on_drained(id);
+    run();
+  }
+
+  /// Delivers what waits, also what comes to wait meanwhile.
+  void run() {
+    if (running_) return;  // a sink that drives: the call outside goes on
+    running_ = true;
+    while (!due_.empty()) {
+      const auto [id, what] = due_.front();
+      due_.erase(due_.begin());
+      peer& whose = at(id);
+      if (what == event::opened) {
+        sink_->on_open(id);
+      } else if (whose.now == phase::closing) {
+        whose.now = phase::gone;
+        const auto [code, reason] = *whose.closed_with;
+        sink_->on_close(id, code, reason);
+      }
+    }
+    running_ = false;
+  }
+
+  // --- what was recorded
+  // --------------------------------------------------------------------------
+
+  bool listening() const noexcept { return listening_; }
+  /// The next start() fails with this.
+  void fail_start(error failure) { start_failure_ = std::move(failure); }
+
+  /// The id of the latest request.
+  connection_id last() const noexcept { return last_; }
+  /// What a request was answered; status 0 when it was not (yet).
+  http::response response_of(connection_id id) const {
+    return at(id).answer.value_or(http::response{0, {}, {}});
+  }
+  bool is_open(connection_id id) const { return at(id).now == phase::open; }
+
+  /// All texts that were sent to the client.
+  const std::vector<std::string>& sent(connection_id id) const { return at(id).sent; }
+  /// Those since the last take.
+  std::vector<std::string> take_sent(connection_id id) {
+    peer& whose = at(id);
+    const auto first = whose.sent.begin() + static_cast<std::ptrdiff_t>(whose.taken);
+    std::vector<std::string> texts(first, whose.sent.end());
+    whose.taken = whose.sent.size();
+    return texts;
+  }
+  std::size_t pings(connection_id id) const { return at(id).pings; }
+  /// How the library closed the connection, if it did.
+  std::optional<std::pair<std::uint16_t, std::string>> close_sent(connection_id id) const {
+    return at(id).closed_with;
+  }
+  /// Connections that are open now.
+  std::size_t open_count() const noexcept {
+    std::size_t count = 0;
+    for (const auto& each : peers_) count += each.second.now == phase::open ? 1U : 0U;
+    return count;
+  }
+
+ private:
+  enum class phase { asked, open, closing, gone };
+  enum class event { opened, closed };
+
+  struct peer {
+    phase now = phase::asked;
+    bool is_upgrade = false;
+    bool stalled = false;
+    bool above = false;
+    std::size_t waiting = 0;
+    std::size_t taken = 0;
+    std::size_t pings = 0;
+    std::vector<std::string> sent;
+    std::optional<http::response> answer;
+    std::optional<std::pair<std::uint16_t, std::string>> closed_with;
+  };
+
+  connection_id arrive(handshake asked) {
+    if (!listening_) throw std::logic_error("mock_transport: nobody listens");
+    run();
+    if (!asked.request.headers.contains("Host")) asked.request.headers.add("Host", "localhost");
+    if (asked.remote_address.empty()) asked.remote_address = "127.0.0.1";
+    const connection_id id = ++last_;
+    peers_[id].is_upgrade = asked.is_upgrade;
+    sink_->on_request(id, std::move(asked));
+    run();
+    return id;
+  }
+
+  template <typename Report>
+  void deliver(connection_id id, Report report) {
+    run();
+    if (at(id).now == phase::open) sink_->on_alive(id);
+    if (at(id).now == phase::open) report();
+    run();
+  }
+
+  peer* find(connection_id id, phase wanted) {
+    const auto found = peers_.find(id);
+    return found != peers_.end() && found->second.now == wanted ? &found->second : nullptr;
+  }
+  peer& at(connection_id id) { return peers_.at(id); }
+  const peer& at(connection_id id) const { return peers_.at(id); }
+
+  transport_sink* sink_ = nullptr;
+  std::optional<error> start_failure_;
+  std::map<connection_id, peer> peers_;
+  std::vector<std::pair<connection_id, event>> due_;
+  connection_id last_ = 0;
+  bool listening_ = false;
+  bool running_ = false;
+};
+
+}  // namespace testing
+}  // namespace agent_websocket
+
+// --- agent_websocket/adapters/asio.hpp
+
+// The parts of standalone Asio that the adapters share, included one by one: <asio.hpp> costs a
+// compiler more than a second. Every name used is in Asio 1.22 and still there in the newest one;
+// build with ASIO_NO_DEPRECATED to keep it so. Boost.Asio is another library and does not serve.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#if defined(ASIO_ENABLE_BOOST) || (defined(ASIO_DETAIL_CONFIG_HPP) && !defined(ASIO_STANDALONE))
+#error "agent_websocket needs standalone Asio: define ASIO_STANDALONE (and not ASIO_ENABLE_BOOST)"
+#endif
+#ifndef ASIO_STANDALONE
+#define ASIO_STANDALONE
+#endif
+
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/ip/v6_only.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/asio_scheduler.hpp
+
+// Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
+// runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
+// that starts and cancels timers costs map nodes, no system calls.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The context must outlive the scheduler. Destroying the scheduler inside of one of its own
+/// functions is allowed.
+class asio_scheduler {
+ public:
+  explicit asio_scheduler(asio::io_context& context) : context_(context), timer_(context) {}
+  asio_scheduler(const asio_scheduler&) = delete;
+  asio_scheduler& operator=(const asio_scheduler&) = delete;
+
+  /// Destroys what waits without running it. What those destructors post or start is dropped.
+  ~asio_scheduler() {
+    alive_.reset();
+    ids_.clear();
+    const timer_list timers = std::exchange(timers_, {});
+    std::unique_lock<std::mutex> lock(mutex_);
+    const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
+    closing_ = true;
+    lock.unlock();
+  }
+
+  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
+  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
+
+  /// From any thread, until the destructor begins. The functions wait here and not in Asio's
+  /// queue, so that they end with the scheduler, also when the context lives on.
+  void post(std::function<void()> f) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (closing_) return;
+      posted_.push_back(std::move(f));
+    }
+    asio::post(context_, [this, alive = watch_] {
+      if (!alive.expired()) run_posted();
+    });
+  }
+
+  /// A time that is not in the future means: on the next turn.
+  timer_id start_timer(time_point when, std::function<void()> f) {
+    const timer_id id = ++last_id_;
+    if (!alive_) return id;
+    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
+    if (!running_timers_) arm();
+    return id;
+  }
+
+  void cancel_timer(timer_id id) {
+    const auto found = ids_.find(id);
+    if (found == ids_.end()) return;
+    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
+    ids_.erase(found);
+    if (timers_.empty()) disarm();
+  }
+
+ private:
+  struct timer {
+    timer_id id;
+    std::function<void()> f;
+  };
+  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
+
+  void run_posted() {
+    std::function<void()> f;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      f = std::move(posted_.front());  // there is one for every run_posted
+      posted_.pop_front();
+    }
+    f();
+  }
+
+  // Waits for the earliest deadline. A timer that is cancelled leaves the wait as it is, unless it
+  // was the last one: waking up for nothing once is cheaper than arming anew for each.
+  void arm() {
+    if (timers_.empty()) return disarm();
+    const time_point earliest = timers_.begin()->first;
+    if (armed_for_ && *armed_for_ <= earliest) return;
+    armed_for_ = earliest;
+    timer_.expires_at(earliest);
+    timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
+      if (failure || alive.expired() || turn != turn_) return;
+      run_timers();
+    });
+  }
+
+  void disarm() {
+    ++turn_;
+    if (armed_for_) timer_.cancel();  // so that a context without other work can return
+    armed_for_.reset();
+  }
+
+  // Arms anew however the functions end, also by an exception, but not when one of them has
+  // destroyed the scheduler.
+  class arming {
+   public:
+    explicit arming(asio_scheduler& scheduler) : scheduler_(scheduler), alive_(scheduler.watch_) {
+      scheduler_.armed_for_.reset();
+      scheduler_.running_timers_ = true;
+    }
+    arming(const arming&) = delete;
+    arming& operator=(const arming&) = delete;
+    ~arming() {
+      if (!scheduler_alive()) return;
+      scheduler_.running_timers_ = false;
+      scheduler_.arm();
+    }
+    bool scheduler_alive() const noexcept { return !alive_.expired(); }
+
+   private:
+    asio_scheduler& scheduler_;
+    std::weak_ptr<char> alive_;
+  };
+
+  // Runs as many as are due now; those that they start, even in the past, wait for the next turn
+  // at the latest, so that sockets get theirs.
+  void run_timers() {
+    const arming mark(*this);
+    const time_point time = now();
+    std::size_t due = 0;
+    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
+    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
+      const auto next = timers_.extract(timers_.begin());
+      ids_.erase(next.mapped().id);
+      next.mapped().f();
+      if (!mark.scheduler_alive()) return;
+    }
+  }
+
+  asio::io_context& context_;
+  asio::steady_timer timer_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
+  timer_list timers_;
+  std::unordered_map<timer_id, timer_list::iterator> ids_;
+  std::optional<time_point> armed_for_;
+  std::uint64_t turn_ = 0;  // tells the current wait from those replaced
+  timer_id last_id_ = 0;
+  bool running_timers_ = false;
+  std::mutex mutex_;  // guards the two below
+  std::deque<std::function<void()>> posted_;
+  bool closing_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/curl_error.hpp
+
+// What a CURLcode means to the requirement HttpClient:
+// https://curl.se/libcurl/c/libcurl-errors.html A code that is not listed there yet counts as a
+// connection that failed, which is the answer that lets the caller try again.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <curl/curl.h>
+
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The completion of a transfer that ended with `code`. `head_done`: its whole header section was
+/// received.
+inline std::error_code curl_failure(CURLcode code, bool head_done) noexcept {
+  switch (static_cast<int>(code)) {
+    case CURLE_OK:
+      // curl takes a header section that ends with the connection for a whole answer.
+      return head_done ? std::error_code() : errc::protocol_error;
+    case CURLE_OPERATION_TIMEDOUT: return errc::timeout_connect;  // the only timeout that is set
+    case CURLE_OUT_OF_MEMORY:  // a header line above curl's own limit, before curl 8.6 ...
+    case 100:                  // ... and CURLE_TOO_LARGE since
+      return head_done ? errc::connection_failed : errc::too_large;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_UNSUPPORTED_PROTOCOL:  // HTTP/0.9, and URLs that are neither http nor https
+    case CURLE_URL_MALFORMAT:
+    case CURLE_LOGIN_DENIED:  // a user name in the URL
+      return errc::protocol_error;
+    default: return errc::connection_failed;
+  }
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/adapters/curl_url.hpp
+
+// Whether a URL names this machine, as curl itself reads the URL: requests to it take no proxy.
+// Names are not resolved. https://curl.se/libcurl/c/libcurl-url.html
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// True for localhost, names below it (RFC 6761), 127.0.0.0/8 and ::1.
+inline bool is_loopback_host(std::string_view host) {
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  constexpr std::string_view name = "localhost";
+  if (http::iequals(host.substr(host.size() - std::min(host.size(), name.size())), name)) {
+    return host.size() == name.size() || host[host.size() - name.size() - 1] == '.';
+  }
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  std::error_code not_numeric;
+  const auto address = asio::ip::make_address(std::string(host), not_numeric);
+  if (not_numeric) return false;
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
+  }
+  return address.is_loopback();
+}
+
+/// The same for the host of an absolute URL; false when it is none.
+inline bool is_loopback_url(const std::string& target) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+  char* host = nullptr;
+  if (url == nullptr || curl_url_set(url.get(), CURLUPART_URL, target.c_str(), 0) != CURLUE_OK ||
+      curl_url_get(url.get(), CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+    return false;
+  }
+  const bool loopback = is_loopback_host(host);
+  curl_free(host);
+  return loopback;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/adapters/curl_call.hpp
+
+// One HTTP request as a libcurl easy handle: its settings, and its header and body callbacks turned
+// into calls of an http_sink. Does not run anything: that is curl_multi's part.
+// https://curl.se/libcurl/c/curl_easy_setopt.html
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Settings of a curl_http_client. There is none that switches the verification of certificates
+/// and host names off.
+struct curl_http_options {
+  /// A PEM file of certificate authorities, in place of the system's file. Empty: the system's.
+  std::string ca_file;
+  /// Of the buffer that each open request reads into: what a stream costs in memory. 1 KiB to
+  /// 512 KiB.
+  std::size_t buffer_bytes = 4 * 1024;
+  /// Connections above this number are closed when their request is done, not kept for the next.
+  std::size_t max_kept_connections = 256;
+  /// A kept connection is not used again after so long. Below the 60 s after which many servers
+  /// close theirs, so that few requests meet a connection that is just being closed.
+  std::chrono::seconds max_idle_time{50};
+};
+
+/// One request on its way. Its address is known to curl: it does not move.
+class curl_call {
+ public:
+  curl_call(http_call_id id, http::request request, http_sink& sink,
+            const curl_http_options& options)
+      : id_(id), request_(std::move(request)), sink_(&sink), easy_(curl_easy_init()) {
+    if (easy_ == nullptr) return;
+    set_request();
+    set_connection(options);
+    set_callbacks();
+  }
+  curl_call(const curl_call&) = delete;
+  curl_call& operator=(const curl_call&) = delete;
+
+  /// Precondition: easy() was removed from its CURLM.
+  ~curl_call() {
+    curl_easy_cleanup(easy_);
+    curl_slist_free_all(fields_);
+  }
+
+  http_call_id id() const noexcept { return id_; }
+  CURL* easy() const noexcept { return easy_; }
+
+  /// False: the request cannot be sent, and complete(CURLE_FAILED_INIT) says why.
+  bool ready() const noexcept { return easy_ != nullptr && setting_ == CURLE_OK && !failure_; }
+
+  /// From now on the sink is not called, and the transfer ends at its next callback.
+  void abandon() noexcept { sink_ = nullptr; }
+
+  /// Body bytes that curl delivers are refused until resume().
+  void pause() noexcept { paused_ = true; }
+  /// True when curl holds bytes back and has to be told by unpause().
+  bool resume() noexcept {
+    paused_ = false;
+    return held_;
+  }
+  /// Delivers what was held, from inside of this call. Precondition: called by curl_multi::enter.
+  void unpause() {
+    if (paused_ || !held_) return;
+    held_ = false;
+    curl_easy_pause(easy_, CURLPAUSE_CONT);
+  }
+
+  /// Tells the sink how it ended, unless abandoned. `id` is dead then.
+  void complete(CURLcode code) {
+    if (sink_ == nullptr) return;
+    http_sink& sink = *std::exchange(sink_, nullptr);
+    if (setting_ != CURLE_OK) code = setting_;
+    const std::error_code failure = failure_ ? failure_ : curl_failure(code, head_done_);
+    std::string_view detail;
+    if (failure_) {
+      detail = failed_because_;
+    } else if (failure && code == CURLE_OK) {
+      detail = "the connection ended within the header section of the answer";
+    } else if (failure) {
+      detail = words_[0] != '\0' ? words_.data() : curl_easy_strerror(code);
+    }
+    sink.on_complete(id_, failure, detail);
+  }
+
+ private:
+  template <typename Value>
+  void set(CURLoption option, Value value) {
+    const CURLcode code = curl_easy_setopt(easy_, option, value);
+    if (setting_ == CURLE_OK) setting_ = code;
+  }
+
+  void fail(errc failure, const char* why) {
+    failure_ = failure;
+    failed_because_ = why;
+  }
+
+  static bool is_token(std::string_view text) {
+    static constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+      return c > ' ' && c < '\x7F' && separators.find(c) == std::string_view::npos;
+    });
+  }
+
+  void set_request() {
+    if (!is_token(request_.method)) return fail(errc::protocol_error, "not a method name");
+    set(CURLOPT_URL, request_.target.c_str());
+    const bool is_head = request_.method == "HEAD";
+    const bool has_body = !is_head && (!request_.body.empty() || request_.method == "POST" ||
+                                       request_.method == "PUT" || request_.method == "PATCH");
+    if (has_body) {
+      set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+      set(CURLOPT_POSTFIELDS, request_.body.data());  // not copied
+    }
+    if (is_head) {
+      set(CURLOPT_NOBODY, 1L);
+    } else if (request_.method != (has_body ? "POST" : "GET")) {
+      set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+    }
+    for (const auto& [name, value] : request_.headers) {
+      // Framing is curl's.
+      if (http::iequals(name, "Content-Length") || http::iequals(name, "Transfer-Encoding")) {
+        continue;
+      }
+      if (is_token(name)) add_field(name, http::sanitize_field_value(value));
+    }
+    // What curl would add of its own.
+    if (has_body && !request_.headers.contains("Content-Type")) remove_field("Content-Type");
+    if (!request_.headers.contains("Expect")) remove_field("Expect");
+    if (!request_.headers.contains("User-Agent")) {
+      set(CURLOPT_USERAGENT, "agent_websocket/" AGENT_WEBSOCKET_VERSION_STRING);
+    }
+    set(CURLOPT_HTTPHEADER, fields_);
+  }
+
+  // curl reads "Name;" as an empty field, "Name:" as the wish that there be none.
+  void add_field(const std::string& name, const std::string& value) {
+    append_field(value.empty() ? name + ";" : name + ": " + value);
+  }
+  void remove_field(const std::string& name) { append_field(name + ":"); }
+  void append_field(const std::string& line) {
+    curl_slist* const longer = curl_slist_append(fields_, line.c_str());
+    if (longer == nullptr) return fail(errc::connection_failed, "out of memory");
+    fields_ = longer;
+  }
+
+  void set_connection(const curl_http_options& options) {
+    constexpr std::chrono::milliseconds no_limit = std::chrono::hours(24 * 20);  // fits any long
+    const bool limited = request_.connect_timeout.count() > 0;
+    const auto limit = limited ? std::min(request_.connect_timeout, no_limit) : no_limit;
+    set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limit.count()));
+    set(CURLOPT_NOSIGNAL, 1L);  // also lets the resolver's timeout work without SIGALRM
+    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(CURLOPT_HTTP09_ALLOWED, 0L);
+    set(CURLOPT_FOLLOWLOCATION, 0L);  // credentials stay with the host that they were meant for
+    set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));  // and are not told a proxy
+    set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    set(CURLOPT_SSL_VERIFYPEER, 1L);
+    set(CURLOPT_SSL_VERIFYHOST, 2L);
+    set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+    set(CURLOPT_TCP_NODELAY, 1L);
+    set(CURLOPT_TCP_KEEPALIVE, 1L);
+    set(CURLOPT_TCP_KEEPIDLE, 30L);
+    set(CURLOPT_TCP_KEEPINTVL, 15L);
+    set(CURLOPT_MAXAGE_CONN, static_cast<long>(options.max_idle_time.count()));
+    set(CURLOPT_BUFFERSIZE, static_cast<long>(options.buffer_bytes));
+    set(CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);  // its 64 KiB live as long as the stream
+#if LIBCURL_VERSION_NUM >= 0x075500
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+    set(CURLOPT_QUICK_EXIT, 1L);  // cancelling does not wait for a name that is being resolved
+#endif
+    if (is_loopback_url(request_.target)) set(CURLOPT_PROXY, "");  // not even the environment's
+  }
+
+  void set_callbacks() {
+    set(CURLOPT_PRIVATE, this);
+    set(CURLOPT_ERRORBUFFER, words_.data());
+    set(CURLOPT_HEADERFUNCTION, &curl_call::on_header);
+    set(CURLOPT_HEADERDATA, this);
+    set(CURLOPT_WRITEFUNCTION, &curl_call::on_write);
+    set(CURLOPT_WRITEDATA, this);
+  }
+
+  static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) noexcept {
+    return static_cast<curl_call*>(self)->header_line({data, size}) ? size : 0;
+  }
+  static std::size_t on_write(char* data, std::size_t, std::size_t size, void* self) noexcept {
+    return static_cast<curl_call*>(self)->body_bytes({data, size});
+  }
+
+  // Curl hands on one whole line a call: of every head (1xx answers have one), and of trailers.
+  // False ends the transfer.
+  bool header_line(std::string_view line) {
+    if (sink_ == nullptr) return false;
+    if (head_done_) return true;
+    head_bytes_ += line.size();
+    if (head_bytes_ > request_.max_header_bytes) {
+      fail(errc::too_large, "the header section of the answer is too large");
+      return false;
+    }
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+    if (line.substr(0, 5) == "HTTP/") {
+      headers_.clear();
+      last_ = {};
+    } else if (line.empty()) {
+      return head_end();
+    } else if (line.front() == ' ' || line.front() == '\t') {
+      last_.second += " " + std::string(http::trim(line));  // obs-fold, RFC 9112 section 5.2
+    } else {
+      add_last();
+      const std::size_t colon = std::min(line.find(':'), line.size());
+      last_.first = http::trim(line.substr(0, colon));
+      last_.second = http::trim(line.substr(std::min(colon + 1, line.size())));
+    }
+    return true;
+  }
+
+  void add_last() {
+    if (!last_.first.empty()) headers_.add(std::move(last_.first), std::move(last_.second));
+    last_ = {};
+  }
+
+  bool head_end() {
+    add_last();
+    long status = 0;
+    curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 101) {
+      fail(errc::protocol_error, "the server switched protocols, which nobody asked for");
+      return false;
+    }
+    if (status >= 100 && status < 200) return true;  // the answer itself is still to come
+    head_done_ = true;
+    sink_->on_head(id_, static_cast<int>(status), headers_);
+    return sink_ != nullptr;
+  }
+
+  std::size_t body_bytes(std::string_view bytes) {
+    if (sink_ == nullptr) return 0;
+    if (paused_) {
+      held_ = true;
+      return CURL_WRITEFUNC_PAUSE;
+    }
+    sink_->on_body(id_, bytes);
+    return sink_ != nullptr ? bytes.size() : 0;
+  }
+
+  const http_call_id id_;
+  const http::request request_;
+  http_sink* sink_;  // null: nobody waits for the answer any more
+  CURL* const easy_;
+  curl_slist* fields_ = nullptr;
+  CURLcode setting_ = CURLE_OK;  // the first setting that failed
+  std::error_code failure_;      // ours; otherwise what curl says counts
+  const char* failed_because_ = "";
+  std::array<char, CURL_ERROR_SIZE> words_{};
+  http::header_list headers_;
+  http::header_list::field last_;  // may still be continued
+  std::size_t head_bytes_ = 0;
+  bool head_done_ = false;
+  bool paused_ = false;
+  bool held_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/adapters/curl_multi.hpp
+
+// Runs libcurl's multi interface on an asio::io_context: tells Asio which sockets and which time
+// curl waits for, and curl when they are ready. Knows nothing about requests.
+// https://curl.se/libcurl/c/libcurl-multi.html, "multi_socket".
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <asio/posix/basic_stream_descriptor.hpp>
+#include <curl/curl.h>
+
+#ifndef ASIO_HAS_POSIX_STREAM_DESCRIPTOR
+#error "curl_multi needs a POSIX system: set AGENT_WEBSOCKET_WITH_CURL to 0, bring an HttpClient"
+#endif
+
+#include <cassert>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Owns a CURLM. Its user adds and removes transfers by curl_multi_add_handle and
+/// curl_multi_remove_handle, and only while inside() is false: curl forbids that in its callbacks.
+class curl_multi {
+ public:
+  /// `on_turn` is called after each time that curl has worked, outside of its callbacks: the moment
+  /// to read curl_multi_info_read, and to add and remove what had to wait. The context must
+  /// outlive the object.
+  curl_multi(asio::io_context& context, std::function<void()> on_turn)
+      : context_(context), timer_(context), on_turn_(std::move(on_turn)) {
+    static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (initialised == CURLE_OK) multi_ = curl_multi_init();
+    if (multi_ == nullptr) return;
+    curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &curl_multi::on_socket);
+    curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+    curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &curl_multi::on_timer);
+    curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  }
+  curl_multi(const curl_multi&) = delete;
+  curl_multi& operator=(const curl_multi&) = delete;
+
+  /// Closes the pooled connections. Precondition: all transfers were removed, and !inside().
+  ~curl_multi() {
+    assert(!inside_);
+    alive_.reset();
+    if (multi_ == nullptr) return;
+    curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, nullptr);
+    curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, nullptr);
+    for (const auto& each : sockets_) each.second->let_go();
+    curl_multi_cleanup(multi_);
+  }
+
+  /// Null when curl could not be initialised.
+  CURLM* handle() const noexcept { return multi_; }
+
+  /// True while curl works, so that its callbacks may be on the stack.
+  bool inside() const noexcept { return inside_; }
+
+  /// Lets curl work: `f` calls it. Then comes on_turn. Precondition: !inside().
+  template <typename Function>
+  void enter(Function f) {
+    assert(!inside_);
+    inside_ = true;
+    f();
+    inside_ = false;
+    on_turn_();
+  }
+
+  /// Runs `f` in the next turn of the executor, unless the object is gone by then.
+  template <typename Function>
+  void post(Function f) {
+    asio::post(context_, [alive = watch_, f = std::move(f)] {
+      if (!alive.expired()) f();
+    });
+  }
+
+ private:
+  // One socket that curl waits for. The handlers of its two waits keep it, `removed` tells them
+  // that curl does not want them any more.
+  using watcher = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+
+  struct socket : std::enable_shared_from_this<socket> {
+    socket(curl_multi& multi, curl_socket_t number)
+        : owner(multi), descriptor(multi.context_.get_executor()), fd(number) {}
+
+    void want(int what) {
+      wanted = what;
+      if ((wanted & CURL_POLL_IN) != 0 && !reading) wait(CURL_POLL_IN, reading);
+      if ((wanted & CURL_POLL_OUT) != 0 && !writing) wait(CURL_POLL_OUT, writing);
+    }
+
+    void wait(int direction, bool& waiting) {
+      waiting = true;
+      descriptor.async_wait(
+          direction == CURL_POLL_IN ? watcher::wait_read : watcher::wait_write,
+          [self = this->shared_from_this(), direction, &waiting](std::error_code failure) {
+            waiting = false;
+            if (!self->removed) self->ready(direction, failure);
+          });
+    }
+
+    // A direction that was armed and is not wanted by now stays quiet until it is wanted again.
+    void ready(int direction, std::error_code failure) {
+      if ((wanted & direction) == 0) return;
+      const int event = failure                     ? CURL_CSELECT_ERR
+                        : direction == CURL_POLL_IN ? CURL_CSELECT_IN
+                                                    : CURL_CSELECT_OUT;
+      owner.act(fd, event);
+      if (!removed) want(wanted);
+    }
+
+    // Before curl closes the socket, or keeps it for later.
+    void let_go() {
+      removed = true;
+      if (descriptor.is_open()) descriptor.release();
+    }
+
+    curl_multi& owner;
+    watcher descriptor;
+    const curl_socket_t fd;
+    int wanted = 0;
+    bool reading = false;
+    bool writing = false;
+    bool removed = false;
+  };
+
+  void act(curl_socket_t fd, int events) {
+    enter([&] {
+      int running = 0;
+      curl_multi_socket_action(multi_, fd, events, &running);
+    });
+  }
+
+  static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void* of_socket) noexcept {
+    static_cast<curl_multi*>(self)->socket_wanted(fd, what, static_cast<socket*>(of_socket));
+    return 0;  // anything else makes the CURLM useless for ever
+  }
+
+  void socket_wanted(curl_socket_t fd, int what, socket* known) {
+    if (what == CURL_POLL_REMOVE) {
+      if (known == nullptr) return;
+      known->let_go();
+      curl_multi_assign(multi_, fd, nullptr);
+      sockets_.erase(known);
+      return;
+    }
+    if (known == nullptr) {
+      auto made = std::make_shared<socket>(*this, fd);
+      known = made.get();
+      sockets_.emplace(known, std::move(made));
+      curl_multi_assign(multi_, fd, known);
+      std::error_code failure;
+      known->descriptor.assign(fd, failure);
+      if (failure) {  // out of memory or of epoll watches: let curl find the socket broken
+        post([this, fd] { act(fd, CURL_CSELECT_ERR); });
+        return;
+      }
+    }
+    if (known->descriptor.is_open()) known->want(what);
+  }
+
+  static int on_timer(CURLM*, long milliseconds, void* self) noexcept {
+    static_cast<curl_multi*>(self)->time_wanted(milliseconds);
+    return 0;
+  }
+
+  // Curl may not be called from here, so also a timeout of 0 takes its turn.
+  void time_wanted(long milliseconds) {
+    const std::uint64_t turn = ++timer_turn_;
+    const auto expired = [this, turn, alive = watch_](std::error_code failure = {}) {
+      if (failure || alive.expired() || turn != timer_turn_) return;
+      act(CURL_SOCKET_TIMEOUT, 0);
+    };
+    if (timer_armed_) timer_.cancel();
+    timer_armed_ = milliseconds > 0;
+    if (milliseconds < 0) return;
+    if (milliseconds == 0) return asio::post(context_, expired);
+    timer_.expires_after(std::chrono::milliseconds(milliseconds));
+    timer_.async_wait(expired);
+  }
+
+  asio::io_context& context_;
+  asio::steady_timer timer_;
+  std::function<void()> on_turn_;
+  CURLM* multi_ = nullptr;
+  std::unordered_map<socket*, std::shared_ptr<socket>> sockets_;
+  std::uint64_t timer_turn_ = 0;
+  bool timer_armed_ = false;
+  bool inside_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/adapters/curl_http_client.hpp
+
+// Model of the requirement HttpClient (policy/http_client.hpp) on libcurl: HTTP/1.1 with TLS, a
+// pool of kept connections, and the proxies of the environment (never for this machine itself). No
+// redirects, no cookies, no decompression: a body is handed on as it came, and a Content-Encoding
+// that the server applied without being asked is there in the headers.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Used on the executor of its context only. The context must outlive it; a sink function must not
+/// destroy it. A request that was sent on a kept connection which the server had closed meanwhile
+/// is sent once more, by curl, on a new one. A body with neither Content-Length nor chunks ends with
+/// its connection, and even TLS does not tell then whether it was cut.
+class curl_http_client {
+ public:
+  explicit curl_http_client(asio::io_context& context, curl_http_options options = {})
+      : options_(std::move(options)), multi_(context, [this] { tidy(); }) {
+    curl_multi_setopt(multi_.handle(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+    const std::size_t most = std::min<std::size_t>(options_.max_kept_connections, 1'000'000);
+    curl_multi_setopt(multi_.handle(), CURLMOPT_MAXCONNECTS, static_cast<long>(most));
+  }
+  curl_http_client(const curl_http_client&) = delete;
+  curl_http_client& operator=(const curl_http_client&) = delete;
+
+  /// Ends what is open; no sink is called.
+  ~curl_http_client() {
+    for (const auto& each : calls_) remove(*each.second);
+  }
+
+  http_call_id start(http::request request, http_sink& sink) {
+    const http_call_id id = ++last_id_;
+    calls_.emplace(id, std::make_unique<curl_call>(id, std::move(request), sink, options_));
+    if (multi_.inside()) {
+      starting_.push_back(id);
+    } else {
+      add(id);
+    }
+    return id;
+  }
+
+  void cancel(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    std::unique_ptr<curl_call> call = std::move(found->second);
+    calls_.erase(found);
+    call->abandon();
+    if (multi_.inside()) {
+      cancelled_.push_back(std::move(call));
+    } else {
+      remove(*call);
+    }
+  }
+
+  void pause(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found != calls_.end()) found->second->pause();
+  }
+
+  void resume(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end() || !found->second->resume()) return;
+    multi_.post([this, id] {
+      const auto still = calls_.find(id);
+      if (still != calls_.end()) multi_.enter([&still] { still->second->unpause(); });
+    });
+  }
+
+  /// How many requests are neither completed nor cancelled.
+  std::size_t open_calls() const noexcept { return calls_.size(); }
+
+ private:
+  void add(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;  // cancelled before it began
+    curl_call& call = *found->second;
+    if (call.ready() && curl_multi_add_handle(multi_.handle(), call.easy()) == CURLM_OK) return;
+    multi_.post([this, id] { finish(id, CURLE_FAILED_INIT); });
+  }
+
+  void remove(curl_call& call) {
+    call.abandon();
+    // Closes the connection, unless its answer is complete.
+    if (call.easy() != nullptr) curl_multi_remove_handle(multi_.handle(), call.easy());
+  }
+
+  // What could not be done while curl worked, and what it has completed.
+  void tidy() {
+    for (const auto& each : std::exchange(cancelled_, {})) remove(*each);
+    for (const http_call_id id : std::exchange(starting_, {})) add(id);
+    int left = 0;
+    while (CURLMsg* const message = curl_multi_info_read(multi_.handle(), &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      curl_call* call = nullptr;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+      finish(call->id(), message->data.result);
+    }
+  }
+
+  void finish(http_call_id id, CURLcode code) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    const std::unique_ptr<curl_call> call = std::move(found->second);
+    calls_.erase(found);
+    // First: so that what the sink starts next finds the connection in the pool.
+    if (call->easy() != nullptr) curl_multi_remove_handle(multi_.handle(), call->easy());
+    call->complete(code);
+  }
+
+  const curl_http_options options_;
+  curl_multi multi_;
+  std::unordered_map<http_call_id, std::unique_ptr<curl_call>> calls_;
+  std::vector<http_call_id> starting_;                 // by a sink function, while curl works
+  std::vector<std::unique_ptr<curl_call>> cancelled_;  // the same
+  http_call_id last_id_ = 0;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/adapters/stderr_logger.hpp
+
+// Model of the requirement Logger (policy/logger.hpp): one line per record to standard error or
+// another file descriptor, as text for people or as a JSON object (RFC 8259) for machines. No
+// files, no rotation, no thread of its own: that is the service manager's business.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#ifdef _WIN32
+#include <io.h>
+#else
+#include <unistd.h>
+#endif
+
+namespace agent_websocket {
+namespace adapters {
+
+enum class log_format { text, json };
+
+/// Lines are cut here: what POSIX writes to a pipe in one piece, so that lines of several processes
+/// do not mix (PIPE_BUF).
+inline constexpr std::size_t max_log_line_bytes = 4096;
+
+namespace detail {
+
+/// Appends `text` a character at a time, each as `escape` writes it, while the line stays shorter
+/// than `limit`; what is cut off is marked by "...".
+template <typename Escape>
+void append_within(std::string& line, std::string_view text, std::size_t limit, Escape escape) {
+  constexpr std::string_view mark = "...";
+  std::size_t fits = line.size();  // the longest length that leaves space for the mark
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence_length(text);
+    const std::size_t taken = length == 0 ? 1 : length;
+    if (line.size() + mark.size() <= limit) fits = line.size();
+    escape(line, text.substr(0, taken), length != 0);
+    if (line.size() > limit) {
+      line.resize(fits);
+      line += mark;
+      return;
+    }
+    text.remove_prefix(taken);
+  }
+}
+
+/// For a terminal: control characters (C0, DEL, C1) as \n, \t or \x1b, invalid bytes as \xff.
+inline void escape_for_people(std::string& line, std::string_view character, bool valid) {
+  static constexpr char digits[] = "0123456789abcdef";
+  const auto first = static_cast<unsigned char>(character.front());
+  const bool c1 =
+      character.size() == 2 && first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
+  if (valid && !c1 && first >= 0x20 && first != 0x7F && first != '\\') {
+    line += character;
+    return;
+  }
+  const auto byte = c1 ? static_cast<unsigned char>(character[1]) : first;
+  switch (byte) {
+    case '\n': line += "\\n"; return;
+    case '\r': line += "\\r"; return;
+    case '\t': line += "\\t"; return;
+    case '\\': line += "\\\\"; return;
+    default:
+      line += "\\x";
+      line += digits[byte >> 4];
+      line += digits[byte & 0xF];
+  }
+}
+
+inline void escape_for_json(std::string& line, std::string_view character, bool) {
+  json::append_escaped(line, character);
+}
+
+}  // namespace detail
+
+/// One record as a line, with its '\n', of at most max_log_line_bytes. Text:
+///
+///     2026-01-01T00:00:00.000Z info session_opened session=4f0c... resumed=false
+///
+/// JSON: an object with time, level and event, and with session and text where there are any.
+inline std::string format_log_line(const log_record& record, wall_time when, log_format format) {
+  std::string line;
+  const auto add = [&line, format](std::string_view text, std::size_t limit) {
+    if (format == log_format::json) {
+      detail::append_within(line, text, limit, detail::escape_for_json);
+    } else {
+      detail::append_within(line, text, limit, detail::escape_for_people);
+    }
+  };
+  const bool json = format == log_format::json;
+  const std::size_t end = max_log_line_bytes - (json ? 3 : 1);  // "}\n and \n
+  line += json ? "{\"time\":\"" : "";
+  line += to_iso8601(when);
+  line += json ? "\",\"level\":\"" : " ";
+  line += to_string(record.level);
+  line += json ? "\",\"event\":\"" : " ";
+  add(record.event, end / 4);
+  if (!record.session.empty()) {
+    line += json ? "\",\"session\":\"" : " session=";
+    add(record.session, end / 2);
+  }
+  if (!record.text.empty()) {
+    line += json ? "\",\"text\":\"" : " ";
+    add(record.text, end);
+  }
+  line += json ? "\"}\n" : "\n";
+  return line;
+}
+
+/// Writes each record by one write(2). May be used from any thread. A line that cannot be written
+/// is dropped; nobody waits for a log.
+class stderr_logger {
+ public:
+  explicit stderr_logger(log_level least = log_level::info, log_format format = log_format::text,
+                         int file_descriptor = 2)
+      : least_(least), format_(format), file_descriptor_(file_descriptor) {}
+
+  bool enabled(log_level level) const noexcept {
+    return level >= least_ && level != log_level::off;
+  }
+
+  void write(const log_record& record) const noexcept {
+    try {
+      const std::string line = format_log_line(record, std::chrono::system_clock::now(), format_);
+      put(line);
+    } catch (...) {  // out of memory: without this line
+    }
+  }
+
+ private:
+  void put(std::string_view rest) const noexcept {
+    while (!rest.empty()) {
+#ifdef _WIN32
+      const auto done = ::_write(file_descriptor_, rest.data(), static_cast<unsigned>(rest.size()));
+#else
+      const auto done = ::write(file_descriptor_, rest.data(), rest.size());
+#endif
+      if (done < 0 && errno == EINTR) continue;
+      if (done <= 0) return;
+      rest.remove_prefix(static_cast<std::size_t>(done));
+    }
+  }
+
+  log_level least_;
+  log_format format_;
+  int file_descriptor_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/output_buffer.hpp
+
+// The bytes of one connection that wait for the kernel, exact to the byte, and a small pool of such
+// buffers: a connection has one only while something waits. No sockets.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Appended to at the back, taken from the front.
+class output_buffer {
+ public:
+  /// Append here, and do nothing else with it.
+  std::string& tail() noexcept { return bytes_; }
+
+  /// What is to go out next: everything that waits.
+  std::string_view front() const noexcept { return std::string_view(bytes_).substr(sent_); }
+  std::size_t pending() const noexcept { return bytes_.size() - sent_; }
+  std::size_t capacity() const noexcept { return bytes_.capacity(); }
+
+  /// The first `count` bytes of front() are gone. Moves the rest only when at least as much has
+  /// gone since the last time, so that a slow reader of a large buffer costs no more than copying
+  /// it once.
+  void consume(std::size_t count) {
+    sent_ += count;
+    if (sent_ == bytes_.size()) {
+      bytes_.clear();
+      sent_ = 0;
+    } else if (sent_ >= bytes_.size() - sent_) {
+      bytes_.erase(0, sent_);
+      sent_ = 0;
+    }
+  }
+
+ private:
+  std::string bytes_;
+  std::size_t sent_ = 0;
+};
+
+/// Keeps a few emptied buffers, so that a message does not cost an allocation.
+class output_pool {
+ public:
+  static constexpr std::size_t max_buffers = 64;
+  static constexpr std::size_t max_buffer_bytes = 16 * 1024;  // larger ones go back to the system
+
+  std::unique_ptr<output_buffer> take() {
+    if (spare_.empty()) return std::make_unique<output_buffer>();
+    std::unique_ptr<output_buffer> buffer = std::move(spare_.back());
+    spare_.pop_back();
+    return buffer;
+  }
+
+  /// Precondition: nothing is pending in it.
+  void give_back(std::unique_ptr<output_buffer> buffer) {
+    if (spare_.size() < max_buffers && buffer->capacity() <= max_buffer_bytes) {
+      spare_.push_back(std::move(buffer));
+    }
+  }
+
+  std::size_t size() const noexcept { return spare_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<output_buffer>> spare_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/asio_link.hpp
+
+// A non-blocking TCP socket that tells when it can be read and written: what the server's
+// connections and the connector have in common. Counts its references itself, and the pending wait
+// for input lies inside of it, so that an idle connection costs no more than its own object. Knows
+// nothing of HTTP and WebSocket.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+using asio_socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
+
+/// How a read or a write went.
+enum class io_outcome { done, blocked, ended };
+
+/// Derived classes live on the heap, held by link_pointer. One thread.
+class asio_link {
+ public:
+  asio_link(const asio_link&) = delete;
+  asio_link& operator=(const asio_link&) = delete;
+
+  void add_reference() noexcept { ++references_; }
+  void release() noexcept {
+    if (--references_ == 0) delete this;
+  }
+
+ protected:
+  explicit asio_link(asio_socket socket) : socket_(std::move(socket)) {}
+  virtual ~asio_link() = default;
+
+  /// The socket can be read, was closed by the peer or has failed: receive() tells.
+  virtual void on_readable() = 0;
+  virtual void on_writable() = 0;
+
+  bool is_open() const noexcept { return socket_.is_open(); }
+  asio_socket& socket() noexcept { return socket_; }
+
+  /// One call of on_readable(), soon; nothing when the socket is closed or a wait is pending.
+  void wait_readable();
+  /// The same for on_writable().
+  void wait_writable();
+
+  /// Reads once. `ended`: end of the stream or an error.
+  io_outcome receive(char* data, std::size_t size, std::size_t& received) {
+    std::error_code failure;
+    received = socket_.read_some(asio::mutable_buffer(data, size), failure);
+    return outcome_of(failure);
+  }
+
+  /// Writes once what waits. `done` when nothing is left.
+  io_outcome transmit(output_buffer& output) {
+    const std::string_view front = output.front();
+    if (front.empty()) return io_outcome::done;
+    std::error_code failure;
+    // On Linux and BSD this is send() with MSG_NOSIGNAL or a socket with SO_NOSIGPIPE: a gone peer
+    // is an error.
+    output.consume(socket_.write_some(asio::const_buffer(front.data(), front.size()), failure));
+    const io_outcome outcome = outcome_of(failure);
+    return outcome == io_outcome::done && output.pending() != 0 ? io_outcome::blocked : outcome;
+  }
+
+  /// Nothing more will be sent; the peer reads its end of the stream.
+  void shut_output() {
+    std::error_code ignored;
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  }
+
+  /// Closes; no function is called from now on. `reset`: throws away what the kernel has not sent
+  /// yet.
+  void close_socket(bool reset) {
+    std::error_code ignored;
+    if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    socket_.close(ignored);
+  }
+
+ private:
+  struct wait_handler;
+
+  /// Room for Asio's object of one pending wait; a larger one of another version goes to the heap.
+  class wait_memory {
+   public:
+    void* allocate(std::size_t size) {
+      if (taken_ || size > sizeof bytes_) return ::operator new(size);
+      taken_ = true;
+      return bytes_;
+    }
+    void deallocate(void* memory) noexcept {
+      if (memory == bytes_) {
+        taken_ = false;
+      } else {
+        ::operator delete(memory);
+      }
+    }
+
+   private:
+    alignas(std::max_align_t) unsigned char bytes_[88];
+    bool taken_ = false;
+  };
+
+  template <typename T>
+  struct wait_allocator {
+    using value_type = T;
+    explicit wait_allocator(wait_memory& memory) noexcept : memory_(&memory) {}
+    template <typename U>
+    wait_allocator(const wait_allocator<U>& other) noexcept : memory_(other.memory_) {}  // NOLINT
+    T* allocate(std::size_t count) { return static_cast<T*>(memory_->allocate(count * sizeof(T))); }
+    void deallocate(T* memory, std::size_t) noexcept { memory_->deallocate(memory); }
+    template <typename U>
+    bool operator==(const wait_allocator<U>& other) const noexcept {
+      return memory_ == other.memory_;
+    }
+    template <typename U>
+    bool operator!=(const wait_allocator<U>& other) const noexcept {
+      return memory_ != other.memory_;
+    }
+    wait_memory* memory_;
+  };
+
+  static io_outcome outcome_of(const std::error_code& failure) noexcept {
+    if (!failure) return io_outcome::done;
+    const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
+                       failure == asio::error::interrupted;
+    return later ? io_outcome::blocked : io_outcome::ended;
+  }
+
+  asio_socket socket_;
+  unsigned references_ = 0;
+  bool reading_ = false;
+  bool writing_ = false;
+  wait_memory read_memory_;
+};
+
+/// A counted reference to an asio_link or what is derived from it.
+template <typename Link>
+class link_pointer {
+ public:
+  link_pointer() = default;
+  explicit link_pointer(Link* link) noexcept : link_(link) {
+    if (link_ != nullptr) link_->add_reference();
+  }
+  link_pointer(const link_pointer& other) noexcept : link_pointer(other.link_) {}
+  link_pointer(link_pointer&& other) noexcept : link_(std::exchange(other.link_, nullptr)) {}
+  link_pointer& operator=(link_pointer other) noexcept {
+    std::swap(link_, other.link_);
+    return *this;
+  }
+  ~link_pointer() {
+    if (link_ != nullptr) link_->release();
+  }
+
+  Link* get() const noexcept { return link_; }
+  Link* operator->() const noexcept { return link_; }
+  Link& operator*() const noexcept { return *link_; }
+  explicit operator bool() const noexcept { return link_ != nullptr; }
+
+ private:
+  Link* link_ = nullptr;
+};
+
+struct asio_link::wait_handler {
+  using allocator_type = wait_allocator<void>;
+  allocator_type get_allocator() const noexcept { return allocator_type(link->read_memory_); }
+
+  // The error says nothing that the next read does not say.
+  void operator()(const std::error_code&) const {
+    link->reading_ = false;
+    if (link->is_open()) link->on_readable();
+  }
+
+  link_pointer<asio_link> link;
+};
+
+inline void asio_link::wait_readable() {
+  if (reading_ || !is_open()) return;
+  reading_ = true;
+  socket_.async_wait(asio::socket_base::wait_read, wait_handler{link_pointer<asio_link>(this)});
+}
+
+inline void asio_link::wait_writable() {
+  if (writing_ || !is_open()) return;
+  writing_ = true;
+  socket_.async_wait(asio::socket_base::wait_write,
+                     [link = link_pointer<asio_link>(this)](const std::error_code&) {
+                       link->writing_ = false;
+                       if (link->is_open()) link->on_writable();
+                     });
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/asio_listener.hpp
+
+// Listens on explicit endpoints and hands out accepted sockets. When descriptors run out it waits
+// instead of spinning, and turns peers away with a descriptor that it keeps in reserve. Knows
+// nothing of HTTP and WebSocket.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#if !defined(_WIN32)
+#include <fcntl.h>
+#include <unistd.h>
+#endif
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// A descriptor that is given up for a moment to accept and close one connection when there are no
+/// others. Where there is no limit to run into (Windows) it does nothing.
+class spare_descriptor {
+ public:
+  spare_descriptor() { take(); }
+  spare_descriptor(const spare_descriptor&) = delete;
+  spare_descriptor& operator=(const spare_descriptor&) = delete;
+  ~spare_descriptor() { give_up(); }
+
+#if !defined(_WIN32)
+  /// True when there was one to give up.
+  bool give_up() noexcept {
+    if (descriptor_ < 0) return false;
+    ::close(std::exchange(descriptor_, -1));
+    return true;
+  }
+  void take() noexcept {
+    if (descriptor_ < 0) descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  }
+
+ private:
+  int descriptor_ = -1;
+#else
+  bool give_up() noexcept { return false; }
+  void take() noexcept {}
+#endif
+};
+
+/// Where and how to listen.
+struct listen_options {
+  std::string host = "localhost";
+  std::uint16_t port = 0;  ///< 0: any; the same for all addresses of the host
+  int backlog = asio::socket_base::max_listen_connections;
+  int send_buffer_bytes = 0;  ///< of the accepted sockets; 0: the system's choice
+};
+
+/// One executor. on_accept is called on it, never from inside start().
+class asio_listener {
+ public:
+  /// The socket is non-blocking; the text is the address of its peer, an IPv4 one never in IPv6
+  /// form.
+  using accepted = std::function<void(asio_socket, std::string remote_address)>;
+
+  asio_listener(asio::io_context& context, accepted on_accept)
+      : context_(&context), on_accept_(std::move(on_accept)) {}
+  asio_listener(const asio_listener&) = delete;
+  asio_listener& operator=(const asio_listener&) = delete;
+  ~asio_listener() { stop(); }
+
+  /// Host "localhost" is 127.0.0.1 and ::1, "" is every address of both families; in both cases
+  /// IPv6 is left out where the system has none. "::" takes IPv4 as well where the system allows
+  /// it. Names are not looked up.
+  result<void> start(const listen_options& options);
+
+  /// Accepts no more, and frees the port.
+  void stop() {
+    for (const std::shared_ptr<door>& each : doors_) each->close();
+    doors_.clear();
+  }
+
+  /// The port that start() got; 0 when it does not listen.
+  std::uint16_t port() const noexcept { return port_; }
+
+ private:
+  using acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
+  using endpoint = asio::ip::tcp::endpoint;
+  static constexpr int accepts_a_turn = 16;
+  static constexpr std::chrono::milliseconds pause{100};
+
+  /// One endpoint. Pending waits keep it; `owner` is null when they shall do nothing.
+  struct door : std::enable_shared_from_this<door> {
+    door(asio::io_context& context, asio_listener& listener)
+        : socket(context), timer(context), owner(&listener) {}
+
+    void close() {
+      owner = nullptr;
+      std::error_code ignored;
+      socket.close(ignored);
+      timer.cancel();
+    }
+
+    void wait() {
+      socket.async_wait(asio::socket_base::wait_read,
+                        [self = this->shared_from_this()](const std::error_code&) {
+                          if (self->owner != nullptr) self->accept_some();
+                        });
+    }
+
+    void rest() {
+      timer.expires_after(pause);
+      timer.async_wait([self = this->shared_from_this()](const std::error_code&) {
+        if (self->owner != nullptr) self->accept_some();
+      });
+    }
+
+    void accept_some() {
+      for (int i = 0; i < accepts_a_turn; ++i) {
+        asio_socket peer(socket.get_executor());
+        endpoint address;
+        std::error_code failure;
+        socket.accept(peer, address, failure);
+        if (failure == asio::error::connection_aborted || failure == asio::error::interrupted)
+          continue;
+        if (failure == asio::error::would_block || failure == asio::error::try_again) break;
+        if (failure) {
+          if (failure == asio::error::no_descriptors) turn_away();
+          return rest();  // no descriptors, no memory: both pass
+        }
+        std::error_code ignored;
+        peer.set_option(asio::ip::tcp::no_delay(true), ignored);
+        peer.non_blocking(true, failure);
+        if (failure) continue;
+        owner->on_accept_(std::move(peer), text_of(address.address()));
+        if (owner == nullptr) return;
+      }
+      wait();
+    }
+
+    /// Those who wait learn at once that there is no place for them.
+    void turn_away() {
+      for (int i = 0; i < accepts_a_turn && spare.give_up(); ++i) {
+        asio_socket peer(socket.get_executor());
+        std::error_code failure;
+        socket.accept(peer, failure);
+        peer.close(failure);
+        spare.take();
+        if (failure) break;
+      }
+    }
+
+    acceptor socket;
+    asio::steady_timer timer;
+    asio_listener* owner;
+    spare_descriptor spare;
+  };
+
+  static std::string text_of(const asio::ip::address& address) {
+    if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address.to_string();
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+
+  std::error_code open(const endpoint& where, bool v6_only, const listen_options& options);
+  result<void> open_all(const std::vector<std::pair<endpoint, bool>>& wanted,
+                        const listen_options& options, bool& port_taken);
+
+  static error failure_of(const endpoint& where, const std::error_code& why) {
+    const std::string host = where.address().is_v6() ? "[" + where.address().to_string() + "]"
+                                                     : where.address().to_string();
+    std::string words =
+        "cannot listen on " + host + ":" + std::to_string(where.port()) + ": " + why.message();
+    if (why == asio::error::address_in_use)
+      words += " (does another server run there? choose another port)";
+    if (why == asio::error::access_denied) words += " (ports below 1024 need special rights)";
+    return error(errc::bad_configuration, std::move(words));
+  }
+
+  /// True when the system has no IPv6, or no address of it.
+  static bool is_without_ipv6(const std::error_code& why) noexcept {
+    return why == asio::error::address_family_not_supported ||
+           why == std::errc::address_not_available || why == asio::error::no_protocol_option;
+  }
+
+  asio::io_context* context_;
+  accepted on_accept_;
+  std::vector<std::shared_ptr<door>> doors_;
+  std::uint16_t port_ = 0;
+};
+
+inline std::error_code asio_listener::open(const endpoint& where, bool v6_only,
+                                           const listen_options& options) {
+  const auto opened = std::make_shared<door>(*context_, *this);
+  std::error_code failure;
+  acceptor& socket = opened->socket;
+  socket.open(where.protocol(), failure);
+#if !defined(_WIN32)  // where it means something else
+  if (!failure) socket.set_option(asio::socket_base::reuse_address(true), failure);
+#endif
+  if (!failure && where.address().is_v6()) socket.set_option(asio::ip::v6_only(v6_only), failure);
+  if (!failure && options.send_buffer_bytes > 0) {  // inherited by the accepted sockets
+    socket.set_option(asio::socket_base::send_buffer_size(options.send_buffer_bytes), failure);
+  }
+  if (!failure) socket.bind(where, failure);
+  if (!failure) socket.listen(options.backlog, failure);
+  if (!failure) socket.non_blocking(true, failure);
+  if (!failure) port_ = socket.local_endpoint(failure).port();
+  if (!failure) doors_.push_back(opened);
+  return failure;
+}
+
+inline result<void> asio_listener::open_all(const std::vector<std::pair<endpoint, bool>>& wanted,
+                                            const listen_options& options, bool& port_taken) {
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto& [address, v6_only] = wanted[i];
+    const endpoint where(address.address(), i == 0 ? options.port : port_);
+    const std::error_code failure = open(where, v6_only, options);
+    if (!failure) continue;
+    if (i > 0 && is_without_ipv6(failure)) continue;
+    port_taken = i > 0 && failure == asio::error::address_in_use;
+    stop();
+    port_ = 0;
+    return failure_of(where, failure);
+  }
+  return {};
+}
+
+inline result<void> asio_listener::start(const listen_options& options) {
+  stop();
+  const auto at = [](const asio::ip::address& address) { return endpoint(address, 0); };
+  std::vector<std::pair<endpoint, bool>> wanted;
+  if (options.host == "localhost") {
+    wanted = {{at(asio::ip::address_v4::loopback()), false},
+              {at(asio::ip::address_v6::loopback()), true}};
+  } else if (options.host.empty()) {
+    wanted = {{at(asio::ip::address_v4::any()), false}, {at(asio::ip::address_v6::any()), true}};
+  } else {
+    std::error_code failure;
+    const asio::ip::address address = asio::ip::make_address(options.host, failure);
+    if (failure) {
+      return error(errc::bad_configuration,
+                   "cannot listen on \"" + options.host +
+                       "\": not an IP address, not localhost and not empty");
+    }
+    wanted = {{at(address), false}};
+  }
+  // With port 0 the second address may find the port that the first one got taken by somebody else.
+  result<void> outcome;
+  for (int attempts = options.port == 0 ? 8 : 1; attempts > 0; --attempts) {
+    bool port_taken = false;
+    outcome = open_all(wanted, options, port_taken);
+    if (!port_taken) break;
+  }
+  for (const std::shared_ptr<door>& each : doors_) each->wait();
+  return outcome;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/deadline_list.hpp
+
+// Things with the same time limit, in the order in which they joined, which is the order of their
+// deadlines: joining, leaving and asking for the next deadline cost the same for one and for a
+// million. Intrusive; allocates nothing.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <optional>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Base of what stands in a deadline_list; in at most one at a time. Leaves its list when it is
+/// destroyed.
+class deadline_hook {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  deadline_hook() = default;
+  deadline_hook(const deadline_hook&) = delete;
+  deadline_hook& operator=(const deadline_hook&) = delete;
+  ~deadline_hook() { leave(); }
+
+  bool is_listed() const noexcept { return next_ != nullptr; }
+
+  void leave() noexcept {
+    if (next_ == nullptr) return;
+    previous_->next_ = next_;
+    next_->previous_ = previous_;
+    next_ = previous_ = nullptr;
+  }
+
+ private:
+  template <typename T>
+  friend class deadline_list;
+
+  deadline_hook* previous_ = nullptr;
+  deadline_hook* next_ = nullptr;
+  time_point deadline_{};
+};
+
+/// T derives from deadline_hook.
+template <typename T>
+class deadline_list {
+ public:
+  using time_point = deadline_hook::time_point;
+
+  explicit deadline_list(std::chrono::steady_clock::duration limit) : limit_(limit) {
+    ends_.next_ = ends_.previous_ = &ends_;
+  }
+  ~deadline_list() {
+    while (ends_.next_ != &ends_) ends_.next_->leave();
+  }
+
+  /// Joins at the back, out of whatever list it was in; returns its deadline. `now` must not go
+  /// backwards.
+  time_point join(T& item, time_point now) noexcept {
+    deadline_hook& hook = item;
+    hook.leave();
+    hook.deadline_ = now + limit_;
+    hook.previous_ = ends_.previous_;
+    hook.next_ = &ends_;
+    ends_.previous_->next_ = &hook;
+    ends_.previous_ = &hook;
+    return hook.deadline_;
+  }
+
+  /// The next deadline, if anything is listed.
+  std::optional<time_point> next() const noexcept {
+    if (ends_.next_ == &ends_) return std::nullopt;
+    return ends_.next_->deadline_;
+  }
+
+  /// Takes out the first item whose deadline has come; null when there is none.
+  T* take_expired(time_point now) noexcept {
+    if (ends_.next_ == &ends_ || ends_.next_->deadline_ > now) return nullptr;
+    deadline_hook* const hook = ends_.next_;
+    hook->leave();
+    return static_cast<T*>(hook);
+  }
+
+ private:
+  std::chrono::steady_clock::duration limit_;
+  deadline_hook ends_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/connection_table.hpp
+
+// Connections by their ids. An id holds the place in the table and how often that place was used,
+// so that finding one is one look and no id is given out twice (not before a single place has been
+// used 2^32 times).
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// `Pointer` is a smart pointer, null by default.
+template <typename Pointer>
+class connection_table {
+ public:
+  connection_id add(Pointer connection) {
+    std::size_t index = free_;
+    if (index == none) {
+      index = places_.size();
+      places_.emplace_back();
+    } else {
+      free_ = places_[index].next_free;
+    }
+    place& chosen = places_[index];
+    chosen.connection = std::move(connection);
+    ++chosen.uses;
+    ++size_;
+    return (static_cast<connection_id>(chosen.uses) << 32) | static_cast<connection_id>(index);
+  }
+
+  /// Null for ids that are not in the table, whatever they are.
+  const Pointer& find(connection_id id) const noexcept {
+    static const Pointer nobody{};
+    const auto index = static_cast<std::size_t>(id & 0xFFFF'FFFFU);
+    if (index >= places_.size() || places_[index].uses != id >> 32) return nobody;
+    return places_[index].connection;
+  }
+
+  /// Ids that are not in the table are ignored.
+  void remove(connection_id id) {
+    if (!find(id)) return;
+    const auto index = static_cast<std::size_t>(id & 0xFFFF'FFFFU);
+    place& emptied = places_[index];
+    const Pointer last =
+        std::move(emptied.connection);  // outlives the change: it may be the only reference
+    emptied.connection = Pointer{};
+    emptied.next_free = free_;
+    free_ = index;
+    --size_;
+  }
+
+  std::size_t size() const noexcept { return size_; }
+
+  /// A copy of what is in the table.
+  std::vector<Pointer> all() const {
+    std::vector<Pointer> found;
+    found.reserve(size_);
+    for (const place& each : places_) {
+      if (each.connection) found.push_back(each.connection);
+    }
+    return found;
+  }
+
+ private:
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+  struct place {
+    Pointer connection{};
+    std::size_t next_free = none;
+    std::uint32_t uses = 0;
+  };
+
+  std::vector<place> places_;
+  std::size_t free_ = none;
+  std::size_t size_ = 0;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_frame.hpp
+
+// WebSocket frames (RFC 6455 section 5.2), outgoing side: headers by websocketpp's frame.hpp,
+// written straight into the buffer that goes to the kernel, and masking word by word. One message
+// is one frame; nothing is compressed.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <websocketpp/common/system_error.hpp>
+#include <websocketpp/frame.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace adapters {
+
+using opcode = websocketpp::frame::opcode::value;
+
+/// The close codes that a transport itself uses (RFC 6455 section 7.4.1).
+namespace close_code {
+inline constexpr std::uint16_t none = 0;  ///< nothing is wrong; not on the wire
+inline constexpr std::uint16_t normal = 1000;
+inline constexpr std::uint16_t protocol_error = 1002;
+inline constexpr std::uint16_t no_status = 1005;  ///< a close frame without a code; not on the wire
+inline constexpr std::uint16_t abnormal = 1006;   ///< no close frame at all; not on the wire
+inline constexpr std::uint16_t invalid_payload = 1007;
+inline constexpr std::uint16_t policy_violation = 1008;
+inline constexpr std::uint16_t too_big = 1009;
+}  // namespace close_code
+
+/// The reason text for a connection that fails with one of these codes.
+constexpr std::string_view failure_reason(std::uint16_t code) noexcept {
+  switch (code) {
+    case close_code::invalid_payload: return "invalid_utf8";
+    case close_code::policy_violation: return "too_many_fragments";
+    case close_code::too_big: return "message_too_large";
+    default: return "protocol_error";
+  }
+}
+
+/// XORs `size` bytes with a key made by websocketpp::frame::prepare_masking_key; returns the key
+/// for the bytes that follow. Masking and unmasking are the same.
+inline std::size_t apply_mask(char* data, std::size_t size, std::size_t key) noexcept {
+  std::size_t i = 0;
+  for (std::size_t word = 0; size - i >= sizeof word; i += sizeof word) {
+    std::memcpy(&word, data + i, sizeof word);  // the payload lies at any address
+    word ^= key;
+    std::memcpy(data + i, &word, sizeof word);
+  }
+  if (i == size) return key;
+  char rest[sizeof key];
+  std::memcpy(rest, &key, sizeof key);
+  const std::size_t tail = size - i;
+  for (std::size_t k = 0; k < tail; ++k) data[i + k] = static_cast<char>(data[i + k] ^ rest[k]);
+  return websocketpp::frame::circshift_prepared_key(key, tail);
+}
+
+/// The bytes that a frame of a server with such a payload takes.
+constexpr std::size_t frame_size(std::size_t payload) noexcept {
+  return payload + (payload <= 125 ? 2 : payload <= 0xFFFF ? 4 : 10);
+}
+
+namespace detail {
+
+/// Writes a frame's header with FIN set to `header` (room for 14 bytes) and returns its length.
+/// `key` is null for a server's frame. The length is written here, since websocketpp's conversion
+/// caches the byte order in an unguarded static variable, which two servers on two threads would
+/// race for.
+inline std::size_t write_frame_header(char* header, opcode code, std::size_t payload,
+                                      const websocketpp::frame::masking_key_type* key) noexcept {
+  namespace frame = websocketpp::frame;
+  const frame::basic_header basic(code, payload, true, key != nullptr);
+  header[0] = static_cast<char>(basic.b0);
+  header[1] = static_cast<char>(basic.b1);
+  const std::size_t length_bytes = frame::get_masking_key_offset(basic);
+  for (std::size_t i = 0; i < length_bytes; ++i) {
+    header[2 + i] = static_cast<char>(std::uint64_t{payload} >> (8 * (length_bytes - 1 - i)));
+  }
+  if (key == nullptr) return 2 + length_bytes;
+  std::memcpy(header + 2 + length_bytes, key->c, sizeof key->c);
+  return 2 + length_bytes + sizeof key->c;
+}
+
+}  // namespace detail
+
+/// Appends one unmasked frame with FIN set, as a server sends it.
+inline void append_frame(std::string& out, opcode code, std::string_view payload) {
+  char header[websocketpp::frame::MAX_HEADER_LENGTH];
+  out.append(header, detail::write_frame_header(header, code, payload.size(), nullptr));
+  out.append(payload);
+}
+
+/// Appends one masked frame with FIN set, as a client sends it. `key_bits` are 32 fresh random
+/// bits.
+inline void append_masked_frame(std::string& out, opcode code, std::string_view payload,
+                                std::uint32_t key_bits) {
+  websocketpp::frame::masking_key_type key;
+  key.i = key_bits;
+  char header[websocketpp::frame::MAX_HEADER_LENGTH];
+  out.append(header, detail::write_frame_header(header, code, payload.size(), &key));
+  const std::size_t start = out.size();
+  out.append(payload);
+  apply_mask(&out[start], payload.size(), websocketpp::frame::prepare_masking_key(key));
+}
+
+/// The payload of a close frame: the code and at most 123 bytes of the reason, cut at a character.
+/// Empty for codes that do not go on the wire.
+inline std::string close_payload(std::uint16_t code, std::string_view reason) {
+  if (code == close_code::none || code == close_code::no_status || code == close_code::abnormal) {
+    return std::string();
+  }
+  std::string payload;
+  payload.push_back(static_cast<char>(code >> 8));
+  payload.push_back(static_cast<char>(code & 0xFF));
+  payload.append(cut_utf8(reason, websocketpp::frame::limits::close_reason_size));
+  return payload;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_utf8.hpp
+
+// UTF-8 validation (RFC 3629) of text that comes in pieces, cut anywhere: wrong bytes are found as
+// soon as they are there. Walks the table of websocketpp's utf8_validator, but passes over ASCII a
+// word at a time, which makes plain text about 25 times cheaper than that validator. Does not
+// decode.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <websocketpp/utf8_validator.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The state between two pieces of one text: one byte.
+class utf8_checker {
+ public:
+  /// False as soon as no continuation could make the text valid; it stays false until reset().
+  bool feed(const char* data, std::size_t size) noexcept {
+    namespace table = websocketpp::utf8_validator;
+    std::uint32_t state = state_;
+    std::size_t i = 0;
+    while (i < size && state != table::utf8_reject) {
+      if (state == table::utf8_accept) {
+        i += ascii_front(data + i, size - i);
+        if (i == size) break;
+      }
+      const std::uint8_t type = table::utf8d[static_cast<unsigned char>(data[i])];
+      state = table::utf8d[256 + state * 16 + type];
+      ++i;
+    }
+    state_ = static_cast<std::uint8_t>(state);
+    return state != table::utf8_reject;
+  }
+
+  /// True when the text does not end inside a character.
+  bool complete() const noexcept { return state_ == websocketpp::utf8_validator::utf8_accept; }
+
+  void reset() noexcept { state_ = websocketpp::utf8_validator::utf8_accept; }
+
+ private:
+  /// How many bytes at the front are ASCII.
+  static std::size_t ascii_front(const char* data, std::size_t size) noexcept {
+    constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080ULL;
+    std::size_t i = 0;
+    for (std::uint64_t words[2]; size - i >= sizeof words; i += sizeof words) {
+      std::memcpy(words, data + i, sizeof words);
+      if (((words[0] | words[1]) & high_bits) != 0) break;
+    }
+    while (i < size && static_cast<unsigned char>(data[i]) < 0x80) ++i;
+    return i;
+  }
+
+  std::uint8_t state_ = websocketpp::utf8_validator::utf8_accept;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_frame_reader.hpp
+
+// WebSocket frames (RFC 6455 sections 5 and 8.1), incoming side, for a server and for a client:
+// bytes in, events out, cut anywhere. websocketpp's frame.hpp and close.hpp know the format; its
+// hybi13::consume is not used, since it reserves memory for what a header announces and works byte
+// by byte. Here memory grows with what has arrived, a message that lies whole in the read buffer is
+// handed out from there, and what is too large is passed over.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <websocketpp/utf8_validator.hpp>  // close.hpp names it without including it
+#include <websocketpp/error.hpp>
+#include <websocketpp/close.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// What a frame_reader accepts; the same for all connections of a transport.
+struct frame_limits {
+  /// A larger text is passed over without being kept, then reported; the connection stands.
+  std::size_t max_message_bytes = 64 * 1024;
+  /// A message that announces more ends the connection with 1009: passing over it would cost too
+  /// much.
+  std::uint64_t max_skipped_bytes = 64 * 1024 * 1024;
+  /// Empty fragments of one message; they take no memory, but time. More end the connection with
+  /// 1008.
+  std::uint16_t max_empty_fragments = 10'000;
+  /// True for a server: every frame of a client is masked, no frame of a server is.
+  bool expect_masked = true;
+};
+
+/// The state of one direction of one connection, 64 bytes while no message is cut in two.
+///
+/// `Events` has bool functions that say whether to go on; after false the rest of the bytes is
+/// dropped:
+///   on_text(std::string_view) on_binary(std::size_t bytes) on_oversized(std::size_t bytes)
+///   on_ping(std::string_view) on_pong() on_close(std::uint16_t code, std::string_view reason)
+/// A close frame without a code is on_close(1005, ""). The views live until the function returns.
+class frame_reader {
+ public:
+  /// Takes `size` bytes, which are changed (unmasked in place). Returns close_code::none, or the
+  /// code with which the connection has to fail; after that nothing more may be fed.
+  template <typename Events>
+  std::uint16_t feed(char* data, std::size_t size, const frame_limits& limits, Events& events) {
+    for (;;) {
+      if (!in_payload_) {
+        if (size == 0) return close_code::none;
+        std::uint16_t failure = close_code::none;
+        const std::size_t used = take_header(data, size, limits, failure);
+        if (failure != close_code::none) return failure;
+        data += used;
+        size -= used;
+        if (!in_payload_) return close_code::none;
+      }
+      const std::size_t part = remaining_ < size ? static_cast<std::size_t>(remaining_) : size;
+      remaining_ -= part;
+      bool go_on = true;
+      const bool control = websocketpp::frame::opcode::is_control(frame_opcode_);
+      if (masked_ && (control || !skipping_)) key_ = apply_mask(data, part, key_);
+      const std::uint16_t failure =
+          control ? take_control(data, part, go_on, events) : take_data(data, part, go_on, events);
+      if (failure != close_code::none) return failure;
+      data += part;
+      size -= part;
+      if (remaining_ != 0) return close_code::none;
+      in_payload_ = false;
+      if (!go_on) return close_code::none;
+    }
+  }
+
+  /// True while a message or a frame is not whole.
+  bool in_message() const noexcept {
+    return in_payload_ || head_size_ != 0 || message_ != opcode::continuation;
+  }
+
+ private:
+  using opcode = websocketpp::frame::opcode::value;
+  static constexpr std::size_t max_control_bytes = 125;
+
+  /// What has to be kept between two reads; made only then.
+  struct kept {
+    std::string message;
+    std::array<char, max_control_bytes> control{};
+    std::size_t control_size = 0;
+  };
+
+  static std::uint64_t load_length(const unsigned char* bytes, std::size_t count) noexcept {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < count; ++i) value = (value << 8) | bytes[i];
+    return value;
+  }
+
+  /// Takes bytes of a header up to its end; sets in_payload_ when it is complete.
+  std::size_t take_header(const char* data, std::size_t size, const frame_limits& limits,
+                          std::uint16_t& failure) {
+    namespace frame = websocketpp::frame;
+    std::size_t used = 0;
+    while (head_size_ < 2 && used < size)
+      head_[head_size_++] = static_cast<unsigned char>(data[used++]);
+    if (head_size_ < 2) return used;
+    const frame::basic_header basic(head_[0], head_[1]);
+    if (!is_legal(basic, limits)) {
+      failure = close_code::protocol_error;
+      return used;
+    }
+    const std::size_t wanted = frame::get_header_len(basic);
+    const std::size_t part = std::min(wanted - head_size_, size - used);
+    std::memcpy(head_.data() + head_size_, data + used, part);
+    head_size_ = static_cast<std::uint8_t>(head_size_ + part);
+    used += part;
+    if (head_size_ == wanted) {
+      head_size_ = 0;
+      failure = begin_frame(basic, limits);
+    }
+    return used;
+  }
+
+  /// What two bytes show; RFC 6455 sections 5.1, 5.2, 5.4 and 5.5.
+  bool is_legal(const websocketpp::frame::basic_header& basic, const frame_limits& limits) const {
+    namespace frame = websocketpp::frame;
+    const opcode code = frame::get_opcode(basic);
+    if (frame::get_rsv1(basic) || frame::get_rsv2(basic) || frame::get_rsv3(basic)) return false;
+    if (frame::opcode::reserved(code)) return false;
+    if (frame::get_masked(basic) != limits.expect_masked) return false;
+    if (frame::opcode::is_control(code)) {
+      return frame::get_fin(basic) && frame::get_basic_size(basic) <= max_control_bytes;
+    }
+    return (code == opcode::continuation) == (message_ != opcode::continuation);
+  }
+
+  /// The header in head_ is complete and its first two bytes are legal.
+  std::uint16_t begin_frame(const websocketpp::frame::basic_header& basic,
+                            const frame_limits& limits) {
+    namespace frame = websocketpp::frame;
+    const std::size_t length_bytes = frame::get_masking_key_offset(basic);
+    remaining_ = length_bytes == 0 ? frame::get_basic_size(basic)
+                                   : load_length(head_.data() + 2, length_bytes);
+    // "the minimal number of bytes MUST be used", and no length has its highest bit set
+    if (length_bytes == 2 && remaining_ <= frame::limits::payload_size_basic)
+      return close_code::protocol_error;
+    if (length_bytes == 8 && (remaining_ <= frame::limits::payload_size_extended ||
+                              remaining_ > frame::limits::payload_size_jumbo)) {
+      return close_code::protocol_error;
+    }
+    masked_ = frame::get_masked(basic);
+    if (masked_) {
+      frame::masking_key_type key;
+      std::memcpy(key.c, head_.data() + 2 + length_bytes, sizeof key.c);
+      key_ = frame::prepare_masking_key(key);
+    }
+    frame_opcode_ = frame::get_opcode(basic);
+    in_payload_ = true;
+    if (frame::opcode::is_control(frame_opcode_)) return close_code::none;
+
+    final_ = frame::get_fin(basic);
+    if (frame_opcode_ != opcode::continuation) {
+      message_ = frame_opcode_;
+      announced_ = 0;
+      empty_fragments_ = 0;
+      utf8_.reset();
+      skipping_ = message_ == opcode::binary;
+    }
+    if (remaining_ == 0 && !final_ && ++empty_fragments_ > limits.max_empty_fragments) {
+      return close_code::policy_violation;
+    }
+    announced_ += remaining_;  // no overflow: both are below 2^63
+    if (announced_ > std::max<std::uint64_t>(limits.max_skipped_bytes, limits.max_message_bytes)) {
+      return close_code::too_big;
+    }
+    if (announced_ > limits.max_message_bytes) {
+      skipping_ = true;
+      if (kept_ != nullptr) std::string().swap(kept_->message);
+    }
+    return close_code::none;
+  }
+
+  template <typename Events>
+  std::uint16_t take_data(const char* data, std::size_t size, bool& go_on, Events& events) {
+    const bool whole = remaining_ == 0 && final_;
+    if (!skipping_) {
+      if (!utf8_.feed(data, size)) return close_code::invalid_payload;
+      const bool had_more = kept_ != nullptr && !kept_->message.empty();
+      if (!whole || had_more) keep().message.append(data, size);
+    }
+    if (!whole) return close_code::none;
+    const opcode code = message_;
+    const bool skipped = skipping_;
+    message_ = opcode::continuation;
+    skipping_ = false;
+    if (code == opcode::binary) {
+      kept_.reset();
+      go_on = events.on_binary(static_cast<std::size_t>(announced_));
+    } else if (skipped) {
+      kept_.reset();
+      go_on = events.on_oversized(static_cast<std::size_t>(announced_));
+    } else if (!utf8_.complete()) {
+      return close_code::invalid_payload;
+    } else if (kept_ != nullptr && !kept_->message.empty()) {
+      const std::unique_ptr<kept> message = std::move(kept_);
+      go_on = events.on_text(std::string_view(message->message));
+    } else {
+      kept_.reset();
+      go_on = events.on_text(std::string_view(data, size));
+    }
+    return close_code::none;
+  }
+
+  template <typename Events>
+  std::uint16_t take_control(const char* data, std::size_t size, bool& go_on, Events& events) {
+    std::string_view payload(data, size);
+    const bool had_more = kept_ != nullptr && kept_->control_size != 0;
+    if (remaining_ != 0 || had_more) {
+      kept& store = keep();
+      std::memcpy(store.control.data() + store.control_size, data, size);
+      store.control_size += size;
+      if (remaining_ != 0) return close_code::none;
+      payload = std::string_view(store.control.data(), store.control_size);
+      store.control_size = 0;
+    }
+    std::uint16_t failure = close_code::none;
+    if (frame_opcode_ == opcode::ping) {
+      go_on = events.on_ping(payload);
+    } else if (frame_opcode_ == opcode::pong) {
+      go_on = events.on_pong();
+    } else {
+      failure = take_close(payload, go_on, events);
+    }
+    if (message_ == opcode::continuation) kept_.reset();
+    return failure;
+  }
+
+  template <typename Events>
+  static std::uint16_t take_close(std::string_view payload, bool& go_on, Events& events) {
+    namespace status = websocketpp::close::status;
+    go_on = false;  // nothing follows a close frame
+    if (payload.empty()) {
+      events.on_close(close_code::no_status, std::string_view());
+      return close_code::none;
+    }
+    if (payload.size() == 1) return close_code::protocol_error;
+    const auto high = static_cast<unsigned char>(payload[0]);
+    const auto low = static_cast<unsigned char>(payload[1]);
+    const auto code = static_cast<std::uint16_t>((high << 8) | low);
+    if (status::invalid(code) || status::reserved(code)) return close_code::protocol_error;
+    payload.remove_prefix(2);
+    utf8_checker checker;
+    if (!checker.feed(payload.data(), payload.size()) || !checker.complete()) {
+      return close_code::invalid_payload;
+    }
+    events.on_close(code, payload);
+    return close_code::none;
+  }
+
+  kept& keep() {
+    if (kept_ == nullptr) kept_ = std::make_unique<kept>();
+    return *kept_;
+  }
+
+  std::unique_ptr<kept> kept_;
+  std::uint64_t remaining_ = 0;  // payload bytes of the frame that have not come yet
+  std::uint64_t announced_ = 0;  // payload bytes of the message, by its frame headers
+  std::size_t key_ = 0;
+  opcode frame_opcode_ = opcode::continuation;
+  opcode message_ = opcode::continuation;  // text or binary while a message is open
+  std::array<unsigned char, websocketpp::frame::MAX_HEADER_LENGTH> head_{};
+  std::uint16_t empty_fragments_ = 0;
+  std::uint8_t head_size_ = 0;
+  utf8_checker utf8_;
+  bool in_payload_ = false;
+  bool masked_ = false;
+  bool final_ = false;
+  bool skipping_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_hub.hpp
+
+// What the connections of one transport share: settings, sink, the read buffer, the table of ids,
+// the lists of deadlines with their one timer, and the turn, which joins what is sent in one turn
+// of the executor into one write a connection. Moves no bytes itself.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Settings of a websocketpp_transport.
+struct transport_settings {
+  std::string host = "localhost";  ///< see asio_listener::start
+  std::uint16_t port = 54321;      ///< 0: any; port() tells which
+  int listen_backlog = asio::socket_base::max_listen_connections;
+  std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
+  std::size_t max_message_bytes = 64 * 1024;
+  std::size_t max_http_body_bytes = 1024 * 1024;
+  std::chrono::milliseconds handshake_timeout{5'000};  ///< from accept to a complete request
+  std::chrono::milliseconds answer_timeout{30'000};  ///< for answer(), and for the peer to take it
+  std::chrono::milliseconds close_timeout{5'000};    ///< for the peer's part of an end
+  std::size_t low_water_mark = 16 * 1024;            ///< see transport_sink::on_drained
+  int so_sndbuf =
+      0;  ///< send buffer of each connection in the kernel, in bytes; 0: the system's choice
+};
+
+/// `Connection` is derived from asio_link and deadline_hook and has settle() and on_deadline().
+template <typename Connection>
+class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Connection>> {
+ public:
+  using pointer = link_pointer<Connection>;
+  static constexpr std::size_t read_buffer_bytes = 64 * 1024;
+
+  websocketpp_hub(asio::io_context& context, transport_settings chosen)
+      : settings(std::move(chosen)),
+        heads(settings.handshake_timeout),
+        answers(settings.answer_timeout),
+        endings(settings.close_timeout),
+        context_(&context),
+        timer_(context),
+        read_buffer_(std::make_unique<char[]>(read_buffer_bytes)) {
+    limits.max_message_bytes = settings.max_message_bytes;
+  }
+
+  const transport_settings settings;
+  frame_limits limits;
+  transport_sink* sink = nullptr;
+  bool listening = false;
+  std::size_t active = 0;  ///< connections that count against max_connections
+  connection_table<pointer> connections;
+  output_pool spare_outputs;
+  deadline_list<Connection> heads;  // from accept to a complete request
+  deadline_list<Connection>
+      answers;  // from a request to its answer, and from there to its last byte
+  deadline_list<Connection> endings;  // from the beginning of an end to its end
+
+  /// Used by one read at a time and by nobody between two.
+  char* read_buffer() noexcept { return read_buffer_.get(); }
+
+  /// Sets the connection's deadline, in place of the one it has.
+  void watch(deadline_list<Connection>& list, Connection& connection) {
+    const auto deadline = list.join(connection, std::chrono::steady_clock::now());
+    if (!armed_ || deadline < *armed_) arm(deadline);
+  }
+
+  /// The connection's settle() runs soon, once, on its own: at the end of the current scope, else
+  /// posted.
+  void touch(Connection& connection) {
+    touched_.emplace_back(&connection);
+    if (depth_ == 0) post_turn();
+  }
+
+  /// Around everything that runs on the executor by itself: settles at its end what it has touched.
+  class scope {
+   public:
+    explicit scope(websocketpp_hub& hub) : hub_(hub.shared_from_this()) { ++hub_->depth_; }
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+    ~scope() {
+      if (hub_->depth_ == 1) hub_->settle_touched();
+      --hub_->depth_;
+      if (hub_->depth_ == 0 && !hub_->touched_.empty()) hub_->post_turn();
+    }
+
+   private:
+    std::shared_ptr<websocketpp_hub> hub_;  // what runs may be the transport's end
+  };
+
+  /// Nothing is called from now on.
+  void shut() {
+    shut_ = true;
+    touched_.clear();
+    timer_.cancel();
+  }
+
+  /// Nothing is accepted any more: a timer for nobody must not keep the io_context's run() from
+  /// returning.
+  void rest_when_idle() {
+    if (listening || heads.next() || answers.next() || endings.next()) return;
+    armed_.reset();
+    timer_.cancel();
+  }
+
+ private:
+  void post_turn() {
+    if (posted_ || shut_) return;
+    posted_ = true;
+    asio::post(*context_, [self = this->shared_from_this()] {
+      self->posted_ = false;
+      if (!self->shut_) const scope turn(*self);
+    });
+  }
+
+  /// What is touched meanwhile has its turn later, so that two connections cannot keep the loop for
+  /// themselves.
+  void settle_touched() {
+    settling_.swap(touched_);
+    for (const pointer& each : settling_) {
+      if (shut_) break;
+      each->settle();
+    }
+    settling_.clear();
+  }
+
+  void arm(std::chrono::steady_clock::time_point when) {
+    armed_ = when;
+    timer_.expires_at(when);
+    timer_.async_wait([self = this->shared_from_this()](const std::error_code& failure) {
+      if (failure || self->shut_) return;
+      self->sweep();
+    });
+  }
+
+  void sweep() {
+    const scope turn(*this);
+    armed_.reset();
+    const auto now = std::chrono::steady_clock::now();
+    std::optional<std::chrono::steady_clock::time_point> next;
+    for (deadline_list<Connection>* list : {&heads, &answers, &endings}) {
+      while (Connection* const late = list->take_expired(now)) {
+        const pointer kept(late);
+        late->on_deadline();
+        if (shut_) return;
+      }
+    }
+    for (const deadline_list<Connection>* list : {&heads, &answers, &endings}) {
+      const auto first = list->next();
+      if (first && (!next || *first < *next)) next = first;
+    }
+    if (next && (!armed_ || *next < *armed_)) arm(*next);
+  }
+
+  asio::io_context* context_;
+  asio::steady_timer timer_;
+  std::optional<std::chrono::steady_clock::time_point> armed_;
+  std::unique_ptr<char[]> read_buffer_;
+  std::vector<pointer> touched_;
+  std::vector<pointer> settling_;
+  int depth_ = 0;
+  bool posted_ = false;
+  bool shut_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_channel.hpp
+
+// The outgoing side of a connection: one output buffer, made only when something waits, written
+// once at the end of a turn and then whenever the kernel has room, counted to the byte. Knows its
+// hub, but nothing of HTTP and WebSocket.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Base of `Connection`.
+template <typename Connection>
+class websocketpp_channel : public asio_link, public deadline_hook {
+ public:
+  using hub_type = websocketpp_hub<Connection>;
+
+ protected:
+  websocketpp_channel(hub_type& hub, asio_socket socket)
+      : asio_link(std::move(socket)), hub_(&hub) {}
+  ~websocketpp_channel() override = default;
+
+  hub_type& hub() noexcept { return *hub_; }
+  transport_sink& sink() const noexcept { return *hub_->sink; }
+
+  /// Bytes that are not in the kernel yet.
+  std::size_t pending() const noexcept { return output_ == nullptr ? 0 : output_->pending(); }
+
+  /// Where to append what shall go out; it goes out at the end of the turn.
+  std::string& output() {
+    if (output_ == nullptr) output_ = hub_->spare_outputs.take();
+    touch();
+    return output_->tail();
+  }
+
+  /// settle() will be called once, soon.
+  void touch() {
+    if (!std::exchange(touched_, true)) hub_->touch(static_cast<Connection&>(*this));
+  }
+  /// First thing in settle() but for what is to be part of the same write.
+  void untouch() noexcept { touched_ = false; }
+
+  /// Writes what waits, as far as the kernel takes it; the rest when it has room. False: the
+  /// connection is broken.
+  bool transmit_output() {
+    if (output_ == nullptr) return true;
+    switch (transmit(*output_)) {
+      case io_outcome::done: hub_->spare_outputs.give_back(std::move(output_)); return true;
+      case io_outcome::blocked: wait_writable(); return true;
+      case io_outcome::ended: break;
+    }
+    return false;
+  }
+
+  /// What waits after a send; notes whether drained() has to tell of it.
+  std::size_t pending_after_send() noexcept {
+    const std::size_t waiting = pending();
+    if (waiting > hub_->settings.low_water_mark) above_ = true;
+    return waiting;
+  }
+
+  /// True once when output that was above the low-water mark is no longer so.
+  bool take_drained() noexcept {
+    if (!above_ || pending() > hub_->settings.low_water_mark) return false;
+    above_ = false;
+    return true;
+  }
+
+ private:
+  hub_type* hub_;
+  std::unique_ptr<output_buffer> output_;
+  bool touched_ = false;
+  bool above_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/http_answer.hpp
+
+// The bytes of an HTTP/1.1 response (RFC 9112 section 4): whole, with its length, for a connection
+// that is closed behind it; and the 101 that ends HTTP on a connection. No sockets.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace adapters {
+
+namespace detail {
+
+/// Fields that the transport sets itself; an application's own would contradict them.
+inline bool is_transport_field(std::string_view name) noexcept {
+  for (const std::string_view own : {"Connection", "Content-Length", "Transfer-Encoding", "Upgrade",
+                                     "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions"}) {
+    if (http::iequals(name, own)) return true;
+  }
+  return false;
+}
+
+inline void append_status_line(std::string& out, int status) {
+  out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
+  out.append(http::reason_phrase(status)).append("\r\n");
+}
+
+inline void append_fields(std::string& out, const http::header_list& headers) {
+  for (const auto& [name, value] : headers) {
+    if (is_transport_field(name)) continue;
+    out.append(name).append(": ").append(http::sanitize_field_value(value)).append("\r\n");
+  }
+}
+
+}  // namespace detail
+
+/// Appends a whole response. `head_only`: the request was a HEAD, so the body stays out but its
+/// length does not.
+inline void append_answer(std::string& out, const http::response& answer, bool head_only) {
+  const bool may_have_body = answer.status >= 200 && answer.status != 204 && answer.status != 304;
+  detail::append_status_line(out, answer.status);
+  detail::append_fields(out, answer.headers);
+  if (may_have_body) {
+    out.append("Content-Length: ").append(std::to_string(answer.body.size())).append("\r\n");
+  }
+  if (answer.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
+    if (!answer.headers.contains("Sec-WebSocket-Version")) {
+      out.append("Sec-WebSocket-Version: 13\r\n");
+    }
+    out.append("Upgrade: websocket\r\nConnection: close, Upgrade\r\n\r\n");
+  } else {
+    out.append("Connection: close\r\n\r\n");
+  }
+  if (may_have_body && !head_only) out.append(answer.body);
+}
+
+/// Appends the answer that completes an upgrade, with the fields of `answer`, such as
+/// Sec-WebSocket-Protocol.
+inline void append_upgrade(std::string& out, const http::response& answer,
+                           std::string_view accept_key) {
+  detail::append_status_line(out, 101);
+  out.append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+  out.append(accept_key).append("\r\n");
+  detail::append_fields(out, answer.headers);
+  out.append("\r\n");
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_handshake.hpp
+
+// The opening handshake of RFC 6455 section 4, server and client side, by websocketpp's
+// processor::hybi13. Version 13 only; extensions are declined by not answering their offers. hybi13
+// looks at the key for being there only: what it has to be is checked here. No sockets, no limits
+// of time or size.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <websocketpp/common/memory.hpp>  // response.hpp uses shared_ptr without including it
+#include <websocketpp/http/request.hpp>
+#include <websocketpp/http/response.hpp>
+#include <websocketpp/extensions/permessage_deflate/disabled.hpp>
+#include <websocketpp/message_buffer/alloc.hpp>
+#include <websocketpp/message_buffer/message.hpp>
+#include <websocketpp/processors/hybi13.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// What the headers of a request ask for.
+enum class upgrade_request {
+  none,           ///< plain HTTP
+  well_formed,    ///< may be answered with 101
+  wrong_version,  ///< a WebSocket, but not version 13: 426
+  malformed,      ///< a WebSocket handshake that breaks RFC 6455 section 4.1: 400
+};
+
+namespace detail {
+
+/// What hybi13 wants to know at compile time. It is used for the handshake only, so that messages,
+/// masking keys and extensions stand here by name alone.
+struct handshake_config {
+  using request_type = websocketpp::http::parser::request;
+  using response_type = websocketpp::http::parser::response;
+  using message_type =
+      websocketpp::message_buffer::message<websocketpp::message_buffer::alloc::con_msg_manager>;
+  using con_msg_manager_type = websocketpp::message_buffer::alloc::con_msg_manager<message_type>;
+  struct rng_type {
+    std::uint32_t operator()() const noexcept { return 0; }
+  };
+  struct permessage_deflate_config {
+    using request_type = handshake_config::request_type;
+  };
+  using permessage_deflate_type =
+      websocketpp::extensions::permessage_deflate::disabled<permessage_deflate_config>;
+  static constexpr bool enable_extensions = false;
+  static constexpr std::size_t max_message_size = 0;
+};
+
+/// The processor. Only its const functions are used, which read nothing but its parameters: one
+/// serves all connections of all threads.
+inline const websocketpp::processor::hybi13<handshake_config>& handshake_processor() {
+  static handshake_config::rng_type no_random;
+  static const websocketpp::processor::hybi13<handshake_config> instance(false, true, nullptr,
+                                                                         no_random);
+  return instance;
+}
+
+/// True when the comma-separated list holds the token, whatever its case.
+inline bool has_token(std::string_view list, std::string_view token) {
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    if (http::iequals(http::trim(list.substr(0, comma)), token)) return true;
+    list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
+  }
+  return false;
+}
+
+/// True for the base64 of 16 bytes: 22 characters and two pads.
+inline bool is_handshake_key(std::string_view key) {
+  if (key.size() != 24 || key.substr(22) != "==") return false;
+  for (const char c : key.substr(0, 22)) {
+    if (!websocketpp::is_base64(static_cast<unsigned char>(c))) return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+
+/// Looks at a request that was read whole.
+inline upgrade_request upgrade_of(const websocketpp::http::parser::request& request) {
+  if (!detail::has_token(request.get_header("Upgrade"), "websocket") ||
+      !detail::has_token(request.get_header("Connection"), "upgrade")) {
+    return upgrade_request::none;
+  }
+  if (request.get_header("Sec-WebSocket-Version") != "13") return upgrade_request::wrong_version;
+  if (detail::handshake_processor().validate_handshake(request) ||
+      !detail::is_handshake_key(request.get_header("Sec-WebSocket-Key"))) {
+    return upgrade_request::malformed;
+  }
+  return upgrade_request::well_formed;
+}
+
+/// The value of Sec-WebSocket-Accept for a well-formed request.
+inline std::string accept_key_of(const websocketpp::http::parser::request& request) {
+  websocketpp::http::parser::response answer;
+  detail::handshake_processor().process_handshake(request, std::string(), answer);
+  return answer.get_header("Sec-WebSocket-Accept");
+}
+
+/// A client's handshake: the request's bytes and what is needed to check the answer.
+struct client_handshake {
+  std::string bytes;
+  std::string key;
+
+  /// `host` as it stands in a Host field ("example.org:8080"), `nonce` 16 fresh random bytes.
+  /// Fields of `headers` that belong to the handshake itself are left out.
+  static client_handshake make(std::string_view host, std::string_view target,
+                               const http::header_list& headers,
+                               const std::array<unsigned char, 16>& nonce) {
+    client_handshake made;
+    made.key = websocketpp::base64_encode(nonce.data(), nonce.size());
+    made.bytes.append("GET ").append(target).append(" HTTP/1.1\r\nHost: ").append(host);
+    made.bytes.append("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13");
+    made.bytes.append("\r\nSec-WebSocket-Key: ").append(made.key).append("\r\n");
+    for (const auto& [name, value] : headers) {
+      if (is_own_field(name)) continue;
+      made.bytes.append(name).append(": ").append(http::sanitize_field_value(value)).append("\r\n");
+    }
+    made.bytes.append("\r\n");
+    return made;
+  }
+
+  /// Checks the head of the answer, from its status line to the empty line. The error's detail
+  /// holds the status line of a server that refused.
+  result<void> check(std::string_view head) const {
+    const auto refuse = [](std::string words) {
+      return error(errc::connection_failed, "The server refused the WebSocket", std::move(words));
+    };
+    const std::string_view status_line = head.substr(0, head.find('\r'));
+    // Before websocketpp sees it: it makes an enumerator of whatever number stands here.
+    if (status_line.substr(0, 12) != "HTTP/1.1 101") {
+      return refuse(http::sanitize_field_value(status_line.substr(0, 200)));
+    }
+    try {
+      websocketpp::http::parser::response answer;
+      answer.consume(head.data(), head.size());
+      websocketpp::http::parser::request request;
+      request.replace_header("Sec-WebSocket-Key", key);
+      if (detail::handshake_processor().validate_server_handshake_response(request, answer)) {
+        return refuse("the answer to the handshake is no WebSocket's");
+      }
+      if (!answer.get_header("Sec-WebSocket-Extensions").empty()) {
+        return refuse("the server chose an extension that was not offered");
+      }
+    } catch (const websocketpp::http::exception& failure) {
+      return refuse(failure.what());
+    }
+    return {};
+  }
+
+ private:
+  static bool is_own_field(std::string_view name) {
+    for (const std::string_view own :
+         {"Host", "Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key",
+          "Sec-WebSocket-Extensions", "Content-Length", "Transfer-Encoding"}) {
+      if (http::iequals(name, own)) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_request_reader.hpp
+
+// One HTTP/1.1 request (RFC 9112) from bytes that come in pieces, by websocketpp's
+// http::parser::request, with the checks that this parser leaves out. A head may have 16 000 bytes
+// (websocketpp's constant), a body needs a Content-Length. No chunked bodies, no second request on
+// a connection.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <charconv>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Why a request is not served: the status of the answer and its text.
+struct request_refusal {
+  int status = 400;
+  const char* words = "Bad request";
+};
+
+/// Reads one request. Feed it until it is complete or failed; it keeps at most a head and a body.
+class request_reader {
+ public:
+  enum class progress { more, complete, failed };
+
+  explicit request_reader(std::size_t max_body_bytes) : max_body_bytes_(max_body_bytes) {}
+
+  /// Takes all of `bytes`; what lies behind the request is in rest().
+  progress feed(std::string_view bytes) {
+    if (!has_head_) {
+      const std::size_t seen = bytes_.size();
+      if (seen != 0) {
+        bytes_.append(bytes);
+        bytes = bytes_;
+      }
+      // The end of the head may have begun in what was there before.
+      const std::size_t end = bytes.find("\r\n\r\n", seen < 3 ? 0 : seen - 3);
+      const std::size_t head_size = end == std::string_view::npos ? bytes.size() : end + 4;
+      if (head_size > websocketpp::http::max_header_size)
+        return fail(431, "Request header too large");
+      if (end == std::string_view::npos) {
+        if (seen == 0) bytes_ = std::string(bytes);
+        return progress::more;
+      }
+      has_head_ = true;
+      if (!take_head(bytes.substr(0, head_size))) return progress::failed;
+      const std::string behind(bytes.substr(head_size));
+      std::string().swap(bytes_);
+      return take_body(behind);
+    }
+    return take_body(bytes);
+  }
+
+  /// After `complete`.
+  http::request& request() noexcept { return request_; }
+  upgrade_request upgrade() const noexcept { return upgrade_; }
+  /// The value for Sec-WebSocket-Accept; only of a well-formed upgrade.
+  const std::string& accept_key() const noexcept { return accept_key_; }
+  /// Bytes that came behind the request.
+  std::string& rest() noexcept { return bytes_; }
+
+  /// After `failed`.
+  const request_refusal& refusal() const noexcept { return refusal_; }
+
+  /// True when the head is there and the client waits for "100 Continue" before it sends the body.
+  bool wants_continue() const noexcept {
+    return expects_continue_ && request_.body.empty() && body_size_ > 0;
+  }
+
+ private:
+  progress fail(int status, const char* words) {
+    refusal_ = {status, words};
+    return progress::failed;
+  }
+  bool refuse(int status, const char* words) {
+    fail(status, words);
+    return false;
+  }
+
+  /// What websocketpp lets pass: control characters, folded lines, a space or nothing before the
+  /// colon.
+  static bool is_clean(std::string_view head) noexcept {
+    bool in_name = false;  // the first line is the request line
+    for (std::size_t i = 0; i < head.size(); ++i) {
+      const char c = head[i];
+      if (c == '\r') {
+        if (i + 1 == head.size() || head[i + 1] != '\n') return false;
+        ++i;
+        if (i + 1 < head.size() && (head[i + 1] == ' ' || head[i + 1] == '\t')) return false;
+        in_name = true;
+      } else if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F) {
+        return false;
+      } else if (in_name) {
+        if (c == ' ' || c == '\t' || (c == ':' && head[i - 1] == '\n')) return false;
+        if (c == ':') in_name = false;
+      }
+    }
+    return true;
+  }
+
+  bool take_head(std::string_view head) {
+    if (!is_clean(head)) return refuse(400, "Malformed request");
+    websocketpp::http::parser::request parsed;
+    parsed.set_max_body_size(
+        static_cast<std::size_t>(-1));  // the length is checked below, as a number
+    try {
+      parsed.consume(head.data(), head.size());
+    } catch (const websocketpp::http::exception& failure) {
+      if (failure.m_error_code == websocketpp::http::status_code::request_header_fields_too_large) {
+        return refuse(431, "Request header too large");
+      }
+      // Only HTTP/1.1 demands a Host; the probes of some load balancers still speak 1.0. This is
+      // the parser's last check: it has read everything.
+      if (failure.m_msg != "Incomplete Request" || parsed.get_version() != "HTTP/1.0") {
+        return refuse(400, "Malformed request");
+      }
+    }
+    return take_request_line(parsed) && take_fields(parsed) && take_length() &&
+           take_upgrade(parsed);
+  }
+
+  bool take_request_line(const websocketpp::http::parser::request& parsed) {
+    const std::string& version = parsed.get_version();
+    if (version != "HTTP/1.1" && version != "HTTP/1.0") {
+      return version.compare(0, 5, "HTTP/") == 0 ? refuse(505, "Only HTTP/1.1 is supported")
+                                                 : refuse(400, "Malformed request");
+    }
+    request_.method = parsed.get_method();
+    std::string_view target = parsed.get_uri();
+    for (const std::string_view scheme : {"http://", "https://"}) {  // RFC 9112 section 3.2.2
+      if (http::iequals(target.substr(0, scheme.size()), scheme)) {
+        const std::size_t slash = target.find('/', scheme.size());
+        target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
+        break;
+      }
+    }
+    const bool has_form =
+        target.substr(0, 1) == "/" || (target == "*" && request_.method == "OPTIONS");
+    if (!has_form) return refuse(400, "Malformed request target");
+    for (const char c : target) {
+      if (c <= 0x20 || c > 0x7E) return refuse(400, "Malformed request target");
+    }
+    request_.target = std::string(target);
+    return true;
+  }
+
+  bool take_fields(const websocketpp::http::parser::request& parsed) {
+    // Repeated fields were joined with commas; a second Host shows itself by one.
+    if (parsed.get_header("Host").find(',') != std::string::npos)
+      return refuse(400, "More than one Host");
+    for (const auto& [name, value] : parsed.get_headers()) request_.headers.add(name, value);
+    expects_continue_ = http::iequals(parsed.get_header("Expect"), "100-continue");
+    return true;
+  }
+
+  bool take_length() {
+    if (request_.headers.contains("Transfer-Encoding")) {
+      return refuse(501, "Bodies need a Content-Length");
+    }
+    const auto length = request_.headers.find("Content-Length");
+    if (!length) return true;
+    const char* const last = length->data() + length->size();
+    const auto [end, failure] = std::from_chars(length->data(), last, body_size_);
+    if (failure == std::errc::result_out_of_range) return refuse(413, "Request body too large");
+    if (failure != std::errc() || end != last) return refuse(400, "Malformed Content-Length");
+    if (body_size_ > max_body_bytes_) return refuse(413, "Request body too large");
+    return true;
+  }
+
+  bool take_upgrade(const websocketpp::http::parser::request& parsed) {
+    upgrade_ = upgrade_of(parsed);
+    switch (upgrade_) {
+      case upgrade_request::none: return true;
+      case upgrade_request::wrong_version: return refuse(426, "WebSocket version 13 is required");
+      case upgrade_request::malformed: return refuse(400, "Malformed WebSocket handshake");
+      case upgrade_request::well_formed: break;
+    }
+    if (body_size_ != 0) return refuse(400, "Malformed WebSocket handshake");
+    accept_key_ = accept_key_of(parsed);
+    return true;
+  }
+
+  progress take_body(std::string_view bytes) {
+    const std::string_view part = bytes.substr(0, body_size_ - request_.body.size());
+    request_.body.append(part);
+    if (request_.body.size() < body_size_) return progress::more;
+    bytes_.append(bytes.substr(part.size()));
+    return progress::complete;
+  }
+
+  http::request request_;
+  std::string bytes_;  // of an unfinished head; behind the end, what follows the request
+  std::string accept_key_;
+  std::size_t max_body_bytes_;
+  std::size_t body_size_ = 0;
+  request_refusal refusal_;
+  upgrade_request upgrade_ = upgrade_request::none;
+  bool has_head_ = false;
+  bool expects_continue_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_opening.hpp
+
+// The HTTP part of a connection's life, up to the answer: reads the request, tells the sink's side
+// of it, makes the bytes of every answer. No sockets and no clocks.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+class websocketpp_opening {
+ public:
+  using progress = request_reader::progress;
+
+  /// `remote_address` is the peer's, as text.
+  websocketpp_opening(std::size_t max_body_bytes, std::string remote_address)
+      : reader_(max_body_bytes), remote_address_(std::move(remote_address)) {}
+
+  /// Takes bytes up to the end of the request, or until it has to be refused.
+  progress feed(std::string_view bytes) { return reader_.feed(bytes); }
+
+  /// True once, when the client waits for "100 Continue".
+  bool take_continue() noexcept {
+    return reader_.wants_continue() && !std::exchange(continued_, true);
+  }
+
+  /// After `complete`, once.
+  handshake take_request() {
+    head_only_ = reader_.request().method == "HEAD";
+    handshake taken;
+    taken.request = std::move(reader_.request());
+    taken.remote_address = std::move(remote_address_);
+    taken.is_upgrade = is_upgrade();
+    return taken;
+  }
+
+  /// After `failed`.
+  http::response refusal() {
+    head_only_ = reader_.request().method == "HEAD";
+    return http::response::text(reader_.refusal().status,
+                                std::string(reader_.refusal().words) + "\n");
+  }
+
+  /// For a connection above the limit, whatever it would have asked for.
+  static http::response no_place() {
+    http::response answer = http::response::text(503, "Too many connections\n");
+    answer.headers.add("Retry-After", "5");
+    return answer;
+  }
+
+  bool is_upgrade() const noexcept { return reader_.upgrade() == upgrade_request::well_formed; }
+
+  /// Appends the bytes of the answer. True when the connection is a WebSocket from now on. A 101
+  /// for what is no upgrade is a mistake of the application and becomes a 500.
+  bool append(std::string& out, const http::response& answer) const {
+    if (answer.status != 101) {
+      append_answer(out, answer, head_only_);
+    } else if (is_upgrade()) {
+      append_upgrade(out, answer, reader_.accept_key());
+      return true;
+    } else {
+      append_answer(out, http::response::text(500, "Internal error\n"), head_only_);
+    }
+    return false;
+  }
+
+  /// What came behind the request. Append here what comes before the answer.
+  std::string& early() noexcept { return reader_.rest(); }
+
+ private:
+  request_reader reader_;
+  std::string remote_address_;
+  bool head_only_ = false;
+  bool continued_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_connection.hpp
+
+// One connection of a websocketpp_transport, from its first byte to its last: request, answer,
+// upgrade, frames, end. Reads once a turn into the hub's buffer and keeps nothing of the handshake.
+// What it does when is in the table at `phase`; the formats are elsewhere.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+class websocketpp_connection final : public websocketpp_channel<websocketpp_connection> {
+ public:
+  /// Takes an accepted socket into the hub.
+  static void open(hub_type& hub, asio_socket socket, std::string remote_address);
+
+  // What the transport is asked to do; ignored where it makes no sense (any more).
+  void answer(const http::response& response);
+  std::size_t send(std::string_view text);
+  void ping();
+  void close(std::uint16_t code, std::string_view why);
+
+  /// The transport goes: nothing is called any more.
+  void drop() {
+    phase_ = phase::gone;
+    leave();
+    close_socket(true);
+  }
+
+  /// At the end of a turn in which the hub was told: reports what could not be reported at once,
+  /// and writes.
+  void settle();
+  void on_deadline();
+
+ private:
+  /// | phase   | waits for                | deadline              | end                         |
+  /// |---------|--------------------------|-----------------------|-----------------------------|
+  /// | head    | a complete request       | heads                 | without a word              |
+  /// | asked   | answer()                 | answers               | on_abandoned; late: and 503 |
+  /// | open    | frames                   | none                  | on_close                    |
+  /// | closing | the peer's close frame   | endings               | on_close                    |
+  /// | leaving | output to go, peer's end | answers, then endings | all was reported before     |
+  /// | gone    | settle(), to report      |                       |                             |
+  enum class phase : std::uint8_t { head, asked, open, closing, leaving, gone };
+
+  static constexpr std::size_t max_refused = 128;
+  static constexpr std::size_t max_early_bytes = 16 * 1024;
+  /// A peer that pings without reading gets no pongs beyond this (RFC 6455 section 5.5.3).
+  static constexpr std::size_t max_output_for_pong = 64 * 1024;
+
+  /// How close() was called.
+  struct farewell {
+    std::uint16_t code;
+    std::string reason;
+  };
+
+  /// Turns the events of the frame reader into calls of the sink.
+  struct frame_events {
+    websocketpp_connection& self;
+
+    bool on_text(std::string_view text) {
+      if (self.phase_ == phase::open) self.sink().on_text(self.id_, text);
+      return self.is_reading_frames();
+    }
+    bool on_binary(std::size_t bytes) {
+      if (self.phase_ == phase::open) self.sink().on_binary(self.id_, bytes);
+      return self.is_reading_frames();
+    }
+    bool on_oversized(std::size_t bytes) {
+      if (self.phase_ == phase::open) self.sink().on_oversized(self.id_, bytes);
+      return self.is_reading_frames();
+    }
+    bool on_ping(std::string_view payload) {
+      if (self.phase_ == phase::open && self.pending() < max_output_for_pong) {
+        append_frame(self.output(), opcode::pong, payload);
+      }
+      return true;
+    }
+    bool on_pong() { return true; }
+    bool on_close(std::uint16_t code, std::string_view reason) {
+      self.peer_closed(code, reason);
+      return false;
+    }
+  };
+
+  websocketpp_connection(hub_type& hub, asio_socket socket)
+      : websocketpp_channel(hub, std::move(socket)) {}
+  ~websocketpp_connection() override = default;
+
+  bool is_reading_frames() const noexcept {
+    return phase_ == phase::open || phase_ == phase::closing;
+  }
+
+  void on_readable() override;
+  void on_writable() override;
+  void take(char* data, std::size_t size);
+  void take_request(std::string_view bytes);
+  void take_frames(char* data, std::size_t size);
+  void report_open();
+  void peer_closed(std::uint16_t code, std::string_view reason);
+  void report_close(std::uint16_t code, std::string_view reason);
+  void lost();
+  void leave_with(const http::response& response);
+  void write();
+  void retire();
+  void finish(bool reset);
+
+  connection_id id_ = 0;
+  frame_reader reader_;
+  std::unique_ptr<websocketpp_opening> opening_;  // until the answer has been given
+  std::unique_ptr<farewell> farewell_;
+  phase phase_ = phase::head;
+  bool active_ = false;     // counts against max_connections
+  bool open_due_ = false;   // answered with 101, not yet reported
+  bool close_due_ = false;  // ended by close(), not yet reported
+  bool clean_ = false;      // the peer sends nothing any more
+  bool shut_ = false;       // our end of the stream is closed
+};
+
+inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
+                                         std::string remote_address) {
+  const std::size_t limit = hub.settings.max_connections;
+  const bool full = limit != 0 && hub.active >= limit;
+  // Who is turned away stays until he has read why; there is a limit to that as well.
+  if (full && hub.connections.size() >= limit + max_refused) return;
+  const link_pointer<websocketpp_connection> made(
+      new websocketpp_connection(hub, std::move(socket)));
+  made->id_ = hub.connections.add(made);
+  made->opening_ = std::make_unique<websocketpp_opening>(hub.settings.max_http_body_bytes,
+                                                         std::move(remote_address));
+  if (full) return made->leave_with(websocketpp_opening::no_place());
+  made->active_ = true;
+  ++hub.active;
+  hub.watch(hub.heads, *made);
+  made->wait_readable();
+}
+
+inline void websocketpp_connection::on_readable() {
+  const hub_type::scope turn(hub());
+  report_open();
+  if (phase_ == phase::gone) return;
+  std::size_t size = 0;
+  if (receive(hub().read_buffer(), hub_type::read_buffer_bytes, size) == io_outcome::ended) {
+    clean_ = true;
+    // The peer may have closed one direction only and still want what we have for it.
+    if (phase_ != phase::leaving || pending() == 0) lost();
+    return;
+  }
+  if (size > 0) take(hub().read_buffer(), size);
+  // What comes too early is read after the answer. Until then a peer that goes is not noticed.
+  if (phase_ == phase::asked && opening_->early().size() >= max_early_bytes) return;
+  wait_readable();
+}
+
+inline void websocketpp_connection::take(char* data, std::size_t size) {
+  switch (phase_) {
+    case phase::head: return take_request(std::string_view(data, size));
+    case phase::asked: opening_->early().append(data, size); return;
+    case phase::open:
+    case phase::closing: return take_frames(data, size);
+    case phase::leaving:
+    case phase::gone: return;
+  }
+}
+
+inline void websocketpp_connection::take_request(std::string_view bytes) {
+  switch (opening_->feed(bytes)) {
+    case websocketpp_opening::progress::more:
+      if (opening_->take_continue()) output().append("HTTP/1.1 100 Continue\r\n\r\n");
+      return;
+    case websocketpp_opening::progress::failed: return leave_with(opening_->refusal());
+    case websocketpp_opening::progress::complete: break;
+  }
+  phase_ = phase::asked;
+  hub().watch(hub().answers, *this);
+  sink().on_request(id_, opening_->take_request());
+}
+
+inline void websocketpp_connection::answer(const http::response& response) {
+  if (phase_ != phase::asked) return;
+  if (response.status != 101 || !opening_->is_upgrade()) return leave_with(response);
+  opening_->append(output(), response);
+  leave();
+  phase_ = phase::open;
+  open_due_ = true;
+  wait_readable();
+}
+
+/// Reports the upgrade, then takes the frames that came before it.
+inline void websocketpp_connection::report_open() {
+  if (!std::exchange(open_due_, false)) return;
+  std::string early = std::move(opening_->early());
+  opening_.reset();
+  sink().on_open(id_);
+  if (!early.empty() && is_reading_frames()) take_frames(&early[0], early.size());
+}
+
+inline std::size_t websocketpp_connection::send(std::string_view text) {
+  if (phase_ != phase::open) return 0;
+  append_frame(output(), opcode::text, text);
+  return pending_after_send();
+}
+
+inline void websocketpp_connection::ping() {
+  if (phase_ == phase::open) append_frame(output(), opcode::ping, std::string_view());
+}
+
+inline void websocketpp_connection::close(std::uint16_t code, std::string_view why) {
+  if (!is_reading_frames()) return;
+  const bool at_once = code == close_code::abnormal;
+  if (phase_ == phase::closing && !at_once) return;
+  if (farewell_ == nullptr) {
+    farewell_ = std::make_unique<farewell>(farewell{code, std::string(why)});
+  }
+  if (at_once) {
+    close_due_ = true;
+    touch();
+    return finish(true);
+  }
+  append_frame(output(), opcode::close, close_payload(code, why));
+  phase_ = phase::closing;
+  hub().watch(hub().endings, *this);
+}
+
+inline void websocketpp_connection::take_frames(char* data, std::size_t size) {
+  if (phase_ == phase::open) sink().on_alive(id_);
+  if (!is_reading_frames()) return;
+  frame_events events{*this};
+  const std::uint16_t failure = reader_.feed(data, size, hub().limits, events);
+  if (failure == close_code::none || !is_reading_frames()) return;
+  const std::string_view reason = failure_reason(failure);
+  if (phase_ == phase::open) append_frame(output(), opcode::close, close_payload(failure, reason));
+  report_close(failure, reason);
+}
+
+inline void websocketpp_connection::peer_closed(std::uint16_t code, std::string_view reason) {
+  if (phase_ == phase::open) append_frame(output(), opcode::close, close_payload(code, {}));
+  clean_ = true;
+  report_close(code, reason);
+}
+
+/// The last report about an open connection. What waits still goes out.
+inline void websocketpp_connection::report_close(std::uint16_t code, std::string_view reason) {
+  const std::unique_ptr<farewell> ours = std::move(farewell_);
+  phase_ = phase::leaving;
+  retire();
+  hub().watch(hub().endings, *this);
+  touch();
+  if (ours != nullptr) {
+    sink().on_close(id_, ours->code, ours->reason);
+  } else {
+    sink().on_close(id_, code, reason);
+  }
+}
+
+/// The peer has closed its end, or the connection is broken.
+inline void websocketpp_connection::lost() {
+  if (is_reading_frames()) report_close(close_code::abnormal, std::string_view());
+  if (phase_ == phase::asked) {
+    phase_ = phase::leaving;
+    sink().on_abandoned(id_);
+  }
+  finish(pending() != 0);
+}
+
+inline void websocketpp_connection::leave_with(const http::response& response) {
+  opening_->append(output(), response);
+  opening_.reset();
+  phase_ = phase::leaving;
+  retire();
+  hub().watch(hub().answers, *this);
+  wait_readable();
+}
+
+inline void websocketpp_connection::on_deadline() {
+  report_open();
+  switch (phase_) {
+    case phase::asked:
+      leave_with(http::response::text(503, "No answer in time\n"));
+      return sink().on_abandoned(id_);
+    case phase::closing: report_close(close_code::abnormal, std::string_view()); break;
+    case phase::head:
+    case phase::leaving: break;
+    case phase::open:
+    case phase::gone: return;
+  }
+  finish(pending() != 0);
+}
+
+inline void websocketpp_connection::settle() {
+  report_open();
+  untouch();
+  if (std::exchange(close_due_, false)) {
+    const std::unique_ptr<farewell> ours = std::move(farewell_);
+    return sink().on_close(id_, ours->code, ours->reason);
+  }
+  write();
+}
+
+inline void websocketpp_connection::on_writable() {
+  const hub_type::scope turn(hub());
+  report_open();
+  write();
+}
+
+inline void websocketpp_connection::write() {
+  if (phase_ == phase::gone) return;
+  if (!transmit_output()) return lost();
+  if (take_drained() && phase_ == phase::open) sink().on_drained(id_);
+  if (phase_ != phase::leaving || pending() != 0) return;
+  if (clean_) return finish(false);
+  // A peer that still sends would be answered with a reset, which may overtake our last words: our
+  // end is closed first, and the rest after the peer's.
+  if (std::exchange(shut_, true)) return;
+  shut_output();
+  hub().watch(hub().endings, *this);
+}
+
+inline void websocketpp_connection::retire() {
+  if (std::exchange(active_, false)) --hub().active;
+}
+
+inline void websocketpp_connection::finish(bool reset) {
+  phase_ = phase::gone;
+  retire();
+  leave();
+  close_socket(reset);
+  hub().connections.remove(id_);
+  if (hub().connections.size() == 0) hub().rest_when_idle();
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_transport.hpp
+
+// Transport over TCP: Asio for sockets, websocketpp for the formats (never its server, endpoint or
+// Asio transport). HTTP/1.1 and WebSocket (RFC 6455, version 13, no extensions) on one port;
+// requirements in policy/transport.hpp. No TLS.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Model of Transport. All calls from the thread that runs the io_context, which outlives the
+/// transport. The destructor closes all connections without calling the sink; nothing is called
+/// after it.
+class websocketpp_transport {
+ public:
+  using settings = transport_settings;
+
+  explicit websocketpp_transport(asio::io_context& context, settings chosen = settings())
+      : hub_(std::make_shared<hub>(context, std::move(chosen))),
+        listener_(context, [this](asio_socket socket, std::string remote_address) {
+          const hub::scope turn(*hub_);
+          websocketpp_connection::open(*hub_, std::move(socket), std::move(remote_address));
+        }) {}
+  websocketpp_transport(const websocketpp_transport&) = delete;
+  websocketpp_transport& operator=(const websocketpp_transport&) = delete;
+
+  ~websocketpp_transport() {
+    listener_.stop();
+    hub_->shut();
+    for (const auto& each : hub_->connections.all()) each->drop();
+  }
+
+  /// The error names the address, such as "cannot listen on 127.0.0.1:54321: Address already in
+  /// use".
+  result<void> start(transport_sink& sink) {
+    listen_options options;
+    options.host = hub_->settings.host;
+    options.port = hub_->settings.port;
+    options.backlog = hub_->settings.listen_backlog;
+    options.send_buffer_bytes = hub_->settings.so_sndbuf;
+    hub_->sink = &sink;
+    result<void> outcome = listener_.start(options);
+    hub_->listening = outcome.has_value();
+    return outcome;
+  }
+
+  void stop() {
+    listener_.stop();
+    hub_->listening = false;
+    hub_->rest_when_idle();
+  }
+
+  void answer(connection_id id, const http::response& response) {
+    if (const auto& found = hub_->connections.find(id)) pointer(found)->answer(response);
+  }
+
+  std::size_t send(connection_id id, std::string_view text) {
+    const auto& found = hub_->connections.find(id);
+    return found ? found->send(text) : 0;
+  }
+
+  void ping(connection_id id) {
+    if (const auto& found = hub_->connections.find(id)) found->ping();
+  }
+
+  void close(connection_id id, std::uint16_t code, std::string_view why) {
+    if (const auto& found = hub_->connections.find(id)) pointer(found)->close(code, why);
+  }
+
+  /// Where start() listens; 0 before.
+  std::uint16_t port() const noexcept { return listener_.port(); }
+
+  /// TCP connections that stand, upgraded or not.
+  std::size_t connections() const noexcept { return hub_->connections.size(); }
+
+ private:
+  using hub = websocketpp_connection::hub_type;
+  using pointer =
+      link_pointer<websocketpp_connection>;  // a copy keeps what a call may remove from the table
+
+  std::shared_ptr<hub> hub_;
+  asio_listener listener_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/host/server.hpp
+
+// `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
+// curl_http_client and asio_scheduler on one io_context, its own or the program's, and SIGINT and
+// SIGTERM taken as the wish to stop in order. Programs that bring other policies use basic_server.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <asio/signal_set.hpp>
+
+#include <csignal>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+
+class server {
+ public:
+  using basic_type =
+      basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
+                   adapters::asio_scheduler, memory_store, allow_all, adapters::stderr_logger>;
+  using session_type = basic_type::session_type;
+  using router_type = basic_type::router_type;
+
+  /// Runs on an io_context of its own: call run().
+  explicit server(options settings)
+      : own_(std::make_unique<asio::io_context>(1)),
+        context_(*own_),
+        parts_(context_, std::move(settings)) {}
+
+  /// Runs on the program's io_context, which outlives the server: call start(), and run the context
+  /// on one thread.
+  server(options settings, asio::io_context& context)
+      : context_(context), parts_(context, std::move(settings)) {}
+
+  /// Hooks are set before start() or run().
+  router_type& router() noexcept { return parts_.server.router(); }
+  const options& settings() const noexcept { return parts_.server.settings(); }
+  /// The port that is listened on, also when options asked for any; 0 before start().
+  std::uint16_t port() const noexcept { return parts_.transport.port(); }
+  basic_type& basic() noexcept { return parts_.server; }
+
+  /// Begins to listen. The error is in words for the operator.
+  result<void> start() { return parts_.server.start(); }
+
+  /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
+  /// drains. Blocks. What fails is also logged. A second signal ends at once. A program that runs
+  /// the context itself calls start() alone.
+  result<void> run() {
+    if (port() == 0) {
+      if (auto started = start(); !started) {
+        parts_.logger.write({log_level::error, "start_failed", {}, started.error().message});
+        return started;
+      }
+    }
+    asio::signal_set signals(context_, SIGINT, SIGTERM);
+    wait_for_signal(signals);
+    running_ = true;
+    context_.run();
+    running_ = false;
+    return {};
+  }
+
+  /// Stops in order, see basic_server::stop; run() returns after it. From any thread.
+  void stop() {
+    parts_.server.stop([this] {
+      if (running_) context_.stop();
+    });
+  }
+  /// From any thread.
+  void post(std::function<void()> f) { parts_.server.post(std::move(f)); }
+  /// Sends a numbered notification to one session. From any thread.
+  void notify(std::string session_id, std::string content, std::string topic = {},
+              std::string data = {}) {
+    parts_.server.notify(std::move(session_id), std::move(content), std::move(topic),
+                         std::move(data));
+  }
+  /// Sends a numbered notification to every session. From any thread.
+  void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
+    parts_.server.broadcast(std::move(content), std::move(topic), std::move(data));
+  }
+
+ private:
+  // In the order in which they need each other.
+  struct parts {
+    parts(asio::io_context& context, options settings)
+        : scheduler(context),
+          http(context),
+          transport(context, transport_settings(settings)),
+          logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
+                                                               : adapters::log_format::text),
+          server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {}
+
+    adapters::asio_scheduler scheduler;
+    adapters::curl_http_client http;
+    adapters::websocketpp_transport transport;
+    memory_store store;
+    allow_all authenticator;
+    adapters::stderr_logger logger;
+    basic_type server;
+  };
+
+  static adapters::websocketpp_transport::settings transport_settings(const options& from) {
+    adapters::websocketpp_transport::settings to;
+    to.host = from.host;
+    to.port = from.port;
+    to.max_message_bytes = from.session.max_message_bytes;
+    to.max_connections = from.max_connections;
+    return to;
+  }
+
+  void wait_for_signal(asio::signal_set& signals) {
+    signals.async_wait([this, &signals](const std::error_code& failure, int) {
+      if (failure) return;
+      if (std::exchange(signalled_, true)) return context_.stop();
+      stop();
+      wait_for_signal(signals);
+    });
+  }
+
+  std::unique_ptr<asio::io_context> own_;
+  asio::io_context& context_;
+  parts parts_;
+  bool running_ = false;  // inside of run()
+  bool signalled_ = false;
+};
+
+/// The types that the shipped `server` is made of.
+using session = server::session_type;
+using router = server::router_type;
+using openrouter_client =
+    openrouter::basic_openrouter_client<adapters::curl_http_client, adapters::asio_scheduler>;
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket.hpp
+
+// Agent WebSocket: serve an LLM agent over WebSocket. Include this header, or its one-file form in
+// single_include/. Set AGENT_WEBSOCKET_WITH_ADAPTERS to 0 before, the same in every translation
+// unit, for the core and the mocks alone.
+
+
+#endif  // AGENT_WEBSOCKET_SINGLE_HEADER_INCLUDED

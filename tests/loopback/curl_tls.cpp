@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/adapters/curl_http_client.hpp>
+
+#include "curl_bench.hpp"
+#include "curl_certificates.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+using agent_websocket::errc;
+using agent_websocket::http_call_id;
+using agent_websocket::http::request;
+using loopback::answer;
+using loopback::certificate;
+using loopback::chunk;
+using loopback::chunked_head;
+using loopback::curl_bench;
+using loopback::last_chunk;
+using loopback::ok;
+using loopback::reply;
+
+namespace {
+
+constexpr long day = 24 * 3600;
+
+// A file in the directory for temporary files, gone at the end of the test.
+class temporary_file {
+ public:
+  explicit temporary_file(const std::string& text) {
+    const char* const directory = std::getenv("TMPDIR");
+    name_ = std::string(directory != nullptr ? directory : "/tmp") + "/agent_websocket_XXXXXX";
+    const int file = ::mkstemp(name_.data());
+    if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+      throw std::runtime_error("no temporary file");
+    }
+    ::close(file);
+  }
+  ~temporary_file() { std::remove(name_.c_str()); }
+  temporary_file(const temporary_file&) = delete;
+  temporary_file& operator=(const temporary_file&) = delete;
+  const std::string& name() const { return name_; }
+
+ private:
+  std::string name_;
+};
+
+const certificate& authority() {
+  static const certificate made = certificate::of_authority();
+  return made;
+}
+
+asio::ssl::context serving(const certificate& with) {
+  asio::ssl::context context(asio::ssl::context::tls_server);
+  const std::string chain = with.pem();
+  const std::string key = with.key_pem();
+  context.use_certificate_chain(asio::buffer(chain));
+  context.use_private_key(asio::buffer(key), asio::ssl::context::pem);
+  return context;
+}
+
+agent_websocket::adapters::curl_http_options trusting(const temporary_file& ca) {
+  agent_websocket::adapters::curl_http_options options;
+  options.ca_file = ca.name();
+  return options;
+}
+
+request to(const curl_bench& bench, std::string_view host) {
+  request made;
+  made.target = bench.server.url("/", host);
+  made.headers.add("Authorization", "Bearer secret");
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("curl tls: a server that proves its name is accepted") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost,IP:127.0.0.1", &authority()));
+  curl_bench bench(trusting(ca), &tls);
+  bench.server.answer = [](const auto&) { return reply(ok("secure")); };
+  for (const char* const host : {"localhost", "127.0.0.1", "localhost"}) {
+    const answer got = bench.ask(to(bench, host));
+    CHECK(got.body == "secure");
+    CHECK_FALSE(got.failure);
+  }
+  CHECK(bench.server.accepted == 2u);  // the third request used the first connection
+  CHECK(bench.server.requests.at(0).headers.find("Authorization") == "Bearer secret");
+}
+
+TEST_CASE("curl tls: all others are refused, before anything is said to them") {
+  const temporary_file ca(authority().pem());
+  const certificate strange_authority = certificate::of_authority();
+  struct row {
+    std::string name;
+    certificate shown;
+    std::string host;
+  };
+  const row rows[] = {
+      {"another name", certificate::of_server("DNS:other.test", &authority()), "localhost"},
+      {"a name below", certificate::of_server("DNS:*.localhost", &authority()), "localhost"},
+      {"an address that is not in it", certificate::of_server("DNS:localhost", &authority()),
+       "127.0.0.1"},
+      {"signed by itself", certificate::of_server("DNS:localhost", nullptr), "localhost"},
+      {"signed by somebody else", certificate::of_server("DNS:localhost", &strange_authority),
+       "localhost"},
+      {"expired", certificate::of_server("DNS:localhost", &authority(), -2 * day, -day),
+       "localhost"},
+      {"not yet valid", certificate::of_server("DNS:localhost", &authority(), day, 2 * day),
+       "localhost"},
+  };
+  for (const row& each : rows) {
+    CAPTURE(each.name);
+    auto tls = serving(each.shown);
+    curl_bench bench(trusting(ca), &tls);
+    bench.server.answer = [](const auto&) { return reply(ok("secret")); };
+    const answer got = bench.ask(to(bench, each.host));
+    CAPTURE(got.detail);
+    CHECK(got.failure == errc::connection_failed);
+    CHECK(got.heads == 0);
+    bench.run_for(5ms);
+    CHECK(bench.server.requests.empty());
+  }
+}
+
+TEST_CASE("curl tls: without a file of its own the client trusts the system's authorities only") {
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  curl_bench bench({}, &tls);
+  const answer got = bench.ask(to(bench, "localhost"));
+  CHECK(got.failure == errc::connection_failed);
+  CHECK(bench.server.requests.empty());
+}
+
+TEST_CASE("curl tls: a file of authorities that is missing is a failure, not trust") {
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  agent_websocket::adapters::curl_http_options options;
+  options.ca_file = "/nonexistent/ca.pem";
+  curl_bench bench(options, &tls);
+  CHECK(bench.ask(to(bench, "localhost")).failure == errc::connection_failed);
+  CHECK(bench.server.requests.empty());
+}
+
+TEST_CASE("curl tls: a server that does not speak TLS, and one that stops within its handshake") {
+  curl_bench bench;
+  request asked = bench.get();
+  asked.target.replace(0, 4, "https");
+  asked.connect_timeout = 200ms;
+  SUBCASE("speaks plain HTTP") {
+    bench.server.answer = [](const auto&) { return reply(ok("plain")); };
+    asio::ip::tcp::acceptor plain(bench.context, {asio::ip::address_v4::loopback(), 0});
+    std::vector<asio::ip::tcp::socket> kept;
+    plain.async_accept([&kept](std::error_code, asio::ip::tcp::socket socket) {
+      asio::write(socket, asio::buffer("HTTP/1.1 400 No\r\n\r\n", 19));
+      kept.push_back(std::move(socket));
+    });
+    asked.target = "https://127.0.0.1:" + std::to_string(plain.local_endpoint().port()) + "/";
+    const answer got = bench.ask(asked);
+    CHECK(got.failure == errc::connection_failed);
+  }
+  SUBCASE("says nothing") { CHECK(bench.ask(asked).failure == errc::timeout_connect); }
+}
+
+TEST_CASE("curl tls: bodies that are cut") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  curl_bench bench(trusting(ca), &tls);
+  SUBCASE("chunks") { bench.server.reply_with(reply(chunked_head + chunk("abc")).close()); }
+  SUBCASE("Content-Length") {
+    bench.server.reply_with(reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").close());
+  }
+  const answer got = bench.ask(to(bench, "localhost"));
+  CAPTURE(got.detail);
+  CHECK((got.failure == errc::protocol_error || got.failure == errc::connection_failed));
+  CHECK(got.body == "abc");
+}
+
+TEST_CASE("curl tls: pause and cancel") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  curl_bench bench(trusting(ca), &tls);
+  constexpr std::size_t piece = 10'000;
+  constexpr std::size_t pieces = 2'000;
+  bench.server.reply_with(
+      reply(chunked_head).flood(chunk(std::string(piece, 'x')), pieces).send(last_chunk));
+  answer got;
+  got.keep_body = false;
+  http_call_id id = 0;
+  int pauses = 0;
+  got.on_bytes = [&] {
+    if (++pauses % 100 == 1) bench.client.pause(id);
+  };
+  id = bench.client.start(to(bench, "localhost"), got);
+  REQUIRE(bench.wait([&got] { return got.bytes > 0; }));
+  bench.run_for(50ms);
+  const std::size_t received = got.bytes;
+  CHECK(received <= 16u * 1024);
+  CHECK(bench.server.flooded < pieces);
+  SUBCASE("resumed as often as it is paused, all arrives") {
+    CHECK(bench.wait([&] {
+      bench.client.resume(id);
+      return got.done();
+    }));
+    CHECK_FALSE(got.failure);
+    CHECK(got.bytes == piece * pieces);
+  }
+  SUBCASE("cancelled") {
+    bench.client.cancel(id);
+    CHECK(bench.wait([&bench] { return bench.server.ended_by_peer == 1u; }));
+    CHECK(got.bytes == received);
+    CHECK_FALSE(got.done());
+  }
+}
+
+TEST_CASE("curl tls: a kept connection that the server has closed is replaced silently") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  curl_bench bench(trusting(ca), &tls);
+  bench.server.reply_with(ok("a"));
+  CHECK(bench.ask(to(bench, "localhost")).body == "a");
+  SUBCASE("while idle") {
+    bench.run_for(5ms);
+    CHECK(bench.server.close_idle() == 1u);
+    bench.run_for(5ms);
+  }
+  SUBCASE("when the request came") { bench.server.reply_with(reply().close()); }
+  bench.server.reply_with(ok("b"));
+  request asked = to(bench, "localhost");
+  asked.method = "POST";
+  asked.body = "the body";
+  const answer got = bench.ask(asked);
+  CHECK(got.body == "b");
+  CHECK_FALSE(got.failure);
+  CHECK(bench.server.requests.back().body == "the body");
+  CHECK(bench.server.accepted == 2u);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/openrouter/message.hpp>
+
+#include <agent_websocket/base/utf8.hpp>
+#include <agent_websocket/json/reader.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+
+using agent_websocket::is_utf8;
+using agent_websocket::json::document;
+using agent_websocket::openrouter::chat_message;
+using agent_websocket::openrouter::chat_role;
+
+TEST_CASE("message: each maker") {
+  const chat_message system = chat_message::system("Be brief.");
+  CHECK(system.role() == chat_role::system);
+  CHECK(system.text() == "Be brief.");
+  CHECK(system.json() == R"({"role":"system","content":"Be brief."})");
+  CHECK(system.bytes() == system.json().size());
+  CHECK(!system.partial());
+
+  CHECK(chat_message::user("Hi").json() == R"({"role":"user","content":"Hi"})");
+  CHECK(chat_message::assistant("Yo").json() == R"({"role":"assistant","content":"Yo"})");
+
+  const chat_message cut = chat_message::assistant_partial("Yo");
+  CHECK(cut.json() == chat_message::assistant("Yo").json());
+  CHECK(cut.partial());
+  CHECK(cut.role() == chat_role::assistant);
+
+  const chat_message parts = chat_message::user_parts(R"([{"type":"text","text":"Hi"}])", "Hi");
+  CHECK(parts.json() == R"({"role":"user","content":[{"type":"text","text":"Hi"}]})");
+  CHECK(parts.text() == "Hi");
+  CHECK(parts.role() == chat_role::user);
+
+  CHECK(chat_message().json() == R"({"role":"user","content":""})");
+}
+
+TEST_CASE("message: copies share what was made once, and outlive the original") {
+  auto original = chat_message::user("shared");
+  const chat_message copy = original;
+  CHECK(copy.json().data() == original.json().data());
+  original = chat_message();
+  CHECK(copy.text() == "shared");
+}
+
+TEST_CASE("message: T65 any text makes valid JSON and comes back") {
+  const std::string texts[] = {std::string("nul\0inside", 10), "</script>\x7F\x01\n\t\"\\",
+                               "\xF0\x9F\xA6\x80\xE6\x97\xA5", "\xE2\x80\xA8\xE2\x80\xA9"};
+  document parsed;
+  for (const std::string& text : texts) {
+    const chat_message message = chat_message::user(text);
+    CHECK(is_utf8(message.json()));
+    REQUIRE(parsed.parse(message.json()));
+    CHECK(parsed.root()["content"].string() == std::string_view(text));
+  }
+  // What is no text is replaced, byte by byte: a lone surrogate, a stray byte, a cut character.
+  const chat_message broken = chat_message::user(
+      "a\xED\xA0\x80"
+      "b\xFF\xE6\x97");
+  CHECK(is_utf8(broken.json()));
+  REQUIRE(parsed.parse(broken.json()));
+  CHECK(parsed.root()["content"].string() ==
+        "a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
+        "b\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+}
