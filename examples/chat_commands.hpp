@@ -73,7 +73,8 @@ inline std::string_view without_blanks(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-/// Takes a line apart; the parts refer to it. Two slashes at its begin are one that begins a question.
+/// Takes a line apart; the parts refer to it. Two slashes at its begin are one that begins a
+/// question.
 inline typed_line understand(std::string_view line) {
   line = without_blanks(line);
   if (line.substr(0, 1) != "/") return {action::ask, {}, line, nullptr};
@@ -103,7 +104,8 @@ inline std::string describe_commands() {
   }
   return text +
          "Any other /NAME is sent to the server's application; // begins a question with a slash.\n"
-         "Alt-Enter breaks the line, Ctrl-C stops an answer or ends the program, up and down recall lines.";
+         "Alt-Enter breaks the line, Ctrl-C stops an answer or ends the program, up and down "
+         "recall lines.";
 }
 
 }  // namespace chat

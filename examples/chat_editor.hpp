@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The line that a person types: text, cursor and the history of what was sent, in memory only. Moves by whole
-// characters, with their combining marks. Knows keys and cells, but no terminal.
+// The line that a person types: text, cursor and the history of what was sent, in memory only.
+// Moves by whole characters, with their combining marks. Knows keys and cells, but no terminal.
 #pragma once
 
 #include "chat_keys.hpp"
@@ -73,12 +73,13 @@ class line_editor {
       made.rows.emplace_back(static_cast<std::size_t>(indent), ' ');
       column = indent;
     };
-    for (std::size_t at = 0;; ) {
+    for (std::size_t at = 0;;) {
       const bool end = at == text_.size();
       const code_point c = end ? code_point{' ', 0} : front_of(std::string_view(text_).substr(at));
       const bool tab = c.value == '\t';
       const int cells = c.value == '\n' ? 0 : tab ? 1 : cells_of(c.value);
-      if (column + cells > width && column > indent) next_row();  // the cursor at the end needs a cell too
+      if (column + cells > width && column > indent)
+        next_row();  // the cursor at the end needs a cell too
       if (at == cursor_) {
         made.cursor_row = made.rows.size() - 1;
         made.cursor_column = column;
@@ -87,7 +88,8 @@ class line_editor {
       if (c.value == '\n') {
         next_row();
       } else {
-        made.rows.back() += tab ? std::string_view(" ") : std::string_view(text_).substr(at, c.length);
+        made.rows.back() +=
+            tab ? std::string_view(" ") : std::string_view(text_).substr(at, c.length);
         column += cells;
       }
       at += c.length;
@@ -108,7 +110,8 @@ class line_editor {
     std::string clean;
     while (!text.empty()) {
       const code_point c = front_of(text);
-      const bool control = c.value < 0x20 || (c.value >= 0x7F && c.value < 0xA0) || c.value == 0xFFFD;
+      const bool control =
+          c.value < 0x20 || (c.value >= 0x7F && c.value < 0xA0) || c.value == 0xFFFD;
       if (!control || c.value == '\n' || c.value == '\t') clean += text.substr(0, c.length);
       text.remove_prefix(c.length);
     }
@@ -129,7 +132,9 @@ class line_editor {
     set(browsing_ == history_.size() ? draft_ : history_[browsing_]);
   }
 
-  char32_t character_at(std::size_t at) const { return front_of(std::string_view(text_).substr(at)).value; }
+  char32_t character_at(std::size_t at) const {
+    return front_of(std::string_view(text_).substr(at)).value;
+  }
 
   std::size_t behind(std::size_t at) const {
     if (at == text_.size()) return at;
@@ -140,7 +145,9 @@ class line_editor {
     };
     constexpr char32_t joiner = 0x200D;
     char32_t last = step();
-    while (last != '\n' && at < text_.size() && (last == joiner || extends_character(character_at(at)))) last = step();
+    while (last != '\n' && at < text_.size() &&
+           (last == joiner || extends_character(character_at(at))))
+      last = step();
     return at;
   }
 
@@ -156,7 +163,9 @@ class line_editor {
     return 0;
   }
 
-  bool is_space(std::size_t at) const { return text_[at] == ' ' || text_[at] == '\n' || text_[at] == '\t'; }
+  bool is_space(std::size_t at) const {
+    return text_[at] == ' ' || text_[at] == '\n' || text_[at] == '\t';
+  }
   std::size_t word_before(std::size_t at) const {
     while (at > 0 && is_space(at - 1)) --at;
     while (at > 0 && !is_space(at - 1)) --at;

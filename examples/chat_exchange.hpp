@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// One question and its answer, from the moment it was typed: an answer is put together by the protocol's rule for
-// deltas, and questions wait in a bounded list until the server has answered them.
+// One question and its answer, from the moment it was typed: an answer is put together by the
+// protocol's rule for deltas, and questions wait in a bounded list until the server has answered
+// them.
 #pragma once
 
 #include "chat_keys.hpp"
@@ -22,7 +23,8 @@ class answer_text {
   enum class change { none, appended, rewritten, hole };
   struct outcome {
     change what = change::none;
-    std::string_view added;  ///< what is to be shown behind what is shown already; rewritten: all of it
+    std::string_view
+        added;  ///< what is to be shown behind what is shown already; rewritten: all of it
   };
 
   /// A delta or a snapshot: source chunks idx to idx + n - 1.
@@ -58,19 +60,20 @@ class answer_text {
   std::string text_;
 };
 
-struct exchange {
-  enum class phase {
-    unsent,
-    sent,      ///< but the server has not said that it has it
-    accepted,  ///< and waits for the answers before it
-    running,
-  };
+enum class exchange_phase {
+  unsent,
+  sent,      ///< but the server has not said that it has it
+  accepted,  ///< and waits for the answers before it
+  running,
+};
 
+struct exchange {
   std::string id;
   std::string text;
   bool regenerate = false;  ///< the last question again
-  exchange::phase phase = phase::unsent;
+  exchange_phase phase = exchange_phase::unsent;
   int attempts = 0;
+  std::int64_t position = 0;  ///< how many the server answers before it
   bool cancelling = false;
   bool announced = false;  ///< the question is on the screen
   std::string stream;      ///< the server's name of the answer
@@ -79,7 +82,7 @@ struct exchange {
   answer_text answer;
   time_point since{};  ///< it runs
 
-  bool is_underway() const noexcept { return phase != phase::unsent; }
+  bool is_underway() const noexcept { return phase != exchange_phase::unsent; }
 };
 
 /// Questions in their order. Bounded by number and size.
@@ -97,22 +100,26 @@ class exchange_list {
     return &items_.back();
   }
 
+  /// The first that `wanted` accepts, or null.
+  template <typename Predicate>
+  exchange* first(Predicate wanted) {
+    const auto found = std::find_if(items_.begin(), items_.end(), wanted);
+    return found == items_.end() ? nullptr : &*found;
+  }
+
   /// By the id of the question or the name of the answer; null when it is none of ours.
   exchange* find(std::string_view ref, std::string_view stream) {
-    for (exchange& each : items_) {
-      if (!ref.empty() ? each.id == ref : !stream.empty() && each.stream == stream) return &each;
-    }
-    return nullptr;
+    return first([&](const exchange& each) {
+      return ref.empty() ? !stream.empty() && each.stream == stream : each.id == ref;
+    });
   }
 
   /// The one that is answered now or next; null when the server has none.
   exchange* current() {
-    for (exchange& each : items_) {
-      if (each.phase == exchange::phase::running) return &each;
-    }
-    const auto found = std::find_if(items_.begin(), items_.end(),
-                                    [](const exchange& each) { return each.is_underway(); });
-    return found == items_.end() ? nullptr : &*found;
+    exchange* running =
+        first([](const exchange& each) { return each.phase == exchange_phase::running; });
+    return running != nullptr ? running
+                              : first([](const exchange& each) { return each.is_underway(); });
   }
 
   std::size_t underway() const {
@@ -120,7 +127,11 @@ class exchange_list {
         items_.begin(), items_.end(), [](const exchange& each) { return each.is_underway(); }));
   }
 
+  /// The others move up.
   void remove(const exchange& which) {
+    for (exchange& each : items_) {
+      if (each.position > 1) --each.position;
+    }
     items_.erase(std::find_if(items_.begin(), items_.end(),
                               [&which](const exchange& each) { return &each == &which; }));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Bytes of a terminal in raw mode -> keys: UTF-8, the escape sequences of xterm and its kin (ECMA-48), bracketed
-// paste. Sequences may come in pieces; what is not known is dropped.
+// Bytes of a terminal in raw mode -> keys: UTF-8, the escape sequences of xterm and its kin
+// (ECMA-48), bracketed paste. Sequences may come in pieces; what is not known is dropped.
 #pragma once
 
 #include "chat_text.hpp"
@@ -44,8 +44,10 @@ class key_decoder {
   /// Calls `on_key(key, std::string_view text)` for each key; the text is empty but for key::text.
   template <typename F>
   void feed(std::string_view bytes, time_point now, F&& on_key) {
-    // The Escape key itself sends the byte that begins a sequence; nothing but time tells them apart.
-    if (state_ == state::escape && now - last_ > std::chrono::milliseconds(50)) state_ = state::ground;
+    // The Escape key itself sends the byte that begins a sequence; nothing but time tells them
+    // apart.
+    if (state_ == state::escape && now - last_ > std::chrono::milliseconds(50))
+      state_ = state::ground;
     last_ = now;
     for (const char byte : bytes) take(byte, on_key);
   }
@@ -71,9 +73,7 @@ class key_decoder {
         if (byte >= 0x40 && byte <= 0x7E) return sequence(byte, on_key);
         if (pending_.size() < 32) pending_.push_back(byte);
         return;
-      case state::function:
-        state_ = state::ground;
-        return emit(arrow(byte), on_key);
+      case state::function: state_ = state::ground; return emit(arrow(byte), on_key);
       case state::paste: return paste(byte, on_key);
     }
   }
@@ -103,7 +103,8 @@ class key_decoder {
     if (agent_websocket::utf8_sequence_length(pending_) == pending_.size()) {
       state_ = state::ground;
       const char32_t c = front_of(pending_).value;
-      if (c >= 0xA0) on_key(key::text, std::string_view(pending_));  // below are more control characters
+      if (c >= 0xA0)
+        on_key(key::text, std::string_view(pending_));  // below are more control characters
     } else if (pending_.size() >= 4) {
       state_ = state::ground;
     }
@@ -148,8 +149,10 @@ class key_decoder {
   void paste(char byte, F& on_key) {
     pending_.push_back(byte);
     const std::size_t size = pending_.size();
-    if (size < paste_end.size() || pending_.compare(size - paste_end.size(), size, paste_end) != 0) {
-      if (size > max_paste_bytes + paste_end.size()) pending_.erase(max_paste_bytes, 1);  // keeps the end in sight
+    if (size < paste_end.size() ||
+        pending_.compare(size - paste_end.size(), size, paste_end) != 0) {
+      if (size > max_paste_bytes + paste_end.size())
+        pending_.erase(max_paste_bytes, 1);  // keeps the end in sight
       return;
     }
     state_ = state::ground;

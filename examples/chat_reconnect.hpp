@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What to do when a connection has ended: the ranges of the close codes, words for a person, and how long to wait
-// (full jitter, so that the clients of a server that fell over do not come back as one). Pure; the clock and the
-// dice are the caller's.
+// What to do when a connection has ended: the ranges of the close codes, words for a person, and
+// how long to wait (full jitter, so that the clients of a server that fell over do not come back as
+// one). Pure; the clock and the dice are the caller's.
 #pragma once
 
 #include <agent_websocket.hpp>
@@ -91,7 +91,8 @@ class backoff {
 
  private:
   static milliseconds part_of(milliseconds whole, double factor) {
-    return milliseconds(static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * factor));
+    return milliseconds(
+        static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * factor));
   }
 
   int failures_ = 0;

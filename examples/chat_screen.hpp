@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The lower end of a terminal: rows that are finished scroll away above, a block of rows that still change (the open
-// line of an answer, the state, the line being typed) is painted anew at each turn, in one write. Uses ECMA-48
-// sequences that every terminal since the VT100 knows; needs no other screen and leaves the scrollback whole.
+// The lower end of a terminal: rows that are finished scroll away above, a block of rows that still
+// change (the open line of an answer, the state, the line being typed) is painted anew at each
+// turn, in one write. Uses ECMA-48 sequences that every terminal since the VT100 knows; needs no
+// other screen and leaves the scrollback whole.
 #pragma once
 
 #include "chat_text.hpp"
@@ -72,9 +73,10 @@ class screen {
     painted_.clear();
   }
 
-  void clear(std::string& out) {
-    out += "\x1b[2J\x1b[H";
+  /// An empty terminal.
+  std::string clear() {
     forget();
+    return "\x1b[2J\x1b[H";
   }
 
   /// Most terminals break the rows that became too long, and so move the cursor down.

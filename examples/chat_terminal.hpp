@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The terminal itself (POSIX termios): raw mode, taken back on every way out of the program, its size, and whole
-// writes. What is in it when a signal or a crash ends the program is static, because a signal handler can reach
-// nothing else.
+// The terminal itself (POSIX termios): raw mode, taken back on every way out of the program, its
+// size, and whole writes. What is in it when a signal or a crash ends the program is static,
+// because a signal handler can reach nothing else.
 #pragma once
 
 #include "chat_text.hpp"
@@ -65,7 +65,8 @@ class terminal {
 
   static terminal_size size() {
     winsize found{};
-    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &found) != 0 || found.ws_col == 0 || found.ws_row == 0) return {};
+    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &found) != 0 || found.ws_col == 0 || found.ws_row == 0)
+      return {};
     return {found.ws_col, found.ws_row};
   }
 
@@ -95,7 +96,8 @@ class terminal {
   static void leave_raw_mode() {
     if (raw_ == 0) return;
     raw_ = 0;
-    static constexpr char usual[] = "\x1b[?2004l\x1b[0m\x1b[?25h";  // no marks, no style, the cursor seen
+    static constexpr char usual[] =
+        "\x1b[?2004l\x1b[0m\x1b[?25h";  // no marks, no style, the cursor seen
     if (::write(STDOUT_FILENO, usual, sizeof usual - 1) < 0) {
     }  // nothing else could be done
     ::tcsetattr(STDIN_FILENO, TCSANOW, &cooked_);

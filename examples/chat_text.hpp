@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Text on a terminal: made harmless (no control character of a stranger reaches the terminal), measured in cells,
-// broken into rows at spaces. Widths are those of the C library; bidirectional text is left to the terminal.
+// Text on a terminal: made harmless (no control character of a stranger reaches the terminal),
+// measured in cells, broken into rows at spaces. Widths are those of the C library; bidirectional
+// text is left to the terminal.
 #pragma once
 
 #include <agent_websocket.hpp>
@@ -50,14 +51,15 @@ inline int cells_of(std::string_view text) {
   return cells;
 }
 
-/// True for what belongs to the character before it: combining marks, variation selectors, skin tones, joiners.
+/// True for what belongs to the character before it: combining marks, variation selectors, skin
+/// tones, joiners.
 inline bool extends_character(char32_t c) {
   return cells_of(c) == 0 || (c >= 0x1F3FB && c <= 0x1F3FF);
 }
 
-/// `text` with nothing in it that a terminal would obey: only newline and tab pass, the other controls are shown as
-/// the pictures that Unicode has of them. Marks that turn the direction of writing are left out, because they make a
-/// text look like another one.
+/// `text` with nothing in it that a terminal would obey: only newline and tab pass, the other
+/// controls are shown as the pictures that Unicode has of them. Marks that turn the direction of
+/// writing are left out, because they make a text look like another one.
 inline std::string printable(std::string_view text) {
   std::string clean;
   clean.reserve(text.size());
@@ -65,7 +67,8 @@ inline std::string printable(std::string_view text) {
     const code_point c = front_of(text);
     const std::string_view bytes = text.substr(0, c.length);
     text.remove_prefix(c.length);
-    const bool turns = (c.value >= 0x202A && c.value <= 0x202E) || (c.value >= 0x2066 && c.value <= 0x2069);
+    const bool turns =
+        (c.value >= 0x202A && c.value <= 0x202E) || (c.value >= 0x2066 && c.value <= 0x2069);
     if (c.value == '\r' || turns) continue;  // "\r\n" is one line break
     if (c.value == 0x2028 || c.value == 0x2029) {
       clean.push_back('\n');

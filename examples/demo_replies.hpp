@@ -4,7 +4,7 @@
 // the same conversation gets the same answer. Nothing here knows of HTTP or sockets.
 #pragma once
 
-#include "demo_chat.hpp"
+#include "demo_script.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -145,30 +145,27 @@ def program(variable):
     return path
 
 
-class Server(Process):
-    """The example server. On leaving the `with` it has to be alive or well ended, and is stopped."""
+class ServerProgram(Process):
+    """The example server. On leaving the `with` it is stopped, and has to end well."""
 
     secret = "sk-or-v1-e2e0123456789abcdef0123456789abcdef"
     expected_code = 0
 
-    def __init__(self, *arguments, port=0, **variables):
-        settings = {"HOST": "127.0.0.1", "PORT": port, **variables}
-        super().__init__([program("AGENT_WEBSOCKET_SERVER"), *arguments],
-                         clean_environment(**settings))
+    def __init__(self, arguments, environment, announcement):
+        super().__init__([program("AGENT_WEBSOCKET_SERVER"), *arguments], environment)
         try:
-            self.port = int(self.wait_for_line(r"listening on http://127\.0\.0\.1:(\d+)/")[1])
+            self.announced = self.wait_for_line(announcement)
         except BaseException:
             self.kill()
             raise
+        self.port = int(self.announced["port"])
 
     def __exit__(self, kind, *_):
         try:
-            code = self.popen.poll()
-            if code is None and kind is None:
-                self.signal(signal.SIGTERM)
-                code = self.wait(15)
             if kind is None:
-                equal(code, self.expected_code, "exit code of the server")
+                if self.popen.poll() is None:
+                    self.signal(signal.SIGTERM)
+                equal(self.wait(15), self.expected_code, "exit code of the server")
                 self.check_output()
         finally:
             self.kill()
@@ -181,28 +178,31 @@ class Server(Process):
     def signal(self, number):
         self.popen.send_signal(number)
 
-    def socket_url(self, path=SOCKET_PATH):
-        return f"ws://127.0.0.1:{self.port}{path}"
-
     def get(self, path, method="GET", headers=None):
         return fetch(self.port, path, method, headers=headers)
 
 
-class DemoUpstream(Process):
-    """The example server as the demo upstream alone."""
+class Server(ServerProgram):
+    """A server with these variables. Without a base URL it brings its own demo upstream."""
+
+    def __init__(self, port=0, **variables):
+        super().__init__([], clean_environment(HOST="127.0.0.1", PORT=port, **variables),
+                         r"listening on http://127\.0\.0\.1:(?P<port>\d+)/")
+
+    def socket_url(self, path=SOCKET_PATH):
+        return f"ws://127.0.0.1:{self.port}{path}"
+
+
+class DemoUpstream(ServerProgram):
+    """The demo upstream alone, so that its counters can be read."""
 
     def __init__(self):
-        super().__init__([program("AGENT_WEBSOCKET_SERVER"), "--demo-upstream", "0"])
-        try:
-            pattern = r"demo upstream on (http://127\.0\.0\.1:(\d+)/api/v1)"
-            found = self.wait_for_line(pattern)
-        except BaseException:
-            self.kill()
-            raise
-        self.url, self.port = found[1], int(found[2])
+        super().__init__(["--demo-upstream", "0"], clean_environment(),
+                         r"demo upstream on (?P<url>http://127\.0\.0\.1:(?P<port>\d+)/api/v1)")
+        self.url = self.announced["url"]
 
     def status(self):
-        return json.loads(fetch(self.port, "/demo/status")[1])
+        return json.loads(self.get("/demo/status")[1])
 
     def wait_for(self, name, number, timeout=3):
         """Waits until a counter has at least that value."""

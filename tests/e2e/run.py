@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: MIT
 """End-to-end tests: the example server with real clients, on free ports of the loopback interface.
 
-  AGENT_WEBSOCKET_SERVER=build/bin/server AGENT_WEBSOCKET_CHAT=build/bin/chat tests/e2e/run.py [-k TEXT] [-l]
+  AGENT_WEBSOCKET_SERVER=build/bin/server AGENT_WEBSOCKET_CHAT=build/bin/chat \\
+      tests/e2e/run.py [-k TEXT] [-l]
 
 -k TEXT   only the tests whose names hold TEXT
 -l        lists the tests
 
 AGENT_WEBSOCKET_E2E_MODULES names the folder that has node_modules (default: this one; npm ci makes
-it). Needs Python's websockets; node 20 and Chromium are used where they are there. Screenshots go to
-AGENT_WEBSOCKET_E2E_SHOTS, if that names a folder.
+it). Needs Python's websockets; node 20 and Chromium are used where they are there. Screenshots go
+to AGENT_WEBSOCKET_E2E_SHOTS, if that names a folder.
 """
 
 import argparse

@@ -6,7 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from harness import HERE, Server, browser, check, equal, last_line, run_script, script, temporary_folder, test
+from harness import (HERE, Server, browser, check, equal, last_line, run_script, script,
+                     temporary_folder, test)
 
 
 @test("browser: a plain page with onopen and onmessage holds a conversation")

@@ -89,19 +89,19 @@ def chat(server):
 def conversation():
     with Server() as server, chat(server) as terminal:
         terminal.expect("(?i)connected|session")
-        terminal.type("count to 30\n")
+        terminal.type("count to 30\r")
         terminal.expect("1 2 3 4")
         check("28 29 30" not in terminal.shown, "the answer was not streamed")
         terminal.expect("28 29 30")
-        terminal.type("unicode\n")
+        terminal.type("unicode\r")
         terminal.expect("日本語の文章")
         terminal.expect("quotes")
-        terminal.type("/help\n")
+        terminal.type("/help\r")
         terminal.expect("/history")
         terminal.expect("/quit")
-        terminal.type("/history\n")
+        terminal.type("/history\r")
         terminal.expect("count to 30")
-        terminal.type("/quit\n")
+        terminal.type("/quit\r")
         equal(terminal.end(), 0, "exit code")
 
 
@@ -109,11 +109,11 @@ def conversation():
 def ctrl_c():
     with Server() as server, chat(server) as terminal:
         terminal.expect("(?i)connected|session")
-        terminal.type("count to 900\n")
+        terminal.type("count to 900\r")
         terminal.expect("8 9 10")
         terminal.type("\x03")
         terminal.expect("(?i)cancel|stopped|interrupt")
-        terminal.type("count to 3\n")
+        terminal.type("count to 3\r")
         terminal.expect(r"\b1 2 3\b")
         terminal.type("\x03")
         terminal.end()
@@ -123,9 +123,9 @@ def ctrl_c():
 def failures():
     with Server(MAX_RETRIES=0) as server, chat(server) as terminal:
         terminal.expect("(?i)connected|session")
-        terminal.type("error 402\n")
+        terminal.type("error 402\r")
         terminal.expect("(?i)balance|credits|payment")
-        terminal.type("count to 3\n")
+        terminal.type("count to 3\r")
         terminal.expect("1 2 3")
         server.signal(signal.SIGTERM)
         terminal.expect("(?i)shutting down|connection|closed")

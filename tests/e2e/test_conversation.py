@@ -5,7 +5,7 @@ import asyncio
 import json
 import re
 
-from harness import (Client, Server, Transcript, check, equal, is_terminal, query, test)
+from harness import (Client, Server, Transcript, check, command, equal, is_terminal, query, test)
 
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
@@ -52,9 +52,9 @@ async def plain(server):
 @conversation("plain: a failure is one error that names the kind and hides the rest", MAX_RETRIES=0)
 async def plain_failure(server):
     async with Client.open(server) as client:
-        wanted = {"error 400": None, "error 402": "payment_required", "error 429": "provider_rate_limited",
-                  "error 503": "provider_overloaded", "error midstream": None, "cut": "truncated",
-                  "empty": "empty_response"}
+        wanted = {"error 400": None, "error 402": "payment_required", "cut": "truncated",
+                  "error 429": "provider_rate_limited", "error 503": "provider_overloaded",
+                  "error midstream": None, "empty": "empty_response"}
         for content, code in wanted.items():
             answer = await client.ask(content, timeout=20)
             equal(answer["type"], "error", content)
@@ -100,7 +100,7 @@ async def streaming(server):
 @conversation("stream: hello with the cap `delta` makes it the default")
 async def hello(server):
     async with Client.open(server) as client:
-        await client.send({"type": "command", "op": "hello", "v": 1, "client": "e2e", "caps": ["delta"]})
+        await client.send(command("hello", v=1, client="e2e", caps=["delta"]))
         await client.until(lambda m: m.get("op") == "live")
         await client.send(query("count to 5", id="a"))
         end = await client.until(lambda m: is_terminal(m, "a"))
@@ -302,7 +302,8 @@ async def memory(server):
 async def commands(server):
     async with Client.open(server) as client:
         listed = await client.command("help")
-        for op in ("help", "info", "ping", "cancel", "clear", "history", "set", "regenerate", "close"):
+        for op in ("help", "info", "ping", "cancel", "clear", "history", "set", "regenerate",
+                   "close"):
             check(op in listed["content"], f"help does not list {op}")
         info = await client.command("info")
         equal(info["data"]["session_id"], client.welcome["session_id"], "session id in info")
@@ -320,12 +321,12 @@ async def commands(server):
         roles = [m["role"] for m in history["data"]["messages"]]
         equal(roles, ["user", "assistant"] * 2, "roles in the history")
         again = "again"
-        await client.send({"type": "command", "op": "regenerate", "id": again})
+        await client.send(command("regenerate", id=again))
         answer = await client.until(lambda m: is_terminal(m, again))
         check("Model: some/model" in answer["content"], f"regenerated: {answer}")
         history = await client.command("history")
         equal(len(history["data"]["messages"]), 4, "messages after regenerate")
-        await client.send({"type": "command", "op": "close", "id": "bye"})
+        await client.send(command("close", id="bye"))
         equal((await client.closed())[0], 1000, "close code")
 
 

@@ -72,7 +72,8 @@ UNKNOWN_TYPES = ["", "Query", "QUERY", " query", "query ", "response", "notifica
                  "error", "hello", "ping", "message", "x" * 1000, "query\u0000", "日本語"]
 
 OTHERS = [
-    ("unknown_op", command("fly")), ("unknown_op", command("Ping")), ("unknown_op", command("x" * 1000)),
+    ("unknown_op", command("fly")), ("unknown_op", command("Ping")),
+    ("unknown_op", command("x" * 1000)),
     ("unknown_op", {"type": "command", "content": "fly to the moon"}),
     ("unknown_op", command("constructor")), ("unknown_op", command("help\u0000")),
     ("forbidden", command("set", data={"api_key": "x"})),

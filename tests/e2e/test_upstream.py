@@ -107,7 +107,8 @@ def demo_faults():
     def ask(upstream, content):
         body = chat(content, stream=True).encode()
         raw = socket.create_connection(("127.0.0.1", upstream.port), 10)
-        raw.sendall(f"POST {COMPLETIONS} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        raw.sendall(f"POST {COMPLETIONS} HTTP/1.1\r\n".encode() +
+                    f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
         return raw
 
     def read_for(raw, seconds):
@@ -163,7 +164,8 @@ def aimock():
     async def body(server):
         async with Client.open(server) as client:
             end = await client.ask("greet", stream=True)
-            equal((end["status"], end["content"]), ("completed", "Good day from the mock. " * 5), "answer")
+            equal((end["status"], end["content"]),
+                  ("completed", "Good day from the mock. " * 5), "answer")
             deltas = [m["content"] for m in client.seen if m.get("phase") == "delta"]
             equal("".join(deltas), end["content"], "deltas")
             equal((await client.ask("greet"))["content"], end["content"], "plain answer")

@@ -45,34 +45,14 @@ void round_trip(std::string_view input) {
 
 }  // namespace
 
+// clang-format off
 std::vector<std::string_view> fuzz_pieces() {
-  return {"{\"a\":",
-          "\"b\":",
-          "[1,",
-          "]",
-          "}",
-          ",",
-          "{",
-          "[",
-          "\"",
-          "\"x\"",
-          "null",
-          "true",
-          "-0.50e+7",
-          "12345678901234567890",
-          "\\u0000",
-          "\\u00e9",
-          "\\uD83D\\uDE00",
-          "\\n",
-          "\\/",
-          "\x7F",
-          "\xC3\xA9",
-          "\xF0\x9F\x98\x80",
-          "\xFF",
-          "\xC3",
-          " ",
-          "\t"};
+  return {
+      "{\"a\":", "\"b\":", "[1,", "]", "}", ",", "{", "[", "\"", "\"x\"", "null", "true",
+      "-0.50e+7", "12345678901234567890", "\\u0000", "\\u00e9", "\\uD83D\\uDE00", "\\n", "\\/",
+      "\x7F", "\xC3\xA9", "\xF0\x9F\x98\x80", "\xFF", "\xC3", " ", "\t"};
 }
+// clang-format on
 
 void fuzz(std::string_view input) {
   round_trip(input);

@@ -70,46 +70,15 @@ void check(std::string_view input) {
 
 }  // namespace
 
+// clang-format off
 std::vector<std::string_view> fuzz_pieces() {
-  return {"{",
-          "}",
-          "[",
-          "]",
-          ":",
-          ",",
-          "\"",
-          "\"a\"",
-          "\"a\":",
-          "\"\"",
-          "[]",
-          "{}",
-          "null",
-          "true",
-          "false",
-          "0",
-          "-",
-          "1.5",
-          "e+3",
-          "1e-400",
-          "12",
-          "\\",
-          "\\u",
-          "00e9",
-          "\\uD83D",
-          "\\uDE00",
-          "\\n",
-          "\\\"",
-          " ",
-          "\n",
-          "[1,2",
-          "],",
-          "{\"k\":1",
-          "\xC3\xA9",
-          "\xF0\x9F\x98\x80",
-          "\xED\xA0\x80",
-          "\x80",
-          "[[[[[[[["};
+  return {
+      "{", "}", "[", "]", ":", ",", "\"", "\"a\"", "\"a\":", "\"\"", "[]", "{}", "null", "true",
+      "false", "0", "-", "1.5", "e+3", "1e-400", "12", "\\", "\\u", "00e9", "\\uD83D", "\\uDE00",
+      "\\n", "\\\"", " ", "\n", "[1,2", "],", "{\"k\":1", "\xC3\xA9", "\xF0\x9F\x98\x80",
+      "\xED\xA0\x80", "\x80", "[[[[[[[["};
 }
+// clang-format on
 
 void fuzz(std::string_view input) {
   check(input);

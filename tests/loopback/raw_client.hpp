@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A client of bare POSIX sockets, for tests of a server on the same thread: sends exactly the bytes
-// that a test wants, reads when the test wants. Writes and reads WebSocket frames by itself, so
-// that a fault of the library's codec does not cancel itself out.
+// A client of bare sockets (Linux), for tests of a server on the same thread: sends exactly the
+// bytes that a test wants, reads when the test wants. Writes and reads WebSocket frames by itself,
+// so that a fault of the library's codec does not cancel itself out.
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -160,6 +161,16 @@ class raw_client {
   }
 
   bool has_unsent() const noexcept { return !out_.empty(); }
+  /// How many segments with data have come in: tcpi_data_segs_in of Linux, which the struct of
+  /// <netinet/tcp.h> is too short for.
+  std::uint32_t data_segments() const {
+    unsigned char info[160] = {};
+    socklen_t size = sizeof info;
+    ::getsockopt(socket_, IPPROTO_TCP, TCP_INFO, info, &size);
+    std::uint32_t count = 0;
+    std::memcpy(&count, info + 152, sizeof count);
+    return count;
+  }
   void finish_sending() { ::shutdown(socket_, SHUT_WR); }
   void drop() {
     if (socket_ >= 0) ::close(std::exchange(socket_, -1));

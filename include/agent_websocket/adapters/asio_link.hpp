@@ -11,6 +11,7 @@
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -21,7 +22,11 @@
 namespace agent_websocket {
 namespace adapters {
 
+/// Sockets and timers that name their executor instead of asking for it through a polymorphic one.
 using asio_socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
+using asio_timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                              asio::wait_traits<std::chrono::steady_clock>,
+                                              asio::io_context::executor_type>;
 
 /// How a read or a write went.
 enum class io_outcome { done, blocked, ended };

@@ -159,7 +159,7 @@ class asio_listener {
     }
 
     acceptor socket;
-    asio::steady_timer timer;
+    asio_timer timer;
     asio_listener* owner;
     spare_descriptor spare;
   };

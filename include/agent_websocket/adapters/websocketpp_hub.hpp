@@ -171,7 +171,7 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
   }
 
   asio::io_context* context_;
-  asio::steady_timer timer_;
+  asio_timer timer_;
   std::optional<std::chrono::steady_clock::time_point> armed_;
   std::unique_ptr<char[]> read_buffer_;
   std::vector<pointer> touched_;

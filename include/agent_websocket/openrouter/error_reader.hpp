@@ -105,7 +105,7 @@ class fault_words {
     if (const auto text = raw.string()) {
       if (raw_.parse(*text) && !raw_.root().is_string()) {
         inner = raw_.root();
-      } else if (message.empty() || message == "Provider returned error") {
+      } else if (!text->empty() && (message.empty() || message == "Provider returned error")) {
         message = *text;
         from_provider = true;
         return;

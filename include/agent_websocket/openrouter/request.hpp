@@ -152,7 +152,7 @@ class request_encoder {
   bool parse(std::string_view name, const std::string& what, json::kind wanted, json::kind also) {
     const result<void> outcome = parsed_.parse(what);
     if (!outcome) {
-      refuse(name, "is ", outcome.error().message);
+      refuse(name, "is wrong: ", outcome.error().message);
       return false;
     }
     const json::kind found = parsed_.root().kind();

@@ -60,7 +60,8 @@ inline result<std::map<std::string, std::string>> parse_env_file(std::string_vie
       if (!rest.empty() && rest.front() != '#')
         return refuse("only a comment may follow the closing quote");
     } else {
-      value = std::string(http::trim(raw.substr(0, raw.find(" #"))));
+      const std::string_view untrimmed = line.substr(equals + 1);  // "A= # none yet" has no value
+      value = std::string(http::trim(untrimmed.substr(0, untrimmed.find(" #"))));
     }
     variables[std::string(name)] = std::move(value);
   }

@@ -294,7 +294,9 @@ inline result<options> read_options(const variable_lookup& lookup) {
     const auto text = lookup(variable.name);
     if (!text || text->empty()) continue;
     if (const auto allowed = variable.apply(read, *text)) {
-      std::string shown = variable.secret ? "(a secret)" : "\"" + text->substr(0, 100) + "\"";
+      // A URL may hold a password.
+      const bool secret = variable.secret || text->find('@') != std::string::npos;
+      const std::string shown = secret ? "(a secret)" : "\"" + text->substr(0, 100) + "\"";
       return error(errc::bad_configuration,
                    std::string(variable.name) + " is " + shown + ", but must be " + *allowed);
     }
@@ -306,9 +308,10 @@ inline result<options> options::from_environment(const std::string& env_file) {
   std::map<std::string, std::string> from_file;
   if (!env_file.empty()) {
     std::ifstream stream(env_file, std::ios::binary);
-    if (!stream) return error(errc::bad_configuration, "cannot read the file " + env_file);
     std::ostringstream text;
-    text << stream.rdbuf();
+    if (stream && stream.peek() != std::ifstream::traits_type::eof()) text << stream.rdbuf();
+    if (!stream.is_open() || stream.bad())  // bad: a folder, for one
+      return error(errc::bad_configuration, "cannot read the file " + env_file);
     auto parsed = parse_env_file(text.str());
     if (!parsed) return error(errc::bad_configuration, env_file + ", " + parsed.error().message);
     from_file = std::move(*parsed);

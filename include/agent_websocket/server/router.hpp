@@ -7,6 +7,7 @@
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/hooks.hpp>
+#include <agent_websocket/session/settings.hpp>
 
 #include <cassert>
 #include <cstdint>

@@ -79,6 +79,7 @@ class basic_server final
   /// Checks the options and begins to listen. Hooks are set before.
   result<void> start() {
     if (auto checked = options_.check(); !checked) return checked;
+    if (auto checked = openrouter::check(upstream_settings(options_)); !checked) return checked;
     session_settings shared = options_.session;
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     session_defaults_ = std::make_shared<const session_settings>(std::move(shared));
@@ -304,8 +305,6 @@ class basic_server final
     if (!draining_ || !registry_.empty()) return;
     if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
   }
-
-  // ---- log
 
   template <typename Hook>
   void guarded(const char* name, std::string_view session, Hook&& hook) {

@@ -47,7 +47,7 @@ inline void session_core::on_query(wire::query query, moment at) {
                   at);
   }
   const bool with_id = !query.id.empty();
-  if (!with_id) query.id = "q_" + std::to_string(++made_ids_);
+  if (!with_id) query.id = make_query_id();
   accepted.streamed = query.stream.value_or(wants_deltas_);
   accepted.query = std::move(query);
   accept(std::move(accepted), with_id, at);
@@ -55,37 +55,28 @@ inline void session_core::on_query(wire::query query, moment at) {
 
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
 inline bool session_core::answer_duplicate(const wire::query& query, moment at) {
-  const auto acknowledge_again = [&](std::string_view stream, std::size_t position) {
-    put_control(wire::ack{query.id, stream, position, true, true}, at);
-  };
-  if (run_ && run_->of.query.id == query.id) {
-    acknowledge_again(run_->of.stream, 0);
-    return true;
-  }
-  if (const auto position = inbox_.position_of(query.id)) {
-    acknowledge_again(inbox_[*position].stream, *position + 1);
-    return true;
-  }
-  for (const turn& each : conversation_.turns()) {
-    if (each.id != query.id || each.running()) continue;
-    acknowledge_again(each.stream, 0);
-    wire::response_end again;
-    again.seq = each.seq;
-    again.ref = each.id;
-    again.stream = each.stream;
-    again.content = each.answer ? std::string_view(each.answer->text()) : std::string_view();
-    again.status = each.status;
-    again.model = each.model;
-    put(again, at);
-    return true;
-  }
-  return false;
+  const std::string* stream = claims_.find(query.id, at.now);
+  if (stream == nullptr) return false;
+  const auto waits = inbox_.position_of(query.id);
+  put_control(wire::ack{query.id, *stream, waits ? *waits + 1 : 0, true, true}, at);
+  const turn* asked = conversation_.find(*stream);
+  if (asked == nullptr || asked->running()) return true;
+  wire::response_end again;
+  again.seq = asked->seq;
+  again.ref = asked->id;
+  again.stream = asked->stream;
+  again.content = asked->answer ? std::string_view(asked->answer->text()) : std::string_view();
+  again.status = asked->status;
+  again.model = asked->model;
+  put(again, at);
+  return true;
 }
 
 inline void session_core::accept(accepted_query accepted, bool with_id, moment at) {
   accepted.stream = make_stream_id();
   const std::string id = accepted.query.id;
   const std::size_t position = run_ ? inbox_.size() + 1 : 0;
+  if (with_id) claims_.claim(id, accepted.stream, at.now);
   if (with_id) put_control(wire::ack{id, accepted.stream, position, false, true}, at);
   actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
   inbox_.push(std::move(accepted));

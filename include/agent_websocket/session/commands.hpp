@@ -163,14 +163,16 @@ class session_commands {
 
   static void regenerate(session_core& s, const wire::command& command, moment at) {
     if (s.draining_) return s.refuse(command.id, error(errc::draining), at);
+    accepted_query again;
+    again.query.id = command.id;
+    if (!command.id.empty() && s.answer_duplicate(again.query, at)) return;
     if (s.busy()) return s.refuse(command.id, error(errc::busy), at);
     if (s.conversation_.empty()) {
       return s.refuse(command.id, error(errc::not_found, "There is no question to answer again"),
                       at);
     }
-    accepted_query again;
     again.regenerate = true;
-    again.query.id = command.id.empty() ? "q_" + std::to_string(++s.made_ids_) : command.id;
+    if (command.id.empty()) again.query.id = s.make_query_id();
     again.query.meta = command.meta;
     again.streamed = command.stream.value_or(s.wants_deltas_);
     s.accept(std::move(again), !command.id.empty(), at);

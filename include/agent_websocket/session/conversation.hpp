@@ -44,13 +44,17 @@ struct turn {
 
   bool running() const noexcept { return seq == 0; }
 
-  /// Messages that this turn adds to a request. A question that failed without an answer adds none.
+  /// Messages that this turn adds to a request. A question that failed without an answer and
+  /// without a correction adds none.
   std::size_t messages() const noexcept {
-    if (!running() && !answer) return 0;
-    std::size_t count = answer ? 2 : 1;
-    for (const feedback_entry& each : feedback) count += each.correction.empty() ? 0 : 1;
-    return count;
+    std::size_t corrections = 0;
+    for (const feedback_entry& each : feedback) corrections += each.correction.empty() ? 0 : 1;
+    if (!running() && !answer && corrections == 0) return 0;
+    return (answer ? 2u : 1u) + corrections;
   }
+
+  /// What people see of it: the question, and an answer or what was said in its place.
+  bool has_reply() const noexcept { return answer || !feedback.empty(); }
 };
 
 class conversation {

@@ -10,6 +10,7 @@
 #include <agent_websocket/base/timestamp.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/session/actions.hpp>
+#include <agent_websocket/session/claims.hpp>
 #include <agent_websocket/session/inbox.hpp>
 #include <agent_websocket/session/outbox.hpp>
 #include <agent_websocket/session/records.hpp>
@@ -232,6 +233,10 @@ class session_core {
   void fail_waiting(const error& why, moment at);
   void cancel_run(moment at);
   void cancel_waiting(const accepted_query& waiting, moment at);
+  // With a part of the epoch, so that it is no id that a client would choose.
+  std::string make_query_id() {
+    return "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
+  }
   std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
 
   std::string id_;
@@ -240,6 +245,7 @@ class session_core {
   session_overrides overrides_;
   agent_websocket::conversation conversation_;
   agent_websocket::inbox inbox_;
+  claimed_ids claims_;
   outbox outbox_;
   std::optional<current_run> run_;
   std::vector<session_action> actions_;

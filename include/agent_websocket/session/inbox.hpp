@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The queries of one session that wait for their turn: bounded, first come first served. Order by
-// priority belongs here; commands and feedback never wait here.
+// The queries of one session that wait for their turn: bounded, by priority, first come first
+// served inside one level, with ageing so that none waits for ever. Commands and feedback never wait
+// here.
 #pragma once
 
 #include <agent_websocket/base/fifo.hpp>
@@ -21,6 +22,7 @@ struct accepted_query {
   std::string stream;       ///< the id of its answer
   bool streamed = false;    ///< deltas, or one full response
   bool first = false;       ///< goes before all that wait
+  unsigned overtaken = 0;   ///< by how many that came later
   bool regenerate = false;  ///< answers the last question anew instead of asking one
 };
 
@@ -40,7 +42,12 @@ class inbox {
 
   std::optional<accepted_query> take_next() {
     if (waiting_.empty()) return std::nullopt;
-    return waiting_.take_front();
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < waiting_.size(); ++i) {
+      if (level_of(waiting_[i]) > level_of(waiting_[best])) best = i;
+    }
+    for (std::size_t i = 0; i < best; ++i) ++waiting_[i].overtaken;
+    return waiting_.take(best);
   }
 
   /// Takes out the query of that id.
@@ -63,6 +70,11 @@ class inbox {
   }
 
  private:
+  // Four overtakings lift a query by one level.
+  static int level_of(const accepted_query& query) noexcept {
+    return query.first ? 1000 : query.query.priority + static_cast<int>(query.overtaken / 4);
+  }
+
   std::size_t max_size_;
   fifo<accepted_query> waiting_;
 };

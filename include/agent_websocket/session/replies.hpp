@@ -97,7 +97,7 @@ inline std::string describe_history(const conversation& of, std::uint64_t before
   while (end > 0 && !listed(end - 1)) --end;
   std::size_t begin = end;
   count = 0;
-  while (begin > 0 && count < limit) count += turns[--begin].answer ? 2 : 1;
+  while (begin > 0 && count < limit) count += turns[--begin].has_reply() ? 2 : 1;
 
   std::string data;
   json::writer w(data);
@@ -109,10 +109,10 @@ inline std::string describe_history(const conversation& of, std::uint64_t before
         .member("content", each.question.text())
         .member("id", each.id);
     w.member("seq", each.seq).member("timestamp", to_iso8601(each.asked)).end_object();
-    if (!each.answer) continue;
+    if (!each.has_reply()) continue;
     w.begin_object()
         .member("role", "assistant")
-        .member("content", each.answer->text())
+        .member("content", each.answer ? each.answer->text() : std::string())
         .member("ref", each.id);
     w.member("stream", each.stream)
         .member("seq", each.seq)

@@ -170,10 +170,12 @@ class basic_session final
     stop_timeout();
     completion_result result;
     if (outcome.failed) {
-      result.failure = outcome.failed->why;
+      const error& why = outcome.failed->why;
+      // An upstream's own words may name its insides: they go to the log and the application only.
+      result.failure = error(why.code, message_of(why.code), why.message + "; " + why.detail);
       result.retry_after = outcome.failed->retry_after;
       log(log_level::error, "completion_failed",
-          std::string(to_string(outcome.failed->why.code)) + " " + outcome.failed->why.detail);
+          std::string(to_string(why.code)) + " " + why.detail);
     }
     result.finish_reason = outcome.finish_reason;
     result.model = outcome.model;

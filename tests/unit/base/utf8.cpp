@@ -134,6 +134,8 @@ TEST_CASE("utf8: cut_utf8 keeps the longest front of whole characters, at every 
     CHECK(cut.size() == expected);
   }
   CHECK(cut_utf8("abc", 3) == "abc");
+  // The byte behind the view goes on with the character that the view ends in.
+  CHECK(cut_utf8(std::string_view("a\xC3\xA9").substr(0, 2), 2).size() == 2);
   CHECK(cut_utf8("", 0).empty());
 }
 

@@ -281,7 +281,8 @@ TEST_CASE("number: the smallest and the largest double read back") {
   for (const double number :
        {std::numeric_limits<double>::max(), std::numeric_limits<double>::min(),
         std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::epsilon(),
-        9007199254740992.0, 9007199254740994.0, 1e16, 1e21, 1e22, 1e300, 1e-300}) {
+        9007199254740992.0, 9007199254740994.0, 1e16, 9223372036854774784.0, 9223372036854775808.0,
+        1e19, 1e21, 1e22, 1e300, 1e-300}) {
     CAPTURE(number);
     CHECK(parse_double(print_double(number)) == number);
     CHECK(parse_double(print_double(-number)) == -number);

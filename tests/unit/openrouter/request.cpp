@@ -164,8 +164,8 @@ TEST_CASE("request: JSON that passes through is checked") {
   CHECK(fields([](chat_request& r) { r.plugins = "3"; }) == "refused: `plugins` must be an array");
   CHECK(fields([](chat_request& r) { r.reasoning = "[]"; }) ==
         "refused: `reasoning` must be an object");
-  CHECK(fields([](chat_request& r) { r.provider = "{\"a\":"; }).substr(0, 38) ==
-        "refused: `provider` is Not valid JSON:");
+  CHECK(fields([](chat_request& r) { r.provider = "{\"a\":"; }).substr(0, 45) ==
+        "refused: `provider` is wrong: Not valid JSON:");
   CHECK(fields([](chat_request& r) { r.extra = "{},\"model\":\"evil\""; }).substr(0, 7) ==
         "refused");
   CHECK(fields([](chat_request& r) { r.extra = "[]"; }) == "refused: `extra` must be an object");

@@ -276,6 +276,24 @@ TEST_CASE_FIXTURE(core_fixture, "commands: regenerate answers the last question 
   CHECK(history.text("data.messages.3.content") == "better");
 }
 
+TEST_CASE_FIXTURE(core_fixture, "commands: regenerate is streamed when it says so") {
+  converse("x", "one");
+  send(R"({"type":"command","op":"regenerate","stream":true})");
+  proceed();
+  text("two");
+  complete();
+  CHECK(terminals(sent()).at(0).phase() == "end");
+  send(R"({"type":"command","op":"hello","caps":["delta"]})");
+  send(R"({"type":"command","op":"regenerate"})");
+  proceed();
+  complete();
+  CHECK(terminals(sent()).at(0).phase() == "end");
+  send(R"({"type":"command","op":"regenerate","stream":false})");
+  proceed();
+  complete();
+  CHECK(terminals(sent()).at(0).phase() == "full");
+}
+
 TEST_CASE_FIXTURE(core_fixture, "commands: regenerate after a failure and after a cancel") {
   send(R"({"content":"the question"})");
   proceed();
@@ -447,8 +465,8 @@ TEST_CASE_FIXTURE(core_fixture, "feedback: that is for nothing is feedback_unkno
   proceed();
   CHECK(unknown(R"({"type":"human_feedback","id":"f2","rating":1})") == "f2");
   CHECK(unknown(R"({"type":"human_feedback","id":"f3","ref":"q1","rating":1})") == "f3");
-  complete();
   text("a");
+  complete();
   sent();
   CHECK(unknown(R"({"type":"human_feedback","id":"f4","ref":"nobody","rating":1})") == "f4");
   CHECK(unknown(R"({"type":"human_feedback","id":"f5","decision":"approve"})") == "f5");

@@ -158,6 +158,13 @@ TEST_CASE("decode: commands") {
   CHECK(own.meta == R"({"a":1})");
 }
 
+TEST_CASE("decode: a regenerate says like a query whether it is to be streamed") {
+  CHECK(command(R"({"type":"command","op":"regenerate","stream":true})").stream == true);
+  CHECK(command(R"({"type":"command","op":"regenerate","stream":false})").stream == false);
+  CHECK_FALSE(command(R"({"type":"command","op":"regenerate"})").stream.has_value());
+  CHECK(verdict(R"({"type":"command","op":"regenerate","stream":"yes"})") == "bad_message");
+}
+
 TEST_CASE("decode: a bare command names its op in content") {
   CHECK(command(R"({"type":"command","content":"cancel"})").op == "cancel");
   CHECK(command(R"({"type":"command","content":"  cancel\n"})").op == "cancel");

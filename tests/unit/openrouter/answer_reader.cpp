@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/openrouter/answer_reader.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "answers.hpp"
+
+using agent_websocket::errc;
+using agent_websocket::json::document;
+using agent_websocket::openrouter::answer_limits;
+using agent_websocket::openrouter::answer_reader;
+using agent_websocket::openrouter::failure;
+
+// How answers end, and how they arrive, is stream_decoder.cpp's; here is what one chunk holds.
+
+namespace {
+
+struct reading {
+  answers::decoded seen;
+  answers::recording_sink sink{seen};
+  answer_reader reader{answer_limits()};
+  document parsed;
+
+  void chunk(const std::string& json) {
+    REQUIRE(parsed.parse(json));
+    reader.read_chunk(parsed.root(), sink);
+  }
+  void delta(const std::string& json) {
+    chunk(R"({"choices":[{"index":0,"delta":)" + json + "}]}");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("answer reader: first come the thoughts, then the text, each with its begin before it") {
+  reading one;
+  one.chunk(R"({"model":"a/b","choices":[{"delta":{"content":"x","reasoning":"hm"}}]})");
+  CHECK(one.seen.model == "a/b");
+  CHECK(one.seen.reasoning == "hm");
+  CHECK(one.seen.text == "x");
+  CHECK(one.seen.late == 0);
+  CHECK(one.reader.has_output());
+  CHECK(one.reader.has_text());
+  CHECK(!one.reader.stopped());
+}
+
+TEST_CASE("answer reader: the first name that is said stays") {
+  reading one;
+  one.chunk(R"({"id":"","model":null})");
+  one.chunk(R"({"id":"g1","model":"m1","provider":"p1"})");
+  one.chunk(R"({"id":"g2","model":"m2","provider":"p2"})");
+  CHECK(one.reader.ended().generation_id == "g1");
+  CHECK(one.reader.ended().model == "m1");
+  CHECK(one.reader.ended().provider == "p1");
+  CHECK(!one.reader.has_output());
+}
+
+TEST_CASE("answer reader: what begins an answer") {
+  for (const char* nothing : {R"({"role":"assistant","content":""})", R"({"reasoning":""})",
+                              R"({"reasoning_details":[]})", R"({"tool_calls":[]})",
+                              R"({"images":[]})", R"({"audio":null})"}) {
+    reading one;
+    one.delta(nothing);
+    CHECK(!one.reader.has_output());
+  }
+  for (const char* something :
+       {R"({"content":"x"})", R"({"refusal":"no"})", R"({"reasoning":"x"})",
+        R"({"reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]})",
+        R"({"tool_calls":[{"index":0}]})", R"({"images":[{}]})", R"({"audio":{"data":"x"}})"}) {
+    CAPTURE(something);
+    reading one;
+    one.delta(something);
+    CHECK(one.reader.has_output());
+    CHECK(one.seen.begins == 1);
+  }
+}
+
+TEST_CASE("answer reader: content in parts, and refusals") {
+  reading one;
+  one.delta(
+      R"({"content":[{"type":"thinking","thinking":[{"type":"text","text":"no"}]},{"type":"text","text":"a"},{"type":"text","text":"b"}]})");
+  one.delta(R"({"content":null,"refusal":"I cannot"})");
+  one.delta(R"({"content":"c","refusal":"twice"})");
+  CHECK(one.seen.text == "abI cannotc");
+}
+
+TEST_CASE("answer reader: a whole message as the only chunk") {
+  reading one;
+  one.chunk(R"({"choices":[{"message":{"content":"all"},"finish_reason":"stop"}]})");
+  one.chunk(R"({"choices":[{"message":{"content":"all"}}]})");
+  CHECK(one.seen.text == "all");
+}
+
+TEST_CASE("answer reader: the first failure stays, and ends it") {
+  reading one;
+  one.reader.fail(failure(errc::timeout_idle));
+  one.reader.fail(failure(errc::truncated));
+  CHECK(one.reader.stopped());
+  CHECK(one.reader.ended().failed->why.code == errc::timeout_idle);
+}

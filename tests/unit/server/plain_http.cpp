@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/server/plain_http.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using agent_websocket::answer_plain_request;
+using agent_websocket::http::response;
+
+namespace {
+
+response answered(const std::string& method, const std::string& target, bool draining = false) {
+  agent_websocket::http::request asked;
+  asked.method = method;
+  asked.target = target;
+  return answer_plain_request(asked, draining);
+}
+
+}  // namespace
+
+TEST_CASE("plain_http: healthz tells that it lives, also while it drains") {
+  CHECK(answered("GET", "/healthz").status == 200);
+  CHECK(answered("HEAD", "/healthz").status == 200);
+  CHECK(answered("GET", "/healthz", true).status == 200);
+  CHECK(answered("GET", "/healthz?verbose=1").status == 200);
+}
+
+TEST_CASE("plain_http: readyz tells whether it takes new connections") {
+  CHECK(answered("GET", "/readyz").status == 200);
+  CHECK(answered("HEAD", "/readyz").status == 200);
+  CHECK(answered("GET", "/readyz", true).status == 503);
+  CHECK(answered("HEAD", "/readyz", true).status == 503);
+}
+
+TEST_CASE("plain_http: other methods are not allowed") {
+  for (const std::string path : {"/healthz", "/readyz"}) {
+    for (const std::string method : {"POST", "PUT", "DELETE", "OPTIONS", "get"}) {
+      CAPTURE(method);
+      const response refused = answered(method, path);
+      CHECK(refused.status == 405);
+      CHECK(refused.headers.find("Allow") == "GET, HEAD");
+    }
+  }
+}
+
+TEST_CASE("plain_http: everything else is not found") {
+  for (const std::string path :
+       {"/", "/healthz/", "/healthz/x", "/Healthz", "//healthz", "/metrics", "/favicon.ico", "",
+        "/functions/v1/notify_websocket", "/%68ealthz", "*"}) {
+    CAPTURE(path);
+    CHECK(answered("GET", path).status == 404);
+    CHECK(answered("POST", path, true).status == 404);
+  }
+}
+
+TEST_CASE("plain_http: the answers are plain text") {
+  CHECK(answered("GET", "/healthz").headers.find("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(answered("GET", "/nothing").headers.find("Content-Type") == "text/plain; charset=utf-8");
+}
