@@ -10,6 +10,10 @@
 #include <string>
 #include <string_view>
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/resource.h>
+#endif
+
 #include "demo_upstream.hpp"
 #include "web/chat_page.hpp"
 
@@ -47,6 +51,16 @@ void print_help() {
 int complain(const std::string& what) {
   std::cerr << "server: " << what << "\nTry: server --help\n";
   return 2;
+}
+
+/// As many sockets as the system lets this process have; the usual soft limit is a thousand.
+void raise_descriptor_limit() {
+#if defined(__unix__) || defined(__APPLE__)
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);  // where it fails the old limit stays
+#endif
 }
 
 /// Runs until a signal comes.
@@ -153,6 +167,7 @@ int main(int argc, char** argv) {
       return complain("unknown argument: " + std::string(name));
     }
   }
+  raise_descriptor_limit();
   if (given.demo_port) return run_demo_upstream(*given.demo_port);
 
   auto options = agent_websocket::options::from_environment(given.env_file);

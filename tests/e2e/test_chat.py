@@ -137,3 +137,22 @@ def no_server():
         url = server.socket_url()
     with Terminal(program("AGENT_WEBSOCKET_CHAT"), url) as terminal:
         terminal.expect("(?i)refused|cannot|could not|fail|reconnect|connecting again|retry")
+
+
+def plain(url, text):
+    """Code, output and error output of the chat without a terminal."""
+    ended = subprocess.run([program("AGENT_WEBSOCKET_CHAT"), "--plain", url], input=text, text=True,
+                           capture_output=True, timeout=20, env=clean_environment())
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@test("chat: without a terminal it answers the lines of its input")
+def plain_input():
+    with Server() as server:
+        code, output, errors = plain(server.socket_url(), "count to 4\nwhat did I say before?\n")
+        equal(code, 0, f"exit code with {errors!r}")
+        check("1 2 3 4" in output and '"count to 4"' in output, f"it prints {output!r}")
+        check("\x1b" not in output, f"escape sequences: {output!r}")
+    code, _, errors = plain(server.socket_url(), "count to 4\n")
+    equal(code, 1, "exit code without a server")
+    check(errors, "nothing is said about it")

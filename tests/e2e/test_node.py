@@ -56,7 +56,7 @@ def ws_fragments():
     with_ws("fragments")
 
 
-@test("ws: 200 conversations at once, none mixed")
+@test("ws: 1000 conversations at once, none mixed")
 def ws_crowd():
-    with_ws("crowd", "200", MAX_CONNECTIONS_PER_IP=1000, MAX_CONNECTIONS_PER_USER=1000,
+    with_ws("crowd", "1000", MAX_CONNECTIONS_PER_IP=1000, MAX_CONNECTIONS_PER_USER=1000,
             MAX_UPSTREAM=1000)

@@ -63,7 +63,9 @@ class server {
   result<void> run() {
     if (port() == 0) {
       if (auto started = start(); !started) {
-        parts_.logger.write({log_level::error, "start_failed", {}, started.error().message});
+        if (parts_.logger.enabled(log_level::error)) {
+          parts_.logger.write({log_level::error, "start_failed", {}, started.error().message});
+        }
         return started;
       }
     }

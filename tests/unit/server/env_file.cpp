@@ -136,7 +136,7 @@ TEST_CASE("env_file: whatever bytes come, the answer is variables or an error") 
   std::size_t good = 0, bad = 0;
   for (int round = 0; round < 20'000; ++round) {
     std::string text;
-    for (std::uint32_t length = random() % 24; length > 0; --length) {
+    for (std::uint32_t length = static_cast<std::uint32_t>(random()) % 24; length > 0; --length) {
       text.push_back(bytes[random() % bytes.size()]);
     }
     ++(parse_env_file(text) ? good : bad);

@@ -228,7 +228,7 @@ TEST_CASE("registry: agrees with a plain model, whatever happens") {
     connection_id last = 0;
     for (int step = 0; step < 1500; ++step) {
       now += std::chrono::milliseconds(random() % 4000);
-      const std::uint32_t what = random() % 10;
+      const std::uint32_t what = static_cast<std::uint32_t>(random()) % 10;
       const connection_id some = last == 0 ? 1 : 1 + random() % last;
       if (what == 0) {
         real.add(++last, now);
