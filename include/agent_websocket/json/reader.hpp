@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Reads JSON text (RFC 8259) into a flat, read-only document: one buffer, one vector of nodes, both reused from
-// parse to parse, so that a steady stream of messages costs no allocation. Every read is checked: asking for what
+// parse to parse, so that a steady stream of messages costs few allocations. Every read is checked: asking for what
 // is not there gives an absent value or nullopt, never an abort. This is the only header that names RapidJSON; it
 // parses iteratively, in situ, with numbers left as text and encoding validated, because RapidJSON's other modes
 // overflow the stack on deep nesting and crash on 26-byte numbers (CVE-2024-38517).

@@ -63,7 +63,7 @@ inline void append_escaped(std::string& out, std::string_view text) {
   flush();
 }
 
-/// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's (asserted).
+/// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's.
 ///
 ///     json::writer w(out);
 ///     w.begin_object().member("type", "status").member("position", 2).end_object();

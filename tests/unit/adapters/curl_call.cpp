@@ -113,3 +113,15 @@ TEST_CASE("curl_call: pause and resume without anything held") {
   call.unpause();
   CHECK(sink.count == 0);
 }
+
+TEST_CASE("curl_call: the end of a paused call is kept back") {
+  completion sink;
+  curl_call call(7, to("http://127.0.0.1/"), sink, {});
+  CHECK_FALSE(call.ended().has_value());
+  call.pause();
+  CHECK_FALSE(call.end(CURLE_COULDNT_CONNECT));
+  CHECK(call.ended() == CURLE_COULDNT_CONNECT);
+  CHECK(call.resume());
+  CHECK(call.end(CURLE_COULDNT_CONNECT));
+  CHECK(sink.count == 0);
+}

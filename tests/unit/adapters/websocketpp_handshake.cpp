@@ -130,7 +130,7 @@ TEST_CASE("handshake: a client checks the answer") {
   CHECK_FALSE(made.check("HTTP/1.1 101 x\r\nno colon here\r\n\r\n"));
   const auto refused = made.check("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == agent_websocket::errc::connection_failed);
+  CHECK(refused.error().code == agent_websocket::errc::unauthorized);
   CHECK(refused.error().detail == "HTTP/1.1 401 Unauthorized");
   // A number that websocketpp would make an enumerator of.
   CHECK_FALSE(made.check(answer_with("HTTP/1.1 20201 Strange", sample_accept)));

@@ -7,7 +7,15 @@
 #include <string>
 #include <utility>
 
-using namespace agent_websocket;
+using agent_websocket::allow_all;
+using agent_websocket::authentication_handler;
+using agent_websocket::errc;
+using agent_websocket::error;
+using agent_websocket::handshake;
+using agent_websocket::is_authenticator_v;
+using agent_websocket::principal;
+using agent_websocket::require_authenticator;
+using agent_websocket::result;
 
 namespace {
 
@@ -53,8 +61,8 @@ TEST_CASE("authenticator: models") {
   CHECK(is_authenticator_v<allow_all>);
   CHECK(require_authenticator<smallest>());
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-  CHECK(authenticator_policy<smallest>);
-  CHECK_FALSE(authenticator_policy<nothing>);
+  CHECK(agent_websocket::authenticator_policy<smallest>);
+  CHECK_FALSE(agent_websocket::authenticator_policy<nothing>);
 #endif
 }
 

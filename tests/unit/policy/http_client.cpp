@@ -7,7 +7,15 @@
 #include <system_error>
 #include <type_traits>
 
-using namespace agent_websocket;
+namespace http = agent_websocket::http;
+using agent_websocket::has_http_cancel_v;
+using agent_websocket::has_http_pause_v;
+using agent_websocket::has_http_resume_v;
+using agent_websocket::has_http_start_v;
+using agent_websocket::http_call_id;
+using agent_websocket::http_sink;
+using agent_websocket::is_http_client_v;
+using agent_websocket::require_http_client;
 
 namespace {
 
@@ -65,8 +73,8 @@ TEST_CASE("http_client: models") {
   CHECK(is_http_client_v<other_signatures>);
   CHECK(require_http_client<smallest>());
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-  CHECK(http_client_policy<smallest>);
-  CHECK_FALSE(http_client_policy<no_cancel>);
+  CHECK(agent_websocket::http_client_policy<smallest>);
+  CHECK_FALSE(agent_websocket::http_client_policy<no_cancel>);
 #endif
 }
 

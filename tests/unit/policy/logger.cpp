@@ -7,7 +7,14 @@
 #include <string_view>
 #include <type_traits>
 
-using namespace agent_websocket;
+using agent_websocket::has_log_enabled_v;
+using agent_websocket::has_log_write_v;
+using agent_websocket::is_logger_v;
+using agent_websocket::log_level;
+using agent_websocket::log_record;
+using agent_websocket::null_logger;
+using agent_websocket::require_logger;
+using agent_websocket::to_string;
 
 namespace {
 
@@ -48,8 +55,8 @@ TEST_CASE("logger: models") {
   CHECK(is_logger_v<const null_logger>);
   CHECK(require_logger<smallest>());
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-  CHECK(logger_policy<smallest>);
-  CHECK_FALSE(logger_policy<no_write>);
+  CHECK(agent_websocket::logger_policy<smallest>);
+  CHECK_FALSE(agent_websocket::logger_policy<no_write>);
 #endif
 }
 

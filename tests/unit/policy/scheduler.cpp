@@ -7,7 +7,17 @@
 #include <functional>
 #include <type_traits>
 
-using namespace agent_websocket;
+using agent_websocket::duration;
+using agent_websocket::has_cancel_timer_v;
+using agent_websocket::has_now_v;
+using agent_websocket::has_post_v;
+using agent_websocket::has_start_timer_v;
+using agent_websocket::has_wall_now_v;
+using agent_websocket::is_scheduler_v;
+using agent_websocket::require_scheduler;
+using agent_websocket::time_point;
+using agent_websocket::timer_id;
+using agent_websocket::wall_time;
 
 namespace {
 
@@ -79,8 +89,8 @@ TEST_CASE("scheduler: models") {
   CHECK(expressions<smallest>() == 5);
   CHECK(require_scheduler<smallest>());
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-  CHECK(scheduler_policy<smallest>);
-  CHECK_FALSE(scheduler_policy<no_post>);
+  CHECK(agent_websocket::scheduler_policy<smallest>);
+  CHECK_FALSE(agent_websocket::scheduler_policy<no_post>);
 #endif
 }
 

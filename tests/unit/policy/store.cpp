@@ -10,7 +10,15 @@
 #include <utility>
 #include <vector>
 
-using namespace agent_websocket;
+using agent_websocket::has_append_v;
+using agent_websocket::has_erase_v;
+using agent_websocket::has_load_v;
+using agent_websocket::is_store_v;
+using agent_websocket::load_handler;
+using agent_websocket::memory_store;
+using agent_websocket::require_store;
+using agent_websocket::result;
+using agent_websocket::store_handler;
 
 namespace {
 
@@ -55,7 +63,7 @@ struct appends_without_done : smallest {
   void append(std::string_view, std::string) {}
 };
 
-using records = std::vector<std::string>;
+using texts = std::vector<std::string>;
 
 /// Each of these checks that the answer comes exactly once.
 void append(memory_store& store, std::string_view session, std::string record) {
@@ -67,10 +75,10 @@ void append(memory_store& store, std::string_view session, std::string record) {
   CHECK(calls == 1);
 }
 
-records load(memory_store& store, std::string_view session) {
+texts load(memory_store& store, std::string_view session) {
   int calls = 0;
-  records found;
-  store.load(session, [&](result<records> outcome) {
+  texts found;
+  store.load(session, [&](result<texts> outcome) {
     ++calls;
     REQUIRE(outcome.has_value());
     found = std::move(outcome).value();
@@ -96,8 +104,8 @@ TEST_CASE("store: models") {
   CHECK(is_store_v<memory_store>);
   CHECK(require_store<smallest>());
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-  CHECK(store_policy<smallest>);
-  CHECK_FALSE(store_policy<no_erase>);
+  CHECK(agent_websocket::store_policy<smallest>);
+  CHECK_FALSE(agent_websocket::store_policy<no_erase>);
 #endif
 }
 
@@ -132,10 +140,10 @@ TEST_CASE("memory_store: gives back what it was given, oldest first, each sessio
   append(store, "a", "2");
   append(store, "a", "2");
   append(store, "", std::string("\0", 1));
-  CHECK(load(store, "a") == records{"1", "2", "2"});
-  CHECK(load(store, "a") == records{"1", "2", "2"});  // reading takes nothing
-  CHECK(load(store, "b") == records{"x"});
-  CHECK(load(store, "") == records{std::string("\0", 1)});
+  CHECK(load(store, "a") == texts{"1", "2", "2"});
+  CHECK(load(store, "a") == texts{"1", "2", "2"});  // reading takes nothing
+  CHECK(load(store, "b") == texts{"x"});
+  CHECK(load(store, "") == texts{std::string("\0", 1)});
   CHECK(load(store, "ab").empty());
   CHECK(store.size() == 3);
 }
@@ -147,10 +155,10 @@ TEST_CASE("memory_store: erase forgets that session alone, also when it was neve
   erase(store, "a");
   erase(store, "unknown");
   CHECK(load(store, "a").empty());
-  CHECK(load(store, "b") == records{"2"});
+  CHECK(load(store, "b") == texts{"2"});
   CHECK(store.size() == 1);
   append(store, "a", "3");
-  CHECK(load(store, "a") == records{"3"});
+  CHECK(load(store, "a") == texts{"3"});
 }
 
 TEST_CASE("memory_store: the key and the record may vanish after the call") {
@@ -161,15 +169,15 @@ TEST_CASE("memory_store: the key and the record may vanish after the call") {
     session.assign(session.size(), 'x');
   }
   CHECK(load(store, "a session id that lives on the heap, being long") ==
-        records{std::string(100, 'r')});
+        texts{std::string(100, 'r')});
 }
 
 TEST_CASE("memory_store: the limit of records, a session") {
   memory_store store(3);
   for (const char* record : {"1", "2", "3"}) append(store, "a", record);
-  CHECK(load(store, "a") == records{"1", "2", "3"});
+  CHECK(load(store, "a") == texts{"1", "2", "3"});
   append(store, "a", "4");
-  CHECK(load(store, "a") == records{"2", "3", "4"});
+  CHECK(load(store, "a") == texts{"2", "3", "4"});
   append(store, "b", "5");
   CHECK(load(store, "a").size() == 3);
 }
@@ -180,22 +188,22 @@ TEST_CASE("memory_store: the limit of bytes, a session") {
   append(store, "a", "67890");
   CHECK(load(store, "a").size() == 2);  // exactly the limit
   append(store, "a", "x");
-  CHECK(load(store, "a") == records{"67890", "x"});
+  CHECK(load(store, "a") == texts{"67890", "x"});
   append(store, "a", "");
-  CHECK(load(store, "a") == records{"67890", "x", ""});
+  CHECK(load(store, "a") == texts{"67890", "x", ""});
   append(store, "a", "123456789");
-  CHECK(load(store, "a") == records{"x", "", "123456789"});
+  CHECK(load(store, "a") == texts{"x", "", "123456789"});
 }
 
 TEST_CASE("memory_store: one record above the limit stays alone, and goes with the next") {
   memory_store store(100, 10);
   append(store, "a", "small");
   append(store, "a", std::string(50, 'L'));
-  CHECK(load(store, "a") == records{std::string(50, 'L')});
+  CHECK(load(store, "a") == texts{std::string(50, 'L')});
   append(store, "a", "next");
-  CHECK(load(store, "a") == records{"next"});
+  CHECK(load(store, "a") == texts{"next"});
   append(store, "a", "more");
-  CHECK(load(store, "a") == records{"next", "more"});  // what went does not count any more
+  CHECK(load(store, "a") == texts{"next", "more"});  // what went does not count any more
 }
 
 TEST_CASE("memory_store: a store for no records keeps nothing, not even the session") {
@@ -208,7 +216,7 @@ TEST_CASE("memory_store: a store for no records keeps nothing, not even the sess
 TEST_CASE("memory_store: any order of calls, against a plain list") {
   std::mt19937_64 random(41);
   memory_store store(5, 40);
-  std::unordered_map<std::string, records> expected;
+  std::unordered_map<std::string, texts> expected;
   for (int step = 0; step < 3000; ++step) {
     const std::string session(1, static_cast<char>('a' + random() % 3));
     if (random() % 20 == 0) {
@@ -217,7 +225,7 @@ TEST_CASE("memory_store: any order of calls, against a plain list") {
     } else {
       const std::string record(random() % 25, static_cast<char>('0' + step % 10));
       append(store, session, record);
-      records& kept = expected[session];
+      texts& kept = expected[session];
       kept.push_back(record);
       const auto bytes = [&kept] {
         std::size_t sum = 0;
@@ -235,11 +243,11 @@ TEST_CASE("memory_store: a done may call the store again") {
   int calls = 0;
   store.append("a", "1", [&](const result<void>&) {
     store.append("a", "2", [&](const result<void>&) {
-      store.load("a", [&](const result<records>& found) {
+      store.load("a", [&](const result<texts>& found) {
         ++calls;
-        CHECK(*found == records{"1", "2"});
+        CHECK(*found == texts{"1", "2"});
         store.erase("a", [&](const result<void>&) { ++calls; });
-        CHECK(*found == records{"1", "2"});
+        CHECK(*found == texts{"1", "2"});
       });
     });
   });

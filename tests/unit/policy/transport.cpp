@@ -9,7 +9,19 @@
 #include <string_view>
 #include <type_traits>
 
-using namespace agent_websocket;
+namespace http = agent_websocket::http;
+using agent_websocket::connection_id;
+using agent_websocket::handshake;
+using agent_websocket::has_transport_answer_v;
+using agent_websocket::has_transport_close_v;
+using agent_websocket::has_transport_ping_v;
+using agent_websocket::has_transport_send_v;
+using agent_websocket::has_transport_start_v;
+using agent_websocket::has_transport_stop_v;
+using agent_websocket::is_transport_v;
+using agent_websocket::require_transport;
+using agent_websocket::result;
+using agent_websocket::transport_sink;
 
 namespace {
 
@@ -80,8 +92,8 @@ TEST_CASE("transport: models") {
   CHECK(expressions<smallest>() == 6);
   CHECK(require_transport<smallest>());
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-  CHECK(transport_policy<smallest>);
-  CHECK_FALSE(transport_policy<no_ping>);
+  CHECK(agent_websocket::transport_policy<smallest>);
+  CHECK_FALSE(agent_websocket::transport_policy<no_ping>);
 #endif
 }
 
