@@ -167,10 +167,12 @@ class answering {
   }
 
   void take_end(exchange& x, json::value m, time_point now) {
-    announce(x, now);
     const std::string_view content = words::text_of(m["content"]);
-    if (!content.empty()) show(x.answer.replace(content));
-    last_answer_ = x.stream;
+    if (!content.empty()) {
+      announce(x, now);
+      show(x.answer.replace(content));
+      last_answer_ = x.stream;
+    }
     if (words::text_of(m["status"]) == "failed")
       return end(x, tone::failure, words::failure(m["error"]), now);
     const std::string missing = words::shortcoming(m, x.answer.empty());
@@ -202,21 +204,32 @@ class answering {
     x.activity = std::string(activity);
   }
 
-  /// The one end.
+  /// The one end. That of a question which waits is told amid the answer to another.
   void end(exchange& x, tone kind, std::string_view why, time_point now) {
-    announce(x, now);
-    display_.end_answer();
-    display_.show(kind, why);
+    const exchange* current = exchanges_.current();
+    if (x.announced || current == nullptr || current == &x || !current->announced) {
+      announce(x, now);
+      display_.end_answer();
+      display_.show(kind, why);
+    } else {
+      display_.show(kind, "\"" + shortened(x.text, 40) + "\": " + std::string(why));
+    }
     exchanges_.remove(x);
   }
 
   void fail_underway(std::string_view why, time_point now) {
-    const auto is_lost = [](const exchange& x) {
-      const bool again =
-          x.phase == exchange_phase::sent && !x.regenerate && x.attempts < max_attempts;
-      return x.is_underway() && !again;
+    const auto is_underway = [](const exchange& x) {
+      return x.is_underway() && !may_be_sent_again(x);
     };
-    while (exchange* lost = exchanges_.first(is_lost)) end(*lost, tone::failure, why, now);
+    while (exchange* lost = exchanges_.first(is_underway)) {
+      const bool in_vain = lost->phase == exchange_phase::sent && !lost->regenerate;
+      end(*lost, tone::failure, in_vain ? "The connection broke each time this was sent." : why,
+          now);
+    }
+  }
+
+  static bool may_be_sent_again(const exchange& x) {
+    return x.phase == exchange_phase::sent && !x.regenerate && x.attempts < max_attempts;
   }
 
   link& link_;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace chat {
@@ -105,25 +106,24 @@ class client {
     answers_.send_waiting(now);
   }
 
-  /// A sign of life that is no message.
-  void heard(time_point now) { connection_.heard(now); }
-
   void closed(std::uint16_t code, std::string_view reason, time_point now) {
     lose(code, words_for_close(code, reason), now);
   }
 
-  /// An attempt to connect has failed. `hopeless`: another would fail too.
-  void failed(std::string_view why, bool hopeless, time_point now) {
-    lose(hopeless ? std::uint16_t{1008} : std::uint16_t{1006},
-         "Could not connect: " + std::string(why), now);
+  /// An attempt to connect has failed.
+  void failed(std::error_code why, std::string_view detail, time_point now) {
+    const std::string words = detail.empty() ? why.message() : std::string(detail);
+    lose(close_code_for(why), "No connection: " + words, now);
   }
 
   void tick(time_point now) {
-    if (connection_.tick(now)) lose(1006, "The server does not answer.", now);
+    if (connection_.tick(!is_idle(), now)) lose(1006, "The server does not answer.", now);
     requests_.tick(now);
   }
   /// When tick() is to be called next.
-  time_point deadline() const { return std::min(connection_.deadline(), requests_.deadline()); }
+  time_point deadline() const {
+    return std::min(connection_.deadline(!is_idle()), requests_.deadline());
+  }
 
  private:
   /// A question also wakes a connection that has stopped; an empty line does not wait for the next

@@ -5,7 +5,9 @@
 
 #include <agent_websocket.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 

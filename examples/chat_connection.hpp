@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,7 +25,6 @@ class link {
   virtual ~link() = default;
   virtual void connect() = 0;
   virtual void send(std::string text) = 0;
-  virtual void ping() = 0;
   /// Ends the connection or the attempt; nothing is told of it.
   virtual void drop() = 0;
 };
@@ -73,6 +73,7 @@ class connection {
   greeting welcomed(json::value m, time_point now) {
     const std::string_view id = m["session_id"].string().value_or("");
     const std::string_view reason = m["reason"].string().value_or("new");
+    if (id.empty()) return greeting::none;
     // A server that needs no login greets before it has read that we come back; that session will
     // be discarded.
     if (awaits_verdict_ && reason == "new" && id != session_.session_id) return greeting::none;
@@ -117,6 +118,7 @@ class connection {
   /// A connection or an attempt has ended. Returns what to do; the state is `waiting` or `stopped`
   /// then.
   after_close ended(std::uint16_t code, time_point now) {
+    if (is_live() && now >= steady_at_) backoff_.reset();
     const after_close what = what_to_do_after(code);
     if (what != after_close::resume) session_.token.clear();
     awaits_verdict_ = false;
@@ -131,35 +133,39 @@ class connection {
 
   void stop() { state_ = connection_state::stopped; }
 
-  /// Does what is due. True when the server is silent and was dropped: `ended` is to be told.
-  bool tick(time_point now) {
+  /// Does what is due. `awaits`: something is to come from the server. True when it was silent for
+  /// too long and was dropped: `ended` is to be told.
+  bool tick(bool awaits, time_point now) {
+    if (now < deadline(awaits)) return false;
     switch (state_) {
-      case connection_state::waiting:
-        if (now >= retry_at_) connect(now);
-        return false;
-      case connection_state::connecting:
-      case connection_state::catching_up:
-        if (now < give_up_at_) return false;
-        link_.drop();
-        return true;
+      case connection_state::waiting: connect(now); return false;
       case connection_state::live:
-        if (now >= steady_at_) backoff_.reset();
-        return watch_silence(now);
+        if (!pinged_) {
+          pinged_ = true;
+          pinged_at_ = now;
+          link_.send(messages::ping());
+          return false;
+        }
+        break;
+      case connection_state::connecting:
+      case connection_state::catching_up: break;
       case connection_state::idle:
       case connection_state::stopped: return false;
     }
-    return false;
+    link_.drop();
+    return true;
   }
 
-  /// When tick() is to be called next.
-  time_point deadline() const {
+  /// When tick() is to be called next. A server that has nothing to say is not asked whether it is
+  /// there, because asking would keep the session from expiring.
+  time_point deadline(bool awaits) const {
     switch (state_) {
       case connection_state::waiting: return retry_at_;
       case connection_state::connecting:
       case connection_state::catching_up: return give_up_at_;
       case connection_state::live:
-        return heartbeat_.count() == 0 ? time_point::max()
-                                       : heard_at_ + (pinged_ ? patience() : heartbeat_);
+        if (!awaits || heartbeat_.count() == 0) break;
+        return pinged_ ? pinged_at_ + timeout_ + grace : heard_at_ + heartbeat_;
       case connection_state::idle:
       case connection_state::stopped: break;
     }
@@ -169,8 +175,7 @@ class connection {
  private:
   static constexpr std::chrono::seconds welcome_within{15};
   static constexpr std::chrono::seconds steady_after{10};
-
-  milliseconds patience() const { return heartbeat_ + timeout_ + milliseconds(2000); }
+  static constexpr std::chrono::seconds grace{2};
 
   void say_hello() {
     awaits_verdict_ = can_resume();
@@ -196,16 +201,6 @@ class connection {
         static_cast<std::size_t>(std::max<std::int64_t>(number(m["limits"]["max_queued"], 16), 1));
   }
 
-  bool watch_silence(time_point now) {
-    if (heartbeat_.count() == 0 || now - heard_at_ < heartbeat_) return false;
-    if (now - heard_at_ >= patience()) {
-      link_.drop();
-      return true;
-    }
-    if (!std::exchange(pinged_, true)) link_.ping();
-    return false;
-  }
-
   link& link_;
   agent_websocket::random_source random_;
   backoff backoff_;
@@ -222,7 +217,8 @@ class connection {
   time_point give_up_at_{};
   time_point steady_at_{};
   time_point heard_at_{};
-  bool pinged_ = false;
+  bool pinged_ = false;  // and nothing was heard since
+  time_point pinged_at_{};
 };
 
 }  // namespace chat

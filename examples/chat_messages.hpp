@@ -64,6 +64,9 @@ inline std::string hello(const resume_point& from) {
   return text;
 }
 
+/// Asks for a sign of life.
+inline std::string ping() { return R"({"type":"command","op":"ping"})"; }
+
 /// A command of any op; `content` and `data` (JSON text) may be empty.
 inline std::string command(std::string_view op, std::string_view id, std::string_view content = {},
                            std::string_view data = {}) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace chat {
@@ -36,6 +37,16 @@ inline after_close what_to_do_after(std::uint16_t code) {
     case 1009: return after_close::stop;
     default: return after_close::resume;
   }
+}
+
+/// The code that stands for an attempt that failed.
+inline std::uint16_t close_code_for(std::error_code failure) {
+  using agent_websocket::errc;
+  if (failure == errc::unauthorized) return 4401;
+  if (failure == errc::forbidden) return 4403;
+  if (failure == errc::not_found || failure == errc::bad_configuration) return 1008;
+  if (failure == errc::rate_limited || failure == errc::too_many_connections) return 1013;
+  return 1006;
 }
 
 /// Why a connection ended, for a person. `reason` is what the server said.

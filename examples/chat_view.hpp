@@ -11,6 +11,9 @@
 #include "chat_terminal.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -171,41 +174,6 @@ class terminal_view final : public display {
   row_breaker open_;  // the answer's last row
   std::string held_;  // line breaks that are shown when more text follows
   bool begins_ = true;
-};
-
-/// Without a terminal: answers go to standard output, all else to standard error.
-class plain_view final : public display {
- public:
-  void show_question(std::string_view) override {}
-
-  void show_answer(std::string_view piece) override {
-    const std::string text = printable(piece);
-    if (text.empty()) return;
-    write(STDOUT_FILENO, text);
-    in_line_ = text.back() != '\n';
-  }
-
-  void end_answer() override {
-    if (std::exchange(in_line_, false)) write(STDOUT_FILENO, "\n");
-  }
-
-  void show(tone kind, std::string_view text) override {
-    if (kind == tone::facts) return;
-    std::string line = printable(text);
-    if (line.empty() || line.back() != '\n') line.push_back('\n');
-    write(kind == tone::result ? STDOUT_FILENO : STDERR_FILENO, line);
-  }
-
-  /// Somebody reads the answers.
-  bool is_read() const noexcept { return read_; }
-
- private:
-  void write(int descriptor, std::string_view text) {
-    if (!write_all(descriptor, text) && descriptor == STDOUT_FILENO) read_ = false;
-  }
-
-  bool in_line_ = false;
-  bool read_ = true;
 };
 
 }  // namespace chat

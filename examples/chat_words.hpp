@@ -11,6 +11,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -27,11 +28,11 @@ inline std::string with_decimals(double number, int decimals) {
   return text.data();
 }
 
-/// "3.2 s", "12 ms"
+/// "3.2 s", "12 ms", "0.31 ms"
 inline std::string duration(std::chrono::steady_clock::duration took) {
   const double seconds = std::chrono::duration<double>(took).count();
-  return seconds < 0.1 ? with_decimals(seconds * 1000, 1) + " ms"
-                       : with_decimals(seconds, 1) + " s";
+  if (seconds >= 0.1) return with_decimals(seconds, 1) + " s";
+  return with_decimals(seconds * 1000, seconds < 0.01 ? 2 : 0) + " ms";
 }
 
 /// "The balance does not suffice (payment_required)"

@@ -15,4 +15,5 @@
 #include <agent_websocket/testing/mock_http_client.hpp>
 #include <agent_websocket/testing/mock_transport.hpp>
 
+#include <agent_websocket/adapters/websocketpp_connector.hpp>
 #include <agent_websocket/host/server.hpp>

@@ -19,6 +19,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <map>
@@ -116,6 +117,7 @@ struct basic_fixture {
   kept_log log;
   server_type server;
   std::map<aw::connection_id, watching_client> clients;
+  std::map<aw::connection_id, std::size_t> answered_pings;
 
   auto& router() { return server.router(); }
 
@@ -125,13 +127,30 @@ struct basic_fixture {
   }
   /// Until nothing moves any more without time passing.
   void run() {
+    std::size_t moved = 0;
     do {
       transport.run();
-      clock.run();
-    } while (http.run() != 0);
-    transport.run();
+      moved = clock.run();
+      moved += http.run();
+    } while (moved != 0);
   }
+  /// Lets time pass; clients answer pings.
   void pass(aw::duration time) {
+    run();
+    while (time > aw::duration::zero()) {
+      const aw::duration step = std::min<aw::duration>(time, 1s);
+      pass_in_silence(step);
+      time -= step;
+      for (auto& each : clients) {
+        const std::size_t pings = transport.pings(each.first);
+        if (std::exchange(answered_pings[each.first], pings) == pings) continue;
+        transport.receive_pong(each.first);
+        run();
+      }
+    }
+  }
+  /// Lets time pass; nobody answers pings.
+  void pass_in_silence(aw::duration time) {
     run();
     clock.advance(time);
     run();

@@ -358,6 +358,18 @@ TEST_CASE("curl: pooled connections above the limit are closed") {
   CHECK(bench.server.ended_by_peer == 4u);
 }
 
+TEST_CASE("curl: a kept connection that was idle for too long is not used again") {
+  agent_websocket::adapters::curl_http_options options;
+  options.max_idle_time = 0s;  // curl counts whole seconds
+  curl_bench bench(options);
+  CHECK(bench.ask(reply(ok("a"))).body == "a");
+  CHECK(bench.ask(reply(ok("b"))).body == "b");
+  CHECK(bench.server.accepted == 1u);
+  bench.run_for(1050ms);
+  CHECK(bench.ask(reply(ok("c"))).body == "c");
+  CHECK(bench.server.accepted == 2u);
+}
+
 TEST_CASE("curl: the connect timeout is for connecting only") {
   curl_bench bench;
   request asked = bench.get();

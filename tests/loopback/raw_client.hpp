@@ -28,7 +28,7 @@
 namespace loopback {
 
 /// First bytes of frames: FIN or not, with an opcode.
-enum : int { fin = 0x80, more = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
+enum : int { fin = 0x80, more = 0, text = 1, binary = 2, bye = 8, ping = 9, pong = 10 };
 
 /// A masked frame.
 inline std::string client_frame(int first_byte, std::string_view payload) {
@@ -50,7 +50,7 @@ inline std::string client_frame(int first_byte, std::string_view payload) {
 
 inline std::string close_frame(int code, std::string_view reason = {}) {
   std::string payload{static_cast<char>(code >> 8), static_cast<char>(code & 0xFF)};
-  return client_frame(fin | close, payload.append(reason));
+  return client_frame(fin | bye, payload.append(reason));
 }
 
 inline std::string upgrade_request(std::string_view target = "/ws", std::string_view fields = {}) {

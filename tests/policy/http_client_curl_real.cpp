@@ -7,15 +7,26 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace {
 
 using agent_websocket::testing::http_script;
 using agent_websocket::testing::http_step;
 
-// The script as bytes on the wire, with a chunk per piece of body, each of them sent on its own.
-loopback::reply as_bytes(const http_script& script) {
-  loopback::reply bytes;
+// How the bytes of an answer reach the client.
+enum class pace { step_by_step, in_one_piece };
+
+// The script as bytes on the wire, with a chunk per piece of body.
+loopback::reply as_bytes(const http_script& script, pace how) {
+  loopback::reply reply;
+  std::string waiting;
+  const auto send = [&](const std::string& bytes) {
+    waiting += bytes;
+    if (how == pace::in_one_piece) return;
+    reply.send(std::exchange(waiting, "")).wait(std::chrono::milliseconds(1));
+  };
   bool has_body = true;
   for (const http_step& step : script.steps()) {
     switch (step.what) {
@@ -24,26 +35,26 @@ loopback::reply as_bytes(const http_script& script) {
         has_body = step.status != 204;
         if (has_body) head += "Transfer-Encoding: chunked\r\n";
         for (const auto& [name, value] : step.headers) head += name + ": " + value + "\r\n";
-        bytes.send(head + "\r\n");
+        send(head + "\r\n");
         break;
       }
-      case http_step::kind::body:
-        bytes.wait(std::chrono::milliseconds(1)).send(loopback::chunk(step.bytes));
-        break;
+      case http_step::kind::body: send(loopback::chunk(step.bytes)); break;
       case http_step::kind::complete:
+        if (!step.failure && has_body) send(loopback::last_chunk);
+        if (!waiting.empty()) reply.send(std::exchange(waiting, ""));
         if (step.failure == agent_websocket::errc::connection_failed) {
-          bytes.wait(std::chrono::milliseconds(5)).reset();
+          reply.wait(std::chrono::milliseconds(5)).reset();
         } else if (step.failure) {
-          bytes.close();
-        } else if (has_body) {
-          bytes.send(loopback::last_chunk);
+          reply.close();
         }
         break;
     }
   }
-  return bytes;
+  if (!waiting.empty()) reply.send(waiting);
+  return reply;
 }
 
+template <pace how>
 class curl_fixture {
  public:
   agent_websocket::adapters::curl_http_client& client() { return *client_; }
@@ -56,10 +67,10 @@ class curl_fixture {
     made.body = std::move(body);
     return made;
   }
-  void reply_with(const http_script& script) { server_.reply_with(as_bytes(script)); }
+  void reply_with(const http_script& script) { server_.reply_with(as_bytes(script, how)); }
   void reply_by(const std::function<http_script(const std::string&)>& answer) {
     server_.answer = [answer](const loopback::raw_http_server::request& asked) {
-      return as_bytes(answer(asked.body));
+      return as_bytes(answer(asked.body), how);
     };
   }
 
@@ -83,5 +94,9 @@ class curl_fixture {
 }  // namespace
 
 TEST_CASE("http_client: curl_http_client keeps the contract") {
-  http_client_suite::run_all<curl_fixture>();
+  http_client_suite::run_all<curl_fixture<pace::step_by_step>>();
+}
+
+TEST_CASE("http_client: curl_http_client keeps the contract when all bytes come together") {
+  http_client_suite::run_all<curl_fixture<pace::in_one_piece>>();
 }

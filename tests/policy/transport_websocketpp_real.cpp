@@ -80,11 +80,11 @@ class real_fixture {
       while (const auto frame = loopback::take_frame(socket.in)) {
         if (frame->first_byte == (loopback::fin | loopback::text)) texts.push_back(frame->payload);
         if (frame->first_byte == (loopback::fin | loopback::ping)) ++pings;
-        if (frame->first_byte == (loopback::fin | loopback::close)) {
+        if (frame->first_byte == (loopback::fin | loopback::bye)) {
           CHECK(closed.empty());
           closed = frame->words();
           if (!left)
-            socket.send(loopback::client_frame(loopback::fin | loopback::close,
+            socket.send(loopback::client_frame(loopback::fin | loopback::bye,
                                                frame->payload.substr(0, 2)));
         }
       }

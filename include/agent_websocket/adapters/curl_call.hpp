@@ -21,6 +21,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -73,13 +74,19 @@ class curl_call {
   /// From now on the sink is not called, and the transfer ends at its next callback.
   void abandon() noexcept { sink_ = nullptr; }
 
-  /// Body bytes that curl delivers are refused until resume().
+  /// Body bytes that curl delivers are refused until resume(), and the end is kept back.
   void pause() noexcept { paused_ = true; }
-  /// True when curl holds bytes back and has to be told by unpause().
+  /// True when there is something kept back to be told.
   bool resume() noexcept {
     paused_ = false;
-    return held_;
+    return held_ || ended_;
   }
+  /// The transfer is over. False: nobody is to know yet.
+  bool end(CURLcode code) noexcept {
+    ended_ = code;
+    return !paused_;
+  }
+  std::optional<CURLcode> ended() const noexcept { return ended_; }
   /// Delivers what was held, from inside of this call. Precondition: called by curl_multi::enter.
   void unpause() {
     if (paused_ || !held_) return;
@@ -285,7 +292,8 @@ class curl_call {
   std::size_t head_bytes_ = 0;
   bool head_done_ = false;
   bool paused_ = false;
-  bool held_ = false;
+  bool held_ = false;  // by curl, which has to be told to go on
+  std::optional<CURLcode> ended_;
 };
 
 }  // namespace adapters

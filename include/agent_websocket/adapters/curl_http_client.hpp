@@ -27,8 +27,8 @@ namespace adapters {
 
 /// Used on the executor of its context only. The context must outlive it; a sink function must not
 /// destroy it. A request that was sent on a kept connection which the server had closed meanwhile
-/// is sent once more, by curl, on a new one. A body with neither Content-Length nor chunks ends with
-/// its connection, and even TLS does not tell then whether it was cut.
+/// is sent once more, by curl, on a new one. A body with neither Content-Length nor chunks ends
+/// with its connection, and even TLS does not tell then whether it was cut.
 class curl_http_client {
  public:
   explicit curl_http_client(asio::io_context& context, curl_http_options options = {})
@@ -79,7 +79,10 @@ class curl_http_client {
     if (found == calls_.end() || !found->second->resume()) return;
     multi_.post([this, id] {
       const auto still = calls_.find(id);
-      if (still != calls_.end()) multi_.enter([&still] { still->second->unpause(); });
+      if (still == calls_.end()) return;
+      curl_call& call = *still->second;
+      if (call.ended()) return finish(id, *call.ended());
+      multi_.enter([&call] { call.unpause(); });
     });
   }
 
@@ -117,10 +120,12 @@ class curl_http_client {
   void finish(http_call_id id, CURLcode code) {
     const auto found = calls_.find(id);
     if (found == calls_.end()) return;
+    CURL* const easy = found->second->easy();
+    // First: so that what the sink starts next finds the connection in the pool.
+    if (easy != nullptr) curl_multi_remove_handle(multi_.handle(), easy);
+    if (!found->second->end(code)) return;
     const std::unique_ptr<curl_call> call = std::move(found->second);
     calls_.erase(found);
-    // First: so that what the sink starts next finds the connection in the pool.
-    if (call->easy() != nullptr) curl_multi_remove_handle(multi_.handle(), call->easy());
     call->complete(code);
   }
 

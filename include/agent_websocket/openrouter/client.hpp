@@ -25,7 +25,7 @@ namespace openrouter {
 /// Completions over `HttpClient` and `Scheduler`, both of which outlive the client. Destroying it
 /// ends what is open without a word; so may any sink function do.
 template <typename HttpClient, typename Scheduler>
-class basic_openrouter_client : private completion_owner {
+class basic_openrouter_client final : private completion_owner {
   static_assert(require_http_client<HttpClient>() && require_scheduler<Scheduler>());
 
  public:

@@ -23,4 +23,11 @@ inline http::response answer_plain_request(const http::request& request, bool dr
   return draining ? http::response::text(503, "draining\n") : http::response::text(200, "ready\n");
 }
 
+/// What a new socket is told while the server stops.
+inline http::response refuse_while_draining() {
+  auto refusal = http::response::text(503, "The server is shutting down");
+  refusal.headers.add("Retry-After", "5");
+  return refusal;
+}
+
 }  // namespace agent_websocket

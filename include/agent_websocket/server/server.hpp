@@ -145,11 +145,7 @@ class basic_server final
     if (!request.is_upgrade) {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
     }
-    if (draining_) {
-      auto refusal = http::response::text(503, "The server is shutting down");
-      refusal.headers.add("Retry-After", "5");
-      return transport_.answer(connection, std::move(refusal));
-    }
+    if (draining_) return transport_.answer(connection, refuse_while_draining());
     // Filed first: the authenticator may answer from inside of the call.
     arrivals_[connection].request = request;
     authenticator_.authenticate(
@@ -162,6 +158,10 @@ class basic_server final
   void authenticated(connection_id connection, result<principal> who) {
     const auto found = arrivals_.find(connection);
     if (found == arrivals_.end()) return;  // gone meanwhile
+    if (draining_) {
+      arrivals_.erase(found);
+      return transport_.answer(connection, refuse_while_draining());
+    }
     if (!who) {
       arrivals_.erase(found);
       const int status = who.error().code == errc::forbidden  ? 403
@@ -289,9 +289,9 @@ class basic_server final
   // ---- stopping
 
   void begin_drain(std::function<void()> done) {
-    if (done) drained_ = std::move(done);
     if (draining_) return;
     draining_ = true;
+    drained_ = std::move(done);
     log(log_level::info, "draining", {}, std::to_string(registry_.size()) + " sessions");
     transport_.stop();
     for (const auto& session : registry_.all()) session->drain();

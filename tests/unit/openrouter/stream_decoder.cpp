@@ -237,6 +237,9 @@ TEST_CASE("decoder: T23, T24 finish reasons") {
   const decoded found = read(middle + middle + finish("stop") + done);
   CHECK(found.text == "aa");
   CHECK(found.ended.finish_reason == "stop");
+  // Neither an empty one nor a null behind it erases the reason.
+  CHECK(read(content("x") + finish("stop") + finish("") + delta("{}")).ended.finish_reason ==
+        "stop");
   const decoded odd =
       read(with_choice(
                R"({"index":0,"delta":{"content":"x","y":[{}]},"finish_reason":"banana","z":1})") +

@@ -58,3 +58,9 @@ TEST_CASE("plain_http: the answers are plain text") {
   CHECK(answered("GET", "/healthz").headers.find("Content-Type") == "text/plain; charset=utf-8");
   CHECK(answered("GET", "/nothing").headers.find("Content-Type") == "text/plain; charset=utf-8");
 }
+
+TEST_CASE("plain_http: a new socket is told when to come again") {
+  const response refused = agent_websocket::refuse_while_draining();
+  CHECK(refused.status == 503);
+  CHECK(refused.headers.contains("Retry-After"));
+}

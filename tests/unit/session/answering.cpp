@@ -639,6 +639,53 @@ TEST_CASE("answering: a repeated id is not run again, however its query ended") 
   }
 }
 
+TEST_CASE_FIXTURE(core_fixture, "answering: a repeated id is not run again, however long its query takes") {
+  send(R"({"id":"q1","content":"x"})");
+  proceed();
+  send(R"({"id":"q2","content":"y"})");
+  pass(6min);
+  for (const std::string id : {"q1", "q2"}) {
+    CAPTURE(id);
+    const auto again = send(R"({"id":")" + id + R"(","content":"x"})");
+    REQUIRE_FALSE(again.empty());
+    CHECK(again[0].truth("duplicate"));
+  }
+  CHECK(core.waiting().size() == 1u);
+}
+
+TEST_CASE_FIXTURE(core_fixture, "answering: an id is free again after five minutes") {
+  converse("x", "one", "q1");
+  pass(5min);
+  CHECK(send(R"({"id":"q1","content":"x"})").at(0).json("duplicate") == "false");
+  proceed();
+  text("two");
+  complete();
+  CHECK(terminals(sent()).at(0).content() == "two");
+}
+
+TEST_CASE_FIXTURE(core_fixture, "answering: urgent questions first, and each is told its place") {
+  send(R"({"id":"q1","content":"x"})");
+  proceed();
+  const auto place = [this](const std::string& id, int priority) {
+    const auto frames = send(R"({"id":")" + id + R"(","content":"x","priority":)" +
+                             std::to_string(priority) + "}");
+    CHECK(frames.at(1).is_status("queued"));
+    CHECK(frames.at(1).number("position") == frames.at(0).number("position"));
+    return frames.at(0).number("position");
+  };
+  CHECK(place("low", 0) == 1);
+  CHECK(place("mid", 5) == 1);
+  CHECK(place("mid2", 5) == 2);
+  CHECK(place("high", 9) == 1);
+  CHECK(place("low2", 0) == 5);
+  complete();
+  for (int i = 0; i < 5; ++i) {
+    proceed();
+    complete();
+  }
+  CHECK(refs(terminals(sent())) == "q1 high mid mid2 low low2 ");
+}
+
 TEST_CASE("answering: a repeated id is not run again when its turn was trimmed away") {
   session_settings settings;
   settings.max_history = 2;

@@ -12,6 +12,13 @@ using agent_websocket::inbox;
 
 namespace {
 
+accepted_query urgent(const std::string& id, int priority) {
+  accepted_query query;
+  query.query.id = id;
+  query.query.priority = priority;
+  return query;
+}
+
 accepted_query made(const std::string& id, const std::string& stream = "r_0", bool first = false) {
   accepted_query query;
   query.query.id = id;
@@ -78,4 +85,37 @@ TEST_CASE("inbox: queries are found and taken out by their id or that of their a
   CHECK(by_stream->query.id == "c");
   CHECK(waiting.position_of("a") == std::optional<std::size_t>(0));
   CHECK(order(waiting) == "a ");
+}
+
+TEST_CASE("inbox: by priority, and inside one level first come, first served") {
+  inbox waiting(16);
+  waiting.push(urgent("low1", 0));
+  waiting.push(urgent("mid1", 5));
+  waiting.push(urgent("high1", 9));
+  waiting.push(urgent("mid2", 5));
+  waiting.push(urgent("high2", 9));
+  waiting.push(urgent("low2", 0));
+  CHECK(order(waiting) == "high1 high2 mid1 mid2 low1 low2 ");
+}
+
+TEST_CASE("inbox: one that takes another's place goes before every priority") {
+  inbox waiting(8);
+  waiting.push(urgent("high", 9));
+  waiting.push(made("now", "r_3", true));
+  CHECK(order(waiting) == "now high ");
+}
+
+TEST_CASE("inbox: nothing waits for ever, however many urgent ones come") {
+  for (int lowest = 0; lowest < 9; ++lowest) {
+    CAPTURE(lowest);
+    inbox waiting(16);
+    waiting.push(urgent("low", lowest));
+    waiting.push(urgent("high", 9));
+    int taken = 0;
+    for (; taken < 1000; ++taken) {
+      waiting.push(urgent("high", 9));
+      if (waiting.take_next()->query.id == "low") break;
+    }
+    CHECK(taken < 100);
+  }
 }

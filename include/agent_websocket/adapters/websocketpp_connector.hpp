@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+//
+// The client side of a WebSocket (RFC 6455 section 4.1) on Asio: takes a ws:// address apart,
+// resolves the name, connects, and leaves the rest to websocketpp_client_line. One connection at a
+// time; connecting again is its user's business. No TLS.
+#pragma once
+
+#include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/adapters/asio_link.hpp>
+#include <agent_websocket/adapters/websocketpp_client_line.hpp>
+#include <agent_websocket/adapters/websocketpp_handshake.hpp>
+#include <agent_websocket/base/random.hpp>
+#include <agent_websocket/base/result.hpp>
+#include <agent_websocket/http/headers.hpp>
+#include <agent_websocket/http/url.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <asio/connect.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+class websocketpp_connector {
+ public:
+  /// Context and sink outlive the connector; after its destructor the sink is not called.
+  websocketpp_connector(asio::io_context& context, connector_sink& sink,
+                        connector_settings settings = {})
+      : context_(context), sink_(sink), settings_(settings) {}
+  websocketpp_connector(const websocketpp_connector&) = delete;
+  websocketpp_connector& operator=(const websocketpp_connector&) = delete;
+  ~websocketpp_connector() { drop(); }
+
+  /// Connects to "ws://host:port/path?query". What was before is dropped without a word. What goes
+  /// wrong is told by on_failed: bad_configuration, cancelled, connection_failed, protocol_error,
+  /// timeout_connect, unauthorized.
+  void open(std::string_view url, const http::header_list& headers = {}) {
+    drop();
+    attempt_ = std::make_shared<attempt>(*this);
+    attempt_->begin(url, headers);
+  }
+
+  /// Sends a text message; returns the bytes that wait, 0 when no WebSocket stands.
+  std::size_t send(std::string_view text) { return line_ ? line_->send(text) : 0; }
+  void ping() {
+    if (line_) line_->ping();
+  }
+  /// Begins the closing handshake; 1006 ends the connection at once. Before on_open it cancels.
+  void close(std::uint16_t code = close_code::normal, std::string_view reason = {}) {
+    if (line_) {
+      line_->close(code, reason);
+    } else if (attempt_) {
+      attempt_->fail_later(errc::cancelled, "closed before the connection stood");
+    }
+  }
+  bool is_open() const noexcept { return line_ && line_->is_open(); }
+
+ private:
+  using line_pointer = link_pointer<websocketpp_client_line>;
+
+  /// From an address to a TCP connection. Pending operations hold it; `owner` is null once it is
+  /// given up.
+  struct attempt : std::enable_shared_from_this<attempt> {
+    explicit attempt(websocketpp_connector& of)
+        : owner(&of),
+          deadline(std::chrono::steady_clock::now() + of.settings_.connect_timeout),
+          resolver(of.context_),
+          socket(of.context_.get_executor()),
+          timer(of.context_) {}
+
+    void begin(std::string_view url, const http::header_list& headers) {
+      const std::size_t mark = url.find('?');
+      const std::string_view base = url.substr(0, mark);
+      const std::string query(mark == std::string_view::npos ? std::string_view()
+                                                             : url.substr(mark));
+      if (base.substr(0, 5) != "ws://")
+        return fail_later(errc::bad_configuration, "the address must begin with ws://");
+      const auto parsed = http::parse_url("http" + std::string(base.substr(2)));
+      if (!parsed) return fail_later(errc::bad_configuration, parsed.error().message);
+      for (const char c : query) {
+        if (c <= 0x20 || c >= 0x7F || c == '#')
+          return fail_later(errc::bad_configuration, "the query holds a character that none has");
+      }
+      const bool is_ipv6 = parsed->host.find(':') != std::string::npos;
+      const std::string host =
+          (is_ipv6 ? "[" + parsed->host + "]" : parsed->host) + ":" + std::to_string(parsed->port);
+      random_source random;
+      std::array<unsigned char, 16> nonce;
+      for (unsigned char& each : nonce) each = static_cast<unsigned char>(random.bits() & 0xFF);
+      handshake = client_handshake::make(host, parsed->path + query, headers, nonce);
+
+      timer.expires_at(deadline);
+      timer.async_wait([self = shared_from_this()](std::error_code cancelled) {
+        if (!cancelled) self->fail(errc::timeout_connect, "no connection in time");
+      });
+      resolver.async_resolve(
+          parsed->host, std::to_string(parsed->port),
+          [self = shared_from_this()](std::error_code failure, const auto& addresses) {
+            if (failure) return self->fail(errc::connection_failed, failure.message());
+            self->connect(addresses);
+          });
+    }
+
+    void connect(const asio::ip::tcp::resolver::results_type& addresses) {
+      if (owner == nullptr) return;
+      asio::async_connect(socket, addresses,
+                          [self = shared_from_this()](std::error_code failure, const auto&) {
+                            if (failure)
+                              return self->fail(errc::connection_failed, failure.message());
+                            self->hand_over();
+                          });
+    }
+
+    void hand_over() {
+      if (owner == nullptr) return;
+      timer.cancel();
+      std::error_code ignored;
+      socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+      websocketpp_connector& to = *std::exchange(owner, nullptr);
+      const auto self = std::exchange(to.attempt_, nullptr);
+      to.line_ = websocketpp_client_line::begin(std::move(socket), to.sink_, std::move(handshake),
+                                                to.settings_, deadline);
+    }
+
+    void fail_later(errc code, std::string detail) {
+      asio::post(timer.get_executor(), [self = shared_from_this(), code,
+                                        detail = std::move(detail)] { self->fail(code, detail); });
+    }
+
+    void fail(errc code, std::string_view detail) {
+      if (owner == nullptr) return;
+      connector_sink& to = owner->sink_;
+      const std::string words(detail);
+      const auto self = std::exchange(owner->attempt_, nullptr);
+      give_up();
+      to.on_failed(make_error_code(code), words);
+    }
+
+    void give_up() {
+      owner = nullptr;
+      std::error_code ignored;
+      resolver.cancel();
+      socket.close(ignored);
+      timer.cancel();
+    }
+
+    websocketpp_connector* owner;
+    std::chrono::steady_clock::time_point deadline;
+    client_handshake handshake;
+    asio::ip::tcp::resolver resolver;
+    asio_socket socket;
+    asio::steady_timer timer;
+  };
+
+  void drop() {
+    if (const auto former = std::exchange(attempt_, nullptr)) former->give_up();
+    if (line_) {
+      const line_pointer former = std::move(line_);
+      former->drop();
+    }
+  }
+
+  asio::io_context& context_;
+  connector_sink& sink_;
+  connector_settings settings_;
+  std::shared_ptr<attempt> attempt_;
+  line_pointer line_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/adapters/websocketpp_connection.hpp>
+
+#include "loopback/transport_bench.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace loopback;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string first_line(const std::string& answer) { return answer.substr(0, answer.find('\r')); }
+
+// The close frame that the client gets for these bytes; they are sent whole and byte by byte.
+std::string closed_for(std::string_view bytes) {
+  std::string words;
+  for (const bool whole : {true, false}) {
+    transport_bench b;
+    raw_client client = b.open();
+    if (whole) client.send(bytes);
+    for (std::size_t i = 0; !whole && i < bytes.size(); ++i) {
+      client.send(bytes.substr(i, 1));
+      run_until(b.context, {&client}, [] { return true; });
+    }
+    CHECK(b.until(client, [&] { return client.ended || client.broken; }));
+    CHECK_FALSE(client.broken);
+    std::string all;
+    while (const auto frame = take_frame(client.in)) {
+      all += frame->first_byte == (fin | bye) ? "close " + frame->words() : frame->payload + ", ";
+    }
+    CHECK((whole || all == words));
+    words = all;
+    CHECK(b.sink.closed == 1u);
+  }
+  return words;
+}
+
+}  // namespace
+
+TEST_CASE("connection: plain requests are answered, with lengths and an end") {
+  transport_bench b;
+  const std::string host = " HTTP/1.1\r\nHost: a\r\n\r\n";
+  CHECK(b.ask("GET /x?y=1" + host) ==
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 10\r\n"
+        "Connection: close\r\n\r\nGET /x?y=1");
+  const std::string head = b.ask("HEAD /x" + host);
+  CHECK(head.find("Content-Length: 7\r\n") != std::string::npos);
+  CHECK(head.substr(head.size() - 4) == "\r\n\r\n");
+  CHECK(b.ask("GET /1" + host + "GET /2" + host).find("GET /1") != std::string::npos);
+}
+
+TEST_CASE("connection: what is no good request is told so and never reaches the sink") {
+  transport_bench::settings settings = transport_bench::local();
+  settings.max_http_body_bytes = 1000;
+  transport_bench b(settings);
+  const std::string host = "\r\nHost: a\r\n";
+  CHECK(first_line(b.ask("rubbish\r\n\r\n")) == "HTTP/1.1 400 Bad Request");
+  CHECK(first_line(b.ask("GET / HTTP/1.1" + host + "X: " + std::string(17000, 'x') + "\r\n\r\n")) ==
+        "HTTP/1.1 431 Request Header Fields Too Large");
+  // The body was announced, is on its way, and is not waited for.
+  CHECK(first_line(b.ask("POST / HTTP/1.1" + host + "Content-Length: 500000\r\n\r\n" +
+                         std::string(500000, 'x'))) == "HTTP/1.1 413 Content Too Large");
+  CHECK(
+      first_line(b.ask("POST / HTTP/1.1" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")) ==
+      "HTTP/1.1 501 Not Implemented");
+  CHECK(first_line(b.ask("GET / HTTP/3.0" + host + "\r\n")) ==
+        "HTTP/1.1 505 HTTP Version Not Supported");
+  std::string other = upgrade_request();
+  other.replace(other.find(": 13"), 4, ": 8");
+  const std::string answer = b.ask(other);
+  CHECK(first_line(answer) == "HTTP/1.1 426 Upgrade Required");
+  CHECK(answer.find("Sec-WebSocket-Version: 13\r\n") != std::string::npos);
+  other = upgrade_request();
+  other.replace(other.find("b25j"), 4, "");
+  CHECK(first_line(b.ask(other)) == "HTTP/1.1 400 Bad Request");
+  CHECK(b.sink.last == 0u);
+}
+
+TEST_CASE("connection: a body may come after a permission") {
+  transport_bench b;
+  raw_client client = b.client();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  REQUIRE(b.until(client, [&] { return client.in == "HTTP/1.1 100 Continue\r\n\r\n"; }));
+  client.send("hello");
+  REQUIRE(b.until(client, [&] { return client.ended; }));
+  CHECK(b.sink.request.request.body == "hello");
+  CHECK(client.in.find("HTTP/1.1 200 OK") != std::string::npos);
+}
+
+TEST_CASE(
+    "connection: the answer to an upgrade declines extensions, and frames may come before it") {
+  transport_bench b;
+  b.sink.answers = false;
+  raw_client client = b.client();
+  client.send(upgrade_request("/ws", "Sec-WebSocket-Extensions: permessage-deflate\r\n") +
+              client_frame(fin | text, "early"));
+  REQUIRE(b.until(client, [&] { return b.sink.last != 0; }));
+  client.send(client_frame(fin | text, "second") + std::string(1, '\x81'));
+  b.idle(20ms);
+  CHECK(b.sink.texts == 0u);
+  b.transport.answer(b.sink.last, {101, {{"Sec-WebSocket-Protocol", "chat"}}, ""});
+  client.send(client_frame(fin | text, "third").substr(1));
+  REQUIRE(b.until(client, [&] { return b.sink.texts == 3; }));
+  CHECK(b.sink.take_log() == "text:early text:second text:third ");
+  const std::string head = take_head(client.in);
+  CHECK(head.find("Sec-WebSocket-Extensions") == std::string::npos);
+  CHECK(head.find("Sec-WebSocket-Protocol: chat\r\n") != std::string::npos);
+  CHECK(head.find("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n") != std::string::npos);
+}
+
+TEST_CASE("connection: who sends much before the answer is read after it") {
+  transport_bench b;
+  b.sink.answers = false;
+  raw_client client = b.client();
+  std::string bytes = upgrade_request();
+  for (int i = 0; i < 1000; ++i) bytes += client_frame(fin | text, std::string(100, 'x'));
+  client.send(bytes);
+  REQUIRE(b.until(client, [&] { return b.sink.last != 0; }));
+  b.idle(20ms);
+  b.transport.answer(b.sink.last, {101, {}, ""});
+  CHECK(b.until(client, [&] { return b.sink.texts == 1000; }));
+}
+
+TEST_CASE("connection: pings are answered, also between fragments") {
+  transport_bench b;
+  raw_client client = b.open();
+  client.send(client_frame(text, "a") + client_frame(fin | ping, "p1") +
+              client_frame(fin | ping, "") + client_frame(fin | more, "b"));
+  REQUIRE(b.until(client, [&] { return client.in.size() >= 4 + 2 + 4; }));
+  CHECK(client.in == std::string("\x8A\x02p1\x8A\x00\x81\x02"
+                                 "ab",
+                                 10));
+}
+
+TEST_CASE("connection: what breaks the protocol ends it, with the code that says why") {
+  CHECK(closed_for(client_frame(fin | text, "hi") + client_frame(fin | 3, "x")) ==
+        "hi, close 1002 protocol_error");
+  CHECK(closed_for(std::string("\x81\x02hi", 4)) == "close 1002 protocol_error");
+  CHECK(closed_for(client_frame(fin | text, "\xFF")) == "close 1007 invalid_utf8");
+  std::string jumbo = std::string("\x81\xFF\0\0\0\1\0\0\0\0key!", 14);
+  CHECK(closed_for(jumbo) == "close 1009 message_too_large");
+  CHECK(closed_for(client_frame(fin | bye, "x")) == "close 1002 protocol_error");
+  CHECK(closed_for(close_frame(1005)) == "close 1002 protocol_error");
+  std::string fragments = client_frame(text, "");
+  for (int i = 0; i < 10'000; ++i) fragments += client_frame(more, "");
+  transport_bench b;
+  raw_client client = b.open();
+  client.send(fragments);
+  REQUIRE(b.until(client, [&] { return client.ended; }));
+  CHECK(take_frame(client.in)->words() == "1008 too_many_fragments");
+}
+
+TEST_CASE("connection: the last words reach a peer that goes on sending") {
+  transport_bench b;
+  raw_client client = b.open();
+  client.send(client_frame(fin | 4, "") + std::string(3'000'000, 'x'));
+  REQUIRE(b.until(client, [&] { return client.ended || client.broken; }));
+  CHECK_FALSE(client.broken);
+  CHECK(take_frame(client.in)->words() == "1002 protocol_error");
+}
+
+TEST_CASE("connection: a close frame is answered with its code, behind what waits") {
+  CHECK(closed_for(close_frame(4000, "why")) == "close 4000 ");
+  CHECK(closed_for(client_frame(fin | text, "hi") + close_frame(1000)) == "hi, close 1000 ");
+  CHECK(closed_for(client_frame(fin | bye, "")) == "close none");
+}
+
+TEST_CASE("connection: our close waits for the peer's, for a while") {
+  transport_bench::settings settings = transport_bench::local();
+  settings.close_timeout = 60ms;
+  transport_bench b(settings);
+  raw_client client = b.open();
+  const auto begin = std::chrono::steady_clock::now();
+  b.transport.close(b.sink.open.back(), 1001, "going");
+  SUBCASE("a peer that answers") {
+    client.send(close_frame(1000));
+    REQUIRE(b.until(client, [&] { return b.sink.closed == 1; }));
+  }
+  SUBCASE("a peer that does not") {
+    REQUIRE(b.until(client, [&] { return b.sink.closed == 1; }));
+    CHECK(std::chrono::steady_clock::now() - begin >= 50ms);
+  }
+  SUBCASE("a peer that breaks the protocol instead") {
+    client.send("rubbish!");
+    REQUIRE(b.until(client, [&] { return b.sink.closed == 1; }));
+  }
+  SUBCASE("a peer that goes") {
+    client.drop();
+    REQUIRE(b.until(client, [&] { return b.sink.closed == 1; }));
+  }
+  CHECK(b.sink.take_log() == "closed:1001going ");
+  CHECK(b.until(client, [&] { return b.transport.connections() == 0; }));
+}
+
+TEST_CASE("connection: every way of a peer to go is seen") {
+  transport_bench b;
+  SUBCASE("open: FIN, RST") {
+    for (const bool reset : {false, true}) {
+      raw_client client = b.open();
+      if (reset) client.reset();
+      client.drop();
+      REQUIRE(b.until(client, [&] { return b.sink.closed == (reset ? 2u : 1u); }));
+    }
+    CHECK(b.sink.take_log() == "closed:1006 closed:1006 ");
+  }
+  SUBCASE("before its answer: FIN, RST") {
+    b.sink.answers = false;
+    for (const bool reset : {false, true}) {
+      raw_client client = b.client();
+      client.send(upgrade_request());
+      REQUIRE(b.until(client, [&] { return b.sink.last != 0; }));
+      b.sink.last = 0;
+      if (reset) client.reset();
+      client.drop();
+      REQUIRE(b.until(client, [&] { return !b.sink.log.empty(); }));
+      CHECK(b.sink.take_log() == "abandoned ");
+    }
+  }
+  SUBCASE("before its request") {
+    raw_client client = b.client();
+    client.send("GET / HT");
+    REQUIRE(b.until(client, [&] { return b.transport.connections() == 1; }));
+    client.drop();
+    REQUIRE(b.until(client, [&] { return b.transport.connections() == 0; }));
+    CHECK(b.sink.log == "");
+  }
+  SUBCASE("while output waits for it") {
+    raw_client client = b.open();
+    client.reading = false;
+    b.transport.send(b.sink.open.back(), std::string(20'000'000, 'x'));
+    b.idle(20ms);
+    client.reset();
+    REQUIRE(b.until(client, [&] { return b.sink.closed == 1; }));
+  }
+  CHECK(b.until(*std::make_unique<raw_client>(b.transport.port()),
+                [&] { return b.transport.connections() <= 1; }));
+}
+
+TEST_CASE("connection: who closes only its sending end gets its answer") {
+  transport_bench b;
+  raw_client client = b.client();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.finish_sending();
+  REQUIRE(b.until(client, [&] { return client.ended || client.broken; }));
+  CHECK(client.in.find("GET /") != std::string::npos);
+  // Also when it is a long one.
+  b.sink.answers = false;
+  raw_client patient = b.client();
+  patient.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  b.sink.last = 0;
+  REQUIRE(b.until(patient, [&] { return b.sink.last != 0; }));
+  patient.reading = false;
+  b.transport.answer(b.sink.last,
+                     agent_websocket::http::response::text(200, std::string(9'000'000, 'x')));
+  b.idle(10ms);
+  patient.finish_sending();
+  b.idle(10ms);
+  patient.reading = true;
+  REQUIRE(b.until(patient, [&] { return patient.ended || patient.broken; }));
+  CHECK(patient.in.size() > 9'000'000u);
+}
+
+TEST_CASE("connection: an answer that does not come in time is given by the transport") {
+  transport_bench::settings settings = transport_bench::local();
+  settings.answer_timeout = 50ms;
+  transport_bench b(settings);
+  b.sink.answers = false;
+  CHECK(first_line(b.ask(upgrade_request())) == "HTTP/1.1 503 Service Unavailable");
+  CHECK(b.sink.take_log() == "abandoned ");
+  b.transport.answer(b.sink.last, {101, {}, ""});
+  b.idle(10ms);
+  CHECK(b.sink.open.empty());
+}
+
+TEST_CASE("connection: an object is small") {
+  CHECK(sizeof(agent_websocket::adapters::websocketpp_connection) <= 320u);
+}

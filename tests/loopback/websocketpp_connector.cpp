@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/adapters/websocketpp_connector.hpp>
+
+#include "loopback/transport_bench.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+using agent_websocket::errc;
+using agent_websocket::adapters::connector_settings;
+using agent_websocket::adapters::connector_sink;
+using agent_websocket::adapters::websocketpp_connector;
+using namespace loopback;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct listener final : connector_sink {
+  void on_open() override {
+    log += "open ";
+    opened();
+  }
+  void on_text(std::string_view text) override {
+    log += text.size() < 20 ? "text:" + std::string(text) + " "
+                            : "text:#" + std::to_string(text.size()) + " ";
+    received();
+  }
+  void on_close(std::uint16_t code, std::string_view reason) override {
+    log += "closed:" + std::to_string(code) + std::string(reason) + " ";
+    closed();
+  }
+  void on_failed(std::error_code failure, std::string_view words) override {
+    log += "failed:" + std::string(to_string(static_cast<errc>(failure.value()))) + " ";
+    detail = std::string(words);
+  }
+  std::string log;
+  std::string detail;
+  std::function<void()> opened = [] {};
+  std::function<void()> received = [] {};
+  std::function<void()> closed = [] {};
+};
+
+// Transport and connector on one context.
+struct bench : transport_bench {
+  explicit bench(const settings& chosen = local(), connector_settings own = {})
+      : transport_bench(chosen), connector(context, sink_, own) {}
+
+  std::string url(const std::string& path = "/ws") const {
+    return "ws://127.0.0.1:" + std::to_string(transport.port()) + path;
+  }
+  bool logs(const std::string& wanted) {
+    run_until(context, {}, [&] { return sink_.log.size() >= wanted.size(); });
+    CHECK(sink_.log == wanted);
+    return sink_.log == wanted;
+  }
+
+  listener sink_;
+  websocketpp_connector connector;
+};
+
+}  // namespace
+
+TEST_CASE("connector: connects, talks, and closes") {
+  bench b;
+  b.connector.open(b.url("/ws?x=1"), {{"Authorization", "Bearer t"}});
+  CHECK(b.connector.send("too early") == 0u);
+  CHECK(b.sink_.log == "");
+  REQUIRE(b.logs("open "));
+  CHECK(b.connector.is_open());
+  CHECK(b.sink.request.request.target == "/ws?x=1");
+  CHECK(b.sink.request.request.headers.find("authorization") == "Bearer t");
+  CHECK(b.sink.request.request.headers.find("host") ==
+        "127.0.0.1:" + std::to_string(b.transport.port()));
+  CHECK(b.connector.send("hello") > 0u);
+  CHECK(b.connector.send(std::string(60'000, 'x')) > 60'000u);
+  b.connector.ping();
+  REQUIRE(b.logs("open text:hello text:#60000 "));
+  b.connector.close(1000, "bye");
+  CHECK(b.connector.send("too late") == 0u);
+  REQUIRE(b.logs("open text:hello text:#60000 closed:1000bye "));
+  CHECK_FALSE(b.connector.is_open());
+  CHECK(run_until(b.context, {}, [&] { return b.sink.closed == 1; }));
+  CHECK(b.sink.take_log() == "text:hello closed:1000bye ");
+}
+
+TEST_CASE("connector: the server closes, vanishes, or sends too much") {
+  connector_settings own;
+  own.max_message_bytes = 1000;
+  bench b(transport_bench::local(), own);
+  b.connector.open(b.url());
+  REQUIRE(b.logs("open "));
+  const auto id = b.sink.open.back();
+  SUBCASE("closes") {
+    b.transport.send(id, "last");
+    b.transport.close(id, 1012, "drain");
+    CHECK(b.logs("open text:last closed:1012drain "));
+    CHECK(run_until(b.context, {}, [&] { return b.sink.closed == 1; }));
+    CHECK(b.sink.take_log() == "closed:1012drain ");
+  }
+  SUBCASE("vanishes") {
+    b.transport.close(id, 1006, "");
+    CHECK(b.logs("open closed:1006 "));
+  }
+  SUBCASE("sends too much") {
+    b.transport.send(id, std::string(1001, 'x'));
+    CHECK(b.logs("open closed:1009message_too_large "));
+  }
+  // The same connector connects again.
+  b.sink_.log.clear();
+  b.connector.open(b.url());
+  CHECK(b.logs("open "));
+}
+
+TEST_CASE("connector: pings are answered with the same words") {
+  bench b;
+  asio::ip::tcp::acceptor acceptor(b.context, {asio::ip::address_v4::loopback(), 0});
+  b.connector.open("ws://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()) + "/");
+  asio::ip::tcp::socket peer(b.context);
+  acceptor.async_accept(peer, [](std::error_code) {});
+  REQUIRE(run_until(b.context, {}, [&] { return peer.is_open() && peer.available() > 100; }));
+  std::string request(2000, '\0');
+  request.resize(peer.read_some(asio::buffer(request)));
+  const std::size_t at = request.find("Sec-WebSocket-Key: ") + 19;
+  websocketpp::http::parser::request parsed;
+  parsed.consume(request.data(), request.size());
+  const std::string accept = agent_websocket::adapters::accept_key_of(parsed);
+  CHECK(request.substr(at, 24) != "AAAAAAAAAAAAAAAAAAAAAA==");
+  // The answer, a ping and a text in one piece, and a cut one.
+  const std::string bytes =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+      "Connection: Upgrade\r\nSec-WebSocket-Accept: " +
+      accept + "\r\n\r\n" + std::string("\x89\x02pp\x81\x02hi\x81\x02", 10);
+  peer.write_some(asio::buffer(bytes));
+  REQUIRE(b.logs("open text:hi "));
+  peer.write_some(asio::buffer("yo", 2));
+  REQUIRE(b.logs("open text:hi text:yo "));
+  REQUIRE(run_until(b.context, {}, [&] { return peer.available() >= 8; }));
+  std::string pong(100, '\0');
+  pong.resize(peer.read_some(asio::buffer(pong)));
+  REQUIRE(pong.size() == 8u);
+  CHECK(pong.substr(0, 2) == "\x8A\x82");
+  CHECK(static_cast<char>(pong[6] ^ pong[2]) == 'p');
+  CHECK(static_cast<char>(pong[7] ^ pong[3]) == 'p');
+  SUBCASE("a masked frame from a server is refused") {
+    peer.write_some(asio::buffer(client_frame(fin | text, "x")));
+    CHECK(b.logs("open text:hi text:yo closed:1002protocol_error "));
+  }
+  SUBCASE("a peer that does not answer a close is left") {
+    b.connector.close(1000, "");
+    b.connector.close(1006, "");
+    CHECK(b.logs("open text:hi text:yo closed:1000 "));
+  }
+}
+
+TEST_CASE("connector: what does not come about is told once, with a reason") {
+  transport_bench::settings settings = transport_bench::local();
+  bench b(settings);
+  b.sink.answers = false;
+  SUBCASE("wrong URLs") {
+    for (const char* url : {"http://127.0.0.1/", "wss://127.0.0.1/", "ws:/x", "", "ws://user@host/",
+                            "ws://host/?a b", "ws://host:99999/", "ws://host/#x"}) {
+      b.sink_.log.clear();
+      b.connector.open(url);
+      CHECK(b.sink_.log == "");
+      CAPTURE(url);
+      CHECK(b.logs("failed:bad_configuration "));
+      CHECK_FALSE(b.sink_.detail.empty());
+    }
+  }
+  SUBCASE("nobody listens") {
+    b.transport.stop();
+    b.connector.open(b.url());
+    REQUIRE(b.logs("failed:connection_failed "));
+    CHECK(b.sink_.detail.find("Connection refused") != std::string::npos);
+  }
+  SUBCASE("refused by the server") {
+    b.connector.open(b.url());
+    REQUIRE(run_until(b.context, {}, [&] { return b.sink.last != 0; }));
+    b.transport.answer(b.sink.last, agent_websocket::http::response::text(401, "who are you"));
+    REQUIRE(b.logs("failed:unauthorized "));
+    CHECK(b.sink_.detail == "HTTP/1.1 401 Unauthorized");
+  }
+  SUBCASE("given up before the answer") {
+    b.connector.open(b.url());
+    REQUIRE(run_until(b.context, {}, [&] { return b.sink.last != 0; }));
+    b.connector.close(1000, "");
+    CHECK(b.sink_.log == "");
+    CHECK(b.logs("failed:cancelled "));
+    CHECK(run_until(b.context, {}, [&] { return b.sink.log == "abandoned "; }));
+  }
+  SUBCASE("given up before anything") {
+    b.connector.open(b.url());
+    b.connector.close(1000, "");
+    CHECK(b.logs("failed:cancelled "));
+  }
+  b.idle(5ms);
+  CHECK(b.sink_.log.find("failed:") == b.sink_.log.rfind("failed:"));
+}
+
+TEST_CASE("connector: a server that does not answer is waited for, for a while") {
+  connector_settings own;
+  own.connect_timeout = 50ms;
+  bench b(transport_bench::local(), own);
+  b.sink.answers = false;
+  b.connector.open(b.url());
+  CHECK(b.logs("failed:timeout_connect "));
+}
+
+TEST_CASE("connector: opening again drops what was, also from inside the sink") {
+  bench b;
+  int rounds = 0;
+  b.sink_.opened = [&] {
+    if (++rounds < 4) b.connector.open(b.url());
+  };
+  b.connector.open(b.url("/never"));
+  b.connector.open(b.url());
+  REQUIRE(b.logs("open open open open "));
+  CHECK(run_until(b.context, {}, [&] { return b.sink.closed == 3; }));
+  b.connector.send("hello");
+  b.sink_.received = [&] { b.connector.open(b.url()); };
+  CHECK(b.logs("open open open open text:hello open "));
+  b.sink_.closed = [&] { b.connector.open(b.url()); };
+  b.connector.close(1000, "");
+  CHECK(b.logs("open open open open text:hello open closed:1000 open "));
+}
+
+TEST_CASE("connector: its end calls nobody, in every state") {
+  bench b;
+  b.sink.answers = false;
+  listener sink;
+  for (const int turns : {0, 1, 2, 3, 50}) {
+    auto connector = std::make_unique<websocketpp_connector>(b.context, sink);
+    connector->open(b.url());
+    for (int i = 0; i < turns; ++i) b.context.run_one_for(1ms);
+    connector.reset();
+    b.idle(3ms);
+  }
+  b.sink.answers = true;
+  {
+    websocketpp_connector connector(b.context, sink);
+    connector.open(b.url());
+    REQUIRE(run_until(b.context, {}, [&] { return sink.log == "open "; }));
+    connector.send(std::string(1'000'000, 'x'));
+  }
+  b.idle(3ms);
+  CHECK(sink.log == "open ");
+}
