@@ -55,7 +55,7 @@ class answering {
     again.announced = true;
     again.since = now;
     again.phase = exchange_phase::sent;
-    display_.show(tone::notice, "The last question again:");
+    display_.show_question("(the last question again)");
     link_.send(messages::command("regenerate", again.id));
     exchanges_.add(std::move(again));
     return true;

@@ -7,6 +7,8 @@
 
 #include "chat_text.hpp"
 
+#include <langinfo.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -17,8 +19,6 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
-#include <langinfo.h>
-#include <poll.h>
 #include <string_view>
 
 namespace chat {

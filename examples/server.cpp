@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #endif
 
-#include "demo_upstream.hpp"
+#include "demo/upstream.hpp"
 #include "web/chat_page.hpp"
 
 namespace {
@@ -63,13 +63,6 @@ void raise_descriptor_limit() {
 #endif
 }
 
-/// Runs until a signal comes.
-void run_until_signal(asio::io_context& io) {
-  asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([&io](std::error_code, int) { io.stop(); });
-  io.run();
-}
-
 int run_demo_upstream(unsigned short port) {
   asio::io_context io(1);
   demo::upstream_options options;
@@ -79,8 +72,10 @@ int run_demo_upstream(unsigned short port) {
     std::cerr << "server: " << started.error().message << '\n';
     return 1;
   }
+  asio::signal_set signals(io, SIGINT, SIGTERM);
+  signals.async_wait([&io](std::error_code, int) { io.stop(); });
   std::cout << "demo upstream on " << upstream.base_url() << std::endl;
-  run_until_signal(io);
+  io.run();
   return 0;
 }
 
@@ -131,8 +126,7 @@ int serve(agent_websocket::options options, bool demo) {
     std::cerr << "server: " << started.error().message << '\n';
     return started.error().code == agent_websocket::errc::bad_configuration ? 2 : 1;
   }
-  print_addresses(server, demo);
-  return server.run() ? 0 : 1;
+  return server.run([&] { print_addresses(server, demo); }) ? 0 : 1;
 }
 
 }  // namespace

@@ -230,6 +230,31 @@ TEST_CASE("connector: opening again drops what was, also from inside the sink") 
   CHECK(b.logs("open open open open text:hello open closed:1000 open "));
 }
 
+TEST_CASE("connector: a server that does not read keeps nobody else waiting") {
+  bench b;
+  asio::ip::tcp::acceptor acceptor(b.context, {asio::ip::address_v4::loopback(), 0});
+  asio::ip::tcp::socket peer(b.context);
+  acceptor.async_accept(peer, [](std::error_code) {});
+  b.connector.open("WS://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()));
+  REQUIRE(run_until(b.context, {}, [&] { return peer.is_open() && peer.available() > 100; }));
+  std::string request(2000, '\0');
+  request.resize(peer.read_some(asio::buffer(request)));
+  websocketpp::http::parser::request parsed;
+  parsed.consume(request.data(), request.size());
+  const std::string answer =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: " +
+      agent_websocket::adapters::accept_key_of(parsed) + "\r\n\r\n";
+  peer.write_some(asio::buffer(answer));
+  REQUIRE(b.logs("open "));
+  const std::size_t size = 20'000'000;
+  CHECK(b.connector.send(std::string(size, 'x')) >= size);
+  b.idle(20ms);  // would not come back if the write could block
+  const std::size_t waiting = b.connector.send("");
+  CHECK(waiting > 1'000'000u);
+  CHECK(waiting < size);
+}
+
 TEST_CASE("connector: its end calls nobody, in every state") {
   bench b;
   b.sink.answers = false;

@@ -83,7 +83,7 @@ class websocketpp_connector {
       const std::string_view base = url.substr(0, mark);
       const std::string query(mark == std::string_view::npos ? std::string_view()
                                                              : url.substr(mark));
-      if (base.substr(0, 5) != "ws://")
+      if (!http::iequals(base.substr(0, 5), "ws://"))
         return fail_later(errc::bad_configuration, "the address must begin with ws://");
       const auto parsed = http::parse_url("http" + std::string(base.substr(2)));
       if (!parsed) return fail_later(errc::bad_configuration, parsed.error().message);
@@ -92,7 +92,7 @@ class websocketpp_connector {
           return fail_later(errc::bad_configuration, "the query holds a character that none has");
       }
       const bool is_ipv6 = parsed->host.find(':') != std::string::npos;
-      const std::string host =
+      host =
           (is_ipv6 ? "[" + parsed->host + "]" : parsed->host) + ":" + std::to_string(parsed->port);
       random_source random;
       std::array<unsigned char, 16> nonce;
@@ -101,12 +101,13 @@ class websocketpp_connector {
 
       timer.expires_at(deadline);
       timer.async_wait([self = shared_from_this()](std::error_code cancelled) {
-        if (!cancelled) self->fail(errc::timeout_connect, "no connection in time");
+        if (!cancelled)
+          self->fail(errc::timeout_connect, "no connection to " + self->host + " in time");
       });
       resolver.async_resolve(
           parsed->host, std::to_string(parsed->port),
           [self = shared_from_this()](std::error_code failure, const auto& addresses) {
-            if (failure) return self->fail(errc::connection_failed, failure.message());
+            if (failure) return self->fail_for("cannot resolve ", failure);
             self->connect(addresses);
           });
     }
@@ -115,8 +116,7 @@ class websocketpp_connector {
       if (owner == nullptr) return;
       asio::async_connect(socket, addresses,
                           [self = shared_from_this()](std::error_code failure, const auto&) {
-                            if (failure)
-                              return self->fail(errc::connection_failed, failure.message());
+                            if (failure) return self->fail_for("cannot connect to ", failure);
                             self->hand_over();
                           });
     }
@@ -126,10 +126,15 @@ class websocketpp_connector {
       timer.cancel();
       std::error_code ignored;
       socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+      socket.non_blocking(true, ignored);  // else a write to a peer that does not read would wait
       websocketpp_connector& to = *std::exchange(owner, nullptr);
       const auto self = std::exchange(to.attempt_, nullptr);
       to.line_ = websocketpp_client_line::begin(std::move(socket), to.sink_, std::move(handshake),
                                                 to.settings_, deadline);
+    }
+
+    void fail_for(std::string_view what, const std::error_code& why) {
+      fail(errc::connection_failed, std::string(what) + host + ": " + why.message());
     }
 
     void fail_later(errc code, std::string detail) {
@@ -156,10 +161,11 @@ class websocketpp_connector {
 
     websocketpp_connector* owner;
     std::chrono::steady_clock::time_point deadline;
+    std::string host;  // as in the Host field
     client_handshake handshake;
     asio::ip::tcp::resolver resolver;
     asio_socket socket;
-    asio::steady_timer timer;
+    asio_timer timer;
   };
 
   void drop() {

@@ -60,7 +60,8 @@ class server {
   /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
   /// drains. Blocks. What fails is also logged. A second signal ends at once. A program that runs
   /// the context itself calls start() alone.
-  result<void> run() {
+  /// `running` is called when it listens and signals are taken: the moment to say so.
+  result<void> run(const std::function<void()>& running = {}) {
     if (port() == 0) {
       if (auto started = start(); !started) {
         if (parts_.logger.enabled(log_level::error)) {
@@ -71,6 +72,7 @@ class server {
     }
     asio::signal_set signals(context_, SIGINT, SIGTERM);
     wait_for_signal(signals);
+    if (running) running();
     running_ = true;
     context_.run();
     running_ = false;

@@ -41,8 +41,15 @@ class answer_reader {
   explicit answer_reader(const answer_limits& limits) noexcept
       : max_text_bytes_(limits.max_text_bytes) {}
 
-  /// One chunk ("choices[].delta").
-  void read_chunk(const json::value& top, answer_sink& sink) { read(top, "delta", sink); }
+  /// One chunk ("choices[].delta"). Returns its text when that is all it gave, or else nothing.
+  std::string_view read_chunk(const json::value& top, answer_sink& sink) {
+    plain_text_ = {};
+    has_more_ = false;
+    read(top, "delta", sink);
+    return stopped_ || has_more_ ? std::string_view() : plain_text_;
+  }
+  /// The text of a chunk that holds nothing else that is new.
+  void read_text(std::string_view text, answer_sink& sink) { give_text(text, sink); }
   /// A whole answer ("choices[].message").
   void read_whole(const json::value& top, answer_sink& sink) {
     read(top, "message", sink);
@@ -108,6 +115,7 @@ class answer_reader {
   void read_content(const json::value& piece, answer_sink& sink) {
     const json::value content = piece["content"];
     if (const auto text = content.string()) {
+      plain_text_ = *text;
       give_text(*text, sink);
     } else if (content.is_array()) {  // Mistral: parts, of which some are thoughts
       content.for_each_element([&](const json::value& part) {
@@ -117,10 +125,10 @@ class answer_reader {
       give_text(*refused, sink);
     }
     if (piece["tool_calls"].size() != 0) {
-      begin(sink);
+      begin_more(sink);
       ended_.has_tool_calls = true;
     }
-    if (piece["images"].size() != 0 || piece["audio"].is_object()) begin(sink);
+    if (piece["images"].size() != 0 || piece["audio"].is_object()) begin_more(sink);
   }
 
   /// The same thoughts may stand in up to three fields: the first that is seen is the one shown.
@@ -128,7 +136,7 @@ class answer_reader {
     give_reasoning(piece["reasoning"], reasoning_field::reasoning, sink);
     give_reasoning(piece["reasoning_content"], reasoning_field::reasoning_content, sink);
     piece["reasoning_details"].for_each_element([&](const json::value& entry) {
-      begin(sink);
+      begin_more(sink);
       const json::value text = entry["text"];
       give_reasoning(text.is_string() ? text : entry["summary"], reasoning_field::details, sink);
     });
@@ -139,7 +147,7 @@ class answer_reader {
     if (!text || text->empty()) return;
     if (shown_ == reasoning_field::none) shown_ = field;
     if (shown_ != field) return;
-    begin(sink);
+    begin_more(sink);
     const std::string_view fits = cut_utf8(*text, max_text_bytes_ - reasoning_bytes_);
     reasoning_bytes_ += fits.size();
     if (!stopped_ && !fits.empty()) sink.on_reasoning(fits);
@@ -161,6 +169,12 @@ class answer_reader {
     sink.on_begin(ended_.model);
   }
 
+  /// Something other than text, which comes again when the same chunk does.
+  void begin_more(answer_sink& sink) {
+    has_more_ = true;
+    begin(sink);
+  }
+
   void fail_too_long() {
     failure why(error(errc::truncated, "The answer is longer than allowed"));
     why.why.detail = "more than " + std::to_string(max_text_bytes_) + " bytes";
@@ -172,6 +186,8 @@ class answer_reader {
   std::size_t text_bytes_ = 0;
   std::size_t reasoning_bytes_ = 0;
   outcome ended_;
+  std::string_view plain_text_;  // of the chunk that is being read
+  bool has_more_ = false;        // that chunk gave something else
   reasoning_field shown_ = reasoning_field::none;
   bool has_output_ = false;
   bool stopped_ = false;

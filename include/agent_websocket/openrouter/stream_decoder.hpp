@@ -10,6 +10,7 @@
 #include <agent_websocket/http/sse_parser.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/openrouter/answer_reader.hpp>
+#include <agent_websocket/openrouter/chunk_pattern.hpp>
 #include <agent_websocket/openrouter/json_repair.hpp>
 #include <agent_websocket/openrouter/settings.hpp>
 
@@ -134,6 +135,12 @@ class stream_decoder {
       ++skipped_;
       return true;
     }
+    if (!is_error) {
+      if (const auto text = pattern_.match(data)) {
+        answer_.read_text(*text, sink);
+        return !answer_.stopped();
+      }
+    }
     if (!parse(data)) {
       if (is_error) {
         fail_with_words(data, sink);
@@ -154,7 +161,7 @@ class stream_decoder {
       const json::value fault = find_error(top);
       answer_.fail(read_stream_failure(top, fault.exists() ? fault : top, sink.context()));
     } else if (top.is_object()) {
-      answer_.read_chunk(top, sink);
+      pattern_.learn(data, answer_.read_chunk(top, sink));
     } else {
       ++skipped_;
     }
@@ -230,6 +237,7 @@ class stream_decoder {
   http::sse_parser events_;
   answer_reader answer_;
   json::document document_;
+  chunk_pattern pattern_;
   std::string body_;                 // of an answer that is no stream
   std::uint64_t skipped_bytes_ = 0;  // before the first event
   std::size_t event_count_ = 0;

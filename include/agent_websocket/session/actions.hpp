@@ -29,6 +29,7 @@ struct answer_record {
   std::string model;
   std::string usage;  ///< JSON object text, or empty
   std::optional<error> failure;
+  bool retryable = false;  ///< of a failure: the same query may succeed later
 };
 
 namespace action {
@@ -94,6 +95,8 @@ struct usage_totals {
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
   std::optional<error> failure;
+  /// Where more is known than the code of the failure tells.
+  std::optional<bool> retryable;
   std::optional<std::chrono::milliseconds> retry_after;
   std::string finish_reason;
   std::string model;

@@ -56,6 +56,10 @@ inline void session_core::on_query(wire::query query, moment at) {
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
 inline bool session_core::answer_duplicate(const wire::query& query, moment at) {
   const std::string* stream = claims_.find(query.id, at.now);
+  // Claims end, also those of queries that are still open.
+  const accepted_query* open = inbox_.find(query.id);
+  if (run_ && run_->of.query.id == query.id) open = &run_->of;
+  if (open != nullptr) stream = &open->stream;
   if (stream == nullptr) return false;
   const auto waits = inbox_.position_of(query.id);
   put_control(wire::ack{query.id, *stream, waits ? *waits + 1 : 0, true, true}, at);
@@ -75,11 +79,12 @@ inline bool session_core::answer_duplicate(const wire::query& query, moment at) 
 inline void session_core::accept(accepted_query accepted, bool with_id, moment at) {
   accepted.stream = make_stream_id();
   const std::string id = accepted.query.id;
-  const std::size_t position = run_ ? inbox_.size() + 1 : 0;
-  if (with_id) claims_.claim(id, accepted.stream, at.now);
-  if (with_id) put_control(wire::ack{id, accepted.stream, position, false, true}, at);
+  const std::string stream = accepted.stream;
   actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
   inbox_.push(std::move(accepted));
+  const std::size_t position = run_ ? *inbox_.position_of(id) + 1 : 0;
+  if (with_id) claims_.claim(id, stream, at.now);
+  if (with_id) put_control(wire::ack{id, stream, position, false, true}, at);
   if (run_) {
     if (with_id) put_control(wire::queued{id, position}, at);
   } else {
@@ -185,6 +190,9 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.model = std::move(ended.model);
   record.usage = result.usage;
   record.failure = result.failure;
+  if (record.failure) {
+    record.retryable = result.retryable.value_or(is_retryable(record.failure->code));
+  }
 
   conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);
 
@@ -219,7 +227,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     notice.code = record.failure->code;
     notice.content = record.failure->message;
     notice.retry_after = retry_after;
-    notice.retryable = is_retryable(notice.code);
+    notice.retryable = record.retryable;
   }
   if (record.failure && !of.streamed) {
     const std::string words = "Failed to generate response: " + record.failure->message;
@@ -276,6 +284,7 @@ inline void session_core::fail_waiting(const error& why, moment at) {
     record.stream = waiting->stream;
     record.status = wire::answer_status::failed;
     record.failure = why;
+    record.retryable = is_retryable(why.code);
     if (waiting->streamed)
       put(wire::response_start{++seq_, waiting->query.id, waiting->stream, {}}, at);
     conclude(*waiting, record, std::nullopt, waiting->streamed, 0, at);

@@ -58,15 +58,26 @@ class inbox {
     return std::nullopt;
   }
 
-  /// Where the query of that id stands: 0 is next.
-  std::optional<std::size_t> position_of(std::string_view id) const noexcept {
+  /// The query of that id; nullptr when it does not wait here.
+  const accepted_query* find(std::string_view id) const noexcept {
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      if (waiting_[i].query.id == id) return i;
+      if (waiting_[i].query.id == id) return &waiting_[i];
     }
-    return std::nullopt;
+    return nullptr;
   }
-  const accepted_query& operator[](std::size_t position) const noexcept {
-    return waiting_[position];
+
+  /// How many run before the query of that id, as things stand: 0 is next.
+  std::optional<std::size_t> position_of(std::string_view id) const noexcept {
+    const accepted_query* const found = find(id);
+    if (found == nullptr) return std::nullopt;
+    std::size_t before = 0;
+    bool behind = false;
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      behind = behind || &waiting_[i] == found;
+      const int difference = level_of(waiting_[i]) - level_of(*found);
+      if (difference > 0 || (difference == 0 && !behind)) ++before;
+    }
+    return before;
   }
 
  private:

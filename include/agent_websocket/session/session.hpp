@@ -173,6 +173,7 @@ class basic_session final
       const error& why = outcome.failed->why;
       // An upstream's own words may name its insides: they go to the log and the application only.
       result.failure = error(why.code, message_of(why.code), why.message + "; " + why.detail);
+      result.retryable = outcome.failed->retryable;
       result.retry_after = outcome.failed->retry_after;
       log(log_level::error, "completion_failed",
           std::string(to_string(why.code)) + " " + why.detail);

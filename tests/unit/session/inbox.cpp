@@ -73,7 +73,9 @@ TEST_CASE("inbox: queries are found and taken out by their id or that of their a
   CHECK(waiting.position_of("a") == std::optional<std::size_t>(0));
   CHECK(waiting.position_of("c") == std::optional<std::size_t>(2));
   CHECK_FALSE(waiting.position_of("d").has_value());
-  CHECK(waiting[1].query.id == "b");
+  REQUIRE(waiting.find("b") != nullptr);
+  CHECK(waiting.find("b")->stream == "r_2");
+  CHECK(waiting.find("d") == nullptr);
 
   const auto by_id = waiting.take("b");
   REQUIRE(by_id.has_value());
@@ -117,5 +119,22 @@ TEST_CASE("inbox: nothing waits for ever, however many urgent ones come") {
       if (waiting.take_next()->query.id == "low") break;
     }
     CHECK(taken < 100);
+  }
+}
+
+TEST_CASE("inbox: the position of each is the order in which they would be taken") {
+  inbox waiting(16);
+  waiting.push(urgent("low", 0));
+  waiting.push(urgent("mid1", 5));
+  waiting.push(urgent("high", 9));
+  waiting.push(urgent("mid2", 5));
+  for (std::size_t taken = 0; taken < 4; ++taken) {
+    std::string next;
+    for (const char* id : {"low", "mid1", "high", "mid2"}) {
+      if (waiting.position_of(id) == std::optional<std::size_t>(0)) next += id;
+    }
+    if (taken == 0) CHECK(waiting.position_of("low") == std::optional<std::size_t>(3));
+    if (taken == 0) CHECK(waiting.position_of("mid2") == std::optional<std::size_t>(2));
+    CHECK(waiting.take_next()->query.id == next);
   }
 }

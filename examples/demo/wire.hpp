@@ -5,7 +5,7 @@
 // them. https://openrouter.ai/docs/api-reference/streaming, .../errors
 #pragma once
 
-#include "demo_script.hpp"
+#include "script.hpp"
 
 #include <charconv>
 #include <cstddef>

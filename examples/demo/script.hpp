@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What the demo upstream reads from the body of a chat completion request, and the script of what
-// it then does. Pure values; the recognised requests are in demo_replies.hpp.
+// it then does. Pure values; the recognised requests are in replies.hpp.
 // https://openrouter.ai/docs/api-reference/chat-completion
 #pragma once
 

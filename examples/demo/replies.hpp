@@ -4,7 +4,7 @@
 // the same conversation gets the same answer. Nothing here knows of HTTP or sockets.
 #pragma once
 
-#include "demo_script.hpp"
+#include "script.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -159,11 +159,9 @@ inline script unicode(const chat&, std::string_view) {
   made.delay = std::chrono::milliseconds(5);  // for each of its many pieces
   made.pieces = code_points_of(
       "Grüße, Ελλάδα, Привет. 日本語の文章、中文句子、한국어 문장. "
-      "שלום עולם, مرحبا بالعالم. 👍🏽 👩‍👩‍👧‍👦 🏳️‍🌈 🦀 é (e\u0301). ∑ √ "
-      "∞ "
-      "≠ "
-      "→ "
-      "“quotes” …");
+      "שלום עולם, مرحبا بالعالم. "
+      "👍🏽 👩‍👩‍👧‍👦 🏳️‍🌈 🦀 "
+      "é (e\u0301). ∑ √ ∞ ≠ → “quotes” …");
   return made;
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // A stand-in for OpenRouter: an HTTP/1.1 server on the loopback interface with the chat completions
-// endpoint, streaming and not, whose "model" is a table of replies (demo_replies.hpp). It lets
+// endpoint, streaming and not, whose "model" is a table of replies (replies.hpp). It lets
 // everything be tried without a key, a network or cost. Not a web server: no TLS, no login.
 #pragma once
 
-#include "demo_connection.hpp"
+#include "connection.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -5,9 +5,9 @@
 // generates no faster than the client reads.
 #pragma once
 
-#include "demo_http.hpp"
-#include "demo_replies.hpp"
-#include "demo_wire.hpp"
+#include "http.hpp"
+#include "replies.hpp"
+#include "wire.hpp"
 
 #include <array>
 #include <chrono>
