@@ -14,6 +14,7 @@
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/signal_set.hpp>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,8 +29,8 @@
 #include <system_error>
 #include <utility>
 
-#include "chat_client.hpp"
-#include "chat_front.hpp"
+#include "chat/client.hpp"
+#include "chat/front.hpp"
 
 namespace {
 
@@ -66,9 +67,8 @@ class program final : public chat::link, public agent_websocket::adapters::conne
   }
 
   int run() {
-    front_->shown().show(chat::tone::notice, "Agent WebSocket " AGENT_WEBSOCKET_VERSION_STRING
-                                             ", " +
-                                                 url_ + ", /help lists the commands");
+    const std::string name = "Agent WebSocket " AGENT_WEBSOCKET_VERSION_STRING ", ";
+    front_->shown().show(chat::tone::notice, name + url_ + ", /help lists the commands");
     wait_for_signal();
     client_.connect(now());
     happened();
@@ -127,6 +127,9 @@ class program final : public chat::link, public agent_websocket::adapters::conne
       reading_ = false;
       read_input();
     });
+    // Asio lets it no longer block, which the shell that shares it would suffer from.
+    const int flags = ::fcntl(STDIN_FILENO, F_GETFL);
+    if (flags != -1) ::fcntl(STDIN_FILENO, F_SETFL, flags & ~O_NONBLOCK);
   }
 
   void read_input() {

@@ -3762,16 +3762,20 @@ class answer_reader {
     keep_first(ended_.model, top["model"]);
     keep_first(ended_.provider, top["provider"]);
     keep_first(ended_.generation_id, top["id"]);
-    read_usage(top["usage"], ended_.usage);
+    if (read_usage(top["usage"], ended_.usage)) has_more_ = true;
     const json::value choice = first_choice(top["choices"]);
     json::value piece = choice[piece_name];
     // Some servers send a whole message as the only chunk.
-    if (!piece.is_object() && !has_output_) piece = choice["message"];
+    if (!piece.is_object() && !has_output_) {
+      piece = choice["message"];
+      has_more_ = true;
+    }
     read_reasoning(piece, sink);
     read_content(piece, sink);
     if (stopped_) return;
     if (const auto reason = choice["finish_reason"].string(); reason && !reason->empty()) {
       ended_.finish_reason.assign(*reason);
+      has_more_ = true;
     }
     if (const json::value fault = find_error(top); fault.exists()) {
       fail(read_stream_failure(top, fault, sink.context()));
@@ -3890,9 +3894,9 @@ namespace openrouter {
 
 class chunk_pattern {
  public:
-  /// `chunk` is the JSON text of a chunk that gave `text`, its "content", and nothing else.
+  /// `chunk` is the JSON text of a chunk that gave `text`, its "content", and nothing else. What
+  /// cannot be learned from leaves the pattern as it is.
   void learn(std::string_view chunk, std::string_view text) {
-    before_.clear();
     if (chunk.size() > max_chunk_bytes || text.empty()) return;
     // Without a backslash no name and no text is spelled in two ways. If the name then stands in
     // the chunk once only, it is that of the text that was given.
@@ -4665,6 +4669,8 @@ class basic_openrouter_client final : private completion_owner {
                           random_source random = {})
       : around_{std::move(settings), {}, http, scheduler, std::move(random), *this} {
     around_.checked = check(around_.settings);
+    // As it is sent, so that it is found and masked where an upstream repeats it.
+    around_.settings.api_key = http::sanitize_field_value(around_.settings.api_key);
   }
 
   basic_openrouter_client(const basic_openrouter_client&) = delete;
@@ -5461,6 +5467,9 @@ class conversation {
 
   explicit conversation(std::size_t max_messages) : max_messages_(max_messages) {}
 
+  /// Holds from the next trimming on.
+  void limit_to(std::size_t max_messages) noexcept { max_messages_ = max_messages; }
+
   /// Adds a turn that has begun, and trims.
   turn& begin(turn begun) {
     turns_.push_back(std::move(begun));
@@ -5563,7 +5572,6 @@ struct consult {
 struct start_completion {
   run_number run;
   openrouter::chat_request request;
-  std::optional<std::chrono::milliseconds> timeout;
 };
 /// Stop asking the model; nothing of that run is wanted any more.
 struct cancel_completion {
@@ -6092,6 +6100,8 @@ struct accepted_query {
 class inbox {
  public:
   explicit inbox(std::size_t max_size) : max_size_(max_size) {}
+
+  void limit_to(std::size_t max_size) noexcept { max_size_ = max_size; }
 
   bool full() const noexcept { return waiting_.size() >= max_size_; }
   bool empty() const noexcept { return waiting_.empty(); }
@@ -6657,14 +6667,17 @@ class session_core {
   std::vector<session_action> take_actions() { return std::exchange(actions_, {}); }
   std::string_view timestamp(wall_time at) { return stamp_.text(at); }
 
-  /// Gives this session settings of its own. Limits of what already is (queue, history) stay.
+  /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings) {
     settings_ = std::make_shared<const session_settings>(std::move(settings));
+    conversation_.limit_to(settings_->max_history);
+    inbox_.limit_to(settings_->max_queue);
   }
 
   // ---- events of the socket
 
-  void opened(moment at) { welcome("new", at); }
+  /// The welcome goes before everything else, also before what the application said meanwhile.
+  void opened(moment at) { outbox_.put_control(welcome("new", 0, at)); }
 
   /// A decoded message, or the reason why the text was none.
   void received(wire::client_message message, moment at);
@@ -6703,6 +6716,11 @@ class session_core {
   }
 
   void completed(run_number run, completion_result result, moment at);
+
+  /// Ends the run, whoever it waits for: the application or upstream.
+  void failed(run_number run, const error& why, moment at) {
+    if (is_current(run)) fail_run(why, at);
+  }
 
   // ---- events of the server
 
@@ -6779,17 +6797,19 @@ class session_core {
     outbox_.put_control(std::move(frame));
   }
 
-  void welcome(std::string_view reason, moment at) {
+  std::string welcome(std::string_view reason, std::uint64_t seq, moment at) {
     wire::welcome hello;
     hello.session_id = id_;
     hello.epoch = epoch_;
-    hello.seq = seq_;
+    hello.seq = seq;
     hello.reason = reason;
     hello.heartbeat = settings_->heartbeat_interval;
     hello.timeout = settings_->heartbeat_timeout;
     hello.limits = {settings_->max_message_bytes, settings_->max_queue};
     hello.data = settings_->welcome_data;
-    put(hello, at);
+    std::string frame;
+    encode(frame, hello, stamp_.text(at.wall));
+    return frame;
   }
 
   void acknowledge(const std::string& id, moment at) {
@@ -6979,8 +6999,7 @@ inline void session_core::decided(run_number run, query_decision decision, momen
   switch (decision.what) {
     case query_decision::kind::proceed:
       run_->state = *next_state(run_->state, run_event::proceed);
-      actions_.push_back(
-          action::start_completion{run, build_request(decision), run_->of.query.timeout});
+      actions_.push_back(action::start_completion{run, build_request(decision)});
       return;
     case query_decision::kind::answer: {
       run_->state = *next_state(run_->state, run_event::proceed);
@@ -7201,7 +7220,7 @@ class session_commands {
     // A session ends with its socket, so one that is asked for by name is gone, unless it is this
     // one.
     const bool gone = !command.resume_session.empty() && command.resume_session != s.id_;
-    s.welcome(gone ? "expired" : "new", at);
+    s.outbox_.put(s.welcome(gone ? "expired" : "new", s.seq_, at));
     s.put(wire::status{"live", {}, {}, {}, {}, s.seq_}, at);
   }
 
@@ -7324,9 +7343,15 @@ class session_commands {
   }
 };
 
+/// What programs send by themselves: it keeps a connection, but not a session.
+inline bool is_sign_of_life(const wire::client_message& message) noexcept {
+  const auto* command = std::get_if<wire::command>(&message);
+  return command != nullptr && (command->op == "ping" || command->op == "ack");
+}
+
 inline void session_core::received(wire::client_message message, moment at) {
   if (closing_) return;
-  active_ = at;
+  if (!is_sign_of_life(message)) active_ = at;
   if (auto* query = std::get_if<wire::query>(&message)) {
     on_query(std::move(*query), at);
   } else if (auto* command = std::get_if<wire::command>(&message)) {
@@ -7469,6 +7494,7 @@ class basic_session final
   session_core& core() noexcept { return core_; }
 
   void open() {
+    opened_ = true;
     core_.opened(now());
     carry_out();
   }
@@ -7531,7 +7557,6 @@ class basic_session final
   void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
     completion_ = 0;
     paused_ = false;
-    stop_timeout();
     completion_result result;
     if (outcome.failed) {
       const error& why = outcome.failed->why;
@@ -7568,6 +7593,7 @@ class basic_session final
   }
 
   void perform(action::consult& what) {
+    if (what.query.timeout) start_timeout(what.run, *what.query.timeout);
     guarded(
         "on_query",
         [&] {
@@ -7581,14 +7607,6 @@ class basic_session final
     guarded(
         "before_request", [&] { around_.sink.before_request(*this, what.request); }, [] {});
     completion_ = around_.client.start(std::move(what.request), *this);
-    if (what.timeout) {
-      const run_number run = what.run;
-      timeout_ = around_.scheduler.start_timer(around_.scheduler.now() + *what.timeout,
-                                               [weak = this->weak_from_this(), run] {
-                                                 if (const auto session = weak.lock())
-                                                   session->time_out(run);
-                                               });
-    }
   }
   void perform(action::cancel_completion&) { stop_completion(); }
   void perform(action::run_command& what) {
@@ -7607,6 +7625,7 @@ class basic_session final
         "on_feedback", [&] { around_.sink.on_feedback(*this, what.entry); }, [] {});
   }
   void perform(action::deliver_answer& what) {
+    stop_timeout();
     guarded(
         "on_answer", [&] { around_.sink.on_answer(*this, what.record); }, [] {});
   }
@@ -7644,15 +7663,16 @@ class basic_session final
     core_.decided(run, std::move(decision), now());
   }
 
-  /// The query's own limit has passed.
-  void time_out(run_number run) {
-    timeout_ = 0;
-    if (run != run_) return;
-    stop_completion();
-    completion_result result;
-    result.failure = error(errc::timeout_total);
-    core_.completed(run, std::move(result), now());
-    carry_out();
+  /// The query's own limit, which holds for the application's thinking too.
+  void start_timeout(run_number run, std::chrono::milliseconds limit) {
+    timeout_ = around_.scheduler.start_timer(
+        around_.scheduler.now() + limit, [weak = this->weak_from_this(), run] {
+          const auto session = weak.lock();
+          if (!session) return;
+          session->timeout_ = 0;
+          session->core_.failed(run, error(errc::timeout_total), session->now());
+          session->carry_out();
+        });
   }
 
   void stop_completion() {
@@ -7675,7 +7695,7 @@ class basic_session final
 
   /// Hands frames to the transport, and stops reading upstream while the client does not keep up.
   void send_waiting() {
-    if (core_.closing()) return;
+    if (core_.closing() || !opened_) return;
     hand_over(transport_budget);
     const std::size_t waiting = core_.output().bytes();
     if (waiting > core_.settings().max_outbound_bytes) {
@@ -7706,6 +7726,7 @@ class basic_session final
   run_number run_ = 0;
   timer_id timeout_ = 0;
   std::size_t transport_waits_ = 0;
+  bool opened_ = false;  // the welcome was said
   bool paused_ = false;
   bool carrying_out_ = false;
 };
@@ -8161,12 +8182,9 @@ class basic_server final
   void authenticated(connection_id connection, result<principal> who) {
     const auto found = arrivals_.find(connection);
     if (found == arrivals_.end()) return;  // gone meanwhile
-    if (draining_) {
+    if (draining_ || !who) {
       arrivals_.erase(found);
-      return transport_.answer(connection, refuse_while_draining());
-    }
-    if (!who) {
-      arrivals_.erase(found);
+      if (draining_) return transport_.answer(connection, refuse_while_draining());
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
                                                               : 401;
@@ -8175,7 +8193,6 @@ class basic_server final
     found->second.owner = std::move(*who);
     http::response accept;
     accept.status = 101;
-    // A browser that offered subprotocols fails unless one is chosen.
     if (offers_subprotocol(found->second.request.request, subprotocol)) {
       accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
     }
@@ -8322,7 +8339,10 @@ class basic_server final
 
   void log(log_level level, std::string_view event, std::string_view session,
            std::string_view text) {
-    router_.event({level, event, session, text});
+    try {
+      router_.event({level, event, session, text});
+    } catch (...) {  // nobody is left to tell
+    }
     if (level >= options_.level && logger_.enabled(level))
       logger_.write({level, event, session, text});
   }
@@ -11340,7 +11360,6 @@ class curl_http_client {
     const auto found = calls_.find(id);
     if (found == calls_.end()) return;
     CURL* const easy = found->second->easy();
-    // First: so that what the sink starts next finds the connection in the pool.
     if (easy != nullptr) curl_multi_remove_handle(multi_.handle(), easy);
     if (!found->second->end(code)) return;
     const std::unique_ptr<curl_call> call = std::move(found->second);
@@ -13053,6 +13072,7 @@ class websocketpp_transport {
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13101,8 +13121,9 @@ class server {
         return started;
       }
     }
-    asio::signal_set signals(context_, SIGINT, SIGTERM);
-    wait_for_signal(signals);
+    // Kept until the end of this object, so that a late signal does not kill what is ending well.
+    signals_.emplace(context_, SIGINT, SIGTERM);
+    wait_for_signal();
     if (running) running();
     running_ = true;
     context_.run();
@@ -13158,18 +13179,19 @@ class server {
     return to;
   }
 
-  void wait_for_signal(asio::signal_set& signals) {
-    signals.async_wait([this, &signals](const std::error_code& failure, int) {
+  void wait_for_signal() {
+    signals_->async_wait([this](const std::error_code& failure, int) {
       if (failure) return;
       if (std::exchange(signalled_, true)) return context_.stop();
       stop();
-      wait_for_signal(signals);
+      wait_for_signal();
     });
   }
 
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
   parts parts_;
+  std::optional<asio::signal_set> signals_;
   bool running_ = false;  // inside of run()
   bool signalled_ = false;
 };

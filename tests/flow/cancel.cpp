@@ -117,7 +117,8 @@ TEST_CASE_FIXTURE(fixture, "cancel: what is unknown or finished is not found and
   CHECK(clients[id].terminals().size() == 2u);
 }
 
-TEST_CASE_FIXTURE(fixture, "cancel: the partial answer is kept, marked and sent with the next question") {
+TEST_CASE_FIXTURE(fixture,
+                  "cancel: the partial answer is kept, marked and sent with the next question") {
   const auto id = connect();
   say(id, R"({"id":"q1","content":"x"})");
   http.respond_head(http.last().id, 200, event_stream());

@@ -8,7 +8,8 @@
 
 using namespace flow;
 
-TEST_CASE_FIXTURE(fixture, "commands: each of the protocol's is answered, by op and as bare content") {
+TEST_CASE_FIXTURE(fixture,
+                  "commands: each of the protocol's is answered, by op and as bare content") {
   const auto id = connect();
   ask(id, R"({"content":"x"})", {"a"});
   for (const std::string op : {"help", "info", "ping", "history"}) {
@@ -26,10 +27,11 @@ TEST_CASE_FIXTURE(fixture, "commands: each of the protocol's is answered, by op 
 
 TEST_CASE_FIXTURE(fixture, "commands: set is in the next request, clear empties the conversation") {
   const auto id = connect();
-  CHECK(say(id,
-            R"({"type":"command","op":"set","id":"s1","data":{"model":"m","temperature":0.2,"max_tokens":500,"system":"S"}})")
-            .at(0)
-            .is_status("set"));
+  CHECK(
+      say(id,
+          R"({"type":"command","op":"set","id":"s1","data":{"model":"m","temperature":0.2,"max_tokens":500,"system":"S"}})")
+          .at(0)
+          .is_status("set"));
   ask(id, R"({"content":"x"})", {"a"});
   const frame body(http.last().request.body);
   CHECK(body.text("model") == "m");

@@ -141,7 +141,8 @@ TEST_CASE_FIXTURE(fixture, "conversation: tokens go on as they come") {
   CHECK(frames[0].number("usage.completion_tokens") == 98);
 }
 
-TEST_CASE_FIXTURE(fixture, "conversation: several chunks in one read are still one delta each or more") {
+TEST_CASE_FIXTURE(fixture,
+                  "conversation: several chunks in one read are still one delta each or more") {
   const auto id = connect();
   say(id, R"({"content":"x","stream":true})");
   const auto call = http.last().id;
@@ -156,7 +157,8 @@ TEST_CASE_FIXTURE(fixture, "conversation: several chunks in one read are still o
   CHECK(terminal(frames).number("n") == 100);
 }
 
-TEST_CASE_FIXTURE(fixture, "conversation: one answer at a time, the others wait and come in order") {
+TEST_CASE_FIXTURE(fixture,
+                  "conversation: one answer at a time, the others wait and come in order") {
   const auto id = connect();
   for (const std::string name : {"q1", "q2", "q3"}) {
     say(id, R"({"id":")" + name + R"(","content":"about )" + name + R"("})");
@@ -229,7 +231,8 @@ TEST_CASE_FIXTURE(fixture, "conversation: sessions know nothing of each other") 
   CHECK(transcript(http.last().request) == "system:P|user:yours|assistant:to you|user:next");
 }
 
-TEST_CASE_FIXTURE(fixture, "conversation: a repeated id is acknowledged, answered again and not paid twice") {
+TEST_CASE_FIXTURE(
+    fixture, "conversation: a repeated id is acknowledged, answered again and not paid twice") {
   const auto id = connect();
   say(id, R"({"id":"q1","content":"x"})");
   CHECK(say(id, R"({"id":"q1","content":"x"})").at(0).truth("duplicate"));
@@ -275,8 +278,9 @@ TEST_CASE_FIXTURE(fixture, "conversation: content parts go to the model") {
   ask(id,
       R"({"content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}]})",
       {"a"});
-  CHECK(mentions(http.last().request.body,
-                 R"([{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}])"));
+  CHECK(mentions(
+      http.last().request.body,
+      R"([{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}])"));
 }
 
 TEST_CASE_FIXTURE(fixture, "conversation: a model per query, fallbacks from the operator") {
@@ -287,9 +291,11 @@ TEST_CASE_FIXTURE(fixture, "conversation: a model per query, fallbacks from the 
   CHECK(frame(http.last().request.body).text("model") == "openai/gpt-4-turbo");
 }
 
-TEST_CASE_FIXTURE(fixture, "conversation: meta comes back with the answer, also with a failed one") {
+TEST_CASE_FIXTURE(fixture,
+                  "conversation: meta comes back with the answer, also with a failed one") {
   const auto id = connect();
-  CHECK(terminal(ask(id, R"({"content":"x","meta":{"tab":2}})", {"a"})).json("meta") == R"({"tab":2})");
+  CHECK(terminal(ask(id, R"({"content":"x","meta":{"tab":2}})", {"a"})).json("meta") ==
+        R"({"tab":2})");
   http.reply_with(refusal(500, "{}"));
   CHECK(terminal(say(id, R"({"content":"x","meta":{"tab":3}})")).json("meta") == R"({"tab":3})");
   http.reply_with(refusal(500, "{}"));

@@ -154,9 +154,10 @@ TEST_CASE_FIXTURE(fixture, "drain: a client that goes meanwhile does not hold it
 
 TEST_CASE_FIXTURE(fixture, "drain: the one who is told may destroy what it likes") {
   aw::testing::mock_transport lines;
-  auto other = std::make_unique<aw::basic_server<
-      aw::testing::mock_transport, aw::testing::mock_http_client, aw::testing::manual_scheduler>>(
-      settings(), lines, http, clock);
+  auto other =
+      std::make_unique<aw::basic_server<aw::testing::mock_transport, aw::testing::mock_http_client,
+                                        aw::testing::manual_scheduler>>(settings(), lines, http,
+                                                                        clock);
   REQUIRE(other->start());
   const auto id = lines.connect();
   lines.receive(id, R"({"content":"x"})");

@@ -85,7 +85,9 @@ TEST_CASE_FIXTURE(fixture, "feedback: never waits behind queries") {
   ask(id, R"({"id":"q1","content":"x"})", {"a"});
   say(id, R"({"content":"running"})");
   say(id, R"({"content":"waiting"})");
-  CHECK(say(id, R"({"type":"human_feedback","id":"f1","ref":"q1","rating":1})").at(0).is_status("ack"));
+  CHECK(say(id, R"({"type":"human_feedback","id":"f1","ref":"q1","rating":1})")
+            .at(0)
+            .is_status("ack"));
 }
 
 TEST_CASE_FIXTURE(fixture, "feedback: of one session is for its own answers only") {

@@ -99,9 +99,9 @@ inline aw::options settings() {
 
 template <typename Transport = aw::testing::mock_transport, typename Authenticator = aw::allow_all>
 struct basic_fixture {
-  using server_type = aw::basic_server<Transport, aw::testing::mock_http_client,
-                                       aw::testing::manual_scheduler, aw::memory_store,
-                                       Authenticator, kept_log>;
+  using server_type =
+      aw::basic_server<Transport, aw::testing::mock_http_client, aw::testing::manual_scheduler,
+                       aw::memory_store, Authenticator, kept_log>;
   using session_type = typename server_type::session_type;
   using reply_type = aw::query_reply<session_type>;
 

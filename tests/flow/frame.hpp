@@ -63,15 +63,15 @@ class frame {
     return found;
   }
   bool has(std::string_view path) const { return at(path).exists(); }
-  std::string text(std::string_view path) const { return std::string(at(path).string().value_or("")); }
+  std::string text(std::string_view path) const {
+    return std::string(at(path).string().value_or(""));
+  }
   std::int64_t number(std::string_view path) const { return at(path).integer().value_or(0); }
   double real(std::string_view path) const { return at(path).number().value_or(0); }
   bool truth(std::string_view path) const { return at(path).boolean().value_or(false); }
   std::size_t size(std::string_view path) const { return at(path).size(); }
   /// The value as compact JSON text; "null" when it is absent.
-  std::string json(std::string_view path) const {
-    return agent_websocket::json::to_text(at(path));
-  }
+  std::string json(std::string_view path) const { return agent_websocket::json::to_text(at(path)); }
 
   std::string type() const { return text("type"); }
   std::string op() const { return text("op"); }

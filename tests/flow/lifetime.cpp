@@ -148,8 +148,7 @@ TEST_CASE_FIXTURE(fixture, "lifetime: peers that came at different times have th
 
 TEST_CASE_FIXTURE(fixture, "lifetime: a socket that goes frees its session and cancels at once") {
   std::vector<std::uint16_t> codes;
-  router().on_disconnect(
-      [&](session_type&, std::uint16_t code) { codes.push_back(code); });
+  router().on_disconnect([&](session_type&, std::uint16_t code) { codes.push_back(code); });
   const auto id = connect();
   ask(id, R"({"content":"x"})", {"a"});
   say(id, R"({"content":"y","stream":true})");

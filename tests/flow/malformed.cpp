@@ -139,7 +139,8 @@ TEST_CASE_FIXTURE(fixture, "malformed: binary frames and frames that are too lar
   CHECK(terminal(ask(id, R"({"content":"good"})", {"answer"})).content() == "answer");
 }
 
-TEST_CASE_FIXTURE(fixture, "malformed: an error never shows a client's bytes to be what they are not") {
+TEST_CASE_FIXTURE(fixture,
+                  "malformed: an error never shows a client's bytes to be what they are not") {
   const auto id = connect();
   for (const std::string text : {R"({"type":"<script>alert(1)</script>","content":"x"})",
                                  R"({"type":"command","op":"<img src=x>"})",
@@ -156,7 +157,7 @@ TEST_CASE_FIXTURE(fixture, "malformed: seeded garbage") {
   const std::string alphabet = "{}[]\",:\\ \nabctypequerycontentid0123456789-.truefalsenull";
   for (int i = 0; i < 3000; ++i) {
     std::string text;
-    for (std::uint32_t length = random() % 60; length > 0; --length) {
+    for (std::uint32_t length = static_cast<std::uint32_t>(random()) % 60; length > 0; --length) {
       text.push_back(alphabet[random() % alphabet.size()]);
     }
     const auto frames = say(id, text);

@@ -429,7 +429,7 @@ TEST_CASE("client: connections that fail before anything was said") {
                           row{errc::protocol_error, errc::provider_error, 3},
                           row{errc::too_large, errc::provider_error, 1}}) {
     conversation one;
-    one.settings.api_key = "my-own-key";
+    one.settings.api_key = "my-own\n-key";  // sent, and masked, without what no header may hold
     for (int i = 0; i < 3; ++i)
       one.http.reply_with(http_script().fail(each.failed, "why my-own-key"));
     one.ask();

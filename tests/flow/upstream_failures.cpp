@@ -67,15 +67,12 @@ TEST_CASE("upstream_failures: each status is one error of its kind") {
     std::string code;
   };
   const row rows[] = {
-      {301, "provider_error"},          {400, "provider_error"},
-      {401, "provider_unauthorized"},   {402, "payment_required"},
-      {403, "provider_unauthorized"},   {404, "model_not_found"},
-      {408, "provider_error"},          {413, "context_length_exceeded"},
-      {418, "provider_error"},          {422, "provider_error"},
-      {429, "provider_rate_limited"},   {500, "provider_error"},
-      {502, "provider_error"},          {503, "provider_overloaded"},
-      {504, "provider_error"},          {524, "provider_error"},
-      {529, "provider_overloaded"},     {599, "provider_error"},
+      {301, "provider_error"},   {400, "provider_error"},          {401, "provider_unauthorized"},
+      {402, "payment_required"}, {403, "provider_unauthorized"},   {404, "model_not_found"},
+      {408, "provider_error"},   {413, "context_length_exceeded"}, {418, "provider_error"},
+      {422, "provider_error"},   {429, "provider_rate_limited"},   {500, "provider_error"},
+      {502, "provider_error"},   {503, "provider_overloaded"},     {504, "provider_error"},
+      {524, "provider_error"},   {529, "provider_overloaded"},     {599, "provider_error"},
   };
   for (const row& each : rows) {
     for (const std::string& body :
@@ -101,8 +98,8 @@ TEST_CASE("upstream_failures: no failure tells the key, wherever it stands") {
   const auto id = talk.connect();
   const std::string key(secret_key);
   for (const std::string& body :
-       {key, R"({"error":{"message":"Invalid key )" + key + R"("}})", R"({"error":")" + key + R"("})",
-        R"({"message":")" + key + R"(","code":400})"}) {
+       {key, R"({"error":{"message":"Invalid key )" + key + R"("}})",
+        R"({"error":")" + key + R"("})", R"({"message":")" + key + R"(","code":400})"}) {
     for (const int status : {200, 400, 401, 429, 500}) {
       talk.http.reply_with(refusal(status, body));
       const frame end = terminal(talk.say(id, R"({"content":"x"})"));
@@ -193,7 +190,8 @@ TEST_CASE("upstream_failures: 200 and garbage") {
       "[]",
       "null",
       std::string("\0\1\2\3", 4),
-      "data: {\"error\":{\"code\":502,\"message\":\"Provider returned error\",\"metadata\":{\"raw\":"
+      "data: {\"error\":{\"code\":502,\"message\":\"Provider returned "
+      "error\",\"metadata\":{\"raw\":"
       "\"/srv/secret\"}},\"choices\":[]}\n\n",
       "event: error\ndata: {\"message\":\"/srv/secret/app\"}\n\n",
       "error: {\"code\":500,\"message\":\"/srv/secret/app\"}\n\n",
@@ -321,9 +319,8 @@ TEST_CASE("upstream_failures: nothing is tried again once a token was there") {
   fixture talk(chosen);
   const auto id = talk.connect();
   aw::testing::http_script script;
-  talk.http.reply_with(script.head(200, event_stream())
-                           .body(chunk("part"))
-                           .fail(aw::errc::connection_failed));
+  talk.http.reply_with(
+      script.head(200, event_stream()).body(chunk("part")).fail(aw::errc::connection_failed));
   CHECK(code_of(terminal(talk.say(id, query(true)))) == "truncated");
   talk.pass(5min);
   CHECK(talk.http.calls().size() == 1u);

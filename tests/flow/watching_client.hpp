@@ -65,8 +65,7 @@ class watching_client {
       breach("an error without code or words", message);
     }
     for (const char* internal : {"sk-or-", "Bearer", "/home/", "/etc/", "localhost/v1", "<html"}) {
-      const std::string words =
-          type == "error" ? message.content() : message.text("error.content");
+      const std::string words = type == "error" ? message.content() : message.text("error.content");
       if (words.find(internal) != std::string::npos) breach("tells internals", message);
     }
     if (message.raw().find("sk-or-") != std::string::npos) breach("tells a key", message);

@@ -154,6 +154,31 @@ TEST_CASE("listener: out of descriptors it turns peers away, rests, and recovers
   CHECK(b.until([&] { return b.accepted.size() == 1; }));
 }
 
+TEST_CASE("listener: out of descriptors, it does not spend its time on turning away") {
+  bench b;
+  REQUIRE(b.start("127.0.0.1"));
+  std::vector<raw_client> clients;
+  for (int i = 0; i < 40; ++i) clients.emplace_back(b.listener.port());
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int next = ::dup(0);
+  ::close(next);
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(next);  // the descriptor in reserve is below it
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+  const auto end = std::chrono::steady_clock::now() + 50ms;
+  while (std::chrono::steady_clock::now() < end) b.context.run_for(5ms);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  std::size_t gone = 0;
+  for (raw_client& each : clients) {
+    each.pump();
+    gone += each.ended || each.broken ? 1U : 0U;
+  }
+  CHECK(gone >= 16u);
+  CHECK(gone < 40u);
+  CHECK(b.until([&] { return b.accepted.size() == 40 - gone; }));
+}
+
 TEST_CASE("listener: its end stops it, whatever is pending") {
   asio::io_context context(1);
   std::uint16_t port = 0;

@@ -257,7 +257,7 @@ TEST_CASE("curl: requests that cannot be sent complete with an error, later") {
   curl_bench bench;
   for (const std::string target :
        {"", "nonsense", "http://", "ftp://127.0.0.1/", "file:///etc/passwd", "http://a b/",
-        "http://user:word@127.0.0.1/", "http://127.0.0.1:99999/", "http://127.0.0.1/\r\nX: 1"}) {
+        "http://127.0.0.1:99999/", "http://127.0.0.1/\r\nX: 1"}) {
     CAPTURE(target);
     request asked;
     asked.target = target;
@@ -265,10 +265,15 @@ TEST_CASE("curl: requests that cannot be sent complete with an error, later") {
     CAPTURE(got.detail);
     CHECK((got.failure == errc::protocol_error || got.failure == errc::connection_failed));
     CHECK(got.heads == 0);
+    CHECK(got.bytes == 0u);
     CHECK_FALSE(got.detail.empty());
-    CHECK(got.detail.find("word") == std::string::npos);
   }
   request asked = bench.get();
+  asked.target.insert(7, "user:word@");
+  const answer refused = bench.ask(asked);
+  CHECK(refused.failure == errc::protocol_error);
+  CHECK(refused.detail.find("word") == std::string::npos);
+  asked = bench.get();
   asked.method = "GET / HTTP/1.1\r\nX-Evil: 1\r\n\r\nGET";
   CHECK(bench.ask(asked).failure == errc::protocol_error);
   CHECK(bench.server.accepted == 0u);
@@ -449,6 +454,30 @@ TEST_CASE("curl: cancel closes the connection at once") {
   CHECK(std::chrono::steady_clock::now() - begin < 200ms);
   CHECK(got.completions == 0);
   CHECK(bench.client.open_calls() == 0u);
+}
+
+TEST_CASE("curl: so does a cancel from inside a sink function") {
+  curl_bench bench;
+  answer silent;
+  const http_call_id victim = bench.client.start(bench.get(), silent);
+  REQUIRE(bench.wait([&bench] { return bench.server.requests.size() == 1u; }));
+  bench.server.reply_with(chunked_head + chunk("a"));
+  answer got;
+  http_call_id id = 0;
+  std::size_t expected = 1;
+  SUBCASE("of another call") {
+    got.on_bytes = [&] { bench.client.cancel(victim); };
+  }
+  SUBCASE("of both") {
+    got.on_bytes = [&] {
+      bench.client.cancel(id);
+      bench.client.cancel(victim);
+    };
+    expected = 2;
+  }
+  id = bench.client.start(bench.get(), got);
+  CHECK(bench.wait([&] { return bench.server.ended_by_peer == expected; }));
+  CHECK(silent.completions + got.completions == 0);
 }
 
 TEST_CASE("curl: a paused call makes the server wait, and loses nothing") {

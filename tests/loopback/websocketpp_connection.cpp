@@ -170,6 +170,12 @@ TEST_CASE("connection: a close frame is answered with its code, behind what wait
   CHECK(closed_for(close_frame(4000, "why")) == "close 4000 ");
   CHECK(closed_for(client_frame(fin | text, "hi") + close_frame(1000)) == "hi, close 1000 ");
   CHECK(closed_for(client_frame(fin | bye, "")) == "close none");
+  // Both have said it: nothing more is waited for, least of all the client's end.
+  transport_bench b;
+  raw_client client = b.open();
+  client.send(close_frame(1000));
+  REQUIRE(b.until(client, [&] { return client.ended; }));
+  CHECK(b.transport.connections() == 0u);
 }
 
 TEST_CASE("connection: our close waits for the peer's, for a while") {

@@ -168,8 +168,13 @@ TEST_CASE("transport: above max_connections there is a 503, and a place again af
   CHECK(b.transport.connections() <= 3u + 128u);
   clients.front().drop();
   REQUIRE(b.until(clients.back(), [&] { return b.sink.closed == 1; }));
-  b.open();
+  clients.push_back(b.open());
   CHECK(b.sink.open.size() == 4u);
+  // Nor does one that was closed and does not go.
+  clients.back().send(client_frame(fin | 3, ""));
+  REQUIRE(b.until(clients.back(), [&] { return b.sink.closed == 2; }));
+  clients.push_back(b.open());
+  CHECK(b.sink.open.size() == 5u);
 }
 
 TEST_CASE("transport: oversized messages are passed over in passing") {
@@ -254,6 +259,8 @@ TEST_CASE("transport: its end closes everything and calls nobody, in every state
     client.send(upgrade_request());
     REQUIRE(run_until(context, {&client}, [&] { return transport->connections() == 1; }));
     transport->send(b->sink.last, "x");
+    transport->answer(b->sink.last, {101, {}, ""});
+    transport->close(b->sink.last, 1006, "");
     transport.reset();
     context.restart();
     context.run();  // returns: nothing is left pending

@@ -121,7 +121,6 @@ class curl_http_client {
     const auto found = calls_.find(id);
     if (found == calls_.end()) return;
     CURL* const easy = found->second->easy();
-    // First: so that what the sink starts next finds the connection in the pool.
     if (easy != nullptr) curl_multi_remove_handle(multi_.handle(), easy);
     if (!found->second->end(code)) return;
     const std::unique_ptr<curl_call> call = std::move(found->second);

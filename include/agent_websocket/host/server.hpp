@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -70,8 +71,9 @@ class server {
         return started;
       }
     }
-    asio::signal_set signals(context_, SIGINT, SIGTERM);
-    wait_for_signal(signals);
+    // Kept until the end of this object, so that a late signal does not kill what is ending well.
+    signals_.emplace(context_, SIGINT, SIGTERM);
+    wait_for_signal();
     if (running) running();
     running_ = true;
     context_.run();
@@ -127,18 +129,19 @@ class server {
     return to;
   }
 
-  void wait_for_signal(asio::signal_set& signals) {
-    signals.async_wait([this, &signals](const std::error_code& failure, int) {
+  void wait_for_signal() {
+    signals_->async_wait([this](const std::error_code& failure, int) {
       if (failure) return;
       if (std::exchange(signalled_, true)) return context_.stop();
       stop();
-      wait_for_signal(signals);
+      wait_for_signal();
     });
   }
 
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
   parts parts_;
+  std::optional<asio::signal_set> signals_;
   bool running_ = false;  // inside of run()
   bool signalled_ = false;
 };

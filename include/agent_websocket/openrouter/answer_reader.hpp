@@ -79,16 +79,20 @@ class answer_reader {
     keep_first(ended_.model, top["model"]);
     keep_first(ended_.provider, top["provider"]);
     keep_first(ended_.generation_id, top["id"]);
-    read_usage(top["usage"], ended_.usage);
+    if (read_usage(top["usage"], ended_.usage)) has_more_ = true;
     const json::value choice = first_choice(top["choices"]);
     json::value piece = choice[piece_name];
     // Some servers send a whole message as the only chunk.
-    if (!piece.is_object() && !has_output_) piece = choice["message"];
+    if (!piece.is_object() && !has_output_) {
+      piece = choice["message"];
+      has_more_ = true;
+    }
     read_reasoning(piece, sink);
     read_content(piece, sink);
     if (stopped_) return;
     if (const auto reason = choice["finish_reason"].string(); reason && !reason->empty()) {
       ended_.finish_reason.assign(*reason);
+      has_more_ = true;
     }
     if (const json::value fault = find_error(top); fault.exists()) {
       fail(read_stream_failure(top, fault, sink.context()));

@@ -17,9 +17,9 @@ namespace openrouter {
 
 class chunk_pattern {
  public:
-  /// `chunk` is the JSON text of a chunk that gave `text`, its "content", and nothing else.
+  /// `chunk` is the JSON text of a chunk that gave `text`, its "content", and nothing else. What
+  /// cannot be learned from leaves the pattern as it is.
   void learn(std::string_view chunk, std::string_view text) {
-    before_.clear();
     if (chunk.size() > max_chunk_bytes || text.empty()) return;
     // Without a backslash no name and no text is spelled in two ways. If the name then stands in
     // the chunk once only, it is that of the text that was given.

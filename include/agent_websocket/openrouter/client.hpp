@@ -7,6 +7,7 @@
 #pragma once
 
 #include <agent_websocket/base/random.hpp>
+#include <agent_websocket/http/headers.hpp>
 #include <agent_websocket/openrouter/completion.hpp>
 #include <agent_websocket/openrouter/request.hpp>
 #include <agent_websocket/openrouter/settings.hpp>
@@ -34,6 +35,8 @@ class basic_openrouter_client final : private completion_owner {
                           random_source random = {})
       : around_{std::move(settings), {}, http, scheduler, std::move(random), *this} {
     around_.checked = check(around_.settings);
+    // As it is sent, so that it is found and masked where an upstream repeats it.
+    around_.settings.api_key = http::sanitize_field_value(around_.settings.api_key);
   }
 
   basic_openrouter_client(const basic_openrouter_client&) = delete;

@@ -158,12 +158,9 @@ class basic_server final
   void authenticated(connection_id connection, result<principal> who) {
     const auto found = arrivals_.find(connection);
     if (found == arrivals_.end()) return;  // gone meanwhile
-    if (draining_) {
+    if (draining_ || !who) {
       arrivals_.erase(found);
-      return transport_.answer(connection, refuse_while_draining());
-    }
-    if (!who) {
-      arrivals_.erase(found);
+      if (draining_) return transport_.answer(connection, refuse_while_draining());
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
                                                               : 401;
@@ -172,7 +169,6 @@ class basic_server final
     found->second.owner = std::move(*who);
     http::response accept;
     accept.status = 101;
-    // A browser that offered subprotocols fails unless one is chosen.
     if (offers_subprotocol(found->second.request.request, subprotocol)) {
       accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
     }
@@ -319,7 +315,10 @@ class basic_server final
 
   void log(log_level level, std::string_view event, std::string_view session,
            std::string_view text) {
-    router_.event({level, event, session, text});
+    try {
+      router_.event({level, event, session, text});
+    } catch (...) {  // nobody is left to tell
+    }
     if (level >= options_.level && logger_.enabled(level))
       logger_.write({level, event, session, text});
   }

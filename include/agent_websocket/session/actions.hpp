@@ -43,7 +43,6 @@ struct consult {
 struct start_completion {
   run_number run;
   openrouter::chat_request request;
-  std::optional<std::chrono::milliseconds> timeout;
 };
 /// Stop asking the model; nothing of that run is wanted any more.
 struct cancel_completion {

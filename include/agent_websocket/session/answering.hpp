@@ -138,8 +138,7 @@ inline void session_core::decided(run_number run, query_decision decision, momen
   switch (decision.what) {
     case query_decision::kind::proceed:
       run_->state = *next_state(run_->state, run_event::proceed);
-      actions_.push_back(
-          action::start_completion{run, build_request(decision), run_->of.query.timeout});
+      actions_.push_back(action::start_completion{run, build_request(decision)});
       return;
     case query_decision::kind::answer: {
       run_->state = *next_state(run_->state, run_event::proceed);

@@ -68,7 +68,7 @@ class session_commands {
     // A session ends with its socket, so one that is asked for by name is gone, unless it is this
     // one.
     const bool gone = !command.resume_session.empty() && command.resume_session != s.id_;
-    s.welcome(gone ? "expired" : "new", at);
+    s.outbox_.put(s.welcome(gone ? "expired" : "new", s.seq_, at));
     s.put(wire::status{"live", {}, {}, {}, {}, s.seq_}, at);
   }
 
@@ -191,9 +191,15 @@ class session_commands {
   }
 };
 
+/// What programs send by themselves: it keeps a connection, but not a session.
+inline bool is_sign_of_life(const wire::client_message& message) noexcept {
+  const auto* command = std::get_if<wire::command>(&message);
+  return command != nullptr && (command->op == "ping" || command->op == "ack");
+}
+
 inline void session_core::received(wire::client_message message, moment at) {
   if (closing_) return;
-  active_ = at;
+  if (!is_sign_of_life(message)) active_ = at;
   if (auto* query = std::get_if<wire::query>(&message)) {
     on_query(std::move(*query), at);
   } else if (auto* command = std::get_if<wire::command>(&message)) {

@@ -64,6 +64,9 @@ class conversation {
 
   explicit conversation(std::size_t max_messages) : max_messages_(max_messages) {}
 
+  /// Holds from the next trimming on.
+  void limit_to(std::size_t max_messages) noexcept { max_messages_ = max_messages; }
+
   /// Adds a turn that has begun, and trims.
   turn& begin(turn begun) {
     turns_.push_back(std::move(begun));

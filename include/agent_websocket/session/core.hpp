@@ -73,14 +73,17 @@ class session_core {
   std::vector<session_action> take_actions() { return std::exchange(actions_, {}); }
   std::string_view timestamp(wall_time at) { return stamp_.text(at); }
 
-  /// Gives this session settings of its own. Limits of what already is (queue, history) stay.
+  /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings) {
     settings_ = std::make_shared<const session_settings>(std::move(settings));
+    conversation_.limit_to(settings_->max_history);
+    inbox_.limit_to(settings_->max_queue);
   }
 
   // ---- events of the socket
 
-  void opened(moment at) { welcome("new", at); }
+  /// The welcome goes before everything else, also before what the application said meanwhile.
+  void opened(moment at) { outbox_.put_control(welcome("new", 0, at)); }
 
   /// A decoded message, or the reason why the text was none.
   void received(wire::client_message message, moment at);
@@ -119,6 +122,11 @@ class session_core {
   }
 
   void completed(run_number run, completion_result result, moment at);
+
+  /// Ends the run, whoever it waits for: the application or upstream.
+  void failed(run_number run, const error& why, moment at) {
+    if (is_current(run)) fail_run(why, at);
+  }
 
   // ---- events of the server
 
@@ -195,17 +203,19 @@ class session_core {
     outbox_.put_control(std::move(frame));
   }
 
-  void welcome(std::string_view reason, moment at) {
+  std::string welcome(std::string_view reason, std::uint64_t seq, moment at) {
     wire::welcome hello;
     hello.session_id = id_;
     hello.epoch = epoch_;
-    hello.seq = seq_;
+    hello.seq = seq;
     hello.reason = reason;
     hello.heartbeat = settings_->heartbeat_interval;
     hello.timeout = settings_->heartbeat_timeout;
     hello.limits = {settings_->max_message_bytes, settings_->max_queue};
     hello.data = settings_->welcome_data;
-    put(hello, at);
+    std::string frame;
+    encode(frame, hello, stamp_.text(at.wall));
+    return frame;
   }
 
   void acknowledge(const std::string& id, moment at) {

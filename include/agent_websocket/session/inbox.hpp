@@ -30,6 +30,8 @@ class inbox {
  public:
   explicit inbox(std::size_t max_size) : max_size_(max_size) {}
 
+  void limit_to(std::size_t max_size) noexcept { max_size_ = max_size; }
+
   bool full() const noexcept { return waiting_.size() >= max_size_; }
   bool empty() const noexcept { return waiting_.empty(); }
   std::size_t size() const noexcept { return waiting_.size(); }

@@ -15,6 +15,7 @@
 #include <agent_websocket/session/hooks.hpp>
 
 #include <any>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -105,6 +106,7 @@ class basic_session final
   session_core& core() noexcept { return core_; }
 
   void open() {
+    opened_ = true;
     core_.opened(now());
     carry_out();
   }
@@ -167,7 +169,6 @@ class basic_session final
   void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
     completion_ = 0;
     paused_ = false;
-    stop_timeout();
     completion_result result;
     if (outcome.failed) {
       const error& why = outcome.failed->why;
@@ -204,6 +205,7 @@ class basic_session final
   }
 
   void perform(action::consult& what) {
+    if (what.query.timeout) start_timeout(what.run, *what.query.timeout);
     guarded(
         "on_query",
         [&] {
@@ -217,14 +219,6 @@ class basic_session final
     guarded(
         "before_request", [&] { around_.sink.before_request(*this, what.request); }, [] {});
     completion_ = around_.client.start(std::move(what.request), *this);
-    if (what.timeout) {
-      const run_number run = what.run;
-      timeout_ = around_.scheduler.start_timer(around_.scheduler.now() + *what.timeout,
-                                               [weak = this->weak_from_this(), run] {
-                                                 if (const auto session = weak.lock())
-                                                   session->time_out(run);
-                                               });
-    }
   }
   void perform(action::cancel_completion&) { stop_completion(); }
   void perform(action::run_command& what) {
@@ -243,6 +237,7 @@ class basic_session final
         "on_feedback", [&] { around_.sink.on_feedback(*this, what.entry); }, [] {});
   }
   void perform(action::deliver_answer& what) {
+    stop_timeout();
     guarded(
         "on_answer", [&] { around_.sink.on_answer(*this, what.record); }, [] {});
   }
@@ -280,15 +275,16 @@ class basic_session final
     core_.decided(run, std::move(decision), now());
   }
 
-  /// The query's own limit has passed.
-  void time_out(run_number run) {
-    timeout_ = 0;
-    if (run != run_) return;
-    stop_completion();
-    completion_result result;
-    result.failure = error(errc::timeout_total);
-    core_.completed(run, std::move(result), now());
-    carry_out();
+  /// The query's own limit, which holds for the application's thinking too.
+  void start_timeout(run_number run, std::chrono::milliseconds limit) {
+    timeout_ = around_.scheduler.start_timer(
+        around_.scheduler.now() + limit, [weak = this->weak_from_this(), run] {
+          const auto session = weak.lock();
+          if (!session) return;
+          session->timeout_ = 0;
+          session->core_.failed(run, error(errc::timeout_total), session->now());
+          session->carry_out();
+        });
   }
 
   void stop_completion() {
@@ -311,7 +307,7 @@ class basic_session final
 
   /// Hands frames to the transport, and stops reading upstream while the client does not keep up.
   void send_waiting() {
-    if (core_.closing()) return;
+    if (core_.closing() || !opened_) return;
     hand_over(transport_budget);
     const std::size_t waiting = core_.output().bytes();
     if (waiting > core_.settings().max_outbound_bytes) {
@@ -342,6 +338,7 @@ class basic_session final
   run_number run_ = 0;
   timer_id timeout_ = 0;
   std::size_t transport_waits_ = 0;
+  bool opened_ = false;  // the welcome was said
   bool paused_ = false;
   bool carrying_out_ = false;
 };

@@ -219,6 +219,10 @@ TEST_CASE("frame reader: a text above the limit is passed over, and the next one
   // What is passed over is not looked at.
   CHECK(read_all_ways(frame(fin | text, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"), limits) ==
         "oversized 11\n");
+  // It may have been left inside of a character.
+  CHECK(read_all_ways(
+            frame(text, "\xC3") + frame(fin | more, "0123456789") + frame(fin | text, "next"),
+            limits) == "oversized 11\ntext next\n");
   CHECK(read_all_ways(frame(fin | binary, std::string(50, 'x')), limits) == "binary 50\n");
   CHECK(read({frame(fin | text, std::string(100, 'x'))}, limits) == "oversized 100\n");
 }

@@ -172,6 +172,19 @@ TEST_CASE("hub: nobody waits, nobody listens: the context may return") {
   CHECK_FALSE(b.context.stopped());
 }
 
+TEST_CASE("hub: shut while it settles, it stops there") {
+  bench b;
+  const auto a = b.make('a');
+  const auto c = b.make('c');
+  a->at_settle = [&] { b.hub->shut(); };
+  {
+    const websocketpp_hub<fake>::scope turn(*b.hub);
+    b.hub->touch(*a);
+    b.hub->touch(*c);
+  }
+  CHECK(b.log == "a");
+}
+
 TEST_CASE("hub: shut, it calls nobody, and ends with the last that holds it") {
   bench b(quick());
   const auto a = b.make('a');

@@ -28,7 +28,8 @@ std::string value_of_a(std::string_view text) {
 }  // namespace
 
 TEST_CASE("env_file: names and values, line by line") {
-  const auto parsed = parse_env_file("MODEL=openai/gpt-4o\nPORT = 8080 \n_x9=\nUrl=http://h:1/a=b?c\n");
+  const auto parsed =
+      parse_env_file("MODEL=openai/gpt-4o\nPORT = 8080 \n_x9=\nUrl=http://h:1/a=b?c\n");
   REQUIRE(parsed);
   const std::map<std::string, std::string> wanted{
       {"MODEL", "openai/gpt-4o"}, {"PORT", "8080"}, {"_x9", ""}, {"Url", "http://h:1/a=b?c"}};
@@ -106,18 +107,12 @@ TEST_CASE("env_file: what is wrong is told with its line, and without the value"
     std::string start;
   };
   const row rows[] = {
-      {"A=1\nnonsense\n", "line 2: "},
-      {"\n\n\nexport\n", "line 4: "},
-      {"# c\r\n\r\nA B=1\r\n", "line 3: "},
-      {"A-B=secret-value\n", "line 1: "},
-      {"=secret-value\n", "line 1: "},
-      {"export =secret-value\n", "line 1: "},
-      {"B=0\nA=\"secret-value\n", "line 2: "},
-      {"B=0\nA='secret-value", "line 2: "},
-      {"A=\"secret-value\\\"", "line 1: "},
-      {"A=\"secret\"-value\n", "line 1: "},
-      {"A='secret' 'value'\n", "line 1: "},
-      {"\xC3\x84=secret-value\n", "line 1: "},
+      {"A=1\nnonsense\n", "line 2: "},         {"\n\n\nexport\n", "line 4: "},
+      {"# c\r\n\r\nA B=1\r\n", "line 3: "},    {"A-B=secret-value\n", "line 1: "},
+      {"=secret-value\n", "line 1: "},         {"export =secret-value\n", "line 1: "},
+      {"B=0\nA=\"secret-value\n", "line 2: "}, {"B=0\nA='secret-value", "line 2: "},
+      {"A=\"secret-value\\\"", "line 1: "},    {"A=\"secret\"-value\n", "line 1: "},
+      {"A='secret' 'value'\n", "line 1: "},    {"\xC3\x84=secret-value\n", "line 1: "},
   };
   for (const row& each : rows) {
     CAPTURE(each.text);

@@ -49,9 +49,7 @@ bool mentions(const std::string& text, std::string_view what) {
 /// A file of this test in the folder it runs in.
 class written_file {
  public:
-  explicit written_file(std::string_view text) {
-    std::ofstream(name_, std::ios::binary) << text;
-  }
+  explicit written_file(std::string_view text) { std::ofstream(name_, std::ios::binary) << text; }
   ~written_file() { std::remove(name_.c_str()); }
   written_file(const written_file&) = delete;
   written_file& operator=(const written_file&) = delete;
@@ -135,7 +133,9 @@ TEST_CASE("environment: times take fractions, each in its own unit") {
   CHECK(good("DRAIN_TIMEOUT", "0.001").drain_timeout == 1ms);
 }
 
-TEST_CASE("environment: each bad value is one line that names the variable, the value and what is allowed") {
+TEST_CASE(
+    "environment: each bad value is one line that names the variable, the value and what is "
+    "allowed") {
   struct row {
     std::string name;
     std::string value;
@@ -279,31 +279,30 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.level = log_level::off;
     CHECK_FALSE(variable.apply(set, variable.default_text).has_value());
     // Whatever the variable sets is back at its default; only one thing can be.
-    const int same = (set.session.model == plain.session.model) +
-                     (set.session.temperature == plain.session.temperature) +
-                     (set.session.max_tokens == plain.session.max_tokens) +
-                     (set.session.max_history == plain.session.max_history) +
-                     (set.session.max_queue == plain.session.max_queue) +
-                     (set.session.max_message_bytes == plain.session.max_message_bytes) +
-                     (set.session.max_outbound_bytes == plain.session.max_outbound_bytes) +
-                     (set.session.system_prompt == plain.session.system_prompt) +
-                     (set.session.agent_name == plain.session.agent_name) +
-                     (set.session.allowed_models == plain.session.allowed_models) +
-                     (set.session.client_settings == plain.session.client_settings) +
-                     (set.session.heartbeat_interval == plain.session.heartbeat_interval) +
-                     (set.session.heartbeat_timeout == plain.session.heartbeat_timeout) +
-                     (set.session_timeout == plain.session_timeout) +
-                     (set.cleanup_interval == plain.cleanup_interval) +
-                     (set.connect_timeout == plain.connect_timeout) +
-                     (set.first_token_timeout == plain.first_token_timeout) +
-                     (set.idle_timeout == plain.idle_timeout) +
-                     (set.total_timeout == plain.total_timeout) +
-                     (set.drain_timeout == plain.drain_timeout) +
-                     (set.max_retries == plain.max_retries) +
-                     (set.max_connections == plain.max_connections) + (set.port == plain.port) +
-                     (set.host == plain.host) + (set.base_path == plain.base_path) +
-                     (set.base_url == plain.base_url) + (set.log_format == plain.log_format) +
-                     (set.level == plain.level);
+    const int same =
+        (set.session.model == plain.session.model) +
+        (set.session.temperature == plain.session.temperature) +
+        (set.session.max_tokens == plain.session.max_tokens) +
+        (set.session.max_history == plain.session.max_history) +
+        (set.session.max_queue == plain.session.max_queue) +
+        (set.session.max_message_bytes == plain.session.max_message_bytes) +
+        (set.session.max_outbound_bytes == plain.session.max_outbound_bytes) +
+        (set.session.system_prompt == plain.session.system_prompt) +
+        (set.session.agent_name == plain.session.agent_name) +
+        (set.session.allowed_models == plain.session.allowed_models) +
+        (set.session.client_settings == plain.session.client_settings) +
+        (set.session.heartbeat_interval == plain.session.heartbeat_interval) +
+        (set.session.heartbeat_timeout == plain.session.heartbeat_timeout) +
+        (set.session_timeout == plain.session_timeout) +
+        (set.cleanup_interval == plain.cleanup_interval) +
+        (set.connect_timeout == plain.connect_timeout) +
+        (set.first_token_timeout == plain.first_token_timeout) +
+        (set.idle_timeout == plain.idle_timeout) + (set.total_timeout == plain.total_timeout) +
+        (set.drain_timeout == plain.drain_timeout) + (set.max_retries == plain.max_retries) +
+        (set.max_connections == plain.max_connections) + (set.port == plain.port) +
+        (set.host == plain.host) + (set.base_path == plain.base_path) +
+        (set.base_url == plain.base_url) + (set.log_format == plain.log_format) +
+        (set.level == plain.level);
     CHECK(same == 1);
   }
   CHECK(names.size() > 25u);

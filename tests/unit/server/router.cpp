@@ -54,8 +54,7 @@ TEST_CASE("router: each hook is given what it is for") {
           [&](fake_session&, openrouter::chat_request& request) { request.model = "changed"; })
       .on_response([&](fake_session&, const answer_record& ended) { seen += ended.text + " "; })
       .on_feedback([&](fake_session&, const feedback_entry& said) { seen += said.comment + " "; })
-      .on_disconnect(
-          [&](fake_session&, std::uint16_t code) { seen += std::to_string(code) + " "; })
+      .on_disconnect([&](fake_session&, std::uint16_t code) { seen += std::to_string(code) + " "; })
       .on_event([&](const server_event& what) { seen += std::string(what.name) + " "; });
 
   handshake from;
@@ -94,8 +93,8 @@ TEST_CASE("router: commands by their exact op") {
   router hooks;
   fake_session session;
   std::string seen;
-  hooks.on_command("roll", [&](fake_session&, const wire::command& c) { seen += c.content; },
-                   "rolls the dice");
+  hooks.on_command(
+      "roll", [&](fake_session&, const wire::command& c) { seen += c.content; }, "rolls the dice");
   hooks.on_command("time", [&](fake_session&, const wire::command&) { seen += "t"; });
   wire::command command;
   command.op = "roll";

@@ -304,7 +304,8 @@ TEST_CASE_FIXTURE(core_fixture, "answering: a failure in words for a plain clien
   CHECK(answers[0].failure->code == errc::timeout_idle);
 }
 
-TEST_CASE_FIXTURE(core_fixture, "answering: the same for a streaming client is the end of its stream") {
+TEST_CASE_FIXTURE(core_fixture,
+                  "answering: the same for a streaming client is the end of its stream") {
   for (const bool started : {true, false}) {
     CAPTURE(started);
     send(R"({"content":"x","stream":true})");
@@ -393,7 +394,8 @@ TEST_CASE_FIXTURE(core_fixture, "answering: events of a run that has ended are d
   CHECK(answers.size() == 2u);
 }
 
-TEST_CASE_FIXTURE(core_fixture, "answering: tokens before the application has decided are dropped") {
+TEST_CASE_FIXTURE(core_fixture,
+                  "answering: tokens before the application has decided are dropped") {
   send(R"({"content":"x"})");
   collect();
   REQUIRE(consults.size() == 1u);
@@ -461,7 +463,8 @@ TEST_CASE_FIXTURE(core_fixture, "answering: the first decision counts") {
   CHECK(terminals(sent()).empty());
 }
 
-TEST_CASE_FIXTURE(core_fixture, "answering: extra messages go before the question, this time only") {
+TEST_CASE_FIXTURE(core_fixture,
+                  "answering: extra messages go before the question, this time only") {
   converse("first", "one");
   send(R"({"content":"second"})");
   collect();
@@ -499,19 +502,22 @@ TEST_CASE_FIXTURE(core_fixture, "answering: content parts go to the model as the
       R"({"content":[{"type":"text","text":"What is this?"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}]})");
   const auto& question = proceed().messages.back();
   CHECK(question.text() == "What is this?");
-  CHECK(question.json() ==
-        R"({"role":"user","content":[{"type":"text","text":"What is this?"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}]})");
+  CHECK(
+      question.json() ==
+      R"({"role":"user","content":[{"type":"text","text":"What is this?"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}]})");
 }
 
 TEST_CASE_FIXTURE(core_fixture, "answering: a query's own model and time limit") {
   send(R"({"type":"command","op":"set","data":{"model":"set/model"}})");
   send(R"({"content":"x","model":"query/model","timeout_ms":1500})");
+  collect();
+  CHECK(consults.at(0).query.timeout == 1500ms);
   CHECK(proceed().model == "query/model");
-  CHECK(starts.back().timeout == 1500ms);
   complete();
   send(R"({"content":"x"})");
+  collect();
+  CHECK_FALSE(consults.at(0).query.timeout.has_value());
   CHECK(proceed().model == "set/model");
-  CHECK_FALSE(starts.back().timeout.has_value());
 }
 
 TEST_CASE("answering: a model that is not allowed is refused before anything runs") {
@@ -639,7 +645,8 @@ TEST_CASE("answering: a repeated id is not run again, however its query ended") 
   }
 }
 
-TEST_CASE_FIXTURE(core_fixture, "answering: a repeated id is not run again, however long its query takes") {
+TEST_CASE_FIXTURE(core_fixture,
+                  "answering: a repeated id is not run again, however long its query takes") {
   send(R"({"id":"q1","content":"x"})");
   proceed();
   send(R"({"id":"q2","content":"y"})");
@@ -667,8 +674,8 @@ TEST_CASE_FIXTURE(core_fixture, "answering: urgent questions first, and each is 
   send(R"({"id":"q1","content":"x"})");
   proceed();
   const auto place = [this](const std::string& id, int priority) {
-    const auto frames = send(R"({"id":")" + id + R"(","content":"x","priority":)" +
-                             std::to_string(priority) + "}");
+    const auto frames =
+        send(R"({"id":")" + id + R"(","content":"x","priority":)" + std::to_string(priority) + "}");
     CHECK(frames.at(1).is_status("queued"));
     CHECK(frames.at(1).number("position") == frames.at(0).number("position"));
     return frames.at(0).number("position");
@@ -755,4 +762,29 @@ TEST_CASE_FIXTURE(core_fixture, "answering: what is kept is enough to rebuild th
   CHECK(kinds == "query:q1 query:q2 answer:q1 answer:q2 ");
   CHECK(records[2].content() == "one");
   CHECK(records[3].text("status") == "cancelled");
+}
+
+TEST_CASE_FIXTURE(core_fixture, "answering: a run can be ended whoever it waits for") {
+  for (const bool decided : {false, true}) {
+    CAPTURE(decided);
+    send(R"({"content":"x"})");
+    collect();
+    const run_number asked = consults.at(0).run;
+    if (decided) proceed();
+    consults.clear();
+    core.failed(asked + 1, error(errc::timeout_total), at);
+    CHECK(core.running());
+    core.failed(asked, error(errc::timeout_total), at);
+    collect();
+    CHECK_FALSE(core.running());
+    CHECK(cancels.back() == asked);
+    const auto ends = terminals(sent());
+    REQUIRE(ends.size() == 1u);
+    CHECK(ends[0].code() == "timeout_total");
+    core.decided(asked, {}, at);
+    core.failed(asked, error(errc::timeout_total), at);
+    collect();
+    CHECK(sent().empty());
+  }
+  CHECK(starts.size() == 1u);
 }

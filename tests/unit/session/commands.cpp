@@ -168,7 +168,8 @@ TEST_CASE_FIXTURE(core_fixture, "commands: an answer can be cancelled by the id 
   CHECK(cancel(first.at(0).text("stream")).at(0).ref() == "q1");
 }
 
-TEST_CASE_FIXTURE(core_fixture, "commands: cancelling what is unknown or finished changes nothing") {
+TEST_CASE_FIXTURE(core_fixture,
+                  "commands: cancelling what is unknown or finished changes nothing") {
   const auto not_found = [this](const std::string& command) {
     const auto frames = send(command);
     REQUIRE(frames.size() == 1u);
@@ -321,7 +322,8 @@ TEST_CASE_FIXTURE(core_fixture, "commands: regenerate needs a question and rest"
 }
 
 TEST_CASE_FIXTURE(core_fixture, "commands: regenerate keeps content parts") {
-  send(R"({"content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"u"}}]})");
+  send(
+      R"({"content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"u"}}]})");
   const std::string sent_json = proceed().messages.back().json();
   text("a");
   complete();
@@ -385,7 +387,8 @@ TEST_CASE_FIXTURE(core_fixture, "commands: ack says nothing, tool_result finds n
   CHECK(none[0].code() == "not_found");
 }
 
-TEST_CASE_FIXTURE(core_fixture, "commands: what the protocol does not know goes to the application") {
+TEST_CASE_FIXTURE(core_fixture,
+                  "commands: what the protocol does not know goes to the application") {
   CHECK(send(R"({"type":"command","op":"roll","id":"c1","content":"two","data":{"n":2}})").empty());
   collect();
   REQUIRE(commands.size() == 1u);
@@ -398,7 +401,8 @@ TEST_CASE_FIXTURE(core_fixture, "commands: what the protocol does not know goes 
   CHECK(commands.size() == 2u);
 }
 
-TEST_CASE_FIXTURE(core_fixture, "feedback: is stored, acknowledged, given to the application and listed") {
+TEST_CASE_FIXTURE(core_fixture,
+                  "feedback: is stored, acknowledged, given to the application and listed") {
   converse("x", "y", "q1");
   collect();
   records.clear();
@@ -435,7 +439,8 @@ TEST_CASE_FIXTURE(core_fixture, "feedback: a correction is in the next request, 
   for (const auto& each : messages) CHECK_FALSE(mentions(each.text(), "bad"));
 }
 
-TEST_CASE_FIXTURE(core_fixture, "feedback: finds its answer by query, by stream, or takes the last") {
+TEST_CASE_FIXTURE(core_fixture,
+                  "feedback: finds its answer by query, by stream, or takes the last") {
   converse("x", "y", "q1");
   converse("x", "y", "q2");
   const std::string first = core.history().turns()[0].stream;
@@ -519,7 +524,8 @@ TEST_CASE_FIXTURE(core_fixture, "feedback: a correction of a failed answer is no
   proceed();
   fail(errc::provider_error);
   sent();
-  const auto frames = send(R"({"type":"human_feedback","id":"f1","ref":"q1","correction":"it is 42"})");
+  const auto frames =
+      send(R"({"type":"human_feedback","id":"f1","ref":"q1","correction":"it is 42"})");
   REQUIRE(frames.size() == 1u);
   // Either it is refused, or it is where feedback has to be: the history and the next request.
   if (frames[0].is_status("ack")) {

@@ -149,9 +149,11 @@ TEST_CASE("decode: commands") {
   CHECK(cancel.op == "cancel");
   CHECK(cancel.id == "c1");
   CHECK(cancel.ref == "q1");
-  const auto set = command(R"({"type":"command","op":"set","id":"s1","data":{"temperature":0.2, "x":[1]}})");
+  const auto set =
+      command(R"({"type":"command","op":"set","id":"s1","data":{"temperature":0.2, "x":[1]}})");
   CHECK(set.data == R"({"temperature":0.2,"x":[1]})");
-  const auto own = command(R"({"type":"command","op":"roll","content":"two dice","data":7,"meta":{"a":1}})");
+  const auto own =
+      command(R"({"type":"command","op":"roll","content":"two dice","data":7,"meta":{"a":1}})");
   CHECK(own.op == "roll");
   CHECK(own.content == "two dice");
   CHECK(own.data == "7");
@@ -214,8 +216,8 @@ TEST_CASE("decode: feedback") {
 }
 
 TEST_CASE("decode: unknown fields are ignored, null is absent, the last of two members counts") {
-  CHECK(query(R"({"content":"x","colour":"red","seq":"no number","idx":{},"type":"query"})").content ==
-        "x");
+  CHECK(query(R"({"content":"x","colour":"red","seq":"no number","idx":{},"type":"query"})")
+            .content == "x");
   const auto asked = query(
       R"({"id":null,"content":"x","stream":null,"priority":null,"overlap":null,"timeout_ms":null,"model":null,"meta":null})");
   CHECK(asked.id.empty());
@@ -429,7 +431,8 @@ TEST_CASE("decode: the rejection names the field and says what would be right") 
   CHECK(mentions(words(R"({"content":"x","overlap":"maybe"})"), "reject"));
   CHECK(mentions(words(R"({"content":"x","stream":1})"), "true or false"));
   CHECK(mentions(words(R"({"type":"response"})"), "query, command or human_feedback"));
-  CHECK(mentions(words(R"({"content":[{"type":"text","text":"a"},{"type":"text"}]})"), "content[1]"));
+  CHECK(
+      mentions(words(R"({"content":[{"type":"text","text":"a"},{"type":"text"}]})"), "content[1]"));
   CHECK(mentions(words("{\"content\":}"), "byte 11"));
 }
 
@@ -460,10 +463,14 @@ TEST_CASE("decode: nesting and numbers of values are bounded") {
 }
 
 TEST_CASE("decode: a message that was cut anywhere is rejected") {
-  for (const std::string_view whole :
-       {std::string_view(R"({"type":"query","id":"q1","content":"é \u00e9 日","stream":true,"meta":{"a":[1,{}]}})"),
-        std::string_view(R"({"type":"command","op":"hello","caps":["delta"],"v":1,"resume":{"last_seq":0}})"),
-        std::string_view(R"({"type":"human_feedback","ref":"q1","rating":-1.5e0,"correction":"no"})")}) {
+  for (
+      const std::string_view whole :
+      {std::string_view(
+           R"({"type":"query","id":"q1","content":"é \u00e9 日","stream":true,"meta":{"a":[1,{}]}})"),
+       std::string_view(
+           R"({"type":"command","op":"hello","caps":["delta"],"v":1,"resume":{"last_seq":0}})"),
+       std::string_view(
+           R"({"type":"human_feedback","ref":"q1","rating":-1.5e0,"correction":"no"})")}) {
     REQUIRE(verdict(whole) == "taken");
     for (std::size_t length = 0; length < whole.size(); ++length) {
       CAPTURE(length);
@@ -512,8 +519,10 @@ TEST_CASE("decode: whatever bytes come, the answer is a message or a rejection")
 TEST_CASE("decode: nothing refers to the scratch document afterwards") {
   document scratch;
   const auto first = wire::decode(
-      R"({"id":"q1","content":"a text that is long enough to be on the heap","meta":{"a":1}})", scratch);
-  wire::decode(R"({"id":"zz","content":"another text, which overwrites the first one entirely"})", scratch);
+      R"({"id":"q1","content":"a text that is long enough to be on the heap","meta":{"a":1}})",
+      scratch);
+  wire::decode(R"({"id":"zz","content":"another text, which overwrites the first one entirely"})",
+               scratch);
   const auto& asked = std::get<wire::query>(first);
   CHECK(asked.id == "q1");
   CHECK(asked.content == "a text that is long enough to be on the heap");

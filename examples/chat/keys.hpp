@@ -4,7 +4,7 @@
 // (ECMA-48), bracketed paste. Sequences may come in pieces; what is not known is dropped.
 #pragma once
 
-#include "chat_text.hpp"
+#include "text.hpp"
 
 #include <chrono>
 #include <cstddef>

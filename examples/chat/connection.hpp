@@ -5,9 +5,9 @@
 // no socket (see `link`) and no clock.
 #pragma once
 
-#include "chat_keys.hpp"
-#include "chat_messages.hpp"
-#include "chat_reconnect.hpp"
+#include "keys.hpp"
+#include "messages.hpp"
+#include "reconnect.hpp"
 
 #include <algorithm>
 #include <chrono>

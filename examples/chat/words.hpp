@@ -5,7 +5,7 @@
 // duty.
 #pragma once
 
-#include "chat_messages.hpp"
+#include "messages.hpp"
 
 #include <algorithm>
 #include <array>

@@ -5,12 +5,12 @@
 // or clock.
 #pragma once
 
-#include "chat_answering.hpp"
-#include "chat_commands.hpp"
-#include "chat_connection.hpp"
-#include "chat_display.hpp"
-#include "chat_requests.hpp"
-#include "chat_words.hpp"
+#include "answering.hpp"
+#include "commands.hpp"
+#include "connection.hpp"
+#include "display.hpp"
+#include "requests.hpp"
+#include "words.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -59,7 +59,7 @@ class client {
         return display_.refuse(
             "A command is one word behind the slash; // begins a question with a slash.");
       case action::stop:
-        if (!answers_.stop(now)) display_.show(tone::notice, "Nothing is running.");
+        if (!answers_.stop(now)) display_.show(tone::notice, "There is nothing to stop.");
         return true;
       case action::help:
         display_.show(tone::result, describe_commands());
@@ -112,8 +112,8 @@ class client {
 
   /// An attempt to connect has failed.
   void failed(std::error_code why, std::string_view detail, time_point now) {
-    const std::string words = detail.empty() ? why.message() : std::string(detail);
-    lose(close_code_for(why), "No connection: " + words, now);
+    const std::string reason = detail.empty() ? why.message() : std::string(detail);
+    lose(close_code_for(why), "No connection: " + reason, now);
   }
 
   void tick(time_point now) {

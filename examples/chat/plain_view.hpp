@@ -5,9 +5,9 @@
 // the reader may be a terminal.
 #pragma once
 
-#include "chat_display.hpp"
-#include "chat_terminal.hpp"
-#include "chat_text.hpp"
+#include "display.hpp"
+#include "terminal.hpp"
+#include "text.hpp"
 
 #include <string>
 #include <string_view>

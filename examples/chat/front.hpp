@@ -5,8 +5,8 @@
 // when the program is done.
 #pragma once
 
-#include "chat_plain_view.hpp"
-#include "chat_view.hpp"
+#include "plain_view.hpp"
+#include "view.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -4,7 +4,7 @@
 // Moves by whole characters, with their combining marks. Knows keys and cells, but no terminal.
 #pragma once
 
-#include "chat_keys.hpp"
+#include "keys.hpp"
 
 #include <algorithm>
 #include <cstddef>

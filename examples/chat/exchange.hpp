@@ -5,7 +5,7 @@
 // them.
 #pragma once
 
-#include "chat_keys.hpp"
+#include "keys.hpp"
 
 #include <algorithm>
 #include <cstddef>

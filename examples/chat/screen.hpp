@@ -6,7 +6,7 @@
 // other screen and leaves the scrollback whole.
 #pragma once
 
-#include "chat_text.hpp"
+#include "text.hpp"
 
 #include <algorithm>
 #include <cstddef>

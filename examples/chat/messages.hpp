@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The messages that the chat sends, as JSON text. Every one carries an id, so that the server
+// The messages that the chat sends, as JSON text. What is asked carries an id, so that the server
 // acknowledges it and a question that is sent twice is answered once.
 #pragma once
 

@@ -4,10 +4,10 @@
 // and the one end that every question has, whatever happens to the connection.
 #pragma once
 
-#include "chat_connection.hpp"
-#include "chat_display.hpp"
-#include "chat_exchange.hpp"
-#include "chat_words.hpp"
+#include "connection.hpp"
+#include "display.hpp"
+#include "exchange.hpp"
+#include "words.hpp"
 
 #include <algorithm>
 #include <cstdint>

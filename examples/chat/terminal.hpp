@@ -5,7 +5,7 @@
 // because a signal handler can reach nothing else.
 #pragma once
 
-#include "chat_text.hpp"
+#include "text.hpp"
 
 #include <langinfo.h>
 #include <poll.h>

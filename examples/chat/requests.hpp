@@ -5,10 +5,10 @@
 // took are remembered, because its next session would not know them.
 #pragma once
 
-#include "chat_commands.hpp"
-#include "chat_connection.hpp"
-#include "chat_display.hpp"
-#include "chat_words.hpp"
+#include "commands.hpp"
+#include "connection.hpp"
+#include "display.hpp"
+#include "words.hpp"
 
 #include <algorithm>
 #include <chrono>

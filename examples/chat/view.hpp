@@ -5,10 +5,10 @@
 // before it is written.
 #pragma once
 
-#include "chat_client.hpp"
-#include "chat_editor.hpp"
-#include "chat_screen.hpp"
-#include "chat_terminal.hpp"
+#include "client.hpp"
+#include "editor.hpp"
+#include "screen.hpp"
+#include "terminal.hpp"
 
 #include <algorithm>
 #include <chrono>
