@@ -27,11 +27,10 @@ TEST_CASE_FIXTURE(fixture,
 
 TEST_CASE_FIXTURE(fixture, "commands: set is in the next request, clear empties the conversation") {
   const auto id = connect();
-  CHECK(
-      say(id,
-          R"({"type":"command","op":"set","id":"s1","data":{"model":"m","temperature":0.2,"max_tokens":500,"system":"S"}})")
-          .at(0)
-          .is_status("set"));
+  CHECK(say(id, R"({"type":"command","op":"set","id":"s1","data":{"model":"m","temperature":0.2,)"
+                R"("max_tokens":500,"system":"S"}})")
+            .at(0)
+            .is_status("set"));
   ask(id, R"({"content":"x"})", {"a"});
   const frame body(http.last().request.body);
   CHECK(body.text("model") == "m");

@@ -46,9 +46,8 @@ TEST_CASE_FIXTURE(fixture, "conversation: the plain client asks and is answered"
   const auto id = connect();
   pass(1500ms);
   http.reply_with(answer({"Web", "Socket is ", "a protocol."}));
-  const auto frames = say(
-      id,
-      R"({"type":"query","content":"Tell me about WebSocket technology.","timestamp":"2026-01-01T00:00:00Z"})");
+  const auto frames = say(id, R"({"type":"query","content":"Tell me about WebSocket technology.",)"
+                              R"("timestamp":"2026-01-01T00:00:00Z"})");
   REQUIRE(frames.size() == 2u);
   CHECK(frames[0].type() == "status");
   CHECK(frames[0].content() == "Thinking...");
@@ -276,11 +275,11 @@ TEST_CASE_FIXTURE(fixture, "conversation: timeout_ms of one query is not the nex
 TEST_CASE_FIXTURE(fixture, "conversation: content parts go to the model") {
   const auto id = connect();
   ask(id,
-      R"({"content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}]})",
+      R"({"content":[{"type":"text","text":"see"},{"type":"image_url",)"
+      R"("image_url":{"url":"https://h/i.png"}}]})",
       {"a"});
-  CHECK(mentions(
-      http.last().request.body,
-      R"([{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}])"));
+  CHECK(mentions(http.last().request.body, R"([{"type":"text","text":"see"},{"type":"image_url",)"
+                                           R"("image_url":{"url":"https://h/i.png"}}])"));
 }
 
 TEST_CASE_FIXTURE(fixture, "conversation: a model per query, fallbacks from the operator") {

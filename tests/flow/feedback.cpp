@@ -18,9 +18,9 @@ TEST_CASE_FIXTURE(fixture, "feedback: rating, comment and correction arrive ever
   });
   const auto id = connect();
   const frame end = terminal(ask(id, R"({"id":"q1","content":"6 x 7?"})", {"41"}));
-  const auto frames = say(
-      id,
-      R"({"type":"human_feedback","id":"f1","ref":"q1","rating":-1,"content":"wrong","correction":"it is 42"})");
+  const auto frames =
+      say(id, R"({"type":"human_feedback","id":"f1","ref":"q1","rating":-1,"content":"wrong",)"
+              R"("correction":"it is 42"})");
   REQUIRE(frames.size() == 1u);
   CHECK(frames[0].is_status("ack"));
   CHECK(frames[0].ref() == "f1");

@@ -49,13 +49,14 @@ TEST_CASE("lifetime: sessions are looked at once in CLEANUP_INTERVAL") {
   CHECK_FALSE(talk.transport.is_open(id));
 }
 
-TEST_CASE("lifetime: any message counts as activity, pongs do not") {
+TEST_CASE("lifetime: any message counts as activity; pongs, and pings that programs send, do not") {
   fixture talk(with_timeout(100s, 1s));
   const auto busy = talk.connect();
   const auto quiet = talk.connect();
   for (int i = 0; i < 3; ++i) {
     talk.pass(60s);
-    talk.say(busy, R"({"type":"command","op":"ping"})");
+    talk.say(busy, R"({"type":"command","op":"info"})");
+    if (talk.transport.is_open(quiet)) talk.say(quiet, R"({"type":"command","op":"ping"})");
   }
   CHECK(talk.transport.is_open(busy));
   CHECK_FALSE(talk.transport.is_open(quiet));

@@ -87,7 +87,7 @@ chat_request question() {
   return asked;
 }
 
-struct conversation {
+struct exchange {
   mock_http_client http;
   manual_scheduler clock;
   recording sink;
@@ -129,7 +129,7 @@ struct conversation {
 
 TEST_CASE("client: T01, T02 an answer, however it is cut") {
   for (const std::size_t piece : {std::size_t{0}, std::size_t{1}, std::size_t{7}}) {
-    conversation one;
+    exchange one;
     one.http.split(piece);
     one.http.reply_with(
         http_script()
@@ -158,7 +158,7 @@ TEST_CASE("client: T45 after content there is no second attempt") {
       const std::string& end :
       {sse(R"({"error":{"code":502,"message":"gone","metadata":{"error_type":"provider_unavailable"}},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]})"),
        std::string("data: {broken\n\n"), std::string()}) {
-    conversation one;
+    exchange one;
     one.http.reply_with(http_script().head(200).body(content("part") + end).complete());
     one.ask();
     one.run();
@@ -177,7 +177,7 @@ TEST_CASE("client: T45 after content there is no second attempt") {
   for (const char* delta :
        {R"({"reasoning":"hm"})", R"({"tool_calls":[{"index":0,"id":"x"}]})",
         R"({"reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]})"}) {
-    conversation one;
+    exchange one;
     one.http.reply_with(http_script()
                             .head(200)
                             .body(sse(std::string(R"({"choices":[{"delta":)") + delta + "}]}"))
@@ -191,7 +191,7 @@ TEST_CASE("client: T45 after content there is no second attempt") {
 }
 
 TEST_CASE("client: an error in the stream before any content is tried again") {
-  conversation one;
+  exchange one;
   one.http.reply_with(http_script().head(200).body(
       ping + sse(R"({"error":{"code":502,"message":"x"},"choices":[]})")));
   one.http.reply_with(good());
@@ -216,7 +216,7 @@ TEST_CASE("client: T53 what no second attempt would change") {
                           row{404, errc::model_not_found}, row{413, errc::context_length_exceeded},
                           row{422, errc::provider_error}, row{302, errc::provider_error}}) {
     CAPTURE(each.status);
-    conversation one;
+    exchange one;
     one.http.reply_with(status(each.status, R"({"error":{"message":"m"}})"));
     one.ask();
     one.run();
@@ -231,7 +231,7 @@ TEST_CASE("client: T53 what no second attempt would change") {
 
 TEST_CASE("client: T54 rates: the wait that is asked for, and no endless tries") {
   for (const double jitter : {0.0, 0.999}) {
-    conversation one;
+    exchange one;
     one.jitter = jitter;
     one.http.reply_with(status(429, "", {{"Retry-After", "1"}}));
     one.http.reply_with(good());
@@ -248,7 +248,7 @@ TEST_CASE("client: T54 rates: the wait that is asked for, and no endless tries")
     CHECK(one.sink.complete());
     CHECK(one.nothing_left());
   }
-  conversation three;
+  exchange three;
   for (int i = 0; i < 4; ++i) three.http.reply_with(status(429, "", {{"Retry-After", "1"}}));
   three.ask();
   three.run();
@@ -257,14 +257,14 @@ TEST_CASE("client: T54 rates: the wait that is asked for, and no endless tries")
   CHECK(three.sink.ended->attempts == 3);
   CHECK(three.sink.ended->failed->retry_after == milliseconds(1000));
 
-  conversation late;
+  exchange late;
   late.http.reply_with(status(429, "", {{"Retry-After", "3600"}}));
   late.ask();
   late.run();
   CHECK(late.requests() == 1);
   CHECK(late.sink.ended->failed->retry_after == milliseconds(3'600'000));
 
-  conversation date;
+  exchange date;
   date.http.reply_with(status(429, "", {{"Retry-After", "Thu, 01 Jan 2026 00:00:20 GMT"}}));
   date.http.reply_with(good());
   date.jitter = 0;
@@ -274,7 +274,7 @@ TEST_CASE("client: T54 rates: the wait that is asked for, and no endless tries")
 }
 
 TEST_CASE("client: T57 an overloaded provider, then a good answer, given once") {
-  conversation one;
+  exchange one;
   one.settings.retry.max_attempts = 4;
   for (int i = 0; i < 3; ++i) one.http.reply_with(status(503));
   one.http.reply_with(good());
@@ -290,7 +290,7 @@ TEST_CASE("client: T57 an overloaded provider, then a good answer, given once") 
 }
 
 TEST_CASE("client: T31 an empty answer is tried once more, not twice") {
-  conversation one;
+  exchange one;
   for (int i = 0; i < 3; ++i)
     one.http.reply_with(http_script().head(200).body(ping + done).complete());
   one.ask();
@@ -301,7 +301,7 @@ TEST_CASE("client: T31 an empty answer is tried once more, not twice") {
 }
 
 TEST_CASE("client: T60 the provider's own words") {
-  conversation one;
+  exchange one;
   one.settings.retry.max_attempts = 1;
   one.http.reply_with(status(
       429,
@@ -313,7 +313,7 @@ TEST_CASE("client: T60 the provider's own words") {
 }
 
 TEST_CASE("client: T63 the connect limit is the connection's alone") {
-  conversation one;
+  exchange one;
   one.settings.connect_timeout = seconds(1);
   one.ask();
   CHECK(one.http.last().request.connect_timeout == seconds(1));
@@ -324,7 +324,7 @@ TEST_CASE("client: T63 the connect limit is the connection's alone") {
 }
 
 TEST_CASE("client: T64, T66, T67 the request as it is sent") {
-  conversation one;
+  exchange one;
   one.settings.base_url = "http://h/api/v1/";
   one.settings.api_key = "k\r\nX-Evil: 1";
   one.settings.title = "T";
@@ -343,7 +343,7 @@ TEST_CASE("client: T64, T66, T67 the request as it is sent") {
 }
 
 TEST_CASE("client: T68 the model and the provider that served are told") {
-  conversation one;
+  exchange one;
   chat_request asked = question();
   asked.fallback_models = {"b/served"};
   one.http.reply_with(good());
@@ -356,7 +356,7 @@ TEST_CASE("client: T68 the model and the provider that served are told") {
 }
 
 TEST_CASE("client: T69 plain JSON instead of a stream, and a 200 that is none") {
-  conversation one;
+  exchange one;
   one.http.reply_with(status(
       200, "\n\n {\"choices\":[{\"message\":{\"content\":\"Hello\"},\"finish_reason\":\"stop\"}]}",
       {{"Content-Type", "application/json"}}));
@@ -365,7 +365,7 @@ TEST_CASE("client: T69 plain JSON instead of a stream, and a 200 that is none") 
   CHECK(one.sink.complete());
   CHECK(one.sink.text == "Hello");
 
-  conversation other;
+  exchange other;
   other.http.reply_with(status(
       200,
       R"({"id":null,"choices":null,"error":{"code":429,"message":"m","metadata":{"retry_after_seconds":2}}})"));
@@ -379,7 +379,7 @@ TEST_CASE("client: T69 plain JSON instead of a stream, and a 200 that is none") 
 }
 
 TEST_CASE("client: T70 a coding that nobody asked for") {
-  conversation one;
+  exchange one;
   one.http.reply_with(
       http_script().head(200, {{"Content-Encoding", "gzip"}}).body("\x1f\x8b garbage").complete());
   one.ask();
@@ -389,7 +389,7 @@ TEST_CASE("client: T70 a coding that nobody asked for") {
   CHECK(one.requests() == 1);
   CHECK(one.sink.ended->failed->why.detail.find("gzip") != std::string::npos);
   CHECK(one.nothing_left());
-  conversation identity;
+  exchange identity;
   identity.http.reply_with(http_script()
                                .head(200, {{"Content-Encoding", " identity "}})
                                .body(content("x") + stop + done)
@@ -400,7 +400,7 @@ TEST_CASE("client: T70 a coding that nobody asked for") {
 }
 
 TEST_CASE("client: without streaming") {
-  conversation one;
+  exchange one;
   chat_request asked = question();
   asked.stream = false;
   one.ask(asked);
@@ -428,7 +428,7 @@ TEST_CASE("client: connections that fail before anything was said") {
                           row{errc::timeout_connect, errc::timeout_connect, 3},
                           row{errc::protocol_error, errc::provider_error, 3},
                           row{errc::too_large, errc::provider_error, 1}}) {
-    conversation one;
+    exchange one;
     one.settings.api_key = "my-own\n-key";  // sent, and masked, without what no header may hold
     for (int i = 0; i < 3; ++i)
       one.http.reply_with(http_script().fail(each.failed, "why my-own-key"));
@@ -447,7 +447,7 @@ TEST_CASE("client: T29 a connection lost at each byte of an answer") {
   const std::size_t finished = (ping + content("Hello") + stop).size();
   for (std::size_t cut = 0; cut <= body.size(); ++cut) {
     CAPTURE(cut);
-    conversation one;
+    exchange one;
     one.settings.retry.max_attempts = 1;
     one.http.reply_with(http_script().head(200).body(body).cut_after(cut));
     one.ask();
@@ -468,7 +468,7 @@ TEST_CASE("client: T29 a connection lost at each byte of an answer") {
 }
 
 TEST_CASE("client: the first-token clock") {
-  conversation one;
+  exchange one;
   one.settings.first_token_timeout = seconds(10);
   one.settings.idle_timeout = seconds(100);
   one.ask();
@@ -487,7 +487,7 @@ TEST_CASE("client: the first-token clock") {
   CHECK(one.http.last().state == call_state::cancelled);
   CHECK(one.nothing_left());
 
-  conversation thinking;
+  exchange thinking;
   thinking.settings.first_token_timeout = seconds(10);
   thinking.settings.idle_timeout = seconds(100);
   thinking.ask();
@@ -498,7 +498,7 @@ TEST_CASE("client: the first-token clock") {
 }
 
 TEST_CASE("client: the idle clock") {
-  conversation one;
+  exchange one;
   one.settings.idle_timeout = seconds(10);
   one.ask();
   one.advance(seconds(50));  // no head yet: not its business
@@ -516,7 +516,7 @@ TEST_CASE("client: the idle clock") {
 }
 
 TEST_CASE("client: the total clock runs over all attempts and waits") {
-  conversation one;
+  exchange one;
   one.settings.total_timeout = seconds(20);
   one.ask();
   one.advance(seconds(15));
@@ -531,7 +531,7 @@ TEST_CASE("client: the total clock runs over all attempts and waits") {
   CHECK(one.sink.code() == errc::timeout_total);
   CHECK(one.nothing_left());
   // A wait that would end behind it is not begun.
-  conversation late;
+  exchange late;
   late.settings.total_timeout = seconds(20);
   late.ask();
   late.advance(seconds(15));
@@ -541,7 +541,7 @@ TEST_CASE("client: the total clock runs over all attempts and waits") {
 }
 
 TEST_CASE("client: no limits at all leave no timer") {
-  conversation one;
+  exchange one;
   one.settings.first_token_timeout = one.settings.idle_timeout = milliseconds(0);
   one.ask();
   one.http.respond_head(1, 200);
@@ -550,7 +550,7 @@ TEST_CASE("client: no limits at all leave no timer") {
 }
 
 TEST_CASE("client: a long stream moves a timestamp, not timers") {
-  conversation one;
+  exchange one;
   one.ask();
   one.http.respond_head(1, 200);
   for (int i = 0; i < 1000; ++i) {
@@ -565,7 +565,7 @@ TEST_CASE("client: a long stream moves a timestamp, not timers") {
 }
 
 TEST_CASE("client: a status that is not whole says more than the clock") {
-  conversation one;
+  exchange one;
   one.settings.retry.max_attempts = 1;
   one.ask();
   one.http.respond_head(1, 404);
@@ -574,7 +574,7 @@ TEST_CASE("client: a status that is not whole says more than the clock") {
   CHECK(one.sink.code() == errc::model_not_found);
   CHECK(one.nothing_left());
   // Nor is an endless one read to its end.
-  conversation endless;
+  exchange endless;
   endless.settings.retry.max_attempts = 1;
   endless.ask();
   endless.http.respond_head(1, 500);
@@ -587,7 +587,7 @@ TEST_CASE("client: a status that is not whole says more than the clock") {
 }
 
 TEST_CASE("client: paused, all clocks stand still and nothing is sent") {
-  conversation one;
+  exchange one;
   one.settings.total_timeout = seconds(300);
   const completion_id id = one.ask();
   one.http.respond_head(1, 200);
@@ -612,7 +612,7 @@ TEST_CASE("client: paused, all clocks stand still and nothing is sent") {
 }
 
 TEST_CASE("client: paused while it waits for a retry") {
-  conversation one;
+  exchange one;
   one.jitter = 0;
   one.http.reply_with(status(503, "", {{"Retry-After", "2"}}));
   one.http.reply_with(good());
@@ -632,7 +632,7 @@ TEST_CASE("client: paused while it waits for a retry") {
 }
 
 TEST_CASE("client: cancelled, also while it waits for a retry") {
-  conversation one;
+  exchange one;
   one.http.reply_with(status(503, "", {{"Retry-After", "2"}}));
   const completion_id id = one.ask();
   one.http.run();
@@ -645,7 +645,7 @@ TEST_CASE("client: cancelled, also while it waits for a retry") {
 }
 
 TEST_CASE("client: a wrong request is told of by its field") {
-  conversation one;
+  exchange one;
   chat_request asked = question();
   asked.temperature = 3;
   one.ask(asked);

@@ -52,7 +52,9 @@ std::string query(bool streamed) {
 }
 
 const char* const leaky_body =
-    R"({"error":{"code":CODE,"message":"Traceback at /srv/app/secret.py: key sk-or-v1-aaaabbbbccccddddeeee at http://user:secret@10.0.0.1/v1 Bearer abcdefghijkl","metadata":{"raw":"{\"secret\":1}"}}})";
+    R"({"error":{"code":CODE,"message":"Traceback at /srv/app/secret.py: )"
+    R"(key sk-or-v1-aaaabbbbccccddddeeee at http://user:secret@10.0.0.1/v1 )"
+    R"(Bearer abcdefghijkl","metadata":{"raw":"{\"secret\":1}"}}})";
 
 std::string leaky(int status) {
   std::string body = leaky_body;
@@ -219,7 +221,9 @@ TEST_CASE("upstream_failures: an error in mid-stream keeps the text and tells th
     aw::testing::http_script script;
     script.head(200, event_stream()).body(chunk("part"));
     script.body(aw::testing::sse(
-        R"({"id":"gen-1","error":{"code":502,"message":"secret inside","metadata":{"error_type":"provider_unavailable"}},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]})"));
+        R"({"id":"gen-1","error":{"code":502,"message":"secret inside",)"
+        R"("metadata":{"error_type":"provider_unavailable"}},"choices":[{"index":0,)"
+        R"("delta":{"content":""},"finish_reason":"error"}]})"));
     talk.http.reply_with(script.complete());
     const frame end = terminal(talk.say(id, query(streamed)));
     check_is_failure(end, streamed, "provider_error");

@@ -84,8 +84,8 @@ class real_fixture {
           CHECK(closed.empty());
           closed = frame->words();
           if (!left)
-            socket.send(loopback::client_frame(loopback::fin | loopback::bye,
-                                               frame->payload.substr(0, 2)));
+            socket.send(
+                loopback::client_frame(loopback::fin | loopback::bye, frame->payload.substr(0, 2)));
         }
       }
     }

@@ -40,7 +40,7 @@ struct recorder {
 };
 
 constexpr int fin = 0x80;
-enum : int { more = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
+enum : int { more = 0, text = 1, binary = 2, bye = 8, ping = 9, pong = 10 };
 
 // A frame as a test wants it, right or wrong. length_code 0: the shortest.
 std::string frame(int first_byte, std::string_view payload, bool masked = true,
@@ -92,7 +92,7 @@ std::string close_with(int code, std::string_view reason = {}) {
   std::string payload;
   payload.push_back(static_cast<char>(code >> 8));
   payload.push_back(static_cast<char>(code));
-  return frame(fin | close, payload.append(reason));
+  return frame(fin | bye, payload.append(reason));
 }
 
 }  // namespace
@@ -150,9 +150,9 @@ TEST_CASE("frame reader: what RFC 6455 forbids fails with 1002, as soon as it is
   }
   CHECK(read_all_ways(frame(fin | text, "x", false)) == failed);
   CHECK(read_all_ways(frame(ping, "x")) == failed);
-  CHECK(read_all_ways(frame(close, "")) == failed);
+  CHECK(read_all_ways(frame(bye, "")) == failed);
   CHECK(read({frame(fin | ping, std::string(126, 'x'))}) == failed);
-  CHECK(read({frame(fin | close, std::string(126, 'x'))}) == failed);
+  CHECK(read({frame(fin | bye, std::string(126, 'x'))}) == failed);
   CHECK(read_all_ways(frame(fin | more, "x")) == failed);
   CHECK(read_all_ways(frame(more, "x")) == failed);
   CHECK(read_all_ways(frame(text, "a") + frame(fin | text, "b")) == failed);
@@ -170,8 +170,8 @@ TEST_CASE("frame reader: what RFC 6455 forbids fails with 1002, as soon as it is
 }
 
 TEST_CASE("frame reader: close codes") {
-  CHECK(read_all_ways(frame(fin | close, "")) == "close 1005 \n");
-  CHECK(read_all_ways(frame(fin | close, "x")) == "failed 1002\n");
+  CHECK(read_all_ways(frame(fin | bye, "")) == "close 1005 \n");
+  CHECK(read_all_ways(frame(fin | bye, "x")) == "failed 1002\n");
   CHECK(read_all_ways(close_with(1000, "done")) == "close 1000 done\n");
   CHECK(read({close_with(1000, std::string(123, 'r'))}) == "close 1000 #123\n");
   for (const int code : {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,

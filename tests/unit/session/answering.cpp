@@ -498,13 +498,13 @@ TEST_CASE_FIXTURE(core_fixture, "answering: without a system prompt there is no 
 }
 
 TEST_CASE_FIXTURE(core_fixture, "answering: content parts go to the model as they came") {
-  send(
-      R"({"content":[{"type":"text","text":"What is this?"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}]})");
+  send(R"({"content":[{"type":"text","text":"What is this?"},{"type":"image_url",)"
+       R"("image_url":{"url":"https://h/i.png"}}]})");
   const auto& question = proceed().messages.back();
   CHECK(question.text() == "What is this?");
-  CHECK(
-      question.json() ==
-      R"({"role":"user","content":[{"type":"text","text":"What is this?"},{"type":"image_url","image_url":{"url":"https://h/i.png"}}]})");
+  CHECK(question.json() ==
+        R"({"role":"user","content":[{"type":"text","text":"What is this?"},{"type":"image_url",)"
+        R"("image_url":{"url":"https://h/i.png"}}]})");
 }
 
 TEST_CASE_FIXTURE(core_fixture, "answering: a query's own model and time limit") {

@@ -66,8 +66,9 @@ TEST_CASE_FIXTURE(core_fixture, "commands: info tells about the session") {
 }
 
 TEST_CASE_FIXTURE(core_fixture, "commands: set changes what the next request says") {
-  const auto frames = send(
-      R"({"type":"command","op":"set","id":"s1","data":{"model":"m","temperature":0.2,"max_tokens":500,"system":"Be brief."}})");
+  const auto frames =
+      send(R"({"type":"command","op":"set","id":"s1","data":{"model":"m","temperature":0.2,)"
+           R"("max_tokens":500,"system":"Be brief."}})");
   REQUIRE(frames.size() == 1u);
   CHECK(frames[0].is_status("set"));
   CHECK(frames[0].ref() == "s1");
@@ -364,8 +365,9 @@ TEST_CASE_FIXTURE(core_fixture, "commands: hello is answered by a welcome and li
 }
 
 TEST_CASE_FIXTURE(core_fixture, "commands: a session that is gone cannot be had back") {
-  const auto frames = send(
-      R"({"type":"command","op":"hello","session_id":"00000000-0000-4000-8000-000000000000","resume":{"token":"t","epoch":"e","last_seq":3}})");
+  const auto frames =
+      send(R"({"type":"command","op":"hello","session_id":"00000000-0000-4000-8000-000000000000",)"
+           R"("resume":{"token":"t","epoch":"e","last_seq":3}})");
   CHECK(frames.at(0).json("recovered") == "false");
   CHECK(frames.at(0).text("reason") == "expired");
   CHECK(frames.at(0).text("session_id") == core.id());
@@ -406,8 +408,9 @@ TEST_CASE_FIXTURE(core_fixture,
   converse("x", "y", "q1");
   collect();
   records.clear();
-  const auto frames = send(
-      R"({"type":"human_feedback","id":"f1","ref":"q1","rating":1,"content":"clear answer","correction":"it is 42"})");
+  const auto frames =
+      send(R"({"type":"human_feedback","id":"f1","ref":"q1","rating":1,"content":"clear answer",)"
+           R"("correction":"it is 42"})");
   REQUIRE(frames.size() == 1u);
   CHECK(frames[0].is_status("ack"));
   CHECK(frames[0].ref() == "f1");

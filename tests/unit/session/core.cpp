@@ -114,6 +114,8 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: activity is a message or the end 
   core.notify("n", {}, {}, at);
   CHECK(core.last_activity() == begun);
   send(R"({"type":"command","op":"ping"})");
+  CHECK(core.last_activity() == begun);
+  send(R"({"type":"command","op":"info"})");
   CHECK(core.last_activity() == begun + 1s);
   pass(1s);
   send(R"({"content":"x"})");

@@ -71,8 +71,8 @@ bool mentions(const std::string& text, std::string_view what) {
 }  // namespace
 
 TEST_CASE("decode: the plain client's query") {
-  const auto asked = query(
-      R"({"type":"query","content":"Tell me about WebSocket technology.","timestamp":"2026-01-01T00:00:00Z"})");
+  const auto asked = query(R"({"type":"query","content":"Tell me about WebSocket technology.",)"
+                           R"("timestamp":"2026-01-01T00:00:00Z"})");
   CHECK(asked.content == "Tell me about WebSocket technology.");
   CHECK(asked.id.empty());
   CHECK(asked.parts.empty());
@@ -87,9 +87,10 @@ TEST_CASE("decode: a missing type means query") {
 }
 
 TEST_CASE("decode: a query with everything") {
-  const auto asked = query(
-      R"({"type":"query","id":"q1","content":"What is Asio?","stream":true,"priority":7,)"
-      R"("overlap":"interrupt","timeout_ms":120000,"model":"openai/gpt-4o-mini","meta":{"tab":2}})");
+  const auto asked =
+      query(R"({"type":"query","id":"q1","content":"What is Asio?","stream":true,"priority":7,)"
+            R"("overlap":"interrupt","timeout_ms":120000,"model":"openai/gpt-4o-mini",)"
+            R"("meta":{"tab":2}})");
   CHECK(asked.id == "q1");
   CHECK(asked.content == "What is Asio?");
   CHECK(asked.stream == true);
@@ -126,10 +127,13 @@ TEST_CASE("decode: the limits of each number") {
 }
 
 TEST_CASE("decode: content as parts, with their text for people") {
-  const auto asked = query(
-      R"({"content":[{"type":"text","text":"Look:"},{"type":"image_url","image_url":{"url":"https://h/i.png"}},)"
-      R"({"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,AA=="}},)"
-      R"({"type":"input_audio","input_audio":{"data":"AA==","format":"wav"}},{"type":"text","text":"what?"}]})");
+  const auto asked =
+      query(R"({"content":[{"type":"text","text":"Look:"},{"type":"image_url",)"
+            R"("image_url":{"url":"https://h/i.png"}},)"
+            R"({"type":"file","file":{"filename":"a.pdf",)"
+            R"("file_data":"data:application/pdf;base64,AA=="}},)"
+            R"({"type":"input_audio","input_audio":{"data":"AA==","format":"wav"}},{"type":"text",)"
+            R"("text":"what?"}]})");
   CHECK(asked.content == "Look:\nwhat?");
   CHECK(asked.parts.substr(0, 30) == R"([{"type":"text","text":"Look:")");
   CHECK(mentions(asked.parts, R"({"type":"image_url","image_url":{"url":"https://h/i.png"}})"));
@@ -137,8 +141,9 @@ TEST_CASE("decode: content as parts, with their text for people") {
 }
 
 TEST_CASE("decode: parts keep numbers, escapes and unknown members as they were sent") {
-  const auto asked = query(
-      R"({"content":[{"type":"text","text":"\u00e9\n","cache_control":{"n":1.50,"big":123456789012345678901}}]})");
+  const auto asked =
+      query(R"({"content":[{"type":"text","text":"\u00e9\n","cache_control":{"n":1.50,)"
+            R"("big":123456789012345678901}}]})");
   CHECK(asked.content == "\xC3\xA9\n");
   CHECK(mentions(asked.parts, R"("n":1.50)"));
   CHECK(mentions(asked.parts, R"("big":123456789012345678901)"));
@@ -177,7 +182,8 @@ TEST_CASE("decode: a bare command names its op in content") {
 TEST_CASE("decode: hello") {
   const auto hello = command(
       R"({"type":"command","op":"hello","v":1,"client":"js/1.0","auth":{"token":"t"},)"
-      R"("session_id":"f81d4fae-7dec-41d0-a765-00a0c91e6bf6","resume":{"token":"r","epoch":"e","last_seq":41},)"
+      R"("session_id":"f81d4fae-7dec-41d0-a765-00a0c91e6bf6","resume":{"token":"r","epoch":"e",)"
+      R"("last_seq":41},)"
       R"("outbox":["q1","q2"],"caps":["delta","feedback"]})");
   CHECK(hello.op == "hello");
   CHECK(hello.version == 1);
@@ -198,7 +204,8 @@ TEST_CASE("decode: what a hello says of itself is bounded and never cut inside a
 
 TEST_CASE("decode: feedback") {
   const auto judged = feedback(
-      R"({"type":"human_feedback","id":"f2","ref":"q1","rating":1,"content":"clear answer","correction":"42"})");
+      R"({"type":"human_feedback","id":"f2","ref":"q1","rating":1,"content":"clear answer",)"
+      R"("correction":"42"})");
   CHECK(judged.id == "f2");
   CHECK(judged.ref == "q1");
   CHECK(judged.rating == 1.0);
@@ -218,8 +225,9 @@ TEST_CASE("decode: feedback") {
 TEST_CASE("decode: unknown fields are ignored, null is absent, the last of two members counts") {
   CHECK(query(R"({"content":"x","colour":"red","seq":"no number","idx":{},"type":"query"})")
             .content == "x");
-  const auto asked = query(
-      R"({"id":null,"content":"x","stream":null,"priority":null,"overlap":null,"timeout_ms":null,"model":null,"meta":null})");
+  const auto asked =
+      query(R"({"id":null,"content":"x","stream":null,"priority":null,"overlap":null,)"
+            R"("timeout_ms":null,"model":null,"meta":null})");
   CHECK(asked.id.empty());
   CHECK(asked.priority == 5);
   CHECK_FALSE(asked.stream.has_value());
@@ -463,14 +471,14 @@ TEST_CASE("decode: nesting and numbers of values are bounded") {
 }
 
 TEST_CASE("decode: a message that was cut anywhere is rejected") {
-  for (
-      const std::string_view whole :
-      {std::string_view(
-           R"({"type":"query","id":"q1","content":"é \u00e9 日","stream":true,"meta":{"a":[1,{}]}})"),
-       std::string_view(
-           R"({"type":"command","op":"hello","caps":["delta"],"v":1,"resume":{"last_seq":0}})"),
-       std::string_view(
-           R"({"type":"human_feedback","ref":"q1","rating":-1.5e0,"correction":"no"})")}) {
+  for (const std::string_view whole :
+       {std::string_view(
+            R"({"type":"query","id":"q1","content":"é \u00e9 日","stream":true,"meta":{"a":[1,)"
+            R"({}]}})"),
+        std::string_view(
+            R"({"type":"command","op":"hello","caps":["delta"],"v":1,"resume":{"last_seq":0}})"),
+        std::string_view(
+            R"({"type":"human_feedback","ref":"q1","rating":-1.5e0,"correction":"no"})")}) {
     REQUIRE(verdict(whole) == "taken");
     for (std::size_t length = 0; length < whole.size(); ++length) {
       CAPTURE(length);

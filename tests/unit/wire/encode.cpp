@@ -58,29 +58,29 @@ TEST_CASE("encode: welcome") {
 }
 
 TEST_CASE("encode: the whole text of each small message") {
-  CHECK(
-      encoded(wire::status{"thinking", "q1", "Thinking...", {}, {}, std::nullopt}) ==
-      R"({"type":"status","op":"thinking","content":"Thinking...","ref":"q1","timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::status{"thinking", "q1", "Thinking...", {}, {}, std::nullopt}) ==
+        R"({"type":"status","op":"thinking","content":"Thinking...","ref":"q1",)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
   CHECK(encoded(wire::status{"pong", {}, {}, {}, {}, std::nullopt}) ==
         R"({"type":"status","op":"pong","timestamp":"2026-01-01T00:00:00.000Z"})");
-  CHECK(
-      encoded(wire::ack{"q1", "r_9", 0, false, true}) ==
-      R"({"type":"status","op":"ack","ref":"q1","stream":"r_9","position":0,"duplicate":false,"timestamp":"2026-01-01T00:00:00.000Z"})");
-  CHECK(
-      encoded(wire::ack{"c1", {}, 0, true, false}) ==
-      R"({"type":"status","op":"ack","ref":"c1","duplicate":true,"timestamp":"2026-01-01T00:00:00.000Z"})");
-  CHECK(
-      encoded(wire::queued{"q2", 2}) ==
-      R"({"type":"status","op":"queued","content":"Queued","ref":"q2","position":2,"timestamp":"2026-01-01T00:00:00.000Z"})");
-  CHECK(
-      encoded(wire::response_start{58, "q1", "r_9", "m"}) ==
-      R"({"type":"response","seq":58,"ref":"q1","stream":"r_9","phase":"start","model":"m","timestamp":"2026-01-01T00:00:00.000Z"})");
-  CHECK(
-      encoded(wire::response_delta{"r_9", 3, 2, "As"}) ==
-      R"({"type":"response","stream":"r_9","phase":"delta","idx":3,"n":2,"content":"As","timestamp":"2026-01-01T00:00:00.000Z"})");
-  CHECK(
-      encoded(wire::notification{62, {}, "build", "Build 812 failed", R"({"build":812})"}) ==
-      R"({"type":"notification","seq":62,"topic":"build","content":"Build 812 failed","data":{"build":812},"timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::ack{"q1", "r_9", 0, false, true}) ==
+        R"({"type":"status","op":"ack","ref":"q1","stream":"r_9","position":0,"duplicate":false,)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::ack{"c1", {}, 0, true, false}) ==
+        R"({"type":"status","op":"ack","ref":"c1","duplicate":true,)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::queued{"q2", 2}) ==
+        R"({"type":"status","op":"queued","content":"Queued","ref":"q2","position":2,)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::response_start{58, "q1", "r_9", "m"}) ==
+        R"({"type":"response","seq":58,"ref":"q1","stream":"r_9","phase":"start","model":"m",)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::response_delta{"r_9", 3, 2, "As"}) ==
+        R"({"type":"response","stream":"r_9","phase":"delta","idx":3,"n":2,"content":"As",)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::notification{62, {}, "build", "Build 812 failed", R"({"build":812})"}) ==
+        R"({"type":"notification","seq":62,"topic":"build","content":"Build 812 failed",)"
+        R"("data":{"build":812},"timestamp":"2026-01-01T00:00:00.000Z"})");
 }
 
 TEST_CASE("encode: a status carries what it has") {
