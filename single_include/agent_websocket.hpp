@@ -4251,7 +4251,7 @@ class stream_decoder {
 // | c.start(req,sink) | http_call_id | begins the request; never calls the sink before it returns; ids are not reused |
 // | c.cancel(id)      | void         | closes that request's connection (or stream) at once; its sink is never called |
 // |                   |              | again, not even with on_complete; unknown and completed ids are ignored        |
-// | c.pause(id)       | void         | no on_body until resume, but for what was already read; the peer feels it      |
+// | c.pause(id)       | void         | no on_body and no on_complete until resume; the peer feels it                  |
 // | c.resume(id)      | void         | goes on; never calls the sink before it returns                                |
 //
 // Per request, on the executor: at most one on_head, then any number of on_body, then exactly one on_complete
@@ -9071,6 +9071,10 @@ class mock_transport {
 #ifndef ASIO_STANDALONE
 #define ASIO_STANDALONE
 #endif
+
+// Before Asio: its configuration asks for a macro of libstdc++ (_GLIBCXX_HAVE_ALIGNED_ALLOC) that
+// any standard header brings, and translation units that see it and others do not mix.
+#include <cstddef>
 
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>

@@ -16,6 +16,10 @@
 #define ASIO_STANDALONE
 #endif
 
+// Before Asio: its configuration asks for a macro of libstdc++ (_GLIBCXX_HAVE_ALIGNED_ALLOC) that
+// any standard header brings, and translation units that see it and others do not mix.
+#include <cstddef>
+
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>
 #include <asio/executor_work_guard.hpp>

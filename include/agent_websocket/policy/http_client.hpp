@@ -8,7 +8,7 @@
 // | c.start(req,sink) | http_call_id | begins the request; never calls the sink before it returns; ids are not reused |
 // | c.cancel(id)      | void         | closes that request's connection (or stream) at once; its sink is never called |
 // |                   |              | again, not even with on_complete; unknown and completed ids are ignored        |
-// | c.pause(id)       | void         | no on_body until resume, but for what was already read; the peer feels it      |
+// | c.pause(id)       | void         | no on_body and no on_complete until resume; the peer feels it                  |
 // | c.resume(id)      | void         | goes on; never calls the sink before it returns                                |
 //
 // Per request, on the executor: at most one on_head, then any number of on_body, then exactly one on_complete
