@@ -35,7 +35,7 @@ def settings_table(header):
 
 def filled(root):
     text = (root / "README.md").read_text(encoding="utf-8")
-    text = EXAMPLE.sub(lambda m: m[1] + marked(root / m[2], m[3]) + m[4], text)
+    text = EXAMPLE.sub(lambda m: m[1] + marked(root / m[2], m[3]) + m[5], text)
     table = settings_table(root / "include/agent_websocket/server/environment.hpp")
     return SETTINGS.sub(lambda m: m[1] + table + m[3], text)
 
