@@ -72,141 +72,6 @@ inline constexpr int protocol_version = 1;
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/json/number.hpp
-
-// Conversion between JSON number text and C++ numbers: exact, locale-independent, never undefined (RFC 8259 section 6).
-// Uses <charconv>; where the standard library has it for integers only (older libc++), a stream in the classic locale.
-
-#include <charconv>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#if !defined(__cpp_lib_to_chars)
-#include <locale>
-#include <sstream>
-#endif
-
-namespace agent_websocket {
-namespace json {
-
-namespace detail {
-
-/// A JSON number taken apart: 0.d1d2d3... x 10^order, d1 not 0; no digits at all for zero.
-struct decimal {
-  bool negative = false;
-  char digits[20] = {};    // the first ones, enough for int64_t
-  std::int64_t count = 0;  // of digits up to the last that is not 0
-  std::int64_t order = 0;
-};
-
-inline decimal take_apart(std::string_view text) noexcept {
-  decimal parts;
-  std::int64_t seen = 0;
-  bool behind_point = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '-') {
-      parts.negative = true;
-    } else if (c == '.') {
-      behind_point = true;
-    } else if (c == 'e' || c == 'E') {
-      const bool plus = i + 1 < text.size() && text[i + 1] == '+';
-      const char* const begin = text.data() + i + (plus ? 2 : 1);
-      const char* const end = text.data() + text.size();
-      // In 32 bits, beyond which the text would have to be gigabytes for its digits to matter.
-      std::int32_t exponent = 0;
-      if (std::from_chars(begin, end, exponent).ec == std::errc::result_out_of_range) {
-        exponent = *begin == '-' ? std::numeric_limits<std::int32_t>::min()
-                                 : std::numeric_limits<std::int32_t>::max();
-      }
-      parts.order += exponent;
-      break;
-    } else if (seen == 0 && c == '0') {
-      if (behind_point) --parts.order;
-    } else {
-      if (!behind_point) ++parts.order;
-      if (seen < static_cast<std::int64_t>(sizeof parts.digits)) parts.digits[seen] = c;
-      ++seen;
-      if (c != '0') parts.count = seen;
-    }
-  }
-  return parts;
-}
-
-}  // namespace detail
-
-/// The number that `text` spells, or nullopt when it does not fit a double. Too small is 0.
-/// Precondition: a JSON number.
-inline std::optional<double> parse_double(std::string_view text) noexcept {
-  double number = 0;
-#if defined(__cpp_lib_to_chars)
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure == std::errc::result_out_of_range) {
-    // The two ends of the range give the same code; at the small one the point is far to the left.
-    return detail::take_apart(text).order <= 0 ? std::optional<double>(0.0) : std::nullopt;
-  }
-  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
-#else
-  std::istringstream stream{std::string(text)};
-  stream.imbue(std::locale::classic());
-  stream >> number;
-  // libc++ calls subnormal numbers a failure as well, and gives them.
-  if (stream.fail() && detail::take_apart(text).order > 0) return std::nullopt;
-  if (!std::isfinite(number)) return std::nullopt;
-#endif
-  return number;
-}
-
-/// The integer that `text` spells ("3", "3.0", "3e2"), or nullopt when it has a fraction or does not fit int64_t.
-/// Exact: never by way of a double. Precondition: a JSON number.
-inline std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
-  std::int64_t number = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure == std::errc() && end == text.data() + text.size()) return number;
-  if (text.find_first_of(".eE") == std::string_view::npos) return std::nullopt;
-  const detail::decimal parts = detail::take_apart(text);
-  if (parts.count == 0) return 0;
-  if (parts.count > parts.order || parts.order > 19) return std::nullopt;  // int64_t has 19 digits
-  char whole[1 + sizeof parts.digits] = {'-'};
-  for (std::int64_t i = 0; i < parts.order; ++i) whole[1 + i] = i < parts.count ? parts.digits[i] : '0';
-  const char* const begin = whole + (parts.negative ? 0 : 1);
-  if (std::from_chars(begin, whole + 1 + parts.order, number).ec != std::errc()) return std::nullopt;
-  return number;
-}
-
-/// The shortest text that reads back as the same double, without exponent for whole numbers below 2^53.
-/// Precondition: finite.
-inline std::string print_double(double number) {
-  char text[40];
-  if (std::trunc(number) == number && std::fabs(number) <= 9007199254740992.0) {
-    const auto whole = std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(number));
-    return std::string(text, whole.ptr);
-  }
-#if defined(__cpp_lib_to_chars)
-  const auto done = std::to_chars(text, text + sizeof text, number);
-  return std::string(text, done.ptr);
-#else
-  std::string shortest;
-  for (int digits = 15; digits <= 17; ++digits) {  // 15 always fit a double, 17 always tell it apart
-    std::ostringstream stream;
-    stream.imbue(std::locale::classic());
-    stream.precision(digits);
-    stream << number;
-    shortest = stream.str();
-    if (parse_double(shortest) == number) break;
-  }
-  return shortest;
-#endif
-}
-
-}  // namespace json
-}  // namespace agent_websocket
-
 // --- agent_websocket/base/error.hpp
 
 // One enumeration of everything that a peer, a model, a network or a configuration can do wrong, its
@@ -214,6 +79,10 @@ inline std::string print_double(double number) {
 // the `code`s of the wire protocol. Misuse by the caller is an assertion, never one of these.
 
 #include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace agent_websocket {
@@ -534,6 +403,7 @@ class result<void> {
 // kept. Field values that come from configuration pass `sanitize_field_value` before they go out.
 
 #include <initializer_list>
+#include <optional>
 #include <vector>
 
 namespace agent_websocket {
@@ -681,6 +551,9 @@ inline result<std::map<std::string, std::string>> parse_env_file(std::string_vie
 
 // http and https URLs (RFC 3986, RFC 9110 section 4.2), as far as a base URL and the endpoints below it need: the
 // parts, checks with clear words, joining with exactly one slash. No percent decoding, no relative references.
+
+#include <charconv>
+#include <cstdint>
 
 namespace agent_websocket {
 namespace http {
@@ -863,6 +736,134 @@ constexpr bool require_logger() {
   return true;
 }
 
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/number.hpp
+
+// Conversion between JSON number text and C++ numbers: exact, locale-independent, never undefined (RFC 8259 section 6).
+// Uses <charconv>; where the standard library has it for integers only (older libc++), a stream in the classic locale.
+
+#include <cmath>
+#include <limits>
+#if !defined(__cpp_lib_to_chars)
+#include <locale>
+#include <sstream>
+#endif
+
+namespace agent_websocket {
+namespace json {
+
+namespace detail {
+
+/// A JSON number taken apart: 0.d1d2d3... x 10^order, d1 not 0; no digits at all for zero.
+struct decimal {
+  bool negative = false;
+  char digits[20] = {};    // the first ones, enough for int64_t
+  std::int64_t count = 0;  // of digits up to the last that is not 0
+  std::int64_t order = 0;
+};
+
+inline decimal take_apart(std::string_view text) noexcept {
+  decimal parts;
+  std::int64_t seen = 0;
+  bool behind_point = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '-') {
+      parts.negative = true;
+    } else if (c == '.') {
+      behind_point = true;
+    } else if (c == 'e' || c == 'E') {
+      const bool plus = i + 1 < text.size() && text[i + 1] == '+';
+      const char* const begin = text.data() + i + (plus ? 2 : 1);
+      const char* const end = text.data() + text.size();
+      // In 32 bits, beyond which the text would have to be gigabytes for its digits to matter.
+      std::int32_t exponent = 0;
+      if (std::from_chars(begin, end, exponent).ec == std::errc::result_out_of_range) {
+        exponent = *begin == '-' ? std::numeric_limits<std::int32_t>::min()
+                                 : std::numeric_limits<std::int32_t>::max();
+      }
+      parts.order += exponent;
+      break;
+    } else if (seen == 0 && c == '0') {
+      if (behind_point) --parts.order;
+    } else {
+      if (!behind_point) ++parts.order;
+      if (seen < static_cast<std::int64_t>(sizeof parts.digits)) parts.digits[seen] = c;
+      ++seen;
+      if (c != '0') parts.count = seen;
+    }
+  }
+  return parts;
+}
+
+}  // namespace detail
+
+/// The number that `text` spells, or nullopt when it does not fit a double. Too small is 0.
+/// Precondition: a JSON number.
+inline std::optional<double> parse_double(std::string_view text) noexcept {
+  double number = 0;
+#if defined(__cpp_lib_to_chars)
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure == std::errc::result_out_of_range) {
+    // The two ends of the range give the same code; at the small one the point is far to the left.
+    return detail::take_apart(text).order <= 0 ? std::optional<double>(0.0) : std::nullopt;
+  }
+  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+#else
+  std::istringstream stream{std::string(text)};
+  stream.imbue(std::locale::classic());
+  stream >> number;
+  // libc++ calls subnormal numbers a failure as well, and gives them.
+  if (stream.fail() && detail::take_apart(text).order > 0) return std::nullopt;
+  if (!std::isfinite(number)) return std::nullopt;
+#endif
+  return number;
+}
+
+/// The integer that `text` spells ("3", "3.0", "3e2"), or nullopt when it has a fraction or does not fit int64_t.
+/// Exact: never by way of a double. Precondition: a JSON number.
+inline std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
+  std::int64_t number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure == std::errc() && end == text.data() + text.size()) return number;
+  if (text.find_first_of(".eE") == std::string_view::npos) return std::nullopt;
+  const detail::decimal parts = detail::take_apart(text);
+  if (parts.count == 0) return 0;
+  if (parts.count > parts.order || parts.order > 19) return std::nullopt;  // int64_t has 19 digits
+  char whole[1 + sizeof parts.digits] = {'-'};
+  for (std::int64_t i = 0; i < parts.order; ++i) whole[1 + i] = i < parts.count ? parts.digits[i] : '0';
+  const char* const begin = whole + (parts.negative ? 0 : 1);
+  if (std::from_chars(begin, whole + 1 + parts.order, number).ec != std::errc()) return std::nullopt;
+  return number;
+}
+
+/// The shortest text that reads back as the same double, without exponent for whole numbers below 2^53.
+/// Precondition: finite.
+inline std::string print_double(double number) {
+  char text[40];
+  if (std::trunc(number) == number && std::fabs(number) <= 9007199254740992.0) {
+    const auto whole = std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(number));
+    return std::string(text, whole.ptr);
+  }
+#if defined(__cpp_lib_to_chars)
+  const auto done = std::to_chars(text, text + sizeof text, number);
+  return std::string(text, done.ptr);
+#else
+  std::string shortest;
+  for (int digits = 15; digits <= 17; ++digits) {  // 15 always fit a double, 17 always tell it apart
+    std::ostringstream stream;
+    stream.imbue(std::locale::classic());
+    stream.precision(digits);
+    stream << number;
+    shortest = stream.str();
+    if (parse_double(shortest) == number) break;
+  }
+  return shortest;
+#endif
+}
+
+}  // namespace json
 }  // namespace agent_websocket
 
 // --- agent_websocket/json/reader.hpp
@@ -1177,11 +1178,18 @@ struct session_settings {
   int max_tokens = 1500;                   ///< of an answer; 1 or more
   std::size_t max_history = 50;            ///< messages kept beside the system prompt; whole turns
   std::size_t max_queue = 16;              ///< queries that wait behind the running one
+  unsigned max_bad_messages = 10;          ///< in a row, until a socket is closed; 0: no limit
   std::size_t max_message_bytes = 65'536;  ///< of one message of a client
   std::size_t max_outbound_bytes =
       1u << 20;  ///< that wait for a slow client before it is closed with 4002
+  /// Longest wait for a client that takes nothing while its answer waits for it.
+  std::chrono::milliseconds slow_timeout{30'000};
+  /// Text that comes within this time of the piece sent before is sent as one; 0: each at once.
+  std::chrono::milliseconds coalesce{20};
   std::chrono::milliseconds heartbeat_interval{25'000};
   std::chrono::milliseconds heartbeat_timeout{8'000};
+  /// How long a session without a socket waits for its client.
+  std::chrono::milliseconds resume_window{300'000};
   /// Models that clients may choose by `set` and `query`; "*" allows any. The configured ones are
   /// always allowed.
   std::vector<std::string> allowed_models{"*"};
@@ -1297,6 +1305,10 @@ struct options {
   session_settings session;
   milliseconds session_timeout{30 * 60'000};  ///< without a message
   milliseconds cleanup_interval{60'000};      ///< how often inactive sessions are looked for
+  /// How long an answer goes on without a client; 0: cancelled at once, negative: to its end.
+  milliseconds run_grace{120'000};
+  std::size_t max_detached = 10'000;  ///< sessions that wait for their client; the oldest go
+  std::size_t max_upstream = 256;     ///< answers at once over all sessions; 0: no limit
 
   // Listening.
   std::string host = "localhost";
@@ -1304,6 +1316,8 @@ struct options {
   std::string base_path = "/functions/v1";  ///< the agent's name is appended
   std::size_t max_connections = 10'000;     ///< 0: no limit
   milliseconds drain_timeout{10'000};
+  milliseconds restart_time{
+      5'000};  ///< clients are told to come back after it when the server stops
 
   // Logging.
   log_level level = log_level::info;
@@ -1324,9 +1338,10 @@ struct options {
                    "to a server that needs none");
     }
     if (!url->secure() && http::iequals(url->host, "openrouter.ai")) {
-      return error(errc::bad_configuration,
-                   "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
-                   "not sent in the clear");
+      return error(
+          errc::bad_configuration,
+          "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
+          "not sent in the clear");
     }
     return {};
   }
@@ -1336,455 +1351,6 @@ struct options {
   static result<options> from_environment(const std::string& env_file = {});
 };
 
-}  // namespace agent_websocket
-
-// --- agent_websocket/server/environment.hpp
-
-// Options from environment variables: one table of all variables, which also feeds `--help` and the
-// test that the README names each. Reads the environment; does not change it.
-
-#include <cstdlib>
-#include <fstream>
-#include <functional>
-#include <sstream>
-
-namespace agent_websocket {
-
-/// Looks a variable up; nullopt when it is not set.
-using variable_lookup = std::function<std::optional<std::string>(std::string_view name)>;
-
-/// One variable: its name, its default and meaning for people, and how its text gets into the
-/// options. `apply` returns what would be allowed when the text is not.
-struct option_variable {
-  std::string_view name;
-  std::string_view default_text;
-  std::string_view meaning;
-  std::optional<std::string> (*apply)(options&, std::string_view text);
-  bool secret = false;
-};
-
-namespace detail {
-
-using applied = std::optional<std::string>;
-
-template <typename Integer>
-applied read_whole(Integer& into, std::string_view text, Integer least, Integer most) {
-  Integer number{};
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure != std::errc() || end != text.data() + text.size() || number < least ||
-      number > most) {
-    return "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
-  }
-  into = number;
-  return std::nullopt;
-}
-
-inline std::optional<double> read_decimal(std::string_view text) {
-  if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos)
-    return std::nullopt;
-  return json::parse_double(text);
-}
-
-/// A time in units of `unit` milliseconds, fractions allowed.
-inline applied read_time(std::chrono::milliseconds& into, std::string_view text,
-                         const char* unit_name, double unit, double least, double most) {
-  const auto number = read_decimal(text);
-  if (!number || !(*number >= least && *number <= most)) {
-    return "a number of " + std::string(unit_name) + " from " + json::print_double(least) + " to " +
-           json::print_double(most);
-  }
-  into = std::chrono::milliseconds(static_cast<std::int64_t>(*number * unit + 0.5));
-  return std::nullopt;
-}
-inline applied read_seconds(std::chrono::milliseconds& into, std::string_view text, double least,
-                            double most) {
-  return read_time(into, text, "seconds", 1000, least, most);
-}
-
-inline std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const std::size_t comma = text.find(',');
-    const std::string_view item = http::trim(text.substr(0, comma));
-    if (!item.empty()) items.emplace_back(item);
-    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
-  }
-  return items;
-}
-
-inline bool is_path(std::string_view text) noexcept {
-  if (text.empty() || text.front() != '/') return false;
-  for (const char c : text) {
-    if (c <= 0x20 || c >= 0x7F || c == '?' || c == '#' || c == '%') return false;
-  }
-  return true;
-}
-
-}  // namespace detail
-
-/// All variables, in the order in which people read about them.
-inline const std::vector<option_variable>& option_variables() {
-  using detail::applied;
-  constexpr double week = 7 * 86'400;
-  static const std::vector<option_variable> table{
-      {"OPENROUTER_API_KEY", "",
-       "key for OpenRouter; required unless OPENROUTER_BASE_URL is another server",
-       [](options& o, std::string_view text) -> applied {
-         for (const char c : text) {
-           if (c <= 0x20 || c >= 0x7F) return "visible ASCII characters only";
-         }
-         o.api_key = std::string(text);
-         return std::nullopt;
-       },
-       true},
-      {"OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1",
-       "any server that speaks the chat completions API",
-       [](options& o, std::string_view text) -> applied {
-         if (const auto url = http::parse_url(text); !url)
-           return "a base URL: " + url.error().message;
-         o.base_url = std::string(text);
-         return std::nullopt;
-       }},
-      {"MODEL", "openai/gpt-4-turbo", "model that answers",
-       [](options& o, std::string_view text) -> applied {
-         if (text.size() > 200) return "at most 200 bytes";
-         o.session.model = std::string(text);
-         return std::nullopt;
-       }},
-      {"MODEL_FALLBACKS", "", "models that OpenRouter tries next, separated by commas",
-       [](options& o, std::string_view text) -> applied {
-         o.session.fallback_models = detail::split_list(text);
-         return std::nullopt;
-       }},
-      {"ALLOWED_MODELS", "*",
-       "models that clients may choose, separated by commas; * is any, none is only the configured",
-       [](options& o, std::string_view text) -> applied {
-         o.session.allowed_models =
-             text == "none" ? std::vector<std::string>() : detail::split_list(text);
-         return std::nullopt;
-       }},
-      {"CLIENT_SETTINGS", "model,temperature,max_tokens,system",
-       "what clients may change by the command set; none is nothing",
-       [](options& o, std::string_view text) -> applied {
-         auto names = text == "none" ? std::vector<std::string>() : detail::split_list(text);
-         for (const std::string& each : names) {
-           if (each != "model" && each != "temperature" && each != "max_tokens" &&
-               each != "system") {
-             return "a list out of model, temperature, max_tokens, system; or none";
-           }
-         }
-         o.session.client_settings = std::move(names);
-         return std::nullopt;
-       }},
-      {"SYSTEM_PROMPT", "You are Agent WebSocket, an AI assistant communicating via WebSocket.",
-       "first message of every request",
-       [](options& o, std::string_view text) -> applied {
-         o.session.system_prompt = std::string(text);
-         return std::nullopt;
-       }},
-      {"AGENT_NAME", "agent_websocket", "name of the agent and last part of the socket's path",
-       [](options& o, std::string_view text) -> applied {
-         if (text.find('/') != std::string_view::npos ||
-             !detail::is_path("/" + std::string(text))) {
-           return "letters, digits and - _ . ~ without spaces or slashes";
-         }
-         o.session.agent_name = std::string(text);
-         return std::nullopt;
-       }},
-      {"TEMPERATURE", "0.7", "0 to 2",
-       [](options& o, std::string_view text) -> applied {
-         const auto number = detail::read_decimal(text);
-         if (!number || *number > 2) return "a number from 0 to 2";
-         o.session.temperature = *number;
-         return std::nullopt;
-       }},
-      {"MAX_TOKENS", "1500", "longest answer, in tokens",
-       [](options& o, std::string_view text) {
-         return detail::read_whole(o.session.max_tokens, text, 1, 10'000'000);
-       }},
-      {"MAX_HISTORY", "50",
-       "messages kept per conversation, in whole turns; the system prompt is always kept",
-       [](options& o, std::string_view text) {
-         return detail::read_whole<std::size_t>(o.session.max_history, text, 1, 10'000);
-       }},
-      {"SESSION_TIMEOUT", "30", "minutes without a message until a session is closed",
-       [](options& o, std::string_view text) {
-         return detail::read_time(o.session_timeout, text, "minutes", 60'000, 0.001, 7 * 1440);
-       }},
-      {"CLEANUP_INTERVAL", "60", "seconds between two looks for inactive sessions",
-       [](options& o, std::string_view text) {
-         return detail::read_seconds(o.cleanup_interval, text, 0.01, 86'400);
-       }},
-      {"HOST", "localhost", "address to listen on; 0.0.0.0 for all of IPv4, :: for all",
-       [](options& o, std::string_view text) -> applied {
-         o.host = std::string(text);
-         return std::nullopt;
-       }},
-      {"PORT", "54321", "port to listen on; 0 takes any free one",
-       [](options& o, std::string_view text) {
-         return detail::read_whole<std::uint16_t>(o.port, text, 0, 65'535);
-       }},
-      {"BASE_PATH", "/functions/v1",
-       "path of the socket, without the agent's name; /ws is served too",
-       [](options& o, std::string_view text) -> applied {
-         if (!detail::is_path(text))
-           return "a path that begins with a slash, without spaces, ?, # and %";
-         o.base_path = std::string(text);
-         return std::nullopt;
-       }},
-      {"MAX_CONNECTIONS", "10000", "connections at once; 0 is no limit",
-       [](options& o, std::string_view text) {
-         return detail::read_whole<std::size_t>(o.max_connections, text, 0, 10'000'000);
-       }},
-      {"MAX_MESSAGE_BYTES", "65536", "largest message of a client, in bytes",
-       [](options& o, std::string_view text) {
-         return detail::read_whole<std::size_t>(o.session.max_message_bytes, text, 128, 64u << 20);
-       }},
-      {"MAX_QUEUE", "16", "queries of one session that may wait behind the running one",
-       [](options& o, std::string_view text) {
-         return detail::read_whole<std::size_t>(o.session.max_queue, text, 0, 10'000);
-       }},
-      {"MAX_OUTBOUND_BYTES", "1048576",
-       "bytes that may wait for a slow client before it is closed with 4002",
-       [](options& o, std::string_view text) {
-         return detail::read_whole<std::size_t>(o.session.max_outbound_bytes, text, 131'072,
-                                                1u << 30);
-       }},
-      {"HEARTBEAT_INTERVAL", "25", "seconds of silence until a ping is sent",
-       [](options& o, std::string_view text) {
-         return detail::read_seconds(o.session.heartbeat_interval, text, 0.05, 86'400);
-       }},
-      {"HEARTBEAT_TIMEOUT", "8", "seconds after the ping until a silent peer is closed with 4001",
-       [](options& o, std::string_view text) {
-         return detail::read_seconds(o.session.heartbeat_timeout, text, 0.05, 86'400);
-       }},
-      {"CONNECT_TIMEOUT", "10", "seconds to reach the upstream",
-       [](options& o, std::string_view text) {
-         return detail::read_seconds(o.connect_timeout, text, 0.01, 3600);
-       }},
-      {"FIRST_TOKEN_TIMEOUT", "120", "seconds until the first token",
-       [](options& o, std::string_view text) {
-         return detail::read_seconds(o.first_token_timeout, text, 0.01, 86'400);
-       }},
-      {"IDLE_TIMEOUT", "120", "seconds between two bytes of an answer",
-       [](options& o, std::string_view text) {
-         return detail::read_seconds(o.idle_timeout, text, 0.01, 86'400);
-       }},
-      {"TOTAL_TIMEOUT", "0", "seconds for a whole answer, retries included; 0 is no limit",
-       [](options& o, std::string_view text) {
-         return detail::read_seconds(o.total_timeout, text, 0, week);
-       }},
-      {"MAX_RETRIES", "2", "further attempts after one that failed before its first token",
-       [](options& o, std::string_view text) {
-         return detail::read_whole(o.max_retries, text, 0, 20);
-       }},
-      {"HTTP_REFERER", "", "URL of your application, for OpenRouter's attribution",
-       [](options& o, std::string_view text) -> applied {
-         o.http_referer = std::string(text);
-         return std::nullopt;
-       }},
-      {"APP_TITLE", "", "name of your application, for OpenRouter's attribution",
-       [](options& o, std::string_view text) -> applied {
-         o.app_title = std::string(text);
-         return std::nullopt;
-       }},
-      {"DRAIN_TIMEOUT", "10", "seconds that running answers get when the server stops",
-       [](options& o, std::string_view text) {
-         return detail::read_seconds(o.drain_timeout, text, 0, 3600);
-       }},
-      {"LOG_LEVEL", "info", "debug, info, warning, error or off",
-       [](options& o, std::string_view text) -> applied {
-         for (const log_level level : {log_level::debug, log_level::info, log_level::warning,
-                                       log_level::error, log_level::off}) {
-           if (text == to_string(level)) {
-             o.level = level;
-             return std::nullopt;
-           }
-         }
-         return "debug, info, warning, error or off";
-       }},
-      {"LOG_FORMAT", "text", "text or json",
-       [](options& o, std::string_view text) -> applied {
-         if (text != "text" && text != "json") return "text or json";
-         o.log_format = std::string(text);
-         return std::nullopt;
-       }},
-  };
-  return table;
-}
-
-/// Options out of variables. An empty variable counts as not set.
-inline result<options> read_options(const variable_lookup& lookup) {
-  options read;
-  for (const option_variable& variable : option_variables()) {
-    const auto text = lookup(variable.name);
-    if (!text || text->empty()) continue;
-    if (const auto allowed = variable.apply(read, *text)) {
-      // A URL may hold a password.
-      const bool secret = variable.secret || text->find('@') != std::string::npos;
-      const std::string shown = secret ? "(a secret)" : "\"" + text->substr(0, 100) + "\"";
-      return error(errc::bad_configuration,
-                   std::string(variable.name) + " is " + shown + ", but must be " + *allowed);
-    }
-  }
-  return read;
-}
-
-inline result<options> options::from_environment(const std::string& env_file) {
-  std::map<std::string, std::string> from_file;
-  if (!env_file.empty()) {
-    std::ifstream stream(env_file, std::ios::binary);
-    std::ostringstream text;
-    if (stream && stream.peek() != std::ifstream::traits_type::eof()) text << stream.rdbuf();
-    if (!stream.is_open() || stream.bad())  // bad: a folder, for one
-      return error(errc::bad_configuration, "cannot read the file " + env_file);
-    auto parsed = parse_env_file(text.str());
-    if (!parsed) return error(errc::bad_configuration, env_file + ", " + parsed.error().message);
-    from_file = std::move(*parsed);
-  }
-  return read_options([&from_file](std::string_view name) -> std::optional<std::string> {
-    const std::string key(name);
-    if (const char* set = std::getenv(key.c_str()); set != nullptr && *set != '\0')
-      return std::string(set);
-    const auto found = from_file.find(key);
-    return found == from_file.end() ? std::nullopt : std::optional<std::string>(found->second);
-  });
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/base/random.hpp
-
-// Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The default source is
-// std::random_device, which on the supported platforms is the operating system's cryptographic generator; tests
-// hand in a seeded one.
-
-#include <random>
-
-namespace agent_websocket {
-
-/// Draws random bits. Copyable; used from one thread at a time.
-class random_source {
- public:
-  /// Draws from the operating system.
-  random_source()
-      : draw_([] {
-          thread_local std::random_device device;
-          return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
-        }) {}
-
-  /// Draws 64 bits a call from `draw`.
-  explicit random_source(std::function<std::uint64_t()> draw) : draw_(std::move(draw)) {}
-
-  /// The same sequence for the same seed: for tests only, predictable.
-  static random_source seeded(std::uint64_t seed) {
-    return random_source([engine = std::mt19937_64(seed)]() mutable { return static_cast<std::uint64_t>(engine()); });
-  }
-
-  std::uint64_t bits() { return draw_(); }
-
-  /// A real number in [0, 1).
-  double unit() { return static_cast<double>(draw_() >> 11) * 0x1.0p-53; }
-
- private:
-  std::function<std::uint64_t()> draw_;
-};
-
-/// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
-inline std::string make_uuid(random_source& random) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::uint64_t high = random.bits();
-  std::uint64_t low = random.bits();
-  high = (high & 0xFFFF'FFFF'FFFF'0FFFULL) | 0x0000'0000'0000'4000ULL;
-  low = (low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL;
-  std::string text;
-  text.reserve(36);
-  for (std::size_t i = 0; i < 32; ++i) {
-    if (i == 8 || i == 12 || i == 16 || i == 20) text.push_back('-');
-    const std::uint64_t half = i < 16 ? high : low;
-    text.push_back(digits[(half >> (60 - 4 * (i % 16))) & 0xF]);
-  }
-  return text;
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/http/message.hpp
-
-// HTTP requests and responses as plain values (RFC 9110): what a program sends upstream, and what a listener
-// received and answers. No parsing, no sockets.
-
-namespace agent_websocket {
-namespace http {
-
-/// A request. For a client `target` is the absolute URL; for a server it is the origin form ("/ws?x=1").
-struct request {
-  std::string method = "GET";
-  std::string target;
-  header_list headers;
-  std::string body;
-  /// Client side: limit for name resolution, TCP and TLS together; not for the answer. 0 = none.
-  std::chrono::milliseconds connect_timeout{10'000};
-  /// Client side: largest response header section, and (for a body that is not streamed) nothing else, in bytes.
-  std::size_t max_header_bytes = 64 * 1024;
-
-  /// Server side: the path without the query, as sent.
-  std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find_first_of("?#")); }
-  /// Server side: what stands behind '?', empty when nothing does.
-  std::string_view query() const noexcept {
-    const std::string_view sent = std::string_view(target).substr(0, target.find('#'));
-    const std::size_t mark = sent.find('?');
-    return mark == std::string_view::npos ? std::string_view() : sent.substr(mark + 1);
-  }
-};
-
-/// A whole response.
-struct response {
-  int status = 200;
-  header_list headers;
-  std::string body;
-
-  static response text(int status, std::string words) {
-    return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(words)};
-  }
-  static response json(int status, std::string body) {
-    return {status, {{"Content-Type", "application/json"}}, std::move(body)};
-  }
-  static response html(std::string body) {
-    return {200, {{"Content-Type", "text/html; charset=utf-8"}}, std::move(body)};
-  }
-};
-
-/// The reason phrase of RFC 9110 section 15; "Unknown" for what this library never sends.
-constexpr std::string_view reason_phrase(int status) noexcept {
-  switch (status) {
-    case 101: return "Switching Protocols";
-    case 200: return "OK";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 426: return "Upgrade Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Unknown";
-  }
-}
-
-}  // namespace http
 }  // namespace agent_websocket
 
 // --- agent_websocket/base/utf8.hpp
@@ -2019,6 +1585,521 @@ inline std::string to_text(const value& what) {
 }
 
 }  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/variable_text.hpp
+
+// The text of a variable -> a value within its range, or words for what would be allowed, which
+// end the sentence "NAME is "text", but must be".
+
+namespace agent_websocket {
+namespace detail {
+
+using applied = std::optional<std::string>;
+
+template <typename Integer>
+applied read_whole(Integer& into, std::string_view text, Integer least, Integer most) {
+  Integer number{};
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc() || end != text.data() + text.size() || number < least ||
+      number > most) {
+    return "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+  }
+  into = number;
+  return std::nullopt;
+}
+
+inline std::optional<double> read_decimal(std::string_view text) {
+  if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos)
+    return std::nullopt;
+  return json::parse_double(text);
+}
+
+/// A time in units of `unit` milliseconds, fractions allowed.
+inline applied read_time(std::chrono::milliseconds& into, std::string_view text,
+                         const char* unit_name, double unit, double least, double most) {
+  const auto number = read_decimal(text);
+  if (!number || !(*number >= least && *number <= most)) {
+    return "a number of " + std::string(unit_name) + " from " + json::print_double(least) + " to " +
+           json::print_double(most);
+  }
+  into = std::chrono::milliseconds(static_cast<std::int64_t>(*number * unit + 0.5));
+  return std::nullopt;
+}
+inline applied read_seconds(std::chrono::milliseconds& into, std::string_view text, double least,
+                            double most) {
+  return read_time(into, text, "seconds", 1000, least, most);
+}
+
+inline std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view item = http::trim(text.substr(0, comma));
+    if (!item.empty()) items.emplace_back(item);
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return items;
+}
+
+inline bool is_path(std::string_view text) noexcept {
+  if (text.empty() || text.front() != '/') return false;
+  for (const char c : text) {
+    if (c <= 0x20 || c >= 0x7F || c == '?' || c == '#' || c == '%') return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/environment.hpp
+
+// Options from environment variables: one table of all variables, which also feeds `--help` and the
+// test that the README names each. Reads the environment; does not change it.
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+namespace agent_websocket {
+
+/// Looks a variable up; nullopt when it is not set.
+using variable_lookup = std::function<std::optional<std::string>(std::string_view name)>;
+
+/// One variable: its name, its default and meaning for people, and how its text gets into the
+/// options. `apply` returns what would be allowed when the text is not.
+struct option_variable {
+  std::string_view name;
+  std::string_view default_text;
+  std::string_view meaning;
+  std::optional<std::string> (*apply)(options&, std::string_view text);
+  bool secret = false;
+};
+
+/// All variables, in the order in which people read about them.
+inline const std::vector<option_variable>& option_variables() {
+  using detail::applied;
+  static constexpr double week = 7 * 86'400;
+  static const std::vector<option_variable> table{
+      {"OPENROUTER_API_KEY", "",
+       "key for OpenRouter; required unless OPENROUTER_BASE_URL is another server",
+       [](options& o, std::string_view text) -> applied {
+         for (const char c : text) {
+           if (c <= 0x20 || c >= 0x7F) return "visible ASCII characters only";
+         }
+         o.api_key = std::string(text);
+         return std::nullopt;
+       },
+       true},
+      {"OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1",
+       "any server that speaks the chat completions API",
+       [](options& o, std::string_view text) -> applied {
+         if (const auto url = http::parse_url(text); !url)
+           return "a base URL: " + url.error().message;
+         o.base_url = std::string(text);
+         return std::nullopt;
+       }},
+      {"MODEL", "openai/gpt-4-turbo", "model that answers",
+       [](options& o, std::string_view text) -> applied {
+         if (text.size() > 200) return "at most 200 bytes";
+         o.session.model = std::string(text);
+         return std::nullopt;
+       }},
+      {"MODEL_FALLBACKS", "", "models that OpenRouter tries next, separated by commas",
+       [](options& o, std::string_view text) -> applied {
+         o.session.fallback_models = detail::split_list(text);
+         return std::nullopt;
+       }},
+      {"ALLOWED_MODELS", "*",
+       "models that clients may choose, separated by commas; * is any, none is only the configured",
+       [](options& o, std::string_view text) -> applied {
+         o.session.allowed_models =
+             text == "none" ? std::vector<std::string>() : detail::split_list(text);
+         return std::nullopt;
+       }},
+      {"CLIENT_SETTINGS", "model,temperature,max_tokens,system",
+       "what clients may change by the command set; none is nothing",
+       [](options& o, std::string_view text) -> applied {
+         auto names = text == "none" ? std::vector<std::string>() : detail::split_list(text);
+         for (const std::string& each : names) {
+           if (each != "model" && each != "temperature" && each != "max_tokens" &&
+               each != "system") {
+             return "a list out of model, temperature, max_tokens, system; or none";
+           }
+         }
+         o.session.client_settings = std::move(names);
+         return std::nullopt;
+       }},
+      {"SYSTEM_PROMPT", "You are Agent WebSocket, an AI assistant communicating via WebSocket.",
+       "first message of every request",
+       [](options& o, std::string_view text) -> applied {
+         o.session.system_prompt = std::string(text);
+         return std::nullopt;
+       }},
+      {"AGENT_NAME", "agent_websocket", "name of the agent and last part of the socket's path",
+       [](options& o, std::string_view text) -> applied {
+         if (text.find('/') != std::string_view::npos ||
+             !detail::is_path("/" + std::string(text))) {
+           return "letters, digits and - _ . ~ without spaces or slashes";
+         }
+         o.session.agent_name = std::string(text);
+         return std::nullopt;
+       }},
+      {"TEMPERATURE", "0.7", "0 to 2",
+       [](options& o, std::string_view text) -> applied {
+         const auto number = detail::read_decimal(text);
+         if (!number || *number > 2) return "a number from 0 to 2";
+         o.session.temperature = *number;
+         return std::nullopt;
+       }},
+      {"MAX_TOKENS", "1500", "longest answer, in tokens",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.session.max_tokens, text, 1, 10'000'000);
+       }},
+      {"MAX_HISTORY", "50",
+       "messages kept per conversation, in whole turns; the system prompt is always kept",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_history, text, 1, 10'000);
+       }},
+      {"SESSION_TIMEOUT", "30", "minutes without a message until a session is closed",
+       [](options& o, std::string_view text) {
+         return detail::read_time(o.session_timeout, text, "minutes", 60'000, 0.001, 7 * 1440);
+       }},
+      {"CLEANUP_INTERVAL", "60", "seconds between two looks for inactive sessions",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.cleanup_interval, text, 0.01, 86'400);
+       }},
+      {"RESUME_WINDOW", "300", "seconds that a session waits for its client to come back",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.resume_window, text, 0, week);
+       }},
+      {"RUN_GRACE", "120",
+       "seconds that an answer goes on without its client; 0 cancels at once, -1 lets it end",
+       [](options& o, std::string_view text) -> applied {
+         if (text == "-1") {
+           o.run_grace = std::chrono::milliseconds(-1);
+           return std::nullopt;
+         }
+         if (const auto wrong = detail::read_seconds(o.run_grace, text, 0, week))
+           return *wrong + ", or -1";
+         return std::nullopt;
+       }},
+      {"MAX_DETACHED", "10000", "sessions that wait for their client at once; the oldest go first",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.max_detached, text, 0, 10'000'000);
+       }},
+      {"HOST", "localhost", "address to listen on; 0.0.0.0 for all of IPv4, :: for all",
+       [](options& o, std::string_view text) -> applied {
+         o.host = std::string(text);
+         return std::nullopt;
+       }},
+      {"PORT", "54321", "port to listen on; 0 takes any free one",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::uint16_t>(o.port, text, 0, 65'535);
+       }},
+      {"BASE_PATH", "/functions/v1",
+       "path of the socket, without the agent's name; /ws is served too",
+       [](options& o, std::string_view text) -> applied {
+         if (!detail::is_path(text))
+           return "a path that begins with a slash, without spaces, ?, # and %";
+         o.base_path = std::string(text);
+         return std::nullopt;
+       }},
+      {"MAX_CONNECTIONS", "10000", "connections at once; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.max_connections, text, 0, 10'000'000);
+       }},
+      {"MAX_MESSAGE_BYTES", "65536", "largest message of a client, in bytes",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_message_bytes, text, 128, 64u << 20);
+       }},
+      {"MAX_BAD_MESSAGES", "10",
+       "messages in a row that are none, until a socket is closed with 4400; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.session.max_bad_messages, text, 0u, 1'000'000u);
+       }},
+      {"MAX_QUEUE", "16", "queries of one session that may wait behind the running one",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_queue, text, 0, 10'000);
+       }},
+      {"MAX_UPSTREAM", "256", "answers that are made at once, over all sessions; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.max_upstream, text, 0, 10'000'000);
+       }},
+      {"COALESCE_MS", "20",
+       "milliseconds of an answer's text that are sent as one piece, after the first; 0 sends each",
+       [](options& o, std::string_view text) {
+         return detail::read_time(o.session.coalesce, text, "milliseconds", 1, 0, 10'000);
+       }},
+      {"MAX_OUTBOUND_BYTES", "1048576",
+       "bytes that may wait for a slow client before it is closed with 4002",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_outbound_bytes, text, 131'072,
+                                                1u << 30);
+       }},
+      {"SLOW_TIMEOUT", "30",
+       "seconds that an answer waits for a client that takes nothing, until it is closed with 4002",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.slow_timeout, text, 0.05, 86'400);
+       }},
+      {"HEARTBEAT_INTERVAL", "25", "seconds of silence until a ping is sent",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.heartbeat_interval, text, 0.05, 86'400);
+       }},
+      {"HEARTBEAT_TIMEOUT", "8", "seconds after the ping until a silent peer is closed with 4001",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.heartbeat_timeout, text, 0.05, 86'400);
+       }},
+      {"CONNECT_TIMEOUT", "10", "seconds to reach the upstream",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.connect_timeout, text, 0.01, 3600);
+       }},
+      {"FIRST_TOKEN_TIMEOUT", "120", "seconds until the first token",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.first_token_timeout, text, 0.01, 86'400);
+       }},
+      {"IDLE_TIMEOUT", "120", "seconds between two bytes of an answer",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.idle_timeout, text, 0.01, 86'400);
+       }},
+      {"TOTAL_TIMEOUT", "0", "seconds for a whole answer, retries included; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.total_timeout, text, 0, week);
+       }},
+      {"MAX_RETRIES", "2", "further attempts after one that failed before its first token",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.max_retries, text, 0, 20);
+       }},
+      {"HTTP_REFERER", "", "URL of your application, for OpenRouter's attribution",
+       [](options& o, std::string_view text) -> applied {
+         o.http_referer = std::string(text);
+         return std::nullopt;
+       }},
+      {"APP_TITLE", "", "name of your application, for OpenRouter's attribution",
+       [](options& o, std::string_view text) -> applied {
+         o.app_title = std::string(text);
+         return std::nullopt;
+       }},
+      {"DRAIN_TIMEOUT", "10", "seconds that running answers get when the server stops",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.drain_timeout, text, 0, 3600);
+       }},
+      {"RESTART_TIME", "5",
+       "seconds after which clients are told to come back when the server stops",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.restart_time, text, 0, 3600);
+       }},
+      {"LOG_LEVEL", "info", "debug, info, warning, error or off",
+       [](options& o, std::string_view text) -> applied {
+         for (const log_level level : {log_level::debug, log_level::info, log_level::warning,
+                                       log_level::error, log_level::off}) {
+           if (text == to_string(level)) {
+             o.level = level;
+             return std::nullopt;
+           }
+         }
+         return "debug, info, warning, error or off";
+       }},
+      {"LOG_FORMAT", "text", "text or json",
+       [](options& o, std::string_view text) -> applied {
+         if (text != "text" && text != "json") return "text or json";
+         o.log_format = std::string(text);
+         return std::nullopt;
+       }},
+  };
+  return table;
+}
+
+/// Options out of variables. An empty variable counts as not set.
+inline result<options> read_options(const variable_lookup& lookup) {
+  options read;
+  for (const option_variable& variable : option_variables()) {
+    const auto text = lookup(variable.name);
+    if (!text || text->empty()) continue;
+    if (const auto allowed = variable.apply(read, *text)) {
+      // A URL may hold a password.
+      const bool secret = variable.secret || text->find('@') != std::string::npos;
+      const std::string shown = secret ? "(a secret)" : "\"" + text->substr(0, 100) + "\"";
+      return error(errc::bad_configuration,
+                   std::string(variable.name) + " is " + shown + ", but must be " + *allowed);
+    }
+  }
+  return read;
+}
+
+inline result<options> options::from_environment(const std::string& env_file) {
+  std::map<std::string, std::string> from_file;
+  if (!env_file.empty()) {
+    std::ifstream stream(env_file, std::ios::binary);
+    std::ostringstream text;
+    if (stream && stream.peek() != std::ifstream::traits_type::eof()) text << stream.rdbuf();
+    if (!stream.is_open() || stream.bad())  // bad: a folder, for one
+      return error(errc::bad_configuration, "cannot read the file " + env_file);
+    auto parsed = parse_env_file(text.str());
+    if (!parsed) return error(errc::bad_configuration, env_file + ", " + parsed.error().message);
+    from_file = std::move(*parsed);
+  }
+  return read_options([&from_file](std::string_view name) -> std::optional<std::string> {
+    const std::string key(name);
+    if (const char* set = std::getenv(key.c_str()); set != nullptr && *set != '\0')
+      return std::string(set);
+    const auto found = from_file.find(key);
+    return found == from_file.end() ? std::nullopt : std::optional<std::string>(found->second);
+  });
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/random.hpp
+
+// Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The default source is
+// std::random_device, which on the supported platforms is the operating system's cryptographic generator; tests
+// hand in a seeded one.
+
+#include <random>
+
+namespace agent_websocket {
+
+/// Draws random bits. Copyable; used from one thread at a time.
+class random_source {
+ public:
+  /// Draws from the operating system.
+  random_source()
+      : draw_([] {
+          thread_local std::random_device device;
+          return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
+        }) {}
+
+  /// Draws 64 bits a call from `draw`.
+  explicit random_source(std::function<std::uint64_t()> draw) : draw_(std::move(draw)) {}
+
+  /// The same sequence for the same seed: for tests only, predictable.
+  static random_source seeded(std::uint64_t seed) {
+    return random_source([engine = std::mt19937_64(seed)]() mutable { return static_cast<std::uint64_t>(engine()); });
+  }
+
+  std::uint64_t bits() { return draw_(); }
+
+  /// A real number in [0, 1).
+  double unit() { return static_cast<double>(draw_() >> 11) * 0x1.0p-53; }
+
+ private:
+  std::function<std::uint64_t()> draw_;
+};
+
+/// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
+inline std::string make_uuid(random_source& random) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::uint64_t high = random.bits();
+  std::uint64_t low = random.bits();
+  high = (high & 0xFFFF'FFFF'FFFF'0FFFULL) | 0x0000'0000'0000'4000ULL;
+  low = (low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL;
+  std::string text;
+  text.reserve(36);
+  for (std::size_t i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) text.push_back('-');
+    const std::uint64_t half = i < 16 ? high : low;
+    text.push_back(digits[(half >> (60 - 4 * (i % 16))) & 0xF]);
+  }
+  return text;
+}
+
+/// A secret of 256 bits, as 43 characters of base64url (RFC 4648, section 5) without padding.
+inline std::string make_token(random_source& random) {
+  static constexpr char digits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string text;
+  text.reserve(43);
+  std::uint64_t bits = 0;
+  for (int i = 0; i < 43; ++i) {
+    if (i % 10 == 0) bits = random.bits();
+    text.push_back(digits[bits & 63]);
+    bits >>= 6;
+  }
+  return text;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/message.hpp
+
+// HTTP requests and responses as plain values (RFC 9110): what a program sends upstream, and what a listener
+// received and answers. No parsing, no sockets.
+
+namespace agent_websocket {
+namespace http {
+
+/// A request. For a client `target` is the absolute URL; for a server it is the origin form ("/ws?x=1").
+struct request {
+  std::string method = "GET";
+  std::string target;
+  header_list headers;
+  std::string body;
+  /// Client side: limit for name resolution, TCP and TLS together; not for the answer. 0 = none.
+  std::chrono::milliseconds connect_timeout{10'000};
+  /// Client side: largest response header section, and (for a body that is not streamed) nothing else, in bytes.
+  std::size_t max_header_bytes = 64 * 1024;
+
+  /// Server side: the path without the query, as sent.
+  std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find_first_of("?#")); }
+  /// Server side: what stands behind '?', empty when nothing does.
+  std::string_view query() const noexcept {
+    const std::string_view sent = std::string_view(target).substr(0, target.find('#'));
+    const std::size_t mark = sent.find('?');
+    return mark == std::string_view::npos ? std::string_view() : sent.substr(mark + 1);
+  }
+};
+
+/// A whole response.
+struct response {
+  int status = 200;
+  header_list headers;
+  std::string body;
+
+  static response text(int status, std::string words) {
+    return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(words)};
+  }
+  static response json(int status, std::string body) {
+    return {status, {{"Content-Type", "application/json"}}, std::move(body)};
+  }
+  static response html(std::string body) {
+    return {200, {{"Content-Type", "text/html; charset=utf-8"}}, std::move(body)};
+  }
+};
+
+/// The reason phrase of RFC 9110 section 15; "Unknown" for what this library never sends.
+constexpr std::string_view reason_phrase(int status) noexcept {
+  switch (status) {
+    case 101: return "Switching Protocols";
+    case 200: return "OK";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 304: return "Not Modified";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 426: return "Upgrade Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Unknown";
+  }
+}
+
+}  // namespace http
 }  // namespace agent_websocket
 
 // --- agent_websocket/openrouter/message.hpp
@@ -5043,6 +5124,122 @@ inline http::response refuse_while_draining() {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/subprotocol.hpp
+
+// The WebSocket subprotocol of this server (RFC 6455 section 1.9) and whether a handshake offers
+// it. Choosing one is optional for the server; a browser that offered some fails unless one of them
+// is chosen.
+
+namespace agent_websocket {
+
+inline constexpr std::string_view subprotocol = "agent-websocket.v1";
+
+/// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
+inline bool offers_subprotocol(const http::request& request, std::string_view protocol) {
+  for (const auto& field : request.headers) {
+    if (!http::iequals(field.first, "Sec-WebSocket-Protocol")) continue;
+    std::string_view rest = field.second;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      if (http::trim(rest.substr(0, comma)) == protocol) return true;
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    }
+  }
+  return false;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/admission.hpp
+
+// From an HTTP request to an open socket: which paths are sockets, who may open one, and what
+// everybody else is answered. Holds the requests that wait for their authentication.
+
+namespace agent_websocket {
+
+/// A client that was let in.
+struct arrival {
+  handshake request;
+  principal owner;
+};
+
+template <typename Transport, typename Authenticator>
+class admission {
+ public:
+  /// Answers a plain HTTP request that is for no socket.
+  using http_handler = std::function<http::response(const http::request&)>;
+
+  admission(const options& settings, Transport& transport, Authenticator& authenticator,
+            http_handler plain)
+      : options_(settings),
+        transport_(transport),
+        authenticator_(authenticator),
+        plain_(std::move(plain)) {}
+
+  void ask(connection_id connection, handshake request) {
+    const std::string path(request.request.path());
+    if (path != options_.socket_path() && path != "/ws")
+      return transport_.answer(connection, plain_(request.request));
+    if (!request.is_upgrade) {
+      return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
+    }
+    if (closed_) return transport_.answer(connection, refuse_while_draining());
+    // Filed first: the authenticator may answer from inside of the call.
+    arrivals_[connection].request = request;
+    authenticator_.authenticate(
+        request,
+        [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
+          if (weak.lock()) decide(connection, std::move(who));
+        });
+  }
+
+  void abandon(connection_id connection) { arrivals_.erase(connection); }
+
+  /// Whose socket has opened.
+  std::optional<arrival> take(connection_id connection) {
+    const auto found = arrivals_.find(connection);
+    if (found == arrivals_.end()) return std::nullopt;
+    arrival arrived = std::move(found->second);
+    arrivals_.erase(found);
+    return arrived;
+  }
+
+  /// Nobody is let in any more.
+  void close() noexcept { closed_ = true; }
+  bool closed() const noexcept { return closed_; }
+
+ private:
+  void decide(connection_id connection, result<principal> who) {
+    const auto found = arrivals_.find(connection);
+    if (found == arrivals_.end()) return;  // gone meanwhile
+    if (closed_ || !who) {
+      arrivals_.erase(found);
+      if (closed_) return transport_.answer(connection, refuse_while_draining());
+      const int status = who.error().code == errc::forbidden  ? 403
+                         : who.error().code == errc::internal ? 503
+                                                              : 401;
+      return transport_.answer(connection, http::response::text(status, who.error().message));
+    }
+    found->second.owner = std::move(*who);
+    http::response accept;
+    accept.status = 101;
+    if (offers_subprotocol(found->second.request.request, subprotocol)) {
+      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
+    }
+    transport_.answer(connection, std::move(accept));
+  }
+
+  const options& options_;
+  Transport& transport_;
+  Authenticator& authenticator_;
+  http_handler plain_;
+  std::unordered_map<connection_id, arrival> arrivals_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+  bool closed_ = false;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/activity_list.hpp
 
 // Connections in the order of when they were last heard of: since all share one limit, the front is
@@ -5077,6 +5274,7 @@ class activity_list {
 
   void remove(position at) { items_.erase(at); }
   bool empty() const noexcept { return items_.empty(); }
+  std::size_t size() const noexcept { return items_.size(); }
   /// Precondition: !empty().
   const item& front() const noexcept { return items_.front(); }
   position begin() noexcept { return items_.begin(); }
@@ -5099,59 +5297,49 @@ class activity_list {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/server/registry.hpp
+// --- agent_websocket/server/connection_list.hpp
 
-// The sessions of one server, by connection and by session id, and the three clocks that run for
-// each: silence of the peer (heartbeat), no answer to a ping, and inactivity of the session. Keeps
-// time; what to do when it is up is the server's, through visitors.
+// The open sockets of one server: which session each watches, and its heartbeat, which is silence
+// of the peer and then no answer to a ping. Keeps time; what to do when it is up is the server's,
+// through visitors.
 
 namespace agent_websocket {
 
 template <typename Session>
-class registry {
+class connection_list {
  public:
-  struct limits {
-    duration heartbeat_interval;
-    duration heartbeat_timeout;
-    duration session_timeout;
-  };
+  connection_list(duration heartbeat_interval, duration heartbeat_timeout)
+      : interval_(heartbeat_interval), timeout_(heartbeat_timeout) {}
 
-  explicit registry(limits allowed) : limits_(allowed) {}
-
-  void add(std::shared_ptr<Session> session, time_point now) {
-    const connection_id connection = session->connection();
-    by_id_[session->id()] = connection;
-    entry made{std::move(session), false, heard_.add(connection, now),
-               active_.add(connection, now)};
-    by_connection_.emplace(connection, std::move(made));
+  void add(connection_id connection, std::shared_ptr<Session> session, time_point now) {
+    entries_.emplace(connection, entry{std::move(session), false, heard_.add(connection, now)});
   }
 
-  /// Takes the session of that connection out; null when there is none.
+  /// From now on the socket watches another session.
+  void move(connection_id connection, std::shared_ptr<Session> session) {
+    const auto found = entries_.find(connection);
+    if (found != entries_.end()) found->second.session = std::move(session);
+  }
+
+  /// The session that the socket watched; null when it is not known.
   std::shared_ptr<Session> remove(connection_id connection) {
-    const auto found = by_connection_.find(connection);
-    if (found == by_connection_.end()) return nullptr;
-    entry& of = found->second;
-    (of.pinged ? pinged_ : heard_).remove(of.silence);
-    active_.remove(of.activity);
-    std::shared_ptr<Session> session = std::move(of.session);
-    by_connection_.erase(found);
-    by_id_.erase(session->id());
+    const auto found = entries_.find(connection);
+    if (found == entries_.end()) return nullptr;
+    (found->second.pinged ? pinged_ : heard_).remove(found->second.silence);
+    std::shared_ptr<Session> session = std::move(found->second.session);
+    entries_.erase(found);
     return session;
   }
 
   std::shared_ptr<Session> find(connection_id connection) const {
-    const auto found = by_connection_.find(connection);
-    return found == by_connection_.end() ? nullptr : found->second.session;
-  }
-  std::shared_ptr<Session> find(std::string_view session_id) const {
-    const auto found = by_id_.find(std::string(session_id));
-    return found == by_id_.end() ? nullptr : find(found->second);
+    const auto found = entries_.find(connection);
+    return found == entries_.end() ? nullptr : found->second.session;
   }
 
   /// The peer has shown that it lives.
   void heard(connection_id connection, time_point now) {
-    const auto found = by_connection_.find(connection);
-    if (found == by_connection_.end()) return;
+    const auto found = entries_.find(connection);
+    if (found == entries_.end()) return;
     entry& of = found->second;
     if (of.pinged) {
       pinged_.remove(of.silence);
@@ -5162,62 +5350,37 @@ class registry {
     }
   }
 
-  std::size_t size() const noexcept { return by_connection_.size(); }
-  bool empty() const noexcept { return by_connection_.empty(); }
-
-  /// All sessions as they are now; visiting them may change the registry.
-  std::vector<std::shared_ptr<Session>> all() const {
-    std::vector<std::shared_ptr<Session>> sessions;
-    sessions.reserve(by_connection_.size());
-    for (const auto& each : by_connection_) sessions.push_back(each.second.session);
-    return sessions;
-  }
+  std::size_t size() const noexcept { return entries_.size(); }
+  bool empty() const noexcept { return entries_.empty(); }
 
   /// When something of the heartbeat falls due next.
   std::optional<time_point> next_heartbeat() const {
-    const auto ping = heard_.next_deadline(limits_.heartbeat_interval);
-    const auto give_up = pinged_.next_deadline(limits_.heartbeat_timeout);
+    const auto ping = heard_.next_deadline(interval_);
+    const auto give_up = pinged_.next_deadline(timeout_);
     if (ping && give_up) return std::min(*ping, *give_up);
     return ping ? ping : give_up;
   }
 
-  /// Calls ping(connection) for peers that were silent for an interval, and silent(session) for
-  /// those that did not answer one in time. A silent one is reported once an interval until it is
-  /// removed.
+  /// Calls ping(connection) for peers that were silent for an interval, and silent(connection,
+  /// session) for those that did not answer one in time. A silent one is reported once an interval
+  /// until it is removed.
   template <typename Ping, typename Silent>
-  void sweep_heartbeat(time_point now, Ping&& ping, Silent&& silent) {
-    std::vector<std::shared_ptr<Session>> gone;
-    while (!pinged_.empty() && pinged_.front().since + limits_.heartbeat_timeout <= now) {
-      const auto found = by_connection_.find(pinged_.front().key);
-      gone.push_back(found->second.session);
+  void sweep(time_point now, Ping&& ping, Silent&& silent) {
+    std::vector<std::pair<connection_id, std::shared_ptr<Session>>> gone;
+    while (!pinged_.empty() && pinged_.front().since + timeout_ <= now) {
+      const connection_id connection = pinged_.front().key;
+      gone.emplace_back(connection, find(connection));
       pinged_.touch(pinged_.begin(), now);
     }
-    while (!heard_.empty() && heard_.front().since + limits_.heartbeat_interval <= now) {
+    while (!heard_.empty() && heard_.front().since + interval_ <= now) {
       const connection_id connection = heard_.front().key;
-      entry& of = by_connection_.find(connection)->second;
+      entry& of = entries_.find(connection)->second;
       heard_.remove(of.silence);
       of.silence = pinged_.add(connection, now);
       of.pinged = true;
       ping(connection);
     }
-    for (const auto& each : gone) silent(*each);
-  }
-
-  /// Calls expired(session) for those without activity for the limit. A busy session is active.
-  template <typename Expired>
-  void sweep_inactive(time_point now, Expired&& expired) {
-    std::vector<std::shared_ptr<Session>> gone;
-    while (!active_.empty() && active_.front().since + limits_.session_timeout <= now) {
-      entry& of = by_connection_.find(active_.front().key)->second;
-      const time_point last = of.session->core().busy() ? now : of.session->core().last_activity();
-      if (last + limits_.session_timeout <= now) {
-        gone.push_back(of.session);
-        active_.touch(of.activity, now);
-      } else {
-        active_.touch(of.activity, last);
-      }
-    }
-    for (const auto& each : gone) expired(*each);
+    for (const auto& each : gone) silent(each.first, *each.second);
   }
 
  private:
@@ -5226,13 +5389,302 @@ class registry {
     bool pinged;
     typename activity_list<connection_id>::position
         silence;  // in heard_ or, when pinged, in pinged_
-    typename activity_list<connection_id>::position activity;  // in active_
   };
 
+  duration interval_;
+  duration timeout_;
+  std::unordered_map<connection_id, entry> entries_;
+  activity_list<connection_id> heard_, pinged_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/session_list.hpp
+
+// The sessions of one server by id, and the clocks that run for each: inactivity while a socket
+// watches it; while none does, how long its answer goes on (run grace) and how long it waits for
+// its client (resume window). Keeps time; what to do when it is up is the server's, through
+// visitors.
+
+namespace agent_websocket {
+
+template <typename Session>
+class session_list {
+ public:
+  struct limits {
+    duration session_timeout;
+    duration run_grace;  ///< negative: without end
+    duration resume_window;
+    std::size_t max_detached;  ///< sessions that wait for their client
+  };
+
+  explicit session_list(limits allowed) : limits_(allowed) {}
+
+  /// A session with a socket.
+  void add(std::shared_ptr<Session> session, time_point now) {
+    Session* const key = session.get();
+    entries_.emplace(key->id(), entry{std::move(session), phase::attached, active_.add(key, now)});
+  }
+
+  void erase(Session& session) {
+    const auto found = entries_.find(session.id());
+    if (found == entries_.end()) return;
+    list_of(found->second.now).remove(found->second.place);
+    entries_.erase(found);
+  }
+
+  /// null when there is none.
+  std::shared_ptr<Session> find(std::string_view id) const {
+    const auto found = entries_.find(std::string(id));
+    return found == entries_.end() ? nullptr : found->second.session;
+  }
+
+  /// Its last socket is gone.
+  void detached(Session& session, time_point now) {
+    place(session, limits_.run_grace < duration::zero() ? phase::waiting : phase::in_grace, now);
+  }
+  /// It has a socket again.
+  void attached(Session& session, time_point now) { place(session, phase::attached, now); }
+
+  std::size_t size() const noexcept { return entries_.size(); }
+  bool empty() const noexcept { return entries_.empty(); }
+
+  /// All sessions as they are now; visiting them may change the list.
+  std::vector<std::shared_ptr<Session>> all() const {
+    std::vector<std::shared_ptr<Session>> sessions;
+    sessions.reserve(entries_.size());
+    for (const auto& each : entries_) sessions.push_back(each.second.session);
+    return sessions;
+  }
+
+  /// Calls expired(session) for those with a socket but without activity for the limit. A busy
+  /// session is active.
+  template <typename Expired>
+  void sweep_inactive(time_point now, Expired&& expired) {
+    std::vector<std::shared_ptr<Session>> gone;
+    while (!active_.empty() && active_.front().since + limits_.session_timeout <= now) {
+      Session& session = *active_.front().key;
+      const time_point last = session.core().busy() ? now : session.core().last_activity();
+      const bool is_over = last + limits_.session_timeout <= now;
+      if (is_over) gone.push_back(find(session.id()));
+      active_.touch(active_.begin(), is_over ? now : last);
+    }
+    for (const auto& each : gone) expired(*each);
+  }
+
+  /// When a session without a socket falls due next.
+  std::optional<time_point> next_detached() const {
+    const auto grace = grace_.next_deadline(std::min(limits_.run_grace, limits_.resume_window));
+    const auto end = waiting_.next_deadline(limits_.resume_window);
+    if (grace && end) return std::min(*grace, *end);
+    return grace ? grace : end;
+  }
+
+  /// Calls interrupt(session) when its grace is over, and forget(session) when nobody came back in
+  /// time or too many wait; a session whose answer goes on without end waits with it.
+  template <typename Interrupt, typename Forget>
+  void sweep_detached(time_point now, Interrupt&& interrupt, Forget&& forget) {
+    std::vector<std::shared_ptr<Session>> over, gone;
+    while (!grace_.empty() && grace_.front().since + limits_.run_grace <= now) {
+      Session& session = *grace_.front().key;
+      over.push_back(find(session.id()));
+      place(session, phase::waiting, grace_.front().since);
+    }
+    for (auto* each : {&waiting_, &grace_}) {
+      while (!each->empty()) {
+        const bool too_many = waiting_.size() + grace_.size() > limits_.max_detached;
+        if (!too_many && each->front().since + limits_.resume_window > now) break;
+        Session& session = *each->front().key;
+        if (!too_many && limits_.run_grace < duration::zero() && session.core().busy()) {
+          each->touch(each->begin(), std::max(now, now - limits_.resume_window + second));
+          continue;
+        }
+        gone.push_back(find(session.id()));
+        erase(session);
+      }
+    }
+    for (const auto& each : over) interrupt(*each);
+    for (const auto& each : gone) forget(*each);
+  }
+
+ private:
+  static constexpr duration second = std::chrono::seconds(1);
+
+  enum class phase { attached, in_grace, waiting };
+  struct entry {
+    std::shared_ptr<Session> session;
+    phase now;
+    typename activity_list<Session*>::position place;
+  };
+
+  activity_list<Session*>& list_of(phase of) noexcept {
+    switch (of) {
+      case phase::attached: return active_;
+      case phase::in_grace: return grace_;
+      case phase::waiting: return waiting_;
+    }
+    return waiting_;
+  }
+
+  void place(Session& session, phase to, time_point since) {
+    const auto found = entries_.find(session.id());
+    if (found == entries_.end()) return;
+    entry& of = found->second;
+    list_of(of.now).remove(of.place);
+    of.now = to;
+    of.place = list_of(to).add(&session, since);
+  }
+
   limits limits_;
-  std::unordered_map<connection_id, entry> by_connection_;
-  std::unordered_map<std::string, connection_id> by_id_;
-  activity_list<connection_id> heard_, pinged_, active_;
+  std::unordered_map<std::string, entry> entries_;
+  activity_list<Session*> active_, grace_, waiting_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/deadlines.hpp
+
+// The clocks of a server: heartbeats, inactivity, and sessions that wait for their client. One
+// timer for each of the three, however many sockets and sessions there are; the lists know who is
+// next.
+
+namespace agent_websocket {
+
+/// Is told whose time is up.
+template <typename Session>
+class deadline_sink {
+ public:
+  /// Nothing was heard of the peer for an interval.
+  virtual void on_silent(connection_id connection) = 0;
+  /// Nor after that, within the timeout.
+  virtual void on_lost(connection_id connection, Session& session) = 0;
+  /// Its client is here and does nothing.
+  virtual void on_inactive(Session& session) = 0;
+  /// Its client was away for the whole grace.
+  virtual void on_grace_over(Session& session) = 0;
+  /// Its client did not come back in time; it is no longer in the list.
+  virtual void on_forgotten(Session& session) = 0;
+
+ protected:
+  ~deadline_sink() = default;
+};
+
+template <typename Session, typename Scheduler>
+class deadlines {
+ public:
+  struct intervals {
+    duration heartbeat;
+    duration heartbeat_timeout;
+    duration cleanup;
+  };
+
+  deadlines(Scheduler& scheduler, deadline_sink<Session>& sink, intervals every,
+            typename session_list<Session>::limits allowed)
+      : connections(every.heartbeat, every.heartbeat_timeout),
+        sessions(allowed),
+        scheduler_(scheduler),
+        sink_(sink),
+        cleanup_(every.cleanup) {}
+  deadlines(const deadlines&) = delete;
+  deadlines& operator=(const deadlines&) = delete;
+  ~deadlines() {
+    for (const timer_id each : {heartbeat_timer_, cleanup_timer_, detached_timer_})
+      scheduler_.cancel_timer(each);
+  }
+
+  connection_list<Session> connections;
+  session_list<Session> sessions;
+
+  /// To be called when a socket has come.
+  void watch_heartbeat() {
+    if (heartbeat_timer_ != 0) return;
+    const auto next = connections.next_heartbeat();
+    if (!next) return;
+    heartbeat_timer_ = scheduler_.start_timer(*next, [this] {
+      heartbeat_timer_ = 0;
+      connections.sweep(
+          scheduler_.now(), [this](connection_id connection) { sink_.on_silent(connection); },
+          [this](connection_id connection, Session& session) {
+            sink_.on_lost(connection, session);
+          });
+      watch_heartbeat();
+    });
+  }
+
+  /// To be called once.
+  void watch_inactivity() {
+    cleanup_timer_ = scheduler_.start_timer(scheduler_.now() + cleanup_, [this] {
+      sessions.sweep_inactive(scheduler_.now(),
+                              [this](Session& session) { sink_.on_inactive(session); });
+      watch_inactivity();
+    });
+  }
+
+  /// To be called when a socket has gone. Whose time is up already is told of at once.
+  void watch_detached() {
+    sessions.sweep_detached(
+        scheduler_.now(), [this](Session& session) { sink_.on_grace_over(session); },
+        [this](Session& session) { sink_.on_forgotten(session); });
+    if (detached_timer_ != 0) return;  // who comes later falls due later
+    const auto next = sessions.next_detached();
+    if (!next) return;
+    detached_timer_ = scheduler_.start_timer(*next, [this] {
+      detached_timer_ = 0;
+      watch_detached();
+    });
+  }
+
+ private:
+  Scheduler& scheduler_;
+  deadline_sink<Session>& sink_;
+  duration cleanup_;
+  timer_id heartbeat_timer_ = 0;
+  timer_id cleanup_timer_ = 0;
+  timer_id detached_timer_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/journal.hpp
+
+// What a server reports of itself: to the application's on_event hook always, to the logger from a
+// level on. Also the place where hooks of the application are called: one that throws is reported.
+
+#include <exception>
+
+namespace agent_websocket {
+
+template <typename Logger, typename Router>
+class journal {
+ public:
+  journal(const Router& router, Logger& logger, log_level from)
+      : router_(router), logger_(logger), from_(from) {}
+
+  void write(log_level level, std::string_view event, std::string_view session,
+             std::string_view text) {
+    try {
+      router_.event({level, event, session, text});
+    } catch (...) {  // nobody is left to tell
+    }
+    if (level >= from_ && logger_.enabled(level)) logger_.write({level, event, session, text});
+  }
+
+  /// Calls hook(); what it throws is written down.
+  template <typename Hook>
+  void guard(const char* name, std::string_view session, Hook&& hook) {
+    try {
+      hook();
+    } catch (const std::exception& thrown) {
+      write(log_level::error, "handler_threw", session, std::string(name) + ": " + thrown.what());
+    } catch (...) {
+      write(log_level::error, "handler_threw", session, name);
+    }
+  }
+
+ private:
+  const Router& router_;
+  Logger& logger_;
+  log_level from_;
 };
 
 }  // namespace agent_websocket
@@ -5263,7 +5715,15 @@ struct query {
   wire::overlap overlap = wire::overlap::queue;
   std::optional<std::chrono::milliseconds> timeout;  ///< for the whole answer
   std::string model;                                 ///< instead of the session's, or empty
-  std::string meta;  ///< JSON object text to echo with the answer, or empty
+  std::string meta;                  ///< JSON object text to echo with the answer, or empty
+  std::optional<std::uint64_t> ack;  ///< last number that the client has, if it says so
+};
+
+/// What a `hello` says of the session that it wants back.
+struct resume_request {
+  std::string token;
+  std::string epoch;
+  std::uint64_t last_seq = 0;
 };
 
 /// `type: "command"`: a verb of the protocol or of the application.
@@ -5278,11 +5738,15 @@ struct command {
   std::vector<std::string> caps;
   std::string client;          ///< name and version of the client program, for the log
   std::string resume_session;  ///< the session it wants back, or empty
+  std::optional<resume_request> resume;
+  std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
   std::optional<std::int64_t> version;
   std::optional<bool> stream;  ///< regenerate: as of a query
   // history
   std::optional<std::int64_t> before_seq;
   std::optional<std::int64_t> limit;
+  std::optional<std::uint64_t> ack;  ///< also the `seq` of the command ack
+  std::uint64_t from = 0;            ///< the connection that it came on; set by the session
 };
 
 /// `type: "human_feedback"` from a person: the decision on an open request, or a judgement of an
@@ -5297,6 +5761,7 @@ struct human_feedback {
   std::string correction;        ///< what the answer should have been
   std::string data;              ///< JSON text that goes with a decision
   std::string meta;
+  std::optional<std::uint64_t> ack;
 };
 
 /// A text that is no message of the protocol: why, and the id it carried if that could be read.
@@ -5315,16 +5780,31 @@ struct limits_notice {
   std::size_t max_queued = 0;
 };
 
+/// An answer that runs while a client comes back.
+struct active_answer {
+  std::string_view ref, stream;
+};
+
+/// What a client that comes back is told beside the verdict.
+struct resume_notice {
+  std::vector<std::string_view> accepted;  ///< of its outbox: what has arrived
+  std::vector<active_answer> active;
+};
+
 /// `notification`, op `welcome`.
 struct welcome {
   std::string_view session_id;
+  std::string_view resume_token;
   std::string_view epoch;
-  std::uint64_t seq = 0;
+  std::uint64_t seq = 0;  ///< the socket goes on from here: the next numbered message is one above
+  bool recovered = false;
   std::string_view reason = "new";
   std::chrono::milliseconds heartbeat{0};
   std::chrono::milliseconds timeout{0};
+  std::chrono::milliseconds resume_window{0};
   limits_notice limits;
-  std::string_view data;  ///< JSON object text of the application, or empty
+  std::optional<resume_notice> resumed;  ///< when a resume was asked for
+  std::string_view data;                 ///< JSON object text of the application, or empty
 };
 
 /// `status` of any op, most of them with nothing but op and ref.
@@ -5335,6 +5815,7 @@ struct status {
   std::string_view data;  ///< JSON text, or empty
   std::string_view meta;
   std::optional<std::uint64_t> seq;
+  std::optional<std::chrono::milliseconds> retry_after;
 };
 
 /// `status`, op `ack`: the message with that id has been taken.
@@ -5363,6 +5844,7 @@ struct response_delta {
   std::string_view stream;
   std::uint64_t idx = 0, n = 0;
   std::string_view content;
+  bool snapshot = false;  ///< phase `snapshot`: all of it so far, for a client that catches up
 };
 
 enum class answer_status { completed, cancelled, failed, incomplete };
@@ -5379,6 +5861,7 @@ struct response_end {
   std::string_view usage;  ///< JSON object text, or empty
   std::string_view meta;
   const struct failure_notice* failure = nullptr;  ///< of a streamed answer that failed
+  bool replay = false;
 };
 
 /// `error`, and the `error` member of a failed stream's end.
@@ -5591,8 +6074,20 @@ struct deliver_answer {
 struct persist {
   std::string record;
 };
-/// Send what waits, then close the socket.
+/// A client has said hello: greet it, or give it the session that it wants back.
+struct answer_hello {
+  connection_id connection;
+  wire::command hello;
+};
+/// Close one socket; the session goes on. `send_first`: what waits for it goes out before.
 struct close_socket {
+  connection_id connection;
+  std::uint16_t code;
+  std::string reason;
+  bool send_first;
+};
+/// The session is over: send what waits, then close all its sockets.
+struct close_session {
   std::uint16_t code;
   std::string reason;
 };
@@ -5602,7 +6097,8 @@ struct close_socket {
 using session_action =
     std::variant<action::consult, action::start_completion, action::cancel_completion,
                  action::run_command, action::deliver_feedback, action::deliver_answer,
-                 action::persist, action::close_socket>;
+                 action::persist, action::answer_hello, action::close_socket,
+                 action::close_session>;
 
 /// What answers have used, as far as upstream told it.
 struct usage_totals {
@@ -5646,7 +6142,7 @@ struct query_decision {
 
 // --- agent_websocket/session/hooks.hpp
 
-// What a session tells upwards: the sink that the server gives to each of its sessions, and the
+// What a session tells upwards: the hooks of the application, the sink that its server is, and the
 // token by which the application answers the question what to do with a query.
 
 namespace agent_websocket {
@@ -5689,19 +6185,32 @@ class query_reply {
   run_number run_;
 };
 
-/// Receives what happens in sessions. Called on the executor; exceptions are caught, logged and
-/// cost one message.
+/// What the application says to what happens in a session. Called on the executor; exceptions are
+/// caught, logged and cost one message.
+template <typename Session>
+class session_hooks {
+ public:
+  /// A query is about to run: decide by `reply`.
+  virtual void query(Session& session, const wire::query& query,
+                     query_reply<Session> reply) const = 0;
+  /// The request is about to go upstream and may be changed.
+  virtual void request(Session& session, openrouter::chat_request& request) const = 0;
+  /// False when nobody knows the command.
+  virtual bool command(Session& session, const wire::command& command) const = 0;
+  virtual void feedback(Session& session, const feedback_entry& feedback) const = 0;
+  virtual void response(Session& session, const answer_record& answer) const = 0;
+
+ protected:
+  ~session_hooks() = default;
+};
+
+/// What a session cannot do by itself. Called on the executor; does not throw.
 template <typename Session>
 class session_sink {
  public:
-  /// A query is about to run: decide by `reply`.
-  virtual void on_query(Session& session, const wire::query& query, query_reply<Session> reply) = 0;
-  /// The request is about to go upstream and may be changed.
-  virtual void before_request(Session& session, openrouter::chat_request& request) = 0;
-  /// False when nobody knows the command.
-  virtual bool on_command(Session& session, const wire::command& command) = 0;
-  virtual void on_feedback(Session& session, const feedback_entry& feedback) = 0;
-  virtual void on_answer(Session& session, const answer_record& answer) = 0;
+  /// A client has said hello on a socket of this session: answer by greet() or by the resume() of
+  /// the session that it asks for.
+  virtual void on_hello(Session& session, connection_id connection, const wire::command& hello) = 0;
   virtual void on_log(const Session& session, log_level level, std::string_view event,
                       std::string_view text) = 0;
 
@@ -5727,7 +6236,7 @@ struct server_event {
 };
 
 template <typename Session>
-class basic_router {
+class basic_router final : public session_hooks<Session> {
  public:
   using connect_handler = std::function<void(Session&, const handshake&)>;
   using query_handler = std::function<void(Session&, const wire::query&, query_reply<Session>)>;
@@ -5736,6 +6245,7 @@ class basic_router {
   using feedback_handler = std::function<void(Session&, const feedback_entry&)>;
   using response_handler = std::function<void(Session&, const answer_record&)>;
   using disconnect_handler = std::function<void(Session&, std::uint16_t code)>;
+  using session_handler = std::function<void(Session&)>;
   using http_handler = std::function<http::response(const http::request&)>;
   using event_handler = std::function<void(const server_event&)>;
 
@@ -5753,10 +6263,15 @@ class basic_router {
   basic_router& on_response(response_handler handler) { return set(response_, std::move(handler)); }
   /// A person has judged an answer.
   basic_router& on_feedback(feedback_handler handler) { return set(feedback_, std::move(handler)); }
-  /// The session's socket is gone.
+  /// A socket of the session is gone. Its client may come back: see on_resume and on_end.
   basic_router& on_disconnect(disconnect_handler handler) {
     return set(disconnect_, std::move(handler));
   }
+  /// A client has come back to its session, or watches it from one more socket.
+  basic_router& on_resume(session_handler handler) { return set(resume_, std::move(handler)); }
+  /// The session is over for good: it was closed, or nobody came back in time. Also called for the
+  /// session that a client got by connecting, when it goes back to an earlier one.
+  basic_router& on_end(session_handler handler) { return set(end_, std::move(handler)); }
   /// Everything that is logged, whatever the logger's level.
   basic_router& on_event(event_handler handler) { return set(event_, std::move(handler)); }
 
@@ -5778,27 +6293,34 @@ class basic_router {
   void connected(Session& session, const handshake& request) const {
     if (connect_) connect_(session, request);
   }
-  void query(Session& session, const wire::query& query, query_reply<Session> reply) const {
+  void query(Session& session, const wire::query& query,
+             query_reply<Session> reply) const override {
     if (query_) return query_(session, query, std::move(reply));
     reply.proceed();
   }
-  void request(Session& session, openrouter::chat_request& request) const {
+  void request(Session& session, openrouter::chat_request& request) const override {
     if (request_) request_(session, request);
   }
-  bool command(Session& session, const wire::command& command) const {
+  bool command(Session& session, const wire::command& command) const override {
     const auto found = commands_.find(command.op);
     if (found == commands_.end()) return false;
     found->second.run(session, command);
     return true;
   }
-  void feedback(Session& session, const feedback_entry& feedback) const {
+  void feedback(Session& session, const feedback_entry& feedback) const override {
     if (feedback_) feedback_(session, feedback);
   }
-  void response(Session& session, const answer_record& answer) const {
+  void response(Session& session, const answer_record& answer) const override {
     if (response_) response_(session, answer);
   }
   void disconnected(Session& session, std::uint16_t code) const {
     if (disconnect_) disconnect_(session, code);
+  }
+  void resumed(Session& session) const {
+    if (resume_) resume_(session);
+  }
+  void ended(Session& session) const {
+    if (end_) end_(session);
   }
   void event(const server_event& what) const {
     if (event_) event_(what);
@@ -5832,36 +6354,12 @@ class basic_router {
   response_handler response_;
   feedback_handler feedback_;
   disconnect_handler disconnect_;
+  session_handler resume_;
+  session_handler end_;
   event_handler event_;
   std::map<std::string, command_entry> commands_;
   std::map<std::pair<std::string, std::string>, http_handler> http_;
 };
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/server/subprotocol.hpp
-
-// The WebSocket subprotocol of this server (RFC 6455 section 1.9) and whether a handshake offers
-// it. Choosing one is optional for the server; a browser that offered some fails unless one of them
-// is chosen.
-
-namespace agent_websocket {
-
-inline constexpr std::string_view subprotocol = "agent-websocket.v1";
-
-/// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
-inline bool offers_subprotocol(const http::request& request, std::string_view protocol) {
-  for (const auto& field : request.headers) {
-    if (!http::iequals(field.first, "Sec-WebSocket-Protocol")) continue;
-    std::string_view rest = field.second;
-    while (!rest.empty()) {
-      const std::size_t comma = rest.find(',');
-      if (http::trim(rest.substr(0, comma)) == protocol) return true;
-      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-    }
-  }
-  return false;
-}
 
 }  // namespace agent_websocket
 
@@ -5886,79 +6384,6 @@ inline openrouter::client_settings upstream_settings(const options& from) {
   to.retry.max_attempts = from.max_retries + 1;
   return to;
 }
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/base/timestamp.hpp
-
-// ISO-8601 timestamps in UTC with milliseconds ("2026-01-01T00:00:00.000Z"), as every server message
-// carries. The conversion is days-from-civil arithmetic on the proleptic Gregorian calendar: no locale, no tz
-// database, no global lock as in gmtime. `timestamp_cache` makes the text once a millisecond.
-
-namespace agent_websocket {
-
-/// "YYYY-MM-DDThh:mm:ss.mmmZ". Years 0 to 9999; others are clamped.
-inline std::string to_iso8601(std::chrono::system_clock::time_point when) {
-  using namespace std::chrono;
-  constexpr std::int64_t day_ms = 86'400'000;
-  std::int64_t ms = duration_cast<milliseconds>(when.time_since_epoch()).count();
-  if (duration_cast<system_clock::duration>(milliseconds(ms)) > when.time_since_epoch()) --ms;  // floor
-  constexpr std::int64_t first = -62'167'219'200'000, last = 253'402'300'799'999;
-  ms = ms < first ? first : (ms > last ? last : ms);
-  std::int64_t days = ms / day_ms;
-  std::int64_t rest = ms % day_ms;
-  if (rest < 0) {
-    rest += day_ms;
-    --days;
-  }
-  // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
-  const std::int64_t z = days + 719'468;
-  const std::int64_t era = (z >= 0 ? z : z - 146'096) / 146'097;
-  const std::int64_t doe = z - era * 146'097;
-  const std::int64_t yoe = (doe - doe / 1460 + doe / 36'524 - doe / 146'096) / 365;
-  const std::int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-  const std::int64_t mp = (5 * doy + 2) / 153;
-  const std::int64_t day = doy - (153 * mp + 2) / 5 + 1;
-  const std::int64_t month = mp < 10 ? mp + 3 : mp - 9;
-  const std::int64_t year = yoe + era * 400 + (month <= 2 ? 1 : 0);
-
-  std::string text(24, '0');
-  const auto put = [&text](std::size_t at, std::size_t width, std::int64_t value) {
-    for (std::size_t i = width; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
-  };
-  put(0, 4, year);
-  text[4] = '-';
-  put(5, 2, month);
-  text[7] = '-';
-  put(8, 2, day);
-  text[10] = 'T';
-  put(11, 2, rest / 3'600'000);
-  text[13] = ':';
-  put(14, 2, rest / 60'000 % 60);
-  text[16] = ':';
-  put(17, 2, rest / 1000 % 60);
-  text[19] = '.';
-  put(20, 3, rest % 1000);
-  text[23] = 'Z';
-  return text;
-}
-
-/// The text of the last moment asked for, made anew only when the millisecond has changed.
-class timestamp_cache {
- public:
-  std::string_view text(std::chrono::system_clock::time_point when) {
-    const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
-    if (text_.empty() || ms != moment_) {
-      moment_ = ms;
-      text_ = to_iso8601(when);
-    }
-    return text_;
-  }
-
- private:
-  std::chrono::milliseconds moment_{0};
-  std::string text_;
-};
 
 }  // namespace agent_websocket
 
@@ -6035,6 +6460,147 @@ class fifo {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/limits/upstream_slots.hpp
+
+// How many requests may be under way upstream at once, over all sessions. Who comes when all are
+// taken waits in line; since a session asks for one at a time, a session with a long queue of its
+// own takes turns with all others.
+
+namespace agent_websocket {
+
+class upstream_slots {
+ public:
+  /// Names a place in the line; 0 is never given out.
+  using ticket = std::uint64_t;
+
+  /// 0: no limit.
+  explicit upstream_slots(std::size_t max) : max_(max) {}
+
+  /// Takes a slot if one is free. Each that was taken, here or by a turn, is given back by
+  /// release().
+  bool try_acquire() noexcept {
+    if (max_ != 0 && taken_ >= max_) return false;
+    ++taken_;
+    return true;
+  }
+
+  /// Calls turn(), with the slot taken, when one is free; from inside of a later release().
+  ticket wait(std::function<void()> turn) {
+    line_.push_back({++last_, std::move(turn)});
+    return last_;
+  }
+
+  /// Leaves the line. A ticket whose turn has come is ignored.
+  void withdraw(ticket place) {
+    for (std::size_t i = 0; i < line_.size(); ++i) {
+      if (line_[i].place != place) continue;
+      line_.take(i);
+      return;
+    }
+  }
+
+  void release() {
+    if (line_.empty()) {
+      --taken_;
+      return;
+    }
+    const auto next = line_.take_front();  // the slot goes from hand to hand
+    next.turn();
+  }
+
+  /// Nobody gets a turn any more.
+  void close() noexcept { line_.clear(); }
+
+  std::size_t taken() const noexcept { return taken_; }
+  std::size_t waiting() const noexcept { return line_.size(); }
+
+ private:
+  struct waiter {
+    ticket place;
+    std::function<void()> turn;
+  };
+
+  std::size_t max_;
+  std::size_t taken_ = 0;
+  ticket last_ = 0;
+  fifo<waiter> line_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/timestamp.hpp
+
+// ISO-8601 timestamps in UTC with milliseconds ("2026-01-01T00:00:00.000Z"), as every server message
+// carries. The conversion is days-from-civil arithmetic on the proleptic Gregorian calendar: no locale, no tz
+// database, no global lock as in gmtime. `timestamp_cache` makes the text once a millisecond.
+
+namespace agent_websocket {
+
+/// "YYYY-MM-DDThh:mm:ss.mmmZ". Years 0 to 9999; others are clamped.
+inline std::string to_iso8601(std::chrono::system_clock::time_point when) {
+  using namespace std::chrono;
+  constexpr std::int64_t day_ms = 86'400'000;
+  std::int64_t ms = duration_cast<milliseconds>(when.time_since_epoch()).count();
+  if (duration_cast<system_clock::duration>(milliseconds(ms)) > when.time_since_epoch()) --ms;  // floor
+  constexpr std::int64_t first = -62'167'219'200'000, last = 253'402'300'799'999;
+  ms = ms < first ? first : (ms > last ? last : ms);
+  std::int64_t days = ms / day_ms;
+  std::int64_t rest = ms % day_ms;
+  if (rest < 0) {
+    rest += day_ms;
+    --days;
+  }
+  // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
+  const std::int64_t z = days + 719'468;
+  const std::int64_t era = (z >= 0 ? z : z - 146'096) / 146'097;
+  const std::int64_t doe = z - era * 146'097;
+  const std::int64_t yoe = (doe - doe / 1460 + doe / 36'524 - doe / 146'096) / 365;
+  const std::int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+  const std::int64_t mp = (5 * doy + 2) / 153;
+  const std::int64_t day = doy - (153 * mp + 2) / 5 + 1;
+  const std::int64_t month = mp < 10 ? mp + 3 : mp - 9;
+  const std::int64_t year = yoe + era * 400 + (month <= 2 ? 1 : 0);
+
+  std::string text(24, '0');
+  const auto put = [&text](std::size_t at, std::size_t width, std::int64_t value) {
+    for (std::size_t i = width; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, year);
+  text[4] = '-';
+  put(5, 2, month);
+  text[7] = '-';
+  put(8, 2, day);
+  text[10] = 'T';
+  put(11, 2, rest / 3'600'000);
+  text[13] = ':';
+  put(14, 2, rest / 60'000 % 60);
+  text[16] = ':';
+  put(17, 2, rest / 1000 % 60);
+  text[19] = '.';
+  put(20, 3, rest % 1000);
+  text[23] = 'Z';
+  return text;
+}
+
+/// The text of the last moment asked for, made anew only when the millisecond has changed.
+class timestamp_cache {
+ public:
+  std::string_view text(std::chrono::system_clock::time_point when) {
+    const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
+    if (text_.empty() || ms != moment_) {
+      moment_ = ms;
+      text_ = to_iso8601(when);
+    }
+    return text_;
+  }
+
+ private:
+  std::chrono::milliseconds moment_{0};
+  std::string text_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/claims.hpp
 
 // The ids of a session's queries that have been taken, so that a repeated one is never run again:
@@ -6048,18 +6614,29 @@ class claimed_ids {
   static constexpr std::size_t max_ids = 1024;
   static constexpr std::chrono::minutes max_age{5};
 
-  /// The stream of the answer to the query of that id; nullptr when the id is free.
-  const std::string* find(std::string_view id, time_point now) {
+  struct claim {
+    std::string stream;         ///< of the answer
+    std::uint64_t end_seq = 0;  ///< number of its terminal message; 0 while it is open
+  };
+
+  /// What was claimed by that id; nullptr when it is free.
+  const claim* find(std::string_view id, time_point now) {
     forget(now);
-    const auto found = streams_.find(std::string(id));
-    return found == streams_.end() ? nullptr : &found->second;
+    const auto found = claims_.find(std::string(id));
+    return found == claims_.end() ? nullptr : &found->second;
   }
 
   /// Precondition: the id is free.
-  void claim(std::string id, std::string stream, time_point now) {
+  void take(std::string id, std::string stream, time_point now) {
     if (order_.size() >= max_ids) drop_oldest();
     order_.push_back({id, now});
-    streams_.emplace(std::move(id), std::move(stream));
+    claims_.emplace(std::move(id), claim{std::move(stream), 0});
+  }
+
+  /// The terminal message of that id was sent; ids that were not claimed are ignored.
+  void ended(const std::string& id, std::uint64_t seq) {
+    const auto found = claims_.find(id);
+    if (found != claims_.end()) found->second.end_seq = seq;
   }
 
  private:
@@ -6071,10 +6648,10 @@ class claimed_ids {
   void forget(time_point now) {
     while (!order_.empty() && order_.front().at + max_age <= now) drop_oldest();
   }
-  void drop_oldest() { streams_.erase(order_.take_front().id); }
+  void drop_oldest() { claims_.erase(order_.take_front().id); }
 
   fifo<claimed> order_;
-  std::unordered_map<std::string, std::string> streams_;
+  std::unordered_map<std::string, claim> claims_;
 };
 
 }  // namespace agent_websocket
@@ -6082,8 +6659,8 @@ class claimed_ids {
 // --- agent_websocket/session/inbox.hpp
 
 // The queries of one session that wait for their turn: bounded, by priority, first come first
-// served inside one level, with ageing so that none waits for ever. Commands and feedback never wait
-// here.
+// served inside one level, with ageing so that none waits for ever. Commands and feedback never
+// wait here.
 
 namespace agent_websocket {
 
@@ -6165,6 +6742,77 @@ class inbox {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/message_log.hpp
+
+// The numbered messages of one session, as frames, in the order of their numbers from 1: what every
+// socket is sent, and what a client that comes back has missed. Bounded in count and bytes, the
+// oldest go first. Sockets hold positions in it and no copies.
+
+namespace agent_websocket {
+
+class message_log {
+ public:
+  static constexpr std::size_t default_messages = 1024;
+  static constexpr std::size_t default_bytes = 1u << 20;
+
+  explicit message_log(std::size_t max_messages = default_messages,
+                       std::size_t max_bytes = default_bytes)
+      : max_messages_(max_messages), max_bytes_(max_bytes) {}
+
+  /// Number of the newest message; 0 before the first.
+  std::uint64_t top() const noexcept { return top_; }
+  /// Number of the oldest that is kept; top() + 1 when none is.
+  std::uint64_t oldest() const noexcept { return top_ + 1 - kept_.size(); }
+  /// Whether everything after `position` is here; also when there is nothing.
+  bool holds_after(std::uint64_t position) const noexcept {
+    return position <= top_ && position + 1 >= oldest();
+  }
+
+  /// Takes the frame of number top() + 1. The newest stays, however large it is.
+  void append(std::string frame) {
+    end_ += frame.size();
+    kept_.push_back({std::move(frame), end_});
+    ++top_;
+    while (kept_.size() > max_messages_ || (kept_.size() > 1 && bytes() > max_bytes_))
+      kept_.take_front();
+  }
+
+  /// Precondition: oldest() <= seq <= top().
+  const std::string& at(std::uint64_t seq) const noexcept {
+    assert(seq >= oldest() && seq <= top_);
+    return kept_[static_cast<std::size_t>(seq - oldest())].frame;
+  }
+
+  /// Of what is kept after `position`.
+  std::size_t bytes_after(std::uint64_t position) const noexcept {
+    if (position >= top_ || kept_.empty()) return 0;
+    if (position < oldest()) return bytes();
+    return static_cast<std::size_t>(end_ -
+                                    kept_[static_cast<std::size_t>(position - oldest())].end);
+  }
+  std::size_t bytes() const noexcept {
+    return kept_.empty() ? 0
+                         : static_cast<std::size_t>(end_ - kept_[0].end) + kept_[0].frame.size();
+  }
+
+  std::size_t max_messages() const noexcept { return max_messages_; }
+  std::size_t max_bytes() const noexcept { return max_bytes_; }
+
+ private:
+  struct entry {
+    std::string frame;
+    std::uint64_t end;  // bytes of all frames up to and with this one
+  };
+
+  std::size_t max_messages_;
+  std::size_t max_bytes_;
+  fifo<entry> kept_;
+  std::uint64_t top_ = 0;
+  std::uint64_t end_ = 0;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/wire/encode.hpp
 
 // Messages of the server -> the text of one WebSocket frame, appended to a string. Every message
@@ -6200,13 +6848,24 @@ inline void encode(std::string& out, const welcome& m, std::string_view timestam
   detail::open(w, "notification").member("op", "welcome");
   w.member("content", "Connected to Agent WebSocket. Session ID: " + std::string(m.session_id));
   w.member("v", protocol_version).member("session_id", m.session_id);
+  detail::member_if(w, "resume_token", m.resume_token);
   detail::member_if(w, "epoch", m.epoch);
-  w.member("seq", m.seq).member("recovered", false).member("reason", m.reason);
+  w.member("seq", m.seq).member("recovered", m.recovered).member("reason", m.reason);
   w.member("heartbeat_ms", m.heartbeat.count()).member("timeout_ms", m.timeout.count());
+  w.member("resume_window_ms", m.resume_window.count());
   w.key("limits").begin_object();
   w.member("max_message_bytes", m.limits.max_message_bytes)
       .member("max_queued", m.limits.max_queued);
   w.end_object();
+  if (m.resumed) {
+    w.key("accepted").begin_array();
+    for (const std::string_view each : m.resumed->accepted) w.value(each);
+    w.end_array().key("active").begin_array();
+    for (const active_answer& each : m.resumed->active) {
+      w.begin_object().member("ref", each.ref).member("stream", each.stream).end_object();
+    }
+    w.end_array().key("pending_feedback").begin_array().end_array();
+  }
   detail::raw_if(w, "data", m.data);
   detail::close(w, timestamp);
 }
@@ -6218,6 +6877,7 @@ inline void encode(std::string& out, const status& m, std::string_view timestamp
   w.member("op", m.op);
   detail::member_if(w, "content", m.content);
   detail::member_if(w, "ref", m.ref);
+  if (m.retry_after) w.member("retry_after_ms", m.retry_after->count());
   detail::raw_if(w, "data", m.data);
   detail::raw_if(w, "meta", m.meta);
   detail::close(w, timestamp);
@@ -6251,8 +6911,11 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
 
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
   json::writer w(out);
-  detail::open(w, "response").member("stream", m.stream).member("phase", "delta");
+  detail::open(w, "response")
+      .member("stream", m.stream)
+      .member("phase", m.snapshot ? "snapshot" : "delta");
   w.member("idx", m.idx).member("n", m.n).member("content", m.content);
+  if (m.snapshot) w.member("replay", true);
   detail::close(w, timestamp);
 }
 
@@ -6272,6 +6935,7 @@ inline void encode(std::string& out, const response_end& m, std::string_view tim
     w.end_object();
   }
   detail::raw_if(w, "meta", m.meta);
+  if (m.replay) w.member("replay", true);
   detail::close(w, timestamp);
 }
 
@@ -6302,83 +6966,299 @@ inline void encode(std::string& out, const notification& m, std::string_view tim
 }  // namespace wire
 }  // namespace agent_websocket
 
+// --- agent_websocket/wire/replay.hpp
+
+// A numbered message as it is sent again to a client that has missed it: marked with `replay`, and
+// the end of a streamed answer as the whole answer that it is (phase `full`), since its deltas are
+// not sent again. Works on the frame as encode.hpp makes it, so that frames are kept once.
+
+namespace agent_websocket {
+namespace wire {
+
+/// Precondition: `frame` was made by encode().
+inline std::string as_replay(std::string_view frame) {
+  constexpr std::string_view response = R"({"type":"response")";
+  constexpr std::string_view end = R"("phase":"end")", full = R"("phase":"full")";
+  std::string again;
+  again.reserve(frame.size() + 16);
+  if (frame.substr(0, response.size()) == response) {
+    // The members before it are numbers and ids: the first such text is the member itself.
+    const std::size_t at = frame.find(end);
+    const std::size_t content = frame.find(R"("content":)");
+    if (at != std::string_view::npos && at < content) {
+      again.append(frame.substr(0, at)).append(full);
+      frame.remove_prefix(at + end.size());
+    }
+  }
+  again.append(frame.substr(0, frame.size() - 1)).append(R"(,"replay":true})");
+  return again;
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/lanes.hpp
+
+// What one socket of a session is to be sent, in lanes: control first, then numbered messages with
+// what keeps its place among them, then the running answer's new text, then volatile messages.
+// Numbered messages and text are not copied here: the socket has a position in the session's log
+// and in the answer, so that text which waits is merged by itself and a slow reader costs little.
+
+namespace agent_websocket {
+
+/// The answer that is being streamed, as far as it has come. Views into its owner.
+struct live_answer {
+  std::uint64_t run = 0;  ///< tells answers apart
+  std::string_view stream;
+  std::string_view text;
+  std::uint64_t chunks = 0;
+};
+
+class lanes {
+ public:
+  /// Text that waits for a socket when its answer ends is sent as one more delta up to this size;
+  /// above it the end alone brings it.
+  static constexpr std::size_t max_last_delta_bytes = 64 * 1024;
+  static constexpr std::size_t max_volatile_bytes = 64 * 1024;
+
+  /// A socket that has been sent nothing yet and goes on from `position` of the log.
+  explicit lanes(connection_id connection, std::uint64_t position = 0)
+      : connection_(connection), position_(position) {}
+
+  connection_id connection() const noexcept { return connection_; }
+  /// Number of the last numbered message that was handed out.
+  std::uint64_t position() const noexcept { return position_; }
+
+  // ---- in
+
+  /// A finished frame that may overtake all but its own kind.
+  void put_control(std::string frame) {
+    own_bytes_ += frame.size();
+    control_.push_back(std::move(frame));
+  }
+
+  /// A finished frame that goes behind the numbered message `after`, and before the next.
+  void put_ordered(std::string frame, std::uint64_t after) {
+    own_bytes_ += frame.size();
+    ordered_.push_back({std::move(frame), after});
+  }
+
+  /// A finished frame that may be lost: the oldest make room.
+  void put_volatile(std::string frame) {
+    volatile_bytes_ += frame.size();
+    volatile_.push_back(std::move(frame));
+    while (volatile_bytes_ > max_volatile_bytes) volatile_bytes_ -= volatile_.take_front().size();
+  }
+
+  /// Rule R1: the answer is about to end; its text goes out before. `top`: of the log.
+  void put_last_delta(const live_answer& answer, std::uint64_t top, std::string_view timestamp) {
+    const piece next = unsent(answer);
+    if (snapshot_due_ || next.n == 0 || next.text.size() > max_last_delta_bytes) return;
+    put_ordered(encode_delta(answer, next, timestamp), top);
+  }
+
+  /// Starts over at `position`: everything after it up to `top` goes out again as replay, then a
+  /// snapshot of the running answer (rule R5: in place of its waiting deltas), then `live`. What
+  /// waited here was for a client that did not know it yet; all of it is in the replay.
+  void catch_up(std::uint64_t position, std::uint64_t top, std::string live) {
+    for (std::size_t i = 0; i < ordered_.size(); ++i) own_bytes_ -= ordered_[i].frame.size();
+    ordered_.clear();
+    position_ = position;
+    replay_until_ = top;
+    snapshot_due_ = true;
+    put_ordered(std::move(live), top);
+  }
+
+  // ---- out
+
+  /// Takes the next frame out into `frame`; false when nothing waits, or nothing but text that is
+  /// not `text_due`. Precondition: log.holds_after(position()). `answer` is null when none is
+  /// streamed.
+  bool take_next(const message_log& log, const live_answer* answer, bool text_due,
+                 std::string& frame, std::string_view timestamp) {
+    if (!control_.empty()) {
+      frame = control_.take_front();
+      own_bytes_ -= frame.size();
+      return true;
+    }
+    if (!ordered_.empty() && ordered_.front().after <= position_) {
+      if (snapshot_due_) {
+        snapshot_due_ = false;
+        if (take_snapshot(answer, frame, timestamp)) return true;
+      }
+      frame = ordered_.take_front().frame;
+      own_bytes_ -= frame.size();
+      return true;
+    }
+    if (position_ < log.top()) {
+      const std::string& next = log.at(++position_);
+      frame = position_ <= replay_until_ ? wire::as_replay(next) : next;
+      return true;
+    }
+    if (answer != nullptr && text_due) {
+      const piece next = unsent(*answer);
+      if (next.n != 0) {
+        frame = encode_delta(*answer, next, timestamp);
+        return true;
+      }
+    }
+    if (volatile_.empty()) return false;
+    frame = volatile_.take_front();
+    volatile_bytes_ -= frame.size();
+    return true;
+  }
+
+  bool has_text(const live_answer& answer) const noexcept { return unsent(answer).n != 0; }
+
+  // ---- how much
+
+  /// Everything that this socket has not been handed: for the decision to pause the upstream.
+  std::size_t waiting_bytes(const message_log& log, const live_answer* answer) const noexcept {
+    return own_bytes_ + volatile_bytes_ + log.bytes_after(position_) +
+           (answer == nullptr ? 0 : unsent(*answer).text.size());
+  }
+
+  /// Too far behind to be served: more than `max_bytes` of its own, or numbered messages about to
+  /// leave the log. What it is still replaying does not count: that much was allowed.
+  bool too_slow(const message_log& log, std::size_t max_bytes) const noexcept {
+    if (own_bytes_ > max_bytes || !log.holds_after(position_)) return true;
+    const std::uint64_t from = position_ < replay_until_ ? replay_until_ : position_;
+    if (log.top() - from <= 1) return false;  // one frame may be as large as it likes
+    const std::size_t room = log.max_bytes() / 4 * 3;
+    return log.bytes_after(from) > (max_bytes < room ? max_bytes : room) ||
+           log.top() - from > log.max_messages() / 4 * 3;
+  }
+
+  // ---- the session's notes about this socket
+
+  /// What its client says that it can do.
+  void take_caps(const std::vector<std::string>& caps) {
+    for (const std::string& each : caps) wants_deltas = wants_deltas || each == "delta";
+  }
+
+  std::size_t transport_waits = 0;  ///< bytes that the transport holds
+  unsigned bad_messages = 0;        ///< in a row
+  bool wants_deltas = false;        ///< said so in its hello
+  bool closed = false;              ///< by us: nothing more is sent
+
+ private:
+  struct in_place {
+    std::string frame;
+    std::uint64_t after;
+  };
+  struct piece {
+    std::uint64_t idx = 0, n = 0;
+    std::string_view text;
+  };
+
+  piece unsent(const live_answer& answer) const noexcept {
+    if (sent_run_ != answer.run) return {0, answer.chunks, answer.text};
+    return {sent_chunks_, answer.chunks - sent_chunks_, answer.text.substr(sent_bytes_)};
+  }
+
+  void mark_sent(const live_answer& answer) noexcept {
+    sent_run_ = answer.run;
+    sent_chunks_ = answer.chunks;
+    sent_bytes_ = answer.text.size();
+  }
+
+  std::string encode_delta(const live_answer& answer, const piece& next,
+                           std::string_view timestamp) {
+    std::string frame;
+    encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false},
+           timestamp);
+    mark_sent(answer);
+    return frame;
+  }
+
+  bool take_snapshot(const live_answer* answer, std::string& frame, std::string_view timestamp) {
+    if (answer == nullptr || answer->chunks == 0) return false;
+    frame.clear();
+    encode(frame, wire::response_delta{answer->stream, 0, answer->chunks, answer->text, true},
+           timestamp);
+    mark_sent(*answer);
+    return true;
+  }
+
+  connection_id connection_;
+  fifo<std::string> control_;
+  fifo<in_place> ordered_;
+  fifo<std::string> volatile_;
+  std::size_t own_bytes_ = 0;  // of control_ and ordered_
+  std::size_t volatile_bytes_ = 0;
+  std::uint64_t position_;
+  std::uint64_t replay_until_ = 0;
+  std::uint64_t sent_run_ = 0;
+  std::uint64_t sent_chunks_ = 0;
+  std::size_t sent_bytes_ = 0;
+  bool snapshot_due_ = false;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/outbox.hpp
 
-// What waits to be sent on one socket: a control lane (acks, errors, pongs) that goes first, and
-// one lane that keeps the order of everything else. Deltas that wait are merged with the one before
-// them, so that a slow reader costs the text and not a message per token. Counts its bytes; what to
-// do about too many is the session's.
+// Everything that a session has to say: its log of numbered messages, and a set of lanes for each
+// socket that watches it. Messages go to one socket, to all of them, or into the log, which all
+// sockets follow, also those that come later.
 
 namespace agent_websocket {
 
 class outbox {
  public:
-  /// A finished frame that may overtake everything but its own kind.
-  void put_control(std::string frame) {
-    bytes_ += frame.size();
-    control_.push_back(std::move(frame));
-  }
+  const message_log& log() const noexcept { return log_; }
 
-  /// A finished frame that keeps its place.
-  void put(std::string frame) {
-    bytes_ += frame.size();
-    ordered_.push_back(item{std::move(frame), {}, 0, 0});
-  }
+  /// The number that the next numbered message must carry.
+  std::uint64_t next_seq() const noexcept { return log_.top() + 1; }
+  /// A numbered message.
+  void publish(std::string frame) { log_.append(std::move(frame)); }
 
-  /// A piece of a streamed answer: `n` source chunks from `idx`.
-  void put_delta(const std::string& stream, std::uint64_t idx, std::uint64_t n,
-                 std::string_view content) {
-    bytes_ += content.size();
-    if (!ordered_.empty()) {
-      item& last = ordered_.back();
-      if (last.stream == stream && last.idx + last.n == idx) {
-        last.text.append(content);
-        last.n += n;
-        return;
-      }
+  /// To one socket, or with 0 to all: may overtake what keeps its order.
+  void put_control(connection_id to, const std::string& frame) {
+    for (const auto& each : sockets_) {
+      if (to == 0 || each->connection() == to) each->put_control(frame);
     }
-    ordered_.push_back(item{std::string(content), stream, idx, n});
   }
-
-  bool empty() const noexcept { return control_.empty() && ordered_.empty(); }
-  /// Of what waits here; not of what the transport has.
-  std::size_t bytes() const noexcept { return bytes_; }
-
-  /// Takes the next frame out into `frame`; false when nothing waits.
-  bool take_next(std::string& frame, std::string_view timestamp) {
-    if (!control_.empty()) {
-      frame = control_.take_front();
-      bytes_ -= frame.size();
-      return true;
+  /// To one socket, or with 0 to all: keeps its place among the numbered messages.
+  void put_ordered(connection_id to, const std::string& frame) {
+    for (const auto& each : sockets_) {
+      if (to == 0 || each->connection() == to) each->put_ordered(frame, log_.top());
     }
-    if (ordered_.empty()) return false;
-    item next = ordered_.take_front();
-    bytes_ -= next.text.size();
-    if (next.stream.empty()) {
-      frame = std::move(next.text);
-    } else {
-      frame.clear();
-      encode(frame, wire::response_delta{next.stream, next.idx, next.n, next.text}, timestamp);
-    }
-    return true;
+  }
+  /// To all sockets that are here now and keep up.
+  void put_volatile(const std::string& frame) {
+    for (const auto& each : sockets_) each->put_volatile(frame);
+  }
+  /// The answer is about to end.
+  void put_last_deltas(const live_answer& answer, std::string_view timestamp) {
+    for (const auto& each : sockets_) each->put_last_delta(answer, log_.top(), timestamp);
   }
 
-  void clear() noexcept {
-    control_.clear();
-    ordered_.clear();
-    bytes_ = 0;
+  // ---- sockets
+
+  lanes& attach(connection_id connection) {
+    sockets_.push_back(std::make_unique<lanes>(connection));
+    return *sockets_.back();
   }
+  void detach(connection_id connection) {
+    for (std::size_t i = 0; i < sockets_.size(); ++i) {
+      if (sockets_[i]->connection() != connection) continue;
+      sockets_.erase(sockets_.begin() + static_cast<std::ptrdiff_t>(i));
+      return;
+    }
+  }
+  lanes* find(connection_id connection) noexcept {
+    for (const auto& each : sockets_) {
+      if (each->connection() == connection) return each.get();
+    }
+    return nullptr;
+  }
+  /// In the order of their coming.
+  const std::vector<std::unique_ptr<lanes>>& sockets() const noexcept { return sockets_; }
 
  private:
-  struct item {
-    std::string text;    // a frame, or the text of a delta
-    std::string stream;  // of a delta; empty for a frame
-    std::uint64_t idx, n;
-  };
-
-  fifo<std::string> control_;
-  fifo<item> ordered_;
-  std::size_t bytes_ = 0;
+  message_log log_;
+  std::vector<std::unique_ptr<lanes>> sockets_;
 };
 
 }  // namespace agent_websocket
@@ -6569,6 +7449,173 @@ inline std::string describe_history(const conversation& of, std::uint64_t before
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/base/sha256.hpp
+
+// SHA-256 (FIPS 180-4, section 6.2) of a short text, so that secrets which come back later (resume
+// tokens) are kept as digests only. Own code because the core stands without OpenSSL; not for bulk
+// data and not for passwords.
+
+namespace agent_websocket {
+
+using digest256 = std::array<unsigned char, 32>;
+
+namespace detail {
+
+class sha256_state {
+ public:
+  void block(const unsigned char* bytes) noexcept {
+    std::array<std::uint32_t, 64> w{};
+    for (std::size_t i = 0; i < 16; ++i) {
+      w[i] = static_cast<std::uint32_t>(bytes[4 * i]) << 24 |
+             static_cast<std::uint32_t>(bytes[4 * i + 1]) << 16 |
+             static_cast<std::uint32_t>(bytes[4 * i + 2]) << 8 |
+             static_cast<std::uint32_t>(bytes[4 * i + 3]);
+    }
+    for (std::size_t i = 16; i < 64; ++i) {
+      const std::uint32_t s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >> 3);
+      const std::uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >> 10);
+      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+    }
+    std::array<std::uint32_t, 8> v = h_;
+    for (std::size_t i = 0; i < 64; ++i) {
+      const std::uint32_t e1 = turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25);
+      const std::uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
+      const std::uint32_t t1 = v[7] + e1 + choice + constants[i] + w[i];
+      const std::uint32_t e0 = turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22);
+      const std::uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
+      v = {t1 + e0 + majority, v[0], v[1], v[2], v[3] + t1, v[4], v[5], v[6]};
+    }
+    for (std::size_t i = 0; i < 8; ++i) h_[i] += v[i];
+  }
+
+  digest256 digest() const noexcept {
+    digest256 made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      made[i] = static_cast<unsigned char>(h_[i / 4] >> (24 - 8 * (i % 4)) & 0xFF);
+    }
+    return made;
+  }
+
+ private:
+  static constexpr std::uint32_t turn(std::uint32_t x, int by) noexcept {
+    return x >> by | x << (32 - by);
+  }
+
+  static constexpr std::array<std::uint32_t, 64> constants{
+      0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
+      0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
+      0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+      0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
+      0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
+      0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+      0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
+      0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+      0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+      0xc67178f2};
+
+  std::array<std::uint32_t, 8> h_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+};
+
+}  // namespace detail
+
+inline digest256 sha256(std::string_view text) noexcept {
+  detail::sha256_state state;
+  std::array<unsigned char, 64> block{};
+  std::size_t filled = 0;
+  const auto put = [&](unsigned char byte) {
+    block[filled++] = byte;
+    if (filled == block.size()) {
+      state.block(block.data());
+      filled = 0;
+    }
+  };
+  for (const char each : text) put(static_cast<unsigned char>(each));
+  put(0x80);
+  while (filled != 56) put(0);
+  const std::uint64_t bits = static_cast<std::uint64_t>(text.size()) * 8;
+  for (int shift = 56; shift >= 0; shift -= 8)
+    put(static_cast<unsigned char>(bits >> shift & 0xFF));
+  return state.digest();
+}
+
+/// Takes the same time wherever the two differ.
+inline bool equal_in_constant_time(const digest256& a, const digest256& b) noexcept {
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/resume_tokens.hpp
+
+// The secrets by which clients come back to one session: a new one with each welcome, kept as a
+// digest only. The one that a client presented stays good until that client has shown that its
+// welcome arrived (its first ack), so that a lost welcome does not lose the session; and one that
+// another socket of the session lives by stays good for that socket.
+
+namespace agent_websocket {
+
+class resume_tokens {
+ public:
+  /// The oldest go when there are more.
+  static constexpr std::size_t max_tokens = 16;
+
+  bool accepts(std::string_view token) const noexcept {
+    const digest256 digest = sha256(token);
+    bool found = false;  // looks at all of them, to take the same time
+    for (const entry& each : entries_) found |= equal_in_constant_time(each.digest, digest);
+    return found;
+  }
+
+  /// `holder` is given `token`. `presented`: the one it came with, or empty.
+  void issue(connection_id holder, std::string_view token, std::string_view presented = {}) {
+    const std::optional<digest256> former =
+        presented.empty() ? std::nullopt : std::optional<digest256>(sha256(presented));
+    for (entry& each : entries_) {
+      if (each.holder == holder) each.holder = 0;  // it has a newer one now
+    }
+    if (entries_.size() >= max_tokens) entries_.erase(entries_.begin());
+    entries_.push_back({sha256(token), holder, former});
+  }
+
+  /// The client behind `holder` has its welcome: the token it came with has served.
+  void arrived(connection_id holder) {
+    for (entry& each : entries_) {
+      if (each.holder != holder || !each.former) continue;
+      const digest256 former = *each.former;
+      each.former.reset();
+      for (std::size_t i = entries_.size(); i-- > 0;) {
+        const entry& other = entries_[i];
+        if (other.holder == 0 && equal_in_constant_time(other.digest, former))
+          entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+      return;
+    }
+  }
+
+  /// The socket has gone; its token is what its client comes back with.
+  void released(connection_id holder) {
+    for (entry& each : entries_) {
+      if (each.holder == holder) each.holder = 0;
+    }
+  }
+
+  std::size_t size() const noexcept { return entries_.size(); }
+
+ private:
+  struct entry {
+    digest256 digest;
+    connection_id holder;             // the socket that lives by it; 0: none does now
+    std::optional<digest256> former;  // what that socket came with, until its first ack
+  };
+
+  std::vector<entry> entries_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/state.hpp
 
 // The life of the one answer that a session works on, as a table: which state follows which event.
@@ -6618,8 +7665,9 @@ constexpr std::optional<run_state> next_state(run_state from, run_event event) n
 // The session as a pure state machine: an event and a moment go in; frames for the client come out
 // in the outbox and things to do as actions. No I/O, clock, lock or thread, so that a conversation
 // can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
-// on: exactly one terminal message for every accepted query, whatever happens. Built-in commands
-// are in commands.hpp, the carrying out in session.hpp.
+// on: exactly one terminal message for every accepted query, whatever happens. A session is not a
+// socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
+// built-in commands in commands.hpp, the carrying out in session.hpp.
 
 namespace agent_websocket {
 
@@ -6642,6 +7690,9 @@ struct current_run {
 
 class session_core {
  public:
+  /// Sockets of one session; the oldest makes room for one more.
+  static constexpr std::size_t max_sockets = 8;
+
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
                moment at)
@@ -6658,14 +7709,23 @@ class session_core {
   const agent_websocket::conversation& history() const noexcept { return conversation_; }
   const agent_websocket::inbox& waiting() const noexcept { return inbox_; }
   outbox& output() noexcept { return outbox_; }
-  bool closing() const noexcept { return closing_; }
+  const outbox& output() const noexcept { return outbox_; }
+  bool closing() const noexcept { return closing_.has_value(); }
   bool running() const noexcept { return run_.has_value(); }
   /// True when an answer runs or waits: such a session is not idle.
   bool busy() const noexcept { return run_.has_value() || !inbox_.empty(); }
+  /// False while its client has neither said nor been told anything that it could come back for.
+  bool worth_keeping() const noexcept { return spoken_ || outbox_.log().top() != 0; }
+  bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
   time_point last_activity() const noexcept { return active_.now; }
   bool has_actions() const noexcept { return !actions_.empty(); }
   std::vector<session_action> take_actions() { return std::exchange(actions_, {}); }
   std::string_view timestamp(wall_time at) { return stamp_.text(at); }
+  /// What can be streamed now; run 0 when nothing is.
+  live_answer streamed() const noexcept {
+    if (!run_ || !run_->started) return {};
+    return {run_->number, run_->of.stream, run_->text, run_->chunks};
+  }
 
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings) {
@@ -6674,25 +7734,50 @@ class session_core {
     inbox_.limit_to(settings_->max_queue);
   }
 
-  // ---- events of the socket
+  // ---- events of its sockets; `token` is the resume token that the welcome is to carry
 
-  /// The welcome goes before everything else, also before what the application said meanwhile.
-  void opened(moment at) { outbox_.put_control(welcome("new", 0, at)); }
+  /// A socket begins this session. The welcome goes before everything else, also before what the
+  /// application said meanwhile.
+  void opened(connection_id connection, std::string_view token, moment at);
+
+  /// Answers a hello that asked for no session, or for one that it does not get.
+  void greet(connection_id connection, std::string_view reason, std::string_view token, moment at);
+
+  /// Answers a hello that has shown its right to this session: verdict, what was missed, `live`.
+  /// The socket may be new here.
+  void resume(connection_id connection, const wire::command& hello, std::string_view token,
+              moment at);
+
+  /// The socket is gone, or watches another session now.
+  void detached(connection_id connection) {
+    tokens_.released(connection);
+    outbox_.detach(connection);
+  }
 
   /// A decoded message, or the reason why the text was none.
-  void received(wire::client_message message, moment at);
+  void received(connection_id from, wire::client_message message, moment at);
 
-  /// A frame that could not be a message: binary, or too large.
-  void refused_frame(errc code, std::string words, moment at) {
-    if (!closing_) refuse({}, error(code, std::move(words)), at);
+  /// A frame that could not be a message: unsupported_data (binary) or too_large.
+  void refused_frame(connection_id from, errc code, moment at) {
+    if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
+    refuse_bad(from, {},
+               error(code, "The message is too large; at most " +
+                               std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
+               at);
   }
 
-  /// The socket is gone: what runs is given up; nobody is left to be told.
-  void lost() {
-    if (run_) actions_.push_back(action::cancel_completion{run_->number});
-    run_.reset();
-    closing_ = true;
+  /// Refuses what was no good message; too many in a row close the socket.
+  void refuse_bad(connection_id from, std::string_view ref, const error& why, moment at);
+
+  /// The application knew the command.
+  void heard_good(connection_id from) {
+    if (lanes* const socket = outbox_.find(from)) socket->bad_messages = 0;
   }
+
+  /// The socket does not take what it is sent: the session does without it.
+  void give_up(connection_id connection) { close_socket(connection, 4002, "slow_consumer", false); }
+  void close_socket(connection_id connection, std::uint16_t code, std::string reason,
+                    bool send_first = true);
 
   // ---- events of the application and of upstream; those of another run than the current one are
   // dropped
@@ -6709,10 +7794,8 @@ class session_core {
     if (!next) return;
     run_->state = *next;
     run_->text.append(piece);
-    if (!run_->of.streamed) return;
-    start_stream(at);
-    outbox_.put_delta(run_->of.stream, run_->chunks, 1, piece);
     ++run_->chunks;
+    if (run_->of.streamed) start_stream(at);
   }
 
   void completed(run_number run, completion_result result, moment at);
@@ -6724,42 +7807,51 @@ class session_core {
 
   // ---- events of the server
 
-  /// A numbered notification. `data` is JSON text or empty.
-  void notify(std::string_view content, std::string_view topic, std::string_view data, moment at) {
+  /// A notification; numbered unless it may be lost. `data` is JSON text or empty.
+  void notify(std::string_view content, std::string_view topic, std::string_view data,
+              bool may_be_lost, moment at) {
     if (closing_) return;
-    put(wire::notification{++seq_, {}, topic, content, data}, at);
+    if (!may_be_lost) return publish(wire::notification{next_seq(), {}, topic, content, data}, at);
+    outbox_.put_volatile(encoded(wire::notification{std::nullopt, {}, topic, content, data}, at));
   }
 
-  /// An answer to a command of the application.
+  /// An answer to a command of the application, to the socket that gave it.
   void reply(const wire::command& to, std::string_view content, std::string_view data, moment at) {
     if (closing_) return;
-    put_control(wire::status{to.op, to.id, content, data, to.meta, std::nullopt}, at);
+    put_control(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
   }
 
-  /// An error that is not the end of a query.
-  void refuse(std::string_view ref, const error& why, moment at,
+  /// An error that is not the end of a query, to one socket or with 0 to all.
+  void refuse(connection_id to, std::string_view ref, const error& why, moment at,
               std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
     if (closing_) return;
     wire::failure_notice notice{why.code,     why.message, ref, retry_after, is_retryable(why.code),
                                 std::nullopt, {}};
-    put_control(notice, at);
+    put_control(to, notice, at);
   }
 
   /// The session was idle for too long.
   void expired(moment at) {
     if (closing_) return;
-    put(wire::notification{++seq_, {}, {}, "Session closed due to inactivity", {}}, at);
+    publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
     close(1000, "Session timeout");
   }
 
+  /// Nobody came back in time: what is still open ends, for whoever comes later.
+  void interrupt(moment at) {
+    if (closing_) return;
+    fail_waiting(error(errc::interrupted), at);
+    fail_run(error(errc::interrupted), at);
+  }
+
   /// The server is going to stop: nothing new is begun, what runs may end.
-  void drain(moment at);
+  void drain(std::chrono::milliseconds retry_after, moment at);
 
   /// What runs may no longer end by itself.
   void drain_expired(moment at) {
     if (closing_) return;
     fail_run(error(errc::draining), at);
-    close(1001, "Server is shutting down");
+    close_for_drain();
   }
 
   /// Ends the session: every open query gets its terminal message, then the socket is closed.
@@ -6770,62 +7862,57 @@ class session_core {
     close(code, std::move(reason));
   }
 
-  /// More waits for the client than is allowed.
-  void overflowed() {
-    if (closing_) return;
-    if (run_) actions_.push_back(action::cancel_completion{run_->number});
-    run_.reset();
-    outbox_.clear();
-    close(4002, "slow_consumer");
-  }
-
  private:
   friend class session_commands;
 
   bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
 
-  template <typename Message>
-  void put(const Message& message, moment at) {
-    std::string frame;
-    encode(frame, message, stamp_.text(at.wall));
-    outbox_.put(std::move(frame));
-  }
-  template <typename Message>
-  void put_control(const Message& message, moment at) {
-    std::string frame;
-    encode(frame, message, stamp_.text(at.wall));
-    outbox_.put_control(std::move(frame));
-  }
+  std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
 
-  std::string welcome(std::string_view reason, std::uint64_t seq, moment at) {
-    wire::welcome hello;
-    hello.session_id = id_;
-    hello.epoch = epoch_;
-    hello.seq = seq;
-    hello.reason = reason;
-    hello.heartbeat = settings_->heartbeat_interval;
-    hello.timeout = settings_->heartbeat_timeout;
-    hello.limits = {settings_->max_message_bytes, settings_->max_queue};
-    hello.data = settings_->welcome_data;
+  template <typename Message>
+  std::string encoded(const Message& message, moment at) {
     std::string frame;
-    encode(frame, hello, stamp_.text(at.wall));
+    encode(frame, message, stamp_.text(at.wall));
     return frame;
   }
+  /// Precondition: the message carries next_seq().
+  template <typename Message>
+  void publish(const Message& message, moment at) {
+    outbox_.publish(encoded(message, at));
+  }
+  template <typename Message>
+  void put_control(connection_id to, const Message& message, moment at) {
+    outbox_.put_control(to, encoded(message, at));
+  }
+  template <typename Message>
+  void put_ordered(connection_id to, const Message& message, moment at) {
+    outbox_.put_ordered(to, encoded(message, at));
+  }
 
-  void acknowledge(const std::string& id, moment at) {
-    if (!id.empty()) put_control(wire::ack{id, {}, 0, false, false}, at);
+  lanes& attach(connection_id connection);
+  wire::welcome make_welcome(std::string_view reason, std::string_view token) const;
+  std::string live_notice(moment at) {
+    return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
+  }
+  bool has_taken(std::string_view id, moment at);
+
+  void acknowledge(connection_id to, const std::string& id, moment at) {
+    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
   }
 
   void close(std::uint16_t code, std::string reason) {
     if (closing_) return;
-    closing_ = true;
-    actions_.push_back(action::close_socket{code, std::move(reason)});
+    closing_ = {code, std::move(reason)};
+    actions_.push_back(action::close_session{closing_->code, closing_->reason});
   }
+  void close_for_drain() { close(1012, "Server is shutting down"); }
 
-  void on_query(wire::query query, moment at);
-  void on_feedback(wire::human_feedback feedback, moment at);
-  void accept(accepted_query accepted, bool with_id, moment at);
-  bool answer_duplicate(const wire::query& query, moment at);
+  void on_query(connection_id from, wire::query query, moment at);
+  void on_feedback(connection_id from, wire::human_feedback feedback, moment at);
+  void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
+  bool answer_duplicate(connection_id from, const wire::query& query, moment at);
+  void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
+                  moment at);
   void begin_next(moment at);
   openrouter::chat_request build_request(const query_decision& decision) const;
   void start_stream(moment at);
@@ -6851,6 +7938,7 @@ class session_core {
   agent_websocket::inbox inbox_;
   claimed_ids claims_;
   outbox outbox_;
+  resume_tokens tokens_;
   std::optional<current_run> run_;
   std::vector<session_action> actions_;
   timestamp_cache stamp_;
@@ -6858,13 +7946,12 @@ class session_core {
   wall_time created_;
   moment active_;
   run_number runs_ = 0;
-  std::uint64_t seq_ = 0;
   std::uint64_t streams_ = 0;
   std::uint64_t made_ids_ = 0;
-  bool wants_deltas_ = false;
+  bool spoken_ = false;
   bool held_ = false;  // the next query is not to begin yet
   bool draining_ = false;
-  bool closing_ = false;
+  std::optional<action::close_session> closing_;  // how
 };
 
 }  // namespace agent_websocket
@@ -6877,17 +7964,17 @@ class session_core {
 
 namespace agent_websocket {
 
-inline void session_core::on_query(wire::query query, moment at) {
-  if (draining_) return refuse(query.id, error(errc::draining), at);
-  if (!query.id.empty() && answer_duplicate(query, at)) return;
+inline void session_core::on_query(connection_id from, wire::query query, moment at) {
+  if (draining_) return refuse(from, query.id, error(errc::draining), at);
+  if (!query.id.empty() && answer_duplicate(from, query, at)) return;
   if (!query.model.empty() && !settings_->allows_model(query.model)) {
-    return refuse(query.id, error(errc::forbidden, "That model is not allowed here"), at);
+    return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
   accepted_query accepted;
   switch (query.overlap) {
     case wire::overlap::queue: break;
     case wire::overlap::reject:
-      if (busy()) return refuse(query.id, error(errc::busy), at);
+      if (busy()) return refuse(from, query.id, error(errc::busy), at);
       break;
     case wire::overlap::interrupt:
       if (run_) {
@@ -6902,52 +7989,72 @@ inline void session_core::on_query(wire::query query, moment at) {
       break;
   }
   if (!accepted.first && busy() && inbox_.full()) {
-    return refuse(query.id,
+    return refuse(from, query.id,
                   error(errc::queue_full, "Too many queries are waiting; at most " +
                                               std::to_string(settings_->max_queue) + " may"),
                   at);
   }
   const bool with_id = !query.id.empty();
   if (!with_id) query.id = make_query_id();
-  accepted.streamed = query.stream.value_or(wants_deltas_);
+  const lanes* const asker = outbox_.find(from);
+  accepted.streamed = query.stream.value_or(asker != nullptr && asker->wants_deltas);
   accepted.query = std::move(query);
-  accept(std::move(accepted), with_id, at);
+  accept(from, std::move(accepted), with_id, at);
 }
 
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
-inline bool session_core::answer_duplicate(const wire::query& query, moment at) {
-  const std::string* stream = claims_.find(query.id, at.now);
+inline bool session_core::answer_duplicate(connection_id from, const wire::query& query,
+                                           moment at) {
+  const claimed_ids::claim* claimed = claims_.find(query.id, at.now);
   // Claims end, also those of queries that are still open.
   const accepted_query* open = inbox_.find(query.id);
   if (run_ && run_->of.query.id == query.id) open = &run_->of;
-  if (open != nullptr) stream = &open->stream;
-  if (stream == nullptr) return false;
+  if (open == nullptr && claimed == nullptr) return false;
   const auto waits = inbox_.position_of(query.id);
-  put_control(wire::ack{query.id, *stream, waits ? *waits + 1 : 0, true, true}, at);
-  const turn* asked = conversation_.find(*stream);
-  if (asked == nullptr || asked->running()) return true;
-  wire::response_end again;
-  again.seq = asked->seq;
-  again.ref = asked->id;
-  again.stream = asked->stream;
-  again.content = asked->answer ? std::string_view(asked->answer->text()) : std::string_view();
-  again.status = asked->status;
-  again.model = asked->model;
-  put(again, at);
+  const std::string& stream = open != nullptr ? open->stream : claimed->stream;
+  put_control(from, wire::ack{query.id, stream, waits ? *waits + 1 : 0, true, true}, at);
+  if (open == nullptr) repeat_end(from, query, *claimed, at);
   return true;
 }
 
-inline void session_core::accept(accepted_query accepted, bool with_id, moment at) {
+/// The terminal message once more, as it was if it is still there.
+inline void session_core::repeat_end(connection_id to, const wire::query& query,
+                                     const claimed_ids::claim& claimed, moment at) {
+  const message_log& log = outbox_.log();
+  if (claimed.end_seq >= log.oldest() && claimed.end_seq <= log.top())
+    return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
+  const turn* const asked = conversation_.find(claimed.stream);
+  if (asked != nullptr && asked->answer) {
+    const std::string text = asked->answer->text();
+    wire::response_end again;
+    again.seq = claimed.end_seq;
+    again.ref = query.id;
+    again.stream = claimed.stream;
+    again.content = text;
+    again.status = asked->status;
+    again.model = asked->model;
+    again.replay = true;
+    return put_ordered(to, again, at);
+  }
+  const error gone(errc::expired, "The answer is no longer kept");
+  put_ordered(to,
+              wire::failure_notice{
+                  gone.code, gone.message, query.id, {}, false, claimed.end_seq, query.meta},
+              at);
+}
+
+inline void session_core::accept(connection_id from, accepted_query accepted, bool with_id,
+                                 moment at) {
   accepted.stream = make_stream_id();
   const std::string id = accepted.query.id;
   const std::string stream = accepted.stream;
   actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
   inbox_.push(std::move(accepted));
   const std::size_t position = run_ ? *inbox_.position_of(id) + 1 : 0;
-  if (with_id) claims_.claim(id, stream, at.now);
-  if (with_id) put_control(wire::ack{id, stream, position, false, true}, at);
+  if (with_id) claims_.take(id, stream, at.now);
+  if (with_id) put_control(from, wire::ack{id, stream, position, false, true}, at);
   if (run_) {
-    if (with_id) put_control(wire::queued{id, position}, at);
+    if (with_id) put_control(from, wire::queued{id, position}, at);
   } else {
     begin_next(at);
   }
@@ -6976,7 +8083,7 @@ inline void session_core::begin_next(moment at) {
                          : openrouter::chat_message::user_parts(query.parts, query.content);
   }
   conversation_.begin(std::move(begun));
-  put(wire::status{"thinking", query.id, "Thinking...", {}, {}, std::nullopt}, at);
+  put_ordered(0, wire::status{"thinking", query.id, "Thinking...", {}, {}, {}, {}}, at);
   actions_.push_back(action::consult{run_->number, query});
 }
 
@@ -7031,13 +8138,16 @@ inline void session_core::completed(run_number run, completion_result result, mo
 inline void session_core::start_stream(moment at) {
   if (run_->started) return;
   run_->started = true;
-  put(wire::response_start{++seq_, run_->of.query.id, run_->of.stream, run_->model}, at);
+  publish(wire::response_start{next_seq(), run_->of.query.id, run_->of.stream, run_->model}, at);
 }
 
 /// Ends the current run: history, terminal message, hooks, and the next query.
 inline void session_core::finish(wire::answer_status status, const completion_result& result,
                                  moment at) {
-  if (run_->of.streamed) start_stream(at);
+  if (run_->of.streamed) {
+    start_stream(at);
+    outbox_.put_last_deltas(streamed(), stamp_.text(at.wall));
+  }
   current_run ended = std::move(*run_);
   run_.reset();
 
@@ -7057,7 +8167,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);
 
   if (turn* asked = conversation_.find(record.stream)) {
-    asked->seq = seq_;
+    asked->seq = outbox_.log().top();
     asked->answered = at.wall;
     asked->status = status;
     asked->model = record.model;
@@ -7072,7 +8182,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   actions_.push_back(action::deliver_answer{std::move(record)});
   active_ = at;
   if (draining_ && !closing_ && inbox_.empty()) {
-    close(1001, "Server is shutting down");
+    close_for_drain();
   } else {
     begin_next(at);
   }
@@ -7093,12 +8203,12 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     const std::string words = "Failed to generate response: " + record.failure->message;
     notice.content = words;
     notice.ref = of.query.id;
-    notice.seq = ++seq_;
+    notice.seq = next_seq();
     notice.meta = of.query.meta;
-    put(notice, at);
+    publish(notice, at);
   } else {
     wire::response_end end;
-    end.seq = ++seq_;
+    end.seq = next_seq();
     end.ref = of.query.id;
     end.stream = of.stream;
     end.streamed = started;
@@ -7110,9 +8220,10 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     end.usage = record.usage;
     end.meta = of.query.meta;
     if (record.failure) end.failure = &notice;
-    put(end, at);
+    publish(end, at);
   }
-  actions_.push_back(action::persist{records::of_answer(record, seq_, at.wall)});
+  claims_.ended(of.query.id, outbox_.log().top());
+  actions_.push_back(action::persist{records::of_answer(record, outbox_.log().top(), at.wall)});
 }
 
 inline void session_core::fail_run(const error& why, moment at) {
@@ -7146,17 +8257,18 @@ inline void session_core::fail_waiting(const error& why, moment at) {
     record.failure = why;
     record.retryable = is_retryable(why.code);
     if (waiting->streamed)
-      put(wire::response_start{++seq_, waiting->query.id, waiting->stream, {}}, at);
+      publish(wire::response_start{next_seq(), waiting->query.id, waiting->stream, {}}, at);
     conclude(*waiting, record, std::nullopt, waiting->streamed, 0, at);
   }
 }
 
-inline void session_core::drain(moment at) {
+inline void session_core::drain(std::chrono::milliseconds retry_after, moment at) {
   if (closing_ || draining_) return;
   draining_ = true;
-  put(wire::notification{++seq_, "drain", {}, "Server is shutting down", {}}, at);
+  publish(wire::notification{next_seq(), "drain", {}, "Server is shutting down", {}}, at);
+  put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
   fail_waiting(error(errc::draining), at);
-  if (!run_) close(1001, "Server is shutting down");
+  if (!run_) close_for_drain();
 }
 
 }  // namespace agent_websocket
@@ -7211,28 +8323,24 @@ class session_commands {
   static void hello(session_core& s, const wire::command& command, moment at) {
     if (command.version && *command.version != protocol_version) {
       s.refuse(
-          command.id,
+          command.from, command.id,
           error(errc::bad_message, "This server speaks version 1 of the protocol: `v` must be 1"),
           at);
-      return s.end(4426, "protocol_version", error(errc::interrupted), at);
+      return s.close_socket(command.from, 4426, "protocol_version");
     }
-    for (const std::string& cap : command.caps) s.wants_deltas_ = s.wants_deltas_ || cap == "delta";
-    // A session ends with its socket, so one that is asked for by name is gone, unless it is this
-    // one.
-    const bool gone = !command.resume_session.empty() && command.resume_session != s.id_;
-    s.outbox_.put(s.welcome(gone ? "expired" : "new", s.seq_, at));
-    s.put(wire::status{"live", {}, {}, {}, {}, s.seq_}, at);
+    if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
+    s.actions_.push_back(action::answer_hello{command.from, command});
   }
 
-  static void ack(session_core&, const wire::command&, moment) {
-  }  // only lets a server forget earlier
+  static void ack(session_core&, const wire::command&, moment) {}  // read where all acks are
 
   static void auth(session_core& s, const wire::command& command, moment at) {
-    s.acknowledge(command.id, at);
+    s.acknowledge(command.from, command.id, at);
   }
 
   static void ping(session_core& s, const wire::command& command, moment at) {
-    s.put_control(wire::status{"pong", command.id, "pong", {}, command.meta, std::nullopt}, at);
+    s.put_control(command.from, wire::status{"pong", command.id, "pong", {}, command.meta, {}, {}},
+                  at);
   }
 
   static void help(session_core& s, const wire::command& command, moment at) {
@@ -7264,16 +8372,16 @@ class session_commands {
   static void cancel(session_core& s, const wire::command& command, moment at) {
     const std::string& ref = command.ref;
     if (s.run_ && (ref.empty() || s.run_->of.query.id == ref || s.run_->of.stream == ref)) {
-      s.acknowledge(command.id, at);
+      s.acknowledge(command.from, command.id, at);
       return s.cancel_run(at);
     }
     if (!ref.empty()) {
       if (const auto waiting = s.inbox_.take(ref)) {
-        s.acknowledge(command.id, at);
+        s.acknowledge(command.from, command.id, at);
         return s.cancel_waiting(*waiting, at);
       }
     }
-    s.refuse(command.id,
+    s.refuse(command.from, command.id,
              error(errc::not_found,
                    ref.empty() ? "Nothing is running" : "No running or waiting query has that id"),
              at);
@@ -7301,7 +8409,7 @@ class session_commands {
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
     auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
-    if (!changed) return s.refuse(command.id, changed.error(), at);
+    if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
     std::string data;
     json::writer w(data);
@@ -7314,20 +8422,21 @@ class session_commands {
   }
 
   static void regenerate(session_core& s, const wire::command& command, moment at) {
-    if (s.draining_) return s.refuse(command.id, error(errc::draining), at);
+    if (s.draining_) return s.refuse(command.from, command.id, error(errc::draining), at);
     accepted_query again;
     again.query.id = command.id;
-    if (!command.id.empty() && s.answer_duplicate(again.query, at)) return;
-    if (s.busy()) return s.refuse(command.id, error(errc::busy), at);
+    if (!command.id.empty() && s.answer_duplicate(command.from, again.query, at)) return;
+    if (s.busy()) return s.refuse(command.from, command.id, error(errc::busy), at);
     if (s.conversation_.empty()) {
-      return s.refuse(command.id, error(errc::not_found, "There is no question to answer again"),
-                      at);
+      return s.refuse(command.from, command.id,
+                      error(errc::not_found, "There is no question to answer again"), at);
     }
     again.regenerate = true;
     if (command.id.empty()) again.query.id = s.make_query_id();
     again.query.meta = command.meta;
-    again.streamed = command.stream.value_or(s.wants_deltas_);
-    s.accept(std::move(again), !command.id.empty(), at);
+    const lanes* const asker = s.outbox_.find(command.from);
+    again.streamed = command.stream.value_or(asker != nullptr && asker->wants_deltas);
+    s.accept(command.from, std::move(again), !command.id.empty(), at);
   }
 
   static void close(session_core& s, const wire::command& command, moment at) {
@@ -7338,7 +8447,7 @@ class session_commands {
   }
 
   static void tool_result(session_core& s, const wire::command& command, moment at) {
-    s.refuse(command.id.empty() ? command.ref : command.id,
+    s.refuse(command.from, command.id.empty() ? command.ref : command.id,
              error(errc::not_found, "No tool call of that id is open"), at);
   }
 };
@@ -7349,39 +8458,59 @@ inline bool is_sign_of_life(const wire::client_message& message) noexcept {
   return command != nullptr && (command->op == "ping" || command->op == "ack");
 }
 
-inline void session_core::received(wire::client_message message, moment at) {
+inline bool is_hello(const wire::client_message& message) noexcept {
+  const auto* command = std::get_if<wire::command>(&message);
+  return command != nullptr && command->op == "hello";
+}
+
+inline void session_core::received(connection_id from, wire::client_message message, moment at) {
   if (closing_) return;
-  if (!is_sign_of_life(message)) active_ = at;
+  lanes* const socket = outbox_.find(from);
+  if (socket == nullptr || socket->closed) return;
+  if (const auto* rejected = std::get_if<wire::rejection>(&message))
+    return refuse_bad(from, rejected->ref, rejected->why, at);
+  if (!is_sign_of_life(message)) {
+    active_ = at;
+    spoken_ = spoken_ || !is_hello(message);  // which may be on its way to another session
+  }
   if (auto* query = std::get_if<wire::query>(&message)) {
-    on_query(std::move(*query), at);
+    socket->bad_messages = 0;
+    if (query->ack) tokens_.arrived(from);
+    on_query(from, std::move(*query), at);
   } else if (auto* command = std::get_if<wire::command>(&message)) {
-    if (!session_commands::run(*this, *command, at))
+    command->from = from;
+    if (command->ack) tokens_.arrived(from);
+    if (session_commands::run(*this, *command, at)) {
+      socket->bad_messages = 0;
+    } else {
       actions_.push_back(action::run_command{std::move(*command)});
+    }
   } else if (auto* feedback = std::get_if<wire::human_feedback>(&message)) {
-    on_feedback(std::move(*feedback), at);
-  } else if (auto* rejected = std::get_if<wire::rejection>(&message)) {
-    refuse(rejected->ref, rejected->why, at);
+    socket->bad_messages = 0;
+    if (feedback->ack) tokens_.arrived(from);
+    on_feedback(from, std::move(*feedback), at);
   }
 }
 
-inline void session_core::on_feedback(wire::human_feedback feedback, moment at) {
+inline void session_core::on_feedback(connection_id from, wire::human_feedback feedback,
+                                      moment at) {
   if (!feedback.decision.empty()) {
-    return refuse(feedback.id, error(errc::feedback_unknown, "No request for a decision is open"),
-                  at);
+    return refuse(from, feedback.id,
+                  error(errc::feedback_unknown, "No request for a decision is open"), at);
   }
   turn* judged = conversation_.find(feedback.ref);
   if (judged == nullptr || judged->running()) {
-    return refuse(feedback.id,
+    return refuse(from, feedback.id,
                   error(errc::feedback_unknown, feedback.ref.empty()
                                                     ? "There is no answer yet to give feedback on"
                                                     : "No answer has the id that `ref` names"),
                   at);
   }
   for (const feedback_entry& each : judged->feedback) {
-    if (!feedback.id.empty() && each.id == feedback.id) return acknowledge(feedback.id, at);
+    if (!feedback.id.empty() && each.id == feedback.id) return acknowledge(from, feedback.id, at);
   }
   if (judged->feedback.size() >= conversation::max_feedback_per_turn) {
-    return refuse(feedback.id,
+    return refuse(from, feedback.id,
                   error(errc::feedback_invalid, "That answer has as much feedback as is kept"), at);
   }
   feedback_entry said;
@@ -7395,12 +8524,350 @@ inline void session_core::on_feedback(wire::human_feedback feedback, moment at) 
   conversation_.trim();
   actions_.push_back(action::persist{records::of_feedback(said)});
   actions_.push_back(action::deliver_feedback{said});
-  if (said.id.empty()) {
-    put_control(wire::status{"ack", {}, "Feedback received", {}, {}, std::nullopt}, at);
-  } else {
-    put_control(wire::status{"ack", said.id, "Feedback received", {}, {}, std::nullopt}, at);
-  }
+  put_control(from, wire::status{"ack", said.id, "Feedback received", {}, {}, {}, {}}, at);
 }
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/attaching.hpp
+
+// The part of session_core that has to do with its sockets: who watches the session, what a client
+// that comes back is told (PROTOCOL: hello, resume, replay), and when one is sent away. The verdict
+// and the list of what is replayed are cut in one step: a position in the log.
+
+namespace agent_websocket {
+
+inline lanes& session_core::attach(connection_id connection) {
+  std::size_t open = 0;
+  for (const auto& each : outbox_.sockets()) open += each->closed ? 0 : 1;
+  for (const auto& each : outbox_.sockets()) {
+    if (open < max_sockets) break;
+    if (each->closed) continue;
+    close_socket(each->connection(), 4429, "connection_limit");
+    --open;
+  }
+  return outbox_.attach(connection);
+}
+
+inline wire::welcome session_core::make_welcome(std::string_view reason,
+                                                std::string_view token) const {
+  wire::welcome made;
+  made.session_id = id_;
+  made.resume_token = token;
+  made.epoch = epoch_;
+  made.reason = reason;
+  made.heartbeat = settings_->heartbeat_interval;
+  made.timeout = settings_->heartbeat_timeout;
+  made.resume_window = settings_->resume_window;
+  made.limits = {settings_->max_message_bytes, settings_->max_queue};
+  made.data = settings_->welcome_data;
+  return made;
+}
+
+inline void session_core::opened(connection_id connection, std::string_view token, moment at) {
+  attach(connection);
+  tokens_.issue(connection, token);
+  put_control(connection, make_welcome("new", token), at);
+  // The application may have refused it before it began.
+  if (closing_)
+    actions_.push_back(action::close_socket{connection, closing_->code, closing_->reason, true});
+}
+
+inline void session_core::greet(connection_id connection, std::string_view reason,
+                                std::string_view token, moment at) {
+  lanes* const socket = outbox_.find(connection);
+  if (closing_ || socket == nullptr) return;
+  spoken_ = true;
+  tokens_.issue(connection, token);
+  wire::welcome said = make_welcome(reason, token);
+  said.seq = socket->position();
+  if (reason != "new") said.resumed.emplace();
+  put_control(connection, said, at);
+  // It has all that came before, so nothing is replayed.
+  put_ordered(connection, wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
+}
+
+inline void session_core::resume(connection_id connection, const wire::command& hello,
+                                 std::string_view token, moment at) {
+  if (closing_ || !hello.resume) return;
+  spoken_ = true;
+  lanes* socket = outbox_.find(connection);
+  if (socket == nullptr) socket = &attach(connection);
+  socket->take_caps(hello.caps);
+  const message_log& log = outbox_.log();
+  const bool same_epoch = hello.resume->epoch == epoch_;
+  const bool whole = same_epoch && log.holds_after(hello.resume->last_seq);
+  const std::uint64_t position = whole ? hello.resume->last_seq : log.oldest() - 1;
+
+  tokens_.issue(connection, token, hello.resume->token);
+  wire::welcome said = make_welcome(whole ? "ok" : same_epoch ? "gap" : "epoch_changed", token);
+  said.seq = position;
+  said.recovered = whole;
+  said.resumed.emplace();
+  for (const std::string& each : hello.outbox) {
+    if (has_taken(each, at)) said.resumed->accepted.push_back(each);
+  }
+  if (run_) said.resumed->active.push_back({run_->of.query.id, run_->of.stream});
+  put_control(connection, said, at);
+  socket->catch_up(position, log.top(), live_notice(at));
+}
+
+inline bool session_core::has_taken(std::string_view id, moment at) {
+  if (claims_.find(id, at.now) != nullptr || inbox_.find(id) != nullptr) return true;
+  if (run_ && run_->of.query.id == id) return true;
+  for (const turn& each : conversation_.turns()) {
+    for (const feedback_entry& said : each.feedback) {
+      if (said.id == id) return true;
+    }
+  }
+  return false;
+}
+
+inline void session_core::refuse_bad(connection_id from, std::string_view ref, const error& why,
+                                     moment at) {
+  lanes* const socket = outbox_.find(from);
+  if (closing_ || socket == nullptr || socket->closed) return;
+  refuse(from, ref, why, at);
+  if (++socket->bad_messages == settings_->max_bad_messages)
+    close_socket(from, 4400, "bad_messages");
+}
+
+inline void session_core::close_socket(connection_id connection, std::uint16_t code,
+                                       std::string reason, bool send_first) {
+  lanes* const socket = outbox_.find(connection);
+  if (closing_ || socket == nullptr || socket->closed) return;
+  socket->closed = true;
+  actions_.push_back(action::close_socket{connection, code, std::move(reason), send_first});
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/coalescer.hpp
+
+// Wakes sessions whose new text waits to be sent as one piece. One timer for all of them: each
+// waits equally long, so they fall due in the order in which they came.
+
+namespace agent_websocket {
+
+template <typename Scheduler, typename Session>
+class coalescer {
+ public:
+  explicit coalescer(Scheduler& scheduler) : scheduler_(scheduler) {}
+  coalescer(const coalescer&) = delete;
+  coalescer& operator=(const coalescer&) = delete;
+  ~coalescer() { scheduler_.cancel_timer(timer_); }
+
+  /// Calls session->flush() at `when`, or a little later when sessions have windows of their own.
+  void wake(time_point when, std::weak_ptr<Session> session) {
+    waiting_.push_back({when, std::move(session)});
+    if (timer_ == 0) arm();
+  }
+
+ private:
+  struct sleeper {
+    time_point when;
+    std::weak_ptr<Session> session;
+  };
+
+  void arm() {
+    if (waiting_.empty()) return;
+    timer_ = scheduler_.start_timer(waiting_.front().when, [this] {
+      timer_ = 0;
+      const time_point now = scheduler_.now();
+      while (!waiting_.empty() && waiting_.front().when <= now) {
+        if (const auto session = waiting_.take_front().session.lock()) session->flush();
+      }
+      if (timer_ == 0) arm();
+    });
+  }
+
+  Scheduler& scheduler_;
+  fifo<sleeper> waiting_;
+  timer_id timer_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/delivery.hpp
+
+// Hands the frames of one session to the transport, as far as each socket takes them, and collects
+// new text for a moment before it goes out as one piece. Tells what came of it; what to do about
+// clients that do not keep up is the session's.
+
+namespace agent_websocket {
+
+template <typename Transport, typename Scheduler>
+class delivery {
+ public:
+  /// Handed to the transport at a time, for one socket; what is above waits in its lanes.
+  static constexpr std::size_t transport_budget = 64 * 1024;
+
+  struct outcome {
+    bool nobody_keeps_up = false;         ///< there are sockets, and much waits for each
+    std::optional<time_point> wake;       ///< when text that waits now is to go out
+    std::vector<connection_id> too_slow;  ///< to be done without
+  };
+
+  delivery(Transport& transport, Scheduler& scheduler)
+      : transport_(transport), scheduler_(scheduler) {}
+
+  /// The next piece of text is the first of an answer: it goes out at once.
+  void begin_answer() noexcept { text_waits_until_ = {}; }
+
+  outcome run(session_core& session) {
+    const live_answer answer = session.streamed();
+    const live_answer* const text = answer.run == 0 ? nullptr : &answer;
+    const auto window = session.settings().coalesce;
+    const bool due =
+        window.count() == 0 || text == nullptr || scheduler_.now() >= text_waits_until_;
+    outcome made;
+    std::size_t open = 0, behind = 0;
+    bool sends_text = false, text_waits = false;
+    for (const auto& each : session.output().sockets()) {
+      if (each->closed) continue;
+      ++open;
+      const bool has_text = text != nullptr && each->has_text(answer);
+      hand_over(session, *each, text, due, transport_budget);
+      const bool still = text != nullptr && each->has_text(answer);
+      sends_text = sends_text || (has_text && !still);
+      text_waits = text_waits || still;
+      if (each->too_slow(session.output().log(), session.settings().max_outbound_bytes)) {
+        made.too_slow.push_back(each->connection());
+      } else if (each->waiting_bytes(session.output().log(), text) > transport_budget) {
+        ++behind;
+      }
+    }
+    if (sends_text && window.count() != 0) text_waits_until_ = scheduler_.now() + window;
+    if (text_waits && !due) made.wake = text_waits_until_;
+    made.nobody_keeps_up = open != 0 && behind == open;
+    return made;
+  }
+
+  /// Everything that waits for the socket, however much it is: it is about to be closed.
+  void send_all(session_core& session, lanes& socket) {
+    const live_answer answer = session.streamed();
+    hand_over(session, socket, answer.run == 0 ? nullptr : &answer, true,
+              static_cast<std::size_t>(-1));
+  }
+
+ private:
+  void hand_over(session_core& session, lanes& socket, const live_answer* text, bool due,
+                 std::size_t budget) {
+    std::string frame;
+    while (socket.transport_waits < budget &&
+           socket.take_next(session.output().log(), text, due, frame,
+                            session.timestamp(scheduler_.wall_now()))) {
+      socket.transport_waits = transport_.send(socket.connection(), frame);
+    }
+  }
+
+  Transport& transport_;
+  Scheduler& scheduler_;
+  time_point text_waits_until_{};
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/model_call.hpp
+
+// The one request that a session has upstream: waits in line for a slot, is started, held up while
+// nobody takes the answer, and stopped. What upstream says goes to the session itself.
+
+namespace agent_websocket {
+
+/// How a completion ended, as the core wants to know it. An upstream's own words may name its
+/// insides: they stay in the detail, for the log and the application.
+inline completion_result result_of(const openrouter::outcome& outcome) {
+  completion_result result;
+  if (outcome.failed) {
+    const error& why = outcome.failed->why;
+    result.failure = error(why.code, message_of(why.code), why.message + "; " + why.detail);
+    result.retryable = outcome.failed->retryable;
+    result.retry_after = outcome.failed->retry_after;
+  }
+  result.finish_reason = outcome.finish_reason;
+  result.model = outcome.model;
+  result.usage = outcome.usage.json;
+  result.used = {1, outcome.usage.prompt_tokens.value_or(0),
+                 outcome.usage.completion_tokens.value_or(0), outcome.usage.cost.value_or(0)};
+  return result;
+}
+
+template <typename Client, typename Scheduler>
+class model_call {
+ public:
+  model_call(Client& client, upstream_slots& slots, Scheduler& scheduler)
+      : client_(client), slots_(slots), scheduler_(scheduler) {}
+  model_call(const model_call&) = delete;
+  model_call& operator=(const model_call&) = delete;
+  ~model_call() { stop(); }
+
+  /// Calls begin() now or when a slot is free; it is to call start(). Precondition: there is no
+  /// call.
+  void await_turn(std::function<void()> begin) {
+    if (slots_.try_acquire()) {
+      holds_slot_ = true;
+      return begin();
+    }
+    place_ = slots_.wait([this, begin = std::move(begin)] {
+      place_ = 0;
+      holds_slot_ = true;
+      begin();
+    });
+  }
+  void start(openrouter::chat_request request, openrouter::completion_sink& sink) {
+    id_ = client_.start(std::move(request), sink);
+  }
+
+  /// Upstream has said its last word.
+  void ended() {
+    id_ = 0;
+    end_hold_up();
+    free_slot();
+  }
+  void stop() {
+    if (id_ != 0) client_.cancel(std::exchange(id_, 0));
+    if (place_ != 0) slots_.withdraw(std::exchange(place_, 0));
+    end_hold_up();
+    free_slot();
+  }
+
+  bool runs() const noexcept { return id_ != 0; }
+  bool held_up() const noexcept { return held_up_; }
+  /// Stops reading. When that lasts for `limit`, calls too_long(), once. Precondition: runs().
+  void hold_up(duration limit, std::function<void()> too_long) {
+    held_up_ = true;
+    client_.pause(id_);
+    timer_ =
+        scheduler_.start_timer(scheduler_.now() + limit, [this, too_long = std::move(too_long)] {
+          timer_ = 0;
+          const auto call = too_long;  // this may be gone before it returns
+          call();
+        });
+  }
+  void go_on() {
+    end_hold_up();
+    client_.resume(id_);
+  }
+
+ private:
+  void end_hold_up() {
+    held_up_ = false;
+    if (timer_ != 0) scheduler_.cancel_timer(std::exchange(timer_, 0));
+  }
+  void free_slot() {
+    if (std::exchange(holds_slot_, false)) slots_.release();
+  }
+
+  Client& client_;
+  upstream_slots& slots_;
+  Scheduler& scheduler_;
+  openrouter::completion_id id_ = 0;
+  upstream_slots::ticket place_ = 0;
+  timer_id timer_ = 0;
+  bool holds_slot_ = false;
+  bool held_up_ = false;
+};
 
 }  // namespace agent_websocket
 
@@ -7411,7 +8878,6 @@ inline void session_core::on_feedback(wire::human_feedback feedback, moment at) 
 // application. It owns no socket and no timer but the one of a query's `timeout_ms`.
 
 #include <any>
-#include <exception>
 
 namespace agent_websocket {
 
@@ -7426,25 +8892,27 @@ class basic_session final
 
  public:
   using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
-  using sink_type = session_sink<basic_session>;
 
-  /// What all sessions of a server share.
-  struct surroundings {
+  struct surroundings {  ///< what all sessions of a server share
     Transport& transport;
     client_type& client;
     Scheduler& scheduler;
     Store& store;
-    sink_type& sink;
+    random_source& random;
+    upstream_slots& slots;
+    coalescer<Scheduler, basic_session>& wakes;
+    const session_hooks<basic_session>& hooks;
+    session_sink<basic_session>& sink;
   };
 
-  basic_session(surroundings& around, connection_id connection, principal owner,
-                std::string remote_address, std::string id, std::string epoch,
-                std::shared_ptr<const session_settings> settings)
+  basic_session(surroundings& around, principal owner, std::string remote_address, std::string id,
+                std::string epoch, std::shared_ptr<const session_settings> settings)
       : around_(around),
-        connection_(connection),
         owner_(std::move(owner)),
         remote_address_(std::move(remote_address)),
-        core_(std::move(id), std::move(epoch), std::move(settings), now()) {}
+        core_(std::move(id), std::move(epoch), std::move(settings), now()),
+        delivery_(around.transport, around.scheduler),
+        call_(around.client, around.slots, around.scheduler) {}
 
   basic_session(const basic_session&) = delete;
   basic_session& operator=(const basic_session&) = delete;
@@ -7456,86 +8924,85 @@ class basic_session final
   /// UUID, version 4.
   const std::string& id() const noexcept { return core_.id(); }
   const principal& owner() const noexcept { return owner_; }
-  /// Address of the TCP peer.
+  /// Address of the TCP peer that began the session.
   const std::string& remote_address() const noexcept { return remote_address_; }
   const agent_websocket::conversation& history() const noexcept { return core_.history(); }
   const session_settings& settings() const noexcept { return core_.settings(); }
-  /// Gives this session other settings than its server's, such as a system prompt of its own.
+  /// Gives this session settings of its own, such as a system prompt.
   void change_settings(session_settings settings) { core_.change_settings(std::move(settings)); }
   bool closing() const noexcept { return core_.closing(); }
+  /// How many watch it now; 0 while its client is away.
+  std::size_t sockets() const noexcept { return core_.output().sockets().size(); }
   /// A place for the application's own state of this session.
   std::any& data() noexcept { return data_; }
 
   /// Answers a command: a `status` with its op, and `ref` when it had an id. `data` is JSON text or
   /// empty.
   void reply(const wire::command& to, std::string_view content, std::string_view data = {}) {
-    core_.reply(to, content, data, now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.reply(to, content, data, at); });
   }
   /// Answers a command with an error.
   void refuse(const wire::command& to, errc code, std::string words = {}) {
-    core_.refuse(to.id, words.empty() ? error(code) : error(code, std::move(words)), now());
+    core_.refuse(to.from, to.id, words.empty() ? error(code) : error(code, std::move(words)),
+                 now());
     carry_out();
   }
-  /// Sends a numbered notification. `data` is JSON text or empty.
+  /// Sends a numbered notification: a client that is away gets it when it comes back. `data` is
+  /// JSON text or empty.
   void notify(std::string_view content, std::string_view topic = {}, std::string_view data = {}) {
-    core_.notify(content, topic, data, now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.notify(content, topic, data, false, at); });
   }
-  /// Ends the session: open queries get `why` as their terminal error, then the socket is closed.
+  /// Sends a notification that only those get who are here and keep up.
+  void notify_volatile(std::string_view content, std::string_view topic = {},
+                       std::string_view data = {}) {
+    apply([&](session_core& core, moment at) { core.notify(content, topic, data, true, at); });
+  }
+  /// Ends the session: open queries get `why` as their terminal error, then its sockets are closed.
   void close(std::uint16_t code, std::string reason, const error& why = error(errc::interrupted)) {
-    core_.end(code, std::move(reason), why, now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.end(code, std::move(reason), why, at); });
   }
 
   // ---- for the server
 
-  connection_id connection() const noexcept { return connection_; }
   session_core& core() noexcept { return core_; }
 
-  void open() {
-    opened_ = true;
-    core_.opened(now());
+  /// A socket begins this session.
+  void open(connection_id connection) {
+    apply([&](session_core& core, moment at) {
+      core.opened(connection, make_token(around_.random), at);
+    });
+  }
+  void greet(connection_id connection, std::string_view reason) {
+    apply([&](session_core& core, moment at) {
+      core.greet(connection, reason, make_token(around_.random), at);
+    });
+  }
+  /// Precondition: the hello has shown its right to this session.
+  void resume(connection_id connection, const wire::command& hello) {
+    apply([&](session_core& core, moment at) {
+      core.resume(connection, hello, make_token(around_.random), at);
+    });
+  }
+  /// Tells the core of an event by tell(core, moment), then carries out what it decides.
+  template <typename Tell>
+  void apply(Tell&& tell) {
+    tell(core_, now());
     carry_out();
   }
-  void receive(wire::client_message message) {
-    core_.received(std::move(message), now());
+  void drained(connection_id connection) {
+    if (lanes* const socket = core_.output().find(connection)) socket->transport_waits = 0;
     carry_out();
   }
-  void refuse_frame(errc code, std::string words) {
-    core_.refused_frame(code, std::move(words), now());
-    carry_out();
-  }
-  void drained() {
-    transport_waits_ = 0;
-    carry_out();
-  }
-  void expire() {
-    core_.expired(now());
-    carry_out();
-  }
-  void drain() {
-    core_.drain(now());
-    carry_out();
-  }
-  void expire_drain() {
-    core_.drain_expired(now());
-    carry_out();
-  }
-  /// The socket is gone.
-  void lost() {
-    core_.lost();
+  /// The time is up in which text is collected.
+  void flush() {
+    wake_due_ = false;
     carry_out();
   }
   void decide(run_number run, query_decision decision) {
-    core_.decided(run, std::move(decision), now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.decided(run, std::move(decision), at); });
   }
 
  private:
-  // Handed to the transport at a time; what is above waits in the outbox, where deltas are merged.
-  static constexpr std::size_t transport_budget = 64 * 1024;
-
   moment now() const { return {around_.scheduler.now(), around_.scheduler.wall_now()}; }
 
   // ---- openrouter::completion_sink
@@ -7555,24 +9022,13 @@ class basic_session final
             " ms: " + to_string(why.why.code) + " " + why.why.detail);
   }
   void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
-    completion_ = 0;
-    paused_ = false;
-    completion_result result;
+    call_.ended();
     if (outcome.failed) {
       const error& why = outcome.failed->why;
-      // An upstream's own words may name its insides: they go to the log and the application only.
-      result.failure = error(why.code, message_of(why.code), why.message + "; " + why.detail);
-      result.retryable = outcome.failed->retryable;
-      result.retry_after = outcome.failed->retry_after;
       log(log_level::error, "completion_failed",
           std::string(to_string(why.code)) + " " + why.detail);
     }
-    result.finish_reason = outcome.finish_reason;
-    result.model = outcome.model;
-    result.usage = outcome.usage.json;
-    result.used = {1, outcome.usage.prompt_tokens.value_or(0),
-                   outcome.usage.completion_tokens.value_or(0), outcome.usage.cost.value_or(0)};
-    core_.completed(run_, std::move(result), now());
+    core_.completed(run_, result_of(outcome), now());
     carry_out();
   }
 
@@ -7593,41 +9049,45 @@ class basic_session final
   }
 
   void perform(action::consult& what) {
+    delivery_.begin_answer();
     if (what.query.timeout) start_timeout(what.run, *what.query.timeout);
     guarded(
         "on_query",
         [&] {
-          around_.sink.on_query(*this, what.query,
-                                query_reply<basic_session>(this->weak_from_this(), what.run));
+          around_.hooks.query(*this, what.query,
+                              query_reply<basic_session>(this->weak_from_this(), what.run));
         },
         [&] { refuse_run(what.run); });
   }
   void perform(action::start_completion& what) {
     run_ = what.run;
-    guarded(
-        "before_request", [&] { around_.sink.before_request(*this, what.request); }, [] {});
-    completion_ = around_.client.start(std::move(what.request), *this);
+    call_.await_turn([this, request = std::move(what.request)]() mutable {
+      guarded(
+          "before_request", [&] { around_.hooks.request(*this, request); }, [] {});
+      call_.start(std::move(request), *this);
+    });
   }
   void perform(action::cancel_completion&) { stop_completion(); }
   void perform(action::run_command& what) {
     guarded(
         "on_command",
         [&] {
-          if (around_.sink.on_command(*this, what.command)) return;
-          core_.refuse(what.command.id,
-                       error(errc::unknown_op, "Unknown command; `help` lists the commands"),
-                       now());
+          if (around_.hooks.command(*this, what.command))
+            return core_.heard_good(what.command.from);
+          core_.refuse_bad(what.command.from, what.command.id,
+                           error(errc::unknown_op, "Unknown command; `help` lists the commands"),
+                           now());
         },
-        [&] { core_.refuse(what.command.id, error(errc::internal), now()); });
+        [&] { core_.refuse(what.command.from, what.command.id, error(errc::internal), now()); });
   }
   void perform(action::deliver_feedback& what) {
     guarded(
-        "on_feedback", [&] { around_.sink.on_feedback(*this, what.entry); }, [] {});
+        "on_feedback", [&] { around_.hooks.feedback(*this, what.entry); }, [] {});
   }
   void perform(action::deliver_answer& what) {
     stop_timeout();
     guarded(
-        "on_answer", [&] { around_.sink.on_answer(*this, what.record); }, [] {});
+        "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
   }
   void perform(action::persist& what) {
     around_.store.append(id(), std::move(what.record),
@@ -7637,9 +9097,21 @@ class basic_session final
                              session->log(log_level::error, "store_failed", kept.error().detail);
                          });
   }
+  void perform(action::answer_hello& what) {
+    around_.sink.on_hello(*this, what.connection, what.hello);
+  }
   void perform(action::close_socket& what) {
-    hand_over(static_cast<std::size_t>(-1));
-    around_.transport.close(connection_, what.code, what.reason);
+    lanes* const socket = core_.output().find(what.connection);
+    if (socket != nullptr && what.send_first) delivery_.send_all(core_, *socket);
+    around_.transport.close(what.connection, what.code, what.reason);
+  }
+  void perform(action::close_session& what) {
+    for (const auto& each : core_.output().sockets()) {
+      if (each->closed) continue;
+      each->closed = true;
+      delivery_.send_all(core_, *each);
+      around_.transport.close(each->connection(), what.code, what.reason);
+    }
   }
 
   /// Runs a hook of the application: what it throws is logged and costs one message.
@@ -7676,40 +9148,35 @@ class basic_session final
   }
 
   void stop_completion() {
-    if (completion_ != 0) around_.client.cancel(std::exchange(completion_, 0));
-    paused_ = false;
     stop_timeout();
+    call_.stop();
   }
   void stop_timeout() {
     if (timeout_ != 0) around_.scheduler.cancel_timer(std::exchange(timeout_, 0));
   }
-
-  void hand_over(std::size_t budget) {
-    std::string frame;
-    outbox& output = core_.output();
-    while (transport_waits_ < budget &&
-           output.take_next(frame, core_.timestamp(around_.scheduler.wall_now()))) {
-      transport_waits_ = around_.transport.send(connection_, frame);
+  /// Sends what can be sent, does without clients that fall behind, and stops reading upstream
+  /// while none keeps up.
+  void send_waiting() {
+    if (core_.closing()) return;
+    const auto outcome = delivery_.run(core_);
+    if (outcome.wake && !std::exchange(wake_due_, true))
+      around_.wakes.wake(*outcome.wake, this->weak_from_this());
+    if (call_.runs() && outcome.nobody_keeps_up != call_.held_up()) {
+      outcome.nobody_keeps_up ? hold_up() : call_.go_on();
     }
+    if (outcome.too_slow.empty()) return;
+    for (const connection_id each : outcome.too_slow) core_.give_up(each);
+    carry_out();
   }
 
-  /// Hands frames to the transport, and stops reading upstream while the client does not keep up.
-  void send_waiting() {
-    if (core_.closing() || !opened_) return;
-    hand_over(transport_budget);
-    const std::size_t waiting = core_.output().bytes();
-    if (waiting > core_.settings().max_outbound_bytes) {
-      core_.overflowed();
-      return carry_out();
-    }
-    if (completion_ == 0) return;
-    if (!paused_ && waiting > transport_budget) {
-      paused_ = true;
-      around_.client.pause(completion_);
-    } else if (paused_ && waiting < transport_budget / 2) {
-      paused_ = false;
-      around_.client.resume(completion_);
-    }
+  void hold_up() {
+    call_.hold_up(core_.settings().slow_timeout, [weak = this->weak_from_this()] {
+      const auto session = weak.lock();
+      if (!session) return;
+      for (const auto& each : session->core_.output().sockets())
+        session->core_.give_up(each->connection());
+      session->carry_out();  // the answer goes on without them
+    });
   }
 
   void log(log_level level, std::string_view event, std::string_view text) {
@@ -7717,17 +9184,15 @@ class basic_session final
   }
 
   surroundings& around_;
-  connection_id connection_;
   principal owner_;
   std::string remote_address_;
   session_core core_;
+  delivery<Transport, Scheduler> delivery_;
+  model_call<client_type, Scheduler> call_;
   std::any data_;
-  openrouter::completion_id completion_ = 0;
   run_number run_ = 0;
   timer_id timeout_ = 0;
-  std::size_t transport_waits_ = 0;
-  bool opened_ = false;  // the welcome was said
-  bool paused_ = false;
+  bool wake_due_ = false;
   bool carrying_out_ = false;
 };
 
@@ -7755,19 +9220,13 @@ constexpr bool is_valid_id(std::string_view text) noexcept {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/wire/decode.hpp
+// --- agent_websocket/wire/field_reader.hpp
 
-// The text of one WebSocket frame from a client -> a message of the protocol, or a rejection in
-// words that say what was wrong, where, and what would be right. Unknown fields are ignored. A
-// field of the wrong type or outside its range is an error, also an optional one: silently doing
-// something else would be worse.
+// Reads the members of one message of a client: each with its type and range, and the first that
+// does not fit in words that say what would. null counts as absent.
 
 namespace agent_websocket {
 namespace wire {
-
-inline constexpr std::size_t max_meta_bytes = 4096;
-inline constexpr std::size_t max_model_length = 200;
-
 namespace detail {
 
 /// Reads fields one by one; the first that does not fit is remembered and the rest reads as absent.
@@ -7842,6 +9301,49 @@ class field_reader {
     return value;
   }
 
+  /// The number of a numbered message, or 0.
+  std::optional<std::uint64_t> number_of(const char* name) {
+    const auto seq = integer(name, 0, std::int64_t{1} << 53);
+    return seq ? std::optional<std::uint64_t>(static_cast<std::uint64_t>(*seq)) : std::nullopt;
+  }
+
+  std::vector<std::string> ids(const char* name, std::size_t most) {
+    const json::value found = find(name);
+    std::vector<std::string> read;
+    if (!found) return read;
+    const auto refuse = [&] {
+      fail(quoted(name) + " must be an array of at most " + std::to_string(most) + " ids");
+    };
+    if (!found.is_array() || found.size() > most) {
+      refuse();
+      return read;
+    }
+    found.for_each_element([&](json::value each) {
+      const auto text = each.string();
+      if (!text || !is_valid_id(*text)) return refuse();
+      read.emplace_back(*text);
+    });
+    return read;
+  }
+
+  std::optional<resume_request> resume() {
+    const json::value found = find("resume");
+    if (!found) return std::nullopt;
+    if (!found.is_object()) {
+      wrong_type("resume", "an object", found);
+      return std::nullopt;
+    }
+    const auto token = found["token"].string();
+    const auto epoch = found["epoch"].string();
+    const auto last_seq = found["last_seq"].integer();
+    if (!token || !epoch || !last_seq || *last_seq < 0) {
+      fail("`resume` needs `token` and `epoch`, both strings, and `last_seq`, a number from 0");
+      return std::nullopt;
+    }
+    return resume_request{std::string(*token), std::string(*epoch),
+                          static_cast<std::uint64_t>(*last_seq)};
+  }
+
   std::string object_text(const char* name, std::size_t max_bytes) {
     const json::value found = find(name);
     if (!found) return {};
@@ -7868,6 +9370,25 @@ class field_reader {
   bool failed_ = false;
   error why_;
 };
+
+}  // namespace detail
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/decode.hpp
+
+// The text of one WebSocket frame from a client -> a message of the protocol, or a rejection in
+// words that say what was wrong, where, and what would be right. Unknown fields are ignored. A
+// field of the wrong type or outside its range is an error, also an optional one: silently doing
+// something else would be worse.
+
+namespace agent_websocket {
+namespace wire {
+
+inline constexpr std::size_t max_meta_bytes = 4096;
+inline constexpr std::size_t max_model_length = 200;
+
+namespace detail {
 
 inline bool is_blank(std::string_view text) noexcept {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
@@ -7933,6 +9454,7 @@ inline query read_query(field_reader& fields) {
     read.timeout = std::chrono::milliseconds(*ms);
   read.model = fields.text("model", max_model_length);
   read.meta = fields.object_text("meta", max_meta_bytes);
+  read.ack = fields.number_of("ack");
   return read;
 }
 
@@ -7951,9 +9473,12 @@ inline command read_command(field_reader& fields) {
   if (read.op.empty()) fields.fail("Message content is required");
   if (const json::value data = fields.find("data")) read.data = json::to_text(data);
   read.meta = fields.object_text("meta", max_meta_bytes);
+  read.ack = fields.number_of("ack");
   if (read.op == "hello") {
     read.client = std::string(cut_utf8(fields.text("client"), 100));
     read.resume_session = fields.id("session_id");
+    read.resume = fields.resume();
+    read.outbox = fields.ids("outbox", 1000);
     read.version = fields.integer("v", 0, 1'000'000);
     const json::value caps = fields.find("caps");
     if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);
@@ -7964,6 +9489,8 @@ inline command read_command(field_reader& fields) {
         fields.fail("`caps` must be an array of strings");
       }
     });
+  } else if (read.op == "ack") {
+    read.ack = fields.number_of("seq");
   } else if (read.op == "regenerate") {
     read.stream = fields.boolean("stream");
   } else if (read.op == "history") {
@@ -7986,6 +9513,7 @@ inline human_feedback read_feedback(field_reader& fields) {
   read.correction = fields.text("correction");
   if (const json::value data = fields.find("data")) read.data = json::to_text(data);
   read.meta = fields.object_text("meta", max_meta_bytes);
+  read.ack = fields.number_of("ack");
   if (read.decision.empty() && !read.rating && is_blank(read.content) &&
       is_blank(read.correction)) {
     fields.fail("Feedback needs a `decision`, a `rating`, a `correction` or a `content`");
@@ -8058,7 +9586,8 @@ template <typename Transport, typename HttpClient, typename Scheduler,
           typename Logger = null_logger>
 class basic_server final
     : private transport_sink,
-      private session_sink<basic_session<Transport, HttpClient, Scheduler, Store>> {
+      private session_sink<basic_session<Transport, HttpClient, Scheduler, Store>>,
+      private deadline_sink<basic_session<Transport, HttpClient, Scheduler, Store>> {
   static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
 
  public:
@@ -8071,13 +9600,19 @@ class basic_server final
       : options_(std::move(settings)),
         transport_(transport),
         scheduler_(scheduler),
-        authenticator_(authenticator),
-        logger_(logger),
         random_(random),
         client_(upstream_settings(options_), http, scheduler, std::move(random)),
-        around_{transport, client_, scheduler, store, *this},
-        registry_({options_.session.heartbeat_interval, options_.session.heartbeat_timeout,
-                   options_.session_timeout}) {}
+        slots_(options_.max_upstream),
+        wakes_(scheduler),
+        around_{transport, client_, scheduler, store, random_, slots_, wakes_, router_, *this},
+        journal_(router_, logger, options_.level),
+        living_(scheduler, *this,
+                {options_.session.heartbeat_interval, options_.session.heartbeat_timeout,
+                 options_.cleanup_interval},
+                {options_.session_timeout, options_.run_grace, options_.session.resume_window,
+                 options_.max_detached}),
+        admission_(options_, transport, authenticator,
+                   [this](const http::request& request) { return answer_http(request); }) {}
 
   /// With a store, an authenticator and a logger of its own, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
@@ -8088,16 +9623,16 @@ class basic_server final
   basic_server& operator=(const basic_server&) = delete;
 
   ~basic_server() {
-    for (const timer_id each : {heartbeat_timer_, cleanup_timer_, drain_timer_})
-      scheduler_.cancel_timer(each);
+    slots_.close();
+    scheduler_.cancel_timer(drain_timer_);
   }
 
   router_type& router() noexcept { return router_; }
   const options& settings() const noexcept { return options_; }
-  std::size_t session_count() const noexcept { return registry_.size(); }
-  /// The session of that id, while its socket stands; null otherwise.
+  std::size_t session_count() const noexcept { return living_.sessions.size(); }
+  /// The session of that id, with or without a socket; null when there is none (any more).
   std::shared_ptr<session_type> find_session(std::string_view id) const {
-    return registry_.find(id);
+    return living_.sessions.find(id);
   }
 
   /// Checks the options and begins to listen. Hooks are set before.
@@ -8108,7 +9643,7 @@ class basic_server final
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     session_defaults_ = std::make_shared<const session_settings>(std::move(shared));
     if (auto listening = transport_.start(*this); !listening) return listening;
-    arm_cleanup();
+    living_.watch_inactivity();
     return {};
   }
 
@@ -8125,19 +9660,19 @@ class basic_server final
     });
   }
 
-  /// Sends a numbered notification to one session, if it is there. From any thread.
+  /// Sends a numbered notification to one session, also while its client is away. From any thread.
   void notify(std::string session_id, std::string content, std::string topic = {},
               std::string data = {}) {
     post([this, id = std::move(session_id), content = std::move(content), topic = std::move(topic),
           data = std::move(data)] {
-      if (const auto session = registry_.find(id)) session->notify(content, topic, data);
+      if (const auto session = living_.sessions.find(id)) session->notify(content, topic, data);
     });
   }
 
   /// Sends a numbered notification to every session. From any thread.
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
     post([this, content = std::move(content), topic = std::move(topic), data = std::move(data)] {
-      for (const auto& session : registry_.all()) session->notify(content, topic, data);
+      for (const auto& session : living_.sessions.all()) session->notify(content, topic, data);
     });
   }
 
@@ -8155,156 +9690,146 @@ class basic_server final
     own_ = std::move(own);
   }
 
-  struct arrival {
-    handshake request;
-    principal owner;
-  };
-
   // ---- transport_sink
 
   void on_request(connection_id connection, handshake request) override {
-    const std::string path(request.request.path());
-    if (path != options_.socket_path() && path != "/ws")
-      return transport_.answer(connection, answer_http(request.request));
-    if (!request.is_upgrade) {
-      return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
-    }
-    if (draining_) return transport_.answer(connection, refuse_while_draining());
-    // Filed first: the authenticator may answer from inside of the call.
-    arrivals_[connection].request = request;
-    authenticator_.authenticate(
-        request,
-        [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
-          if (weak.lock()) authenticated(connection, std::move(who));
-        });
+    admission_.ask(connection, std::move(request));
   }
-
-  void authenticated(connection_id connection, result<principal> who) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return;  // gone meanwhile
-    if (draining_ || !who) {
-      arrivals_.erase(found);
-      if (draining_) return transport_.answer(connection, refuse_while_draining());
-      const int status = who.error().code == errc::forbidden  ? 403
-                         : who.error().code == errc::internal ? 503
-                                                              : 401;
-      return transport_.answer(connection, http::response::text(status, who.error().message));
-    }
-    found->second.owner = std::move(*who);
-    http::response accept;
-    accept.status = 101;
-    if (offers_subprotocol(found->second.request.request, subprotocol)) {
-      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
-    }
-    transport_.answer(connection, std::move(accept));
-  }
+  void on_abandoned(connection_id connection) override { admission_.abandon(connection); }
 
   http::response answer_http(const http::request& request) {
     const auto* handler = router_.find_http(request.method, request.path());
-    if (handler == nullptr) return answer_plain_request(request, draining_);
+    if (handler == nullptr) return answer_plain_request(request, admission_.closed());
     auto answer = http::response::text(500, "Internal error");
     guarded("on_http", {}, [&] { answer = (*handler)(request); });
     return answer;
   }
 
-  void on_abandoned(connection_id connection) override { arrivals_.erase(connection); }
-
   void on_open(connection_id connection) override {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return;
-    const arrival arrived = std::move(found->second);
-    arrivals_.erase(found);
-    const auto session = std::make_shared<session_type>(
-        around_, connection, arrived.owner, arrived.request.remote_address, make_uuid(random_),
-        make_uuid(random_), session_defaults_);
-    registry_.add(session, scheduler_.now());
-    arm_heartbeat();
-    log(log_level::info, "session_opened", session->id(), "from " + arrived.request.remote_address);
-    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived.request); });
-    session->open();
-    if (draining_) session->drain();
+    const auto arrived = admission_.take(connection);
+    if (!arrived) return;
+    const auto session =
+        std::make_shared<session_type>(around_, arrived->owner, arrived->request.remote_address,
+                                       make_uuid(random_), make_uuid(random_), session_defaults_);
+    living_.connections.add(connection, session, scheduler_.now());
+    living_.sessions.add(session, scheduler_.now());
+    living_.watch_heartbeat();
+    log(log_level::info, "session_opened", session->id(),
+        "from " + arrived->request.remote_address);
+    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived->request); });
+    session->open(connection);
+    if (draining_) drain(*session);
   }
 
   void on_text(connection_id connection, std::string_view text) override {
-    if (const auto session = registry_.find(connection))
-      session->receive(wire::decode(text, scratch_));
+    const auto session = living_.connections.find(connection);
+    if (!session) return;
+    session->apply([&](session_core& core, moment at) {
+      core.received(connection, wire::decode(text, scratch_), at);
+    });
   }
 
   void on_binary(connection_id connection, std::size_t) override {
-    if (const auto session = registry_.find(connection))
-      session->refuse_frame(errc::unsupported_data, message_of(errc::unsupported_data));
+    refuse_frame(connection, errc::unsupported_data);
   }
 
   void on_oversized(connection_id connection, std::size_t) override {
-    const auto session = registry_.find(connection);
+    refuse_frame(connection, errc::too_large);
+  }
+
+  void refuse_frame(connection_id connection, errc code) {
+    const auto session = living_.connections.find(connection);
     if (!session) return;
-    session->refuse_frame(errc::too_large, "The message is too large; at most " +
-                                               std::to_string(options_.session.max_message_bytes) +
-                                               " bytes are allowed");
+    session->apply(
+        [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
   }
 
   void on_alive(connection_id connection) override {
-    registry_.heard(connection, scheduler_.now());
+    living_.connections.heard(connection, scheduler_.now());
   }
 
   void on_drained(connection_id connection) override {
-    if (const auto session = registry_.find(connection)) session->drained();
+    if (const auto session = living_.connections.find(connection)) session->drained(connection);
   }
 
   void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
-    const auto session = registry_.remove(connection);
+    const auto session = living_.connections.remove(connection);
     if (!session) return;
-    session->lost();
-    around_.store.erase(session->id(), [](const result<void>&) {});
-    log(log_level::info, "session_closed", session->id(), "code " + std::to_string(code));
+    session->apply([&](session_core& core, moment) { core.detached(connection); });
+    log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
     guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
+    settle(*session);
     finish_drain();
+  }
+
+  // ---- sessions and their sockets
+
+  /// A socket has left the session, which may be over by that.
+  void settle(session_type& session) {
+    if (session.sockets() != 0) return;
+    const bool over = session.closing() || !session.core().worth_keeping() ||
+                      (draining_ && !session.core().busy());
+    if (over) return forget(session);
+    living_.sessions.detached(session, scheduler_.now());
+    living_.watch_detached();
+  }
+
+  /// Nobody can come back to the session any more.
+  void forget(session_type& session) {
+    const auto alive = session.shared_from_this();
+    session.apply([](session_core& core, moment at) {
+      core.end(4100, "session_expired", error(errc::interrupted), at);
+    });
+    living_.sessions.erase(session);
+    around_.store.erase(session.id(), [](const result<void>&) {});
+    log(log_level::info, "session_closed", session.id(), {});
+    guarded("on_end", session.id(), [&] { router_.ended(session); });
+    finish_drain();
+  }
+
+  void on_hello(session_type& session, connection_id connection,
+                const wire::command& hello) override {
+    if (hello.resume_session.empty()) return session.greet(connection, "new");
+    const auto wanted = living_.sessions.find(hello.resume_session);
+    if (!wanted || wanted->closing()) return session.greet(connection, "expired");
+    if (!hello.resume || wanted->owner().name != session.owner().name ||
+        !wanted->core().accepts_token(hello.resume->token)) {
+      return session.greet(connection, "forbidden");
+    }
+    if (wanted.get() != &session) {
+      const auto former = session.shared_from_this();
+      living_.connections.move(connection, wanted);
+      session.apply([&](session_core& core, moment) { core.detached(connection); });
+      settle(session);
+      living_.sessions.attached(*wanted, scheduler_.now());
+      log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
+    }
+    wanted->resume(connection, hello);
+    guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
   }
 
   // ---- session_sink
 
-  void on_query(session_type& session, const wire::query& query,
-                query_reply<session_type> reply) override {
-    router_.query(session, query, std::move(reply));
-  }
-  void before_request(session_type& session, openrouter::chat_request& request) override {
-    router_.request(session, request);
-  }
-  bool on_command(session_type& session, const wire::command& command) override {
-    return router_.command(session, command);
-  }
-  void on_feedback(session_type& session, const feedback_entry& feedback) override {
-    router_.feedback(session, feedback);
-  }
-  void on_answer(session_type& session, const answer_record& answer) override {
-    router_.response(session, answer);
-  }
   void on_log(const session_type& session, log_level level, std::string_view event,
               std::string_view text) override {
     log(level, event, session.id(), text);
   }
 
-  // ---- clocks
+  // ---- deadline_sink
 
-  void arm_heartbeat() {
-    if (heartbeat_timer_ != 0) return;
-    const auto next = registry_.next_heartbeat();
-    if (!next) return;
-    heartbeat_timer_ = scheduler_.start_timer(*next, [this] {
-      heartbeat_timer_ = 0;
-      registry_.sweep_heartbeat(
-          scheduler_.now(), [this](connection_id connection) { transport_.ping(connection); },
-          [](session_type& session) { session.close(4001, "heartbeat_timeout"); });
-      arm_heartbeat();
+  void on_silent(connection_id connection) override { transport_.ping(connection); }
+  void on_lost(connection_id connection, session_type& session) override {
+    session.apply([&](session_core& core, moment) {
+      core.close_socket(connection, 4001, "heartbeat_timeout");
     });
   }
-
-  void arm_cleanup() {
-    cleanup_timer_ = scheduler_.start_timer(scheduler_.now() + options_.cleanup_interval, [this] {
-      registry_.sweep_inactive(scheduler_.now(), [](session_type& session) { session.expire(); });
-      arm_cleanup();
-    });
+  void on_inactive(session_type& session) override {
+    session.apply([](session_core& core, moment at) { core.expired(at); });
   }
+  void on_grace_over(session_type& session) override {
+    session.apply([](session_core& core, moment at) { core.interrupt(at); });
+  }
+  void on_forgotten(session_type& session) override { forget(session); }
 
   // ---- stopping
 
@@ -8312,59 +9837,55 @@ class basic_server final
     if (draining_) return;
     draining_ = true;
     drained_ = std::move(done);
-    log(log_level::info, "draining", {}, std::to_string(registry_.size()) + " sessions");
+    log(log_level::info, "draining", {}, std::to_string(living_.sessions.size()) + " sessions");
+    admission_.close();
     transport_.stop();
-    for (const auto& session : registry_.all()) session->drain();
+    for (const auto& session : living_.sessions.all()) drain(*session);
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
-      for (const auto& session : registry_.all()) session->expire_drain();
+      for (const auto& session : living_.sessions.all()) {
+        session->apply([](session_core& core, moment at) { core.drain_expired(at); });
+        if (session->sockets() == 0) forget(*session);
+      }
     });
     finish_drain();
   }
 
-  void finish_drain() {
-    if (!draining_ || !registry_.empty()) return;
-    if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
+  void drain(session_type& session) {
+    session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
+    if (session.sockets() == 0 && !session.core().busy()) forget(session);
   }
 
-  template <typename Hook>
-  void guarded(const char* name, std::string_view session, Hook&& hook) {
-    try {
-      hook();
-    } catch (const std::exception& thrown) {
-      log(log_level::error, "handler_threw", session, std::string(name) + ": " + thrown.what());
-    } catch (...) {
-      log(log_level::error, "handler_threw", session, name);
-    }
+  void finish_drain() {
+    if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
+    if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
   }
 
   void log(log_level level, std::string_view event, std::string_view session,
            std::string_view text) {
-    try {
-      router_.event({level, event, session, text});
-    } catch (...) {  // nobody is left to tell
-    }
-    if (level >= options_.level && logger_.enabled(level))
-      logger_.write({level, event, session, text});
+    journal_.write(level, event, session, text);
+  }
+  template <typename Hook>
+  void guarded(const char* name, std::string_view session, Hook&& hook) {
+    journal_.guard(name, session, hook);
   }
 
   std::unique_ptr<own_policies> own_;  // first, to outlive what refers to it
   options options_;
   Transport& transport_;
   Scheduler& scheduler_;
-  Authenticator& authenticator_;
-  Logger& logger_;
   random_source random_;
   typename session_type::client_type client_;
-  typename session_type::surroundings around_;
-  registry<session_type> registry_;
   router_type router_;
+  upstream_slots slots_;
+  coalescer<Scheduler, session_type> wakes_;
+  typename session_type::surroundings around_;
+  journal<Logger, router_type> journal_;
+  deadlines<session_type, Scheduler> living_;
+  admission<Transport, Authenticator> admission_;
   std::shared_ptr<const session_settings> session_defaults_;
-  std::unordered_map<connection_id, arrival> arrivals_;
   json::document scratch_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   std::function<void()> drained_;
-  timer_id heartbeat_timer_ = 0;
-  timer_id cleanup_timer_ = 0;
   timer_id drain_timer_ = 0;
   bool draining_ = false;
 };

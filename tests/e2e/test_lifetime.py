@@ -113,7 +113,7 @@ def heartbeat():
         asyncio.run(well_behaved(server, 4))
 
 
-@test("drain: on SIGTERM the running answer ends, the waiting one is told, then 1001 and code 0")
+@test("drain: on SIGTERM the running answer ends, the waiting one is told, then 1012 and code 0")
 def drain():
     async def body(server):
         async with Client.open(server) as client, Client.open(server) as idle:
@@ -124,7 +124,7 @@ def drain():
             server.signal(signal.SIGTERM)
             told = await client.until(lambda m: m["type"] == "notification")
             equal((told.get("op"), told["content"]), ("drain", "Server is shutting down"), "notice")
-            equal((await idle.closed(3))[0], 1001, "close code of an idle client")
+            equal((await idle.closed(3))[0], 1012, "close code of an idle client")
             check(any(m.get("op") == "drain" for m in idle.seen), "the idle client was not told")
             try:
                 status = server.get("/readyz")[0]
@@ -136,7 +136,7 @@ def drain():
             equal(by_ref["waiting"].get("code"), "draining", "the waiting query")
             equal((by_ref["running"]["status"], by_ref["running"]["content"]),
                   ("completed", "one two three four five"), "the running answer")
-            equal((await client.closed())[0], 1001, "close code")
+            equal((await client.closed())[0], 1012, "close code")
 
     with Server() as server:
         asyncio.run(body(server))
@@ -153,7 +153,7 @@ def drain_timeout():
             server.signal(signal.SIGTERM)
             error = await client.until(is_terminal, 5)
             equal(error.get("code"), "draining", "the stalled query")
-            equal((await client.closed())[0], 1001, "close code")
+            equal((await client.closed())[0], 1012, "close code")
 
     with Server(DRAIN_TIMEOUT=1) as server:
         asyncio.run(body(server))

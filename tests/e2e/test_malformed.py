@@ -169,5 +169,21 @@ def hundred_in_a_row():
             errors = [m for m in client.seen if m["type"] == "error"]
             equal([m["code"] for m in errors], ["bad_json"] * 100, "errors")
 
+    with Server(MAX_BAD_MESSAGES=0) as server:
+        asyncio.run(body(server))
+
+
+@test("malformed: ten in a row close with 4400, nine and a good one do not")
+def ten_in_a_row():
+    async def body(server):
+        async with Client.open(server) as client:
+            for _ in range(3):
+                for _ in range(9):
+                    await client.send("{")
+                await client.ask("count to 1")
+            for _ in range(10):
+                await client.send("{")
+            equal(await client.closed(), (4400, "bad_messages"), "close frame")
+
     with Server() as server:
         asyncio.run(body(server))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Stopping in order: nothing new, a word to everyone, running answers may end, then 1001.
+// Stopping in order: nothing new, a word to everyone, running answers may end, then 1012.
 #include "flow/fixture.hpp"
 
 #include <functional>
@@ -41,7 +41,7 @@ TEST_CASE_FIXTURE(fixture, "drain: without sessions it is done at once, and only
   CHECK(times == 1);
 }
 
-TEST_CASE_FIXTURE(fixture, "drain: idle sessions are told and closed with 1001") {
+TEST_CASE_FIXTURE(fixture, "drain: idle sessions are told and closed with 1012") {
   const auto first = connect();
   const auto second = connect();
   int times = 0;
@@ -52,10 +52,12 @@ TEST_CASE_FIXTURE(fixture, "drain: idle sessions are told and closed with 1001")
   run();
   for (const auto id : {first, second}) {
     const auto frames = heard(id);
-    REQUIRE(frames.size() == 1u);
+    REQUIRE(frames.size() == 2u);
     CHECK(frames[0].op() == "drain");
+    CHECK(frames[1].is_status("drain"));
+    CHECK(frames[1].number("retry_after_ms") == 5000);
     REQUIRE(transport.close_sent(id).has_value());
-    CHECK(transport.close_sent(id)->first == 1001);
+    CHECK(transport.close_sent(id)->first == 1012);
   }
   CHECK(times == 1);
 }
@@ -91,7 +93,7 @@ TEST_CASE_FIXTURE(fixture, "drain: a running answer may end, what waits is refus
   run();
   CHECK(terminal(heard(id)).content() == "half and half");
   REQUIRE(transport.close_sent(id).has_value());
-  CHECK(transport.close_sent(id)->first == 1001);
+  CHECK(transport.close_sent(id)->first == 1012);
   CHECK(times == 1);
   pass(1min);
   CHECK(times == 1);
@@ -120,7 +122,7 @@ TEST_CASE_FIXTURE(fixture, "drain: after DRAIN_TIMEOUT a running answer ends wit
   CHECK(cut.text("status") == "failed");
   CHECK(cut.text("error.code") == "draining");
   CHECK(cut.content() == "half");
-  for (const auto id : {plain, streaming}) CHECK(transport.close_sent(id)->first == 1001);
+  for (const auto id : {plain, streaming}) CHECK(transport.close_sent(id)->first == 1012);
   CHECK(times == 1);
 }
 

@@ -93,6 +93,10 @@ inline aw::options settings() {
   chosen.api_key = std::string(secret_key);
   chosen.max_retries = 0;
   chosen.session.system_prompt = "P";
+  // Sessions end with their socket and each piece of text is sent at once, where a test does not
+  // want it otherwise.
+  chosen.session.resume_window = chosen.run_grace = 0ms;
+  chosen.session.coalesce = 0ms;
   chosen.level = aw::log_level::debug;
   return chosen;
 }

@@ -112,6 +112,7 @@ TEST_CASE_FIXTURE(fixture, "malformed: while an answer runs it goes on") {
     http.respond_body(http.last().id, chunk("t"));
     text += "t";
     say(id, each.text);
+    say(id, R"({"type":"command","op":"ping"})");
   }
   http.respond_body(http.last().id, finish() + done());
   http.complete(http.last().id);
@@ -119,6 +120,31 @@ TEST_CASE_FIXTURE(fixture, "malformed: while an answer runs it goes on") {
   heard(id);
   REQUIRE(clients[id].terminals().count("q0") == 1u);
   CHECK(clients[id].terminals().at("q0").content() == text);
+}
+
+TEST_CASE_FIXTURE(fixture, "malformed: ten in a row close the socket, and nothing else") {
+  const auto id = connect();
+  const auto other = connect();
+  for (int i = 0; i < 9; ++i) say(id, "garbage");
+  CHECK(transport.is_open(id));
+  CHECK(say(id, "garbage").at(0).code() == "bad_json");
+  REQUIRE(transport.close_sent(id).has_value());
+  CHECK(transport.close_sent(id)->first == 4400);
+  CHECK(transport.close_sent(id)->second == "bad_messages");
+  CHECK(transport.is_open(other));
+}
+
+TEST_CASE_FIXTURE(
+    fixture, "malformed: a command that nobody knows counts, one of the application does not") {
+  router().on_command("roll", [](session_type& session, const aw::wire::command& command) {
+    session.reply(command, "4");
+  });
+  const auto id = connect();
+  for (int i = 0; i < 40; ++i)
+    say(id, i % 9 == 8 ? R"({"type":"command","op":"roll"})" : R"({"type":"command","op":"fly"})");
+  CHECK(transport.is_open(id));
+  for (int i = 0; i < 10; ++i) say(id, R"({"type":"command","op":"fly"})");
+  CHECK_FALSE(transport.is_open(id));
 }
 
 TEST_CASE_FIXTURE(fixture, "malformed: binary frames and frames that are too large") {
@@ -163,6 +189,7 @@ TEST_CASE_FIXTURE(fixture, "malformed: seeded garbage") {
     const auto frames = say(id, text);
     REQUIRE(frames.size() == 1u);
     REQUIRE(frames[0].type() == "error");
+    if (i % 9 == 8) say(id, R"({"type":"command","op":"ping"})");
   }
   CHECK(transport.is_open(id));
   CHECK(terminal(ask(id, R"({"content":"good"})", {"answer"})).content() == "answer");

@@ -58,4 +58,19 @@ inline std::string make_uuid(random_source& random) {
   return text;
 }
 
+/// A secret of 256 bits, as 43 characters of base64url (RFC 4648, section 5) without padding.
+inline std::string make_token(random_source& random) {
+  static constexpr char digits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string text;
+  text.reserve(43);
+  std::uint64_t bits = 0;
+  for (int i = 0; i < 43; ++i) {
+    if (i % 10 == 0) bits = random.bits();
+    text.push_back(digits[bits & 63]);
+    bits >>= 6;
+  }
+  return text;
+}
+
 }  // namespace agent_websocket

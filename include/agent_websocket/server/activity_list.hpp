@@ -7,6 +7,7 @@
 
 #include <agent_websocket/policy/scheduler.hpp>
 
+#include <cstddef>
 #include <list>
 #include <optional>
 #include <utility>
@@ -37,6 +38,7 @@ class activity_list {
 
   void remove(position at) { items_.erase(at); }
   bool empty() const noexcept { return items_.empty(); }
+  std::size_t size() const noexcept { return items_.size(); }
   /// Precondition: !empty().
   const item& front() const noexcept { return items_.front(); }
   position begin() noexcept { return items_.begin(); }

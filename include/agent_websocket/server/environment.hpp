@@ -4,11 +4,10 @@
 // test that the README names each. Reads the environment; does not change it.
 #pragma once
 
-#include <agent_websocket/json/number.hpp>
 #include <agent_websocket/server/env_file.hpp>
 #include <agent_websocket/server/options.hpp>
+#include <agent_websocket/server/variable_text.hpp>
 
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -37,69 +36,10 @@ struct option_variable {
   bool secret = false;
 };
 
-namespace detail {
-
-using applied = std::optional<std::string>;
-
-template <typename Integer>
-applied read_whole(Integer& into, std::string_view text, Integer least, Integer most) {
-  Integer number{};
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure != std::errc() || end != text.data() + text.size() || number < least ||
-      number > most) {
-    return "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
-  }
-  into = number;
-  return std::nullopt;
-}
-
-inline std::optional<double> read_decimal(std::string_view text) {
-  if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos)
-    return std::nullopt;
-  return json::parse_double(text);
-}
-
-/// A time in units of `unit` milliseconds, fractions allowed.
-inline applied read_time(std::chrono::milliseconds& into, std::string_view text,
-                         const char* unit_name, double unit, double least, double most) {
-  const auto number = read_decimal(text);
-  if (!number || !(*number >= least && *number <= most)) {
-    return "a number of " + std::string(unit_name) + " from " + json::print_double(least) + " to " +
-           json::print_double(most);
-  }
-  into = std::chrono::milliseconds(static_cast<std::int64_t>(*number * unit + 0.5));
-  return std::nullopt;
-}
-inline applied read_seconds(std::chrono::milliseconds& into, std::string_view text, double least,
-                            double most) {
-  return read_time(into, text, "seconds", 1000, least, most);
-}
-
-inline std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const std::size_t comma = text.find(',');
-    const std::string_view item = http::trim(text.substr(0, comma));
-    if (!item.empty()) items.emplace_back(item);
-    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
-  }
-  return items;
-}
-
-inline bool is_path(std::string_view text) noexcept {
-  if (text.empty() || text.front() != '/') return false;
-  for (const char c : text) {
-    if (c <= 0x20 || c >= 0x7F || c == '?' || c == '#' || c == '%') return false;
-  }
-  return true;
-}
-
-}  // namespace detail
-
 /// All variables, in the order in which people read about them.
 inline const std::vector<option_variable>& option_variables() {
   using detail::applied;
-  constexpr double week = 7 * 86'400;
+  static constexpr double week = 7 * 86'400;
   static const std::vector<option_variable> table{
       {"OPENROUTER_API_KEY", "",
        "key for OpenRouter; required unless OPENROUTER_BASE_URL is another server",
@@ -189,6 +129,25 @@ inline const std::vector<option_variable>& option_variables() {
        [](options& o, std::string_view text) {
          return detail::read_seconds(o.cleanup_interval, text, 0.01, 86'400);
        }},
+      {"RESUME_WINDOW", "300", "seconds that a session waits for its client to come back",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.resume_window, text, 0, week);
+       }},
+      {"RUN_GRACE", "120",
+       "seconds that an answer goes on without its client; 0 cancels at once, -1 lets it end",
+       [](options& o, std::string_view text) -> applied {
+         if (text == "-1") {
+           o.run_grace = std::chrono::milliseconds(-1);
+           return std::nullopt;
+         }
+         if (const auto wrong = detail::read_seconds(o.run_grace, text, 0, week))
+           return *wrong + ", or -1";
+         return std::nullopt;
+       }},
+      {"MAX_DETACHED", "10000", "sessions that wait for their client at once; the oldest go first",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.max_detached, text, 0, 10'000'000);
+       }},
       {"HOST", "localhost", "address to listen on; 0.0.0.0 for all of IPv4, :: for all",
        [](options& o, std::string_view text) -> applied {
          o.host = std::string(text);
@@ -214,15 +173,34 @@ inline const std::vector<option_variable>& option_variables() {
        [](options& o, std::string_view text) {
          return detail::read_whole<std::size_t>(o.session.max_message_bytes, text, 128, 64u << 20);
        }},
+      {"MAX_BAD_MESSAGES", "10",
+       "messages in a row that are none, until a socket is closed with 4400; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.session.max_bad_messages, text, 0u, 1'000'000u);
+       }},
       {"MAX_QUEUE", "16", "queries of one session that may wait behind the running one",
        [](options& o, std::string_view text) {
          return detail::read_whole<std::size_t>(o.session.max_queue, text, 0, 10'000);
+       }},
+      {"MAX_UPSTREAM", "256", "answers that are made at once, over all sessions; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.max_upstream, text, 0, 10'000'000);
+       }},
+      {"COALESCE_MS", "20",
+       "milliseconds of an answer's text that are sent as one piece, after the first; 0 sends each",
+       [](options& o, std::string_view text) {
+         return detail::read_time(o.session.coalesce, text, "milliseconds", 1, 0, 10'000);
        }},
       {"MAX_OUTBOUND_BYTES", "1048576",
        "bytes that may wait for a slow client before it is closed with 4002",
        [](options& o, std::string_view text) {
          return detail::read_whole<std::size_t>(o.session.max_outbound_bytes, text, 131'072,
                                                 1u << 30);
+       }},
+      {"SLOW_TIMEOUT", "30",
+       "seconds that an answer waits for a client that takes nothing, until it is closed with 4002",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.slow_timeout, text, 0.05, 86'400);
        }},
       {"HEARTBEAT_INTERVAL", "25", "seconds of silence until a ping is sent",
        [](options& o, std::string_view text) {
@@ -265,6 +243,11 @@ inline const std::vector<option_variable>& option_variables() {
       {"DRAIN_TIMEOUT", "10", "seconds that running answers get when the server stops",
        [](options& o, std::string_view text) {
          return detail::read_seconds(o.drain_timeout, text, 0, 3600);
+       }},
+      {"RESTART_TIME", "5",
+       "seconds after which clients are told to come back when the server stops",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.restart_time, text, 0, 3600);
        }},
       {"LOG_LEVEL", "info", "debug, info, warning, error or off",
        [](options& o, std::string_view text) -> applied {

@@ -34,6 +34,10 @@ struct options {
   session_settings session;
   milliseconds session_timeout{30 * 60'000};  ///< without a message
   milliseconds cleanup_interval{60'000};      ///< how often inactive sessions are looked for
+  /// How long an answer goes on without a client; 0: cancelled at once, negative: to its end.
+  milliseconds run_grace{120'000};
+  std::size_t max_detached = 10'000;  ///< sessions that wait for their client; the oldest go
+  std::size_t max_upstream = 256;     ///< answers at once over all sessions; 0: no limit
 
   // Listening.
   std::string host = "localhost";
@@ -41,6 +45,8 @@ struct options {
   std::string base_path = "/functions/v1";  ///< the agent's name is appended
   std::size_t max_connections = 10'000;     ///< 0: no limit
   milliseconds drain_timeout{10'000};
+  milliseconds restart_time{
+      5'000};  ///< clients are told to come back after it when the server stops
 
   // Logging.
   log_level level = log_level::info;
@@ -61,9 +67,10 @@ struct options {
                    "to a server that needs none");
     }
     if (!url->secure() && http::iequals(url->host, "openrouter.ai")) {
-      return error(errc::bad_configuration,
-                   "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
-                   "not sent in the clear");
+      return error(
+          errc::bad_configuration,
+          "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
+          "not sent in the clear");
     }
     return {};
   }

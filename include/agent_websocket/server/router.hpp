@@ -29,7 +29,7 @@ struct server_event {
 };
 
 template <typename Session>
-class basic_router {
+class basic_router final : public session_hooks<Session> {
  public:
   using connect_handler = std::function<void(Session&, const handshake&)>;
   using query_handler = std::function<void(Session&, const wire::query&, query_reply<Session>)>;
@@ -38,6 +38,7 @@ class basic_router {
   using feedback_handler = std::function<void(Session&, const feedback_entry&)>;
   using response_handler = std::function<void(Session&, const answer_record&)>;
   using disconnect_handler = std::function<void(Session&, std::uint16_t code)>;
+  using session_handler = std::function<void(Session&)>;
   using http_handler = std::function<http::response(const http::request&)>;
   using event_handler = std::function<void(const server_event&)>;
 
@@ -55,10 +56,15 @@ class basic_router {
   basic_router& on_response(response_handler handler) { return set(response_, std::move(handler)); }
   /// A person has judged an answer.
   basic_router& on_feedback(feedback_handler handler) { return set(feedback_, std::move(handler)); }
-  /// The session's socket is gone.
+  /// A socket of the session is gone. Its client may come back: see on_resume and on_end.
   basic_router& on_disconnect(disconnect_handler handler) {
     return set(disconnect_, std::move(handler));
   }
+  /// A client has come back to its session, or watches it from one more socket.
+  basic_router& on_resume(session_handler handler) { return set(resume_, std::move(handler)); }
+  /// The session is over for good: it was closed, or nobody came back in time. Also called for the
+  /// session that a client got by connecting, when it goes back to an earlier one.
+  basic_router& on_end(session_handler handler) { return set(end_, std::move(handler)); }
   /// Everything that is logged, whatever the logger's level.
   basic_router& on_event(event_handler handler) { return set(event_, std::move(handler)); }
 
@@ -80,27 +86,34 @@ class basic_router {
   void connected(Session& session, const handshake& request) const {
     if (connect_) connect_(session, request);
   }
-  void query(Session& session, const wire::query& query, query_reply<Session> reply) const {
+  void query(Session& session, const wire::query& query,
+             query_reply<Session> reply) const override {
     if (query_) return query_(session, query, std::move(reply));
     reply.proceed();
   }
-  void request(Session& session, openrouter::chat_request& request) const {
+  void request(Session& session, openrouter::chat_request& request) const override {
     if (request_) request_(session, request);
   }
-  bool command(Session& session, const wire::command& command) const {
+  bool command(Session& session, const wire::command& command) const override {
     const auto found = commands_.find(command.op);
     if (found == commands_.end()) return false;
     found->second.run(session, command);
     return true;
   }
-  void feedback(Session& session, const feedback_entry& feedback) const {
+  void feedback(Session& session, const feedback_entry& feedback) const override {
     if (feedback_) feedback_(session, feedback);
   }
-  void response(Session& session, const answer_record& answer) const {
+  void response(Session& session, const answer_record& answer) const override {
     if (response_) response_(session, answer);
   }
   void disconnected(Session& session, std::uint16_t code) const {
     if (disconnect_) disconnect_(session, code);
+  }
+  void resumed(Session& session) const {
+    if (resume_) resume_(session);
+  }
+  void ended(Session& session) const {
+    if (end_) end_(session);
   }
   void event(const server_event& what) const {
     if (event_) event_(what);
@@ -134,6 +147,8 @@ class basic_router {
   response_handler response_;
   feedback_handler feedback_;
   disconnect_handler disconnect_;
+  session_handler resume_;
+  session_handler end_;
   event_handler event_;
   std::map<std::string, command_entry> commands_;
   std::map<std::pair<std::string, std::string>, http_handler> http_;

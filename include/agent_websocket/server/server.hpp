@@ -10,21 +10,20 @@
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/store.hpp>
+#include <agent_websocket/server/admission.hpp>
+#include <agent_websocket/server/deadlines.hpp>
+#include <agent_websocket/server/journal.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
-#include <agent_websocket/server/registry.hpp>
 #include <agent_websocket/server/router.hpp>
-#include <agent_websocket/server/subprotocol.hpp>
 #include <agent_websocket/server/upstream_settings.hpp>
 #include <agent_websocket/session/session.hpp>
 #include <agent_websocket/wire/decode.hpp>
 
-#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 namespace agent_websocket {
@@ -34,7 +33,8 @@ template <typename Transport, typename HttpClient, typename Scheduler,
           typename Logger = null_logger>
 class basic_server final
     : private transport_sink,
-      private session_sink<basic_session<Transport, HttpClient, Scheduler, Store>> {
+      private session_sink<basic_session<Transport, HttpClient, Scheduler, Store>>,
+      private deadline_sink<basic_session<Transport, HttpClient, Scheduler, Store>> {
   static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
 
  public:
@@ -47,13 +47,19 @@ class basic_server final
       : options_(std::move(settings)),
         transport_(transport),
         scheduler_(scheduler),
-        authenticator_(authenticator),
-        logger_(logger),
         random_(random),
         client_(upstream_settings(options_), http, scheduler, std::move(random)),
-        around_{transport, client_, scheduler, store, *this},
-        registry_({options_.session.heartbeat_interval, options_.session.heartbeat_timeout,
-                   options_.session_timeout}) {}
+        slots_(options_.max_upstream),
+        wakes_(scheduler),
+        around_{transport, client_, scheduler, store, random_, slots_, wakes_, router_, *this},
+        journal_(router_, logger, options_.level),
+        living_(scheduler, *this,
+                {options_.session.heartbeat_interval, options_.session.heartbeat_timeout,
+                 options_.cleanup_interval},
+                {options_.session_timeout, options_.run_grace, options_.session.resume_window,
+                 options_.max_detached}),
+        admission_(options_, transport, authenticator,
+                   [this](const http::request& request) { return answer_http(request); }) {}
 
   /// With a store, an authenticator and a logger of its own, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
@@ -64,16 +70,16 @@ class basic_server final
   basic_server& operator=(const basic_server&) = delete;
 
   ~basic_server() {
-    for (const timer_id each : {heartbeat_timer_, cleanup_timer_, drain_timer_})
-      scheduler_.cancel_timer(each);
+    slots_.close();
+    scheduler_.cancel_timer(drain_timer_);
   }
 
   router_type& router() noexcept { return router_; }
   const options& settings() const noexcept { return options_; }
-  std::size_t session_count() const noexcept { return registry_.size(); }
-  /// The session of that id, while its socket stands; null otherwise.
+  std::size_t session_count() const noexcept { return living_.sessions.size(); }
+  /// The session of that id, with or without a socket; null when there is none (any more).
   std::shared_ptr<session_type> find_session(std::string_view id) const {
-    return registry_.find(id);
+    return living_.sessions.find(id);
   }
 
   /// Checks the options and begins to listen. Hooks are set before.
@@ -84,7 +90,7 @@ class basic_server final
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     session_defaults_ = std::make_shared<const session_settings>(std::move(shared));
     if (auto listening = transport_.start(*this); !listening) return listening;
-    arm_cleanup();
+    living_.watch_inactivity();
     return {};
   }
 
@@ -101,19 +107,19 @@ class basic_server final
     });
   }
 
-  /// Sends a numbered notification to one session, if it is there. From any thread.
+  /// Sends a numbered notification to one session, also while its client is away. From any thread.
   void notify(std::string session_id, std::string content, std::string topic = {},
               std::string data = {}) {
     post([this, id = std::move(session_id), content = std::move(content), topic = std::move(topic),
           data = std::move(data)] {
-      if (const auto session = registry_.find(id)) session->notify(content, topic, data);
+      if (const auto session = living_.sessions.find(id)) session->notify(content, topic, data);
     });
   }
 
   /// Sends a numbered notification to every session. From any thread.
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
     post([this, content = std::move(content), topic = std::move(topic), data = std::move(data)] {
-      for (const auto& session : registry_.all()) session->notify(content, topic, data);
+      for (const auto& session : living_.sessions.all()) session->notify(content, topic, data);
     });
   }
 
@@ -131,156 +137,146 @@ class basic_server final
     own_ = std::move(own);
   }
 
-  struct arrival {
-    handshake request;
-    principal owner;
-  };
-
   // ---- transport_sink
 
   void on_request(connection_id connection, handshake request) override {
-    const std::string path(request.request.path());
-    if (path != options_.socket_path() && path != "/ws")
-      return transport_.answer(connection, answer_http(request.request));
-    if (!request.is_upgrade) {
-      return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
-    }
-    if (draining_) return transport_.answer(connection, refuse_while_draining());
-    // Filed first: the authenticator may answer from inside of the call.
-    arrivals_[connection].request = request;
-    authenticator_.authenticate(
-        request,
-        [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
-          if (weak.lock()) authenticated(connection, std::move(who));
-        });
+    admission_.ask(connection, std::move(request));
   }
-
-  void authenticated(connection_id connection, result<principal> who) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return;  // gone meanwhile
-    if (draining_ || !who) {
-      arrivals_.erase(found);
-      if (draining_) return transport_.answer(connection, refuse_while_draining());
-      const int status = who.error().code == errc::forbidden  ? 403
-                         : who.error().code == errc::internal ? 503
-                                                              : 401;
-      return transport_.answer(connection, http::response::text(status, who.error().message));
-    }
-    found->second.owner = std::move(*who);
-    http::response accept;
-    accept.status = 101;
-    if (offers_subprotocol(found->second.request.request, subprotocol)) {
-      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
-    }
-    transport_.answer(connection, std::move(accept));
-  }
+  void on_abandoned(connection_id connection) override { admission_.abandon(connection); }
 
   http::response answer_http(const http::request& request) {
     const auto* handler = router_.find_http(request.method, request.path());
-    if (handler == nullptr) return answer_plain_request(request, draining_);
+    if (handler == nullptr) return answer_plain_request(request, admission_.closed());
     auto answer = http::response::text(500, "Internal error");
     guarded("on_http", {}, [&] { answer = (*handler)(request); });
     return answer;
   }
 
-  void on_abandoned(connection_id connection) override { arrivals_.erase(connection); }
-
   void on_open(connection_id connection) override {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return;
-    const arrival arrived = std::move(found->second);
-    arrivals_.erase(found);
-    const auto session = std::make_shared<session_type>(
-        around_, connection, arrived.owner, arrived.request.remote_address, make_uuid(random_),
-        make_uuid(random_), session_defaults_);
-    registry_.add(session, scheduler_.now());
-    arm_heartbeat();
-    log(log_level::info, "session_opened", session->id(), "from " + arrived.request.remote_address);
-    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived.request); });
-    session->open();
-    if (draining_) session->drain();
+    const auto arrived = admission_.take(connection);
+    if (!arrived) return;
+    const auto session =
+        std::make_shared<session_type>(around_, arrived->owner, arrived->request.remote_address,
+                                       make_uuid(random_), make_uuid(random_), session_defaults_);
+    living_.connections.add(connection, session, scheduler_.now());
+    living_.sessions.add(session, scheduler_.now());
+    living_.watch_heartbeat();
+    log(log_level::info, "session_opened", session->id(),
+        "from " + arrived->request.remote_address);
+    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived->request); });
+    session->open(connection);
+    if (draining_) drain(*session);
   }
 
   void on_text(connection_id connection, std::string_view text) override {
-    if (const auto session = registry_.find(connection))
-      session->receive(wire::decode(text, scratch_));
+    const auto session = living_.connections.find(connection);
+    if (!session) return;
+    session->apply([&](session_core& core, moment at) {
+      core.received(connection, wire::decode(text, scratch_), at);
+    });
   }
 
   void on_binary(connection_id connection, std::size_t) override {
-    if (const auto session = registry_.find(connection))
-      session->refuse_frame(errc::unsupported_data, message_of(errc::unsupported_data));
+    refuse_frame(connection, errc::unsupported_data);
   }
 
   void on_oversized(connection_id connection, std::size_t) override {
-    const auto session = registry_.find(connection);
+    refuse_frame(connection, errc::too_large);
+  }
+
+  void refuse_frame(connection_id connection, errc code) {
+    const auto session = living_.connections.find(connection);
     if (!session) return;
-    session->refuse_frame(errc::too_large, "The message is too large; at most " +
-                                               std::to_string(options_.session.max_message_bytes) +
-                                               " bytes are allowed");
+    session->apply(
+        [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
   }
 
   void on_alive(connection_id connection) override {
-    registry_.heard(connection, scheduler_.now());
+    living_.connections.heard(connection, scheduler_.now());
   }
 
   void on_drained(connection_id connection) override {
-    if (const auto session = registry_.find(connection)) session->drained();
+    if (const auto session = living_.connections.find(connection)) session->drained(connection);
   }
 
   void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
-    const auto session = registry_.remove(connection);
+    const auto session = living_.connections.remove(connection);
     if (!session) return;
-    session->lost();
-    around_.store.erase(session->id(), [](const result<void>&) {});
-    log(log_level::info, "session_closed", session->id(), "code " + std::to_string(code));
+    session->apply([&](session_core& core, moment) { core.detached(connection); });
+    log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
     guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
+    settle(*session);
     finish_drain();
+  }
+
+  // ---- sessions and their sockets
+
+  /// A socket has left the session, which may be over by that.
+  void settle(session_type& session) {
+    if (session.sockets() != 0) return;
+    const bool over = session.closing() || !session.core().worth_keeping() ||
+                      (draining_ && !session.core().busy());
+    if (over) return forget(session);
+    living_.sessions.detached(session, scheduler_.now());
+    living_.watch_detached();
+  }
+
+  /// Nobody can come back to the session any more.
+  void forget(session_type& session) {
+    const auto alive = session.shared_from_this();
+    session.apply([](session_core& core, moment at) {
+      core.end(4100, "session_expired", error(errc::interrupted), at);
+    });
+    living_.sessions.erase(session);
+    around_.store.erase(session.id(), [](const result<void>&) {});
+    log(log_level::info, "session_closed", session.id(), {});
+    guarded("on_end", session.id(), [&] { router_.ended(session); });
+    finish_drain();
+  }
+
+  void on_hello(session_type& session, connection_id connection,
+                const wire::command& hello) override {
+    if (hello.resume_session.empty()) return session.greet(connection, "new");
+    const auto wanted = living_.sessions.find(hello.resume_session);
+    if (!wanted || wanted->closing()) return session.greet(connection, "expired");
+    if (!hello.resume || wanted->owner().name != session.owner().name ||
+        !wanted->core().accepts_token(hello.resume->token)) {
+      return session.greet(connection, "forbidden");
+    }
+    if (wanted.get() != &session) {
+      const auto former = session.shared_from_this();
+      living_.connections.move(connection, wanted);
+      session.apply([&](session_core& core, moment) { core.detached(connection); });
+      settle(session);
+      living_.sessions.attached(*wanted, scheduler_.now());
+      log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
+    }
+    wanted->resume(connection, hello);
+    guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
   }
 
   // ---- session_sink
 
-  void on_query(session_type& session, const wire::query& query,
-                query_reply<session_type> reply) override {
-    router_.query(session, query, std::move(reply));
-  }
-  void before_request(session_type& session, openrouter::chat_request& request) override {
-    router_.request(session, request);
-  }
-  bool on_command(session_type& session, const wire::command& command) override {
-    return router_.command(session, command);
-  }
-  void on_feedback(session_type& session, const feedback_entry& feedback) override {
-    router_.feedback(session, feedback);
-  }
-  void on_answer(session_type& session, const answer_record& answer) override {
-    router_.response(session, answer);
-  }
   void on_log(const session_type& session, log_level level, std::string_view event,
               std::string_view text) override {
     log(level, event, session.id(), text);
   }
 
-  // ---- clocks
+  // ---- deadline_sink
 
-  void arm_heartbeat() {
-    if (heartbeat_timer_ != 0) return;
-    const auto next = registry_.next_heartbeat();
-    if (!next) return;
-    heartbeat_timer_ = scheduler_.start_timer(*next, [this] {
-      heartbeat_timer_ = 0;
-      registry_.sweep_heartbeat(
-          scheduler_.now(), [this](connection_id connection) { transport_.ping(connection); },
-          [](session_type& session) { session.close(4001, "heartbeat_timeout"); });
-      arm_heartbeat();
+  void on_silent(connection_id connection) override { transport_.ping(connection); }
+  void on_lost(connection_id connection, session_type& session) override {
+    session.apply([&](session_core& core, moment) {
+      core.close_socket(connection, 4001, "heartbeat_timeout");
     });
   }
-
-  void arm_cleanup() {
-    cleanup_timer_ = scheduler_.start_timer(scheduler_.now() + options_.cleanup_interval, [this] {
-      registry_.sweep_inactive(scheduler_.now(), [](session_type& session) { session.expire(); });
-      arm_cleanup();
-    });
+  void on_inactive(session_type& session) override {
+    session.apply([](session_core& core, moment at) { core.expired(at); });
   }
+  void on_grace_over(session_type& session) override {
+    session.apply([](session_core& core, moment at) { core.interrupt(at); });
+  }
+  void on_forgotten(session_type& session) override { forget(session); }
 
   // ---- stopping
 
@@ -288,59 +284,55 @@ class basic_server final
     if (draining_) return;
     draining_ = true;
     drained_ = std::move(done);
-    log(log_level::info, "draining", {}, std::to_string(registry_.size()) + " sessions");
+    log(log_level::info, "draining", {}, std::to_string(living_.sessions.size()) + " sessions");
+    admission_.close();
     transport_.stop();
-    for (const auto& session : registry_.all()) session->drain();
+    for (const auto& session : living_.sessions.all()) drain(*session);
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
-      for (const auto& session : registry_.all()) session->expire_drain();
+      for (const auto& session : living_.sessions.all()) {
+        session->apply([](session_core& core, moment at) { core.drain_expired(at); });
+        if (session->sockets() == 0) forget(*session);
+      }
     });
     finish_drain();
   }
 
-  void finish_drain() {
-    if (!draining_ || !registry_.empty()) return;
-    if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
+  void drain(session_type& session) {
+    session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
+    if (session.sockets() == 0 && !session.core().busy()) forget(session);
   }
 
-  template <typename Hook>
-  void guarded(const char* name, std::string_view session, Hook&& hook) {
-    try {
-      hook();
-    } catch (const std::exception& thrown) {
-      log(log_level::error, "handler_threw", session, std::string(name) + ": " + thrown.what());
-    } catch (...) {
-      log(log_level::error, "handler_threw", session, name);
-    }
+  void finish_drain() {
+    if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
+    if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
   }
 
   void log(log_level level, std::string_view event, std::string_view session,
            std::string_view text) {
-    try {
-      router_.event({level, event, session, text});
-    } catch (...) {  // nobody is left to tell
-    }
-    if (level >= options_.level && logger_.enabled(level))
-      logger_.write({level, event, session, text});
+    journal_.write(level, event, session, text);
+  }
+  template <typename Hook>
+  void guarded(const char* name, std::string_view session, Hook&& hook) {
+    journal_.guard(name, session, hook);
   }
 
   std::unique_ptr<own_policies> own_;  // first, to outlive what refers to it
   options options_;
   Transport& transport_;
   Scheduler& scheduler_;
-  Authenticator& authenticator_;
-  Logger& logger_;
   random_source random_;
   typename session_type::client_type client_;
-  typename session_type::surroundings around_;
-  registry<session_type> registry_;
   router_type router_;
+  upstream_slots slots_;
+  coalescer<Scheduler, session_type> wakes_;
+  typename session_type::surroundings around_;
+  journal<Logger, router_type> journal_;
+  deadlines<session_type, Scheduler> living_;
+  admission<Transport, Authenticator> admission_;
   std::shared_ptr<const session_settings> session_defaults_;
-  std::unordered_map<connection_id, arrival> arrivals_;
   json::document scratch_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   std::function<void()> drained_;
-  timer_id heartbeat_timer_ = 0;
-  timer_id cleanup_timer_ = 0;
   timer_id drain_timer_ = 0;
   bool draining_ = false;
 };

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/openrouter/request.hpp>
+#include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/conversation.hpp>
 #include <agent_websocket/wire/message.hpp>
 
@@ -62,8 +63,20 @@ struct deliver_answer {
 struct persist {
   std::string record;
 };
-/// Send what waits, then close the socket.
+/// A client has said hello: greet it, or give it the session that it wants back.
+struct answer_hello {
+  connection_id connection;
+  wire::command hello;
+};
+/// Close one socket; the session goes on. `send_first`: what waits for it goes out before.
 struct close_socket {
+  connection_id connection;
+  std::uint16_t code;
+  std::string reason;
+  bool send_first;
+};
+/// The session is over: send what waits, then close all its sockets.
+struct close_session {
   std::uint16_t code;
   std::string reason;
 };
@@ -73,7 +86,8 @@ struct close_socket {
 using session_action =
     std::variant<action::consult, action::start_completion, action::cancel_completion,
                  action::run_command, action::deliver_feedback, action::deliver_answer,
-                 action::persist, action::close_socket>;
+                 action::persist, action::answer_hello, action::close_socket,
+                 action::close_session>;
 
 /// What answers have used, as far as upstream told it.
 struct usage_totals {

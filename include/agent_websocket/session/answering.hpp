@@ -7,8 +7,11 @@
 
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/core.hpp>
+#include <agent_websocket/wire/replay.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,17 +19,17 @@
 
 namespace agent_websocket {
 
-inline void session_core::on_query(wire::query query, moment at) {
-  if (draining_) return refuse(query.id, error(errc::draining), at);
-  if (!query.id.empty() && answer_duplicate(query, at)) return;
+inline void session_core::on_query(connection_id from, wire::query query, moment at) {
+  if (draining_) return refuse(from, query.id, error(errc::draining), at);
+  if (!query.id.empty() && answer_duplicate(from, query, at)) return;
   if (!query.model.empty() && !settings_->allows_model(query.model)) {
-    return refuse(query.id, error(errc::forbidden, "That model is not allowed here"), at);
+    return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
   accepted_query accepted;
   switch (query.overlap) {
     case wire::overlap::queue: break;
     case wire::overlap::reject:
-      if (busy()) return refuse(query.id, error(errc::busy), at);
+      if (busy()) return refuse(from, query.id, error(errc::busy), at);
       break;
     case wire::overlap::interrupt:
       if (run_) {
@@ -41,52 +44,72 @@ inline void session_core::on_query(wire::query query, moment at) {
       break;
   }
   if (!accepted.first && busy() && inbox_.full()) {
-    return refuse(query.id,
+    return refuse(from, query.id,
                   error(errc::queue_full, "Too many queries are waiting; at most " +
                                               std::to_string(settings_->max_queue) + " may"),
                   at);
   }
   const bool with_id = !query.id.empty();
   if (!with_id) query.id = make_query_id();
-  accepted.streamed = query.stream.value_or(wants_deltas_);
+  const lanes* const asker = outbox_.find(from);
+  accepted.streamed = query.stream.value_or(asker != nullptr && asker->wants_deltas);
   accepted.query = std::move(query);
-  accept(std::move(accepted), with_id, at);
+  accept(from, std::move(accepted), with_id, at);
 }
 
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
-inline bool session_core::answer_duplicate(const wire::query& query, moment at) {
-  const std::string* stream = claims_.find(query.id, at.now);
+inline bool session_core::answer_duplicate(connection_id from, const wire::query& query,
+                                           moment at) {
+  const claimed_ids::claim* claimed = claims_.find(query.id, at.now);
   // Claims end, also those of queries that are still open.
   const accepted_query* open = inbox_.find(query.id);
   if (run_ && run_->of.query.id == query.id) open = &run_->of;
-  if (open != nullptr) stream = &open->stream;
-  if (stream == nullptr) return false;
+  if (open == nullptr && claimed == nullptr) return false;
   const auto waits = inbox_.position_of(query.id);
-  put_control(wire::ack{query.id, *stream, waits ? *waits + 1 : 0, true, true}, at);
-  const turn* asked = conversation_.find(*stream);
-  if (asked == nullptr || asked->running()) return true;
-  wire::response_end again;
-  again.seq = asked->seq;
-  again.ref = asked->id;
-  again.stream = asked->stream;
-  again.content = asked->answer ? std::string_view(asked->answer->text()) : std::string_view();
-  again.status = asked->status;
-  again.model = asked->model;
-  put(again, at);
+  const std::string& stream = open != nullptr ? open->stream : claimed->stream;
+  put_control(from, wire::ack{query.id, stream, waits ? *waits + 1 : 0, true, true}, at);
+  if (open == nullptr) repeat_end(from, query, *claimed, at);
   return true;
 }
 
-inline void session_core::accept(accepted_query accepted, bool with_id, moment at) {
+/// The terminal message once more, as it was if it is still there.
+inline void session_core::repeat_end(connection_id to, const wire::query& query,
+                                     const claimed_ids::claim& claimed, moment at) {
+  const message_log& log = outbox_.log();
+  if (claimed.end_seq >= log.oldest() && claimed.end_seq <= log.top())
+    return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
+  const turn* const asked = conversation_.find(claimed.stream);
+  if (asked != nullptr && asked->answer) {
+    const std::string text = asked->answer->text();
+    wire::response_end again;
+    again.seq = claimed.end_seq;
+    again.ref = query.id;
+    again.stream = claimed.stream;
+    again.content = text;
+    again.status = asked->status;
+    again.model = asked->model;
+    again.replay = true;
+    return put_ordered(to, again, at);
+  }
+  const error gone(errc::expired, "The answer is no longer kept");
+  put_ordered(to,
+              wire::failure_notice{
+                  gone.code, gone.message, query.id, {}, false, claimed.end_seq, query.meta},
+              at);
+}
+
+inline void session_core::accept(connection_id from, accepted_query accepted, bool with_id,
+                                 moment at) {
   accepted.stream = make_stream_id();
   const std::string id = accepted.query.id;
   const std::string stream = accepted.stream;
   actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
   inbox_.push(std::move(accepted));
   const std::size_t position = run_ ? *inbox_.position_of(id) + 1 : 0;
-  if (with_id) claims_.claim(id, stream, at.now);
-  if (with_id) put_control(wire::ack{id, stream, position, false, true}, at);
+  if (with_id) claims_.take(id, stream, at.now);
+  if (with_id) put_control(from, wire::ack{id, stream, position, false, true}, at);
   if (run_) {
-    if (with_id) put_control(wire::queued{id, position}, at);
+    if (with_id) put_control(from, wire::queued{id, position}, at);
   } else {
     begin_next(at);
   }
@@ -115,7 +138,7 @@ inline void session_core::begin_next(moment at) {
                          : openrouter::chat_message::user_parts(query.parts, query.content);
   }
   conversation_.begin(std::move(begun));
-  put(wire::status{"thinking", query.id, "Thinking...", {}, {}, std::nullopt}, at);
+  put_ordered(0, wire::status{"thinking", query.id, "Thinking...", {}, {}, {}, {}}, at);
   actions_.push_back(action::consult{run_->number, query});
 }
 
@@ -170,13 +193,16 @@ inline void session_core::completed(run_number run, completion_result result, mo
 inline void session_core::start_stream(moment at) {
   if (run_->started) return;
   run_->started = true;
-  put(wire::response_start{++seq_, run_->of.query.id, run_->of.stream, run_->model}, at);
+  publish(wire::response_start{next_seq(), run_->of.query.id, run_->of.stream, run_->model}, at);
 }
 
 /// Ends the current run: history, terminal message, hooks, and the next query.
 inline void session_core::finish(wire::answer_status status, const completion_result& result,
                                  moment at) {
-  if (run_->of.streamed) start_stream(at);
+  if (run_->of.streamed) {
+    start_stream(at);
+    outbox_.put_last_deltas(streamed(), stamp_.text(at.wall));
+  }
   current_run ended = std::move(*run_);
   run_.reset();
 
@@ -196,7 +222,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);
 
   if (turn* asked = conversation_.find(record.stream)) {
-    asked->seq = seq_;
+    asked->seq = outbox_.log().top();
     asked->answered = at.wall;
     asked->status = status;
     asked->model = record.model;
@@ -211,7 +237,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   actions_.push_back(action::deliver_answer{std::move(record)});
   active_ = at;
   if (draining_ && !closing_ && inbox_.empty()) {
-    close(1001, "Server is shutting down");
+    close_for_drain();
   } else {
     begin_next(at);
   }
@@ -232,12 +258,12 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     const std::string words = "Failed to generate response: " + record.failure->message;
     notice.content = words;
     notice.ref = of.query.id;
-    notice.seq = ++seq_;
+    notice.seq = next_seq();
     notice.meta = of.query.meta;
-    put(notice, at);
+    publish(notice, at);
   } else {
     wire::response_end end;
-    end.seq = ++seq_;
+    end.seq = next_seq();
     end.ref = of.query.id;
     end.stream = of.stream;
     end.streamed = started;
@@ -249,9 +275,10 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     end.usage = record.usage;
     end.meta = of.query.meta;
     if (record.failure) end.failure = &notice;
-    put(end, at);
+    publish(end, at);
   }
-  actions_.push_back(action::persist{records::of_answer(record, seq_, at.wall)});
+  claims_.ended(of.query.id, outbox_.log().top());
+  actions_.push_back(action::persist{records::of_answer(record, outbox_.log().top(), at.wall)});
 }
 
 inline void session_core::fail_run(const error& why, moment at) {
@@ -285,17 +312,18 @@ inline void session_core::fail_waiting(const error& why, moment at) {
     record.failure = why;
     record.retryable = is_retryable(why.code);
     if (waiting->streamed)
-      put(wire::response_start{++seq_, waiting->query.id, waiting->stream, {}}, at);
+      publish(wire::response_start{next_seq(), waiting->query.id, waiting->stream, {}}, at);
     conclude(*waiting, record, std::nullopt, waiting->streamed, 0, at);
   }
 }
 
-inline void session_core::drain(moment at) {
+inline void session_core::drain(std::chrono::milliseconds retry_after, moment at) {
   if (closing_ || draining_) return;
   draining_ = true;
-  put(wire::notification{++seq_, "drain", {}, "Server is shutting down", {}}, at);
+  publish(wire::notification{next_seq(), "drain", {}, "Server is shutting down", {}}, at);
+  put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
   fail_waiting(error(errc::draining), at);
-  if (!run_) close(1001, "Server is shutting down");
+  if (!run_) close_for_drain();
 }
 
 }  // namespace agent_websocket

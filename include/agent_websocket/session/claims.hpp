@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,18 +23,29 @@ class claimed_ids {
   static constexpr std::size_t max_ids = 1024;
   static constexpr std::chrono::minutes max_age{5};
 
-  /// The stream of the answer to the query of that id; nullptr when the id is free.
-  const std::string* find(std::string_view id, time_point now) {
+  struct claim {
+    std::string stream;         ///< of the answer
+    std::uint64_t end_seq = 0;  ///< number of its terminal message; 0 while it is open
+  };
+
+  /// What was claimed by that id; nullptr when it is free.
+  const claim* find(std::string_view id, time_point now) {
     forget(now);
-    const auto found = streams_.find(std::string(id));
-    return found == streams_.end() ? nullptr : &found->second;
+    const auto found = claims_.find(std::string(id));
+    return found == claims_.end() ? nullptr : &found->second;
   }
 
   /// Precondition: the id is free.
-  void claim(std::string id, std::string stream, time_point now) {
+  void take(std::string id, std::string stream, time_point now) {
     if (order_.size() >= max_ids) drop_oldest();
     order_.push_back({id, now});
-    streams_.emplace(std::move(id), std::move(stream));
+    claims_.emplace(std::move(id), claim{std::move(stream), 0});
+  }
+
+  /// The terminal message of that id was sent; ids that were not claimed are ignored.
+  void ended(const std::string& id, std::uint64_t seq) {
+    const auto found = claims_.find(id);
+    if (found != claims_.end()) found->second.end_seq = seq;
   }
 
  private:
@@ -45,10 +57,10 @@ class claimed_ids {
   void forget(time_point now) {
     while (!order_.empty() && order_.front().at + max_age <= now) drop_oldest();
   }
-  void drop_oldest() { streams_.erase(order_.take_front().id); }
+  void drop_oldest() { claims_.erase(order_.take_front().id); }
 
   fifo<claimed> order_;
-  std::unordered_map<std::string, std::string> streams_;
+  std::unordered_map<std::string, claim> claims_;
 };
 
 }  // namespace agent_websocket

@@ -59,28 +59,24 @@ class session_commands {
   static void hello(session_core& s, const wire::command& command, moment at) {
     if (command.version && *command.version != protocol_version) {
       s.refuse(
-          command.id,
+          command.from, command.id,
           error(errc::bad_message, "This server speaks version 1 of the protocol: `v` must be 1"),
           at);
-      return s.end(4426, "protocol_version", error(errc::interrupted), at);
+      return s.close_socket(command.from, 4426, "protocol_version");
     }
-    for (const std::string& cap : command.caps) s.wants_deltas_ = s.wants_deltas_ || cap == "delta";
-    // A session ends with its socket, so one that is asked for by name is gone, unless it is this
-    // one.
-    const bool gone = !command.resume_session.empty() && command.resume_session != s.id_;
-    s.outbox_.put(s.welcome(gone ? "expired" : "new", s.seq_, at));
-    s.put(wire::status{"live", {}, {}, {}, {}, s.seq_}, at);
+    if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
+    s.actions_.push_back(action::answer_hello{command.from, command});
   }
 
-  static void ack(session_core&, const wire::command&, moment) {
-  }  // only lets a server forget earlier
+  static void ack(session_core&, const wire::command&, moment) {}  // read where all acks are
 
   static void auth(session_core& s, const wire::command& command, moment at) {
-    s.acknowledge(command.id, at);
+    s.acknowledge(command.from, command.id, at);
   }
 
   static void ping(session_core& s, const wire::command& command, moment at) {
-    s.put_control(wire::status{"pong", command.id, "pong", {}, command.meta, std::nullopt}, at);
+    s.put_control(command.from, wire::status{"pong", command.id, "pong", {}, command.meta, {}, {}},
+                  at);
   }
 
   static void help(session_core& s, const wire::command& command, moment at) {
@@ -112,16 +108,16 @@ class session_commands {
   static void cancel(session_core& s, const wire::command& command, moment at) {
     const std::string& ref = command.ref;
     if (s.run_ && (ref.empty() || s.run_->of.query.id == ref || s.run_->of.stream == ref)) {
-      s.acknowledge(command.id, at);
+      s.acknowledge(command.from, command.id, at);
       return s.cancel_run(at);
     }
     if (!ref.empty()) {
       if (const auto waiting = s.inbox_.take(ref)) {
-        s.acknowledge(command.id, at);
+        s.acknowledge(command.from, command.id, at);
         return s.cancel_waiting(*waiting, at);
       }
     }
-    s.refuse(command.id,
+    s.refuse(command.from, command.id,
              error(errc::not_found,
                    ref.empty() ? "Nothing is running" : "No running or waiting query has that id"),
              at);
@@ -149,7 +145,7 @@ class session_commands {
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
     auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
-    if (!changed) return s.refuse(command.id, changed.error(), at);
+    if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
     std::string data;
     json::writer w(data);
@@ -162,20 +158,21 @@ class session_commands {
   }
 
   static void regenerate(session_core& s, const wire::command& command, moment at) {
-    if (s.draining_) return s.refuse(command.id, error(errc::draining), at);
+    if (s.draining_) return s.refuse(command.from, command.id, error(errc::draining), at);
     accepted_query again;
     again.query.id = command.id;
-    if (!command.id.empty() && s.answer_duplicate(again.query, at)) return;
-    if (s.busy()) return s.refuse(command.id, error(errc::busy), at);
+    if (!command.id.empty() && s.answer_duplicate(command.from, again.query, at)) return;
+    if (s.busy()) return s.refuse(command.from, command.id, error(errc::busy), at);
     if (s.conversation_.empty()) {
-      return s.refuse(command.id, error(errc::not_found, "There is no question to answer again"),
-                      at);
+      return s.refuse(command.from, command.id,
+                      error(errc::not_found, "There is no question to answer again"), at);
     }
     again.regenerate = true;
     if (command.id.empty()) again.query.id = s.make_query_id();
     again.query.meta = command.meta;
-    again.streamed = command.stream.value_or(s.wants_deltas_);
-    s.accept(std::move(again), !command.id.empty(), at);
+    const lanes* const asker = s.outbox_.find(command.from);
+    again.streamed = command.stream.value_or(asker != nullptr && asker->wants_deltas);
+    s.accept(command.from, std::move(again), !command.id.empty(), at);
   }
 
   static void close(session_core& s, const wire::command& command, moment at) {
@@ -186,7 +183,7 @@ class session_commands {
   }
 
   static void tool_result(session_core& s, const wire::command& command, moment at) {
-    s.refuse(command.id.empty() ? command.ref : command.id,
+    s.refuse(command.from, command.id.empty() ? command.ref : command.id,
              error(errc::not_found, "No tool call of that id is open"), at);
   }
 };
@@ -197,39 +194,59 @@ inline bool is_sign_of_life(const wire::client_message& message) noexcept {
   return command != nullptr && (command->op == "ping" || command->op == "ack");
 }
 
-inline void session_core::received(wire::client_message message, moment at) {
+inline bool is_hello(const wire::client_message& message) noexcept {
+  const auto* command = std::get_if<wire::command>(&message);
+  return command != nullptr && command->op == "hello";
+}
+
+inline void session_core::received(connection_id from, wire::client_message message, moment at) {
   if (closing_) return;
-  if (!is_sign_of_life(message)) active_ = at;
+  lanes* const socket = outbox_.find(from);
+  if (socket == nullptr || socket->closed) return;
+  if (const auto* rejected = std::get_if<wire::rejection>(&message))
+    return refuse_bad(from, rejected->ref, rejected->why, at);
+  if (!is_sign_of_life(message)) {
+    active_ = at;
+    spoken_ = spoken_ || !is_hello(message);  // which may be on its way to another session
+  }
   if (auto* query = std::get_if<wire::query>(&message)) {
-    on_query(std::move(*query), at);
+    socket->bad_messages = 0;
+    if (query->ack) tokens_.arrived(from);
+    on_query(from, std::move(*query), at);
   } else if (auto* command = std::get_if<wire::command>(&message)) {
-    if (!session_commands::run(*this, *command, at))
+    command->from = from;
+    if (command->ack) tokens_.arrived(from);
+    if (session_commands::run(*this, *command, at)) {
+      socket->bad_messages = 0;
+    } else {
       actions_.push_back(action::run_command{std::move(*command)});
+    }
   } else if (auto* feedback = std::get_if<wire::human_feedback>(&message)) {
-    on_feedback(std::move(*feedback), at);
-  } else if (auto* rejected = std::get_if<wire::rejection>(&message)) {
-    refuse(rejected->ref, rejected->why, at);
+    socket->bad_messages = 0;
+    if (feedback->ack) tokens_.arrived(from);
+    on_feedback(from, std::move(*feedback), at);
   }
 }
 
-inline void session_core::on_feedback(wire::human_feedback feedback, moment at) {
+inline void session_core::on_feedback(connection_id from, wire::human_feedback feedback,
+                                      moment at) {
   if (!feedback.decision.empty()) {
-    return refuse(feedback.id, error(errc::feedback_unknown, "No request for a decision is open"),
-                  at);
+    return refuse(from, feedback.id,
+                  error(errc::feedback_unknown, "No request for a decision is open"), at);
   }
   turn* judged = conversation_.find(feedback.ref);
   if (judged == nullptr || judged->running()) {
-    return refuse(feedback.id,
+    return refuse(from, feedback.id,
                   error(errc::feedback_unknown, feedback.ref.empty()
                                                     ? "There is no answer yet to give feedback on"
                                                     : "No answer has the id that `ref` names"),
                   at);
   }
   for (const feedback_entry& each : judged->feedback) {
-    if (!feedback.id.empty() && each.id == feedback.id) return acknowledge(feedback.id, at);
+    if (!feedback.id.empty() && each.id == feedback.id) return acknowledge(from, feedback.id, at);
   }
   if (judged->feedback.size() >= conversation::max_feedback_per_turn) {
-    return refuse(feedback.id,
+    return refuse(from, feedback.id,
                   error(errc::feedback_invalid, "That answer has as much feedback as is kept"), at);
   }
   feedback_entry said;
@@ -243,11 +260,7 @@ inline void session_core::on_feedback(wire::human_feedback feedback, moment at) 
   conversation_.trim();
   actions_.push_back(action::persist{records::of_feedback(said)});
   actions_.push_back(action::deliver_feedback{said});
-  if (said.id.empty()) {
-    put_control(wire::status{"ack", {}, "Feedback received", {}, {}, std::nullopt}, at);
-  } else {
-    put_control(wire::status{"ack", said.id, "Feedback received", {}, {}, std::nullopt}, at);
-  }
+  put_control(from, wire::status{"ack", said.id, "Feedback received", {}, {}, {}, {}}, at);
 }
 
 }  // namespace agent_websocket

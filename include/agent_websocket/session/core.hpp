@@ -3,8 +3,9 @@
 // The session as a pure state machine: an event and a moment go in; frames for the client come out
 // in the outbox and things to do as actions. No I/O, clock, lock or thread, so that a conversation
 // can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
-// on: exactly one terminal message for every accepted query, whatever happens. Built-in commands
-// are in commands.hpp, the carrying out in session.hpp.
+// on: exactly one terminal message for every accepted query, whatever happens. A session is not a
+// socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
+// built-in commands in commands.hpp, the carrying out in session.hpp.
 #pragma once
 
 #include <agent_websocket/base/timestamp.hpp>
@@ -15,10 +16,12 @@
 #include <agent_websocket/session/outbox.hpp>
 #include <agent_websocket/session/records.hpp>
 #include <agent_websocket/session/replies.hpp>
+#include <agent_websocket/session/resume_tokens.hpp>
 #include <agent_websocket/session/settings.hpp>
 #include <agent_websocket/session/state.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -48,6 +51,9 @@ struct current_run {
 
 class session_core {
  public:
+  /// Sockets of one session; the oldest makes room for one more.
+  static constexpr std::size_t max_sockets = 8;
+
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
                moment at)
@@ -64,14 +70,23 @@ class session_core {
   const agent_websocket::conversation& history() const noexcept { return conversation_; }
   const agent_websocket::inbox& waiting() const noexcept { return inbox_; }
   outbox& output() noexcept { return outbox_; }
-  bool closing() const noexcept { return closing_; }
+  const outbox& output() const noexcept { return outbox_; }
+  bool closing() const noexcept { return closing_.has_value(); }
   bool running() const noexcept { return run_.has_value(); }
   /// True when an answer runs or waits: such a session is not idle.
   bool busy() const noexcept { return run_.has_value() || !inbox_.empty(); }
+  /// False while its client has neither said nor been told anything that it could come back for.
+  bool worth_keeping() const noexcept { return spoken_ || outbox_.log().top() != 0; }
+  bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
   time_point last_activity() const noexcept { return active_.now; }
   bool has_actions() const noexcept { return !actions_.empty(); }
   std::vector<session_action> take_actions() { return std::exchange(actions_, {}); }
   std::string_view timestamp(wall_time at) { return stamp_.text(at); }
+  /// What can be streamed now; run 0 when nothing is.
+  live_answer streamed() const noexcept {
+    if (!run_ || !run_->started) return {};
+    return {run_->number, run_->of.stream, run_->text, run_->chunks};
+  }
 
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings) {
@@ -80,25 +95,50 @@ class session_core {
     inbox_.limit_to(settings_->max_queue);
   }
 
-  // ---- events of the socket
+  // ---- events of its sockets; `token` is the resume token that the welcome is to carry
 
-  /// The welcome goes before everything else, also before what the application said meanwhile.
-  void opened(moment at) { outbox_.put_control(welcome("new", 0, at)); }
+  /// A socket begins this session. The welcome goes before everything else, also before what the
+  /// application said meanwhile.
+  void opened(connection_id connection, std::string_view token, moment at);
+
+  /// Answers a hello that asked for no session, or for one that it does not get.
+  void greet(connection_id connection, std::string_view reason, std::string_view token, moment at);
+
+  /// Answers a hello that has shown its right to this session: verdict, what was missed, `live`.
+  /// The socket may be new here.
+  void resume(connection_id connection, const wire::command& hello, std::string_view token,
+              moment at);
+
+  /// The socket is gone, or watches another session now.
+  void detached(connection_id connection) {
+    tokens_.released(connection);
+    outbox_.detach(connection);
+  }
 
   /// A decoded message, or the reason why the text was none.
-  void received(wire::client_message message, moment at);
+  void received(connection_id from, wire::client_message message, moment at);
 
-  /// A frame that could not be a message: binary, or too large.
-  void refused_frame(errc code, std::string words, moment at) {
-    if (!closing_) refuse({}, error(code, std::move(words)), at);
+  /// A frame that could not be a message: unsupported_data (binary) or too_large.
+  void refused_frame(connection_id from, errc code, moment at) {
+    if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
+    refuse_bad(from, {},
+               error(code, "The message is too large; at most " +
+                               std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
+               at);
   }
 
-  /// The socket is gone: what runs is given up; nobody is left to be told.
-  void lost() {
-    if (run_) actions_.push_back(action::cancel_completion{run_->number});
-    run_.reset();
-    closing_ = true;
+  /// Refuses what was no good message; too many in a row close the socket.
+  void refuse_bad(connection_id from, std::string_view ref, const error& why, moment at);
+
+  /// The application knew the command.
+  void heard_good(connection_id from) {
+    if (lanes* const socket = outbox_.find(from)) socket->bad_messages = 0;
   }
+
+  /// The socket does not take what it is sent: the session does without it.
+  void give_up(connection_id connection) { close_socket(connection, 4002, "slow_consumer", false); }
+  void close_socket(connection_id connection, std::uint16_t code, std::string reason,
+                    bool send_first = true);
 
   // ---- events of the application and of upstream; those of another run than the current one are
   // dropped
@@ -115,10 +155,8 @@ class session_core {
     if (!next) return;
     run_->state = *next;
     run_->text.append(piece);
-    if (!run_->of.streamed) return;
-    start_stream(at);
-    outbox_.put_delta(run_->of.stream, run_->chunks, 1, piece);
     ++run_->chunks;
+    if (run_->of.streamed) start_stream(at);
   }
 
   void completed(run_number run, completion_result result, moment at);
@@ -130,42 +168,51 @@ class session_core {
 
   // ---- events of the server
 
-  /// A numbered notification. `data` is JSON text or empty.
-  void notify(std::string_view content, std::string_view topic, std::string_view data, moment at) {
+  /// A notification; numbered unless it may be lost. `data` is JSON text or empty.
+  void notify(std::string_view content, std::string_view topic, std::string_view data,
+              bool may_be_lost, moment at) {
     if (closing_) return;
-    put(wire::notification{++seq_, {}, topic, content, data}, at);
+    if (!may_be_lost) return publish(wire::notification{next_seq(), {}, topic, content, data}, at);
+    outbox_.put_volatile(encoded(wire::notification{std::nullopt, {}, topic, content, data}, at));
   }
 
-  /// An answer to a command of the application.
+  /// An answer to a command of the application, to the socket that gave it.
   void reply(const wire::command& to, std::string_view content, std::string_view data, moment at) {
     if (closing_) return;
-    put_control(wire::status{to.op, to.id, content, data, to.meta, std::nullopt}, at);
+    put_control(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
   }
 
-  /// An error that is not the end of a query.
-  void refuse(std::string_view ref, const error& why, moment at,
+  /// An error that is not the end of a query, to one socket or with 0 to all.
+  void refuse(connection_id to, std::string_view ref, const error& why, moment at,
               std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
     if (closing_) return;
     wire::failure_notice notice{why.code,     why.message, ref, retry_after, is_retryable(why.code),
                                 std::nullopt, {}};
-    put_control(notice, at);
+    put_control(to, notice, at);
   }
 
   /// The session was idle for too long.
   void expired(moment at) {
     if (closing_) return;
-    put(wire::notification{++seq_, {}, {}, "Session closed due to inactivity", {}}, at);
+    publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
     close(1000, "Session timeout");
   }
 
+  /// Nobody came back in time: what is still open ends, for whoever comes later.
+  void interrupt(moment at) {
+    if (closing_) return;
+    fail_waiting(error(errc::interrupted), at);
+    fail_run(error(errc::interrupted), at);
+  }
+
   /// The server is going to stop: nothing new is begun, what runs may end.
-  void drain(moment at);
+  void drain(std::chrono::milliseconds retry_after, moment at);
 
   /// What runs may no longer end by itself.
   void drain_expired(moment at) {
     if (closing_) return;
     fail_run(error(errc::draining), at);
-    close(1001, "Server is shutting down");
+    close_for_drain();
   }
 
   /// Ends the session: every open query gets its terminal message, then the socket is closed.
@@ -176,62 +223,57 @@ class session_core {
     close(code, std::move(reason));
   }
 
-  /// More waits for the client than is allowed.
-  void overflowed() {
-    if (closing_) return;
-    if (run_) actions_.push_back(action::cancel_completion{run_->number});
-    run_.reset();
-    outbox_.clear();
-    close(4002, "slow_consumer");
-  }
-
  private:
   friend class session_commands;
 
   bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
 
-  template <typename Message>
-  void put(const Message& message, moment at) {
-    std::string frame;
-    encode(frame, message, stamp_.text(at.wall));
-    outbox_.put(std::move(frame));
-  }
-  template <typename Message>
-  void put_control(const Message& message, moment at) {
-    std::string frame;
-    encode(frame, message, stamp_.text(at.wall));
-    outbox_.put_control(std::move(frame));
-  }
+  std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
 
-  std::string welcome(std::string_view reason, std::uint64_t seq, moment at) {
-    wire::welcome hello;
-    hello.session_id = id_;
-    hello.epoch = epoch_;
-    hello.seq = seq;
-    hello.reason = reason;
-    hello.heartbeat = settings_->heartbeat_interval;
-    hello.timeout = settings_->heartbeat_timeout;
-    hello.limits = {settings_->max_message_bytes, settings_->max_queue};
-    hello.data = settings_->welcome_data;
+  template <typename Message>
+  std::string encoded(const Message& message, moment at) {
     std::string frame;
-    encode(frame, hello, stamp_.text(at.wall));
+    encode(frame, message, stamp_.text(at.wall));
     return frame;
   }
+  /// Precondition: the message carries next_seq().
+  template <typename Message>
+  void publish(const Message& message, moment at) {
+    outbox_.publish(encoded(message, at));
+  }
+  template <typename Message>
+  void put_control(connection_id to, const Message& message, moment at) {
+    outbox_.put_control(to, encoded(message, at));
+  }
+  template <typename Message>
+  void put_ordered(connection_id to, const Message& message, moment at) {
+    outbox_.put_ordered(to, encoded(message, at));
+  }
 
-  void acknowledge(const std::string& id, moment at) {
-    if (!id.empty()) put_control(wire::ack{id, {}, 0, false, false}, at);
+  lanes& attach(connection_id connection);
+  wire::welcome make_welcome(std::string_view reason, std::string_view token) const;
+  std::string live_notice(moment at) {
+    return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
+  }
+  bool has_taken(std::string_view id, moment at);
+
+  void acknowledge(connection_id to, const std::string& id, moment at) {
+    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
   }
 
   void close(std::uint16_t code, std::string reason) {
     if (closing_) return;
-    closing_ = true;
-    actions_.push_back(action::close_socket{code, std::move(reason)});
+    closing_ = {code, std::move(reason)};
+    actions_.push_back(action::close_session{closing_->code, closing_->reason});
   }
+  void close_for_drain() { close(1012, "Server is shutting down"); }
 
-  void on_query(wire::query query, moment at);
-  void on_feedback(wire::human_feedback feedback, moment at);
-  void accept(accepted_query accepted, bool with_id, moment at);
-  bool answer_duplicate(const wire::query& query, moment at);
+  void on_query(connection_id from, wire::query query, moment at);
+  void on_feedback(connection_id from, wire::human_feedback feedback, moment at);
+  void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
+  bool answer_duplicate(connection_id from, const wire::query& query, moment at);
+  void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
+                  moment at);
   void begin_next(moment at);
   openrouter::chat_request build_request(const query_decision& decision) const;
   void start_stream(moment at);
@@ -257,6 +299,7 @@ class session_core {
   agent_websocket::inbox inbox_;
   claimed_ids claims_;
   outbox outbox_;
+  resume_tokens tokens_;
   std::optional<current_run> run_;
   std::vector<session_action> actions_;
   timestamp_cache stamp_;
@@ -264,13 +307,12 @@ class session_core {
   wall_time created_;
   moment active_;
   run_number runs_ = 0;
-  std::uint64_t seq_ = 0;
   std::uint64_t streams_ = 0;
   std::uint64_t made_ids_ = 0;
-  bool wants_deltas_ = false;
+  bool spoken_ = false;
   bool held_ = false;  // the next query is not to begin yet
   bool draining_ = false;
-  bool closing_ = false;
+  std::optional<action::close_session> closing_;  // how
 };
 
 }  // namespace agent_websocket

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a session tells upwards: the sink that the server gives to each of its sessions, and the
+// What a session tells upwards: the hooks of the application, the sink that its server is, and the
 // token by which the application answers the question what to do with a query.
 #pragma once
 
@@ -53,19 +53,32 @@ class query_reply {
   run_number run_;
 };
 
-/// Receives what happens in sessions. Called on the executor; exceptions are caught, logged and
-/// cost one message.
+/// What the application says to what happens in a session. Called on the executor; exceptions are
+/// caught, logged and cost one message.
+template <typename Session>
+class session_hooks {
+ public:
+  /// A query is about to run: decide by `reply`.
+  virtual void query(Session& session, const wire::query& query,
+                     query_reply<Session> reply) const = 0;
+  /// The request is about to go upstream and may be changed.
+  virtual void request(Session& session, openrouter::chat_request& request) const = 0;
+  /// False when nobody knows the command.
+  virtual bool command(Session& session, const wire::command& command) const = 0;
+  virtual void feedback(Session& session, const feedback_entry& feedback) const = 0;
+  virtual void response(Session& session, const answer_record& answer) const = 0;
+
+ protected:
+  ~session_hooks() = default;
+};
+
+/// What a session cannot do by itself. Called on the executor; does not throw.
 template <typename Session>
 class session_sink {
  public:
-  /// A query is about to run: decide by `reply`.
-  virtual void on_query(Session& session, const wire::query& query, query_reply<Session> reply) = 0;
-  /// The request is about to go upstream and may be changed.
-  virtual void before_request(Session& session, openrouter::chat_request& request) = 0;
-  /// False when nobody knows the command.
-  virtual bool on_command(Session& session, const wire::command& command) = 0;
-  virtual void on_feedback(Session& session, const feedback_entry& feedback) = 0;
-  virtual void on_answer(Session& session, const answer_record& answer) = 0;
+  /// A client has said hello on a socket of this session: answer by greet() or by the resume() of
+  /// the session that it asks for.
+  virtual void on_hello(Session& session, connection_id connection, const wire::command& hello) = 0;
   virtual void on_log(const Session& session, log_level level, std::string_view event,
                       std::string_view text) = 0;
 

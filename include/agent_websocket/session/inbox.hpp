@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The queries of one session that wait for their turn: bounded, by priority, first come first
-// served inside one level, with ageing so that none waits for ever. Commands and feedback never wait
-// here.
+// served inside one level, with ageing so that none waits for ever. Commands and feedback never
+// wait here.
 #pragma once
 
 #include <agent_websocket/base/fifo.hpp>

@@ -1,90 +1,77 @@
 // SPDX-License-Identifier: MIT
 //
-// What waits to be sent on one socket: a control lane (acks, errors, pongs) that goes first, and
-// one lane that keeps the order of everything else. Deltas that wait are merged with the one before
-// them, so that a slow reader costs the text and not a message per token. Counts its bytes; what to
-// do about too many is the session's.
+// Everything that a session has to say: its log of numbered messages, and a set of lanes for each
+// socket that watches it. Messages go to one socket, to all of them, or into the log, which all
+// sockets follow, also those that come later.
 #pragma once
 
-#include <agent_websocket/base/fifo.hpp>
-#include <agent_websocket/wire/encode.hpp>
+#include <agent_websocket/session/lanes.hpp>
+#include <agent_websocket/session/message_log.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace agent_websocket {
 
 class outbox {
  public:
-  /// A finished frame that may overtake everything but its own kind.
-  void put_control(std::string frame) {
-    bytes_ += frame.size();
-    control_.push_back(std::move(frame));
-  }
+  const message_log& log() const noexcept { return log_; }
 
-  /// A finished frame that keeps its place.
-  void put(std::string frame) {
-    bytes_ += frame.size();
-    ordered_.push_back(item{std::move(frame), {}, 0, 0});
-  }
+  /// The number that the next numbered message must carry.
+  std::uint64_t next_seq() const noexcept { return log_.top() + 1; }
+  /// A numbered message.
+  void publish(std::string frame) { log_.append(std::move(frame)); }
 
-  /// A piece of a streamed answer: `n` source chunks from `idx`.
-  void put_delta(const std::string& stream, std::uint64_t idx, std::uint64_t n,
-                 std::string_view content) {
-    bytes_ += content.size();
-    if (!ordered_.empty()) {
-      item& last = ordered_.back();
-      if (last.stream == stream && last.idx + last.n == idx) {
-        last.text.append(content);
-        last.n += n;
-        return;
-      }
+  /// To one socket, or with 0 to all: may overtake what keeps its order.
+  void put_control(connection_id to, const std::string& frame) {
+    for (const auto& each : sockets_) {
+      if (to == 0 || each->connection() == to) each->put_control(frame);
     }
-    ordered_.push_back(item{std::string(content), stream, idx, n});
   }
-
-  bool empty() const noexcept { return control_.empty() && ordered_.empty(); }
-  /// Of what waits here; not of what the transport has.
-  std::size_t bytes() const noexcept { return bytes_; }
-
-  /// Takes the next frame out into `frame`; false when nothing waits.
-  bool take_next(std::string& frame, std::string_view timestamp) {
-    if (!control_.empty()) {
-      frame = control_.take_front();
-      bytes_ -= frame.size();
-      return true;
+  /// To one socket, or with 0 to all: keeps its place among the numbered messages.
+  void put_ordered(connection_id to, const std::string& frame) {
+    for (const auto& each : sockets_) {
+      if (to == 0 || each->connection() == to) each->put_ordered(frame, log_.top());
     }
-    if (ordered_.empty()) return false;
-    item next = ordered_.take_front();
-    bytes_ -= next.text.size();
-    if (next.stream.empty()) {
-      frame = std::move(next.text);
-    } else {
-      frame.clear();
-      encode(frame, wire::response_delta{next.stream, next.idx, next.n, next.text}, timestamp);
-    }
-    return true;
+  }
+  /// To all sockets that are here now and keep up.
+  void put_volatile(const std::string& frame) {
+    for (const auto& each : sockets_) each->put_volatile(frame);
+  }
+  /// The answer is about to end.
+  void put_last_deltas(const live_answer& answer, std::string_view timestamp) {
+    for (const auto& each : sockets_) each->put_last_delta(answer, log_.top(), timestamp);
   }
 
-  void clear() noexcept {
-    control_.clear();
-    ordered_.clear();
-    bytes_ = 0;
+  // ---- sockets
+
+  lanes& attach(connection_id connection) {
+    sockets_.push_back(std::make_unique<lanes>(connection));
+    return *sockets_.back();
   }
+  void detach(connection_id connection) {
+    for (std::size_t i = 0; i < sockets_.size(); ++i) {
+      if (sockets_[i]->connection() != connection) continue;
+      sockets_.erase(sockets_.begin() + static_cast<std::ptrdiff_t>(i));
+      return;
+    }
+  }
+  lanes* find(connection_id connection) noexcept {
+    for (const auto& each : sockets_) {
+      if (each->connection() == connection) return each.get();
+    }
+    return nullptr;
+  }
+  /// In the order of their coming.
+  const std::vector<std::unique_ptr<lanes>>& sockets() const noexcept { return sockets_; }
 
  private:
-  struct item {
-    std::string text;    // a frame, or the text of a delta
-    std::string stream;  // of a delta; empty for a frame
-    std::uint64_t idx, n;
-  };
-
-  fifo<std::string> control_;
-  fifo<item> ordered_;
-  std::size_t bytes_ = 0;
+  message_log log_;
+  std::vector<std::unique_ptr<lanes>> sockets_;
 };
 
 }  // namespace agent_websocket

@@ -5,14 +5,19 @@
 // application. It owns no socket and no timer but the one of a query's `timeout_ms`.
 #pragma once
 
+#include <agent_websocket/base/random.hpp>
+#include <agent_websocket/limits/upstream_slots.hpp>
 #include <agent_websocket/openrouter/client.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/policy/store.hpp>
 #include <agent_websocket/policy/transport.hpp>
-#include <agent_websocket/session/commands.hpp>
+#include <agent_websocket/session/attaching.hpp>
+#include <agent_websocket/session/coalescer.hpp>
 #include <agent_websocket/session/core.hpp>
+#include <agent_websocket/session/delivery.hpp>
 #include <agent_websocket/session/hooks.hpp>
+#include <agent_websocket/session/model_call.hpp>
 
 #include <any>
 #include <chrono>
@@ -38,25 +43,27 @@ class basic_session final
 
  public:
   using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
-  using sink_type = session_sink<basic_session>;
 
-  /// What all sessions of a server share.
-  struct surroundings {
+  struct surroundings {  ///< what all sessions of a server share
     Transport& transport;
     client_type& client;
     Scheduler& scheduler;
     Store& store;
-    sink_type& sink;
+    random_source& random;
+    upstream_slots& slots;
+    coalescer<Scheduler, basic_session>& wakes;
+    const session_hooks<basic_session>& hooks;
+    session_sink<basic_session>& sink;
   };
 
-  basic_session(surroundings& around, connection_id connection, principal owner,
-                std::string remote_address, std::string id, std::string epoch,
-                std::shared_ptr<const session_settings> settings)
+  basic_session(surroundings& around, principal owner, std::string remote_address, std::string id,
+                std::string epoch, std::shared_ptr<const session_settings> settings)
       : around_(around),
-        connection_(connection),
         owner_(std::move(owner)),
         remote_address_(std::move(remote_address)),
-        core_(std::move(id), std::move(epoch), std::move(settings), now()) {}
+        core_(std::move(id), std::move(epoch), std::move(settings), now()),
+        delivery_(around.transport, around.scheduler),
+        call_(around.client, around.slots, around.scheduler) {}
 
   basic_session(const basic_session&) = delete;
   basic_session& operator=(const basic_session&) = delete;
@@ -68,86 +75,85 @@ class basic_session final
   /// UUID, version 4.
   const std::string& id() const noexcept { return core_.id(); }
   const principal& owner() const noexcept { return owner_; }
-  /// Address of the TCP peer.
+  /// Address of the TCP peer that began the session.
   const std::string& remote_address() const noexcept { return remote_address_; }
   const agent_websocket::conversation& history() const noexcept { return core_.history(); }
   const session_settings& settings() const noexcept { return core_.settings(); }
-  /// Gives this session other settings than its server's, such as a system prompt of its own.
+  /// Gives this session settings of its own, such as a system prompt.
   void change_settings(session_settings settings) { core_.change_settings(std::move(settings)); }
   bool closing() const noexcept { return core_.closing(); }
+  /// How many watch it now; 0 while its client is away.
+  std::size_t sockets() const noexcept { return core_.output().sockets().size(); }
   /// A place for the application's own state of this session.
   std::any& data() noexcept { return data_; }
 
   /// Answers a command: a `status` with its op, and `ref` when it had an id. `data` is JSON text or
   /// empty.
   void reply(const wire::command& to, std::string_view content, std::string_view data = {}) {
-    core_.reply(to, content, data, now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.reply(to, content, data, at); });
   }
   /// Answers a command with an error.
   void refuse(const wire::command& to, errc code, std::string words = {}) {
-    core_.refuse(to.id, words.empty() ? error(code) : error(code, std::move(words)), now());
+    core_.refuse(to.from, to.id, words.empty() ? error(code) : error(code, std::move(words)),
+                 now());
     carry_out();
   }
-  /// Sends a numbered notification. `data` is JSON text or empty.
+  /// Sends a numbered notification: a client that is away gets it when it comes back. `data` is
+  /// JSON text or empty.
   void notify(std::string_view content, std::string_view topic = {}, std::string_view data = {}) {
-    core_.notify(content, topic, data, now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.notify(content, topic, data, false, at); });
   }
-  /// Ends the session: open queries get `why` as their terminal error, then the socket is closed.
+  /// Sends a notification that only those get who are here and keep up.
+  void notify_volatile(std::string_view content, std::string_view topic = {},
+                       std::string_view data = {}) {
+    apply([&](session_core& core, moment at) { core.notify(content, topic, data, true, at); });
+  }
+  /// Ends the session: open queries get `why` as their terminal error, then its sockets are closed.
   void close(std::uint16_t code, std::string reason, const error& why = error(errc::interrupted)) {
-    core_.end(code, std::move(reason), why, now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.end(code, std::move(reason), why, at); });
   }
 
   // ---- for the server
 
-  connection_id connection() const noexcept { return connection_; }
   session_core& core() noexcept { return core_; }
 
-  void open() {
-    opened_ = true;
-    core_.opened(now());
+  /// A socket begins this session.
+  void open(connection_id connection) {
+    apply([&](session_core& core, moment at) {
+      core.opened(connection, make_token(around_.random), at);
+    });
+  }
+  void greet(connection_id connection, std::string_view reason) {
+    apply([&](session_core& core, moment at) {
+      core.greet(connection, reason, make_token(around_.random), at);
+    });
+  }
+  /// Precondition: the hello has shown its right to this session.
+  void resume(connection_id connection, const wire::command& hello) {
+    apply([&](session_core& core, moment at) {
+      core.resume(connection, hello, make_token(around_.random), at);
+    });
+  }
+  /// Tells the core of an event by tell(core, moment), then carries out what it decides.
+  template <typename Tell>
+  void apply(Tell&& tell) {
+    tell(core_, now());
     carry_out();
   }
-  void receive(wire::client_message message) {
-    core_.received(std::move(message), now());
+  void drained(connection_id connection) {
+    if (lanes* const socket = core_.output().find(connection)) socket->transport_waits = 0;
     carry_out();
   }
-  void refuse_frame(errc code, std::string words) {
-    core_.refused_frame(code, std::move(words), now());
-    carry_out();
-  }
-  void drained() {
-    transport_waits_ = 0;
-    carry_out();
-  }
-  void expire() {
-    core_.expired(now());
-    carry_out();
-  }
-  void drain() {
-    core_.drain(now());
-    carry_out();
-  }
-  void expire_drain() {
-    core_.drain_expired(now());
-    carry_out();
-  }
-  /// The socket is gone.
-  void lost() {
-    core_.lost();
+  /// The time is up in which text is collected.
+  void flush() {
+    wake_due_ = false;
     carry_out();
   }
   void decide(run_number run, query_decision decision) {
-    core_.decided(run, std::move(decision), now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.decided(run, std::move(decision), at); });
   }
 
  private:
-  // Handed to the transport at a time; what is above waits in the outbox, where deltas are merged.
-  static constexpr std::size_t transport_budget = 64 * 1024;
-
   moment now() const { return {around_.scheduler.now(), around_.scheduler.wall_now()}; }
 
   // ---- openrouter::completion_sink
@@ -167,24 +173,13 @@ class basic_session final
             " ms: " + to_string(why.why.code) + " " + why.why.detail);
   }
   void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
-    completion_ = 0;
-    paused_ = false;
-    completion_result result;
+    call_.ended();
     if (outcome.failed) {
       const error& why = outcome.failed->why;
-      // An upstream's own words may name its insides: they go to the log and the application only.
-      result.failure = error(why.code, message_of(why.code), why.message + "; " + why.detail);
-      result.retryable = outcome.failed->retryable;
-      result.retry_after = outcome.failed->retry_after;
       log(log_level::error, "completion_failed",
           std::string(to_string(why.code)) + " " + why.detail);
     }
-    result.finish_reason = outcome.finish_reason;
-    result.model = outcome.model;
-    result.usage = outcome.usage.json;
-    result.used = {1, outcome.usage.prompt_tokens.value_or(0),
-                   outcome.usage.completion_tokens.value_or(0), outcome.usage.cost.value_or(0)};
-    core_.completed(run_, std::move(result), now());
+    core_.completed(run_, result_of(outcome), now());
     carry_out();
   }
 
@@ -205,41 +200,45 @@ class basic_session final
   }
 
   void perform(action::consult& what) {
+    delivery_.begin_answer();
     if (what.query.timeout) start_timeout(what.run, *what.query.timeout);
     guarded(
         "on_query",
         [&] {
-          around_.sink.on_query(*this, what.query,
-                                query_reply<basic_session>(this->weak_from_this(), what.run));
+          around_.hooks.query(*this, what.query,
+                              query_reply<basic_session>(this->weak_from_this(), what.run));
         },
         [&] { refuse_run(what.run); });
   }
   void perform(action::start_completion& what) {
     run_ = what.run;
-    guarded(
-        "before_request", [&] { around_.sink.before_request(*this, what.request); }, [] {});
-    completion_ = around_.client.start(std::move(what.request), *this);
+    call_.await_turn([this, request = std::move(what.request)]() mutable {
+      guarded(
+          "before_request", [&] { around_.hooks.request(*this, request); }, [] {});
+      call_.start(std::move(request), *this);
+    });
   }
   void perform(action::cancel_completion&) { stop_completion(); }
   void perform(action::run_command& what) {
     guarded(
         "on_command",
         [&] {
-          if (around_.sink.on_command(*this, what.command)) return;
-          core_.refuse(what.command.id,
-                       error(errc::unknown_op, "Unknown command; `help` lists the commands"),
-                       now());
+          if (around_.hooks.command(*this, what.command))
+            return core_.heard_good(what.command.from);
+          core_.refuse_bad(what.command.from, what.command.id,
+                           error(errc::unknown_op, "Unknown command; `help` lists the commands"),
+                           now());
         },
-        [&] { core_.refuse(what.command.id, error(errc::internal), now()); });
+        [&] { core_.refuse(what.command.from, what.command.id, error(errc::internal), now()); });
   }
   void perform(action::deliver_feedback& what) {
     guarded(
-        "on_feedback", [&] { around_.sink.on_feedback(*this, what.entry); }, [] {});
+        "on_feedback", [&] { around_.hooks.feedback(*this, what.entry); }, [] {});
   }
   void perform(action::deliver_answer& what) {
     stop_timeout();
     guarded(
-        "on_answer", [&] { around_.sink.on_answer(*this, what.record); }, [] {});
+        "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
   }
   void perform(action::persist& what) {
     around_.store.append(id(), std::move(what.record),
@@ -249,9 +248,21 @@ class basic_session final
                              session->log(log_level::error, "store_failed", kept.error().detail);
                          });
   }
+  void perform(action::answer_hello& what) {
+    around_.sink.on_hello(*this, what.connection, what.hello);
+  }
   void perform(action::close_socket& what) {
-    hand_over(static_cast<std::size_t>(-1));
-    around_.transport.close(connection_, what.code, what.reason);
+    lanes* const socket = core_.output().find(what.connection);
+    if (socket != nullptr && what.send_first) delivery_.send_all(core_, *socket);
+    around_.transport.close(what.connection, what.code, what.reason);
+  }
+  void perform(action::close_session& what) {
+    for (const auto& each : core_.output().sockets()) {
+      if (each->closed) continue;
+      each->closed = true;
+      delivery_.send_all(core_, *each);
+      around_.transport.close(each->connection(), what.code, what.reason);
+    }
   }
 
   /// Runs a hook of the application: what it throws is logged and costs one message.
@@ -288,40 +299,35 @@ class basic_session final
   }
 
   void stop_completion() {
-    if (completion_ != 0) around_.client.cancel(std::exchange(completion_, 0));
-    paused_ = false;
     stop_timeout();
+    call_.stop();
   }
   void stop_timeout() {
     if (timeout_ != 0) around_.scheduler.cancel_timer(std::exchange(timeout_, 0));
   }
-
-  void hand_over(std::size_t budget) {
-    std::string frame;
-    outbox& output = core_.output();
-    while (transport_waits_ < budget &&
-           output.take_next(frame, core_.timestamp(around_.scheduler.wall_now()))) {
-      transport_waits_ = around_.transport.send(connection_, frame);
+  /// Sends what can be sent, does without clients that fall behind, and stops reading upstream
+  /// while none keeps up.
+  void send_waiting() {
+    if (core_.closing()) return;
+    const auto outcome = delivery_.run(core_);
+    if (outcome.wake && !std::exchange(wake_due_, true))
+      around_.wakes.wake(*outcome.wake, this->weak_from_this());
+    if (call_.runs() && outcome.nobody_keeps_up != call_.held_up()) {
+      outcome.nobody_keeps_up ? hold_up() : call_.go_on();
     }
+    if (outcome.too_slow.empty()) return;
+    for (const connection_id each : outcome.too_slow) core_.give_up(each);
+    carry_out();
   }
 
-  /// Hands frames to the transport, and stops reading upstream while the client does not keep up.
-  void send_waiting() {
-    if (core_.closing() || !opened_) return;
-    hand_over(transport_budget);
-    const std::size_t waiting = core_.output().bytes();
-    if (waiting > core_.settings().max_outbound_bytes) {
-      core_.overflowed();
-      return carry_out();
-    }
-    if (completion_ == 0) return;
-    if (!paused_ && waiting > transport_budget) {
-      paused_ = true;
-      around_.client.pause(completion_);
-    } else if (paused_ && waiting < transport_budget / 2) {
-      paused_ = false;
-      around_.client.resume(completion_);
-    }
+  void hold_up() {
+    call_.hold_up(core_.settings().slow_timeout, [weak = this->weak_from_this()] {
+      const auto session = weak.lock();
+      if (!session) return;
+      for (const auto& each : session->core_.output().sockets())
+        session->core_.give_up(each->connection());
+      session->carry_out();  // the answer goes on without them
+    });
   }
 
   void log(log_level level, std::string_view event, std::string_view text) {
@@ -329,17 +335,15 @@ class basic_session final
   }
 
   surroundings& around_;
-  connection_id connection_;
   principal owner_;
   std::string remote_address_;
   session_core core_;
+  delivery<Transport, Scheduler> delivery_;
+  model_call<client_type, Scheduler> call_;
   std::any data_;
-  openrouter::completion_id completion_ = 0;
   run_number run_ = 0;
   timer_id timeout_ = 0;
-  std::size_t transport_waits_ = 0;
-  bool opened_ = false;  // the welcome was said
-  bool paused_ = false;
+  bool wake_due_ = false;
   bool carrying_out_ = false;
 };
 

@@ -35,11 +35,18 @@ struct session_settings {
   int max_tokens = 1500;                   ///< of an answer; 1 or more
   std::size_t max_history = 50;            ///< messages kept beside the system prompt; whole turns
   std::size_t max_queue = 16;              ///< queries that wait behind the running one
+  unsigned max_bad_messages = 10;          ///< in a row, until a socket is closed; 0: no limit
   std::size_t max_message_bytes = 65'536;  ///< of one message of a client
   std::size_t max_outbound_bytes =
       1u << 20;  ///< that wait for a slow client before it is closed with 4002
+  /// Longest wait for a client that takes nothing while its answer waits for it.
+  std::chrono::milliseconds slow_timeout{30'000};
+  /// Text that comes within this time of the piece sent before is sent as one; 0: each at once.
+  std::chrono::milliseconds coalesce{20};
   std::chrono::milliseconds heartbeat_interval{25'000};
   std::chrono::milliseconds heartbeat_timeout{8'000};
+  /// How long a session without a socket waits for its client.
+  std::chrono::milliseconds resume_window{300'000};
   /// Models that clients may choose by `set` and `query`; "*" allows any. The configured ones are
   /// always allowed.
   std::vector<std::string> allowed_models{"*"};

@@ -6,13 +6,13 @@
 // something else would be worse.
 #pragma once
 
-#include <agent_websocket/base/ids.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/wire/field_reader.hpp>
 #include <agent_websocket/wire/message.hpp>
 
-#include <cmath>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,105 +24,6 @@ inline constexpr std::size_t max_meta_bytes = 4096;
 inline constexpr std::size_t max_model_length = 200;
 
 namespace detail {
-
-/// Reads fields one by one; the first that does not fit is remembered and the rest reads as absent.
-class field_reader {
- public:
-  explicit field_reader(json::value object) : object_(object) {}
-
-  bool failed() const noexcept { return failed_; }
-  error take_error() { return std::move(why_); }
-  void fail(std::string words) {
-    if (failed_) return;
-    failed_ = true;
-    why_ = error(errc::bad_message, std::move(words));
-  }
-
-  /// null counts as absent everywhere.
-  json::value find(std::string_view name) const {
-    const json::value found = object_[name];
-    return found.is_null() ? json::value() : found;
-  }
-
-  std::string text(const char* name, std::size_t max_bytes = std::string::npos) {
-    const json::value found = find(name);
-    if (!found) return {};
-    const auto words = found.string();
-    if (!words) {
-      wrong_type(name, "a string", found);
-      return {};
-    }
-    if (words->size() > max_bytes) {
-      fail(quoted(name) + " must have at most " + std::to_string(max_bytes) + " bytes");
-      return {};
-    }
-    return std::string(*words);
-  }
-
-  std::string id(const char* name) {
-    std::string value = text(name);
-    if (find(name) && !failed_ && !is_valid_id(value)) {
-      fail(quoted(name) + " must have 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
-    }
-    return failed_ ? std::string() : value;
-  }
-
-  std::optional<bool> boolean(const char* name) {
-    const json::value found = find(name);
-    if (found && !found.is_boolean()) wrong_type(name, "true or false", found);
-    return found.boolean();
-  }
-
-  std::optional<std::int64_t> integer(const char* name, std::int64_t least, std::int64_t most) {
-    const json::value found = find(name);
-    if (!found) return std::nullopt;
-    const auto number = found.integer();
-    if (!number || *number < least || *number > most) {
-      fail(quoted(name) + " must be a whole number from " + std::to_string(least) + " to " +
-           std::to_string(most));
-      return std::nullopt;
-    }
-    return number;
-  }
-
-  std::optional<double> number(const char* name, double least, double most) {
-    const json::value found = find(name);
-    if (!found) return std::nullopt;
-    const auto value = found.number();
-    if (!value || !(*value >= least && *value <= most)) {
-      fail(quoted(name) + " must be a number from " + json::print_double(least) + " to " +
-           json::print_double(most));
-      return std::nullopt;
-    }
-    return value;
-  }
-
-  std::string object_text(const char* name, std::size_t max_bytes) {
-    const json::value found = find(name);
-    if (!found) return {};
-    if (!found.is_object()) {
-      wrong_type(name, "an object", found);
-      return {};
-    }
-    std::string raw = json::to_text(found);
-    if (raw.size() > max_bytes) {
-      fail(quoted(name) + " must have at most " + std::to_string(max_bytes) + " bytes");
-      return {};
-    }
-    return raw;
-  }
-
-  void wrong_type(const char* name, const char* wanted, json::value found) {
-    fail(quoted(name) + " must be " + wanted + ", not " + json::describe(found.kind()));
-  }
-
-  static std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"; }
-
- private:
-  json::value object_;
-  bool failed_ = false;
-  error why_;
-};
 
 inline bool is_blank(std::string_view text) noexcept {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
@@ -188,6 +89,7 @@ inline query read_query(field_reader& fields) {
     read.timeout = std::chrono::milliseconds(*ms);
   read.model = fields.text("model", max_model_length);
   read.meta = fields.object_text("meta", max_meta_bytes);
+  read.ack = fields.number_of("ack");
   return read;
 }
 
@@ -206,9 +108,12 @@ inline command read_command(field_reader& fields) {
   if (read.op.empty()) fields.fail("Message content is required");
   if (const json::value data = fields.find("data")) read.data = json::to_text(data);
   read.meta = fields.object_text("meta", max_meta_bytes);
+  read.ack = fields.number_of("ack");
   if (read.op == "hello") {
     read.client = std::string(cut_utf8(fields.text("client"), 100));
     read.resume_session = fields.id("session_id");
+    read.resume = fields.resume();
+    read.outbox = fields.ids("outbox", 1000);
     read.version = fields.integer("v", 0, 1'000'000);
     const json::value caps = fields.find("caps");
     if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);
@@ -219,6 +124,8 @@ inline command read_command(field_reader& fields) {
         fields.fail("`caps` must be an array of strings");
       }
     });
+  } else if (read.op == "ack") {
+    read.ack = fields.number_of("seq");
   } else if (read.op == "regenerate") {
     read.stream = fields.boolean("stream");
   } else if (read.op == "history") {
@@ -241,6 +148,7 @@ inline human_feedback read_feedback(field_reader& fields) {
   read.correction = fields.text("correction");
   if (const json::value data = fields.find("data")) read.data = json::to_text(data);
   read.meta = fields.object_text("meta", max_meta_bytes);
+  read.ack = fields.number_of("ack");
   if (read.decision.empty() && !read.rating && is_blank(read.content) &&
       is_blank(read.correction)) {
     fields.fail("Feedback needs a `decision`, a `rating`, a `correction` or a `content`");

@@ -41,13 +41,24 @@ inline void encode(std::string& out, const welcome& m, std::string_view timestam
   detail::open(w, "notification").member("op", "welcome");
   w.member("content", "Connected to Agent WebSocket. Session ID: " + std::string(m.session_id));
   w.member("v", protocol_version).member("session_id", m.session_id);
+  detail::member_if(w, "resume_token", m.resume_token);
   detail::member_if(w, "epoch", m.epoch);
-  w.member("seq", m.seq).member("recovered", false).member("reason", m.reason);
+  w.member("seq", m.seq).member("recovered", m.recovered).member("reason", m.reason);
   w.member("heartbeat_ms", m.heartbeat.count()).member("timeout_ms", m.timeout.count());
+  w.member("resume_window_ms", m.resume_window.count());
   w.key("limits").begin_object();
   w.member("max_message_bytes", m.limits.max_message_bytes)
       .member("max_queued", m.limits.max_queued);
   w.end_object();
+  if (m.resumed) {
+    w.key("accepted").begin_array();
+    for (const std::string_view each : m.resumed->accepted) w.value(each);
+    w.end_array().key("active").begin_array();
+    for (const active_answer& each : m.resumed->active) {
+      w.begin_object().member("ref", each.ref).member("stream", each.stream).end_object();
+    }
+    w.end_array().key("pending_feedback").begin_array().end_array();
+  }
   detail::raw_if(w, "data", m.data);
   detail::close(w, timestamp);
 }
@@ -59,6 +70,7 @@ inline void encode(std::string& out, const status& m, std::string_view timestamp
   w.member("op", m.op);
   detail::member_if(w, "content", m.content);
   detail::member_if(w, "ref", m.ref);
+  if (m.retry_after) w.member("retry_after_ms", m.retry_after->count());
   detail::raw_if(w, "data", m.data);
   detail::raw_if(w, "meta", m.meta);
   detail::close(w, timestamp);
@@ -92,8 +104,11 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
 
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
   json::writer w(out);
-  detail::open(w, "response").member("stream", m.stream).member("phase", "delta");
+  detail::open(w, "response")
+      .member("stream", m.stream)
+      .member("phase", m.snapshot ? "snapshot" : "delta");
   w.member("idx", m.idx).member("n", m.n).member("content", m.content);
+  if (m.snapshot) w.member("replay", true);
   detail::close(w, timestamp);
 }
 
@@ -113,6 +128,7 @@ inline void encode(std::string& out, const response_end& m, std::string_view tim
     w.end_object();
   }
   detail::raw_if(w, "meta", m.meta);
+  if (m.replay) w.member("replay", true);
   detail::close(w, timestamp);
 }
 

@@ -36,7 +36,15 @@ struct query {
   wire::overlap overlap = wire::overlap::queue;
   std::optional<std::chrono::milliseconds> timeout;  ///< for the whole answer
   std::string model;                                 ///< instead of the session's, or empty
-  std::string meta;  ///< JSON object text to echo with the answer, or empty
+  std::string meta;                  ///< JSON object text to echo with the answer, or empty
+  std::optional<std::uint64_t> ack;  ///< last number that the client has, if it says so
+};
+
+/// What a `hello` says of the session that it wants back.
+struct resume_request {
+  std::string token;
+  std::string epoch;
+  std::uint64_t last_seq = 0;
 };
 
 /// `type: "command"`: a verb of the protocol or of the application.
@@ -51,11 +59,15 @@ struct command {
   std::vector<std::string> caps;
   std::string client;          ///< name and version of the client program, for the log
   std::string resume_session;  ///< the session it wants back, or empty
+  std::optional<resume_request> resume;
+  std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
   std::optional<std::int64_t> version;
   std::optional<bool> stream;  ///< regenerate: as of a query
   // history
   std::optional<std::int64_t> before_seq;
   std::optional<std::int64_t> limit;
+  std::optional<std::uint64_t> ack;  ///< also the `seq` of the command ack
+  std::uint64_t from = 0;            ///< the connection that it came on; set by the session
 };
 
 /// `type: "human_feedback"` from a person: the decision on an open request, or a judgement of an
@@ -70,6 +82,7 @@ struct human_feedback {
   std::string correction;        ///< what the answer should have been
   std::string data;              ///< JSON text that goes with a decision
   std::string meta;
+  std::optional<std::uint64_t> ack;
 };
 
 /// A text that is no message of the protocol: why, and the id it carried if that could be read.
@@ -88,16 +101,31 @@ struct limits_notice {
   std::size_t max_queued = 0;
 };
 
+/// An answer that runs while a client comes back.
+struct active_answer {
+  std::string_view ref, stream;
+};
+
+/// What a client that comes back is told beside the verdict.
+struct resume_notice {
+  std::vector<std::string_view> accepted;  ///< of its outbox: what has arrived
+  std::vector<active_answer> active;
+};
+
 /// `notification`, op `welcome`.
 struct welcome {
   std::string_view session_id;
+  std::string_view resume_token;
   std::string_view epoch;
-  std::uint64_t seq = 0;
+  std::uint64_t seq = 0;  ///< the socket goes on from here: the next numbered message is one above
+  bool recovered = false;
   std::string_view reason = "new";
   std::chrono::milliseconds heartbeat{0};
   std::chrono::milliseconds timeout{0};
+  std::chrono::milliseconds resume_window{0};
   limits_notice limits;
-  std::string_view data;  ///< JSON object text of the application, or empty
+  std::optional<resume_notice> resumed;  ///< when a resume was asked for
+  std::string_view data;                 ///< JSON object text of the application, or empty
 };
 
 /// `status` of any op, most of them with nothing but op and ref.
@@ -108,6 +136,7 @@ struct status {
   std::string_view data;  ///< JSON text, or empty
   std::string_view meta;
   std::optional<std::uint64_t> seq;
+  std::optional<std::chrono::milliseconds> retry_after;
 };
 
 /// `status`, op `ack`: the message with that id has been taken.
@@ -136,6 +165,7 @@ struct response_delta {
   std::string_view stream;
   std::uint64_t idx = 0, n = 0;
   std::string_view content;
+  bool snapshot = false;  ///< phase `snapshot`: all of it so far, for a client that catches up
 };
 
 enum class answer_status { completed, cancelled, failed, incomplete };
@@ -152,6 +182,7 @@ struct response_end {
   std::string_view usage;  ///< JSON object text, or empty
   std::string_view meta;
   const struct failure_notice* failure = nullptr;  ///< of a streamed answer that failed
+  bool replay = false;
 };
 
 /// `error`, and the `error` member of a failed stream's end.

@@ -27,8 +27,8 @@ TEST_CASE("actions: a decision that says nothing lets the model answer") {
 }
 
 TEST_CASE("actions: an action is one of a closed set") {
-  CHECK(std::variant_size_v<session_action> == 8u);
-  CHECK(std::holds_alternative<action::close_socket>(
-      session_action(action::close_socket{1000, "done"})));
+  CHECK(std::variant_size_v<session_action> == 10u);
+  CHECK(std::holds_alternative<action::close_session>(
+      session_action(action::close_session{1000, "done"})));
   CHECK(std::holds_alternative<action::persist>(session_action(action::persist{"{}"})));
 }

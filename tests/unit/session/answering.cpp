@@ -732,7 +732,7 @@ TEST_CASE_FIXTURE(core_fixture, "answering: numbered messages count 1, 2, 3 with
   look(send(R"({"id":"q4","content":"x"})"));
   proceed();
   text("a");
-  core.notify("n", {}, {}, at);
+  core.notify("n", {}, {}, false, at);
   look(sent());
   complete();
   proceed();

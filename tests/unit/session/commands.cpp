@@ -350,27 +350,14 @@ TEST_CASE_FIXTURE(core_fixture, "commands: close ends the session for good") {
   CHECK(closes[0].first == 1000);
 }
 
-TEST_CASE_FIXTURE(core_fixture, "commands: hello is answered by a welcome and live") {
-  core.notify("n", {}, {}, at);
-  sent();
-  const auto frames = send(
-      R"({"type":"command","op":"hello","v":1,"client":"js/1.0","caps":["delta","feedback"]})");
-  REQUIRE(frames.size() == 2u);
-  CHECK(frames[0].op() == "welcome");
-  CHECK(frames[0].text("session_id") == core.id());
-  CHECK(frames[0].number("seq") == 1);
-  CHECK(frames[0].json("recovered") == "false");
-  CHECK(frames[1].is_status("live"));
-  CHECK(frames[1].number("seq") == 1);
-}
-
-TEST_CASE_FIXTURE(core_fixture, "commands: a session that is gone cannot be had back") {
-  const auto frames =
-      send(R"({"type":"command","op":"hello","session_id":"00000000-0000-4000-8000-000000000000",)"
-           R"("resume":{"token":"t","epoch":"e","last_seq":3}})");
-  CHECK(frames.at(0).json("recovered") == "false");
-  CHECK(frames.at(0).text("reason") == "expired");
-  CHECK(frames.at(0).text("session_id") == core.id());
+TEST_CASE_FIXTURE(core_fixture, "commands: hello is for the server to answer") {
+  CHECK(
+      send(R"({"type":"command","op":"hello","v":1,"client":"js/1.0","caps":["delta"]})").empty());
+  collect();
+  REQUIRE(hellos.size() == 1u);
+  CHECK(hellos[0].from == here);
+  CHECK(hellos[0].client == "js/1.0");
+  CHECK(socket().wants_deltas);
 }
 
 TEST_CASE_FIXTURE(core_fixture, "commands: a version that nobody speaks ends in 4426") {

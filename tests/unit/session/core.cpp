@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE_FIXTURE(core_fixture, "session_core: speaks first") {
   CHECK(sent().empty());
-  core.opened(at);
+  open();
   const auto frames = sent();
   REQUIRE(frames.size() == 1u);
   CHECK(frames[0].op() == "welcome");
@@ -35,14 +35,14 @@ TEST_CASE("session_core: the welcome carries what the application wants to say")
   session_settings settings;
   settings.welcome_data = R"({"motd":"hello"})";
   core_fixture talk(settings);
-  talk.core.opened(talk.at);
+  talk.open();
   CHECK(talk.sent().at(0).text("data.motd") == "hello");
 }
 
 TEST_CASE_FIXTURE(core_fixture, "session_core: every message has the time of its making") {
-  core.opened(at);
+  open();
   pass(1234ms);
-  core.notify("n", {}, {}, at);
+  core.notify("n", {}, {}, false, at);
   pass(1ms);
   const auto frames = sent();
   REQUIRE(frames.size() == 2u);
@@ -52,7 +52,7 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: every message has the time of its
 
 TEST_CASE_FIXTURE(core_fixture, "session_core: notifications are numbered from 1") {
   for (int i = 1; i <= 3; ++i) {
-    core.notify("text " + std::to_string(i), "build", R"({"n":1})", at);
+    core.notify("text " + std::to_string(i), "build", R"({"n":1})", false, at);
     const auto frames = sent();
     REQUIRE(frames.size() == 1u);
     CHECK(frames[0].type() == "notification");
@@ -64,7 +64,7 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: notifications are numbered from 1
 }
 
 TEST_CASE_FIXTURE(core_fixture, "session_core: a frame that is no message") {
-  core.refused_frame(errc::unsupported_data, "Only text frames are supported", at);
+  core.refused_frame(here, errc::unsupported_data, at);
   const auto frames = sent();
   REQUIRE(frames.size() == 1u);
   CHECK(frames[0].type() == "error");
@@ -92,7 +92,7 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: replies and refusals of the appli
   command.op = "roll";
   command.meta = R"({"tab":2})";
   core.reply(command, "4", R"({"dice":[4]})", at);
-  core.refuse("c1", error(errc::rate_limited), at, 1500ms);
+  core.refuse(here, "c1", error(errc::rate_limited), at, 1500ms);
   const auto frames = sent();
   REQUIRE(frames.size() == 2u);
   CHECK(frames[0].is_status("roll"));
@@ -111,7 +111,7 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: activity is a message or the end 
   const auto begun = at.now;
   CHECK(core.last_activity() == begun);
   pass(1s);
-  core.notify("n", {}, {}, at);
+  core.notify("n", {}, {}, false, at);
   CHECK(core.last_activity() == begun);
   send(R"({"type":"command","op":"ping"})");
   CHECK(core.last_activity() == begun);
@@ -153,15 +153,16 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: once it is closing nothing more i
   CHECK(send(R"({"id":"q2","content":"y"})").empty());
   CHECK(send(R"({"type":"command","op":"ping"})").empty());
   CHECK(send("garbage").empty());
-  core.notify("n", {}, {}, at);
-  core.refused_frame(errc::too_large, "x", at);
+  core.notify("n", {}, {}, false, at);
+  core.refused_frame(here, errc::too_large, at);
   core.reply({}, "x", {}, at);
-  core.refuse("x", error(errc::internal), at);
+  core.refuse(here, "x", error(errc::internal), at);
   core.expired(at);
-  core.drain(at);
+  core.drain(5s, at);
   core.drain_expired(at);
   core.end(1000, "again", error(errc::internal), at);
-  core.overflowed();
+  core.give_up(here);
+  core.interrupt(at);
   core.text(run(), "late", at);
   core.completed(run(), {}, at);
   collect();
@@ -190,44 +191,94 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: the end of a session ends every o
   CHECK(closes[0].second == "closed_by_operator");
 }
 
-TEST_CASE_FIXTURE(core_fixture, "session_core: a lost socket gives up what runs, without words") {
-  send(R"({"content":"x"})");
+TEST_CASE_FIXTURE(core_fixture, "session_core: a run goes on when its socket is gone") {
+  send(R"({"id":"q1","content":"x"})");
   proceed();
-  send(R"({"content":"y"})");
+  send(R"({"id":"q2","content":"y"})");
   sent();
-  core.lost();
+  core.detached(here);
   collect();
-  CHECK(cancels == std::vector<run_number>{run()});
+  CHECK(cancels.empty());
   CHECK(closes.empty());
-  core.text(run(), "late", at);
-  core.completed(run(), {}, at);
-  collect();
-  CHECK(sent().empty());
-  CHECK(starts.size() == 1u);
+  text("whole");
+  complete();
+  proceed();
+  text("other");
+  complete();
+  CHECK(answers.size() == 2u);
+  const auto frames = resume(R"({"token":"t","epoch":"e1","last_seq":0})", 2);
+  const auto ends = terminals(frames);
+  REQUIRE(ends.size() == 2u);
+  CHECK(ends[0].content() == "whole");
+  CHECK(ends[1].content() == "other");
 }
 
-TEST_CASE_FIXTURE(core_fixture, "session_core: a client that does not read loses its socket") {
+TEST_CASE_FIXTURE(core_fixture,
+                  "session_core: when nobody comes back in time all that is open ends") {
+  send(R"({"id":"q1","content":"x","stream":true})");
+  proceed();
+  text("half");
+  send(R"({"id":"q2","content":"y"})");
+  core.detached(here);
+  core.interrupt(at);
+  collect();
+  CHECK(cancels == std::vector<run_number>{run()});
+  CHECK(starts.size() == 1u);
+  CHECK_FALSE(core.closing());
+  CHECK_FALSE(core.busy());
+  const auto ends = terminals(resume(R"({"token":"t","epoch":"e1","last_seq":0})", 2));
+  REQUIRE(ends.size() == 2u);
+  CHECK(ends[0].ref() == "q2");
+  CHECK(ends[0].code() == "interrupted");
+  CHECK(ends[0].truth("retryable"));
+  CHECK(ends[1].ref() == "q1");
+  CHECK(ends[1].text("error.code") == "interrupted");
+  CHECK(ends[1].content() == "half");
+}
+
+TEST_CASE_FIXTURE(core_fixture,
+                  "session_core: a client that does not read loses its socket alone") {
   send(R"({"content":"x","stream":true})");
   proceed();
   text("some text");
-  CHECK(core.output().bytes() > 0u);
-  core.overflowed();
+  core.give_up(here);
+  core.give_up(here);
   collect();
-  CHECK(core.output().bytes() == 0u);
-  CHECK(cancels == std::vector<run_number>{run()});
+  CHECK(cancels.empty());
   REQUIRE(closes.size() == 1u);
   CHECK(closes[0].first == 4002);
   CHECK(closes[0].second == "slow_consumer");
+  CHECK_FALSE(core.closing());
+}
+
+TEST_CASE_FIXTURE(core_fixture, "session_core: ten bad messages in a row close the socket") {
+  for (int i = 0; i < 9; ++i) CHECK(send("garbage").at(0).code() == "bad_json");
+  send(R"({"type":"command","op":"ping"})");
+  for (int i = 0; i < 9; ++i) send(R"({"type":"nonsense"})");
+  core.heard_good(here);
+  for (int i = 0; i < 9; ++i) core.refused_frame(here, errc::too_large, at);
+  collect();
+  CHECK(closes.empty());
+  send("garbage");
+  collect();
+  REQUIRE(closes.size() == 1u);
+  CHECK(closes[0].first == 4400);
+  CHECK(closes[0].second == "bad_messages");
+  CHECK_FALSE(core.closing());
+  CHECK(send("garbage").empty());
 }
 
 TEST_CASE_FIXTURE(core_fixture, "session_core: drain of an idle session") {
-  core.drain(at);
+  core.drain(5s, at);
   collect();
   const auto frames = sent();
-  REQUIRE(frames.size() == 1u);
+  REQUIRE(frames.size() == 2u);
   CHECK(frames[0].op() == "drain");
+  CHECK(frames[0].number("seq") == 1);
+  CHECK(frames[1].is_status("drain"));
+  CHECK(frames[1].number("retry_after_ms") == 5000);
   REQUIRE(closes.size() == 1u);
-  CHECK(closes[0].first == 1001);
+  CHECK(closes[0].first == 1012);
 }
 
 TEST_CASE_FIXTURE(core_fixture, "session_core: drain lets what runs end and refuses what waits") {
@@ -235,7 +286,7 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: drain lets what runs end and refu
   proceed();
   send(R"({"id":"q2","content":"y"})");
   sent();
-  core.drain(at);
+  core.drain(5s, at);
   collect();
   const auto frames = sent();
   const auto ends = terminals(frames);
@@ -261,13 +312,13 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: drain lets what runs end and refu
   CHECK(last[0].ref() == "q1");
   CHECK(last[0].content() == "whole answer");
   REQUIRE(closes.size() == 1u);
-  CHECK(closes[0].first == 1001);
+  CHECK(closes[0].first == 1012);
 }
 
 TEST_CASE_FIXTURE(core_fixture, "session_core: a drain that takes too long cuts the answer") {
   send(R"({"id":"q1","content":"x"})");
   proceed();
-  core.drain(at);
+  core.drain(5s, at);
   sent();
   core.drain_expired(at);
   collect();
@@ -276,7 +327,7 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: a drain that takes too long cuts 
   CHECK(ends[0].code() == "draining");
   CHECK(cancels == std::vector<run_number>{run()});
   REQUIRE(closes.size() == 1u);
-  CHECK(closes[0].first == 1001);
+  CHECK(closes[0].first == 1012);
 }
 
 TEST_CASE_FIXTURE(core_fixture, "session_core: settings of its own") {

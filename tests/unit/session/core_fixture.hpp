@@ -4,7 +4,7 @@
 // test plays the application and the model by hand; time stands still until it is moved.
 #pragma once
 
-#include <agent_websocket/session/commands.hpp>
+#include <agent_websocket/session/attaching.hpp>
 #include <agent_websocket/wire/decode.hpp>
 
 #include "flow/frame.hpp"
@@ -24,7 +24,9 @@
 struct core_fixture {
   explicit core_fixture(agent_websocket::session_settings settings = {})
       : core("f81d4fae-7dec-41d0-a765-00a0c91e6bf6", "e1",
-             std::make_shared<const agent_websocket::session_settings>(std::move(settings)), at) {}
+             std::make_shared<const agent_websocket::session_settings>(std::move(settings)), at) {
+    socket();
+  }
 
   agent_websocket::moment at{
       agent_websocket::time_point(std::chrono::hours(24)),
@@ -36,18 +38,48 @@ struct core_fixture {
     at.wall += time;
   }
 
+  /// The socket that a test has when it does not say which.
+  static constexpr agent_websocket::connection_id here = 1;
+
+  /// The session begins, with a welcome.
+  void open() {
+    core.detached(here);
+    core.opened(here, "token", at);
+  }
+
   /// The client sends `text`; gives what it is sent thereupon.
-  std::vector<frame> send(std::string_view text) {
+  std::vector<frame> send(std::string_view text, agent_websocket::connection_id from = here) {
     agent_websocket::json::document scratch;
-    core.received(agent_websocket::wire::decode(text, scratch), at);
-    return sent();
+    socket(from);
+    core.received(from, agent_websocket::wire::decode(text, scratch), at);
+    return sent(from);
   }
   /// What waits for the client, oldest first.
-  std::vector<frame> sent() {
+  std::vector<frame> sent(agent_websocket::connection_id to = here) {
     std::vector<frame> frames;
     std::string text;
-    while (core.output().take_next(text, core.timestamp(at.wall))) frames.emplace_back(text);
+    const auto answer = core.streamed();
+    while (socket(to).take_next(core.output().log(), answer.run == 0 ? nullptr : &answer, true,
+                                text, core.timestamp(at.wall))) {
+      frames.emplace_back(text);
+    }
     return frames;
+  }
+  /// Attached without a welcome when it is not known yet.
+  agent_websocket::lanes& socket(agent_websocket::connection_id connection = here) {
+    agent_websocket::lanes* const known = core.output().find(connection);
+    return known != nullptr ? *known : core.output().attach(connection);
+  }
+  /// The client says hello with that `resume` (JSON object text), and has the right to.
+  std::vector<frame> resume(std::string_view resume, agent_websocket::connection_id from,
+                            std::string_view outbox = "[]") {
+    agent_websocket::json::document scratch;
+    const std::string hello = R"({"type":"command","op":"hello","session_id":")" + core.id() +
+                              R"(","resume":)" + std::string(resume) + R"(,"outbox":)" +
+                              std::string(outbox) + "}";
+    auto message = agent_websocket::wire::decode(hello, scratch);
+    core.resume(from, std::get<agent_websocket::wire::command>(message), "token " + hello, at);
+    return sent(from);
   }
 
   /// Collects what the core wants done; `requests` and the like hold what came so far.
@@ -102,6 +134,7 @@ struct core_fixture {
   std::vector<agent_websocket::wire::command> commands;
   std::vector<agent_websocket::feedback_entry> feedbacks;
   std::vector<agent_websocket::answer_record> answers;
+  std::vector<agent_websocket::wire::command> hellos;
   std::vector<frame> records;
   std::vector<std::pair<int, std::string>> closes;
 
@@ -119,7 +152,11 @@ struct core_fixture {
     answers.push_back(std::move(what.record));
   }
   void keep(agent_websocket::action::persist what) { records.emplace_back(std::move(what.record)); }
+  void keep(agent_websocket::action::answer_hello what) { hellos.push_back(std::move(what.hello)); }
   void keep(agent_websocket::action::close_socket what) {
+    closes.emplace_back(what.code, std::move(what.reason));
+  }
+  void keep(agent_websocket::action::close_session what) {
     closes.emplace_back(what.code, std::move(what.reason));
   }
 };

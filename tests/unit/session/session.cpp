@@ -19,7 +19,7 @@ TEST_CASE_FIXTURE(fixture, "basic_session: what the application sees of it") {
   CHECK(its->owner().name == "anonymous");
   CHECK(its->remote_address() == "192.0.2.7");
   CHECK(its->settings().system_prompt == "P");
-  CHECK(its->connection() == id);
+  CHECK(its->sockets() == 1u);
   CHECK_FALSE(its->closing());
   CHECK_FALSE(its->data().has_value());
   its->data() = 7;
@@ -84,29 +84,29 @@ TEST_CASE_FIXTURE(fixture, "basic_session: outlived by who holds it, it does not
 
 TEST_CASE_FIXTURE(fixture, "basic_session: its destruction cancels its call") {
   struct quiet final : aw::session_sink<session_type> {
-    void on_query(session_type&, const aw::wire::query&,
-                  aw::query_reply<session_type> reply) override {
-      reply.proceed();
-    }
-    void before_request(session_type&, aw::openrouter::chat_request&) override {}
-    bool on_command(session_type&, const aw::wire::command&) override { return false; }
-    void on_feedback(session_type&, const aw::feedback_entry&) override {}
-    void on_answer(session_type&, const aw::answer_record&) override {}
+    void on_hello(session_type&, aw::connection_id, const aw::wire::command&) override {}
     void on_log(const session_type&, aw::log_level, std::string_view, std::string_view) override {}
   } sink;
   aw::openrouter::client_settings upstream;
   upstream.base_url = "http://localhost/v1";
   session_type::client_type client(upstream, http, clock);
-  session_type::surroundings around{transport, client, clock, store, sink};
-  auto alone = std::make_shared<session_type>(around, 1, aw::principal{}, "", "id", "epoch",
+  aw::random_source random = aw::random_source::seeded(1);
+  aw::upstream_slots slots(1);
+  aw::coalescer<aw::testing::manual_scheduler, session_type> wakes(clock);
+  const aw::basic_router<session_type> hooks;
+  session_type::surroundings around{transport, client, clock, store, random,
+                                    slots,     wakes,  hooks, sink};
+  auto alone = std::make_shared<session_type>(around, aw::principal{}, "", "id", "epoch",
                                               std::make_shared<const aw::session_settings>());
-  alone->open();
+  alone->open(1);
   aw::wire::query asked;
   asked.content = "x";
   asked.timeout = 5s;
-  alone->receive(asked);
+  alone->apply([&](aw::session_core& core, aw::moment at) { core.received(1, asked, at); });
   CHECK(http.open_calls() == 1u);
+  CHECK(slots.taken() == 1u);
   alone.reset();
+  CHECK(slots.taken() == 0u);
   CHECK(http.open_calls() == 0u);
   CHECK(clock.pending_timers() == 0u);
   clock.advance(1min);

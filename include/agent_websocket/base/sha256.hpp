@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+//
+// SHA-256 (FIPS 180-4, section 6.2) of a short text, so that secrets which come back later (resume
+// tokens) are kept as digests only. Own code because the core stands without OpenSSL; not for bulk
+// data and not for passwords.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace agent_websocket {
+
+using digest256 = std::array<unsigned char, 32>;
+
+namespace detail {
+
+class sha256_state {
+ public:
+  void block(const unsigned char* bytes) noexcept {
+    std::array<std::uint32_t, 64> w{};
+    for (std::size_t i = 0; i < 16; ++i) {
+      w[i] = static_cast<std::uint32_t>(bytes[4 * i]) << 24 |
+             static_cast<std::uint32_t>(bytes[4 * i + 1]) << 16 |
+             static_cast<std::uint32_t>(bytes[4 * i + 2]) << 8 |
+             static_cast<std::uint32_t>(bytes[4 * i + 3]);
+    }
+    for (std::size_t i = 16; i < 64; ++i) {
+      const std::uint32_t s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >> 3);
+      const std::uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >> 10);
+      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+    }
+    std::array<std::uint32_t, 8> v = h_;
+    for (std::size_t i = 0; i < 64; ++i) {
+      const std::uint32_t e1 = turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25);
+      const std::uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
+      const std::uint32_t t1 = v[7] + e1 + choice + constants[i] + w[i];
+      const std::uint32_t e0 = turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22);
+      const std::uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
+      v = {t1 + e0 + majority, v[0], v[1], v[2], v[3] + t1, v[4], v[5], v[6]};
+    }
+    for (std::size_t i = 0; i < 8; ++i) h_[i] += v[i];
+  }
+
+  digest256 digest() const noexcept {
+    digest256 made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      made[i] = static_cast<unsigned char>(h_[i / 4] >> (24 - 8 * (i % 4)) & 0xFF);
+    }
+    return made;
+  }
+
+ private:
+  static constexpr std::uint32_t turn(std::uint32_t x, int by) noexcept {
+    return x >> by | x << (32 - by);
+  }
+
+  static constexpr std::array<std::uint32_t, 64> constants{
+      0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
+      0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
+      0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+      0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
+      0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
+      0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+      0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
+      0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+      0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+      0xc67178f2};
+
+  std::array<std::uint32_t, 8> h_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+};
+
+}  // namespace detail
+
+inline digest256 sha256(std::string_view text) noexcept {
+  detail::sha256_state state;
+  std::array<unsigned char, 64> block{};
+  std::size_t filled = 0;
+  const auto put = [&](unsigned char byte) {
+    block[filled++] = byte;
+    if (filled == block.size()) {
+      state.block(block.data());
+      filled = 0;
+    }
+  };
+  for (const char each : text) put(static_cast<unsigned char>(each));
+  put(0x80);
+  while (filled != 56) put(0);
+  const std::uint64_t bits = static_cast<std::uint64_t>(text.size()) * 8;
+  for (int shift = 56; shift >= 0; shift -= 8)
+    put(static_cast<unsigned char>(bits >> shift & 0xFF));
+  return state.digest();
+}
+
+/// Takes the same time wherever the two differ.
+inline bool equal_in_constant_time(const digest256& a, const digest256& b) noexcept {
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+}  // namespace agent_websocket

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+//
+// From an HTTP request to an open socket: which paths are sockets, who may open one, and what
+// everybody else is answered. Holds the requests that wait for their authentication.
+#pragma once
+
+#include <agent_websocket/policy/authenticator.hpp>
+#include <agent_websocket/policy/transport.hpp>
+#include <agent_websocket/server/options.hpp>
+#include <agent_websocket/server/plain_http.hpp>
+#include <agent_websocket/server/subprotocol.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+
+/// A client that was let in.
+struct arrival {
+  handshake request;
+  principal owner;
+};
+
+template <typename Transport, typename Authenticator>
+class admission {
+ public:
+  /// Answers a plain HTTP request that is for no socket.
+  using http_handler = std::function<http::response(const http::request&)>;
+
+  admission(const options& settings, Transport& transport, Authenticator& authenticator,
+            http_handler plain)
+      : options_(settings),
+        transport_(transport),
+        authenticator_(authenticator),
+        plain_(std::move(plain)) {}
+
+  void ask(connection_id connection, handshake request) {
+    const std::string path(request.request.path());
+    if (path != options_.socket_path() && path != "/ws")
+      return transport_.answer(connection, plain_(request.request));
+    if (!request.is_upgrade) {
+      return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
+    }
+    if (closed_) return transport_.answer(connection, refuse_while_draining());
+    // Filed first: the authenticator may answer from inside of the call.
+    arrivals_[connection].request = request;
+    authenticator_.authenticate(
+        request,
+        [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
+          if (weak.lock()) decide(connection, std::move(who));
+        });
+  }
+
+  void abandon(connection_id connection) { arrivals_.erase(connection); }
+
+  /// Whose socket has opened.
+  std::optional<arrival> take(connection_id connection) {
+    const auto found = arrivals_.find(connection);
+    if (found == arrivals_.end()) return std::nullopt;
+    arrival arrived = std::move(found->second);
+    arrivals_.erase(found);
+    return arrived;
+  }
+
+  /// Nobody is let in any more.
+  void close() noexcept { closed_ = true; }
+  bool closed() const noexcept { return closed_; }
+
+ private:
+  void decide(connection_id connection, result<principal> who) {
+    const auto found = arrivals_.find(connection);
+    if (found == arrivals_.end()) return;  // gone meanwhile
+    if (closed_ || !who) {
+      arrivals_.erase(found);
+      if (closed_) return transport_.answer(connection, refuse_while_draining());
+      const int status = who.error().code == errc::forbidden  ? 403
+                         : who.error().code == errc::internal ? 503
+                                                              : 401;
+      return transport_.answer(connection, http::response::text(status, who.error().message));
+    }
+    found->second.owner = std::move(*who);
+    http::response accept;
+    accept.status = 101;
+    if (offers_subprotocol(found->second.request.request, subprotocol)) {
+      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
+    }
+    transport_.answer(connection, std::move(accept));
+  }
+
+  const options& options_;
+  Transport& transport_;
+  Authenticator& authenticator_;
+  http_handler plain_;
+  std::unordered_map<connection_id, arrival> arrivals_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+  bool closed_ = false;
+};
+
+}  // namespace agent_websocket

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// What a server reports of itself: to the application's on_event hook always, to the logger from a
+// level on. Also the place where hooks of the application are called: one that throws is reported.
+#pragma once
+
+#include <agent_websocket/policy/logger.hpp>
+
+#include <exception>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+
+template <typename Logger, typename Router>
+class journal {
+ public:
+  journal(const Router& router, Logger& logger, log_level from)
+      : router_(router), logger_(logger), from_(from) {}
+
+  void write(log_level level, std::string_view event, std::string_view session,
+             std::string_view text) {
+    try {
+      router_.event({level, event, session, text});
+    } catch (...) {  // nobody is left to tell
+    }
+    if (level >= from_ && logger_.enabled(level)) logger_.write({level, event, session, text});
+  }
+
+  /// Calls hook(); what it throws is written down.
+  template <typename Hook>
+  void guard(const char* name, std::string_view session, Hook&& hook) {
+    try {
+      hook();
+    } catch (const std::exception& thrown) {
+      write(log_level::error, "handler_threw", session, std::string(name) + ": " + thrown.what());
+    } catch (...) {
+      write(log_level::error, "handler_threw", session, name);
+    }
+  }
+
+ private:
+  const Router& router_;
+  Logger& logger_;
+  log_level from_;
+};
+
+}  // namespace agent_websocket

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+//
+// The sessions of one server by id, and the clocks that run for each: inactivity while a socket
+// watches it; while none does, how long its answer goes on (run grace) and how long it waits for
+// its client (resume window). Keeps time; what to do when it is up is the server's, through
+// visitors.
+#pragma once
+
+#include <agent_websocket/server/activity_list.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+template <typename Session>
+class session_list {
+ public:
+  struct limits {
+    duration session_timeout;
+    duration run_grace;  ///< negative: without end
+    duration resume_window;
+    std::size_t max_detached;  ///< sessions that wait for their client
+  };
+
+  explicit session_list(limits allowed) : limits_(allowed) {}
+
+  /// A session with a socket.
+  void add(std::shared_ptr<Session> session, time_point now) {
+    Session* const key = session.get();
+    entries_.emplace(key->id(), entry{std::move(session), phase::attached, active_.add(key, now)});
+  }
+
+  void erase(Session& session) {
+    const auto found = entries_.find(session.id());
+    if (found == entries_.end()) return;
+    list_of(found->second.now).remove(found->second.place);
+    entries_.erase(found);
+  }
+
+  /// null when there is none.
+  std::shared_ptr<Session> find(std::string_view id) const {
+    const auto found = entries_.find(std::string(id));
+    return found == entries_.end() ? nullptr : found->second.session;
+  }
+
+  /// Its last socket is gone.
+  void detached(Session& session, time_point now) {
+    place(session, limits_.run_grace < duration::zero() ? phase::waiting : phase::in_grace, now);
+  }
+  /// It has a socket again.
+  void attached(Session& session, time_point now) { place(session, phase::attached, now); }
+
+  std::size_t size() const noexcept { return entries_.size(); }
+  bool empty() const noexcept { return entries_.empty(); }
+
+  /// All sessions as they are now; visiting them may change the list.
+  std::vector<std::shared_ptr<Session>> all() const {
+    std::vector<std::shared_ptr<Session>> sessions;
+    sessions.reserve(entries_.size());
+    for (const auto& each : entries_) sessions.push_back(each.second.session);
+    return sessions;
+  }
+
+  /// Calls expired(session) for those with a socket but without activity for the limit. A busy
+  /// session is active.
+  template <typename Expired>
+  void sweep_inactive(time_point now, Expired&& expired) {
+    std::vector<std::shared_ptr<Session>> gone;
+    while (!active_.empty() && active_.front().since + limits_.session_timeout <= now) {
+      Session& session = *active_.front().key;
+      const time_point last = session.core().busy() ? now : session.core().last_activity();
+      const bool is_over = last + limits_.session_timeout <= now;
+      if (is_over) gone.push_back(find(session.id()));
+      active_.touch(active_.begin(), is_over ? now : last);
+    }
+    for (const auto& each : gone) expired(*each);
+  }
+
+  /// When a session without a socket falls due next.
+  std::optional<time_point> next_detached() const {
+    const auto grace = grace_.next_deadline(std::min(limits_.run_grace, limits_.resume_window));
+    const auto end = waiting_.next_deadline(limits_.resume_window);
+    if (grace && end) return std::min(*grace, *end);
+    return grace ? grace : end;
+  }
+
+  /// Calls interrupt(session) when its grace is over, and forget(session) when nobody came back in
+  /// time or too many wait; a session whose answer goes on without end waits with it.
+  template <typename Interrupt, typename Forget>
+  void sweep_detached(time_point now, Interrupt&& interrupt, Forget&& forget) {
+    std::vector<std::shared_ptr<Session>> over, gone;
+    while (!grace_.empty() && grace_.front().since + limits_.run_grace <= now) {
+      Session& session = *grace_.front().key;
+      over.push_back(find(session.id()));
+      place(session, phase::waiting, grace_.front().since);
+    }
+    for (auto* each : {&waiting_, &grace_}) {
+      while (!each->empty()) {
+        const bool too_many = waiting_.size() + grace_.size() > limits_.max_detached;
+        if (!too_many && each->front().since + limits_.resume_window > now) break;
+        Session& session = *each->front().key;
+        if (!too_many && limits_.run_grace < duration::zero() && session.core().busy()) {
+          each->touch(each->begin(), std::max(now, now - limits_.resume_window + second));
+          continue;
+        }
+        gone.push_back(find(session.id()));
+        erase(session);
+      }
+    }
+    for (const auto& each : over) interrupt(*each);
+    for (const auto& each : gone) forget(*each);
+  }
+
+ private:
+  static constexpr duration second = std::chrono::seconds(1);
+
+  enum class phase { attached, in_grace, waiting };
+  struct entry {
+    std::shared_ptr<Session> session;
+    phase now;
+    typename activity_list<Session*>::position place;
+  };
+
+  activity_list<Session*>& list_of(phase of) noexcept {
+    switch (of) {
+      case phase::attached: return active_;
+      case phase::in_grace: return grace_;
+      case phase::waiting: return waiting_;
+    }
+    return waiting_;
+  }
+
+  void place(Session& session, phase to, time_point since) {
+    const auto found = entries_.find(session.id());
+    if (found == entries_.end()) return;
+    entry& of = found->second;
+    list_of(of.now).remove(of.place);
+    of.now = to;
+    of.place = list_of(to).add(&session, since);
+  }
+
+  limits limits_;
+  std::unordered_map<std::string, entry> entries_;
+  activity_list<Session*> active_, grace_, waiting_;
+};
+
+}  // namespace agent_websocket

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+//
+// What one socket of a session is to be sent, in lanes: control first, then numbered messages with
+// what keeps its place among them, then the running answer's new text, then volatile messages.
+// Numbered messages and text are not copied here: the socket has a position in the session's log
+// and in the answer, so that text which waits is merged by itself and a slow reader costs little.
+#pragma once
+
+#include <agent_websocket/base/fifo.hpp>
+#include <agent_websocket/policy/transport.hpp>
+#include <agent_websocket/session/message_log.hpp>
+#include <agent_websocket/wire/encode.hpp>
+#include <agent_websocket/wire/replay.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// The answer that is being streamed, as far as it has come. Views into its owner.
+struct live_answer {
+  std::uint64_t run = 0;  ///< tells answers apart
+  std::string_view stream;
+  std::string_view text;
+  std::uint64_t chunks = 0;
+};
+
+class lanes {
+ public:
+  /// Text that waits for a socket when its answer ends is sent as one more delta up to this size;
+  /// above it the end alone brings it.
+  static constexpr std::size_t max_last_delta_bytes = 64 * 1024;
+  static constexpr std::size_t max_volatile_bytes = 64 * 1024;
+
+  /// A socket that has been sent nothing yet and goes on from `position` of the log.
+  explicit lanes(connection_id connection, std::uint64_t position = 0)
+      : connection_(connection), position_(position) {}
+
+  connection_id connection() const noexcept { return connection_; }
+  /// Number of the last numbered message that was handed out.
+  std::uint64_t position() const noexcept { return position_; }
+
+  // ---- in
+
+  /// A finished frame that may overtake all but its own kind.
+  void put_control(std::string frame) {
+    own_bytes_ += frame.size();
+    control_.push_back(std::move(frame));
+  }
+
+  /// A finished frame that goes behind the numbered message `after`, and before the next.
+  void put_ordered(std::string frame, std::uint64_t after) {
+    own_bytes_ += frame.size();
+    ordered_.push_back({std::move(frame), after});
+  }
+
+  /// A finished frame that may be lost: the oldest make room.
+  void put_volatile(std::string frame) {
+    volatile_bytes_ += frame.size();
+    volatile_.push_back(std::move(frame));
+    while (volatile_bytes_ > max_volatile_bytes) volatile_bytes_ -= volatile_.take_front().size();
+  }
+
+  /// Rule R1: the answer is about to end; its text goes out before. `top`: of the log.
+  void put_last_delta(const live_answer& answer, std::uint64_t top, std::string_view timestamp) {
+    const piece next = unsent(answer);
+    if (snapshot_due_ || next.n == 0 || next.text.size() > max_last_delta_bytes) return;
+    put_ordered(encode_delta(answer, next, timestamp), top);
+  }
+
+  /// Starts over at `position`: everything after it up to `top` goes out again as replay, then a
+  /// snapshot of the running answer (rule R5: in place of its waiting deltas), then `live`. What
+  /// waited here was for a client that did not know it yet; all of it is in the replay.
+  void catch_up(std::uint64_t position, std::uint64_t top, std::string live) {
+    for (std::size_t i = 0; i < ordered_.size(); ++i) own_bytes_ -= ordered_[i].frame.size();
+    ordered_.clear();
+    position_ = position;
+    replay_until_ = top;
+    snapshot_due_ = true;
+    put_ordered(std::move(live), top);
+  }
+
+  // ---- out
+
+  /// Takes the next frame out into `frame`; false when nothing waits, or nothing but text that is
+  /// not `text_due`. Precondition: log.holds_after(position()). `answer` is null when none is
+  /// streamed.
+  bool take_next(const message_log& log, const live_answer* answer, bool text_due,
+                 std::string& frame, std::string_view timestamp) {
+    if (!control_.empty()) {
+      frame = control_.take_front();
+      own_bytes_ -= frame.size();
+      return true;
+    }
+    if (!ordered_.empty() && ordered_.front().after <= position_) {
+      if (snapshot_due_) {
+        snapshot_due_ = false;
+        if (take_snapshot(answer, frame, timestamp)) return true;
+      }
+      frame = ordered_.take_front().frame;
+      own_bytes_ -= frame.size();
+      return true;
+    }
+    if (position_ < log.top()) {
+      const std::string& next = log.at(++position_);
+      frame = position_ <= replay_until_ ? wire::as_replay(next) : next;
+      return true;
+    }
+    if (answer != nullptr && text_due) {
+      const piece next = unsent(*answer);
+      if (next.n != 0) {
+        frame = encode_delta(*answer, next, timestamp);
+        return true;
+      }
+    }
+    if (volatile_.empty()) return false;
+    frame = volatile_.take_front();
+    volatile_bytes_ -= frame.size();
+    return true;
+  }
+
+  bool has_text(const live_answer& answer) const noexcept { return unsent(answer).n != 0; }
+
+  // ---- how much
+
+  /// Everything that this socket has not been handed: for the decision to pause the upstream.
+  std::size_t waiting_bytes(const message_log& log, const live_answer* answer) const noexcept {
+    return own_bytes_ + volatile_bytes_ + log.bytes_after(position_) +
+           (answer == nullptr ? 0 : unsent(*answer).text.size());
+  }
+
+  /// Too far behind to be served: more than `max_bytes` of its own, or numbered messages about to
+  /// leave the log. What it is still replaying does not count: that much was allowed.
+  bool too_slow(const message_log& log, std::size_t max_bytes) const noexcept {
+    if (own_bytes_ > max_bytes || !log.holds_after(position_)) return true;
+    const std::uint64_t from = position_ < replay_until_ ? replay_until_ : position_;
+    if (log.top() - from <= 1) return false;  // one frame may be as large as it likes
+    const std::size_t room = log.max_bytes() / 4 * 3;
+    return log.bytes_after(from) > (max_bytes < room ? max_bytes : room) ||
+           log.top() - from > log.max_messages() / 4 * 3;
+  }
+
+  // ---- the session's notes about this socket
+
+  /// What its client says that it can do.
+  void take_caps(const std::vector<std::string>& caps) {
+    for (const std::string& each : caps) wants_deltas = wants_deltas || each == "delta";
+  }
+
+  std::size_t transport_waits = 0;  ///< bytes that the transport holds
+  unsigned bad_messages = 0;        ///< in a row
+  bool wants_deltas = false;        ///< said so in its hello
+  bool closed = false;              ///< by us: nothing more is sent
+
+ private:
+  struct in_place {
+    std::string frame;
+    std::uint64_t after;
+  };
+  struct piece {
+    std::uint64_t idx = 0, n = 0;
+    std::string_view text;
+  };
+
+  piece unsent(const live_answer& answer) const noexcept {
+    if (sent_run_ != answer.run) return {0, answer.chunks, answer.text};
+    return {sent_chunks_, answer.chunks - sent_chunks_, answer.text.substr(sent_bytes_)};
+  }
+
+  void mark_sent(const live_answer& answer) noexcept {
+    sent_run_ = answer.run;
+    sent_chunks_ = answer.chunks;
+    sent_bytes_ = answer.text.size();
+  }
+
+  std::string encode_delta(const live_answer& answer, const piece& next,
+                           std::string_view timestamp) {
+    std::string frame;
+    encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false},
+           timestamp);
+    mark_sent(answer);
+    return frame;
+  }
+
+  bool take_snapshot(const live_answer* answer, std::string& frame, std::string_view timestamp) {
+    if (answer == nullptr || answer->chunks == 0) return false;
+    frame.clear();
+    encode(frame, wire::response_delta{answer->stream, 0, answer->chunks, answer->text, true},
+           timestamp);
+    mark_sent(*answer);
+    return true;
+  }
+
+  connection_id connection_;
+  fifo<std::string> control_;
+  fifo<in_place> ordered_;
+  fifo<std::string> volatile_;
+  std::size_t own_bytes_ = 0;  // of control_ and ordered_
+  std::size_t volatile_bytes_ = 0;
+  std::uint64_t position_;
+  std::uint64_t replay_until_ = 0;
+  std::uint64_t sent_run_ = 0;
+  std::uint64_t sent_chunks_ = 0;
+  std::size_t sent_bytes_ = 0;
+  bool snapshot_due_ = false;
+};
+
+}  // namespace agent_websocket

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+//
+// The one request that a session has upstream: waits in line for a slot, is started, held up while
+// nobody takes the answer, and stopped. What upstream says goes to the session itself.
+#pragma once
+
+#include <agent_websocket/limits/upstream_slots.hpp>
+#include <agent_websocket/openrouter/client.hpp>
+#include <agent_websocket/policy/scheduler.hpp>
+#include <agent_websocket/session/actions.hpp>
+
+#include <functional>
+#include <utility>
+
+namespace agent_websocket {
+
+/// How a completion ended, as the core wants to know it. An upstream's own words may name its
+/// insides: they stay in the detail, for the log and the application.
+inline completion_result result_of(const openrouter::outcome& outcome) {
+  completion_result result;
+  if (outcome.failed) {
+    const error& why = outcome.failed->why;
+    result.failure = error(why.code, message_of(why.code), why.message + "; " + why.detail);
+    result.retryable = outcome.failed->retryable;
+    result.retry_after = outcome.failed->retry_after;
+  }
+  result.finish_reason = outcome.finish_reason;
+  result.model = outcome.model;
+  result.usage = outcome.usage.json;
+  result.used = {1, outcome.usage.prompt_tokens.value_or(0),
+                 outcome.usage.completion_tokens.value_or(0), outcome.usage.cost.value_or(0)};
+  return result;
+}
+
+template <typename Client, typename Scheduler>
+class model_call {
+ public:
+  model_call(Client& client, upstream_slots& slots, Scheduler& scheduler)
+      : client_(client), slots_(slots), scheduler_(scheduler) {}
+  model_call(const model_call&) = delete;
+  model_call& operator=(const model_call&) = delete;
+  ~model_call() { stop(); }
+
+  /// Calls begin() now or when a slot is free; it is to call start(). Precondition: there is no
+  /// call.
+  void await_turn(std::function<void()> begin) {
+    if (slots_.try_acquire()) {
+      holds_slot_ = true;
+      return begin();
+    }
+    place_ = slots_.wait([this, begin = std::move(begin)] {
+      place_ = 0;
+      holds_slot_ = true;
+      begin();
+    });
+  }
+  void start(openrouter::chat_request request, openrouter::completion_sink& sink) {
+    id_ = client_.start(std::move(request), sink);
+  }
+
+  /// Upstream has said its last word.
+  void ended() {
+    id_ = 0;
+    end_hold_up();
+    free_slot();
+  }
+  void stop() {
+    if (id_ != 0) client_.cancel(std::exchange(id_, 0));
+    if (place_ != 0) slots_.withdraw(std::exchange(place_, 0));
+    end_hold_up();
+    free_slot();
+  }
+
+  bool runs() const noexcept { return id_ != 0; }
+  bool held_up() const noexcept { return held_up_; }
+  /// Stops reading. When that lasts for `limit`, calls too_long(), once. Precondition: runs().
+  void hold_up(duration limit, std::function<void()> too_long) {
+    held_up_ = true;
+    client_.pause(id_);
+    timer_ =
+        scheduler_.start_timer(scheduler_.now() + limit, [this, too_long = std::move(too_long)] {
+          timer_ = 0;
+          const auto call = too_long;  // this may be gone before it returns
+          call();
+        });
+  }
+  void go_on() {
+    end_hold_up();
+    client_.resume(id_);
+  }
+
+ private:
+  void end_hold_up() {
+    held_up_ = false;
+    if (timer_ != 0) scheduler_.cancel_timer(std::exchange(timer_, 0));
+  }
+  void free_slot() {
+    if (std::exchange(holds_slot_, false)) slots_.release();
+  }
+
+  Client& client_;
+  upstream_slots& slots_;
+  Scheduler& scheduler_;
+  openrouter::completion_id id_ = 0;
+  upstream_slots::ticket place_ = 0;
+  timer_id timer_ = 0;
+  bool holds_slot_ = false;
+  bool held_up_ = false;
+};
+
+}  // namespace agent_websocket
