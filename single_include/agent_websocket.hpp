@@ -1182,6 +1182,9 @@ struct session_settings {
   std::size_t max_message_bytes = 65'536;  ///< of one message of a client
   std::size_t max_outbound_bytes =
       1u << 20;  ///< that wait for a slow client before it is closed with 4002
+  /// Numbered messages that are kept for clients that come back, in count and bytes.
+  std::size_t max_log_messages = 1024;
+  std::size_t max_log_bytes = 1u << 20;
   /// Longest wait for a client that takes nothing while its answer waits for it.
   std::chrono::milliseconds slow_timeout{30'000};
   /// Text that comes within this time of the piece sent before is sent as one; 0: each at once.
@@ -5873,6 +5876,7 @@ struct failure_notice {
   bool retryable = false;
   std::optional<std::uint64_t> seq;  ///< set when this is the terminal message of a query
   std::string_view meta;
+  bool replay = false;
 };
 
 /// `notification`.
@@ -6604,8 +6608,8 @@ class timestamp_cache {
 // --- agent_websocket/session/claims.hpp
 
 // The ids of a session's queries that have been taken, so that a repeated one is never run again:
-// the latest 1024, each for five minutes. An id is claimed before anything is asked upstream,
-// whatever becomes of the query then.
+// the latest 1024, each for five minutes or as long as its session wants. An id is claimed before
+// anything is asked upstream, whatever becomes of the query then.
 
 namespace agent_websocket {
 
@@ -6613,6 +6617,8 @@ class claimed_ids {
  public:
   static constexpr std::size_t max_ids = 1024;
   static constexpr std::chrono::minutes max_age{5};
+
+  explicit claimed_ids(duration age = max_age) : age_(age) {}
 
   struct claim {
     std::string stream;         ///< of the answer
@@ -6646,10 +6652,11 @@ class claimed_ids {
   };
 
   void forget(time_point now) {
-    while (!order_.empty() && order_.front().at + max_age <= now) drop_oldest();
+    while (!order_.empty() && order_.front().at + age_ <= now) drop_oldest();
   }
   void drop_oldest() { claims_.erase(order_.take_front().id); }
 
+  duration age_;
   fifo<claimed> order_;
   std::unordered_map<std::string, claim> claims_;
 };
@@ -6948,6 +6955,7 @@ inline void encode(std::string& out, const failure_notice& m, std::string_view t
   w.member("retryable", m.retryable);
   if (m.retry_after) w.member("retry_after_ms", m.retry_after->count());
   if (m.seq) w.member("terminal", true);
+  if (m.replay) w.member("replay", true);
   detail::raw_if(w, "meta", m.meta);
   detail::close(w, timestamp);
 }
@@ -7206,6 +7214,8 @@ namespace agent_websocket {
 
 class outbox {
  public:
+  explicit outbox(message_log log = message_log()) : log_(std::move(log)) {}
+
   const message_log& log() const noexcept { return log_; }
 
   /// The number that the next numbered message must carry.
@@ -7701,6 +7711,9 @@ class session_core {
         settings_(std::move(settings)),
         conversation_(settings_->max_history),
         inbox_(settings_->max_queue),
+        // A client that comes back at the last moment may repeat what it sent before it went.
+        claims_(claimed_ids::max_age + settings_->resume_window),
+        outbox_(message_log(settings_->max_log_messages, settings_->max_log_bytes)),
         created_(at.wall),
         active_(at) {}
 
@@ -7825,8 +7838,12 @@ class session_core {
   void refuse(connection_id to, std::string_view ref, const error& why, moment at,
               std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
     if (closing_) return;
-    wire::failure_notice notice{why.code,     why.message, ref, retry_after, is_retryable(why.code),
-                                std::nullopt, {}};
+    wire::failure_notice notice;
+    notice.code = why.code;
+    notice.content = why.message;
+    notice.ref = ref;
+    notice.retry_after = retry_after;
+    notice.retryable = is_retryable(why.code);
     put_control(to, notice, at);
   }
 
@@ -7894,7 +7911,7 @@ class session_core {
   std::string live_notice(moment at) {
     return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
   }
-  bool has_taken(std::string_view id, moment at);
+  bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
 
   void acknowledge(connection_id to, const std::string& id, moment at) {
     if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
@@ -8037,10 +8054,14 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
     return put_ordered(to, again, at);
   }
   const error gone(errc::expired, "The answer is no longer kept");
-  put_ordered(to,
-              wire::failure_notice{
-                  gone.code, gone.message, query.id, {}, false, claimed.end_seq, query.meta},
-              at);
+  wire::failure_notice notice;
+  notice.code = gone.code;
+  notice.content = gone.message;
+  notice.ref = query.id;
+  notice.seq = claimed.end_seq;
+  notice.meta = query.meta;
+  notice.replay = true;
+  put_ordered(to, notice, at);
 }
 
 inline void session_core::accept(connection_id from, accepted_query accepted, bool with_id,
@@ -8605,16 +8626,20 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   said.recovered = whole;
   said.resumed.emplace();
   for (const std::string& each : hello.outbox) {
-    if (has_taken(each, at)) said.resumed->accepted.push_back(each);
+    if (needs_no_repeat(each, position, at)) said.resumed->accepted.push_back(each);
   }
   if (run_) said.resumed->active.push_back({run_->of.query.id, run_->of.stream});
   put_control(connection, said, at);
   socket->catch_up(position, log.top(), live_notice(at));
 }
 
-inline bool session_core::has_taken(std::string_view id, moment at) {
-  if (claims_.find(id, at.now) != nullptr || inbox_.find(id) != nullptr) return true;
-  if (run_ && run_->of.query.id == id) return true;
+/// The message has arrived, and what became of it is known or comes. A query that a client asks for
+/// although its end lies before the position that it goes on from has lost that end in a gap: it
+/// is to be repeated, so that it is answered again.
+inline bool session_core::needs_no_repeat(std::string_view id, std::uint64_t position, moment at) {
+  if (inbox_.find(id) != nullptr || (run_ && run_->of.query.id == id)) return true;
+  if (const claimed_ids::claim* const claimed = claims_.find(id, at.now))
+    return claimed->end_seq > position;
   for (const turn& each : conversation_.turns()) {
     for (const feedback_entry& said : each.feedback) {
       if (said.id == id) return true;

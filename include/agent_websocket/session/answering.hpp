@@ -92,10 +92,14 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
     return put_ordered(to, again, at);
   }
   const error gone(errc::expired, "The answer is no longer kept");
-  put_ordered(to,
-              wire::failure_notice{
-                  gone.code, gone.message, query.id, {}, false, claimed.end_seq, query.meta},
-              at);
+  wire::failure_notice notice;
+  notice.code = gone.code;
+  notice.content = gone.message;
+  notice.ref = query.id;
+  notice.seq = claimed.end_seq;
+  notice.meta = query.meta;
+  notice.replay = true;
+  put_ordered(to, notice, at);
 }
 
 inline void session_core::accept(connection_id from, accepted_query accepted, bool with_id,

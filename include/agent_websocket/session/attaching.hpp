@@ -83,16 +83,20 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   said.recovered = whole;
   said.resumed.emplace();
   for (const std::string& each : hello.outbox) {
-    if (has_taken(each, at)) said.resumed->accepted.push_back(each);
+    if (needs_no_repeat(each, position, at)) said.resumed->accepted.push_back(each);
   }
   if (run_) said.resumed->active.push_back({run_->of.query.id, run_->of.stream});
   put_control(connection, said, at);
   socket->catch_up(position, log.top(), live_notice(at));
 }
 
-inline bool session_core::has_taken(std::string_view id, moment at) {
-  if (claims_.find(id, at.now) != nullptr || inbox_.find(id) != nullptr) return true;
-  if (run_ && run_->of.query.id == id) return true;
+/// The message has arrived, and what became of it is known or comes. A query that a client asks for
+/// although its end lies before the position that it goes on from has lost that end in a gap: it
+/// is to be repeated, so that it is answered again.
+inline bool session_core::needs_no_repeat(std::string_view id, std::uint64_t position, moment at) {
+  if (inbox_.find(id) != nullptr || (run_ && run_->of.query.id == id)) return true;
+  if (const claimed_ids::claim* const claimed = claims_.find(id, at.now))
+    return claimed->end_seq > position;
   for (const turn& each : conversation_.turns()) {
     for (const feedback_entry& said : each.feedback) {
       if (said.id == id) return true;

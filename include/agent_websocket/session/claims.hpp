@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The ids of a session's queries that have been taken, so that a repeated one is never run again:
-// the latest 1024, each for five minutes. An id is claimed before anything is asked upstream,
-// whatever becomes of the query then.
+// the latest 1024, each for five minutes or as long as its session wants. An id is claimed before
+// anything is asked upstream, whatever becomes of the query then.
 #pragma once
 
 #include <agent_websocket/base/fifo.hpp>
@@ -22,6 +22,8 @@ class claimed_ids {
  public:
   static constexpr std::size_t max_ids = 1024;
   static constexpr std::chrono::minutes max_age{5};
+
+  explicit claimed_ids(duration age = max_age) : age_(age) {}
 
   struct claim {
     std::string stream;         ///< of the answer
@@ -55,10 +57,11 @@ class claimed_ids {
   };
 
   void forget(time_point now) {
-    while (!order_.empty() && order_.front().at + max_age <= now) drop_oldest();
+    while (!order_.empty() && order_.front().at + age_ <= now) drop_oldest();
   }
   void drop_oldest() { claims_.erase(order_.take_front().id); }
 
+  duration age_;
   fifo<claimed> order_;
   std::unordered_map<std::string, claim> claims_;
 };

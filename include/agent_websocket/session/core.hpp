@@ -62,6 +62,9 @@ class session_core {
         settings_(std::move(settings)),
         conversation_(settings_->max_history),
         inbox_(settings_->max_queue),
+        // A client that comes back at the last moment may repeat what it sent before it went.
+        claims_(claimed_ids::max_age + settings_->resume_window),
+        outbox_(message_log(settings_->max_log_messages, settings_->max_log_bytes)),
         created_(at.wall),
         active_(at) {}
 
@@ -186,8 +189,12 @@ class session_core {
   void refuse(connection_id to, std::string_view ref, const error& why, moment at,
               std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
     if (closing_) return;
-    wire::failure_notice notice{why.code,     why.message, ref, retry_after, is_retryable(why.code),
-                                std::nullopt, {}};
+    wire::failure_notice notice;
+    notice.code = why.code;
+    notice.content = why.message;
+    notice.ref = ref;
+    notice.retry_after = retry_after;
+    notice.retryable = is_retryable(why.code);
     put_control(to, notice, at);
   }
 
@@ -255,7 +262,7 @@ class session_core {
   std::string live_notice(moment at) {
     return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
   }
-  bool has_taken(std::string_view id, moment at);
+  bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
 
   void acknowledge(connection_id to, const std::string& id, moment at) {
     if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);

@@ -19,6 +19,8 @@ namespace agent_websocket {
 
 class outbox {
  public:
+  explicit outbox(message_log log = message_log()) : log_(std::move(log)) {}
+
   const message_log& log() const noexcept { return log_; }
 
   /// The number that the next numbered message must carry.

@@ -39,6 +39,9 @@ struct session_settings {
   std::size_t max_message_bytes = 65'536;  ///< of one message of a client
   std::size_t max_outbound_bytes =
       1u << 20;  ///< that wait for a slow client before it is closed with 4002
+  /// Numbered messages that are kept for clients that come back, in count and bytes.
+  std::size_t max_log_messages = 1024;
+  std::size_t max_log_bytes = 1u << 20;
   /// Longest wait for a client that takes nothing while its answer waits for it.
   std::chrono::milliseconds slow_timeout{30'000};
   /// Text that comes within this time of the piece sent before is sent as one; 0: each at once.

@@ -141,6 +141,7 @@ inline void encode(std::string& out, const failure_notice& m, std::string_view t
   w.member("retryable", m.retryable);
   if (m.retry_after) w.member("retry_after_ms", m.retry_after->count());
   if (m.seq) w.member("terminal", true);
+  if (m.replay) w.member("replay", true);
   detail::raw_if(w, "meta", m.meta);
   detail::close(w, timestamp);
 }

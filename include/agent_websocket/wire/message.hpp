@@ -194,6 +194,7 @@ struct failure_notice {
   bool retryable = false;
   std::optional<std::uint64_t> seq;  ///< set when this is the terminal message of a query
   std::string_view meta;
+  bool replay = false;
 };
 
 /// `notification`.

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+using agent_websocket::make_token;
 using agent_websocket::make_uuid;
 using agent_websocket::random_source;
 
@@ -108,4 +109,59 @@ TEST_CASE("random: unit() lies in [0, 1) and uses the upper bits") {
   }
   CHECK_FALSE(outside);
   CHECK(sum / 10'000 == doctest::Approx(0.5).epsilon(0.05));
+}
+
+TEST_CASE("random: a token has 43 characters of base64url, without padding") {
+  constexpr std::string_view alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  random_source random;
+  std::unordered_set<std::string> seen;
+  std::vector<std::unordered_set<char>> at(43);
+  for (int i = 0; i < 3000; ++i) {
+    const std::string token = make_token(random);
+    REQUIRE(token.size() == 43u);
+    REQUIRE(token.find_first_not_of(alphabet) == std::string::npos);
+    seen.insert(token);
+    for (std::size_t k = 0; k < token.size(); ++k) at[k].insert(token[k]);
+  }
+  CHECK(seen.size() == 3000u);
+  for (std::size_t k = 0; k < 43; ++k) {
+    CAPTURE(k);
+    CHECK(at[k].size() == 64u);  // a character missing: 1 in 10^18
+  }
+}
+
+TEST_CASE("random: a token shows at least 256 bits of its source") {
+  // Each bit that is drawn and used changes the token; 43 characters hold 258.
+  std::size_t used = 0, draws = 0;
+  random_source counting([&draws] {
+    ++draws;
+    return std::uint64_t{0};
+  });
+  const std::string zeros = make_token(counting);
+  CHECK(zeros == std::string(43, 'A'));
+  std::unordered_set<std::string> seen{zeros};
+  for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (int bit = 0; bit < 64; ++bit) {
+      std::vector<std::uint64_t> numbers(draws, 0);
+      numbers[draw] = std::uint64_t{1} << bit;
+      random_source one = scripted(numbers);
+      const std::string token = make_token(one);
+      if (token == zeros) continue;
+      ++used;
+      CHECK(seen.insert(token).second);
+    }
+  }
+  CHECK(used >= 256u);
+}
+
+TEST_CASE("random: a token is as predictable as its source") {
+  random_source a = random_source::seeded(7), b = random_source::seeded(7);
+  random_source other = random_source::seeded(8);
+  const std::string first = make_token(a);
+  CHECK(first == make_token(b));
+  CHECK(first != make_token(a));
+  CHECK(first != make_token(other));
+  random_source x, y;
+  CHECK(make_token(x) != make_token(y));
 }

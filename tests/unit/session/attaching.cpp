@@ -175,6 +175,13 @@ TEST_CASE_FIXTURE(core_fixture, "attaching: the welcome tells which messages hav
 }
 
 TEST_CASE_FIXTURE(core_fixture,
+                  "attaching: a query whose end was lost in a gap is to be repeated") {
+  converse("x", "answer", "q1");
+  CHECK(resume(position(0), 2, R"(["q1"])").at(0).json("accepted") == R"(["q1"])");
+  CHECK(resume(position(1), 3, R"(["q1"])").at(0).json("accepted") == "[]");
+}
+
+TEST_CASE_FIXTURE(core_fixture,
                   "attaching: an answer to the one who asked goes to no other socket") {
   socket(2);
   CHECK(send(R"({"type":"command","op":"ping","id":"p1"})", 2).at(0).is_status("pong"));

@@ -18,44 +18,71 @@ const time_point start{24h};
 TEST_CASE("claims: an id is free until it is claimed, then it names its answer") {
   claimed_ids ids;
   CHECK(ids.find("q1", start) == nullptr);
-  ids.claim("q1", "r_1", start);
-  ids.claim("q2", "r_2", start);
+  ids.take("q1", "r_1", start);
+  ids.take("q2", "r_2", start);
   REQUIRE(ids.find("q1", start) != nullptr);
-  CHECK(*ids.find("q1", start) == "r_1");
-  CHECK(*ids.find("q2", start + 1min) == "r_2");
+  CHECK(ids.find("q1", start)->stream == "r_1");
+  CHECK(ids.find("q1", start)->end_seq == 0u);
+  CHECK(ids.find("q2", start + 1min)->stream == "r_2");
   CHECK(ids.find("q3", start) == nullptr);
   CHECK(ids.find("", start) == nullptr);
 }
 
+TEST_CASE("claims: remember by which number an answer ended") {
+  claimed_ids ids;
+  ids.take("q1", "r_1", start);
+  ids.take("q2", "r_2", start);
+  ids.ended("q1", 7);
+  REQUIRE(ids.find("q1", start) != nullptr);
+  CHECK(ids.find("q1", start)->end_seq == 7u);
+  CHECK(ids.find("q1", start)->stream == "r_1");
+  CHECK(ids.find("q2", start)->end_seq == 0u);
+  ids.ended("never claimed", 8);
+  CHECK(ids.find("never claimed", start) == nullptr);
+}
+
+TEST_CASE("claims: an end that comes late is not that of the id's next claim") {
+  claimed_ids ids;
+  ids.take("q1", "r_1", start);
+  ids.ended("q1", 7);
+  CHECK(ids.find("q1", start + 5min) == nullptr);
+  ids.take("q1", "r_2", start + 5min);
+  REQUIRE(ids.find("q1", start + 5min) != nullptr);
+  CHECK(ids.find("q1", start + 5min)->stream == "r_2");
+  CHECK(ids.find("q1", start + 5min)->end_seq == 0u);
+}
+
 TEST_CASE("claims: hold for five minutes each") {
   claimed_ids ids;
-  ids.claim("q1", "r_1", start);
-  ids.claim("q2", "r_2", start + 1min);
+  ids.take("q1", "r_1", start);
+  ids.take("q2", "r_2", start + 1min);
   CHECK(ids.find("q1", start + 5min - 1ms) != nullptr);
   CHECK(ids.find("q1", start + 5min) == nullptr);
   CHECK(ids.find("q2", start + 5min) != nullptr);
   CHECK(ids.find("q2", start + 6min) == nullptr);
-  ids.claim("q1", "r_9", start + 7min);
-  CHECK(*ids.find("q1", start + 8min) == "r_9");
+  ids.take("q1", "r_9", start + 7min);
+  REQUIRE(ids.find("q1", start + 8min) != nullptr);
+  CHECK(ids.find("q1", start + 8min)->stream == "r_9");
 }
 
 TEST_CASE("claims: the latest 1024 are held") {
   claimed_ids ids;
-  for (int i = 0; i < 1024; ++i) ids.claim("q" + std::to_string(i), "r", start);
+  for (int i = 0; i < 1024; ++i) ids.take("q" + std::to_string(i), "r", start);
   CHECK(ids.find("q0", start) != nullptr);
-  ids.claim("q1024", "r", start);
+  ids.take("q1024", "r", start);
   CHECK(ids.find("q0", start) == nullptr);
   CHECK(ids.find("q1", start) != nullptr);
   CHECK(ids.find("q1024", start) != nullptr);
-  for (int i = 0; i < 5000; ++i) ids.claim("n" + std::to_string(i), "r", start);
+  for (int i = 0; i < 5000; ++i) ids.take("n" + std::to_string(i), "r", start);
   std::size_t held = 0;
   for (int i = 0; i < 5000; ++i) held += ids.find("n" + std::to_string(i), start) != nullptr;
   CHECK(held == 1024u);
 }
 
-TEST_CASE("claims: asking does not make an id last longer") {
+TEST_CASE("claims: neither asking nor an end makes an id last longer") {
   claimed_ids ids;
-  ids.claim("q1", "r_1", start);
+  ids.take("q1", "r_1", start);
   for (int i = 1; i < 5; ++i) CHECK(ids.find("q1", start + std::chrono::minutes(i)) != nullptr);
+  ids.ended("q1", 3);
   CHECK(ids.find("q1", start + 5min) == nullptr);
 }

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include <agent_websocket/session/resume_tokens.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <string>
+
+using agent_websocket::connection_id;
+using agent_websocket::resume_tokens;
+
+TEST_CASE("resume_tokens: nothing is accepted before something is issued") {
+  const resume_tokens tokens;
+  CHECK_FALSE(tokens.accepts(""));
+  CHECK_FALSE(tokens.accepts("t1"));
+  CHECK(tokens.size() == 0u);
+}
+
+TEST_CASE("resume_tokens: what was issued is accepted, exactly that") {
+  resume_tokens tokens;
+  tokens.issue(1, "t1");
+  CHECK(tokens.accepts("t1"));
+  CHECK_FALSE(tokens.accepts("t2"));
+  CHECK_FALSE(tokens.accepts("T1"));
+  CHECK_FALSE(tokens.accepts("t1 "));
+  CHECK_FALSE(tokens.accepts("t"));
+  CHECK_FALSE(tokens.accepts(""));
+}
+
+TEST_CASE("resume_tokens: a token stays good when its socket goes") {
+  resume_tokens tokens;
+  tokens.issue(1, "t1");
+  tokens.released(1);
+  CHECK(tokens.accepts("t1"));
+  tokens.released(1);
+  tokens.released(99);
+  CHECK(tokens.accepts("t1"));
+}
+
+TEST_CASE("resume_tokens: the one presented is good until the client's first ack") {
+  resume_tokens tokens;
+  tokens.issue(1, "t1");
+  tokens.released(1);
+  tokens.issue(2, "t2", "t1");
+  CHECK(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t2"));
+  tokens.arrived(2);
+  CHECK_FALSE(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t2"));
+  CHECK(tokens.size() == 1u);
+  tokens.arrived(2);
+  CHECK(tokens.accepts("t2"));
+}
+
+TEST_CASE("resume_tokens: a welcome that is lost does not lose the session, ten times over") {
+  resume_tokens tokens;
+  tokens.issue(1, "t1");
+  tokens.released(1);
+  for (connection_id each = 2; each < 12; ++each) {
+    tokens.issue(each, "lost" + std::to_string(each), "t1");
+    tokens.released(each);  // and its welcome never arrived
+    CHECK(tokens.accepts("t1"));
+  }
+  tokens.issue(12, "t12", "t1");
+  tokens.arrived(12);
+  CHECK_FALSE(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t12"));
+}
+
+TEST_CASE("resume_tokens: a socket that goes without an ack comes back with either token") {
+  resume_tokens tokens;
+  tokens.issue(1, "t1");
+  tokens.released(1);
+  tokens.issue(2, "t2", "t1");
+  tokens.released(2);
+  CHECK(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t2"));
+  tokens.issue(3, "t3", "t2");
+  tokens.arrived(3);
+  CHECK_FALSE(tokens.accepts("t2"));
+  CHECK(tokens.accepts("t3"));
+}
+
+TEST_CASE("resume_tokens: an ack of another socket takes nothing away") {
+  resume_tokens tokens;
+  tokens.issue(1, "t1");
+  tokens.released(1);
+  tokens.issue(2, "t2", "t1");
+  tokens.arrived(1);
+  tokens.arrived(3);
+  tokens.arrived(0);
+  CHECK(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t2"));
+}
+
+TEST_CASE("resume_tokens: a token that another socket lives by stays good for it") {
+  resume_tokens tokens;
+  tokens.issue(1, "t1");
+  tokens.issue(2, "t2", "t1");  // a second tab, with the first one's token
+  tokens.arrived(2);
+  CHECK(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t2"));
+  tokens.arrived(1);  // it came with none
+  CHECK(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t2"));
+}
+
+TEST_CASE("resume_tokens: a hello again on the same socket rotates its token") {
+  resume_tokens tokens;
+  tokens.issue(1, "t1");
+  tokens.issue(1, "t2", "t1");
+  CHECK(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t2"));
+  tokens.arrived(1);
+  CHECK_FALSE(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t2"));
+}
+
+TEST_CASE("resume_tokens: without an ack the oldest go, the latest stay") {
+  resume_tokens tokens;
+  for (int i = 0; i < 16; ++i) tokens.issue(1, "t" + std::to_string(i));
+  CHECK(tokens.size() == 16u);
+  CHECK(tokens.accepts("t0"));
+  tokens.issue(1, "t16");
+  CHECK(tokens.size() == 16u);
+  CHECK_FALSE(tokens.accepts("t0"));
+  CHECK(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t16"));
+  for (int i = 17; i < 1000; ++i) tokens.issue(1, "t" + std::to_string(i), "t");
+  CHECK(tokens.size() == 16u);
+  CHECK(tokens.accepts("t999"));
+  CHECK(tokens.accepts("t984"));
+  CHECK_FALSE(tokens.accepts("t983"));
+}
+
+TEST_CASE("resume_tokens: a token of a socket that is here outlasts those of sockets that are not") {
+  resume_tokens tokens;
+  tokens.issue(1, "here");
+  for (connection_id each = 2; each < 50; ++each) {
+    tokens.issue(each, "t" + std::to_string(each), "here");
+    tokens.released(each);
+  }
+  CHECK(tokens.accepts("here"));
+}
