@@ -722,7 +722,10 @@ const systemClock = {
 
 /** Random, because an id is an idempotency key and another tab may watch the same session. */
 function idMaker() {
-  const stem = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const bytes = new Uint8Array(6);
+  if (globalThis.crypto) crypto.getRandomValues(bytes);
+  else bytes.forEach((_, i) => { bytes[i] = Math.random() * 256; }); // node 18; an id is no secret
+  const stem = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
   let count = 0;
   return (kind) => `${kind}-${stem}-${++count}`;
 }
@@ -757,8 +760,7 @@ export class AgentWebSocket {
     this.#options = { WebSocket: globalThis.WebSocket, storageKey: `agent-websocket:${options.url}`, ...options };
     if (typeof this.#options.WebSocket !== 'function') throw new TypeError('There is no WebSocket here: pass one as option');
     this.#clock = { ...systemClock, ...options.clock };
-    this.#core = new ClientCore(given({ caps: options.caps, client: options.client, random: this.#clock.random, newId: idMaker() }));
-    this.#load();
+    this.#core = this.#load();
   }
 
   get state() { return this.#core.state; }
@@ -880,9 +882,15 @@ export class AgentWebSocket {
   // ---- between the core and the world
 
   #load() {
-    const { storage, storageKey } = this.#options;
-    if (!storage) return;
-    try { this.#core.restore(JSON.parse(storage.getItem(storageKey) ?? 'null')); } catch { /* forbidden, or not ours */ }
+    const { storage, storageKey, caps, client } = this.#options;
+    const make = () => new ClientCore(given({ caps, client, random: this.#clock.random, newId: idMaker() }));
+    const core = make();
+    try {
+      if (storage) core.restore(JSON.parse(storage.getItem(storageKey) ?? 'null'));
+      return core;
+    } catch { // forbidden, or not ours, of which a half is not taken either
+      return make();
+    }
   }
 
   /** A duplicated tab copies the storage: both then watch one session, but the resume token is rotated under whoever came first. */
