@@ -77,15 +77,15 @@ class Transcript {
 
   find(ref, stream) { return this.byRef.get(ref) ?? this.byStream.get(stream); }
 
-  add(fields) {
+  add(fields, at) {
     return this.insert({
       ref: null, stream: null, kind: 'query', own: false, question: null, text: '', reasoning: '', have: 0, status: null, error: null,
       accepted: false, position: 0, model: null, finish_reason: null, usage: null, meta: null, seq: null, ...fields,
-    });
+    }, at);
   }
 
-  insert(answer) {
-    this.answers.push(answer);
+  insert(answer, at = this.answers.length) {
+    this.answers.splice(at, 0, answer);
     if (answer.ref) this.byRef.set(answer.ref, answer);
     if (answer.stream) this.byStream.set(answer.stream, answer);
     this.chars += answer.text.length;
@@ -174,6 +174,7 @@ export class ClientCore {
     this.transcriptOf = null; // the session that the transcript belongs to; outlives `session`
     this.lastSeq = 0;
     this.outbox = []; // {id, kind, text, bytes, sent}
+    this.dropped = new Map(); // id -> what is known of answers of ours that the server sends again after a reset
     this.accepted = new Map(); // id -> the same, for queries that the server has and has not answered
     this.openBytes = 0;
     this.limits = {};
@@ -455,15 +456,17 @@ export class ClientCore {
     const { answers } = this.transcript;
     const open = answers.filter((answer) => answer.own && answer.status === null);
     const lost = answers.filter((answer) => answer.own && answer.error?.code === 'session_expired'); // no server knows of these any more
+    const again = answers.filter((answer) => isSame && answer.own && answer.status !== null);
+    this.dropped = new Map(again.map(({ ref, question, kind }) => [ref, { own: true, question, kind }]));
     this.transcript.clear();
     for (const answer of lost) this.transcript.insert(answer);
     for (const answer of open) {
       Object.assign(answer, { stream: null, text: '', reasoning: '', have: 0, accepted: false, position: 0 });
       this.transcript.insert(answer);
     }
-    const again = open.map((answer) => (isSame ? this.accepted.get(answer.ref) : undefined)).filter(Boolean);
-    for (const item of again) this.unaccept(item.id);
-    this.outbox.unshift(...again);
+    const asked = open.map((answer) => (isSame ? this.accepted.get(answer.ref) : undefined)).filter(Boolean);
+    for (const item of asked) this.unaccept(item.id);
+    this.outbox.unshift(...asked);
     this.tell('reset', { reason, same_session: isSame });
     for (const { ref } of open) {
       if (!this.accepted.has(ref)) continue;
@@ -475,6 +478,7 @@ export class ClientCore {
   onLive(now) {
     if (this.awaitsWelcome || this.state !== 'catching_up') return;
     this.liveSince = now;
+    this.dropped.clear();
     this.enter('live');
     this.acknowledge();
     for (const item of this.outbox) this.transmit(item);
@@ -552,13 +556,20 @@ export class ClientCore {
     if (transcript.isForgotten(m.ref, m.stream)) return;
     const known = transcript.find(m.ref, m.stream);
     if (known && known.status !== null) return;
-    const answer = known ?? transcript.add({ ref: stringOr(m.ref, null), stream: stringOr(m.stream, null) });
+    const answer = known ?? this.addTold(m);
     this.bind(answer, m.ref, m.stream);
     if (typeof m.model === 'string') answer.model = m.model;
     if (phase === 'start') this.tell('status', { message: m, answer });
     else if (phase === 'delta' || phase === 'snapshot') this.onPiece(answer, m, now);
     else if (phase === 'reasoning') this.onReasoning(answer, m);
     else this.finish(answer, endings.includes(m.status) ? m.status : 'completed', m);
+  }
+
+  /** An answer that was not asked for here, or long ago; one that is replayed comes before what is still open. */
+  addTold(m) {
+    const { transcript } = this, firstOpen = transcript.answers.findIndex((each) => each.own && each.status === null);
+    const fields = { ref: stringOr(m.ref, null), stream: stringOr(m.stream, null), ...this.dropped.get(m.ref) };
+    return transcript.add(fields, m.replay === true && firstOpen >= 0 ? firstOpen : undefined);
   }
 
   bind(answer, ref, stream) {

@@ -517,7 +517,6 @@ function addNotification(text, title = '') {
 // ---- exchanges: a query and its answer. Phases: held (here), sent (the client has it), accepted (by the server), running, done
 const open = new Set();                 // in the order of asking, only those that are not done
 const exchangeOfAnswer = new WeakMap(); // of the client's answers
-const questions = new Map();            // id -> text, for answers that the server sends again
 const held = () => [...open].filter((x) => x.phase === 'held');
 const underway = () => [...open].filter((x) => x.phase !== 'held');
 const current = () => underway().find((x) => x.phase === 'running') ?? underway()[0];
@@ -542,8 +541,6 @@ function prepare(x, kind) {
 function follow(x, id) {
   x.id = id;
   exchangeOfAnswer.set(client.answer(id), x);
-  if (x.text !== null) questions.set(id, x.text);
-  if (questions.size > logItems) questions.delete(questions.keys().next().value);
 }
 function forget(x) {
   open.delete(x);
@@ -553,9 +550,13 @@ function forget(x) {
 function exchangeOf(answer) {
   const known = exchangeOfAnswer.get(answer);
   if (known) return known;
-  const x = newExchange(answer.question === null ? questions.get(answer.ref) ?? null : textOf(answer.question));
+  const x = newExchange(answer.question === null ? null : textOf(answer.question));
   prepare(x, 'query');
-  if (x.user) addToLog(x.user.node);
+  if (!x.user) answerView(x);
+  addToLog((x.user ?? x.answer).node);
+  // One that comes again has its place before what is still open.
+  const { answers } = client.transcript, next = exchangeOfAnswer.get(answers[answers.indexOf(answer) + 1]);
+  if (next) (next.user ?? next.answer)?.node.before((x.user ?? x.answer).node);
   exchangeOfAnswer.set(answer, x);
   x.id = answer.ref;
   setPhase(x, answer.accepted || !answer.own ? 'accepted' : 'sent');
@@ -920,7 +921,6 @@ function restore() {
       latest.answer?.body.reset();
     } else {
       latest = exchangeOf(answer);
-      if (latest.text !== null) questions.set(answer.ref, latest.text);
     }
     if (answer.status !== null) {
       showEnd(latest, answer, true);
@@ -1048,7 +1048,6 @@ function clearConversation() {
     x.phase = 'done';
   }
   client.forget(); // late frames for what ran are ignored
-  questions.clear();
   messages.replaceChildren();
   ui('empty').hidden = false;
   jumpToNewest();

@@ -85,15 +85,15 @@ class Transcript {
 
   find(ref, stream) { return this.byRef.get(ref) ?? this.byStream.get(stream); }
 
-  add(fields) {
+  add(fields, at) {
     return this.insert({
       ref: null, stream: null, kind: 'query', own: false, question: null, text: '', reasoning: '', have: 0, status: null, error: null,
       accepted: false, position: 0, model: null, finish_reason: null, usage: null, meta: null, seq: null, ...fields,
-    });
+    }, at);
   }
 
-  insert(answer) {
-    this.answers.push(answer);
+  insert(answer, at = this.answers.length) {
+    this.answers.splice(at, 0, answer);
     if (answer.ref) this.byRef.set(answer.ref, answer);
     if (answer.stream) this.byStream.set(answer.stream, answer);
     this.chars += answer.text.length;
@@ -182,6 +182,7 @@ export class ClientCore {
     this.transcriptOf = null; // the session that the transcript belongs to; outlives `session`
     this.lastSeq = 0;
     this.outbox = []; // {id, kind, text, bytes, sent}
+    this.dropped = new Map(); // id -> what is known of answers of ours that the server sends again after a reset
     this.accepted = new Map(); // id -> the same, for queries that the server has and has not answered
     this.openBytes = 0;
     this.limits = {};
@@ -419,10 +420,10 @@ export class ClientCore {
     this.send(message);
   }
 
-  /** Something is missing. Once, a hello on this socket brings it; if that brought nothing, another connection has to. */
-  resync(now) {
 )page"
-    R"page(    if (this.resyncs > 0 || !this.session) return this.abandon(4000, now);
+    R"page(  /** Something is missing. Once, a hello on this socket brings it; if that brought nothing, another connection has to. */
+  resync(now) {
+    if (this.resyncs > 0 || !this.session) return this.abandon(4000, now);
     this.resyncs += 1;
     this.leaveLive(now);
     this.enter('catching_up');
@@ -464,15 +465,17 @@ export class ClientCore {
     const { answers } = this.transcript;
     const open = answers.filter((answer) => answer.own && answer.status === null);
     const lost = answers.filter((answer) => answer.own && answer.error?.code === 'session_expired'); // no server knows of these any more
+    const again = answers.filter((answer) => isSame && answer.own && answer.status !== null);
+    this.dropped = new Map(again.map(({ ref, question, kind }) => [ref, { own: true, question, kind }]));
     this.transcript.clear();
     for (const answer of lost) this.transcript.insert(answer);
     for (const answer of open) {
       Object.assign(answer, { stream: null, text: '', reasoning: '', have: 0, accepted: false, position: 0 });
       this.transcript.insert(answer);
     }
-    const again = open.map((answer) => (isSame ? this.accepted.get(answer.ref) : undefined)).filter(Boolean);
-    for (const item of again) this.unaccept(item.id);
-    this.outbox.unshift(...again);
+    const asked = open.map((answer) => (isSame ? this.accepted.get(answer.ref) : undefined)).filter(Boolean);
+    for (const item of asked) this.unaccept(item.id);
+    this.outbox.unshift(...asked);
     this.tell('reset', { reason, same_session: isSame });
     for (const { ref } of open) {
       if (!this.accepted.has(ref)) continue;
@@ -484,6 +487,7 @@ export class ClientCore {
   onLive(now) {
     if (this.awaitsWelcome || this.state !== 'catching_up') return;
     this.liveSince = now;
+    this.dropped.clear();
     this.enter('live');
     this.acknowledge();
     for (const item of this.outbox) this.transmit(item);
@@ -561,13 +565,20 @@ export class ClientCore {
     if (transcript.isForgotten(m.ref, m.stream)) return;
     const known = transcript.find(m.ref, m.stream);
     if (known && known.status !== null) return;
-    const answer = known ?? transcript.add({ ref: stringOr(m.ref, null), stream: stringOr(m.stream, null) });
+    const answer = known ?? this.addTold(m);
     this.bind(answer, m.ref, m.stream);
     if (typeof m.model === 'string') answer.model = m.model;
     if (phase === 'start') this.tell('status', { message: m, answer });
     else if (phase === 'delta' || phase === 'snapshot') this.onPiece(answer, m, now);
     else if (phase === 'reasoning') this.onReasoning(answer, m);
     else this.finish(answer, endings.includes(m.status) ? m.status : 'completed', m);
+  }
+
+  /** An answer that was not asked for here, or long ago; one that is replayed comes before what is still open. */
+  addTold(m) {
+    const { transcript } = this, firstOpen = transcript.answers.findIndex((each) => each.own && each.status === null);
+    const fields = { ref: stringOr(m.ref, null), stream: stringOr(m.stream, null), ...this.dropped.get(m.ref) };
+    return transcript.add(fields, m.replay === true && firstOpen >= 0 ? firstOpen : undefined);
   }
 
   bind(answer, ref, stream) {
@@ -759,7 +770,8 @@ export class AgentWebSocket {
   constructor(options) {
     this.#options = { WebSocket: globalThis.WebSocket, storageKey: `agent-websocket:${options.url}`, ...options };
     if (typeof this.#options.WebSocket !== 'function') throw new TypeError('There is no WebSocket here: pass one as option');
-    this.#clock = { ...systemClock, ...options.clock };
+)page"
+    R"page(    this.#clock = { ...systemClock, ...options.clock };
     this.#core = this.#load();
   }
 
@@ -774,8 +786,7 @@ export class AgentWebSocket {
   get attempts() { return this.#core.attempts; }
   /** Milliseconds to the next attempt, 0 when none waits. */
   get retryInMs() { return this.state === 'waiting' ? Math.max(0, this.#core.retryAt - this.#clock.now()) : 0; }
-)page"
-    R"page(  /** {answers, notifications}, oldest first; to be read, not changed. */
+  /** {answers, notifications}, oldest first; to be read, not changed. */
   get transcript() { return this.#core.transcript; }
   /** Ids of what waits to be taken by the server. */
   get outbox() { return this.#core.outbox.map((item) => item.id); }

@@ -134,6 +134,25 @@ const tests = {
     assert.equal(world.told('answer').length, 1);
   },
 
+  async 'a gap: what comes again stands before what is open, with the question it had'() {
+    const world = new World().live();
+    world.begin('q1', 'a');
+    world.send({ type: 'response', seq: 2, ref: 'q1', stream: 'r_q1', phase: 'end', n: 1, content: 'a', status: 'completed' });
+    world.begin('q2', 'b');
+    world.cut();
+    await world.clock.advance(1000);
+    world.accept();
+    world.send({ type: 'notification', op: 'welcome', session_id: 's1', resume_token: 't2', epoch: 'e2', seq: 1, recovered: false, reason: 'epoch_changed', accepted: [] });
+    assert.deepEqual(world.client.transcript.answers.map(({ ref, text }) => [ref, text]), [['q2', '']]);
+    world.send({ type: 'response', seq: 2, ref: 'q1', stream: 'r_q1', phase: 'full', content: 'a', status: 'completed', replay: true });
+    world.send({ type: 'response', seq: 3, ref: 'far', stream: 'r_far', phase: 'full', content: 'f', status: 'completed', replay: true });
+    assert.deepEqual(world.client.transcript.answers.map(({ ref, own, question }) => [ref, own, question]),
+      [['q1', true, 'Hello'], ['far', false, null], ['q2', true, 'Hello']]);
+    world.frames.length = 0;
+    world.send({ type: 'status', op: 'live', seq: 3 });
+    assert.deepEqual(world.frames.map((frame) => frame.op ?? frame.id), ['ack', 'q2']);
+  },
+
   async 'request: the reply and not the ack before it; refusal; no answer; a lost connection'() {
     const world = new World().live();
     const reply = world.client.request('info', { id: 'i1' });
