@@ -224,9 +224,9 @@ async function throughProxy(port, whole, use) {
 
 /** Ten times in one answer: the browser's own offline mode, and connections that break on their way. */
 async function cuts(port) {
-  const whole = counted(700);
+  const whole = counted(1000);
   await throughProxy(port, whole, async (chat, proxy, page) => {
-    await chat.ask('count to 700');
+    await chat.ask('count to 1000');
     for (let round = 0; round < 10; ++round) {
       step(`cut ${round + 1}`);
       await chat.grows();
