@@ -16,6 +16,7 @@
 
 #include "demo/upstream.hpp"
 #include "web/chat_page.hpp"
+#include "web/client_module.hpp"
 
 namespace {
 
@@ -110,11 +111,19 @@ int serve(agent_websocket::options options, bool demo) {
   server.router().on_http("GET", "/", [](const auto&) {
     auto page = agent_websocket::http::response::html(std::string(chat_page()));
     page.headers.add("Content-Security-Policy",
-                     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+                     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
                      "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     page.headers.add("X-Content-Type-Options", "nosniff");
     page.headers.add("Cache-Control", "no-cache");
     return page;
+  });
+  server.router().on_http("GET", "/agent-websocket.js", [](const auto&) {
+    agent_websocket::http::response module;
+    module.headers.add("Content-Type", "text/javascript; charset=utf-8");
+    module.headers.add("X-Content-Type-Options", "nosniff");
+    module.headers.add("Cache-Control", "no-cache");
+    module.body = std::string(client_module());
+    return module;
   });
   server.router().on_command(
       "time", [](auto& session, const auto& command) {

@@ -11,8 +11,8 @@ inline constexpr char chat_page_text[] =
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
-<!-- Nothing is loaded; trusted types make a string that is used as HTML an error instead of a hole. -->
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'">
+<!-- Only the client's module is loaded, from this server; trusted types make a string that is used as HTML an error instead of a hole. -->
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'">
 <title>Agent WebSocket</title>
 <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='9' fill='%230d6b5e'/%3E%3Cpath d='M8 12h13l-4-4M24 20H11l4 4' fill='none' stroke='%23fff' stroke-width='2.6' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E">
 <style>
@@ -224,9 +224,9 @@ dd { margin: 0; }
 <div id="toasts" role="status"></div>
 <div id="announcer" class="sr" aria-live="polite"></div>
 
-<dialog id="settings" aria-labelledby="settings-title">
 )page"
-    R"page(  <div class="row"><h2 id="settings-title">Settings</h2><button class="icon-button" id="close-settings" aria-label="Close settings"><svg class="icon"><use href="#i-close"/></svg></button></div>
+    R"page(<dialog id="settings" aria-labelledby="settings-title">
+  <div class="row"><h2 id="settings-title">Settings</h2><button class="icon-button" id="close-settings" aria-label="Close settings"><svg class="icon"><use href="#i-close"/></svg></button></div>
   <form id="settings-form">
     <h3>Answers in this session</h3>
     <label class="field">Model<input id="set-model" autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="200" placeholder="as the server chooses"></label>
@@ -252,13 +252,10 @@ dd { margin: 0; }
 </dialog>
 
 <script type="module">
+// The connection, the session and the order of things are the client's; this page asks and shows.
+import { AgentWebSocket, limits } from './agent-websocket.js';
+
 // ---- limits: each bounds something that a server or a person could make grow
-const backoffMinMs = 500, backoffMaxMs = 20000;
-const steadyAfterMs = 10000;     // only after this long a failure is a new one
-const welcomeWithinMs = 15000;   // longer than a server's own 10 s clock for a client that has to log in
-const replyWithinMs = 15000;
-const outboxMessages = 100, outboxBytes = 256 * 1024;
-const sendAttempts = 5;          // a message may break the connection each time
 const logItems = 500, shownToasts = 4, toastMs = 7000;
 
 // ---- small tools
@@ -285,12 +282,6 @@ function iconButton(action, name, label, extra = {}) {
   return button;
 }
 const textButton = (action, label, look = 'button') => el('button', { class: look, type: 'button', 'data-action': action }, label);
-
-// The random part makes ids good idempotency keys, and tells a late frame for a message of ours from a stranger's.
-const idStem = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-let idCount = 0;
-const newId = (kind) => `${kind}-${idStem}-${++idCount}`;
-const isOurs = (id) => typeof id === 'string' && id.includes(`-${idStem}-`);
 
 /** `content` is a string, or parts of which only the text is shown. */
 function textOf(content) {
@@ -523,53 +514,78 @@ function addNotification(text, title = '') {
   toast(title ? `${title}: ${text}` : text);
 }
 
-// ---- exchanges: a query and its answer. Phases: outbox, sent (no sign from the server yet), accepted, running, done
-const exchanges = new Map();            // id -> exchange, only those that are not done
-const byStream = new Map();             // stream -> exchange, likewise
-const waiting = () => [...exchanges.values()].filter((x) => x.phase === 'outbox');
-const underway = () => [...exchanges.values()].filter((x) => x.phase !== 'outbox');
+// ---- exchanges: a query and its answer. Phases: held (here), sent (the client has it), accepted (by the server), running, done
+const open = new Set();                 // in the order of asking, only those that are not done
+const exchangeOfAnswer = new WeakMap(); // of the client's answers
+const held = () => [...open].filter((x) => x.phase === 'held');
+const underway = () => [...open].filter((x) => x.phase !== 'held');
 const current = () => underway().find((x) => x.phase === 'running') ?? underway()[0];
 
+/** `text` is null when another page asked and the question is not known. */
 function newExchange(text) {
-  const state = el('div', { class: 'state' }), node = el('article', { 'data-role': 'user', 'aria-label': 'You' }, el('div', { class: 'text', dir: 'auto' }, text), state);
-  const x = { text, size: bytesOf(text), user: { node, state }, answer: null };
-  exchangeOfNode.set(node, x);
+  const x = { text, size: bytesOf(text ?? ''), user: null, answer: null, phase: 'done', id: '', before: null };
+  if (text !== null) showQuestion(x);
   return x;
 }
-/** A new id each time: with the old one the server would rightly repeat its old answer. */
+function showQuestion(x) {
+  const state = el('div', { class: 'state' }), node = el('article', { 'data-role': 'user', 'aria-label': 'You' }, el('div', { class: 'text', dir: 'auto' }, x.text), state);
+  x.user = { node, state };
+  exchangeOfNode.set(node, x);
+}
 function prepare(x, kind) {
-  Object.assign(x, { id: newId(kind), kind, phase: 'outbox', position: 0, stream: null, have: 0, answerText: '', attempts: 0, cancelling: false, askedAgain: false, since: now(), session: session.id, model: '', rating: undefined });
-  exchanges.set(x.id, x);
+  Object.assign(x, { id: '', kind, phase: 'held', position: 0, answerText: '', cancelling: false, activity: '', writes: false, since: now(), session: client.sessionId, model: '', rating: undefined });
+  open.add(x);
   messages.querySelector('.latest')?.classList.remove('latest');
 }
+/** From here on the client's answer is that of the exchange. */
+function follow(x, id) {
+  x.id = id;
+  exchangeOfAnswer.set(client.answer(id), x);
+}
 function forget(x) {
-  exchanges.delete(x.id);
-  byStream.delete(x.stream);
+  open.delete(x);
   dirty.delete(x);
+}
+/** The exchange of an answer; a new one when the question came from another page, or from this one before it was loaded again. */
+function exchangeOf(answer) {
+  const known = exchangeOfAnswer.get(answer);
+  if (known) return known;
+  const x = newExchange(answer.question === null ? null : textOf(answer.question));
+  prepare(x, 'query');
+  if (!x.user) answerView(x);
+  addToLog((x.user ?? x.answer).node);
+  // One that comes again has its place before what is still open.
+  const { answers } = client.transcript, next = exchangeOfAnswer.get(answers[answers.indexOf(answer) + 1]);
+  if (next) (next.user ?? next.answer)?.node.before((x.user ?? x.answer).node);
+  exchangeOfAnswer.set(answer, x);
+  x.id = answer.ref;
+  setPhase(x, answer.accepted || !answer.own ? 'accepted' : 'sent');
+  return x;
 }
 function answerView(x) {
   if (x.answer) return x.answer;
   const words = el('span'), body = new AnswerBody();
   const activity = el('div', { class: 'activity' }, el('span', { class: 'dots', 'aria-hidden': 'true' }, el('i'), el('i'), el('i')), words);
-  const note = el('div', { class: 'note' }), actions = el('div', { class: 'actions' }), after = el('div');
+)page"
+    R"page(  const note = el('div', { class: 'note' }), actions = el('div', { class: 'actions' }), after = el('div');
   const node = el('article', { 'data-role': 'assistant', 'aria-label': 'Agent' }, body.node, activity, note, actions, after);
   x.answer = { node, body, activity, words, note, actions, after };
   exchangeOfNode.set(node, x);
-  addToLog(node, x.user.node);
+  addToLog(node, x.user?.node);
   return x.answer;
 }
 function showActivity(x, words) {
   x.activity = words;
-)page"
-    R"page(  const waited = now() - x.since, label = x.cancelling ? 'Stopping...' : words;
-  x.answer.activity.hidden = false;
+  const waited = now() - x.since, label = client.state !== 'live' ? 'Waits for the connection...' : x.cancelling ? 'Stopping...' : words;
+  x.answer.activity.hidden = client.state === 'live' && x.writes && !x.cancelling;
   x.answer.words.textContent = waited > 5000 ? `${label} ${Math.floor(waited / 1000)} s` : label;
   scheduleFrame();
 }
 function showUserState(x) {
+  if (!x.user) return;
   const remove = textButton('remove', 'Remove', 'link');
   let parts = [];
-  if (x.phase === 'outbox') parts = [connection.state === 'live' ? 'Waits for the answers before it' : 'Waits for the connection', remove];
+  if (x.phase === 'held' || (x.phase === 'sent' && client.state !== 'live')) parts = [client.state === 'live' ? 'Waits for the answers before it' : 'Waits for the connection', remove];
   else if (x.phase === 'accepted' && x.position > 0) parts = [`Queued, position ${x.position}`, remove];
   else if (x.phase === 'sent') parts = [el('span', { class: 'sending' }, 'Sending...')];
   x.user.state.replaceChildren(...parts);
@@ -577,6 +593,7 @@ function showUserState(x) {
 }
 function setPhase(x, phase) {
   x.phase = phase;
+  if (phase === 'accepted' || phase === 'running') x.session = client.sessionId;
   showUserState(x);
   showComposer();
 }
@@ -593,71 +610,58 @@ function run(x, words = '') {
     after.replaceChildren();
     words ||= 'Thinking...';
   }
-  if (words) showActivity(x, words);
+  if (!words) return;
+  x.writes = false;
+  showActivity(x, words);
+}
+/** The text itself is the sign of work. */
+function write(x, text) {
+  x.answerText = text;
+  run(x);
+  x.writes = true;
+  showActivity(x, x.activity);
+  dirty.add(x);
+  scheduleFrame();
 }
 
 // ---- sending
 function ask(text) {
   enqueue(newExchange(text));
   // A session that ran out can simply begin again; what was refused needs a person's click.
-  if (connection.state === 'stopped' && connection.code === 1000) connect();
+  if (client.stopped?.code === 1000) client.start();
 }
-/** Also asks again: at the end of the log, because that is where the conversation is. */
+/** Also asks again: at the end of the log, because that is where the conversation is. A new id each time: with the old one the server would rightly repeat its old answer. */
 function enqueue(x) {
   const problem = outboxProblem(x.size);
   if (problem) { toast(problem); return; }
   x.answer?.node.remove();
   x.answer = null;
-  prepare(x, 'q');
+  prepare(x, 'query');
   addToLog(x.user.node);
   showUserState(x);
   jumpToNewest();
   pump();
 }
-/** Sends what waits, never more than the server is willing to queue. */
+/** Hands over what waits, never more than the server is willing to queue. */
 function pump() {
-  if (connection.state === 'live') {
-    for (const x of waiting()) if (underway().length < session.maxQueued) transmitQuery(x);
+  const most = client.limits.max_queued || 16;
+  for (const x of held()) {
+    if (underway().length >= most) break;
+    try {
+      follow(x, client.query(x.text, { stream: true }));
+      setPhase(x, 'sent');
+    } catch (error) {
+      fail(x, { content: error.message, code: error.code, retryable: error.retryable });
+    }
   }
   showComposer();
 }
-function transmitQuery(x) {
-  x.session = session.id;
-  if (++x.attempts > sendAttempts) fail(x, { content: 'The connection broke each time this message was sent.', retryable: true });
-  else if (transmit({ type: 'query', id: x.id, content: x.text, stream: true })) setPhase(x, 'sent');
-}
-function transmit(message) {
-  if (connection.socket?.readyState !== WebSocket.OPEN) return false;
-  connection.socket.send(JSON.stringify(message));
-  return true;
-}
 function outboxProblem(size) {
-  if (session.maxMessageBytes && size + 200 > session.maxMessageBytes) return `Too long for the server: ${Math.ceil(size / 1024)} KB of at most ${Math.floor(session.maxMessageBytes / 1024)} KB.`;
-  const kept = [...exchanges.values()].filter((x) => x.phase === 'outbox' || x.phase === 'sent');
-  const full = kept.length >= outboxMessages || kept.reduce((sum, x) => sum + x.size, size) > outboxBytes;
+  const most = client.limits.max_message_bytes;
+  if (most && size + 200 > most) return `Too long for the server: ${Math.ceil(size / 1024)} KB of at most ${Math.floor(most / 1024)} KB.`;
+  const kept = [...open].filter((x) => x.phase === 'held' || x.phase === 'sent');
+  const full = kept.length >= limits.outboxMessages || kept.reduce((sum, x) => sum + x.size + 200, size + 200) > limits.outboxBytes;
   return full ? 'Too much is waiting already. Wait until it is sent.' : '';
-}
-
-// Commands and feedback are not kept while offline. Each gets exactly one outcome, a time-out included.
-const replies = new Map();              // id -> { wantsData, settle }
-function request(message, done, wantsData = false) {
-  const id = newId(message.op ?? 'f');
-  const settle = (error, reply) => {
-    clearTimeout(timer);
-    if (replies.delete(id)) done(error, reply);
-  };
-  const timer = setTimeout(() => settle('The server did not answer.'), replyWithinMs);
-  replies.set(id, { wantsData, settle });
-  if (!transmit({ ...message, id })) settle('Not connected. Try again in a moment.');
-}
-/** A question is answered by the frame with the facts, not by an acknowledgement before it. */
-function settleReply(m) {
-  const entry = replies.get(m.ref);
-  if (!entry) return false;
-  const hasData = m.data !== undefined || m.messages !== undefined || (m.op !== 'ack' && textOf(m.content) !== '');
-  if (m.type === 'error') entry.settle(errorText(m), m);
-  else if (hasData || !entry.wantsData) entry.settle('', m);
-  return true;
 }
 
 // ---- the end of an answer
@@ -668,14 +672,17 @@ function finish(x, status, m = {}) {
   forget(x);
   setPhase(x, 'done');
   const { node, body, activity } = answerView(x);
-  node.dataset.status = kept ? 'completed' : status;
+  node.dataset.status = kept ? 'completed' : status === 'incomplete' ? 'completed' : status;
   node.removeAttribute('aria-busy');
   activity.hidden = true;
-  x.responseId = kept ? x.before.responseId : m.id ?? x.stream ?? m.stream;
+  x.responseId = kept ? x.before.responseId : m.stream ?? m.ref;
   body.update(x.answerText); // at once: who sees the status may rely on the text
   showOutcome(x, status, m);
-  if (kept || status === 'completed') showActions(x, m);
-  if ([...messages.querySelectorAll('[data-role="assistant"]')].pop() === node) node.classList.add('latest');
+  if (kept || status === 'completed' || status === 'incomplete') showActions(x, m);
+  if ([...messages.querySelectorAll('[data-role="assistant"]')].pop() === node) {
+    messages.querySelector('.latest')?.classList.remove('latest');
+    node.classList.add('latest');
+  }
   shortenQueue();
   scheduleFrame();
   pump();
@@ -686,11 +693,12 @@ function showOutcome(x, status, m) {
   const parts = [];
   if (status === 'failed') {
     parts.push(el('div', { dir: 'auto' }, errorText(m.error)));
-    if (m.error.retryable) parts.push(retryButton(m.error.retry_after_ms ?? 0));
-    parts.push(textButton('edit', 'Edit'));
+    if (m.error.retryable && x.user) parts.push(retryButton(m.error.retry_after_ms ?? 0));
+    if (x.user) parts.push(textButton('edit', 'Edit'));
   } else if (status === 'cancelled') {
-    parts.push(el('div', {}, x.answerText ? 'Stopped.' : 'Stopped before an answer came.'), textButton('retry', 'Ask again'));
-  } else if (m.status === 'incomplete' || m.finish_reason === 'length') {
+    parts.push(el('div', {}, x.answerText ? 'Stopped.' : 'Stopped before an answer came.'));
+    if (x.user) parts.push(textButton('retry', 'Ask again'));
+  } else if (status === 'incomplete' || m.finish_reason === 'length') {
     parts.push(m.finish_reason === 'length' ? 'The answer ended at its length limit.' : 'The answer ended early.');
   } else if (!x.answerText.trim()) {
     parts.push('The answer is empty.');
@@ -698,7 +706,7 @@ function showOutcome(x, status, m) {
   note.classList.toggle('bad', status === 'failed');
   note.hidden = !parts.length;
   note.replaceChildren(...parts);
-  announce(status === 'completed' ? 'Agent: ' + x.answerText : parts[0].textContent);
+  if (!restoring) announce(status === 'completed' || !parts.length ? 'Agent: ' + x.answerText : parts[0].textContent ?? parts[0]);
 }
 function errorText(error) {
   const text = textOf(error.content).trim() || 'Something went wrong.';
@@ -717,11 +725,11 @@ function retryButton(waitMs) {
   return button;
 }
 function showActions(x, m) {
-  const tokens = m.usage?.completion_tokens, cost = m.usage?.cost;
-  const facts = [m.model ?? x.model, tokens > 0 && `${tokens} tokens`, cost > 0 && `$${Number(cost.toPrecision(2))}`, `${((now() - x.since) / 1000).toFixed(1)} s`];
+  const tokens = m.usage?.completion_tokens, cost = m.usage?.cost, took = now() - x.since;
+  const facts = [m.model ?? x.model, tokens > 0 && `${tokens} tokens`, cost > 0 && `$${Number(cost.toPrecision(2))}`, !restoring && !m.replay && `${(took / 1000).toFixed(1)} s`];
   x.answer.actions.replaceChildren(
     iconButton('copy', 'copy', 'Copy the answer'),
-    iconButton('regenerate', 'again', 'Answer again'),
+    ...(x.user ? [iconButton('regenerate', 'again', 'Answer again')] : []),
     iconButton('rate-up', 'up', 'Good answer', { 'aria-pressed': 'false' }),
     iconButton('rate-down', 'up', 'Bad answer', { 'aria-pressed': 'false' }),
     iconButton('comment', 'comment', 'Comment on or correct the answer', { 'aria-expanded': 'false' }),
@@ -739,26 +747,30 @@ function shortenQueue() {
 // ---- what one can do with a message
 function cancel(x) {
   if (!x || x.phase === 'done' || x.cancelling) return;
-  if (x.phase === 'outbox') { finish(x, 'cancelled'); return; }
+  if (x.phase === 'held') { finish(x, 'cancelled'); return; }
   x.cancelling = true;
+  client.cancel(x.id); // without a connection it is done once there is one
   if (x.phase === 'running') showActivity(x, x.activity);
-  const id = x.id;
-  request({ type: 'command', op: 'cancel', ref: id }, (error) => { if (error && exchanges.has(id)) finish(x, 'cancelled'); }); // unknown there: no end will come for it
 }
 function regenerate(x) {
-  if (connection.state !== 'live' || x.session !== session.id) { enqueue(x); return; } // that conversation is gone: the question is asked anew
+  if (client.state !== 'live' || x.session !== client.sessionId) { enqueue(x); return; } // that conversation is gone: the question is asked anew
   const before = { answerText: x.answerText, responseId: x.responseId };
   prepare(x, 'regenerate');
   x.before = before;
   x.answer.body.reset();
-  transmit({ type: 'command', op: 'regenerate', id: x.id, stream: true });
+  follow(x, client.command('regenerate', { stream: true }));
   run(x);
 }
 function sendFeedback(x, fields, thanks) {
   const state = x.answer.actions.querySelector('.feedback-state');
-  if (x.session !== session.id) { state.textContent = 'This answer belongs to an earlier session.'; return; }
-  state.textContent = 'Saving...';
-  request({ type: 'human_feedback', ref: x.responseId, ...fields }, (error) => { state.textContent = error || thanks; });
+  const show = (text) => { state.textContent = text; };
+  if (x.session !== client.sessionId) { show('This answer belongs to an earlier session.'); return; }
+  show(client.state === 'live' ? 'Saving...' : 'Is saved when the connection is back.');
+  try {
+    client.outcome(client.feedback({ ref: x.responseId, ...fields }), { timeoutMs: client.state === 'live' ? 15000 : 600000 }).then(() => show(thanks), (error) => show(error.message));
+  } catch (error) {
+    show(error.message);
+  }
 }
 function rate(x, rating) {
   x.rating = rating;
@@ -805,233 +817,145 @@ function onLogClick(event) {
   if (x) actions[button.dataset.action]?.(x, button);
 }
 
-// ---- frames from the server
-const session = { id: '', epoch: '', resumeToken: '', lastSeq: 0, maxQueued: 16, maxMessageBytes: 0, heartbeatMs: 0, timeoutMs: 0, settings: {} };
-
-function onFrame(data) {
-  connection.lastFrame = now();
-  connection.pingAt = 0;
-  let m = null;
-  try { m = JSON.parse(data); } catch { /* not for this page */ }
-  if (m === null || typeof m !== 'object') return;
-  if (m.seq > 0 && m.op !== 'welcome' && m.op !== 'live') {
-    if (m.seq <= session.lastSeq) return; // a replay of what is on the screen already
-    session.lastSeq = m.seq;
-  }
-  if (m.op === 'welcome') onWelcome(m);
-  else if (m.type === 'notification') addNotification(textOf(m.content) || textOf(m.data), m.topic);
-  else if (settleReply(m)) return;
-  else if (m.type === 'status') onStatus(m);
-  else if (m.type === 'response') onResponse(m);
-  else if (m.type === 'error') onError(m);
-}
-function onWelcome(m) {
-  const former = session.id, isNew = former !== m.session_id;
-  if (isNew) session.lastSeq = 0;
-  Object.assign(session, {
-    id: m.session_id, epoch: m.epoch, resumeToken: m.resume_token, heartbeatMs: m.heartbeat_ms ?? 0, timeoutMs: m.timeout_ms ?? 0,
-    maxQueued: m.limits?.max_queued || 16, maxMessageBytes: m.limits?.max_message_bytes ?? 0,
-  });
-  ui('session-id').textContent = session.id;
-  showExamples(m.data?.demo === true);
-  if (isNew && former) onNewSession();
-  goLive();
-}
-function onNewSession() {
-  for (const x of underway()) fail(x, { content: 'The session ended before the answer was complete.', retryable: true });
-  if (messages.childElementCount) addToLog(el('div', { 'data-role': 'divider' }, 'New session. The agent does not remember what is above.'));
-  messages.append(...waiting().map((x) => x.user.node)); // they belong to the session that they are about to be sent to
-  if (Object.keys(session.settings).length) transmit({ type: 'command', op: 'set', id: newId('set'), data: session.settings });
-}
-function exchangeOf(m) {
-  const x = exchanges.get(m.ref) ?? byStream.get(m.stream);
-  if (x && m.stream && x.stream !== m.stream) {
-    if (x.stream) Object.assign(x, { have: 0, answerText: '' }); // the server began anew
-    byStream.delete(x.stream);
-    byStream.set(m.stream, x);
-    x.stream = m.stream;
-  }
-  return x;
-}
-function onStatus(m) {
-  const x = exchangeOf(m);
-  if (m.op === 'drain') {
-    connection.retryAfterMs = m.retry_after_ms ?? 0;
-    toast('The server is about to restart. This page connects again by itself.');
-  } else if (x && (m.op === 'ack' || m.op === 'queued')) {
-    x.position = m.position ?? 0;
-    if (x.phase !== 'running') setPhase(x, 'accepted');
-  } else if (x) {
-    run(x, textOf(m.content) || 'Thinking...');
-  }
-}
-function onResponse(m) {
-  const x = exchangeOf(m);
-  if (!x) {
-    if (m.phase === 'full' && !isOurs(m.ref)) addNotification(textOf(m.content), 'Agent'); // the application speaks unasked
-  } else if (m.phase === 'start') {
-    x.model = m.model;
-    run(x);
-  } else if (m.phase === 'delta' || m.phase === 'snapshot') {
-    onPiece(x, m);
-  } else if (m.phase === 'reasoning') {
-    run(x, 'Reasoning...');
-  } else {
-    onEnd(x, m);
-  }
-}
-/** Drop what is known, replace from the start, append what follows, never paper over a hole. */
-function onPiece(x, { idx, n, content }) {
-  run(x);
-  if (idx + n <= x.have) return;
-  if (idx === 0 && n >= x.have) x.answerText = content;
-  else if (idx === x.have) x.answerText += content;
-  else { askForSnapshot(x); return; }
-  x.have = idx + n;
-  dirty.add(x);
-  x.answer.activity.hidden = !x.cancelling;
-  scheduleFrame();
-}
-/** Once for each answer: if it brings nothing, the end carries the whole text anyway. */
-function askForSnapshot(x) {
-  if (x.askedAgain || !session.resumeToken) return;
-  x.askedAgain = true;
-  transmit({ type: 'command', op: 'hello', v: 1, client: 'page/1.0', caps: ['delta'], session_id: session.id, resume: { token: session.resumeToken, epoch: session.epoch, last_seq: session.lastSeq } });
-}
-function onEnd(x, m) {
-  x.answerText = textOf(m.content) || x.answerText;
-  if (m.status === 'failed') fail(x, m.error ?? { content: 'Failed to generate response.' });
-  else finish(x, m.status === 'cancelled' ? 'cancelled' : 'completed', m);
-}
-function onError(m) {
-  const x = exchanges.get(m.ref);
-  if (x) fail(x, m);
-  else if (!isOurs(m.ref)) addNotification(errorText(m), 'Error');
-}
-
-// ---- the connection: idle, connecting, live, waiting, stopped
-const connection = { state: 'idle', socket: null, failures: 0, retryAt: 0, retryTimer: 0, steadyTimer: 0, welcomeTimer: 0, lastFrame: 0, pingAt: 0, retryAfterMs: 0, code: 0, text: '' };
-
+// ---- what the client tells
 /** Same host always: `?path=` may name another socket on this server, nothing else. */
 function socketUrl() {
   const url = new URL('/ws', location.href);
-)page"
-    R"page(  url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
   url.pathname = new URLSearchParams(location.search).get('path') || '/ws';
   return url.href;
 }
-function enter(state, text = '') {
-  const wasLive = connection.state === 'live';
-  connection.state = state;
-  connection.text = text;
-  showConnection();
-  waiting().forEach(showUserState);
-  showComposer();
-  if (state === 'stopped') announce(text);
-  else if (wasLive) announce('Connection lost. Connecting again.');
+/** Of this tab: keeps session and transcript while the page is loaded again. */
+function tabStorage() {
+  try { return sessionStorage; } catch { return undefined; } // forbidden: a reload then begins a new session
 }
-function connect() {
-  if (connection.socket) return;
-  clearTimeout(connection.retryTimer);
-  let socket;
+const client = new AgentWebSocket({ url: socketUrl(), client: 'page/1.0', caps: ['delta'], storage: tabStorage() });
+const settings = {};                    // kept, because a new session would not have them
+let restoring = false, stopWords = '';
+
+client.on('welcome', ({ message: m }) => {
+  ui('session-id').textContent = m.session_id;
+  showExamples(m.data?.demo === true);
+});
+client.on('text', ({ answer }) => write(exchangeOf(answer), answer.text));
+client.on('reasoning', ({ answer }) => run(exchangeOf(answer), 'Reasoning...'));
+client.on('status', ({ message: m, answer }) => {
+  if (m.op === 'drain') toast('The server is about to restart. This page connects again by itself.');
+  if (!answer || answer.status !== null) return;
+  const x = exchangeOf(answer);
+  x.position = answer.position;
+  x.model = answer.model;
+  if (m.op !== 'ack' && m.op !== 'queued') run(x, textOf(m.content) || 'Thinking...');
+  else if (x.phase !== 'running') setPhase(x, 'accepted');
+});
+client.on('answer', ({ answer, message }) => {
+  if (!answer.own && answer.ref === null) addNotification(answer.text, 'Agent'); // the application speaks unasked
+  else showEnd(exchangeOf(answer), answer, message.replay === true);
+});
+client.on('notification', ({ message: m }) => addNotification(textOf(m.content) || textOf(m.data), m.topic));
+client.on('error', ({ message: m, answer }) => { if (!answer && m.ref === undefined) addNotification(errorText(m), 'Error'); });
+client.on('reset', onReset);
+client.on('state', onState);
+
+function showEnd(x, answer, replay) {
+  x.answerText = answer.text;
+  if (x.phase !== 'running' && answer.text) run(x);
+  finish(x, answer.status, { ...answer, replay });
+  if (x.text === null) learnQuestion(x);
+}
+/** Another page of this session asked; only the server knows what. */
+async function learnQuestion(x) {
   try {
-    socket = new WebSocket(socketUrl());
-  } catch {
-    enter('stopped', 'Open this page from the server, not from a file.');
+    const { data } = await client.request('history', { limit: 20 });
+    const asked = data?.messages?.find((item) => item.role === 'user' && item.id === x.id);
+    if (!asked || x.text !== null) return;
+    x.text = textOf(asked.content);
+    showQuestion(x);
+    x.answer.node.before(x.user.node);
+    scheduleFrame();
+  } catch { /* the answer stands for itself */ }
+}
+/** The server could not go on from where this page was. */
+function onReset({ same_session: same }) {
+  for (const x of open) x.answerText = '';
+  if (same) {
+    const kept = new Set([...open].flatMap((x) => [x.user?.node, x.answer?.node]));
+    for (const node of [...messages.children]) if (!kept.has(node)) node.remove(); // it comes again
+    for (const x of [...open]) if (!x.user) { x.answer?.node.remove(); forget(x); } // not ours: so does this
+    for (const x of open) dirty.add(x);
+    scheduleFrame();
     return;
   }
-  connection.socket = socket;
-  socket.addEventListener('message', (event) => { if (socket === connection.socket) onFrame(event.data); });
-  socket.addEventListener('close', (event) => { if (socket === connection.socket) onClosed(event.code, event.reason); });
-  connection.welcomeTimer = setTimeout(() => abandon(1000), welcomeWithinMs);
-  enter('connecting');
+  for (const x of [...open]) if (x.phase !== 'held' && !x.user) { fail(x, { content: 'The session ended before the answer was complete.' }); }
+  if (messages.childElementCount) addToLog(el('div', { 'data-role': 'divider' }, 'New session. The agent does not remember what is above.'));
+  // What the server did not have yet belongs to the session that it is about to be sent to.
+  for (const x of open) if (x.user && x.phase !== 'accepted' && x.phase !== 'running') messages.append(x.user.node);
+  if (Object.keys(settings).length) client.command('set', { data: settings });
 }
-function goLive() {
-  if (connection.state === 'live') return;
-  clearTimeout(connection.welcomeTimer);
-  connection.retryAfterMs = 0;
-  connection.steadyTimer = setTimeout(() => { connection.failures = 0; }, steadyAfterMs);
-  enter('live');
-  pump();
-}
-/** A dead peer answers no close either, so nobody waits for it. */
-function abandon(code) {
-  const { socket } = connection;
-  connection.socket = null;
-  socket.close(code);
-  onClosed(1006, '');
-}
-function onClosed(code, reason) {
-  connection.socket = null;
-  connection.code = code;
-  clearTimeout(connection.welcomeTimer);
-  clearTimeout(connection.steadyTimer);
-  const stop = stopText(code, reason);
-  if (stop) enter('stopped', stop);
-  else waitToConnect(delayAfter(code));
-  settleLost(stop);
-}
-/** The next connection is a new session: what was accepted is lost, what was never acknowledged is sent again. */
-function settleLost(stop) {
-  for (const { settle } of [...replies.values()]) settle('The connection was lost.');
-  for (const x of underway()) {
-    if (x.cancelling) finish(x, 'cancelled');
-    else if (x.phase === 'sent' && !stop) setPhase(x, 'outbox');
-    else fail(x, { content: stop || 'The connection was lost before the answer was complete.', retryable: true });
+function onState({ state, previous, code, reason }) {
+  if (state === 'stopped') stopWords = stopText(code, reason);
+  if (state === 'live') {
+    for (const x of underway()) if (x.cancelling) client.cancel(x.id);
+    pump();
   }
+  showConnection();
+  for (const x of open) {
+    showUserState(x);
+    if (x.phase === 'running') showActivity(x, x.activity);
+  }
+  showComposer();
+  if (state === 'stopped') announce(stopWords);
+  else if (previous === 'live' && state === 'waiting') announce('Connection lost. Connecting again.');
 }
-/** Words for the codes after which only a person can help; empty for those after which the page connects again. */
+/** What the client kept over a reload. The connection then brings the rest. */
+function restore() {
+  restoring = true;
+  let latest = null;
+  for (const answer of client.transcript.answers) {
+)page"
+    R"page(    if (answer.kind === 'regenerate' && latest?.phase === 'done') { // answers the same question again
+      const { answerText, responseId } = latest;
+      prepare(latest, 'regenerate');
+      Object.assign(latest, { id: answer.ref, before: { answerText, responseId }, phase: 'accepted' });
+      exchangeOfAnswer.set(answer, latest);
+      latest.answer?.body.reset();
+    } else {
+      latest = exchangeOf(answer);
+    }
+    if (answer.status !== null) {
+      showEnd(latest, answer, true);
+    } else if (answer.text) {
+      write(latest, answer.text);
+    }
+  }
+  restoring = false;
+}
+
+// ---- the connection as it is shown
+/** Words for the codes after which only a person can help. */
 function stopText(code, reason) {
   const tooLong = 'A message was too long for the server.', login = 'The server asks for a valid login.';
   const words = {
+    0: 'Open this page from the server, not from a file.',
     1000: reason === 'Session timeout' ? 'The session ended because nothing happened for a while.' : 'The server ended the session.',
     1009: tooLong, 4413: tooLong,
     4400: 'The server could not use our messages.', 4401: login, 4408: login, 4403: 'You are not allowed to use this server.',
     4426: 'This page and the server speak different versions. Reload the page.', 4429: 'There are too many connections. Close another tab first.', 4499: 'The operator closed this session.',
   };
-  const final = [1002, 1003, 1007, 1008].includes(code) || (code >= 4400 && code <= 4499);
-  return words[code] ?? (final ? `The server closed the connection (${code} ${reason}).` : '');
-}
-function waitToConnect(delay) {
-  clearTimeout(connection.retryTimer);
-  connection.retryTimer = setTimeout(connect, delay);
-  connection.retryAt = now() + delay;
-  enter('waiting');
-}
-/** Full jitter, so that the clients of a server that fell over do not come back as one. */
-function delayAfter(code) {
-  if (code === 1013) connection.failures = Math.max(connection.failures, 4); // overload: do not add to it
-  const spread = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(connection.failures++, 16));
-  if ((code === 1012 || code === 4003) && connection.retryAfterMs > 0) return Math.max(backoffMinMs, connection.retryAfterMs * (0.5 + Math.random()));
-  return Math.min(backoffMaxMs, backoffMinMs + Math.random() * spread);
-}
-/** Online again or back in the foreground: a short, still random wait replaces the rest of a long one, unless the server asked for it. */
-function hurry() {
-  if (connection.state === 'waiting' && !connection.retryAfterMs && connection.retryAt - now() > 2 * backoffMinMs) waitToConnect(backoffMinMs * (1 + Math.random()));
-}
-/** Browsers hide WebSocket pings, so silence is broken by a ping of our own; only an unanswered one is proof. */
-function watchHeartbeat() {
-  const silent = now() - connection.lastFrame;
-  if (connection.state !== 'live' || !session.heartbeatMs || silent < session.heartbeatMs) return;
-  if (!connection.pingAt) {
-    connection.pingAt = now();
-    transmit({ type: 'command', op: 'ping', id: newId('p') });
-  } else if (silent >= session.heartbeatMs + session.timeoutMs + 2000 && now() - connection.pingAt >= session.timeoutMs) {
-    abandon(4001);
-  }
+  return words[code] ?? `The server closed the connection (${code} ${reason}).`;
 }
 function showConnection() {
-  const { state, text, failures } = connection;
-  const left = seconds(connection.retryAt - now()), offline = navigator.onLine === false;
+  const { state } = client;
+  const left = seconds(client.retryInMs), offline = navigator.onLine === false;
   const pill = ui('connection-state');
   pill.dataset.state = state;
-  pill.textContent = state === 'waiting' ? `waiting${offline ? ', offline' : ''} ${left} s` : state === 'connecting' ? 'connecting...' : state;
+  pill.textContent = { waiting: `waiting${offline ? ', offline' : ''} ${left} s`, connecting: 'connecting...', catching_up: 'catching up...' }[state] ?? state;
   const bar = ui('connection-bar');
   bar.hidden = state !== 'waiting' && state !== 'stopped';
   bar.classList.toggle('bad', state === 'stopped');
   ui('reconnect').textContent = state === 'stopped' ? 'Connect again' : 'Connect now';
-  const why = offline ? 'You are offline.' : failures > 2 ? 'The server cannot be reached.' : 'The connection was lost.';
-  ui('connection-text').textContent = state === 'stopped' ? text : `${why} Reconnecting in ${left} s.`;
+  const why = offline ? 'You are offline.' : client.attempts > 3 ? 'The server cannot be reached.' : 'The connection was lost.';
+  ui('connection-text').textContent = state === 'stopped' ? stopWords : `${why} Reconnecting in ${left} s.`;
 }
 
 // ---- composer
@@ -1043,11 +967,12 @@ function onComposerInput() {
   showComposer();
 }
 function showComposer() {
-  const text = composer.value.trim(), problem = text && outboxProblem(bytesOf(text)), kept = waiting().length;
-  const away = connection.state === 'waiting' || connection.state === 'stopped';
+  const text = composer.value.trim(), problem = text && outboxProblem(bytesOf(text));
+  const kept = [...open].filter((x) => x.phase === 'held' || x.phase === 'sent').length;
+  const away = client.state === 'waiting' || client.state === 'stopped';
   const note = problem || (!away ? '' : kept ? `Messages that wait for the connection: ${kept}.` : 'Not connected. What you send is kept until the connection is back.');
   ui('send').disabled = !text || problem !== '';
-  ui('stop').hidden = connection.state !== 'live' || !current();
+  ui('stop').hidden = client.state !== 'live' || !current();
   composerNote.classList.toggle('bad', problem !== '');
   if (composerNote.textContent !== note) composerNote.textContent = note;
 }
@@ -1092,20 +1017,18 @@ function applySettings(event) {
   if (temperature !== '') data.temperature = Number(temperature);
   if (!Object.keys(data).length) { showResult('settings-result', 'Nothing to apply.'); return; }
   showResult('settings-result', 'Applying...');
-  request({ type: 'command', op: 'set', data }, (error) => {
-    if (!error) Object.assign(session.settings, data); // kept, because a new session would not have them
-    showResult('settings-result', error || 'Applied.', Boolean(error));
-  });
+  client.request('set', { data }).then(
+    () => { Object.assign(settings, data); showResult('settings-result', 'Applied.'); },
+    (error) => showResult('settings-result', error.message, true));
 }
 function askServer(op, nodesOf) {
   ui('server-output').replaceChildren();
   showResult('server-result', 'Asking...');
-  request({ type: 'command', op, ...(op === 'history' ? { limit: 50 } : {}) }, (error, m) => {
-    showResult('server-result', error, Boolean(error));
-    if (error) return;
+  client.request(op, op === 'history' ? { limit: 50 } : {}).then((m) => {
     const nodes = nodesOf(m);
+    showResult('server-result', '');
     ui('server-output').replaceChildren(...(nodes.length ? nodes : [el('p', {}, textOf(m.content) || 'Nothing yet.')]));
-  }, true);
+  }, (error) => showResult('server-result', error.message, true));
 }
 function factRows(data, prefix = '') {
   return Object.entries(data ?? {}).flatMap(([key, value]) => value !== null && typeof value === 'object' && !Array.isArray(value)
@@ -1119,25 +1042,24 @@ function historyNodes(m) {
   return found.slice(-100).map((item) => el('p', { dir: 'auto' }, el('span', { class: 'small' }, who[item?.role ?? item?.type] ?? 'Message'), textOf(item?.content)));
 }
 function clearConversation() {
-  for (const x of [...exchanges.values()]) {
-    if (x.phase !== 'outbox') transmit({ type: 'command', op: 'cancel', id: newId('cancel'), ref: x.id });
-    forget(x); // late frames for it carry an id of ours that is no longer known, and are ignored
+  for (const x of [...held(), ...underway()]) { // in this order, so that nothing moves up
+    if (x.phase !== 'held') client.cancel(x.id);
+    forget(x);
     x.phase = 'done';
   }
+  client.forget(); // late frames for what ran are ignored
   messages.replaceChildren();
   ui('empty').hidden = false;
   jumpToNewest();
   showComposer();
   focusComposer();
-  if (connection.state !== 'live') return; // the next session knows nothing anyway
-  request({ type: 'command', op: 'clear' }, (error) => toast(error ? 'This page is cleared, but not the agent: ' + error : 'The conversation is cleared.'));
+  client.request('clear').then(() => toast('The conversation is cleared.'), (error) => toast('This page is cleared, but not the agent: ' + error.message));
 }
 
 // ---- start
 function tick() {
-  watchHeartbeat();
-  if (connection.state === 'waiting') showConnection();
-  for (const x of underway()) if (x.phase === 'running' && !x.answer.activity.hidden) showActivity(x, x.activity);
+  if (client.state === 'waiting') showConnection();
+  for (const x of open) if (x.phase === 'running' && !x.answer.activity.hidden) showActivity(x, x.activity);
 }
 /** For browsers whose keyboard covers the page instead of shrinking it. A pinch zoom is left alone. */
 function fitToViewport() {
@@ -1155,7 +1077,7 @@ function start() {
   on('composer', 'keydown', onComposerKey);
   on('send', 'mousedown', (event) => event.preventDefault()); // the text box keeps the focus, and a phone its keyboard
   on('stop', 'click', () => { cancel(current()); focusComposer(); });
-  on('reconnect', 'click', connect);
+  on('reconnect', 'click', () => client.start());
   on('jump', 'click', jumpToNewest);
   on('log', 'scroll', onScroll);
   on('log', 'click', onLogClick);
@@ -1168,15 +1090,16 @@ function start() {
   on('clear', 'click', () => { ui('confirm').returnValue = ''; ui('confirm').showModal(); });
   on('confirm', 'close', () => { if (ui('confirm').returnValue === 'clear') clearConversation(); });
   document.addEventListener('keydown', onEscape);
-  document.addEventListener('visibilitychange', () => { if (!document.hidden) { watchHeartbeat(); hurry(); } });
-  window.addEventListener('online', hurry);
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) client.hurry(); });
+  window.addEventListener('online', () => client.hurry());
   window.addEventListener('offline', showConnection);
   window.visualViewport?.addEventListener('resize', fitToViewport);
   new ResizeObserver(followEnd).observe(log);
   setInterval(tick, 1000);
   showExamples(false);
+  restore();
   focusComposer();
-  connect();
+  client.start();
 }
 start();
 </script>
@@ -1184,7 +1107,7 @@ start();
 </html>
 )page";
 
-/// HTML in UTF-8, for as long as the program runs.
+/// Text in UTF-8, for as long as the program runs.
 inline constexpr std::string_view chat_page() {
   return {chat_page_text, sizeof(chat_page_text) - 1};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Chromium through playwright-core:  node browser.mjs CHROMIUM plain SOCKET_URL PAGE_FILE
 //                                    node browser.mjs CHROMIUM chat PAGE_URL SCREENSHOT_FOLDER
+//                                    node browser.mjs CHROMIUM cuts|reload|tabs PORT
 // `chat` prints "restart the server" and goes on when a line comes in.
 import fs from 'node:fs';
 import http from 'node:http';
@@ -8,6 +9,7 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { check, require, run } from './packages.mjs';
+import { Proxy } from './proxy.mjs';
 
 const [executablePath, mode, ...rest] = process.argv.slice(2);
 const { chromium } = require('playwright-core');
@@ -21,12 +23,14 @@ async function withPage(use) {
       '--disable-component-update', '--disable-sync'],
   });
   try {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    page.setDefaultTimeout(15000);
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
     const problems = [];
-    page.on('pageerror', (error) => problems.push(`page error: ${error.message}`));
-    page.on('dialog', (dialog) => { problems.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
-    await use(page);
+    context.on('page', (page) => {
+      page.setDefaultTimeout(15000);
+      page.on('pageerror', (error) => problems.push(`page error: ${error.message}`));
+      page.on('dialog', (dialog) => { problems.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+    });
+    await use(await context.newPage());
     check(problems.length === 0, problems.join('; '));
   } finally {
     await browser.close();
@@ -166,4 +170,169 @@ async function chat(address, folder) {
   });
 }
 
-await run(() => (mode === 'plain' ? plain(...rest) : chat(...rest)));
+// ---- lost connections and reloads: what is shown must at each moment be the beginning of the whole answer
+
+const counted = (n) => Array.from({ length: n }, (_, i) => i + 1).join(' ');
+
+/** Looks at the page while it lives: no answer doubled, none with a text that is not the beginning of what it will be. */
+function watchAnswers(whole) {
+  window.answerFaults = [];
+  const look = () => {
+    for (const body of document.querySelectorAll('[data-role="assistant"] .body')) {
+      if (!whole.startsWith(body.textContent)) window.answerFaults.push(body.textContent);
+    }
+  };
+  new MutationObserver(look).observe(document, { childList: true, characterData: true, subtree: true });
+}
+
+class ResumedChat extends Chat {
+  shown() { return this.page.evaluate(() => [...document.querySelectorAll('[data-role="assistant"] .body')].pop()?.textContent ?? ''); }
+  async grows(by = 20) {
+    const had = (await this.shown()).length;
+    await this.page.waitForFunction((least) => [...document.querySelectorAll('[data-role="assistant"] .body')].pop()
+      ?.textContent.length >= least, had + by);
+  }
+  async state(name) { await this.page.waitForFunction((wanted) => document.querySelector('#connection-state').dataset.state === wanted, name); }
+  async whole(text, answers) {
+    await this.page.waitForFunction(() => [...document.querySelectorAll('[data-role="assistant"]')].pop()?.dataset.status === 'completed', null, { timeout: 40000 });
+    const shown = await this.shown();
+    check(shown === text, () => `the answer is "${shown}"`);
+    const faults = await this.page.evaluate(() => window.answerFaults);
+    check(faults.length === 0, () => `at one time it was "${faults[0]}"`);
+    await this.count(answers);
+  }
+  async count(answers) {
+    for (const role of ['user', 'assistant']) {
+      const found = await this.page.locator(`[data-role="${role}"]`).count();
+      check(found === answers, `${found} articles of ${role}, ${answers} expected`);
+    }
+    check(await this.page.locator('[data-role="divider"]').count() === 0, 'the session was lost');
+  }
+}
+
+async function throughProxy(port, whole, use) {
+  const proxy = await Proxy.before(Number(port));
+  await withPage(async (page) => {
+    await page.context().addInitScript(watchAnswers, whole);
+    const chat = new ResumedChat(page);
+    await page.goto(`http://127.0.0.1:${proxy.port}/`);
+    await chat.live();
+    await use(chat, proxy, page);
+  });
+  proxy.close();
+}
+
+/** Ten times in one answer: the browser's own offline mode, and connections that break on their way. */
+async function cuts(port) {
+  const whole = counted(1000);
+  await throughProxy(port, whole, async (chat, proxy, page) => {
+    await chat.ask('count to 1000');
+    for (let round = 0; round < 10; ++round) {
+      step(`cut ${round + 1}`);
+      await chat.grows();
+      if (round % 2 === 0) {
+        await page.context().setOffline(true);
+        proxy.cut(); // the offline mode alone leaves a WebSocket open
+        await chat.state('waiting');
+        await page.context().setOffline(false); // the page is told, and connects soon
+      } else {
+        proxy.down();
+        await chat.state('waiting');
+        await page.waitForTimeout(30 * round);
+        proxy.up();
+        await page.click('#reconnect');
+      }
+      await chat.live();
+      check(await chat.answer().getAttribute('data-status') === 'streaming', `cut ${round + 1} came after the end`);
+    }
+    await chat.whole(whole, 1);
+    step('and works on');
+    await chat.ask('count to 5');
+    await chat.whole('1 2 3 4 5', 2);
+  });
+}
+
+async function reload(port) {
+  const whole = counted(300);
+  await throughProxy(port, whole, async (chat, proxy, page) => {
+    await chat.ask('count to 3');
+    await chat.whole('1 2 3', 1);
+    await chat.ask('count to 300');
+    for (let round = 0; round < 3; ++round) {
+      step(`reload ${round + 1}`);
+      await chat.grows();
+      await page.reload();
+      await chat.live();
+      check(await chat.answer().getAttribute('data-status') === 'streaming', `reload ${round + 1} came after the end`);
+    }
+    step('a reload without a network, and a question meanwhile');
+    await chat.grows();
+    await chat.page.evaluate(() => window.dispatchEvent(new Event('pagehide')));
+    proxy.cut();
+    await chat.state('waiting');
+    await page.fill('#composer', 'count to 4');
+    await page.click('#send');
+    await page.reload();
+    await chat.live();
+    await page.waitForFunction(() => document.querySelectorAll('[data-role="assistant"][data-status="completed"]').length === 3, null, { timeout: 30000 });
+    await chat.whole('1 2 3 4', 3);
+    const texts = await page.locator('[data-role="assistant"] .body').allTextContents();
+    check(texts.join('|') === ['1 2 3', whole, '1 2 3 4'].join('|'), () => `answers: ${texts}`);
+    step('a reload with nothing to do');
+    await page.reload();
+    await chat.live();
+    await chat.count(3);
+    await chat.answer().locator('[data-action="rate-up"]').click();
+    await chat.answer().locator('.feedback-state', { hasText: 'saved' }).waitFor();
+    step('an answer again, and a reload after it');
+    await chat.answer().locator('[data-action="regenerate"]').click();
+    await chat.status('streaming').catch(() => {}); // it may be over already
+    await chat.status('completed');
+    await page.reload();
+    await chat.live();
+    await chat.count(3);
+    step('cleared is cleared, after a reload too');
+    await page.click('#clear');
+    await page.click('#confirm-clear');
+    await page.waitForFunction(() => !document.querySelector('#messages').childElementCount);
+    await chat.count(0);
+    await page.reload();
+    await chat.live();
+    await chat.count(0);
+  });
+}
+
+/** A window that is opened by a page gets a copy of its sessionStorage, as a duplicated tab does. */
+async function tabs(port) {
+  const whole = counted(200);
+  await throughProxy(port, whole, async (chat, proxy, page) => {
+    await chat.ask('count to 200');
+    await chat.grows();
+    step('the second tab');
+    const opened = page.waitForEvent('popup');
+    await page.evaluate(() => {
+      window.dispatchEvent(new Event('pagehide')); // so that the copy is of now
+      window.open('/');
+    });
+    const twin = new ResumedChat(await opened);
+    await twin.live();
+    await twin.count(1);
+    step('both lose the connection');
+    proxy.down();
+    for (const each of [chat, twin]) await each.state('waiting');
+    proxy.up();
+    for (const each of [chat, twin]) {
+      await each.page.click('#reconnect');
+      await each.live();
+    }
+    for (const each of [chat, twin]) await each.whole(whole, 1);
+    step('each sees what the other asks');
+    await twin.ask('count to 6');
+    await page.waitForFunction(() => document.querySelectorAll('[data-role="user"]').length === 2); // learned from the history
+    for (const each of [chat, twin]) await each.whole('1 2 3 4 5 6', 2);
+    const asked = await page.locator('[data-role="user"] .text').allTextContents();
+    check(asked.join('|') === 'count to 200|count to 6', () => `questions: ${asked}`);
+  });
+}
+
+await run(() => ({ plain, chat, cuts, reload, tabs })[mode](...rest));
