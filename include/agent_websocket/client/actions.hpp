@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the client core asks its surroundings to do: on the transport, and to tell the application.
+// What the client core asks its surroundings to do on the transport, and to tell the application.
+// They own what they carry, because the application may call the client while they are carried out.
 #pragma once
 
 #include <agent_websocket/client/sink.hpp>
@@ -39,6 +40,9 @@ struct tell_stopped {
   std::uint16_t code;
   std::string reason;
 };
+struct tell_welcome {
+  client_notice notice;
+};
 struct tell_reset {};
 struct tell_text {
   std::string id;
@@ -66,8 +70,8 @@ struct tell_error {
 };
 
 using any = std::variant<ask_token, open, send, close, tell_state, tell_disconnected, tell_stopped,
-                         tell_reset, tell_text, tell_reasoning, tell_answer, tell_notification,
-                         tell_feedback_request, tell_status, tell_error>;
+                         tell_welcome, tell_reset, tell_text, tell_reasoning, tell_answer,
+                         tell_notification, tell_feedback_request, tell_status, tell_error>;
 
 /// In the order in which they are to be done.
 using list = std::vector<any>;

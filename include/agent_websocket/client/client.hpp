@@ -142,6 +142,7 @@ class basic_client final : private client_transport_sink {
     sink_.on_disconnected(what.code, what.reason);
   }
   void perform(client_action::tell_stopped& what) { sink_.on_stopped(what.code, what.reason); }
+  void perform(client_action::tell_welcome& what) { sink_.on_welcome(what.notice); }
   void perform(client_action::tell_reset&) { sink_.on_reset(); }
   void perform(client_action::tell_text& what) { sink_.on_text(what.id, what.change, what.text); }
   void perform(client_action::tell_reasoning& what) { sink_.on_reasoning(what.id, what.text); }

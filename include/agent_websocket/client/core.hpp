@@ -241,7 +241,7 @@ class client_core {
   }
 
   // reception.hpp
-  void on_welcome(const wire::server_message& m);
+  void on_welcome(const wire::server_message& m, std::string_view text);
   void on_live(time_point now);
   void follow(const wire::server_message& m, std::string_view text, time_point now);
   void take(const wire::server_message& m, std::string_view text, time_point now);

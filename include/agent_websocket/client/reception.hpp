@@ -19,7 +19,7 @@ inline void client_core::received(std::string_view text, time_point now) {
   const auto read = wire::read_server_message(text, document_);
   if (!read) return;
   if (read->is_welcome()) {
-    on_welcome(*read);
+    on_welcome(*read, text);
   } else if (read->is_live()) {
     on_live(now);
   } else if (connection_.is_following()) {
@@ -32,10 +32,12 @@ inline void client_core::received(std::string_view text, time_point now) {
   // All else is of a session that will be thrown away, or comes again after the next welcome.
 }
 
-inline void client_core::on_welcome(const wire::server_message& m) {
+inline void client_core::on_welcome(const wire::server_message& m, std::string_view text) {
   using greeting = client_connection::greeting;
   const greeting found = connection_.welcomed(wire::read_welcome(m));
   if (found == greeting::ignored) return;
+  if (found != greeting::confirmed)
+    actions_.push_back(client_action::tell_welcome{client_notice::of(m, text)});
   m.body["accepted"].for_each_element(
       [this](json::value id) { outbox_.accept(id.string().value_or("")); });
   if (found == greeting::moved || found == greeting::replaced) {

@@ -98,6 +98,9 @@ class client_sink {
   /// The client has stopped and does not connect again by itself; `code` says why (see the close
   /// codes of the protocol).
   virtual void on_stopped(std::uint16_t /*code*/, std::string_view /*reason*/) {}
+  /// A session was entered or is taken up; what the server says of it (its `data` is that of the
+  /// server's application) is in `json`.
+  virtual void on_welcome(const client_notice&) {}
   /// The transcript was dropped: the server could not go on where this client was. What it still
   /// has of the conversation comes now.
   virtual void on_reset() {}

@@ -34,6 +34,9 @@ struct application final : client_sink {
   void on_stopped(std::uint16_t code, std::string_view) override {
     add("stopped:" + std::to_string(code));
   }
+  void on_welcome(const client_notice& notice) override {
+    add("w:" + frame(notice.json).text("session_id"));
+  }
   void on_reset() override { add("reset"); }
   void on_text(const std::string& id, text_change, std::string_view text) override {
     add(id + "+" + std::string(text));
@@ -102,7 +105,7 @@ TEST_CASE("client: a conversation on its policies") {
   b.transport.accept();
   b.welcome("new");
   b.transport.receive(R"({"type":"status","op":"live","seq":0})");
-  CHECK(b.sink.take() == "connecting catching_up live");
+  CHECK(b.sink.take() == "connecting catching_up w:s1 live");
   wire::query asked;
   asked.id = "q1";
   asked.content = "Hello";

@@ -30,7 +30,7 @@ TEST_CASE("client core: from idle to live and to its end") {
     CHECK_FALSE(f.sent[0].has(absent));
   f.welcome("s1", R"("reason":"new")");
   f.welcome("s1", R"("reason":"new")");
-  CHECK(f.log() == "");
+  CHECK(f.log() == "welcome");
   f.live();
   CHECK(f.log() == "state:live send:ack");
   CHECK(f.core.connection().position().session_id == "s1");
@@ -126,7 +126,7 @@ TEST_CASE("client core: feedback, set and regenerate are kept until they are ack
   f.welcome("s1", R"("reason":"new")");
   f.live();
   CHECK(f.log() ==
-        "state:connecting open send:hello state:catching_up state:live send:ack "
+        "state:connecting open send:hello state:catching_up welcome state:live send:ack "
         "send:human_feedback=f1 send:set send:regenerate");
   f.accept("f1");
   f.say(R"({"type":"status","op":"set","ref":"s1","content":"Settings changed"})");
@@ -145,14 +145,13 @@ TEST_CASE("client core: other commands are sent now or not at all") {
   info.op = "info";
   CHECK(f.core.command(info).error().code == errc::connection_failed);
   f.become_live();
-  CHECK(f.log() == "");
   const auto id = f.core.command(info);
   REQUIRE(id);
   CHECK(f.log() == "send:info");
   CHECK(f.sent[0].text("id") == *id);
   f.say(R"({"type":"status","op":"info","ref":")" + *id + R"(","data":{"model":"m"}})");
   CHECK(f.log() == "status:info");
-  CHECK(frame(f.notices[0].json).text("data.model") == "m");
+  CHECK(frame(f.notices.back().json).text("data.model") == "m");
   info.op = "hello";
   CHECK(f.core.command(info).error().code == errc::bad_message);
   info.op = "";
@@ -175,7 +174,8 @@ TEST_CASE("client core: cancel") {
     f.welcome("s1", R"("reason":"new")");
     f.live();
     CHECK(f.log() ==
-          "state:connecting open send:hello state:catching_up state:live send:ack send:query=q2");
+          "state:connecting open send:hello state:catching_up welcome state:live send:ack "
+          "send:query=q2");
   }
   SUBCASE("what the server may have is cancelled there") {
     f.become_live();
@@ -284,7 +284,7 @@ TEST_CASE("client core: a session is taken up by the next run of the program") {
   // The same query asked again: its answer is already coming.
   CHECK(f.ask("q9") == "q9");
   f.live(41);
-  CHECK(f.log() == "text:q9+abc state:live send:ack send:query=q9");
+  CHECK(f.log() == "welcome text:q9+abc state:live send:ack send:query=q9");
   f.say(
       R"({"type":"response","seq":42,"ref":"q9","stream":"r_9","phase":"end","n":3,"content":"abc","status":"completed"})");
   CHECK(f.log() == "answer:q9=completed");

@@ -133,6 +133,10 @@ struct core_fixture {
   void note(const agent_websocket::client_action::tell_stopped& what) {
     add("stopped:" + std::to_string(what.code));
   }
+  void note(const agent_websocket::client_action::tell_welcome& what) {
+    notices.push_back(what.notice);
+    add("welcome");
+  }
   void note(const agent_websocket::client_action::tell_reset&) { add("reset"); }
   void note(const agent_websocket::client_action::tell_text& what) {
     const bool grows = what.change == agent_websocket::text_change::appended;

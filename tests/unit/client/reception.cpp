@@ -133,7 +133,7 @@ TEST_CASE("client reception: another session, and what becomes of the queries") 
   f.welcome("s2", R"("reason":"expired","accepted":[],"active":[])");
   f.live();
   CHECK(f.log() ==
-        "state:connecting open send:hello state:catching_up reset "
+        "state:connecting open send:hello state:catching_up welcome reset "
         "answer:taken=failed,session_expired state:live send:ack send:query=lost");
   CHECK(f.answers[0].failure->retryable);
   CHECK(f.core.transcript().notifications().empty());
@@ -158,7 +158,8 @@ TEST_CASE("client reception: the session without the place, and what becomes of 
       R"({"type":"response","seq":8,"ref":"done","stream":"r_1","phase":"full","content":"d","replay":true})");
   f.live(8);
   CHECK(f.log() ==
-        "state:connecting open send:hello state:catching_up reset text:done+d other:done=completed "
+        "state:connecting open send:hello state:catching_up welcome reset text:done+d "
+        "other:done=completed "
         "state:live send:ack send:query=taken send:query=lost");
   // The answers have numbers of long ago, or of another epoch.
   f.say(R"({"type":"status","op":"ack","ref":"taken","duplicate":true})");
@@ -213,7 +214,7 @@ TEST_CASE("client reception: a hole in a stream is filled by a snapshot") {
   f.say(
       R"({"type":"response","stream":"r_1","phase":"snapshot","idx":0,"n":3,"content":"abc","replay":true})");
   f.live(1);
-  CHECK(f.log() == "text:q1+abc state:live send:ack");
+  CHECK(f.log() == "welcome text:q1+abc state:live send:ack");
 }
 
 TEST_CASE("client reception: only ids are taken from lists of a welcome") {
@@ -226,7 +227,7 @@ TEST_CASE("client reception: only ids are taken from lists of a welcome") {
   f.welcome("s1", R"("reason":"ok","recovered":true,"accepted":[7,null,{},"q9"],)"
                   R"("active":["q1",{"ref":7},{"ref":"no id"},{"ref":"x1","stream":"r_7"}])");
   f.live();
-  CHECK(f.log() == "state:live send:ack send:query=q1");
+  CHECK(f.log() == "welcome state:live send:ack send:query=q1");
   f.say(R"({"type":"response","stream":"r_7","phase":"delta","idx":0,"n":1,"content":"a"})");
   CHECK(f.log() == "text:x1+a");
 }
