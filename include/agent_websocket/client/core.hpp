@@ -235,7 +235,7 @@ class client_core {
     transcript_.for_each_open([&open](const client_answer& each) { open.push_back(each.id); });
     for (const std::string& id : open) {
       if (client_answer* const each = open_answer(id))
-        fail(*each, errc::interrupted, "The client stopped before the answer was complete");
+        fail(*each, errc::interrupted, "The connection ended before the answer was complete");
     }
     actions_.push_back(client_action::tell_stopped{code, std::string(reason)});
   }
