@@ -214,8 +214,9 @@ TEST_CASE("client: connections cut at random bytes lose, repeat and break nothin
   CHECK(b.sink.resets == 0);
   CHECK(b.sink.rewritten == 0);
   CHECK(b.asked == questions);  // none was answered twice
-  for (const auto& [id, question] : asked) {
-    const application::exchange& of = b.sink.exchanges[id];
+  for (const auto& each : asked) {
+    const std::string& question = each.second;
+    const application::exchange& of = b.sink.exchanges[each.first];
     CAPTURE(question);
     CHECK(of.ends == 1);
     CHECK(of.status == wire::answer_status::completed);

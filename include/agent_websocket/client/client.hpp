@@ -117,7 +117,7 @@ class basic_client final : private client_transport_sink {
     if (std::exchange(carrying_out_, true)) return;
     while (core_.has_actions()) {
       for (client_action::any& each : core_.take_actions())
-        std::visit([this](auto& what) { perform(what); }, each);
+        std::visit([this](auto& what) { this->perform(what); }, each);
     }
     carrying_out_ = false;
     arm();

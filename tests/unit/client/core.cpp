@@ -8,7 +8,11 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <random>
 #include <string>
+#include <vector>
 
 using namespace agent_websocket;
 using namespace std::chrono_literals;
@@ -289,4 +293,67 @@ TEST_CASE("client core: a session is taken up by the next run of the program") {
       R"({"type":"response","seq":42,"ref":"q9","stream":"r_9","phase":"end","n":3,"content":"abc","status":"completed"})");
   CHECK(f.log() == "answer:q9=completed");
   CHECK(f.core.connection().position().last_seq == 42);
+}
+
+TEST_CASE("client core: whatever a server says, each query has one end and nothing grows") {
+  const std::vector<std::string> words = {
+      R"({"type":"status","op":"live","seq":#})",
+      R"({"type":"status","op":"ack","ref":"q#","stream":"r_#"})",
+      R"({"type":"status","op":"drain","retry_after_ms":#})",
+      R"({"type":"response","seq":#,"ref":"q#","stream":"r_#","phase":"start"})",
+      R"({"type":"response","stream":"r_#","phase":"delta","idx":#,"n":#,"content":"a"})",
+      R"({"type":"response","stream":"r_#","phase":"snapshot","idx":0,"n":#,"content":"abc"})",
+      R"({"type":"response","seq":#,"ref":"q#","stream":"r_#","phase":"end","n":#,"content":"x"})",
+      R"({"type":"response","seq":#,"ref":"q#","phase":"full","content":"x","replay":true})",
+      R"({"type":"error","ref":"q#","code":"busy","content":"x"})",
+      R"({"type":"error","seq":#,"ref":"q#","terminal":true,"code":"busy","content":"x"})",
+      R"({"type":"notification","seq":#,"content":"n"})",
+      R"({"type":"notification","op":"welcome","session_id":"s#","epoch":"e#","resume_token":"t",)"
+      R"("seq":#,"reason":"ok","recovered":true,"accepted":["q#"],"active":[{"ref":"q#"}]})",
+      R"({"type":"notification","op":"welcome","session_id":"s#","epoch":"e#","resume_token":"t",)"
+      R"("seq":#,"reason":"gap","accepted":["q#"]})",
+      R"({"type":"notification","op":"welcome","session_id":"s#","epoch":"e1","seq":#})",
+      R"({"type":"human_feedback","seq":#,"id":"f#"})",
+      "no message",
+  };
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    std::mt19937 dice(seed);
+    const auto draw = [&dice](unsigned below) { return static_cast<unsigned>(dice() % below); };
+    client_options options;
+    options.max_answers = 5;
+    options.max_notifications = 5;
+    core_fixture f(options);
+    std::size_t taken = 0;
+    for (int step = 0; step < 400; ++step) {
+      switch (draw(8)) {
+        case 0: {
+          const std::string id = "q" + std::to_string(draw(12));
+          taken += f.ask(id) == id ? 1u : 0u;
+          break;
+        }
+        case 1: f.pass(std::chrono::milliseconds(draw(4'000))); break;
+        case 2: f.start(); break;
+        case 3: f.open(); break;
+        case 4:
+          if (draw(4) == 0)
+            f.lose(static_cast<std::uint16_t>(draw(20) == 0 ? 1000 : 1000 + draw(3200)));
+          break;
+        default: {
+          std::string text = words[draw(static_cast<unsigned>(words.size()))];
+          for (std::size_t at = text.find('#'); at != std::string::npos; at = text.find('#'))
+            text.replace(at, 1, std::to_string(draw(draw(3) == 0 ? 12 : 3)));
+          f.say(text);
+        }
+      }
+      f.log();
+      REQUIRE(f.core.transcript().answers().size() <= 12u + 64u + 5u);
+      REQUIRE(f.core.transcript().notifications().size() <= 5u);
+    }
+    f.core.stop(f.now);
+    f.log();
+    // Every query that was taken has ended, none twice.
+    std::size_t own = 0;
+    for (const client_answer& each : f.answers) own += each.own ? 1u : 0u;
+    CHECK(own == taken);
+  }
 }
