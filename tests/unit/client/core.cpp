@@ -3,7 +3,7 @@
 // what happens to a connection: connection.cpp and the scripts of tests/conformance.
 #include <agent_websocket/client/core.hpp>
 
-#include "unit/client/core_fixture.hpp"
+#include "unit/client/client_fixture.hpp"
 
 #include <doctest/doctest.h>
 
@@ -18,7 +18,7 @@ using namespace agent_websocket;
 using namespace std::chrono_literals;
 
 TEST_CASE("client core: from idle to live and to its end") {
-  core_fixture f;
+  client_fixture f;
   CHECK(f.state() == client_state::idle);
   CHECK(f.core.deadline() == time_point::max());
   f.start();
@@ -50,7 +50,7 @@ TEST_CASE("client core: from idle to live and to its end") {
 }
 
 TEST_CASE("client core: a query is sent at once or when it is live, with its id") {
-  core_fixture f;
+  client_fixture f;
   CHECK(f.ask("q0") == "q0");
   CHECK(f.log() == "");
   f.become_live();
@@ -67,7 +67,7 @@ TEST_CASE("client core: a query is sent at once or when it is live, with its id"
 }
 
 TEST_CASE("client core: all fields of a query go out") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   wire::query asked;
   asked.id = "q1";
@@ -86,7 +86,7 @@ TEST_CASE("client core: all fields of a query go out") {
 }
 
 TEST_CASE("client core: what does not fit is refused at once and leaves no trace") {
-  core_fixture f;
+  client_fixture f;
   for (int i = 0; i < 100; ++i) CHECK(f.ask("q" + std::to_string(i)) == "q" + std::to_string(i));
   CHECK(f.ask("late") == "queue_full");
   CHECK(f.core.transcript().find("late") == nullptr);
@@ -99,7 +99,7 @@ TEST_CASE("client core: what does not fit is refused at once and leaves no trace
 }
 
 TEST_CASE("client core: a query that the server would not take is refused here") {
-  core_fixture f;
+  client_fixture f;
   f.start();
   f.open();
   f.welcome("s1", R"("reason":"new","limits":{"max_message_bytes":100,"max_queued":4})");
@@ -110,7 +110,7 @@ TEST_CASE("client core: a query that the server would not take is refused here")
 }
 
 TEST_CASE("client core: feedback, set and regenerate are kept until they are acknowledged") {
-  core_fixture f;
+  client_fixture f;
   wire::human_feedback said;
   said.id = "f1";
   said.ref = "r_1";
@@ -144,7 +144,7 @@ TEST_CASE("client core: feedback, set and regenerate are kept until they are ack
 }
 
 TEST_CASE("client core: other commands are sent now or not at all") {
-  core_fixture f;
+  client_fixture f;
   wire::command info;
   info.op = "info";
   CHECK(f.core.command(info).error().code == errc::connection_failed);
@@ -166,7 +166,7 @@ TEST_CASE("client core: other commands are sent now or not at all") {
 }
 
 TEST_CASE("client core: cancel") {
-  core_fixture f;
+  client_fixture f;
   f.ask("q1");
   f.ask("q2");
   SUBCASE("what was never sent ends at once") {
@@ -206,7 +206,7 @@ TEST_CASE("client core: cancel") {
 TEST_CASE("client core: a token is asked before every attempt, and may come late") {
   client_options options;
   options.token = [](const client_token_handler&) {};  // the test answers by hand
-  core_fixture f(std::move(options));
+  client_fixture f(std::move(options));
   f.start();
   CHECK(f.log() == "state:connecting token?");
   const auto first = f.attempt;
@@ -244,7 +244,7 @@ TEST_CASE("client core: a token is asked before every attempt, and may come late
 }
 
 TEST_CASE("client core: an end for every query, also when the client stops") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   f.ask("q1");
   f.ask("q2");
@@ -274,7 +274,7 @@ TEST_CASE("client core: an end for every query, also when the client stops") {
 TEST_CASE("client core: a session is taken up by the next run of the program") {
   client_options options;
   options.resume = {"s1", "secret", "e1", 41};
-  core_fixture f(std::move(options));
+  client_fixture f(std::move(options));
   f.start();
   f.open();
   f.log();
@@ -322,7 +322,7 @@ TEST_CASE("client core: whatever a server says, each query has one end and nothi
     client_options options;
     options.max_answers = 5;
     options.max_notifications = 5;
-    core_fixture f(options);
+    client_fixture f(options);
     std::size_t taken = 0;
     for (int step = 0; step < 400; ++step) {
       switch (draw(8)) {

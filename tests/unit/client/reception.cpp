@@ -3,7 +3,7 @@
 // every verdict, is in the scripts of tests/conformance.
 #include <agent_websocket/client/reception.hpp>
 
-#include "unit/client/core_fixture.hpp"
+#include "unit/client/client_fixture.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,7 +14,7 @@ using namespace agent_websocket;
 using namespace std::chrono_literals;
 
 TEST_CASE("client reception: a streamed answer, from ack to end") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   f.ask("q1");
   f.accept("q1", "r_1");
@@ -45,7 +45,7 @@ TEST_CASE("client reception: a streamed answer, from ack to end") {
 }
 
 TEST_CASE("client reception: failures") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   f.ask("q1");
   f.forget();
@@ -85,7 +85,7 @@ TEST_CASE("client reception: failures") {
 }
 
 TEST_CASE("client reception: what the server says besides") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   f.say(
       R"({"type":"notification","seq":1,"topic":"build","content":"failed","data":{"build":812}})");
@@ -105,7 +105,7 @@ TEST_CASE("client reception: what the server says besides") {
 }
 
 TEST_CASE("client reception: answers to other clients of the session") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   f.say(R"({"type":"response","seq":1,"ref":"x1","stream":"r_1","phase":"start"})");
   f.say(R"({"type":"response","stream":"r_1","phase":"delta","idx":0,"n":1,"content":"a"})");
@@ -121,7 +121,7 @@ TEST_CASE("client reception: answers to other clients of the session") {
 }
 
 TEST_CASE("client reception: another session, and what becomes of the queries") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   f.ask("taken");
   f.accept("taken");
@@ -140,7 +140,7 @@ TEST_CASE("client reception: another session, and what becomes of the queries") 
 }
 
 TEST_CASE("client reception: the session without the place, and what becomes of the queries") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   for (const char* id : {"done", "taken", "lost"}) f.ask(id);
   f.accept("done", "r_1");
@@ -173,7 +173,7 @@ TEST_CASE("client reception: the session without the place, and what becomes of 
 }
 
 TEST_CASE("client reception: what is not of the session yet, or not a message, is left alone") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   f.ask("q1");
   f.accept("q1");
@@ -200,7 +200,7 @@ TEST_CASE("client reception: what is not of the session yet, or not a message, i
 }
 
 TEST_CASE("client reception: a hole in a stream is filled by a snapshot") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   f.ask("q1");
   f.accept("q1");
@@ -218,7 +218,7 @@ TEST_CASE("client reception: a hole in a stream is filled by a snapshot") {
 }
 
 TEST_CASE("client reception: only ids are taken from lists of a welcome") {
-  core_fixture f;
+  client_fixture f;
   f.become_live();
   f.ask("q1");
   f.lose();

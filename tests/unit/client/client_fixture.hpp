@@ -19,8 +19,8 @@
 #include <variant>
 #include <vector>
 
-struct core_fixture {
-  explicit core_fixture(agent_websocket::client_options options = {})
+struct client_fixture {
+  explicit client_fixture(agent_websocket::client_options options = {})
       : core(with_fixed_dice(std::move(options))) {}
 
   static agent_websocket::client_options with_fixed_dice(agent_websocket::client_options options) {
