@@ -22,10 +22,8 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -51,17 +49,16 @@ struct arguments {
   bool plain = false;
 };
 
-/// One chat: brings the client, the person and the socket together on one io_context.
-class program final : public chat::link, public agent_websocket::adapters::connector_sink {
+/// One chat: brings the client, the person and the signals together on one io_context.
+class program {
  public:
   program(const std::string& url, std::unique_ptr<chat::front> shown)
       : url_(url),
         front_(std::move(shown)),
-        connector_(std::in_place, io_, *this),
         input_(io_, ::dup(STDIN_FILENO)),
         timer_(io_),
         signals_(io_, SIGINT, SIGTERM, SIGHUP),
-        client_(*this, front_->shown(), agent_websocket::random_source()) {
+        client_(io_, url, front_->shown(), [this] { happened(); }) {
     signals_.add(SIGWINCH);
     signals_.add(SIGCONT);
   }
@@ -70,7 +67,7 @@ class program final : public chat::link, public agent_websocket::adapters::conne
     const std::string name = "Agent WebSocket " AGENT_WEBSOCKET_VERSION_STRING ", ";
     front_->shown().show(chat::tone::notice, name + url_ + ", /help lists the commands");
     wait_for_signal();
-    client_.connect(now());
+    client_.connect();
     happened();
     io_.run();
     front_->leave();
@@ -78,44 +75,7 @@ class program final : public chat::link, public agent_websocket::adapters::conne
   }
 
  private:
-  static constexpr std::chrono::seconds farewell{1};
-
   static chat::time_point now() { return std::chrono::steady_clock::now(); }
-
-  // ---- chat::link
-
-  void connect() override {
-    open_ = true;
-    connector_->open(url_);
-  }
-  void send(std::string text) override { connector_->send(text); }
-  void drop() override {
-    open_ = false;
-    connector_.emplace(io_, *this);  // that of before reports no more
-  }
-
-  // ---- agent_websocket::adapters::connector_sink
-
-  void on_open() override {
-    client_.opened(now());
-    happened();
-  }
-  void on_text(std::string_view text) override {
-    client_.received(text, now());
-    happened();
-  }
-  void on_close(std::uint16_t code, std::string_view reason) override {
-    open_ = false;
-    if (front_->done()) return io_.stop();
-    client_.closed(code, reason, now());
-    happened();
-  }
-  void on_failed(std::error_code why, std::string_view detail) override {
-    open_ = false;
-    if (front_->done()) return io_.stop();
-    client_.failed(why, detail, now());
-    happened();
-  }
 
   // ---- input, signals, time
 
@@ -190,24 +150,18 @@ class program final : public chat::link, public agent_websocket::adapters::conne
   }
 
   void say_goodbye() {
-    if (!open_) return io_.stop();
     if (std::exchange(leaving_, true)) return;
-    connector_->close(1000, {});
-    timer_.expires_after(farewell);
-    timer_.async_wait([this](const std::error_code& cancelled) {
-      if (!cancelled) io_.stop();
-    });
+    client_.leave();
+    asio::post(io_, [this] { io_.stop(); });  // behind the frame that closes the connection
   }
 
   asio::io_context io_{1};
   std::string url_;
   std::unique_ptr<chat::front> front_;
-  std::optional<agent_websocket::adapters::websocketpp_connector> connector_;
   asio::posix::stream_descriptor input_;
   asio::steady_timer timer_;
   asio::signal_set signals_;
   chat::client client_;
-  bool open_ = false;     // a connection stands or is being made
   bool reading_ = false;  // a wait for input is pending
   bool turning_ = false;
   bool leaving_ = false;

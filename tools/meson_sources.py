@@ -23,7 +23,7 @@ def sources(what):
         return [".".join(re.findall(r"^#define \w+_(?:MAJOR|MINOR|PATCH) (\d+)", text, re.M))]
     if what == "examples":
         return sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/*.cpp"))
-    folders = ("unit", "flow", "policy", "loopback")
+    folders = ("unit", "flow", "policy", "conformance", "loopback")
     found = [path for folder in folders for path in ROOT.glob(f"tests/{folder}/**/*.cpp")]
     names = sorted(path.relative_to(ROOT).as_posix() for path in found)
     return [name for name in names if needs_adapters(name) == (what == "adapters")]

@@ -1,44 +1,40 @@
 // SPDX-License-Identifier: MIT
 //
-// Questions on their way and the answers to them: what is sent when, what the server says of each,
-// and the one end that every question has, whatever happens to the connection.
+// Questions on their way and what is shown of the answers to them: what is asked when, what the
+// server says of each, and the one end that every question has. That none is lost with a
+// connection, and that no text has holes, is the library's duty.
 #pragma once
 
-#include "connection.hpp"
 #include "display.hpp"
 #include "exchange.hpp"
 #include "words.hpp"
 
 #include <algorithm>
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace chat {
 
 class answering {
  public:
-  answering(link& socket, display& shown, message_ids& ids, connection& to)
-      : link_(socket), display_(shown), ids_(ids), connection_(to) {}
+  answering(agent_websocket::client& agent, display& shown, message_ids& ids)
+      : agent_(agent), display_(shown), ids_(ids) {}
 
   const exchange_list& exchanges() const noexcept { return exchanges_; }
   bool empty() const noexcept { return exchanges_.empty(); }
-  /// The server's name of the last answer of this session; empty before the first.
+  /// The name of the last answer of this session; empty before the first.
   const std::string& last_answer() const noexcept { return last_answer_; }
 
   // ---- the person
 
   /// Takes a question; it waits until it can be sent. False: there is no room, the person was told.
   bool ask(std::string_view text, time_point now) {
-    const std::size_t limit = connection_.max_message_bytes();
     exchange asked;
     asked.id = ids_.make();
     asked.text = std::string(text);
-    if (limit > 0 && messages::query(asked.id, text).size() > limit) {
-      return display_.refuse("That is too long for the server, which takes " +
-                             std::to_string(limit) + " bytes.");
-    }
     if (!exchanges_.add(std::move(asked))) {
       return display_.refuse("Too much is waiting already. Wait until it is answered.");
     }
@@ -46,17 +42,20 @@ class answering {
     return true;
   }
 
-  /// Precondition: the connection is live.
   bool regenerate(time_point now) {
     if (!exchanges_.empty()) return display_.refuse("An answer is still running.");
+    agent_websocket::wire::command wanted;
+    wanted.op = "regenerate";
+    wanted.id = ids_.make();
+    const auto taken = agent_.command(wanted);
+    if (!taken) return display_.refuse(taken.error().message);
     exchange again;
-    again.id = ids_.make();
+    again.id = *taken;
     again.regenerate = true;
     again.announced = true;
     again.since = now;
     again.phase = exchange_phase::sent;
     display_.show_question("(the last question again)");
-    link_.send(messages::command("regenerate", again.id));
     exchanges_.add(std::move(again));
     return true;
   }
@@ -66,12 +65,11 @@ class answering {
   bool stop(time_point now) {
     exchange* running = exchanges_.current();
     if (running == nullptr || running->cancelling) return false;
-    if (connection_.is_live()) {
-      running->cancelling = true;
-      link_.send(messages::cancel(ids_.make(), running->id));
-    } else {
-      end(*running, tone::notice, "Stopped.", now);
-    }
+    running->cancelling = true;
+    const std::string id = running->id;
+    if (agent_.cancel(id)) return true;
+    to_cancel_.push_back(id);  // as soon as there is a connection
+    if (exchange* const still = exchanges_.find(id)) end(*still, tone::notice, "Stopped.", now);
     return true;
   }
 
@@ -88,111 +86,76 @@ class answering {
 
   // ---- the connection
 
-  /// Sends what waits, never more than the server is willing to queue.
+  void became_live(time_point now) {
+    for (const std::string& id : std::exchange(to_cancel_, {})) agent_.cancel(id);
+    send_waiting(now);
+  }
+
+  /// Sends what waits, never more than the server is willing to queue. What is sent the library
+  /// keeps until it is answered.
   void send_waiting(time_point now) {
-    if (!connection_.is_live()) return;
-    for (exchange& each : exchanges_) {
-      if (each.is_underway()) continue;
-      if (exchanges_.underway() >= connection_.max_queued()) return;
-      if (exchanges_.underway() == 0) announce(each, now);
-      each.phase = exchange_phase::sent;
-      ++each.attempts;
-      link_.send(messages::query(each.id, each.text));
+    if (agent_.state() != agent_websocket::client_state::live) return;
+    const std::size_t told = agent_.connection().max_queued();
+    const std::size_t room = told == 0 ? 16 : told;
+    while (exchanges_.underway() < room) {
+      exchange* const next = exchanges_.first([](const exchange& x) { return !x.is_underway(); });
+      if (next == nullptr) return;
+      if (exchanges_.underway() == 0) announce(*next, now);
+      agent_websocket::wire::query asked;
+      asked.id = next->id;
+      asked.content = next->text;
+      asked.stream = true;
+      next->phase = exchange_phase::sent;
+      const auto taken = agent_.query(std::move(asked));
+      if (!taken) end(*next, tone::failure, taken.error().message, now);
     }
   }
 
-  /// The connection is gone. What the server has is lost, unless the session can go on; what it may
-  /// not have is sent again, but not for ever.
-  void connection_lost(bool session_lost, time_point now) {
-    if (session_lost) fail_underway("The connection was lost before the answer was complete.", now);
-    for (exchange& each : exchanges_) {
-      if (each.phase == exchange_phase::sent) each.phase = exchange_phase::unsent;
-    }
-  }
-
-  void session_lost(time_point now) {
-    fail_underway("The session ended before the answer was complete.", now);
-    last_answer_.clear();
-  }
+  void session_lost() { last_answer_.clear(); }
 
   // ---- what the server says; false: it is about nothing of ours
 
-  bool take_status(json::value m, time_point now) {
-    const std::string_view op = words::text_of(m["op"]);
-    exchange* x = exchanges_.find(words::text_of(m["ref"]), {});
+  bool take_status(const agent_websocket::client_notice& notice, time_point now) {
+    exchange* x = exchanges_.find(notice.ref);
     if (x == nullptr) return false;
-    if (m["stream"].is_string()) x->stream = words::text_of(m["stream"]);
-    if (op != "ack" && op != "queued") {
-      run(*x, words::text_of(m["content"]), now);
-    } else {
-      x->position = m["position"].integer().value_or(x->position);
-      if (x->phase == exchange_phase::sent) x->phase = exchange_phase::accepted;
+    if (notice.op != "ack" && notice.op != "queued") {
+      run(*x, notice.content, now);
+      return true;
     }
+    json::document message;
+    if (message.parse(notice.json))
+      x->position = message.root()["position"].integer().value_or(x->position);
     return true;
   }
 
-  bool take_response(json::value m, time_point now) {
-    const std::string_view phase = words::text_of(m["phase"]), stream = words::text_of(m["stream"]);
-    exchange* x = exchanges_.find(words::text_of(m["ref"]), stream);
-    if (x == nullptr) return phase == "start" || is_piece(phase) || phase == "reasoning";
-    if (!stream.empty()) x->stream = stream;
-    if (phase == "start") x->model = words::text_of(m["model"]);
-    if (phase == "start" || phase == "reasoning") {
-      run(*x, phase == "start" ? "Answering" : "Reasoning", now);
-    } else if (is_piece(phase)) {
-      run(*x, "Answering", now);
-      take_piece(*x, m);
-    } else {
-      take_end(*x, m, now);
+  bool take_text(const std::string& id, agent_websocket::text_change change, std::string_view text,
+                 time_point now) {
+    exchange* x = exchanges_.find(id);
+    if (x == nullptr) return false;
+    run(*x, "Answering", now);
+    if (change == agent_websocket::text_change::rewritten) {
+      display_.end_answer();
+      display_.show(tone::notice, "The answer begins anew:");
     }
+    display_.show_answer(text);
     return true;
   }
 
-  bool take_error(json::value m, time_point now) {
-    exchange* x = exchanges_.find(words::text_of(m["ref"]), {});
-    if (x != nullptr) end(*x, tone::failure, words::failure(m), now);
-    return x != nullptr;
+  bool take_answer(const agent_websocket::client_answer& answer, time_point now) {
+    exchange* x = exchanges_.find(answer.id);
+    if (x == nullptr) return false;
+    if (!answer.text().empty()) last_answer_ = answer.stream.empty() ? answer.id : answer.stream;
+    if (answer.failure) {
+      end(*x, tone::failure, words::failure(*answer.failure), now);
+    } else {
+      const std::string missing = words::shortcoming(answer);
+      const std::string facts = words::usage(answer, now - x->since);
+      end(*x, tone::facts, missing.empty() ? facts : missing + " " + facts, now);
+    }
+    return true;
   }
 
  private:
-  static constexpr int max_attempts = 3;
-
-  static bool is_piece(std::string_view phase) { return phase == "delta" || phase == "snapshot"; }
-
-  void take_piece(exchange& x, json::value m) {
-    const auto idx = m["idx"].integer(), n = m["n"].integer();
-    if (!idx || !n || *idx < 0 || *n < 0) return;
-    show(x.answer.add(static_cast<std::uint64_t>(*idx), static_cast<std::uint64_t>(*n),
-                      words::text_of(m["content"])));
-  }
-
-  void take_end(exchange& x, json::value m, time_point now) {
-    const std::string_view content = words::text_of(m["content"]);
-    if (!content.empty()) {
-      announce(x, now);
-      show(x.answer.replace(content));
-      last_answer_ = x.stream;
-    }
-    if (words::text_of(m["status"]) == "failed")
-      return end(x, tone::failure, words::failure(m["error"]), now);
-    const std::string missing = words::shortcoming(m, x.answer.empty());
-    const std::string facts = words::usage(m, x.model, now - x.since);
-    end(x, tone::facts, missing.empty() ? facts : missing + " " + facts, now);
-  }
-
-  void show(const answer_text::outcome& found) {
-    switch (found.what) {
-      case answer_text::change::none: return;
-      case answer_text::change::appended: return display_.show_answer(found.added);
-      case answer_text::change::hole:
-        return connection_.ask_again();  // else the end brings the whole text
-      case answer_text::change::rewritten:
-        display_.end_answer();
-        display_.show(tone::notice, "The answer begins anew:");
-        return display_.show_answer(found.added);
-    }
-  }
-
   void announce(exchange& x, time_point now) {
     if (x.since == time_point()) x.since = now;
     if (!std::exchange(x.announced, true)) display_.show_question(x.text);
@@ -217,26 +180,11 @@ class answering {
     exchanges_.remove(x);
   }
 
-  void fail_underway(std::string_view why, time_point now) {
-    const auto is_underway = [](const exchange& x) {
-      return x.is_underway() && !may_be_sent_again(x);
-    };
-    while (exchange* lost = exchanges_.first(is_underway)) {
-      const bool in_vain = lost->phase == exchange_phase::sent && !lost->regenerate;
-      end(*lost, tone::failure, in_vain ? "The connection broke each time this was sent." : why,
-          now);
-    }
-  }
-
-  static bool may_be_sent_again(const exchange& x) {
-    return x.phase == exchange_phase::sent && !x.regenerate && x.attempts < max_attempts;
-  }
-
-  link& link_;
+  agent_websocket::client& agent_;
   display& display_;
   message_ids& ids_;
-  connection& connection_;
   exchange_list exchanges_;
+  std::vector<std::string> to_cancel_;
   std::string last_answer_;
 };
 

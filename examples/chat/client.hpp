@@ -1,48 +1,62 @@
 // SPDX-License-Identifier: MIT
 //
-// The chat as a client of the protocol: typed lines and what the server sends go in; messages for
-// the server go out through `link`, what a person is to see through `display`. No socket, terminal
-// or clock.
+// The chat between the library's client and the person: typed lines become questions, commands and
+// feedback; what comes back becomes something to see, through `display`. No terminal.
 #pragma once
 
 #include "answering.hpp"
 #include "commands.hpp"
-#include "connection.hpp"
 #include "display.hpp"
 #include "requests.hpp"
 #include "words.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace chat {
 
-class client {
+using agent_websocket::client_state;
+
+class client final : public agent_websocket::client_sink {
  public:
-  client(link& socket, display& shown, agent_websocket::random_source random)
+  /// `happened` is called whenever there may be something new to show.
+  client(asio::io_context& context, const std::string& url, display& shown,
+         std::function<void()> happened)
       : display_(shown),
-        ids_(random),
-        connection_(socket, random),
-        answers_(socket, shown, ids_, connection_),
-        requests_(socket, shown, ids_) {}
+        happened_(std::move(happened)),
+        agent_(*this, options_for(url), context),
+        answers_(agent_, shown, ids_),
+        requests_(agent_, shown, ids_) {}
   client(const client&) = delete;
   client& operator=(const client&) = delete;
 
   // ---- for the view
 
-  const chat::connection& connection() const noexcept { return connection_; }
   const exchange_list& exchanges() const noexcept { return answers_.exchanges(); }
   /// Nothing is asked that is not answered.
   bool is_idle() const noexcept { return answers_.empty() && requests_.empty(); }
   bool wants_to_quit() const noexcept { return quit_; }
+  client_state state() const noexcept { return agent_.state(); }
+  bool is_live() const noexcept { return state() == client_state::live; }
+  bool was_ever_live() const noexcept { return was_live_; }
+  /// Attempts since a connection has held.
+  int failures() const noexcept { return agent_.connection().attempts(); }
+  time_point retry_at() const noexcept { return agent_.connection().retry_at(); }
 
   // ---- the person
 
-  void connect(time_point now) { connection_.connect(now); }
+  void connect() { agent_.start(); }
+  /// Nothing is told of it.
+  void leave() {
+    leaving_ = true;
+    agent_.stop();
+  }
 
   /// A line that was entered. False: it could not be taken (the person was told why) and should not
   /// be lost.
@@ -63,93 +77,63 @@ class client {
         return true;
       case action::help:
         display_.show(tone::result, describe_commands());
-        if (connection_.is_live()) requests_.send_command("help", typed, now);
+        if (is_live()) requests_.send_command("help", typed, now);
         return true;
       default:
-        return connection_.is_live() ? send(typed, now)
-                                     : display_.refuse("Not connected. Try again in a moment.");
+        return is_live() ? send(typed, now)
+                         : display_.refuse("Not connected. Try again in a moment.");
     }
   }
 
   /// Ctrl-C. False when there is nothing to stop, or when it was asked for before.
   bool interrupt(time_point now) {
     if (answers_.stop(now)) return true;
-    if (connection_.is_live() || !answers_.drop_unsent()) return false;
+    if (is_live() || !answers_.drop_unsent()) return false;
     display_.show(tone::notice, "What was not sent yet is dropped.");
     return true;
   }
 
-  // ---- the connection
+  // ---- time
 
-  void opened(time_point now) { connection_.opened(now); }
-
-  void received(std::string_view text, time_point now) {
-    connection_.heard(now);
-    if (!document_.parse(text) || !document_.root().is_object()) return;
-    const json::value m = document_.root();
-    if (!connection_.is_next(m)) return;
-    const std::string_view type = words::text_of(m["type"]), ref = words::text_of(m["ref"]);
-    if (words::text_of(m["op"]) == "welcome") {
-      on_welcome(m, now);
-    } else if (type == "response") {
-      if (!answers_.take_response(m, now) && !ids_.has_made(ref)) show_unasked(m);
-    } else if (type == "error") {
-      // A cancel that came too late is no news.
-      const bool late = ids_.has_made(ref) && words::text_of(m["code"]) == "not_found";
-      const bool taken = answers_.take_error(m, now) || requests_.refuse(m) || late;
-      if (!taken) display_.show(tone::failure, words::failure(m));
-    } else if (type == "status") {
-      on_status(m, now);
-    } else if (type == "notification" || type == "human_feedback") {
-      show_unasked(m);
-    }
-    answers_.send_waiting(now);
-  }
-
-  void closed(std::uint16_t code, std::string_view reason, time_point now) {
-    lose(code, words_for_close(code, reason), now);
-  }
-
-  /// An attempt to connect has failed.
-  void failed(std::error_code why, std::string_view detail, time_point now) {
-    const std::string reason = detail.empty() ? why.message() : std::string(detail);
-    lose(close_code_for(why), "No connection: " + reason, now);
-  }
-
-  void tick(time_point now) {
-    if (connection_.tick(!is_idle(), now)) lose(1006, "The server does not answer.", now);
-    requests_.tick(now);
-  }
+  void tick(time_point now) { requests_.tick(now); }
   /// When tick() is to be called next.
-  time_point deadline() const {
-    return std::min(connection_.deadline(!is_idle()), requests_.deadline());
-  }
+  time_point deadline() const { return requests_.deadline(); }
 
  private:
+  static agent_websocket::client_options options_for(const std::string& url) {
+    agent_websocket::client_options made;
+    made.url = url;
+    made.client = "chat/" AGENT_WEBSOCKET_VERSION_STRING;
+    return made;
+  }
+  static time_point now() { return std::chrono::steady_clock::now(); }
+
   /// A question also wakes a connection that has stopped; an empty line does not wait for the next
   /// attempt.
-  bool ask(std::string_view text, time_point now) {
-    if (!text.empty() && !answers_.ask(text, now)) return false;
-    const bool wake =
-        text.empty() ? connection_.is_away() : connection_.state() == connection_state::stopped;
-    if (wake) connect(now);
+  bool ask(std::string_view text, time_point at) {
+    if (!text.empty() && !answers_.ask(text, at)) return false;
+    const bool stopped = state() == client_state::stopped;
+    if (stopped || (text.empty() && state() == client_state::waiting)) connect();
     return true;
   }
 
   /// What the server has to be there for.
-  bool send(const typed_line& typed, time_point now) {
+  bool send(const typed_line& typed, time_point at) {
     switch (typed.what) {
-      case action::regenerate: return answers_.regenerate(now);
+      case action::regenerate: return answers_.regenerate(at);
       case action::model:
-      case action::system:
-        requests_.send_setting(std::string(typed.name), messages::quoted(typed.text), now);
+      case action::system: {
+        std::string value;
+        json::writer(value).value(typed.text);
+        requests_.send_setting(std::string(typed.name), value, at);
         return true;
+      }
       case action::temperature: {
         json::document number;
         if (!number.parse(typed.text) || !number.root().is_number()) {
           return display_.refuse("/temperature needs a number from 0 to 2");
         }
-        requests_.send_setting("temperature", std::string(typed.text), now);
+        requests_.send_setting("temperature", std::string(typed.text), at);
         return true;
       }
       case action::good:
@@ -157,75 +141,129 @@ class client {
       case action::correct:
         if (answers_.last_answer().empty())
           return display_.refuse("There is no answer yet in this session.");
-        requests_.send_feedback(answers_.last_answer(), typed, now);
+        requests_.send_feedback(answers_.last_answer(), typed, at);
         return true;
-      default: requests_.send_command(typed.name, typed, now); return true;
+      default: requests_.send_command(typed.name, typed, at); return true;
     }
   }
 
-  void on_welcome(json::value m, time_point now) {
-    const bool was_live = connection_.is_live();
-    switch (connection_.welcomed(m, now)) {
-      case connection::greeting::none: return;
-      case connection::greeting::same:
-        if (!was_live) display_.show(tone::notice, "Connected again; the session goes on.");
-        return;
-      case connection::greeting::first:
-        display_.show(tone::notice, "Connected, session " + connection_.session_id());
-        if (m["data"]["demo"].boolean().value_or(false)) {
-          display_.show(tone::notice,
-                        "A demo without a model answers; ask for help to see what it can do.");
-        }
-        return;
-      case connection::greeting::another: break;
+  // ---- agent_websocket::client_sink
+
+  void on_state(client_state state) override {
+    if (leaving_) return;
+    latest_ = state;
+    if (state == client_state::live) {
+      // A gap that was closed is no news.
+      if (was_live_ && was_lost_)
+        display_.show(tone::notice, "Connected again; the session goes on.");
+      was_live_ = true;
+      was_lost_ = false;
+      comes_again_ = false;
+      answers_.became_live(now());
     }
-    answers_.session_lost(now);
-    display_.show(tone::notice, "Connected again, but in a new session, " +
-                                    connection_.session_id() +
-                                    ": the agent does not remember what is above.");
-    requests_.send_settings_again();
+    happened_();
   }
 
-  void on_status(json::value m, time_point now) {
-    if (answers_.take_status(m, now) || requests_.settle(m, now)) return;
-    const std::string_view op = words::text_of(m["op"]);
-    if (op == "drain") {
-      const auto wait =
-          std::clamp<std::int64_t>(m["retry_after_ms"].integer().value_or(0), 0, 1 << 30);
-      connection_.wishes(milliseconds(wait));
-      return display_.show(tone::notification, "The server is about to restart.");
+  void on_disconnected(std::uint16_t code, std::string_view reason) override {
+    const bool was_live = latest_ == client_state::live;
+    const bool never_stood = latest_ == client_state::connecting;
+    was_lost_ = true;
+    const bool stops = agent_websocket::verdict_of(code) == agent_websocket::after_close::stop;
+    if (was_live || stops || failures() == 1) {
+      display_.show(tone::failure, never_stood && !reason.empty()
+                                       ? "No connection: " + std::string(reason)
+                                       : words::closed(code, reason));
     }
-    // The protocol's own, or about another client's question: nothing for a person.
-    static constexpr std::string_view silent[] = {"ack",    "live",     "pong",
-                                                  "queued", "thinking", "tool"};
-    const bool is_silent = std::find(std::begin(silent), std::end(silent), op) != std::end(silent);
-    if (!is_silent && op != "set") show_unasked(m);
-  }
-
-  void show_unasked(json::value m) {
-    const std::string_view topic = words::text_of(m["topic"]),
-                           content = words::text_of(m["content"]);
-    if (content.empty()) return;
-    display_.show(tone::notification,
-                  (topic.empty() ? "" : std::string(topic) + ": ") + std::string(content));
-  }
-
-  void lose(std::uint16_t code, std::string_view why, time_point now) {
-    const bool was_live = connection_.is_live();
-    const after_close what = connection_.ended(code, now);
-    if (was_live || what == after_close::stop || connection_.failures() == 1)
-      display_.show(tone::failure, why);
     requests_.connection_lost();
-    answers_.connection_lost(what != after_close::resume || !connection_.can_resume(), now);
+    happened_();
+  }
+
+  void on_welcome(const agent_websocket::client_notice& welcome) override {
+    json::document message;
+    if (!message.parse(welcome.json)) return;
+    const std::string id(words::text_of(message.root()["session_id"]));
+    const std::string former = std::exchange(session_, id);
+    if (former.empty()) {
+      display_.show(tone::notice, "Connected, session " + id);
+      if (message.root()["data"]["demo"].boolean().value_or(false)) {
+        display_.show(tone::notice,
+                      "A demo without a model answers; ask for help to see what it can do.");
+      }
+    } else if (former != id) {
+      was_lost_ = false;
+      answers_.session_lost();
+      display_.show(tone::notice, "Connected again, but in a new session, " + id +
+                                      ": the agent does not remember what is above.");
+      requests_.send_settings_again();
+    }
+  }
+
+  void on_reset() override { comes_again_ = true; }
+
+  void on_text(const std::string& id, agent_websocket::text_change change,
+               std::string_view text) override {
+    answers_.take_text(id, change, text, now());
+    happened_();
+  }
+
+  void on_answer(const agent_websocket::client_answer& answer) override {
+    if (leaving_) return;
+    if (!answers_.take_answer(answer, now()) && !ids_.has_made(answer.id) && !comes_again_ &&
+        !answer.text().empty()) {
+      display_.show(tone::notification, answer.text());
+    }
+    answers_.send_waiting(now());
+    happened_();
+  }
+
+  void on_notification(const agent_websocket::client_notice& notice) override {
+    if (!comes_again_) show_unasked(notice);
+  }
+  void on_feedback_request(const agent_websocket::client_notice& notice) override {
+    show_unasked(notice);
+  }
+
+  void on_status(const agent_websocket::client_notice& notice) override {
+    if (!answers_.take_status(notice, now()) && !requests_.settle(notice, now())) {
+      // The protocol's own, or about another client's question: nothing for a person.
+      static constexpr std::string_view silent[] = {"ack",      "pong", "queued",
+                                                    "thinking", "tool", "set"};
+      if (notice.op == "drain") {
+        display_.show(tone::notification, "The server is about to restart.");
+      } else if (std::find(std::begin(silent), std::end(silent), notice.op) == std::end(silent)) {
+        show_unasked(notice);
+      }
+    }
+    happened_();
+  }
+
+  void on_error(const agent_websocket::client_notice& notice) override {
+    // A cancel that came too late is no news.
+    const bool late = ids_.has_made(notice.ref) && notice.code == "not_found";
+    if (!requests_.refuse(notice) && !late) display_.show(tone::failure, words::failure(notice));
+    happened_();
+  }
+
+  void show_unasked(const agent_websocket::client_notice& notice) {
+    if (notice.content.empty()) return;
+    display_.show(tone::notification,
+                  (notice.topic.empty() ? "" : notice.topic + ": ") + notice.content);
+    happened_();
   }
 
   display& display_;
-  message_ids ids_;
-  chat::connection connection_;
+  std::function<void()> happened_;
+  agent_websocket::client agent_;
+  message_ids ids_{agent_websocket::random_source()};
   answering answers_;
   request_list requests_;
-  json::document document_;
+  std::string session_;
+  client_state latest_ = client_state::idle;  // as far as it was told
+  bool was_live_ = false;
+  bool was_lost_ = false;
+  bool comes_again_ = false;  // after a reset: what was shown before
   bool quit_ = false;
+  bool leaving_ = false;
 };
 
 }  // namespace chat

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// One question and its answer, from the moment it was typed: an answer is put together by the
-// protocol's rule for deltas, and questions wait in a bounded list until the server has answered
-// them.
+// One question, from the moment it was typed until it is answered, and the bounded list of them.
+// The text of the answer is the library's business; here is what the screen needs to know.
 #pragma once
 
 #include "keys.hpp"
+
+#include <agent_websocket.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,53 +18,25 @@
 
 namespace chat {
 
-/// The text of an answer so far.
-class answer_text {
+namespace json = agent_websocket::json;
+
+/// Ids that no other client makes, nor this program when it is started again.
+class message_ids {
  public:
-  enum class change { none, appended, rewritten, hole };
-  struct outcome {
-    change what = change::none;
-    std::string_view
-        added;  ///< what is to be shown behind what is shown already; rewritten: all of it
-  };
+  explicit message_ids(agent_websocket::random_source random)
+      : prefix_(agent_websocket::make_uuid(random).substr(0, 8) + "-") {}
 
-  /// A delta or a snapshot: source chunks idx to idx + n - 1.
-  outcome add(std::uint64_t idx, std::uint64_t n, std::string_view content) {
-    if (n > max_chunks || idx > max_chunks) return {};  // nonsense
-    if (idx + n <= have_) return {};
-    if (idx == 0) {
-      have_ = n;
-      return replace(content);
-    }
-    if (idx != have_) return {change::hole, {}};
-    have_ += n;
-    text_ += content;
-    return {change::appended, content};
-  }
-
-  /// The end brings the whole text.
-  outcome replace(std::string_view whole) {
-    const bool goes_on = whole.substr(0, text_.size()) == text_;
-    const std::size_t shown = goes_on ? text_.size() : 0;
-    text_.assign(whole);
-    const std::string_view added = std::string_view(text_).substr(shown);
-    if (goes_on && added.empty()) return {};
-    return {goes_on ? change::appended : change::rewritten, added};
-  }
-
-  bool empty() const noexcept { return text_.empty(); }
+  std::string make() { return prefix_ + std::to_string(++count_); }
+  bool has_made(std::string_view id) const { return id.substr(0, prefix_.size()) == prefix_; }
 
  private:
-  static constexpr std::uint64_t max_chunks = std::uint64_t{1} << 53;  // the integers of JSON
-
-  std::uint64_t have_ = 0;
-  std::string text_;
+  std::string prefix_;
+  std::uint64_t count_ = 0;
 };
 
 enum class exchange_phase {
-  unsent,
-  sent,      ///< but the server has not said that it has it
-  accepted,  ///< and waits for the answers before it
+  unsent,  ///< more waits with the server than it likes
+  sent,    ///< or will be, as soon as there is a connection
   running,
 };
 
@@ -72,15 +45,11 @@ struct exchange {
   std::string text;
   bool regenerate = false;  ///< the last question again
   exchange_phase phase = exchange_phase::unsent;
-  int attempts = 0;
   std::int64_t position = 0;  ///< how many the server answers before it
   bool cancelling = false;
   bool announced = false;  ///< the question is on the screen
-  std::string stream;      ///< the server's name of the answer
-  std::string model;
-  std::string activity;  ///< what the server says it is doing
-  answer_text answer;
-  time_point since{};  ///< it runs
+  std::string activity;    ///< what the server says it is doing
+  time_point since{};      ///< it runs
 
   bool is_underway() const noexcept { return phase != exchange_phase::unsent; }
 };
@@ -107,11 +76,9 @@ class exchange_list {
     return found == items_.end() ? nullptr : &*found;
   }
 
-  /// By the id of the question or the name of the answer; null when it is none of ours.
-  exchange* find(std::string_view ref, std::string_view stream) {
-    return first([&](const exchange& each) {
-      return ref.empty() ? !stream.empty() && each.stream == stream : each.id == ref;
-    });
+  /// Null when it is none of ours.
+  exchange* find(std::string_view id) {
+    return first([&](const exchange& each) { return each.id == id; });
   }
 
   /// The one that is answered now or next; null when the server has none.

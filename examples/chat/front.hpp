@@ -111,7 +111,7 @@ class terminal_front final : public front {
     continued();
   }
 
-  void quit(const client& of) { finish(of.connection().was_ever_live() ? 0 : 1); }
+  void quit(const client& of) { finish(of.was_ever_live() ? 0 : 1); }
 
   void write(const std::string& bytes) {
     if (!write_all(STDOUT_FILENO, bytes)) finish(1);
@@ -128,7 +128,7 @@ class plain_front final : public front {
   display& shown() override { return view_; }
 
   bool wants_input(const client& of) const override {
-    return !ended_ && of.connection().is_live() && of.is_idle() && !has_line();
+    return !ended_ && of.is_live() && of.is_idle() && !has_line();
   }
 
   void take_input(std::string_view bytes, client&, time_point) override { input_ += bytes; }
@@ -136,13 +136,12 @@ class plain_front final : public front {
 
   void turn(client& of, time_point now) override {
     if (!view_.is_read()) return finish(1);
-    const connection& to = of.connection();
-    while (to.is_live() && of.is_idle() && has_line()) of.submit(take_line(), now);
-    if (of.wants_to_quit() || (ended_ && to.is_live() && of.is_idle() && !has_line()))
+    while (of.is_live() && of.is_idle() && has_line()) of.submit(take_line(), now);
+    if (of.wants_to_quit() || (ended_ && of.is_live() && of.is_idle() && !has_line()))
       return finish(0);
-    const int attempts = to.was_ever_live() ? max_attempts : 1;
-    const bool given_up = to.state() == connection_state::waiting && to.failures() >= attempts;
-    if (given_up || to.state() == connection_state::stopped) finish(1);
+    const int attempts = of.was_ever_live() ? max_attempts : 1;
+    const bool given_up = of.state() == client_state::waiting && of.failures() >= attempts;
+    if (given_up || of.state() == client_state::stopped) finish(1);
   }
 
   time_point refresh_at(const client&, time_point) const override { return time_point::max(); }

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "commands.hpp"
-#include "connection.hpp"
 #include "display.hpp"
+#include "exchange.hpp"
 #include "words.hpp"
 
 #include <algorithm>
@@ -22,58 +22,57 @@ namespace chat {
 
 class request_list {
  public:
-  request_list(link& socket, display& shown, message_ids& ids)
-      : link_(socket), display_(shown), ids_(ids) {}
+  request_list(agent_websocket::client& agent, display& shown, message_ids& ids)
+      : agent_(agent), display_(shown), ids_(ids) {}
 
   bool empty() const noexcept { return open_.empty(); }
 
   void send_command(std::string_view op, const typed_line& typed, time_point now) {
-    const std::string id = ids_.make();
-    open_[id] = {std::string(op), typed.what, {}, {}, now};
-    link_.send(messages::command(op, id, typed.text));
+    agent_websocket::wire::command wanted;
+    wanted.op = std::string(op);
+    wanted.content = std::string(typed.text);
+    wanted.id = ids_.make();
+    note(agent_.command(wanted), {std::string(op), typed.what, {}, {}, now});
   }
 
   /// `value` is JSON text.
   void send_setting(const std::string& name, const std::string& value, time_point now) {
-    const std::string id = ids_.make();
-    open_[id] = {name, action::model, name, value, now};
-    link_.send(messages::command("set", id, {}, messages::setting(name, value)));
+    note(set(name, value), {name, action::model, name, value, now});
   }
 
   /// What `typed` says of the answer of that name.
   void send_feedback(std::string_view answer, const typed_line& typed, time_point now) {
-    const std::string id = ids_.make();
-    open_[id] = {std::string(typed.name), typed.what, {}, {}, now};
     const bool correction = typed.what == action::correct;
-    const int rating = correction ? 0 : typed.what == action::good ? 1 : -1;
-    link_.send(messages::feedback(id, answer, rating, correction ? std::string_view() : typed.text,
-                                  correction ? typed.text : std::string_view()));
+    agent_websocket::wire::human_feedback said;
+    said.id = ids_.make();
+    said.ref = std::string(answer);
+    if (!correction) said.rating = typed.what == action::good ? 1 : -1;
+    (correction ? said.correction : said.content) = std::string(typed.text);
+    note(agent_.feedback(said), {std::string(typed.name), typed.what, {}, {}, now});
   }
 
   /// For a new session.
   void send_settings_again() {
-    for (const auto& each : settings_) {
-      link_.send(
-          messages::command("set", ids_.make(), {}, messages::setting(each.first, each.second)));
-    }
+    for (const auto& each : settings_) set(each.first, each.second);
   }
 
   /// Takes a status that answers one of these; false: it does not.
-  bool settle(json::value m, time_point now) {
-    const auto found = open_.find(std::string(words::text_of(m["ref"])));
+  bool settle(const agent_websocket::client_notice& notice, time_point now) {
+    const auto found = open_.find(notice.ref);
     if (found == open_.end()) return false;
     // A question is answered by the message with the facts, not by an acknowledgement before it.
-    if (words::text_of(m["op"]) == "ack" && !is_feedback(found->second.what)) return true;
+    if (notice.op == "ack" && !is_feedback(found->second.what)) return true;
     const entry answered = std::move(found->second);
     open_.erase(found);
-    show_reply(answered, m, now);
+    json::document message;
+    if (message.parse(notice.json)) show_reply(answered, message.root(), now);
     return true;
   }
 
   /// Takes an error that answers one of these.
-  bool refuse(json::value m) {
-    if (open_.erase(std::string(words::text_of(m["ref"]))) == 0) return false;
-    display_.show(tone::failure, words::failure(m));
+  bool refuse(const agent_websocket::client_notice& notice) {
+    if (open_.erase(notice.ref) == 0) return false;
+    display_.show(tone::failure, words::failure(notice));
     return true;
   }
 
@@ -109,6 +108,22 @@ class request_list {
     time_point sent{};
   };
 
+  void note(const agent_websocket::result<std::string>& sent, entry made) {
+    if (sent) {
+      open_[*sent] = std::move(made);
+    } else {
+      display_.show(tone::failure, sent.error().message);
+    }
+  }
+
+  agent_websocket::result<std::string> set(const std::string& name, const std::string& value) {
+    agent_websocket::wire::command wanted;
+    wanted.op = "set";
+    wanted.id = ids_.make();
+    json::writer(wanted.data).begin_object().member_raw(name, value).end_object();
+    return agent_.command(wanted);
+  }
+
   static bool is_feedback(action what) {
     return what == action::good || what == action::bad || what == action::correct;
   }
@@ -130,7 +145,7 @@ class request_list {
     if (!text.empty()) display_.show(tone::result, text);
   }
 
-  link& link_;
+  agent_websocket::client& agent_;
   display& display_;
   message_ids& ids_;
   std::map<std::string, entry> open_;

@@ -28,15 +28,15 @@ inline std::string state_in_words(const client& of, time_point now) {
                std::max<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(d).count(), 0)) +
            " s";
   };
-  switch (of.connection().state()) {
-    case connection_state::idle: return {};
-    case connection_state::connecting:
-    case connection_state::catching_up: return "Connecting...";
-    case connection_state::waiting:
-      return "Not connected. Connecting again in " + seconds(of.connection().retry_at() - now) +
+  switch (of.state()) {
+    case client_state::idle: return {};
+    case client_state::connecting:
+    case client_state::catching_up: return "Connecting...";
+    case client_state::waiting:
+      return "Not connected. Connecting again in " + seconds(of.retry_at() - now) +
              ", Enter does it now.";
-    case connection_state::stopped: return "Not connected. Enter connects again, /quit ends.";
-    case connection_state::live: break;
+    case client_state::stopped: return "Not connected. Enter connects again, /quit ends.";
+    case client_state::live: break;
   }
   for (const exchange& each : of.exchanges()) {
     if (!each.announced || !each.is_underway()) continue;

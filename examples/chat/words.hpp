@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
-// What the server says, in words for a person: errors, usage, and the facts that answer the
-// commands info, history and help. Pure; making the text harmless for a terminal is the view's
-// duty.
+// What the server says, in words for a person: errors, the ends of connections, usage, and the
+// facts that answer the commands info, history and help. Pure; making the text harmless for a
+// terminal is the view's duty.
 #pragma once
 
-#include "messages.hpp"
+#include "exchange.hpp"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace chat {
 namespace words {
@@ -36,18 +38,56 @@ inline std::string duration(std::chrono::steady_clock::duration took) {
 }
 
 /// "The balance does not suffice (payment_required)"
-inline std::string failure(json::value m) {
-  std::string text(text_of(m["content"]));
-  if (text.empty()) text = "Something went wrong";
-  const std::string_view code = text_of(m["code"]);
-  if (!code.empty() && text.find(code) == std::string::npos)
-    text.append(" (").append(code).append(")");
-  if (const auto wait = m["retry_after_ms"].number(); wait && *wait > 0 && *wait < 1e9) {
-    text += ". Try again in " + with_decimals(*wait / 1000, 1) + " s";
-  } else if (m["retryable"].boolean().value_or(false)) {
+inline std::string failure(const agent_websocket::answer_failure& why) {
+  std::string text = why.content.empty() ? "Something went wrong" : why.content;
+  if (!why.code.empty() && text.find(why.code) == std::string::npos)
+    text.append(" (").append(why.code).append(")");
+  if (why.retry_after && why.retry_after->count() > 0) {
+    text += ". Try again in " +
+            with_decimals(std::chrono::duration<double>(*why.retry_after).count(), 1) + " s";
+  } else if (why.retryable) {
     text += ". It may work when tried again";
   }
   return text;
+}
+
+/// Of an error message.
+inline std::string failure(const agent_websocket::client_notice& notice) {
+  json::document message;
+  if (!message.parse(notice.json)) return notice.content;
+  const auto read = agent_websocket::wire::read_failure(message.root());
+  return failure({notice.code, notice.content, read.retryable, read.retry_after});
+}
+
+/// Why a connection ended. `reason` is what the server said.
+inline std::string closed(std::uint16_t code, std::string_view reason) {
+  static constexpr std::pair<std::uint16_t, std::string_view> known[] = {
+      {1001, "The server is shutting down"},
+      {1006, "The connection was lost"},
+      {1009, "A message was too long for the server"},
+      {1012, "The server restarts"},
+      {1013, "The server is overloaded"},
+      {4001, "The server does not answer"},
+      {4002, "The connection was too slow for the server"},
+      {4100, "The session has expired"},
+      {4401, "The server asks for a valid login"},
+      {4403, "This server may not be used by you"},
+      {4408, "The server asks for a valid login"},
+      {4413, "A message was too long for the server"},
+      {4426, "The server speaks another version of the protocol"},
+      {4429, "There are too many connections"},
+      {4499, "The operator closed this session"},
+  };
+  for (const auto& each : known) {
+    if (each.first == code) return std::string(each.second) + " (" + std::to_string(code) + ").";
+  }
+  if (code == 1000) {
+    return reason == "Session timeout" ? "The session ended because nothing happened for a while."
+                                       : "The server ended the session.";
+  }
+  std::string words = "The server closed the connection (" + std::to_string(code);
+  if (!reason.empty()) words.append(", ").append(reason);
+  return words + ").";
 }
 
 /// "$0.0004"
@@ -58,32 +98,35 @@ inline std::string money(double cost) {
   return "$" + text;
 }
 
-/// What an answer took: "openai/gpt-4o, 12 + 98 tokens, $0.0004, 3.2 s". `m` is its last message.
-inline std::string usage(json::value m, std::string_view model,
+/// What an answer took: "openai/gpt-4o, 12 + 98 tokens, $0.0004, 3.2 s".
+inline std::string usage(const agent_websocket::client_answer& answer,
                          std::chrono::steady_clock::duration took) {
-  std::string text(text_of(m["model"]).empty() ? model : text_of(m["model"]));
+  std::string text = answer.model;
   const auto add = [&text](const std::string& fact) {
     if (!text.empty()) text += ", ";
     text += fact;
   };
-  const json::value used = m["usage"];
-  const auto prompt = used["prompt_tokens"].integer();
-  const auto completion = used["completion_tokens"].integer();
-  if (prompt && completion)
-    add(std::to_string(*prompt) + " + " + std::to_string(*completion) + " tokens");
-  if (const auto cost = used["cost"].number(); cost && *cost > 0) add(money(*cost));
+  json::document used;
+  if (!answer.usage.empty() && used.parse(answer.usage)) {
+    const auto prompt = used.root()["prompt_tokens"].integer();
+    const auto completion = used.root()["completion_tokens"].integer();
+    if (prompt && completion)
+      add(std::to_string(*prompt) + " + " + std::to_string(*completion) + " tokens");
+    if (const auto cost = used.root()["cost"].number(); cost && *cost > 0) add(money(*cost));
+  }
   add(duration(took));
   return text;
 }
 
 /// Why an answer that was not failed is not whole either; empty when it is.
-inline std::string shortcoming(json::value m, bool empty) {
-  if (text_of(m["status"]) == "cancelled")
+inline std::string shortcoming(const agent_websocket::client_answer& answer) {
+  using agent_websocket::wire::answer_status;
+  const bool empty = answer.text().empty();
+  if (answer.status == answer_status::cancelled)
     return empty ? "Stopped before an answer came." : "Stopped.";
-  if (text_of(m["finish_reason"]) == "length") return "The answer ended at its length limit.";
-  if (text_of(m["finish_reason"]) == "content_filter")
-    return "The answer was ended by a content filter.";
-  if (text_of(m["status"]) == "incomplete") return "The answer ended early.";
+  if (answer.finish_reason == "length") return "The answer ended at its length limit.";
+  if (answer.finish_reason == "content_filter") return "The answer was ended by a content filter.";
+  if (answer.status == answer_status::incomplete) return "The answer ended early.";
   return empty ? "The answer is empty." : "";
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/policy/authenticator.hpp>
+#include <agent_websocket/policy/client_transport.hpp>
 #include <agent_websocket/policy/http_client.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
@@ -26,6 +27,13 @@ struct transport_model {
   std::size_t send(connection_id, std::string_view);
   void ping(connection_id);
   void close(connection_id, std::uint16_t, std::string_view);
+};
+
+struct client_transport_model {
+  void start(client_transport_sink&);
+  void open(std::string_view, const http::header_list&);
+  std::size_t send(std::string_view);
+  void close(std::uint16_t, std::string_view);
 };
 
 struct http_client_model {
@@ -58,6 +66,8 @@ struct authenticator_model {
   void authenticate(const handshake&, authentication_handler);
 };
 
-static_assert(require_transport<transport_model>() && require_http_client<http_client_model>() &&
+static_assert(require_transport<transport_model>() &&
+              require_client_transport<client_transport_model>() &&
+              require_http_client<http_client_model>() &&
               require_scheduler<scheduler_model>() && require_store<store_model>() &&
               require_logger<logger_model>() && require_authenticator<authenticator_model>());

@@ -8,9 +8,11 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import termios
+import threading
 import time
 
 from harness import Failure, Server, check, clean_environment, equal, program, test
@@ -157,3 +159,57 @@ def plain_input():
     code, _, errors = plain(server.socket_url(), "count to 4\n")
     equal(code, 1, "exit code without a server")
     check(errors, "nothing is said about it")
+
+
+class CuttingProxy:
+    """Carries bytes to the server and back; the first connections end after so many from it."""
+
+    def __init__(self, port, *allowances):
+        self.port = port
+        self.allowances = list(allowances)
+        self.cuts = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(("127.0.0.1", self.port))
+                left = self.allowances.pop(0) if self.allowances else None
+                for source, target, limit in ((client, server, None), (server, client, left)):
+                    threading.Thread(target=self.carry, args=(source, target, limit),
+                                     daemon=True).start()
+
+    def carry(self, source, target, left):
+        with contextlib.suppress(OSError):
+            while left != 0:
+                got = source.recv(4096 if left is None else min(left, 4096))
+                if not got:
+                    break
+                target.sendall(got)
+                left = None if left is None else left - len(got)
+        self.cuts += left == 0
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+@test("chat: an answer is whole although its connection was lost, again and again")
+def resumed():
+    with Server() as server:
+        host, port = re.search(r"//([^:]+):(\d+)", server.socket_url()).groups()
+        with CuttingProxy(int(port), 3001, 2500, 900, 4007) as proxy:
+            url = server.socket_url().replace(f"{host}:{port}",
+                                              f"127.0.0.1:{proxy.listener.getsockname()[1]}")
+            code, output, errors = plain(url, "count to 200\n")
+            equal(code, 0, f"exit code with {errors!r}")
+            equal(output.split(), [str(i) for i in range(1, 201)], f"the answer with {errors!r}")
+            check(proxy.cuts >= 2, lambda: f"{proxy.cuts} cuts")
+            check("the session goes on" in errors, lambda: f"nothing is said: {errors!r}")

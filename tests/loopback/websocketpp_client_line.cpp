@@ -11,26 +11,32 @@
 #include <string_view>
 #include <utility>
 
+using agent_websocket::client_transport_sink;
 using agent_websocket::adapters::asio_socket;
 using agent_websocket::adapters::client_handshake;
 using agent_websocket::adapters::connector_settings;
-using agent_websocket::adapters::connector_sink;
 using agent_websocket::adapters::link_pointer;
 using agent_websocket::adapters::websocketpp_client_line;
 using namespace std::chrono_literals;
 
 namespace {
 
-struct notes final : connector_sink {
+struct notes final : client_transport_sink {
   void on_open() override { log += "open "; }
-  void on_text(std::string_view text) override { log += std::string(text) + " "; }
+  void on_text(std::string_view text) override {
+    CHECK(std::exchange(alive, false));
+    log += std::string(text) + " ";
+  }
   void on_close(std::uint16_t code, std::string_view) override {
     log += std::to_string(code) + " ";
   }
-  void on_failed(std::error_code failure, std::string_view) override {
+  void on_alive() override { alive = true; }
+  void on_failed(std::error_code failure, int status, std::string_view) override {
     log += std::string(to_string(static_cast<agent_websocket::errc>(failure.value()))) + " ";
+    if (status != 0) log += std::to_string(status) + " ";
   }
   std::string log;
+  bool alive = false;
 };
 
 // What becomes of a line whose server answers with these bytes, and then closes.
@@ -67,8 +73,8 @@ TEST_CASE("client line: answers to the handshake") {
   CHECK(told(good + std::string("\x81\x02hi\x88\x02\x03\xE8", 8)) == "open hi 1000 ");
   CHECK(told("") == "connection_failed ");
   CHECK(told(good.substr(0, 60)) == "connection_failed ");
-  CHECK(told("HTTP/1.1 200 OK\r\n\r\n") == "connection_failed ");
-  CHECK(told("HTTP/1.1 429 Slow Down\r\n\r\n") == "rate_limited ");
+  CHECK(told("HTTP/1.1 200 OK\r\n\r\n") == "connection_failed 200 ");
+  CHECK(told("HTTP/1.1 429 Slow Down\r\n\r\n") == "connection_failed 429 ");
   CHECK(told("220 smtp.example.org\r\n\r\n") == "connection_failed ");
   CHECK(told(std::string(20'000, 'x')) == "protocol_error ");
 }

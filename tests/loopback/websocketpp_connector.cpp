@@ -12,16 +12,16 @@
 #include <string_view>
 #include <system_error>
 
+using agent_websocket::client_transport_sink;
 using agent_websocket::errc;
 using agent_websocket::adapters::connector_settings;
-using agent_websocket::adapters::connector_sink;
 using agent_websocket::adapters::websocketpp_connector;
 using namespace loopback;
 using namespace std::chrono_literals;
 
 namespace {
 
-struct listener final : connector_sink {
+struct listener final : client_transport_sink {
   void on_open() override {
     log += "open ";
     opened();
@@ -35,12 +35,16 @@ struct listener final : connector_sink {
     log += "closed:" + std::to_string(code) + std::string(reason) + " ";
     closed();
   }
-  void on_failed(std::error_code failure, std::string_view words) override {
+  void on_alive() override { ++alive; }
+  void on_failed(std::error_code failure, int status, std::string_view words) override {
     log += "failed:" + std::string(to_string(static_cast<errc>(failure.value()))) + " ";
+    refused_with = status;
     detail = std::string(words);
   }
   std::string log;
   std::string detail;
+  int refused_with = 0;
+  int alive = 0;
   std::function<void()> opened = [] {};
   std::function<void()> received = [] {};
   std::function<void()> closed = [] {};
@@ -49,7 +53,9 @@ struct listener final : connector_sink {
 // Transport and connector on one context.
 struct bench : transport_bench {
   explicit bench(const settings& chosen = local(), connector_settings own = {})
-      : transport_bench(chosen), connector(context, sink_, own) {}
+      : transport_bench(chosen), connector(context, own) {
+    connector.start(sink_);
+  }
 
   std::string url(const std::string& path = "/ws") const {
     return "ws://127.0.0.1:" + std::to_string(transport.port()) + path;
@@ -81,6 +87,7 @@ TEST_CASE("connector: connects, talks, and closes") {
   CHECK(b.connector.send(std::string(60'000, 'x')) > 60'000u);
   b.connector.ping();
   REQUIRE(b.logs("open text:hello text:#60000 "));
+  CHECK(b.sink_.alive > 0);
   b.connector.close(1000, "bye");
   CHECK(b.connector.send("too late") == 0u);
   REQUIRE(b.logs("open text:hello text:#60000 closed:1000bye "));
@@ -183,7 +190,8 @@ TEST_CASE("connector: what does not come about is told once, with a reason") {
     b.connector.open(b.url());
     REQUIRE(run_until(b.context, {}, [&] { return b.sink.last != 0; }));
     b.transport.answer(b.sink.last, agent_websocket::http::response::text(401, "who are you"));
-    REQUIRE(b.logs("failed:unauthorized "));
+    REQUIRE(b.logs("failed:connection_failed "));
+    CHECK(b.sink_.refused_with == 401);
     CHECK(b.sink_.detail == "HTTP/1.1 401 Unauthorized");
   }
   SUBCASE("given up before the answer") {
@@ -263,7 +271,8 @@ TEST_CASE("connector: its end calls nobody, in every state") {
   b.sink.answers = false;
   listener sink;
   for (const int turns : {0, 1, 2, 3, 50}) {
-    auto connector = std::make_unique<websocketpp_connector>(b.context, sink);
+    auto connector = std::make_unique<websocketpp_connector>(b.context);
+    connector->start(sink);
     connector->open(b.url());
     for (int i = 0; i < turns; ++i) b.context.run_one_for(1ms);
     connector.reset();
@@ -271,7 +280,8 @@ TEST_CASE("connector: its end calls nobody, in every state") {
   }
   b.sink.answers = true;
   {
-    websocketpp_connector connector(b.context, sink);
+    websocketpp_connector connector(b.context);
+    connector.start(sink);
     connector.open(b.url());
     REQUIRE(run_until(b.context, {}, [&] { return sink.log == "open "; }));
     connector.send(std::string(1'000'000, 'x'));

@@ -12,6 +12,7 @@
 #include <agent_websocket/adapters/websocketpp_handshake.hpp>
 #include <agent_websocket/base/error.hpp>
 #include <agent_websocket/base/random.hpp>
+#include <agent_websocket/policy/client_transport.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -27,21 +28,6 @@
 namespace agent_websocket {
 namespace adapters {
 
-/// Receives what happens to a connector: for each open() one on_failed, or one on_open and, later,
-/// one on_close. Called on the executor, never from inside a call of the connector.
-class connector_sink {
- public:
-  virtual void on_open() = 0;
-  virtual void on_text(std::string_view text) = 0;
-  /// `code`: the peer's, or ours when we began, or 1006.
-  virtual void on_close(std::uint16_t code, std::string_view reason) = 0;
-  /// The connection did not come about. The category is agent_websocket's; `detail` is for the log.
-  virtual void on_failed(std::error_code failure, std::string_view detail) = 0;
-
- protected:
-  ~connector_sink() = default;
-};
-
 struct connector_settings {
   /// Larger texts end the connection with 1009.
   std::size_t max_message_bytes = 16 * 1024 * 1024;
@@ -54,7 +40,8 @@ class websocketpp_client_line final : public asio_link {
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Sends the handshake. `deadline`: for its answer.
-  static link_pointer<websocketpp_client_line> begin(asio_socket socket, connector_sink& sink,
+  static link_pointer<websocketpp_client_line> begin(asio_socket socket,
+                                                     client_transport_sink& sink,
                                                      client_handshake handshake,
                                                      const connector_settings& settings,
                                                      time_point deadline) {
@@ -127,7 +114,7 @@ class websocketpp_client_line final : public asio_link {
   static constexpr std::size_t read_bytes = 16 * 1024;
   static constexpr std::size_t max_head_bytes = 16 * 1024;
 
-  websocketpp_client_line(asio_socket from, connector_sink& sink, client_handshake handshake,
+  websocketpp_client_line(asio_socket from, client_transport_sink& sink, client_handshake handshake,
                           const connector_settings& settings)
       : asio_link(std::move(from)),
         sink_(&sink),
@@ -166,6 +153,8 @@ class websocketpp_client_line final : public asio_link {
     if (receive(data.data(), data.size(), size) == io_outcome::ended) {
       return lost("the connection was closed");
     }
+    if (size > 0 && phase_ == phase::open) sink_->on_alive();
+    if (phase_ == phase::gone) return;
     if (handshaking_) {
       take_answer(std::string_view(data.data(), size));
     } else {
@@ -182,7 +171,10 @@ class websocketpp_client_line final : public asio_link {
       return;
     }
     const result<void> verdict = handshake_.check(std::string_view(head_).substr(0, end + 4));
-    if (!verdict) return fail(verdict.error().code, verdict.error().detail);
+    if (!verdict) {
+      return fail(verdict.error().code, verdict.error().detail,
+                  client_handshake::refusal_status(head_));
+    }
     std::string rest = head_.substr(end + 4);
     std::string().swap(head_);
     handshaking_ = false;
@@ -190,7 +182,9 @@ class websocketpp_client_line final : public asio_link {
     phase_ = phase::open;
     timer_.cancel();
     sink_->on_open();
-    if (!rest.empty()) take_frames(&rest[0], rest.size());
+    if (rest.empty()) return;
+    if (phase_ == phase::open) sink_->on_alive();
+    take_frames(&rest[0], rest.size());
   }
 
   void take_frames(char* data, std::size_t size) {
@@ -213,17 +207,17 @@ class websocketpp_client_line final : public asio_link {
   }
 
   void report_close(std::uint16_t code, std::string_view reason) {
-    connector_sink* const sink = sink_;
+    client_transport_sink* const sink = sink_;
     const std::string ours = closing_reason_;
     const bool began = phase_ == phase::closing;
     if (!end()) return;
     sink->on_close(began ? closing_with_ : code, began ? std::string_view(ours) : reason);
   }
 
-  void fail(errc failure, std::string_view detail) {
-    connector_sink* const sink = sink_;
+  void fail(errc failure, std::string_view detail, int status = 0) {
+    client_transport_sink* const sink = sink_;
     const std::string words(detail);
-    if (end()) sink->on_failed(make_error_code(failure), words);
+    if (end()) sink->on_failed(make_error_code(failure), status, words);
   }
 
   /// True the first time.
@@ -248,7 +242,7 @@ class websocketpp_client_line final : public asio_link {
     fail(is_cancelled_ ? errc::cancelled : errc::timeout_connect, "no answer to the handshake");
   }
 
-  connector_sink* sink_;
+  client_transport_sink* sink_;
   client_handshake handshake_;
   connector_settings settings_;
   asio_timer timer_;

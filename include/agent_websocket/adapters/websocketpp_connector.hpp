@@ -2,7 +2,7 @@
 //
 // The client side of a WebSocket (RFC 6455 section 4.1) on Asio: takes a ws:// address apart,
 // resolves the name, connects, and leaves the rest to websocketpp_client_line. One connection at a
-// time; connecting again is its user's business. No TLS.
+// time; connecting again is its user's business. No TLS. Model of ClientTransport.
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
@@ -13,6 +13,7 @@
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/headers.hpp>
 #include <agent_websocket/http/url.hpp>
+#include <agent_websocket/policy/client_transport.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -33,17 +34,18 @@ namespace adapters {
 
 class websocketpp_connector {
  public:
-  /// Context and sink outlive the connector; after its destructor the sink is not called.
-  websocketpp_connector(asio::io_context& context, connector_sink& sink,
-                        connector_settings settings = {})
-      : context_(context), sink_(sink), settings_(settings) {}
+  /// The context outlives the connector.
+  explicit websocketpp_connector(asio::io_context& context, connector_settings settings = {})
+      : context_(context), settings_(settings) {}
   websocketpp_connector(const websocketpp_connector&) = delete;
   websocketpp_connector& operator=(const websocketpp_connector&) = delete;
   ~websocketpp_connector() { drop(); }
 
-  /// Connects to "ws://host:port/path?query". What was before is dropped without a word. What goes
-  /// wrong is told by on_failed: bad_configuration, cancelled, connection_failed, protocol_error,
-  /// timeout_connect, unauthorized.
+  /// Reports to `sink`, which outlives the connector; after its destructor the sink is not called.
+  void start(client_transport_sink& sink) { sink_ = &sink; }
+
+  /// Connects to "ws://host:port/path?query". What was before is dropped without a word.
+  /// Precondition: start() was called.
   void open(std::string_view url, const http::header_list& headers = {}) {
     drop();
     attempt_ = std::make_shared<attempt>(*this);
@@ -129,7 +131,7 @@ class websocketpp_connector {
       socket.non_blocking(true, ignored);  // else a write to a peer that does not read would wait
       websocketpp_connector& to = *std::exchange(owner, nullptr);
       const auto self = std::exchange(to.attempt_, nullptr);
-      to.line_ = websocketpp_client_line::begin(std::move(socket), to.sink_, std::move(handshake),
+      to.line_ = websocketpp_client_line::begin(std::move(socket), *to.sink_, std::move(handshake),
                                                 to.settings_, deadline);
     }
 
@@ -144,11 +146,11 @@ class websocketpp_connector {
 
     void fail(errc code, std::string_view detail) {
       if (owner == nullptr) return;
-      connector_sink& to = owner->sink_;
+      client_transport_sink& to = *owner->sink_;
       const std::string words(detail);
       const auto self = std::exchange(owner->attempt_, nullptr);
       give_up();
-      to.on_failed(make_error_code(code), words);
+      to.on_failed(make_error_code(code), 0, words);
     }
 
     void give_up() {
@@ -177,7 +179,7 @@ class websocketpp_connector {
   }
 
   asio::io_context& context_;
-  connector_sink& sink_;
+  client_transport_sink* sink_ = nullptr;
   connector_settings settings_;
   std::shared_ptr<attempt> attempt_;
   line_pointer line_;

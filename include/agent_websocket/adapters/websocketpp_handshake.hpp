@@ -134,7 +134,7 @@ struct client_handshake {
   }
 
   /// Checks the head of the answer, from its status line to the empty line. The error's detail
-  /// holds the status line of a server that refused, its code what to make of it.
+  /// holds the status line of a server that refused; see refusal_status.
   result<void> check(std::string_view head) const {
     const auto refuse = [](std::string words) {
       return error(errc::connection_failed, "The server refused the WebSocket", std::move(words));
@@ -142,9 +142,7 @@ struct client_handshake {
     const std::string_view status_line = head.substr(0, head.find('\r'));
     // Before websocketpp sees it: it makes an enumerator of whatever number stands here.
     if (status_line.substr(0, 12) != "HTTP/1.1 101") {
-      error refusal = refuse(http::sanitize_field_value(status_line.substr(0, 200)));
-      refusal.code = refusal_of(status_line);
-      return refusal;
+      return refuse(http::sanitize_field_value(status_line.substr(0, 200)));
     }
     try {
       websocketpp::http::parser::response answer;
@@ -163,18 +161,18 @@ struct client_handshake {
     return {};
   }
 
- private:
-  static errc refusal_of(std::string_view status_line) noexcept {
-    if (status_line.size() < 12) return errc::connection_failed;
-    const std::string_view status = status_line.substr(9, 3);
-    if (status == "401") return errc::unauthorized;
-    if (status == "403") return errc::forbidden;
-    if (status == "404") return errc::not_found;
-    if (status == "429") return errc::rate_limited;
-    if (status == "503") return errc::too_many_connections;
-    return errc::connection_failed;
+  /// The HTTP status of an answer that refused; 0 when it is none, or no refusal.
+  static int refusal_status(std::string_view head) noexcept {
+    if (head.substr(0, 7) != "HTTP/1." || head.size() < 12 || head[8] != ' ') return 0;
+    int status = 0;
+    for (const char digit : head.substr(9, 3)) {
+      if (digit < '0' || digit > '9') return 0;
+      status = status * 10 + (digit - '0');
+    }
+    return status >= 100 && status != 101 ? status : 0;
   }
 
+ private:
   static bool is_own_field(std::string_view name) {
     for (const std::string_view own :
          {"Host", "Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key",

@@ -130,8 +130,14 @@ TEST_CASE("handshake: a client checks the answer") {
   CHECK_FALSE(made.check("HTTP/1.1 101 x\r\nno colon here\r\n\r\n"));
   const auto refused = made.check("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == agent_websocket::errc::unauthorized);
+  CHECK(refused.error().code == agent_websocket::errc::connection_failed);
   CHECK(refused.error().detail == "HTTP/1.1 401 Unauthorized");
+  CHECK(client_handshake::refusal_status("HTTP/1.1 401 Unauthorized\r\n\r\n") == 401);
+  CHECK(client_handshake::refusal_status("HTTP/1.0 503\r\n\r\n") == 503);
+  for (const char* none : {"HTTP/1.1 101 Switching Protocols", "HTTP/1.1 ", "HTTP/1.1 4x1 No",
+                           "HTTP/1.1 001 No", "220 smtp.example.org", ""}) {
+    CHECK(client_handshake::refusal_status(none) == 0);
+  }
   // A number that websocketpp would make an enumerator of.
   CHECK_FALSE(made.check(answer_with("HTTP/1.1 20201 Strange", sample_accept)));
 }

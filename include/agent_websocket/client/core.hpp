@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+//
+// The client as a pure state machine: events and a moment go in, actions come out. No I/O, clock,
+// lock or thread, so that what a client does can be replayed, cut after every frame, and judged by
+// the scripts of tests/conformance. Promises exactly one end for every query that was taken,
+// whatever happens. What the server sends is read in reception.hpp.
+#pragma once
+
+#include <agent_websocket/base/ids.hpp>
+#include <agent_websocket/client/actions.hpp>
+#include <agent_websocket/client/connection.hpp>
+#include <agent_websocket/client/outbox.hpp>
+#include <agent_websocket/client/transcript.hpp>
+#include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/wire/encode_client.hpp>
+#include <agent_websocket/wire/server_message.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+class client_core {
+ public:
+  explicit client_core(client_options options)
+      : options_(std::move(options)),
+        connection_(options_, actions_),
+        outbox_(options_),
+        transcript_(options_),
+        id_prefix_(make_uuid(connection_.random()).substr(0, 13) + ".") {}
+  client_core(const client_core&) = delete;
+  client_core& operator=(const client_core&) = delete;
+
+  const client_options& options() const noexcept { return options_; }
+  const client_connection& connection() const noexcept { return connection_; }
+  const client_transcript& transcript() const noexcept { return transcript_; }
+  bool has_actions() const noexcept { return !actions_.empty(); }
+  client_action::list take_actions() { return std::exchange(actions_, {}); }
+  /// When tick() is to be called next.
+  time_point deadline() const { return connection_.deadline(); }
+
+  // ---- the application
+
+  /// Connects; while it waits for the next attempt, at once. Ignored while it is connected.
+  void start(time_point now) {
+    if (!connection_.is_underway()) connection_.connect(now);
+  }
+
+  void stop(time_point now) {
+    if (connection_.state() == client_state::stopped) return;
+    connection_.stop(now);
+    conclude(close_code_done, {});
+  }
+
+  /// Asks the agent; gives the id of the query. It is sent now or when the connection is live.
+  /// Errors, all at once and without any trace: bad_message, too_large, queue_full, interrupted.
+  result<std::string> query(wire::query asked) {
+    if (asked.parts.empty() && asked.content.find_first_not_of(" \t\r\n") == std::string::npos)
+      return error(errc::bad_message, "A query needs a content");
+    return ask(asked);
+  }
+
+  /// Judges an answer or decides on a request. Kept until the server has it; errors as of query().
+  result<std::string> feedback(wire::human_feedback said) { return keep_and_send(said); }
+
+  /// Any command but hello, which is the client's own. `regenerate` is a query without a content,
+  /// `set` is kept until the server has it; all others are sent now or fail (connection_failed).
+  result<std::string> command(wire::command wanted) {
+    if (wanted.op.empty() || wanted.op == "hello")
+      return error(errc::bad_message, "A command needs an op, which must not be hello");
+    if (wanted.op == "regenerate") return ask(wanted);
+    if (wanted.op == "set") return keep_and_send(wanted);
+    if (!connection_.is_live()) return not_connected();
+    if (auto named = name(wanted.id); !named) return named.error();
+    std::string json;
+    encode(json, wanted);
+    send(std::move(json));
+    return wanted.id;
+  }
+
+  /// Ends the answer to that query; empty: the one that runs. The query ends with an answer of
+  /// status cancelled, unless it had ended before. One that was never sent ends at once; for others
+  /// the client must be live (connection_failed).
+  result<void> cancel(std::string_view ref) {
+    if (!connection_.is_live()) {
+      client_answer* const waiting = ref.empty() ? nullptr : open_answer(ref);
+      if (waiting == nullptr || !outbox_.is_unsent(ref)) return not_connected();
+      end(*waiting, wire::answer_status::cancelled);
+      return {};
+    }
+    wire::command wanted;
+    wanted.op = "cancel";
+    wanted.id = id_prefix_ + cancel_mark + std::to_string(++made_ids_);
+    wanted.ref = std::string(ref);
+    std::string json;
+    encode(json, wanted);
+    send(std::move(json));
+    return {};
+  }
+
+  // ---- the surroundings
+
+  /// Answers client_action::ask_token.
+  void token_ready(std::uint64_t attempt, result<std::string> token, time_point now) {
+    if (!connection_.awaits_token(attempt)) return;
+    if (token) {
+      connection_.token_ready(attempt, std::move(token).value(), now);
+    } else {
+      lost(close_code_of(token.error().code, 0), token.error().message, now);
+    }
+  }
+
+  void opened(time_point now) {
+    if (connection_.state() == client_state::connecting) connection_.opened(outbox_.ids(), now);
+  }
+
+  /// Something has arrived, which need not be a whole message.
+  void heard(time_point now) { connection_.heard(now); }
+
+  void received(std::string_view text, time_point now);
+
+  /// Events of a connection that was given up before are ignored.
+  void closed(std::uint16_t code, std::string_view reason, time_point now) {
+    if (connection_.is_underway()) lost(code, reason, now);
+  }
+  void failed(std::error_code why, int status, std::string_view detail, time_point now) {
+    if (connection_.state() == client_state::connecting)
+      lost(close_code_of(why, status), detail, now);
+  }
+
+  void tick(time_point now) { connection_.tick(now); }
+
+ private:
+  static constexpr const char* cancel_mark = "c";
+
+  static error not_connected() {
+    return error(errc::connection_failed, "There is no connection to the server at the moment");
+  }
+
+  std::string make_id() { return id_prefix_ + std::to_string(++made_ids_); }
+
+  /// Makes an id where there is none.
+  result<void> name(std::string& id) {
+    if (id.empty()) {
+      id = make_id();
+    } else if (!is_valid_id(id)) {
+      return error(errc::bad_message, "An id has 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
+    }
+    return {};
+  }
+
+  void send(std::string json) { actions_.push_back(client_action::send{std::move(json)}); }
+
+  template <typename Message>
+  result<std::string> ask(Message& message) {
+    auto kept = keep(message, true);
+    if (!kept) return kept;
+    // A former run of the program may have asked it, so that its answer is already coming.
+    if (client_answer* const known = transcript_.find(message.id)) {
+      known->own = true;
+    } else {
+      transcript_.add(message.id, true);
+    }
+    send_kept();
+    return kept;
+  }
+
+  template <typename Message>
+  result<std::string> keep_and_send(Message& message) {
+    auto kept = keep(message, false);
+    if (kept) send_kept();
+    return kept;
+  }
+
+  template <typename Message>
+  result<std::string> keep(Message& message, bool is_query) {
+    if (connection_.state() == client_state::stopped)
+      return error(errc::interrupted, "The client has been stopped");
+    if (auto named = name(message.id); !named) return named.error();
+    const client_answer* const known = is_query ? transcript_.find(message.id) : nullptr;
+    if (outbox_.contains(message.id) || (known != nullptr && (known->own || !known->is_open())))
+      return error(errc::bad_message, "That id has been used before");
+    std::string json;
+    encode(json, message);
+    const std::size_t limit = connection_.max_message_bytes();
+    if (limit != 0 && json.size() > limit) {
+      return error(errc::too_large,
+                   "The server takes messages of at most " + std::to_string(limit) + " bytes");
+    }
+    if (!outbox_.add(message.id, json, is_query)) {
+      return error(errc::queue_full,
+                   "Too much waits for the server already; try again when some is answered");
+    }
+    return message.id;
+  }
+
+  void send_kept() {
+    if (connection_.is_live()) outbox_.send_newest([this](const std::string& json) { send(json); });
+  }
+
+  /// Of this client's own, and not ended.
+  client_answer* open_answer(std::string_view id) {
+    client_answer* const found = transcript_.find(id);
+    return found != nullptr && found->own && found->is_open() ? found : nullptr;
+  }
+
+  /// The one end of an answer.
+  void end(client_answer& answer, wire::answer_status status) {
+    answer.status = status;
+    if (answer.own) outbox_.settle(answer.id);
+    actions_.push_back(client_action::tell_answer{answer});
+    transcript_.trim();
+  }
+  void fail(client_answer& answer, answer_failure why) {
+    answer.failure = std::move(why);
+    end(answer, wire::answer_status::failed);
+  }
+  void fail(client_answer& answer, errc code, std::string words) {
+    fail(answer, {to_string(code), std::move(words), is_retryable(code), std::nullopt});
+  }
+
+  void lost(std::uint16_t code, std::string_view reason, time_point now) {
+    if (connection_.ended(code, reason, now) == after_close::stop) conclude(code, reason);
+  }
+
+  /// Nothing is going to come any more.
+  void conclude(std::uint16_t code, std::string_view reason) {
+    outbox_.clear();
+    // Ended ones may leave the transcript meanwhile.
+    std::vector<std::string> open;
+    transcript_.for_each_open([&open](const client_answer& each) { open.push_back(each.id); });
+    for (const std::string& id : open) {
+      if (client_answer* const each = open_answer(id))
+        fail(*each, errc::interrupted, "The connection ended before the answer was complete");
+    }
+    actions_.push_back(client_action::tell_stopped{code, std::string(reason)});
+  }
+
+  // reception.hpp
+  void on_welcome(const wire::server_message& m, std::string_view text);
+  void on_live(time_point now);
+  void follow(const wire::server_message& m, std::string_view text, time_point now);
+  void take(const wire::server_message& m, std::string_view text, time_point now);
+  void on_response(const wire::server_message& m, time_point now);
+  void on_piece(const wire::server_message& m, time_point now);
+  void on_end(const wire::server_message& m);
+  void on_error(const wire::server_message& m, std::string_view text);
+  void on_status(const wire::server_message& m, std::string_view text);
+  void session_replaced();
+  void tell_text(const client_answer& answer, const answer_text::outcome& change);
+  client_answer* answer_of(const wire::server_message& m);
+
+  client_options options_;
+  client_action::list actions_;
+  client_connection connection_;
+  client_outbox outbox_;
+  client_transcript transcript_;
+  json::document document_;
+  std::string id_prefix_;  // of ids that no other client makes
+  std::uint64_t made_ids_ = 0;
+};
+
+}  // namespace agent_websocket

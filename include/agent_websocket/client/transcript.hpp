@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+//
+// What a client knows of the conversation: answers in the order in which they were asked, and
+// notifications. Bounded: the oldest that have ended go first. Pure.
+#pragma once
+
+#include <agent_websocket/client/options.hpp>
+#include <agent_websocket/client/sink.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+
+class client_transcript {
+ public:
+  explicit client_transcript(const client_options& limits)
+      : max_answers_(limits.max_answers),
+        max_answer_bytes_(limits.max_answer_bytes),
+        max_notifications_(limits.max_notifications) {}
+
+  const std::deque<client_answer>& answers() const noexcept { return answers_; }
+  const std::deque<client_notice>& notifications() const noexcept { return notifications_; }
+
+  /// Null when there is none.
+  const client_answer* find(std::string_view id) const noexcept { return find_in(answers_, id); }
+  client_answer* find(std::string_view id) noexcept { return find_in(answers_, id); }
+
+  /// By the query's id where the message has one, else by the name of the answer.
+  client_answer* find(std::string_view id, std::string_view stream) noexcept {
+    if (!id.empty()) return find(id);
+    if (stream.empty()) return nullptr;
+    const auto found = std::find_if(answers_.rbegin(), answers_.rend(),
+                                    [&](client_answer& each) { return each.stream == stream; });
+    return found == answers_.rend() ? nullptr : &*found;
+  }
+
+  /// Precondition: find(id) is null. References are valid until the next call that is not const.
+  client_answer& add(std::string_view id, bool own) {
+    if (!own) limit_foreign();
+    client_answer made;
+    made.id = std::string(id);
+    made.own = own;
+    answers_.push_back(std::move(made));
+    return answers_.back();
+  }
+
+  /// Calls f(client_answer&) for each open answer of this client's own.
+  template <typename F>
+  void for_each_open(F f) {
+    for (client_answer& each : answers_) {
+      if (each.own && each.is_open()) f(each);
+    }
+  }
+
+  void notify(client_notice notice) {
+    if (max_notifications_ == 0) return;
+    if (notifications_.size() >= max_notifications_) notifications_.pop_front();
+    notifications_.push_back(std::move(notice));
+  }
+
+  /// Forgets all but what this client still waits for, and of that what has come. What failed
+  /// because its session was lost stays too: there is no other trace of it.
+  void drop() {
+    notifications_.clear();
+    remove_if([](const client_answer& each) {
+      const bool is_lost = each.failure && each.failure->code == to_string(errc::session_expired);
+      return !each.own || !(each.is_open() || is_lost);
+    });
+    for (client_answer& each : answers_) {
+      each.so_far = {};
+      each.stream.clear();
+      each.model.clear();
+    }
+  }
+
+  /// To be called when answers have ended.
+  void trim() {
+    std::size_t count = 0, bytes = 0;
+    for (const client_answer& each : answers_) {
+      if (each.is_open()) continue;
+      ++count;
+      bytes += each.text().size();
+    }
+    if (count <= max_answers_ && bytes <= max_answer_bytes_) return;
+    remove_if([&](const client_answer& each) {
+      if (each.is_open() || (count <= max_answers_ && bytes <= max_answer_bytes_)) return false;
+      --count;
+      bytes -= each.text().size();
+      return true;
+    });
+  }
+
+ private:
+  static constexpr std::size_t max_open_foreign = 64;
+
+  // From the newest on: that is what most messages are about.
+  template <typename Answers>
+  static auto find_in(Answers& answers, std::string_view id) noexcept
+      -> decltype(&answers.front()) {
+    const auto found = std::find_if(answers.rbegin(), answers.rend(),
+                                    [&](const client_answer& each) { return each.id == id; });
+    return found == answers.rend() ? nullptr : &*found;
+  }
+
+  // A server that begins answers without end must not fill the memory.
+  void limit_foreign() {
+    const auto is_foreign = [](const client_answer& each) { return !each.own && each.is_open(); };
+    if (static_cast<std::size_t>(std::count_if(answers_.begin(), answers_.end(), is_foreign)) <
+        max_open_foreign) {
+      return;
+    }
+    answers_.erase(std::find_if(answers_.begin(), answers_.end(), is_foreign));
+  }
+
+  // Not std::remove_if, which may ask twice.
+  template <typename Predicate>
+  void remove_if(Predicate unwanted) {
+    std::deque<client_answer> kept;
+    for (client_answer& each : answers_) {
+      if (!unwanted(each)) kept.push_back(std::move(each));
+    }
+    answers_ = std::move(kept);
+  }
+
+  std::size_t max_answers_, max_answer_bytes_, max_notifications_;
+  std::deque<client_answer> answers_;
+  std::deque<client_notice> notifications_;
+};
+
+}  // namespace agent_websocket

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+//
+// `client`: basic_client with the shipped policies, ready to use: websocketpp_connector and
+// asio_scheduler on one io_context, its own or the program's. Programs that bring other policies,
+// such as a transport with TLS, use basic_client.
+#pragma once
+
+#include <agent_websocket/base/config.hpp>
+
+#include <agent_websocket/adapters/asio_scheduler.hpp>
+#include <agent_websocket/adapters/websocketpp_connector.hpp>
+#include <agent_websocket/client/client.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <asio/executor_work_guard.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+
+/// All calls but post() on the thread that runs the io_context.
+class client {
+ public:
+  using basic_type = basic_client<adapters::websocketpp_connector, adapters::asio_scheduler>;
+
+  /// Runs on an io_context of its own: call run(). The sink outlives the client.
+  explicit client(client_sink& sink, client_options options = {})
+      : own_(std::make_unique<asio::io_context>(1)),
+        context_(*own_),
+        parts_(context_, sink, std::move(options)) {}
+
+  /// Runs on the program's io_context, which outlives the client: call start(), and run the context
+  /// on one thread.
+  client(client_sink& sink, client_options options, asio::io_context& context)
+      : context_(context), parts_(context, sink, std::move(options)) {}
+
+  /// See basic_client for these.
+  void start() { parts_.client.start(); }
+  void stop() { parts_.client.stop(); }
+  result<std::string> query(std::string_view content) { return parts_.client.query(content); }
+  result<std::string> query(wire::query asked) { return parts_.client.query(std::move(asked)); }
+  result<void> cancel(std::string_view ref = {}) { return parts_.client.cancel(ref); }
+  result<std::string> feedback(wire::human_feedback said) {
+    return parts_.client.feedback(std::move(said));
+  }
+  result<std::string> command(wire::command wanted) {
+    return parts_.client.command(std::move(wanted));
+  }
+  client_state state() const noexcept { return parts_.client.state(); }
+  const client_transcript& transcript() const noexcept { return parts_.client.transcript(); }
+  const resume_point& position() const noexcept { return parts_.client.position(); }
+  const client_connection& connection() const noexcept { return parts_.client.connection(); }
+  basic_type& basic() noexcept { return parts_.client; }
+
+  /// Starts and runs the io_context until the client has stopped: by stop(), or because the server
+  /// said that connecting again is no use. Blocks.
+  void run() {
+    start();
+    if (context_.stopped()) context_.restart();
+    const auto work = asio::make_work_guard(context_);  // a token may come from elsewhere
+    while (state() != client_state::stopped && context_.run_one() != 0) {
+    }
+    context_.poll();  // the close frame leaves
+  }
+
+  /// Runs f() on the io_context. From any thread.
+  void post(std::function<void()> f) { parts_.scheduler.post(std::move(f)); }
+
+ private:
+  // In the order in which they need each other.
+  struct parts {
+    parts(asio::io_context& context, client_sink& sink, client_options options)
+        : scheduler(context),
+          transport(context, settings()),
+          client(transport, scheduler, sink, std::move(options)) {}
+
+    static adapters::connector_settings settings() {
+      adapters::connector_settings chosen;
+      chosen.max_message_bytes =
+          answer_text::max_bytes + 1024 * 1024;  // with what is around a text
+      return chosen;
+    }
+
+    adapters::asio_scheduler scheduler;
+    adapters::websocketpp_connector transport;
+    basic_type client;
+  };
+
+  std::unique_ptr<asio::io_context> own_;
+  asio::io_context& context_;
+  parts parts_;
+};
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
