@@ -72,6 +72,143 @@ inline constexpr int protocol_version = 1;
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/base/ids.hpp
+
+// The grammar of the identifiers of the wire protocol (`id`, `ref`): 1 to 64 characters of
+// [A-Za-z0-9_.:-]. Whoever makes an id does so within it.
+
+#include <cstddef>
+#include <string_view>
+
+namespace agent_websocket {
+
+inline constexpr std::size_t max_id_length = 64;
+
+/// True for a legal message id.
+constexpr bool is_valid_id(std::string_view text) noexcept {
+  if (text.empty() || text.size() > max_id_length) return false;
+  for (const char c : text) {
+    const bool legal = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+                       c == '.' || c == ':' || c == '-';
+    if (!legal) return false;
+  }
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/utf8.hpp
+
+// UTF-8 (RFC 3629): how long the sequence at the front of some bytes is, and cutting text without cutting a
+// character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
+
+namespace agent_websocket {
+
+/// 1 to 4 for a well-formed sequence at the front of `bytes`, 0 when there is none (also when it is cut short).
+constexpr std::size_t utf8_sequence_length(std::string_view bytes) noexcept {
+  const auto at = [&bytes](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const auto continues = [&](std::size_t i) { return i < bytes.size() && (at(i) & 0xC0) == 0x80; };
+  if (bytes.empty()) return 0;
+  const unsigned char lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2) return 0;
+  if (lead < 0xE0) return continues(1) ? 2 : 0;
+  if (lead < 0xF0) {
+    if (!continues(1) || !continues(2)) return 0;
+    if (lead == 0xE0 && at(1) < 0xA0) return 0;
+    if (lead == 0xED && at(1) >= 0xA0) return 0;
+    return 3;
+  }
+  if (lead > 0xF4 || !continues(1) || !continues(2) || !continues(3)) return 0;
+  if (lead == 0xF0 && at(1) < 0x90) return 0;
+  if (lead == 0xF4 && at(1) >= 0x90) return 0;
+  return 4;
+}
+
+/// True when all of `bytes` is UTF-8.
+constexpr bool is_utf8(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const std::size_t length = utf8_sequence_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+/// The longest front of `text` with at most `max_bytes` bytes that does not end inside a character.
+constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) noexcept {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/answer_text.hpp
+
+// The text of an answer, put together from deltas, snapshots and its end by the rule of the wire
+// protocol, section 4: what is known is dropped, what goes on is appended, what begins anew
+// replaces, and a hole is reported. Pure.
+
+#include <cstdint>
+#include <string>
+
+namespace agent_websocket {
+
+/// What has happened to the text of an answer.
+enum class text_change { none, appended, rewritten, hole };
+
+class answer_text {
+ public:
+  struct outcome {
+    text_change what = text_change::none;
+    /// appended: what has come behind; rewritten: all of it. Valid until the next change.
+    std::string_view text;
+  };
+
+  /// Longer texts are cut: no end could bring them, because no message is that large.
+  static constexpr std::size_t max_bytes = 16 * 1024 * 1024;
+
+  /// A delta or a snapshot: source chunks `idx` to `idx + n - 1`.
+  outcome add(std::int64_t idx, std::int64_t n, std::string_view content) {
+    constexpr std::int64_t most = std::int64_t{1} << 53;
+    if (idx < 0 || n < 0 || idx > most || n > most) return {};
+    if (idx + n <= have_) return {};
+    if (idx == 0) {
+      have_ = n;
+      return replace(content);
+    }
+    if (idx != have_) return {text_change::hole, {}};
+    have_ += n;
+    return append(content);
+  }
+
+  /// The end brings the whole text.
+  outcome replace(std::string_view whole) {
+    whole = cut_utf8(whole, max_bytes);
+    if (whole.substr(0, text_.size()) == text_) return append(whole.substr(text_.size()));
+    text_.assign(whole);
+    return {text_change::rewritten, text_};
+  }
+
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  outcome append(std::string_view more) {
+    more = cut_utf8(more, max_bytes - text_.size());
+    if (more.empty()) return {};
+    const std::size_t before = text_.size();
+    text_.append(more);
+    return {text_change::appended, std::string_view(text_).substr(before)};
+  }
+
+  std::int64_t have_ = 0;  // chunks
+  std::string text_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/base/error.hpp
 
 // One enumeration of everything that a peer, a model, a network or a configuration can do wrong, its
@@ -79,9 +216,6 @@ inline constexpr int protocol_version = 1;
 // the `code`s of the wire protocol. Misuse by the caller is an assertion, never one of these.
 
 #include <array>
-#include <cstddef>
-#include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -308,6 +442,220 @@ template <>
 struct is_error_condition_enum<agent_websocket::condition> : true_type {};
 }  // namespace std
 
+// --- agent_websocket/wire/message.hpp
+
+// The messages of the wire protocol, version 1, as closed sets of plain values: what a client may
+// send (three types) and what the server sends (four, and human_feedback). Text is UTF-8. JSON that
+// only passes through (`meta`, `data`, content parts, usage) is kept as compact JSON text.
+// decode.hpp and encode.hpp convert; nothing here does.
+
+#include <chrono>
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace agent_websocket {
+namespace wire {
+
+// ---- from the client
+// --------------------------------------------------------------------------------------------
+
+/// What a query does when an answer is running.
+enum class overlap { queue, reject, interrupt, latest };
+
+/// `type: "query"`: asks the agent.
+struct query {
+  std::string id;       ///< the client's, or empty: then the session makes one
+  std::string content;  ///< as text; of content parts: their text parts, joined by line feeds
+  std::string parts;    ///< content given as an array of parts: its JSON text; else empty
+  std::optional<bool> stream;
+  int priority = 5;  ///< 0 (last) to 9 (first)
+  wire::overlap overlap = wire::overlap::queue;
+  std::optional<std::chrono::milliseconds> timeout;  ///< for the whole answer
+  std::string model;                                 ///< instead of the session's, or empty
+  std::string meta;                  ///< JSON object text to echo with the answer, or empty
+  std::optional<std::uint64_t> ack;  ///< last number that the client has, if it says so
+};
+
+/// What a `hello` says of the session that it wants back.
+struct resume_request {
+  std::string token;
+  std::string epoch;
+  std::uint64_t last_seq = 0;
+};
+
+/// `type: "command"`: a verb of the protocol or of the application.
+struct command {
+  std::string id;
+  std::string op;       ///< from `op`, or the whole `content` of a bare command
+  std::string ref;      ///< the id acted on, or empty
+  std::string content;  ///< text given beside `op`, or empty
+  std::string data;     ///< JSON text of `data`, or empty
+  std::string meta;
+  // hello
+  std::vector<std::string> caps;
+  std::string client;          ///< name and version of the client program, for the log
+  std::string resume_session;  ///< the session it wants back, or empty
+  std::optional<resume_request> resume;
+  std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
+  std::optional<std::int64_t> version;
+  std::optional<bool> stream;  ///< regenerate: as of a query
+  // history
+  std::optional<std::int64_t> before_seq;
+  std::optional<std::int64_t> limit;
+  std::optional<std::uint64_t> ack;  ///< also the `seq` of the command ack
+  std::uint64_t from = 0;            ///< the connection that it came on; set by the session
+};
+
+/// `type: "human_feedback"` from a person: the decision on an open request, or a judgement of an
+/// answer.
+struct human_feedback {
+  std::string id;
+  std::string
+      ref;  ///< the stream or query id of the answer judged, or the request; empty: the last one
+  std::string decision;          ///< approve, reject, edit, answer; or empty
+  std::optional<double> rating;  ///< -100 to 100; thumbs are 1 and -1
+  std::string content;           ///< a comment
+  std::string correction;        ///< what the answer should have been
+  std::string data;              ///< JSON text that goes with a decision
+  std::string meta;
+  std::optional<std::uint64_t> ack;
+};
+
+/// A text that is no message of the protocol: why, and the id it carried if that could be read.
+struct rejection {
+  error why;
+  std::string ref;
+};
+
+using client_message = std::variant<query, command, human_feedback, rejection>;
+
+// ---- from the server
+// --------------------------------------------------------------------------------------------
+
+struct limits_notice {
+  std::size_t max_message_bytes = 0;
+  std::size_t max_queued = 0;
+};
+
+/// An answer that runs while a client comes back.
+struct active_answer {
+  std::string_view ref, stream;
+};
+
+/// What a client that comes back is told beside the verdict.
+struct resume_notice {
+  std::vector<std::string_view> accepted;  ///< of its outbox: what has arrived
+  std::vector<active_answer> active;
+};
+
+/// `notification`, op `welcome`.
+struct welcome {
+  std::string_view session_id;
+  std::string_view resume_token;
+  std::string_view epoch;
+  std::uint64_t seq = 0;  ///< the socket goes on from here: the next numbered message is one above
+  bool recovered = false;
+  std::string_view reason = "new";
+  std::chrono::milliseconds heartbeat{0};
+  std::chrono::milliseconds timeout{0};
+  std::chrono::milliseconds resume_window{0};
+  limits_notice limits;
+  std::optional<resume_notice> resumed;  ///< when a resume was asked for
+  std::string_view data;                 ///< JSON object text of the application, or empty
+};
+
+/// `status` of any op, most of them with nothing but op and ref.
+struct status {
+  std::string_view op;
+  std::string_view ref;
+  std::string_view content;
+  std::string_view data;  ///< JSON text, or empty
+  std::string_view meta;
+  std::optional<std::uint64_t> seq;
+  std::optional<std::chrono::milliseconds> retry_after;
+};
+
+/// `status`, op `ack`: the message with that id has been taken.
+struct ack {
+  std::string_view ref;
+  std::string_view stream;   ///< of a query: which answer will belong to it
+  std::size_t position = 0;  ///< of a query: how many run before it
+  bool duplicate = false;
+  bool of_query = false;
+};
+
+/// `status`, op `queued`.
+struct queued {
+  std::string_view ref;
+  std::size_t position = 0;  ///< 1 is next
+};
+
+/// `response`, phase `start`.
+struct response_start {
+  std::uint64_t seq = 0;
+  std::string_view ref, stream, model;
+};
+
+/// `response`, phase `delta`. `idx` counts source chunks, `n` of them are merged here.
+struct response_delta {
+  std::string_view stream;
+  std::uint64_t idx = 0, n = 0;
+  std::string_view content;
+  bool snapshot = false;  ///< phase `snapshot`: all of it so far, for a client that catches up
+};
+
+enum class answer_status { completed, cancelled, failed, incomplete };
+
+/// `response`, phase `full` or `end`: the terminal message of a query that was answered.
+struct response_end {
+  std::uint64_t seq = 0;
+  std::string_view ref, stream;
+  bool streamed = false;  ///< phase end, with n; else full
+  std::uint64_t n = 0;
+  std::string_view content;
+  answer_status status = answer_status::completed;
+  std::string_view finish_reason, model;
+  std::string_view usage;  ///< JSON object text, or empty
+  std::string_view meta;
+  const struct failure_notice* failure = nullptr;  ///< of a streamed answer that failed
+  bool replay = false;
+};
+
+/// `error`, and the `error` member of a failed stream's end.
+struct failure_notice {
+  errc code = errc::internal;
+  std::string_view content;
+  std::string_view ref;
+  std::optional<std::chrono::milliseconds> retry_after;
+  bool retryable = false;
+  std::optional<std::uint64_t> seq;  ///< set when this is the terminal message of a query
+  std::string_view meta;
+  bool replay = false;
+};
+
+/// `notification`.
+struct notification {
+  std::optional<std::uint64_t> seq;
+  std::string_view op;
+  std::string_view topic;
+  std::string_view content;
+  std::string_view data;  ///< JSON text, or empty
+};
+
+constexpr std::string_view to_string(answer_status value) noexcept {
+  switch (value) {
+    case answer_status::completed: return "completed";
+    case answer_status::cancelled: return "cancelled";
+    case answer_status::failed: return "failed";
+    case answer_status::incomplete: return "incomplete";
+  }
+  return "failed";
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
 // --- agent_websocket/base/result.hpp
 
 // A value or an `error`: what pure functions return where bad input is possible. A small stand-in for
@@ -315,7 +663,6 @@ struct is_error_condition_enum<agent_websocket::condition> : true_type {};
 
 #include <cassert>
 #include <stdexcept>
-#include <variant>
 
 namespace agent_websocket {
 
@@ -397,352 +744,12 @@ class result<void> {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/http/headers.hpp
-
-// A list of header fields (RFC 9110 section 5): names compare without regard to case, order and repetitions are
-// kept. Field values that come from configuration pass `sanitize_field_value` before they go out.
-
-#include <initializer_list>
-#include <optional>
-#include <vector>
-
-namespace agent_websocket {
-namespace http {
-
-/// ASCII case-insensitive equality, as header names and many values compare.
-constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower(b[i])) return false;
-  }
-  return true;
-}
-
-/// Without leading and trailing spaces and tabs (OWS).
-constexpr std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-/// What may stand in a field value: printable ASCII and spaces; everything else (CR, LF, NUL, bytes above
-/// 0x7E) is dropped, so that no value can begin a second header.
-inline std::string sanitize_field_value(std::string_view text) {
-  std::string clean;
-  clean.reserve(text.size());
-  for (const char c : text) {
-    if (c >= 0x20 && c <= 0x7E) clean.push_back(c);
-  }
-  return std::string(trim(clean));
-}
-
-/// Header fields in their order.
-class header_list {
- public:
-  using field = std::pair<std::string, std::string>;
-
-  header_list() = default;
-  header_list(std::initializer_list<field> fields) : fields_(fields) {}
-
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
-
-  /// Replaces all fields of that name by one.
-  void set(std::string_view name, std::string value) {
-    std::string kept(name);  // `name` may be that of a field in this list
-    erase(kept);
-    add(std::move(kept), std::move(value));
-  }
-
-  void erase(std::string_view name) {
-    const std::string wanted(name);  // `name` may be that of a field in this list
-    for (std::size_t i = fields_.size(); i-- > 0;) {
-      if (iequals(fields_[i].first, wanted)) fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-  }
-
-  /// The first value of that name.
-  std::optional<std::string_view> find(std::string_view name) const noexcept {
-    for (const field& each : fields_) {
-      if (iequals(each.first, name)) return std::string_view(each.second);
-    }
-    return std::nullopt;
-  }
-  bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
-
-  std::size_t size() const noexcept { return fields_.size(); }
-  bool empty() const noexcept { return fields_.empty(); }
-  void clear() noexcept { fields_.clear(); }
-  auto begin() const noexcept { return fields_.begin(); }
-  auto end() const noexcept { return fields_.end(); }
-
- private:
-  std::vector<field> fields_;
-};
-
-}  // namespace http
-}  // namespace agent_websocket
-
-// --- agent_websocket/server/env_file.hpp
-
-// The text of a .env file -> variables. The common part of what shells and dotenv readers take; no
-// substitution of variables and no commands.
-
-#include <map>
-
-namespace agent_websocket {
-
-/// Takes the text of a .env file apart: NAME=value lines; `export ` in front, blank lines and lines
-/// that begin with # are allowed; a value may stand in single quotes (as it is) or double quotes
-/// (with \n, \", \\ escapes); without quotes, " #" begins a comment. The error names the line.
-inline result<std::map<std::string, std::string>> parse_env_file(std::string_view text) {
-  std::map<std::string, std::string> variables;
-  std::size_t number = 0;
-  while (!text.empty()) {
-    ++number;
-    const std::size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    line = http::trim(line);
-    if (number == 1 && line.substr(0, 3) == "\xEF\xBB\xBF") line.remove_prefix(3);
-    if (line.empty() || line.front() == '#') continue;
-    const auto refuse = [number](const char* why) {
-      return error(errc::bad_configuration, "line " + std::to_string(number) + ": " + why);
-    };
-    if (line.substr(0, 7) == "export ") line = http::trim(line.substr(7));
-    const std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos) return refuse("expected NAME=value");
-    const std::string_view name = http::trim(line.substr(0, equals));
-    if (name.empty() ||
-        name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") !=
-            std::string_view::npos) {
-      return refuse("a name has letters, digits and underscores only");
-    }
-    std::string_view raw = http::trim(line.substr(equals + 1));
-    std::string value;
-    if (!raw.empty() && (raw.front() == '"' || raw.front() == '\'')) {
-      const char quote = raw.front();
-      std::size_t at = 1;
-      for (; at < raw.size() && raw[at] != quote; ++at) {
-        if (quote == '"' && raw[at] == '\\' && at + 1 < raw.size()) {
-          ++at;
-          value.push_back(raw[at] == 'n' ? '\n' : raw[at] == 't' ? '\t' : raw[at]);
-        } else {
-          value.push_back(raw[at]);
-        }
-      }
-      if (at >= raw.size()) return refuse("the quote is not closed");
-      const std::string_view rest = http::trim(raw.substr(at + 1));
-      if (!rest.empty() && rest.front() != '#')
-        return refuse("only a comment may follow the closing quote");
-    } else {
-      const std::string_view untrimmed = line.substr(equals + 1);  // "A= # none yet" has no value
-      value = std::string(http::trim(untrimmed.substr(0, untrimmed.find(" #"))));
-    }
-    variables[std::string(name)] = std::move(value);
-  }
-  return variables;
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/http/url.hpp
-
-// http and https URLs (RFC 3986, RFC 9110 section 4.2), as far as a base URL and the endpoints below it need: the
-// parts, checks with clear words, joining with exactly one slash. No percent decoding, no relative references.
-
-#include <charconv>
-#include <cstdint>
-
-namespace agent_websocket {
-namespace http {
-
-struct url {
-  std::string scheme;         ///< "http" or "https"
-  std::string host;           ///< without the brackets of an IPv6 address
-  std::uint16_t port = 0;     ///< given or the scheme's own
-  std::string path;           ///< begins with '/'; "/" when none was given
-  bool secure() const noexcept { return scheme == "https"; }
-};
-
-/// Takes an absolute http or https URL apart. User information, queries and fragments are refused: none of them
-/// belongs into a base URL, and a secret in one would end in logs.
-inline result<url> parse_url(std::string_view text) {
-  const auto refuse = [](std::string why) { return error(errc::bad_configuration, std::move(why)); };
-  for (const char c : text) {
-    if (c <= 0x20 || c > 0x7E) return refuse("a URL holds only visible ASCII characters");
-  }
-  url parsed;
-  const std::size_t colon = text.find("://");
-  if (colon == std::string_view::npos) return refuse("a URL begins with http:// or https://");
-  const std::string_view scheme = text.substr(0, colon);
-  if (iequals(scheme, "http")) {
-    parsed.scheme = "http";
-    parsed.port = 80;
-  } else if (iequals(scheme, "https")) {
-    parsed.scheme = "https";
-    parsed.port = 443;
-  } else {
-    return refuse("a URL begins with http:// or https://");
-  }
-  std::string_view rest = text.substr(colon + 3);
-  const std::size_t slash = rest.find_first_of("/?#");
-  std::string_view authority = rest.substr(0, slash);
-  rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash);
-  if (rest.find_first_of("?#") != std::string_view::npos) return refuse("a base URL has no query and no fragment");
-  if (authority.find('@') != std::string_view::npos) return refuse("a base URL has no user name or password");
-  std::string_view port;
-  bool has_port = false;
-  if (!authority.empty() && authority.front() == '[') {
-    const std::size_t bracket = authority.find(']');
-    if (bracket == std::string_view::npos) return refuse("the bracket of an IPv6 address is not closed");
-    parsed.host = std::string(authority.substr(1, bracket - 1));
-    authority.remove_prefix(bracket + 1);
-    if (!authority.empty()) {
-      if (authority.front() != ':') return refuse("only a port may follow the bracket of an IPv6 address");
-      port = authority.substr(1);
-      has_port = true;
-    }
-  } else {
-    const std::size_t mark = authority.rfind(':');
-    parsed.host = std::string(authority.substr(0, mark));
-    if (parsed.host.find(':') != std::string::npos) return refuse("an IPv6 address stands in brackets: [::1]");
-    if (mark != std::string_view::npos) {
-      port = authority.substr(mark + 1);
-      has_port = true;
-    }
-  }
-  if (parsed.host.empty()) return refuse("the host is missing");
-  if (parsed.host.find_first_of("\"<>[\\]^`{|}") != std::string::npos) {  // RFC 3986 appendix A
-    return refuse("the host holds a character that no host has");
-  }
-  if (has_port) {
-    std::uint32_t number = 0;
-    const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (failure != std::errc() || end != port.data() + port.size() || number == 0 || number > 65535) {
-      return refuse("a port is a number from 1 to 65535");
-    }
-    parsed.port = static_cast<std::uint16_t>(number);
-  }
-  parsed.path = rest.empty() ? "/" : std::string(rest);
-  return parsed;
-}
-
-/// `base` and `path` with exactly one slash between them.
-inline std::string join_url(std::string_view base, std::string_view path) {
-  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
-  while (!path.empty() && path.front() == '/') path.remove_prefix(1);
-  std::string joined(base);
-  joined.push_back('/');
-  joined.append(path);
-  return joined;
-}
-
-}  // namespace http
-}  // namespace agent_websocket
-
-// --- agent_websocket/base/detect.hpp
-
-// The detection idiom (std::experimental::is_detected of the Library Fundamentals TS v2), on which the
-// requirement checks of policy/ are built. Nothing else belongs here.
-
-#include <type_traits>
-
-namespace agent_websocket {
-namespace detail {
-
-template <typename, template <typename...> class Expression, typename... Arguments>
-struct detected : std::false_type {};
-
-template <template <typename...> class Expression, typename... Arguments>
-struct detected<std::void_t<Expression<Arguments...>>, Expression, Arguments...> : std::true_type {};
-
-}  // namespace detail
-
-/// True when `Expression<Arguments...>` is well-formed.
-template <template <typename...> class Expression, typename... Arguments>
-inline constexpr bool is_detected_v = detail::detected<void, Expression, Arguments...>::value;
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/policy/logger.hpp
-
-// Requirement Logger: takes lines for the operator. Shipped models: adapters::stderr_logger, null_logger.
-//
-// | expression          | result | promise of the policy                                            |
-// |---------------------|--------|------------------------------------------------------------------|
-// | l.enabled(level)    | bool   | cheap; records of a level that is off are not even made          |
-// | l.write(record)     | void   | does not throw; escapes control characters, one line per record  |
-//
-// Promise of the library: records hold no keys and no tokens; text of clients and models only at level debug.
-
-namespace agent_websocket {
-
-enum class log_level { debug, info, warning, error, off };
-
-constexpr std::string_view to_string(log_level level) noexcept {
-  switch (level) {
-    case log_level::debug: return "debug";
-    case log_level::info: return "info";
-    case log_level::warning: return "warning";
-    case log_level::error: return "error";
-    case log_level::off: return "off";
-  }
-  return "off";
-}
-
-/// One line. The views are valid during write() only.
-struct log_record {
-  log_level level = log_level::info;
-  std::string_view event;    ///< a fixed word: "session_opened", "completion_failed"
-  std::string_view session;  ///< session id, or empty
-  std::string_view text;     ///< one sentence or key=value pairs
-};
-
-/// Drops everything.
-struct null_logger {
-  bool enabled(log_level) const noexcept { return false; }
-  void write(const log_record&) const noexcept {}
-};
-
-namespace detail {
-template <typename L>
-using log_enabled_expression =
-    std::enable_if_t<std::is_convertible_v<decltype(std::declval<L&>().enabled(log_level::info)), bool>>;
-template <typename L>
-using log_write_expression = decltype(std::declval<L&>().write(std::declval<const log_record&>()));
-}  // namespace detail
-
-template <typename L>
-inline constexpr bool has_log_enabled_v = is_detected_v<detail::log_enabled_expression, L>;
-template <typename L>
-inline constexpr bool has_log_write_v = is_detected_v<detail::log_write_expression, L>;
-
-/// True when L meets the requirement Logger.
-template <typename L>
-inline constexpr bool is_logger_v = has_log_enabled_v<L> && has_log_write_v<L>;
-
-#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-template <typename L>
-concept logger_policy = is_logger_v<L>;
-#endif
-
-/// Instantiated by everything that takes a Logger, so that the first error line names the missing member.
-template <typename L>
-constexpr bool require_logger() {
-  static_assert(has_log_enabled_v<L>, "Logger needs: bool enabled(log_level)");
-  static_assert(has_log_write_v<L>, "Logger needs: void write(const log_record&)");
-  return true;
-}
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/json/number.hpp
 
 // Conversion between JSON number text and C++ numbers: exact, locale-independent, never undefined (RFC 8259 section 6).
 // Uses <charconv>; where the standard library has it for integers only (older libc++), a stream in the classic locale.
 
+#include <charconv>
 #include <cmath>
 #include <limits>
 #if !defined(__cpp_lib_to_chars)
@@ -1151,13 +1158,2593 @@ class document {
 }  // namespace json
 }  // namespace agent_websocket
 
+// --- agent_websocket/json/writer.hpp
+
+// Appends JSON text (RFC 8259) to a std::string: no document, no intermediate buffer, no allocation beyond the
+// string's own growth. Written by hand rather than on RapidJSON's Writer because this is the hot path of every
+// token and costs a third of it. Output is always valid UTF-8: bytes that are not are replaced by U+FFFD.
+
+#include <type_traits>
+
+namespace agent_websocket {
+namespace json {
+
+/// Appends `text` as a JSON string body, without the quotes.
+inline void append_escaped(std::string& out, std::string_view text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  const char* run = text.data();
+  const char* at = run;
+  const char* const end = run + text.size();
+  const auto flush = [&] { out.append(run, static_cast<std::size_t>(at - run)); };
+  while (at != end) {
+    const auto c = static_cast<unsigned char>(*at);
+    if (c >= 0x20 && c != '"' && c != '\\' && c < 0x7F) {
+      ++at;
+      continue;
+    }
+    if (c >= 0x80) {
+      const std::size_t length = utf8_sequence_length(std::string_view(at, static_cast<std::size_t>(end - at)));
+      if (length != 0) {
+        at += length;
+        continue;
+      }
+      flush();
+      out += "\xEF\xBF\xBD";
+      run = ++at;
+      continue;
+    }
+    flush();
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      default:
+        out += "\\u00";
+        out.push_back(digits[c >> 4]);
+        out.push_back(digits[c & 0xF]);
+    }
+    run = ++at;
+  }
+  flush();
+}
+
+/// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's.
+///
+///     json::writer w(out);
+///     w.begin_object().member("type", "status").member("position", 2).end_object();
+class writer {
+ public:
+  explicit writer(std::string& out) : out_(out) {}
+
+  writer& begin_object() { return open('{'); }
+  writer& end_object() { return close('}'); }
+  writer& begin_array() { return open('['); }
+  writer& end_array() { return close(']'); }
+
+  /// The name of the next value. `name` is written as it is: it must need no escaping unless `key_escaped` is used.
+  writer& key(std::string_view name) {
+    separate();
+    out_.push_back('"');
+    out_.append(name);
+    out_.append("\":");
+    comma_ = false;
+    return *this;
+  }
+  /// The name of the next value, where it comes from outside.
+  writer& key_escaped(std::string_view name) {
+    separate();
+    out_.push_back('"');
+    append_escaped(out_, name);
+    out_.append("\":");
+    comma_ = false;
+    return *this;
+  }
+
+  writer& value(std::string_view text) {
+    separate();
+    out_.push_back('"');
+    append_escaped(out_, text);
+    out_.push_back('"');
+    return *this;
+  }
+  writer& value(const char* text) { return value(std::string_view(text)); }
+  writer& value(const std::string& text) { return value(std::string_view(text)); }
+  writer& value(bool truth) { return raw(truth ? "true" : "false"); }
+  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>, int> = 0>
+  writer& value(Integer number) {
+    char text[24];
+    const auto done = std::to_chars(text, text + sizeof text, number);
+    return raw(std::string_view(text, static_cast<std::size_t>(done.ptr - text)));
+  }
+  /// Precondition: finite. JSON has no NaN and no infinity.
+  writer& value(double number) {
+    assert(std::isfinite(number));
+    return raw(std::isfinite(number) ? std::string_view(print_double(number)) : std::string_view("null"));
+  }
+  writer& null() { return raw("null"); }
+  /// A piece of JSON text that is already a whole value.
+  writer& raw(std::string_view json) {
+    separate();
+    out_.append(json);
+    return *this;
+  }
+
+  template <typename T>
+  writer& member(std::string_view name, const T& what) {
+    return key(name).value(what);
+  }
+  writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
+
+ private:
+  void separate() {
+    if (comma_) out_.push_back(',');
+    comma_ = true;
+  }
+  writer& open(char bracket) {
+    separate();
+    out_.push_back(bracket);
+    comma_ = false;
+    return *this;
+  }
+  writer& close(char bracket) {
+    out_.push_back(bracket);
+    comma_ = true;
+    return *this;
+  }
+
+  std::string& out_;
+  bool comma_ = false;
+};
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/print.hpp
+
+// Writes a parsed value back as compact JSON text: members in their order, numbers exactly as they were written.
+// For what passes through (`meta`, content parts, tool arguments), not for building messages.
+
+namespace agent_websocket {
+namespace json {
+
+/// Writes `what` through `out`. Recursion is bounded by the depth limit of the parser. An absent value is null.
+inline void print(writer& out, const value& what) {
+  switch (what.kind()) {
+    case kind::absent:
+    case kind::null: out.null(); return;
+    case kind::boolean: out.value(*what.boolean()); return;
+    case kind::number: out.raw(*what.number_text()); return;
+    case kind::string: out.value(*what.string()); return;
+    case kind::array:
+      out.begin_array();
+      what.for_each_element([&out](const value& element) { print(out, element); });
+      out.end_array();
+      return;
+    case kind::object:
+      out.begin_object();
+      what.for_each_member([&out](std::string_view name, const value& member) {
+        out.key_escaped(name);
+        print(out, member);
+      });
+      out.end_object();
+      return;
+  }
+}
+
+/// `what` as compact JSON text.
+inline std::string to_text(const value& what) {
+  std::string text;
+  writer out(text);
+  print(out, what);
+  return text;
+}
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/server_message.hpp
+
+// The text of one WebSocket frame from the server -> a message as a client looks at it. The
+// counterpart of encode.hpp, more lenient than decode.hpp: a client that refused what it does not
+// know could not talk to a newer server, so a field of the wrong type reads as absent. Views refer
+// to the document.
+
+#include <algorithm>
+
+namespace agent_websocket {
+namespace wire {
+
+enum class server_type { response, notification, status, error, human_feedback, unknown };
+
+/// The `phase` of a response.
+enum class response_phase { none, start, reasoning, delta, snapshot, end, full };
+
+/// The largest integer that every JSON implementation reads as it was written.
+inline constexpr std::int64_t max_json_integer = (std::int64_t{1} << 53) - 1;
+
+namespace detail {
+
+inline std::string_view text_or_nothing(json::value of) noexcept {
+  return of.string().value_or(std::string_view());
+}
+
+inline std::optional<std::int64_t> count_or_nothing(json::value of) noexcept {
+  const auto number = of.integer();
+  return number && *number >= 0 && *number <= max_json_integer ? number : std::nullopt;
+}
+
+/// Milliseconds, at most a day: what a server says may be wrong.
+inline std::optional<std::chrono::milliseconds> wait_or_nothing(json::value of) noexcept {
+  const auto number = of.number();
+  if (!number || !(*number >= 0)) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(*number, 86'400'000.0)));
+}
+
+inline std::string json_or_nothing(json::value of) {
+  return of.is_object() || of.is_array() ? json::to_text(of) : std::string();
+}
+
+inline server_type type_of(std::string_view name) noexcept {
+  if (name == "response") return server_type::response;
+  if (name == "notification") return server_type::notification;
+  if (name == "status") return server_type::status;
+  if (name == "error") return server_type::error;
+  if (name == "human_feedback") return server_type::human_feedback;
+  return server_type::unknown;
+}
+
+inline response_phase phase_of(std::string_view name) noexcept {
+  if (name == "start") return response_phase::start;
+  if (name == "reasoning") return response_phase::reasoning;
+  if (name == "delta") return response_phase::delta;
+  if (name == "snapshot") return response_phase::snapshot;
+  if (name == "end") return response_phase::end;
+  if (name == "full") return response_phase::full;
+  return response_phase::none;
+}
+
+inline std::optional<answer_status> status_of(std::string_view name) noexcept {
+  for (const answer_status each : {answer_status::completed, answer_status::cancelled,
+                                   answer_status::failed, answer_status::incomplete}) {
+    if (to_string(each) == name) return each;
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+/// A message of the server. What only some kinds have is read from `body`.
+struct server_message {
+  server_type type = server_type::unknown;
+  std::string_view op, id, ref, stream, content;
+  std::optional<std::int64_t> seq;
+  bool replay = false;
+  response_phase phase = response_phase::none;
+  json::value body;
+
+  bool is_op(server_type of, std::string_view name) const noexcept {
+    return type == of && op == name;
+  }
+  bool is_welcome() const noexcept { return is_op(server_type::notification, "welcome"); }
+  bool is_live() const noexcept { return is_op(server_type::status, "live"); }
+  /// A piece of an answer: neither numbered nor the end of it.
+  bool is_piece() const noexcept {
+    return phase == response_phase::delta || phase == response_phase::snapshot ||
+           phase == response_phase::reasoning;
+  }
+  /// Has its place in the order of the session.
+  bool is_numbered() const noexcept { return seq.has_value() && !is_welcome() && !is_live(); }
+  /// The end of an answer. Of an error only a server that numbers it says so; for the query that
+  /// it names any error is the end.
+  bool is_terminal() const noexcept {
+    return phase == response_phase::end || phase == response_phase::full ||
+           (type == server_type::error && body["terminal"].boolean().value_or(false));
+  }
+};
+
+/// Reads the text of one frame into `document`. Nothing when it is no JSON object, or when its
+/// place in the order of the session cannot be read: nothing good could come of guessing that.
+inline std::optional<server_message> read_server_message(std::string_view text,
+                                                         json::document& document) {
+  if (!document.parse(text) || !document.root().is_object()) return std::nullopt;
+  server_message read;
+  read.body = document.root();
+  read.type = detail::type_of(detail::text_or_nothing(read.body["type"]));
+  read.op = detail::text_or_nothing(read.body["op"]);
+  read.id = detail::text_or_nothing(read.body["id"]);
+  read.ref = detail::text_or_nothing(read.body["ref"]);
+  read.stream = detail::text_or_nothing(read.body["stream"]);
+  read.content = detail::text_or_nothing(read.body["content"]);
+  const json::value seq = read.body["seq"];
+  read.seq = detail::count_or_nothing(seq);
+  if (!read.seq && seq && !seq.is_null()) return std::nullopt;
+  read.replay = read.body["replay"].boolean().value_or(false);
+  if (read.type == server_type::response)
+    read.phase = detail::phase_of(detail::text_or_nothing(read.body["phase"]));
+  return read;
+}
+
+/// A failure in the server's words.
+struct failure_view {
+  std::string_view code;  ///< a name of errc, or one of a newer server
+  std::string_view content;
+  bool retryable = false;
+  std::optional<std::chrono::milliseconds> retry_after;
+};
+
+/// Reads an `error` message, or the `error` member of a response.
+inline failure_view read_failure(json::value from) {
+  return {detail::text_or_nothing(from["code"]), detail::text_or_nothing(from["content"]),
+          from["retryable"].boolean().value_or(false),
+          detail::wait_or_nothing(from["retry_after_ms"])};
+}
+
+/// How an answer ended. A response without a status that is known counts as completed: it has the
+/// whole text.
+inline answer_status read_answer_status(const server_message& from) {
+  return detail::status_of(detail::text_or_nothing(from.body["status"]))
+      .value_or(from.body["error"].is_object() ? answer_status::failed : answer_status::completed);
+}
+
+/// What a welcome says of the session.
+struct welcome_view {
+  std::string_view session_id, resume_token, epoch;
+  std::string_view reason = "new";
+  std::int64_t seq = 0;
+  bool recovered = false;
+  std::chrono::milliseconds heartbeat{25'000};  ///< 0: the server does not look
+  std::chrono::milliseconds timeout{8'000};
+  std::size_t max_message_bytes = 0;  ///< 0: not told
+  std::size_t max_queued = 0;         ///< 0: not told
+};
+
+inline welcome_view read_welcome(const server_message& from) {
+  welcome_view read;
+  const json::value body = from.body;
+  read.session_id = detail::text_or_nothing(body["session_id"]);
+  read.resume_token = detail::text_or_nothing(body["resume_token"]);
+  read.epoch = detail::text_or_nothing(body["epoch"]);
+  read.reason = body["reason"].string().value_or(read.reason);
+  read.seq = from.seq.value_or(0);
+  read.recovered = body["recovered"].boolean().value_or(false);
+  read.heartbeat = detail::wait_or_nothing(body["heartbeat_ms"]).value_or(read.heartbeat);
+  read.timeout = detail::wait_or_nothing(body["timeout_ms"]).value_or(read.timeout);
+  const json::value limits = body["limits"];
+  read.max_message_bytes =
+      static_cast<std::size_t>(detail::count_or_nothing(limits["max_message_bytes"]).value_or(0));
+  read.max_queued =
+      static_cast<std::size_t>(detail::count_or_nothing(limits["max_queued"]).value_or(0));
+  return read;
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/sink.hpp
+
+// What a client tells its application: the states of the connection, answers as they grow and end,
+// and what the server says besides.
+
+namespace agent_websocket {
+
+enum class client_state {
+  idle,         ///< not started
+  connecting,   ///< an attempt is made
+  catching_up,  ///< the connection stands, what was missed is coming
+  live,
+  waiting,  ///< for the next attempt
+  stopped,  ///< for good, until it is started again
+};
+
+constexpr std::string_view to_string(client_state value) noexcept {
+  switch (value) {
+    case client_state::idle: return "idle";
+    case client_state::connecting: return "connecting";
+    case client_state::catching_up: return "catching_up";
+    case client_state::live: return "live";
+    case client_state::waiting: return "waiting";
+    case client_state::stopped: return "stopped";
+  }
+  return "stopped";
+}
+
+/// Why there is no answer, or no whole one.
+struct answer_failure {
+  std::string code;     ///< the spelling of an errc, or one of a newer server
+  std::string content;  ///< for people
+  bool retryable = false;
+  std::optional<std::chrono::milliseconds> retry_after;
+};
+
+/// An answer, growing or ended.
+struct client_answer {
+  std::string id;      ///< of the query
+  std::string stream;  ///< the server's name of the answer; empty: not known
+  answer_text so_far;
+  std::optional<wire::answer_status> status;  ///< none while it is open
+  std::optional<answer_failure> failure;      ///< of status failed
+  std::string finish_reason, model;
+  std::string usage, meta;  ///< JSON object text, or empty
+  /// Asked by this client and not ended before. Others were asked by another client of the session,
+  /// or come again after the transcript was dropped.
+  bool own = false;
+
+  const std::string& text() const noexcept { return so_far.text(); }
+  bool is_open() const noexcept { return !status.has_value(); }
+};
+
+/// A message that is about no answer, or about its progress.
+struct client_notice {
+  std::string op, id, ref;
+  std::string topic;  ///< of a notification
+  std::string code;   ///< of an error
+  std::string content;
+  std::optional<std::int64_t> seq;
+  bool replay = false;
+  std::string json;  ///< the whole message as it came
+
+  static client_notice of(const wire::server_message& message, std::string_view json) {
+    client_notice made;
+    made.op = std::string(message.op);
+    made.id = std::string(message.id);
+    made.ref = std::string(message.ref);
+    made.topic = std::string(message.body["topic"].string().value_or(""));
+    made.code = std::string(message.body["code"].string().value_or(""));
+    made.content = std::string(message.content);
+    made.seq = message.seq;
+    made.replay = message.replay;
+    made.json = std::string(json);
+    return made;
+  }
+};
+
+/// Receives what happens to a client; override what is wanted. Called on the executor, start(),
+/// stop() and cancel() included; all calls of the client may be made from inside, but its
+/// destructor. These functions do not throw.
+class client_sink {
+ public:
+  virtual void on_state(client_state) {}
+  /// A connection or an attempt has ended. `reason`: the server's, or what went wrong, for the log.
+  virtual void on_disconnected(std::uint16_t /*code*/, std::string_view /*reason*/) {}
+  /// The client has stopped and does not connect again by itself; `code` says why (see the close
+  /// codes of the protocol).
+  virtual void on_stopped(std::uint16_t /*code*/, std::string_view /*reason*/) {}
+  /// A session was entered or is taken up; what the server says of it (its `data` is that of the
+  /// server's application) is in `json`.
+  virtual void on_welcome(const client_notice&) {}
+  /// The transcript was dropped: the server could not go on where this client was. What it still
+  /// has of the conversation comes now.
+  virtual void on_reset() {}
+
+  /// The text of an answer has grown by `text` (appended), or is `text` from now on (rewritten).
+  virtual void on_text(const std::string& /*id*/, text_change, std::string_view /*text*/) {}
+  /// A piece of the model's reasoning, where the capability was declared.
+  virtual void on_reasoning(const std::string& /*id*/, std::string_view /*text*/) {}
+  /// An answer has ended. Exactly once for every query that was taken.
+  virtual void on_answer(const client_answer&) {}
+
+  virtual void on_notification(const client_notice&) {}
+  /// The server asks a person for a decision.
+  virtual void on_feedback_request(const client_notice&) {}
+  /// Progress of a query (ack, queued, thinking, tool), answers to commands, and the server's own
+  /// (drain, auth_expiring).
+  virtual void on_status(const client_notice&) {}
+  /// An error that is not the end of an answer.
+  virtual void on_error(const client_notice&) {}
+
+ protected:
+  ~client_sink() = default;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/actions.hpp
+
+// What the client core asks its surroundings to do on the transport, and to tell the application.
+// They own what they carry, because the application may call the client while they are carried out.
+
+namespace agent_websocket {
+namespace client_action {
+
+/// Ask the application for a token, then call client_core::token_ready with the same number.
+struct ask_token {
+  std::uint64_t attempt;
+};
+struct open {};
+struct send {
+  std::string json;
+};
+struct close {
+  std::uint16_t code;
+  std::string_view reason;  ///< a literal
+};
+
+// The functions of client_sink.
+struct tell_state {
+  client_state state;
+};
+struct tell_disconnected {
+  std::uint16_t code;
+  std::string reason;
+};
+struct tell_stopped {
+  std::uint16_t code;
+  std::string reason;
+};
+struct tell_welcome {
+  client_notice notice;
+};
+struct tell_reset {};
+struct tell_text {
+  std::string id;
+  text_change change;
+  std::string text;
+};
+struct tell_reasoning {
+  std::string id;
+  std::string text;
+};
+struct tell_answer {
+  client_answer answer;
+};
+struct tell_notification {
+  client_notice notice;
+};
+struct tell_feedback_request {
+  client_notice notice;
+};
+struct tell_status {
+  client_notice notice;
+};
+struct tell_error {
+  client_notice notice;
+};
+
+using any = std::variant<ask_token, open, send, close, tell_state, tell_disconnected, tell_stopped,
+                         tell_welcome, tell_reset, tell_text, tell_reasoning, tell_answer,
+                         tell_notification, tell_feedback_request, tell_status, tell_error>;
+
+/// In the order in which they are to be done.
+using list = std::vector<any>;
+
+}  // namespace client_action
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/random.hpp
+
+// Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The default source is
+// std::random_device, which on the supported platforms is the operating system's cryptographic generator; tests
+// hand in a seeded one.
+
+#include <functional>
+#include <random>
+
+namespace agent_websocket {
+
+/// Draws random bits. Copyable; used from one thread at a time.
+class random_source {
+ public:
+  /// Draws from the operating system.
+  random_source()
+      : draw_([] {
+          thread_local std::random_device device;
+          return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
+        }) {}
+
+  /// Draws 64 bits a call from `draw`.
+  explicit random_source(std::function<std::uint64_t()> draw) : draw_(std::move(draw)) {}
+
+  /// The same sequence for the same seed: for tests only, predictable.
+  static random_source seeded(std::uint64_t seed) {
+    return random_source([engine = std::mt19937_64(seed)]() mutable { return static_cast<std::uint64_t>(engine()); });
+  }
+
+  std::uint64_t bits() { return draw_(); }
+
+  /// A real number in [0, 1).
+  double unit() { return static_cast<double>(draw_() >> 11) * 0x1.0p-53; }
+
+ private:
+  std::function<std::uint64_t()> draw_;
+};
+
+/// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
+inline std::string make_uuid(random_source& random) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::uint64_t high = random.bits();
+  std::uint64_t low = random.bits();
+  high = (high & 0xFFFF'FFFF'FFFF'0FFFULL) | 0x0000'0000'0000'4000ULL;
+  low = (low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL;
+  std::string text;
+  text.reserve(36);
+  for (std::size_t i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) text.push_back('-');
+    const std::uint64_t half = i < 16 ? high : low;
+    text.push_back(digits[(half >> (60 - 4 * (i % 16))) & 0xF]);
+  }
+  return text;
+}
+
+/// A secret of 256 bits, as 43 characters of base64url (RFC 4648, section 5) without padding.
+inline std::string make_token(random_source& random) {
+  static constexpr char digits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string text;
+  text.reserve(43);
+  std::uint64_t bits = 0;
+  for (int i = 0; i < 43; ++i) {
+    if (i % 10 == 0) bits = random.bits();
+    text.push_back(digits[bits & 63]);
+    bits >>= 6;
+  }
+  return text;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/close_verdict.hpp
+
+// What a client does when a connection or an attempt has ended, by the close code (RFC 6455 section
+// 7.4) or the HTTP status: the ranges of the wire protocol, section 7. Pure.
+
+namespace agent_websocket {
+
+enum class after_close {
+  resume,  ///< connect again and go on with the session
+  renew,   ///< connect again, with a new session
+  stop,    ///< tell the user: connecting again would not help
+};
+
+inline constexpr std::uint16_t close_code_done = 1000;
+inline constexpr std::uint16_t close_code_lost =
+    1006;  ///< never on the wire: without a close frame
+inline constexpr std::uint16_t close_code_restart = 1012;
+inline constexpr std::uint16_t close_code_overload = 1013;
+inline constexpr std::uint16_t close_code_server_error = 4000;
+inline constexpr std::uint16_t close_code_silence = 4001;
+inline constexpr std::uint16_t close_code_moved = 4003;
+
+constexpr after_close verdict_of(std::uint16_t code) noexcept {
+  if (code >= 4100 && code <= 4199) return after_close::renew;
+  if (code >= 4400 && code <= 4499) return after_close::stop;
+  const bool is_final = code == close_code_done || code == 1002 || code == 1003 || code == 1007 ||
+                        code == 1008 || code == 1009;
+  return is_final ? after_close::stop : after_close::resume;
+}
+
+/// The close code that says the same as an attempt that failed. `status`: of the HTTP answer that
+/// refused it; 0: there was none.
+inline std::uint16_t close_code_of(std::error_code failure, int status) noexcept {
+  switch (status) {
+    case 400:
+    case 401:
+    case 403:
+    case 404:
+    case 426: return static_cast<std::uint16_t>(4000 + status);
+    case 429:
+    case 503: return close_code_overload;
+    default: break;
+  }
+  if (failure == errc::bad_configuration) return 4400;
+  if (failure == errc::unauthorized) return 4401;
+  if (failure == errc::forbidden) return 4403;
+  return close_code_lost;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/backoff.hpp
+
+// How long to wait before the next attempt to connect: exponential with full jitter, so that the
+// clients of a server that fell over do not come back as one. Pure; the dice are the caller's.
+
+namespace agent_websocket {
+
+class client_backoff {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+
+  static constexpr milliseconds least{500};
+  static constexpr milliseconds most{20'000};
+  static constexpr milliseconds longest_told{300'000};  ///< of a server, which may be wrong
+
+  /// The delay after a connection or an attempt that ended with `code`. `told`: the wait that the
+  /// server asked for before.
+  milliseconds next(std::uint16_t code, std::optional<milliseconds> told, random_source& random) {
+    // An overloaded server is not helped by those who come back first.
+    if (code == close_code_overload) attempts_ = std::max(attempts_, 4);
+    const int doublings = std::min(attempts_++, 16);
+    if (told && (code == close_code_restart || code == close_code_moved)) {
+      return std::max(least, part_of(std::min(*told, longest_told), 0.5 + random.unit()));
+    }
+    const milliseconds range = std::min(most, least * (1 << doublings));
+    return std::min(most, least + part_of(range, random.unit()));
+  }
+
+  /// A connection has held.
+  void reset() noexcept { attempts_ = 0; }
+  /// Since the last reset.
+  int attempts() const noexcept { return attempts_; }
+
+ private:
+  static milliseconds part_of(milliseconds whole, double factor) {
+    return milliseconds(
+        static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * factor));
+  }
+
+  int attempts_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/headers.hpp
+
+// A list of header fields (RFC 9110 section 5): names compare without regard to case, order and repetitions are
+// kept. Field values that come from configuration pass `sanitize_field_value` before they go out.
+
+#include <initializer_list>
+
+namespace agent_websocket {
+namespace http {
+
+/// ASCII case-insensitive equality, as header names and many values compare.
+constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+/// Without leading and trailing spaces and tabs (OWS).
+constexpr std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+/// What may stand in a field value: printable ASCII and spaces; everything else (CR, LF, NUL, bytes above
+/// 0x7E) is dropped, so that no value can begin a second header.
+inline std::string sanitize_field_value(std::string_view text) {
+  std::string clean;
+  clean.reserve(text.size());
+  for (const char c : text) {
+    if (c >= 0x20 && c <= 0x7E) clean.push_back(c);
+  }
+  return std::string(trim(clean));
+}
+
+/// Header fields in their order.
+class header_list {
+ public:
+  using field = std::pair<std::string, std::string>;
+
+  header_list() = default;
+  header_list(std::initializer_list<field> fields) : fields_(fields) {}
+
+  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+
+  /// Replaces all fields of that name by one.
+  void set(std::string_view name, std::string value) {
+    std::string kept(name);  // `name` may be that of a field in this list
+    erase(kept);
+    add(std::move(kept), std::move(value));
+  }
+
+  void erase(std::string_view name) {
+    const std::string wanted(name);  // `name` may be that of a field in this list
+    for (std::size_t i = fields_.size(); i-- > 0;) {
+      if (iequals(fields_[i].first, wanted)) fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+
+  /// The first value of that name.
+  std::optional<std::string_view> find(std::string_view name) const noexcept {
+    for (const field& each : fields_) {
+      if (iequals(each.first, name)) return std::string_view(each.second);
+    }
+    return std::nullopt;
+  }
+  bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
+
+  std::size_t size() const noexcept { return fields_.size(); }
+  bool empty() const noexcept { return fields_.empty(); }
+  void clear() noexcept { fields_.clear(); }
+  auto begin() const noexcept { return fields_.begin(); }
+  auto end() const noexcept { return fields_.end(); }
+
+ private:
+  std::vector<field> fields_;
+};
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/options.hpp
+
+// What a client is made with: where to, as whom, with which capabilities, within which limits; and
+// the point at which a session can be taken up again, also by the next start of the program.
+
+namespace agent_websocket {
+
+/// Where a session can be taken up again. The token is a secret.
+struct resume_point {
+  std::string session_id;
+  std::string token;  ///< empty: there is nothing to resume
+  std::string epoch;
+  std::int64_t last_seq = 0;
+
+  bool is_known() const noexcept { return !token.empty(); }
+};
+
+/// Takes the token of an attempt, or why there is none; on the executor, at most once.
+using client_token_handler = std::function<void(result<std::string>)>;
+
+struct client_options {
+  std::string url = "ws://localhost:54321/ws";                 ///< never with a token in it
+  http::header_list headers;                                   ///< of the upgrade request
+  std::string client = "cpp/" AGENT_WEBSOCKET_VERSION_STRING;  ///< for the server's log
+  std::vector<std::string> caps = {"delta"};
+  /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
+  /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
+  /// error counts as an attempt that failed. Does not throw.
+  std::function<void(client_token_handler)> token;
+  resume_point resume;   ///< of a former run of the program, or nothing
+  random_source random;  ///< of ids and delays
+
+  std::size_t max_outbox_messages = 100;
+  std::size_t max_outbox_bytes = 256 * 1024;
+  /// Queries that the server has taken are kept as well, to be asked again of a server that lost
+  /// its place; within these limits.
+  std::size_t max_open_queries = 1000;
+  std::size_t max_open_bytes = 1024 * 1024;
+  /// Of the transcript; open answers are not counted.
+  std::size_t max_answers = 200;
+  std::size_t max_answer_bytes = 8 * 1024 * 1024;
+  std::size_t max_notifications = 200;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/detect.hpp
+
+// The detection idiom (std::experimental::is_detected of the Library Fundamentals TS v2), on which the
+// requirement checks of policy/ are built. Nothing else belongs here.
+
+namespace agent_websocket {
+namespace detail {
+
+template <typename, template <typename...> class Expression, typename... Arguments>
+struct detected : std::false_type {};
+
+template <template <typename...> class Expression, typename... Arguments>
+struct detected<std::void_t<Expression<Arguments...>>, Expression, Arguments...> : std::true_type {};
+
+}  // namespace detail
+
+/// True when `Expression<Arguments...>` is well-formed.
+template <template <typename...> class Expression, typename... Arguments>
+inline constexpr bool is_detected_v = detail::detected<void, Expression, Arguments...>::value;
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/scheduler.hpp
+
+// Requirement Scheduler: the one executor of a server, and its clocks. Shipped models: adapters::asio_scheduler,
+// testing::manual_scheduler (virtual time).
+//
+// | expression          | result       | promise of the policy                                                      |
+// |---------------------|--------------|----------------------------------------------------------------------------|
+// | s.now()             | time_point   | monotonic (std::chrono::steady_clock::time_point)                          |
+// | s.wall_now()        | wall_time    | for people (std::chrono::system_clock::time_point)                         |
+// | s.post(f)           | void         | runs f() soon, on the executor, never inside post; from any thread         |
+// | s.start_timer(t, f) | timer_id     | runs f() once, at or soon after time_point t, on the executor; never inside |
+// | s.cancel_timer(id)  | void         | f() of that timer will not run; unknown and fired ids are ignored          |
+//
+// Promise of the library: all but post() is called on the executor only. Functions that still wait when the
+// scheduler is destroyed are destroyed without being run.
+
+namespace agent_websocket {
+
+using time_point = std::chrono::steady_clock::time_point;
+using wall_time = std::chrono::system_clock::time_point;
+using duration = std::chrono::steady_clock::duration;
+
+/// Names a timer; 0 is never given out. Not reused within a process.
+using timer_id = std::uint64_t;
+
+namespace detail {
+template <typename S>
+using now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().now()), time_point>>;
+template <typename S>
+using wall_now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().wall_now()), wall_time>>;
+template <typename S>
+using post_expression = decltype(std::declval<S&>().post(std::declval<std::function<void()>>()));
+template <typename S>
+using start_timer_expression = std::enable_if_t<std::is_same_v<
+    decltype(std::declval<S&>().start_timer(time_point(), std::declval<std::function<void()>>())), timer_id>>;
+template <typename S>
+using cancel_timer_expression = decltype(std::declval<S&>().cancel_timer(timer_id()));
+}  // namespace detail
+
+template <typename S>
+inline constexpr bool has_now_v = is_detected_v<detail::now_expression, S>;
+template <typename S>
+inline constexpr bool has_wall_now_v = is_detected_v<detail::wall_now_expression, S>;
+template <typename S>
+inline constexpr bool has_post_v = is_detected_v<detail::post_expression, S>;
+template <typename S>
+inline constexpr bool has_start_timer_v = is_detected_v<detail::start_timer_expression, S>;
+template <typename S>
+inline constexpr bool has_cancel_timer_v = is_detected_v<detail::cancel_timer_expression, S>;
+
+/// True when S meets the requirement Scheduler.
+template <typename S>
+inline constexpr bool is_scheduler_v =
+    has_now_v<S> && has_wall_now_v<S> && has_post_v<S> && has_start_timer_v<S> && has_cancel_timer_v<S>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename S>
+concept scheduler_policy = is_scheduler_v<S>;
+#endif
+
+/// Instantiated by everything that takes a Scheduler, so that the first error line names the missing member.
+template <typename S>
+constexpr bool require_scheduler() {
+  static_assert(has_now_v<S>, "Scheduler needs: std::chrono::steady_clock::time_point now()");
+  static_assert(has_wall_now_v<S>, "Scheduler needs: std::chrono::system_clock::time_point wall_now()");
+  static_assert(has_post_v<S>, "Scheduler needs: void post(std::function<void()>)");
+  static_assert(has_start_timer_v<S>, "Scheduler needs: timer_id start_timer(time_point, std::function<void()>)");
+  static_assert(has_cancel_timer_v<S>, "Scheduler needs: void cancel_timer(timer_id)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/encode_client.hpp
+
+// Messages of a client -> the text of one WebSocket frame, appended to a string. The counterpart of
+// decode.hpp; what has no value, or the value that the server assumes anyway, is left out. No
+// timestamp: a client's is information that nobody reads.
+
+namespace agent_websocket {
+namespace wire {
+
+/// `command`, op `hello`: the first message of a client, and what it says again to be brought up to
+/// date.
+struct hello {
+  std::string_view client;
+  const std::vector<std::string>* caps = nullptr;
+  std::string_view auth_token;                       ///< or empty
+  std::string_view session_id, resume_token, epoch;  ///< no resume_token: a new session
+  std::int64_t last_seq = 0;
+  std::vector<std::string_view> outbox;  ///< ids that the server has not acknowledged
+};
+
+namespace detail {
+
+inline void client_member_if(json::writer& w, std::string_view name, std::string_view text) {
+  if (!text.empty()) w.member(name, text);
+}
+inline void client_raw_if(json::writer& w, std::string_view name, std::string_view json) {
+  if (!json.empty()) w.member_raw(name, json);
+}
+
+}  // namespace detail
+
+constexpr std::string_view to_string(overlap value) noexcept {
+  switch (value) {
+    case overlap::queue: return "queue";
+    case overlap::reject: return "reject";
+    case overlap::interrupt: return "interrupt";
+    case overlap::latest: return "latest";
+  }
+  return "queue";
+}
+
+inline void encode(std::string& out, const query& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "query");
+  detail::client_member_if(w, "id", m.id);
+  if (m.parts.empty()) {
+    w.member("content", m.content);
+  } else {
+    w.member_raw("content", m.parts);
+  }
+  if (m.stream) w.member("stream", *m.stream);
+  if (m.priority != 5) w.member("priority", m.priority);
+  if (m.overlap != overlap::queue) w.member("overlap", to_string(m.overlap));
+  if (m.timeout) w.member("timeout_ms", m.timeout->count());
+  detail::client_member_if(w, "model", m.model);
+  detail::client_raw_if(w, "meta", m.meta);
+  w.end_object();
+}
+
+/// Of a `hello` only what `command` has in common with all others: see the other overload.
+inline void encode(std::string& out, const command& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", m.op);
+  detail::client_member_if(w, "id", m.id);
+  detail::client_member_if(w, "ref", m.ref);
+  detail::client_member_if(w, "content", m.content);
+  detail::client_raw_if(w, "data", m.data);
+  if (m.stream) w.member("stream", *m.stream);
+  if (m.before_seq) w.member("before_seq", *m.before_seq);
+  if (m.limit) w.member("limit", *m.limit);
+  detail::client_raw_if(w, "meta", m.meta);
+  w.end_object();
+}
+
+inline void encode(std::string& out, const human_feedback& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "human_feedback");
+  detail::client_member_if(w, "id", m.id);
+  detail::client_member_if(w, "ref", m.ref);
+  detail::client_member_if(w, "decision", m.decision);
+  if (m.rating) w.member("rating", *m.rating);
+  detail::client_member_if(w, "content", m.content);
+  detail::client_member_if(w, "correction", m.correction);
+  detail::client_raw_if(w, "data", m.data);
+  detail::client_raw_if(w, "meta", m.meta);
+  w.end_object();
+}
+
+inline void encode(std::string& out, const hello& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", "hello").member("v", protocol_version);
+  detail::client_member_if(w, "client", m.client);
+  w.key("caps").begin_array();
+  if (m.caps != nullptr) {
+    for (const std::string& each : *m.caps) w.value(each);
+  }
+  w.end_array();
+  if (!m.auth_token.empty()) {
+    w.key("auth").begin_object().member("token", m.auth_token).end_object();
+  }
+  if (!m.resume_token.empty()) {
+    w.member("session_id", m.session_id);
+    w.key("resume").begin_object().member("token", m.resume_token).member("epoch", m.epoch);
+    w.member("last_seq", m.last_seq).end_object();
+    if (!m.outbox.empty()) {
+      w.key("outbox").begin_array();
+      for (const std::string_view each : m.outbox) w.value(each);
+      w.end_array();
+    }
+  }
+  w.end_object();
+}
+
+/// `command`, op `ack`: everything numbered up to `seq` has arrived.
+inline void encode_ack(std::string& out, std::int64_t seq) {
+  json::writer(out)
+      .begin_object()
+      .member("type", "command")
+      .member("op", "ack")
+      .member("seq", seq)
+      .end_object();
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/connection.hpp
+
+// The client's side of the connection as a pure state machine: when to connect, what hello says,
+// what a welcome means, which numbered messages are new, when a silent server counts as gone, how
+// long to wait. Knows nothing of queries and answers. No I/O, clock, lock or thread.
+
+namespace agent_websocket {
+
+class client_connection {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+  using id_list = std::vector<std::string_view>;
+
+  /// What a welcome means for what the client has.
+  enum class greeting {
+    ignored,    ///< of a session that is going to be thrown away
+    first,      ///< there was nothing before
+    confirmed,  ///< the session that this connection was greeted with before
+    recovered,  ///< the session goes on where it was
+    moved,      ///< the session goes on elsewhere: what the client knows of it is void
+    replaced,   ///< another session
+  };
+  /// Where a message stands in the order of the session.
+  enum class place { seen, next, gap };
+
+  /// What is to be done is appended to `actions`.
+  client_connection(const client_options& options, client_action::list& actions)
+      : options_(options), actions_(actions), position_(options.resume), random_(options.random) {}
+
+  client_state state() const noexcept { return state_; }
+  bool is_live() const noexcept { return state_ == client_state::live; }
+  /// A connection stands or is attempted.
+  bool is_underway() const noexcept {
+    return state_ == client_state::connecting || state_ == client_state::catching_up || is_live();
+  }
+  /// Messages of the session count: it is known which one it is and where it goes on.
+  bool is_following() const noexcept { return following_; }
+  const resume_point& position() const noexcept { return position_; }
+  /// Of the latest welcome; 0: not told.
+  std::size_t max_message_bytes() const noexcept { return max_message_bytes_; }
+  std::size_t max_queued() const noexcept { return max_queued_; }
+  int attempts() const noexcept { return backoff_.attempts(); }
+  /// Of state waiting: when the next attempt begins.
+  time_point retry_at() const noexcept { return retry_at_; }
+  random_source& random() noexcept { return random_; }
+
+  // ---- the attempt
+
+  void connect(time_point now) {
+    enter(client_state::connecting);
+    give_up_at_ = now + patience;
+    auth_token_.clear();
+    ++attempt_;
+    if (options_.token) {
+      actions_.push_back(client_action::ask_token{attempt_});
+    } else {
+      actions_.push_back(client_action::open{});
+    }
+  }
+
+  /// False: not of this attempt, or too late.
+  bool token_ready(std::uint64_t attempt, std::string token, time_point now) {
+    if (!awaits_token(attempt)) return false;
+    token_asked_ = attempt;
+    auth_token_ = std::move(token);
+    give_up_at_ = now + patience;
+    actions_.push_back(client_action::open{});
+    return true;
+  }
+  bool awaits_token(std::uint64_t attempt) const noexcept {
+    return state_ == client_state::connecting && options_.token && attempt == attempt_ &&
+           token_asked_ != attempt;
+  }
+
+  /// `unacknowledged`: ids of the outbox.
+  void opened(const id_list& unacknowledged, time_point now) {
+    heard(now);
+    say_hello(unacknowledged, now);
+  }
+
+  // ---- what comes
+
+  /// Anything from the server shows that it is there.
+  void heard(time_point now) noexcept {
+    heard_at_ = now;
+    pinged_ = false;
+  }
+
+  greeting welcomed(const wire::welcome_view& w) {
+    if (w.session_id.empty() || (awaits_verdict_ && w.reason == "new")) return greeting::ignored;
+    const greeting found = classify(w);
+    if (found == greeting::confirmed) {
+      position_.last_seq = std::max(position_.last_seq, w.seq);
+    } else if (found != greeting::recovered) {
+      position_.last_seq = w.seq;
+    }
+    if (!w.resume_token.empty() || position_.session_id != w.session_id)
+      position_.token = std::string(w.resume_token);
+    position_.session_id = std::string(w.session_id);
+    position_.epoch = std::string(w.epoch);
+    awaits_verdict_ = false;
+    following_ = true;
+    heartbeat_ = w.heartbeat;
+    timeout_ = w.timeout;
+    max_message_bytes_ = w.max_message_bytes;
+    max_queued_ = w.max_queued;
+    return found;
+  }
+
+  /// Nothing is missing any more. False when it is not about the session that is wanted.
+  bool caught_up(time_point now) {
+    if (!following_ || state_ != client_state::catching_up) return false;
+    enter(client_state::live);
+    live_since_ = now;
+    acknowledge();
+    return true;
+  }
+
+  /// Where a numbered message stands. `next`: it counts as taken. Without a way to resume nothing
+  /// could close a gap, so there it is passed over.
+  place take_number(std::int64_t seq) {
+    if (seq <= position_.last_seq) return place::seen;
+    if (seq != position_.last_seq + 1 && position_.is_known()) return place::gap;
+    position_.last_seq = seq;
+    ++unacknowledged_;
+    progressed();
+    return place::next;
+  }
+
+  /// To be called when a numbered message has been dealt with: acknowledges, when it is time to.
+  void after_number() {
+    if (is_live() && unacknowledged_ >= acknowledge_every) acknowledge();
+  }
+
+  /// What the server sends can be used.
+  void progressed() noexcept { gaps_ = 0; }
+
+  /// Something is missing: asks the server to begin anew where it was whole; when that has not
+  /// helped before, ends the connection. True: it has ended.
+  bool missed(const id_list& unacknowledged, time_point now) {
+    if (!position_.is_known()) return false;
+    if (++gaps_ < 2) {
+      say_hello(unacknowledged, now);
+      return false;
+    }
+    break_off(close_code_server_error, "gap", now);
+    return true;
+  }
+
+  /// The server said how long it will be away.
+  void told_to_wait(milliseconds wait) noexcept { told_ = wait; }
+
+  // ---- the end
+
+  /// A connection or an attempt has ended, or is given up. Tells the application, and what to do;
+  /// the state is `waiting` or `stopped` then.
+  after_close ended(std::uint16_t code, std::string_view reason, time_point now) {
+    settle_backoff(now);
+    following_ = false;
+    awaits_verdict_ = false;
+    gaps_ = 0;
+    const std::optional<milliseconds> told = std::exchange(told_, std::nullopt);
+    actions_.push_back(client_action::tell_disconnected{code, std::string(reason)});
+    const after_close what = verdict_of(code);
+    if (what == after_close::renew || code == close_code_done) position_.token.clear();
+    if (what == after_close::stop) {
+      enter(client_state::stopped);
+    } else {
+      retry_at_ = now + backoff_.next(code, told, random_);
+      enter(client_state::waiting);
+    }
+    return what;
+  }
+
+  /// The application wants no more of it.
+  void stop(time_point now) {
+    if (is_underway()) actions_.push_back(client_action::close{close_code_done, {}});
+    settle_backoff(now);
+    following_ = false;
+    awaits_verdict_ = false;
+    told_.reset();
+    enter(client_state::stopped);
+  }
+
+  // ---- time
+
+  /// Does what is due at or before `now`.
+  void tick(time_point now) {
+    if (now < deadline()) return;
+    switch (state_) {
+      case client_state::waiting: return connect(now);
+      case client_state::live:
+        if (!pinged_ && now < silent_too_long()) {
+          pinged_ = true;
+          return send(R"({"type":"command","op":"ping"})");
+        }
+        break;
+      case client_state::connecting:
+      case client_state::catching_up: break;
+      case client_state::idle:
+      case client_state::stopped: return;
+    }
+    break_off(close_code_silence, following_ ? "heartbeat_timeout" : "timeout", now);
+  }
+
+  /// When tick() is to be called next.
+  time_point deadline() const {
+    switch (state_) {
+      case client_state::waiting: return retry_at_;
+      case client_state::connecting: return give_up_at_;
+      case client_state::catching_up: return following_ ? silent_too_long() : give_up_at_;
+      case client_state::live:
+        if (heartbeat_.count() == 0) break;
+        return pinged_ ? silent_too_long() : heard_at_ + heartbeat_;
+      case client_state::idle:
+      case client_state::stopped: break;
+    }
+    return time_point::max();
+  }
+
+ private:
+  static constexpr std::chrono::seconds patience{15};  // for a connection, and for a welcome
+  static constexpr std::chrono::seconds steady_after{10};
+  static constexpr std::chrono::seconds grace{2};
+  static constexpr int acknowledge_every = 16;
+
+  void enter(client_state next) {
+    if (std::exchange(state_, next) != next) actions_.push_back(client_action::tell_state{next});
+  }
+
+  void send(std::string json) { actions_.push_back(client_action::send{std::move(json)}); }
+
+  void say_hello(const id_list& unacknowledged, time_point now) {
+    settle_backoff(now);
+    wire::hello m;
+    m.client = options_.client;
+    m.caps = &options_.caps;
+    m.auth_token = auth_token_;
+    m.session_id = position_.session_id;
+    m.resume_token = position_.token;
+    m.epoch = position_.epoch;
+    m.last_seq = position_.last_seq;
+    m.outbox = unacknowledged;
+    std::string json;
+    encode(json, m);
+    send(std::move(json));
+    greeted_ = false;
+    following_ = false;
+    awaits_verdict_ = position_.is_known();
+    give_up_at_ = now + patience;
+    enter(client_state::catching_up);
+  }
+
+  greeting classify(const wire::welcome_view& w) {
+    const bool greeted = std::exchange(greeted_, true);
+    if (position_.session_id.empty()) return greeting::first;
+    if (position_.session_id != w.session_id) return greeting::replaced;
+    if (w.recovered) return greeting::recovered;
+    const bool repeats = greeted && w.reason == "new" && position_.epoch == w.epoch;
+    return repeats ? greeting::confirmed : greeting::moved;
+  }
+
+  void acknowledge() {
+    unacknowledged_ = 0;
+    std::string json;
+    wire::encode_ack(json, position_.last_seq);
+    send(std::move(json));
+  }
+
+  void break_off(std::uint16_t code, std::string_view reason, time_point now) {
+    actions_.push_back(client_action::close{code, reason});
+    ended(code, reason, now);
+  }
+
+  // A connection that has held is no reason to be careful with the next.
+  void settle_backoff(time_point now) noexcept {
+    if (is_live() && now - live_since_ >= steady_after) backoff_.reset();
+  }
+
+  time_point silent_too_long() const noexcept {
+    if (heartbeat_.count() == 0) return heard_at_ + patience;
+    return heard_at_ + heartbeat_ + timeout_ + grace;
+  }
+
+  const client_options& options_;
+  client_action::list& actions_;
+  resume_point position_;
+  random_source random_;
+  client_backoff backoff_;
+  std::string auth_token_;  // of this attempt
+  std::uint64_t attempt_ = 0;
+  std::uint64_t token_asked_ = 0;  // the attempt that has its token
+  std::optional<milliseconds> told_;
+  milliseconds heartbeat_{25'000};
+  milliseconds timeout_{8'000};
+  std::size_t max_message_bytes_ = 0;
+  std::size_t max_queued_ = 0;
+  time_point retry_at_{};
+  time_point give_up_at_{};
+  time_point heard_at_{};
+  time_point live_since_{};
+  int unacknowledged_ = 0;
+  int gaps_ = 0;
+  client_state state_ = client_state::idle;
+  bool pinged_ = false;          // and nothing was heard since
+  bool awaits_verdict_ = false;  // on coming back to the session
+  bool following_ = false;
+  bool greeted_ = false;  // since the last hello
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/outbox.hpp
+
+// Messages of a client that the server has not acknowledged yet, as JSON text, in their order: each
+// is sent again, with the same id, on the next connection. Queries stay after that, until they are
+// answered, in case that the server loses its place. Full means that an add fails. Pure.
+
+#include <deque>
+
+namespace agent_websocket {
+
+class client_outbox {
+ public:
+  explicit client_outbox(const client_options& limits)
+      : max_messages_(limits.max_outbox_messages),
+        max_bytes_(limits.max_outbox_bytes),
+        max_open_(limits.max_open_queries),
+        max_open_bytes_(limits.max_open_bytes) {}
+
+  /// False, and nothing is kept, when there is no room.
+  bool add(std::string_view id, std::string_view json, bool is_query) {
+    std::size_t count = 0, bytes = 0, all = 0;
+    for (const entry& each : entries_) {
+      all += each.json.size();
+      if (each.is_accepted) continue;
+      ++count;
+      bytes += each.json.size();
+    }
+    if (count >= max_messages_ || bytes + json.size() > max_bytes_) return false;
+    if (entries_.size() >= max_open_ || all + json.size() > max_open_bytes_) return false;
+    entries_.push_back({std::string(id), std::string(json), is_query, false, false, false});
+    return true;
+  }
+
+  bool contains(std::string_view id) const { return find(entries_, id) != entries_.end(); }
+
+  /// True when it has never been handed to a connection.
+  bool is_unsent(std::string_view id) const {
+    const auto found = find(entries_, id);
+    return found != entries_.end() && !found->was_sent;
+  }
+
+  /// Those that are not acknowledged or to be asked again. Views are valid until the next change.
+  std::vector<std::string_view> ids() const {
+    std::vector<std::string_view> all;
+    for (const entry& each : entries_) {
+      if (each.is_to_send()) all.push_back(each.id);
+    }
+    return all;
+  }
+
+  /// Calls f(const std::string& json) for each of ids(), and notes that it is sent.
+  template <typename F>
+  void send_all(F f) {
+    for (entry& each : entries_) {
+      if (!each.is_to_send()) continue;
+      each.was_sent = true;
+      f(std::as_const(each.json));
+    }
+  }
+  /// The same for the newest.
+  template <typename F>
+  void send_newest(F f) {
+    if (entries_.empty()) return;
+    entries_.back().was_sent = true;
+    f(std::as_const(entries_.back().json));
+  }
+
+  /// The server has it. `again`: and had it before, so that its end, which is sent behind, is on no
+  /// log; if the connection breaks before it comes, the query is asked again.
+  void accept(std::string_view id, bool again = false) {
+    const auto found = find(entries_, id);
+    if (found == entries_.end()) return;
+    if (found->is_query) {
+      found->is_accepted = true;
+      found->asks_again = again;
+    } else {
+      entries_.erase(found);
+    }
+  }
+
+  /// It is answered or refused. False: it is not here.
+  bool settle(std::string_view id) {
+    const auto found = find(entries_, id);
+    if (found == entries_.end()) return false;
+    entries_.erase(found);
+    return true;
+  }
+  /// The same for what is no query.
+  bool settle_request(std::string_view id) {
+    const auto found = find(entries_, id);
+    if (found == entries_.end() || found->is_query) return false;
+    entries_.erase(found);
+    return true;
+  }
+
+  /// The session goes on without what the client knew of it: queries that have no answer are asked
+  /// again.
+  void expect_again() {
+    for (entry& each : entries_) each.asks_again = each.is_accepted;
+  }
+
+  /// The session is gone: takes the queries that it had.
+  std::vector<std::string> take_accepted() {
+    std::vector<std::string> taken;
+    std::deque<entry> kept;
+    for (entry& each : entries_) {
+      if (each.is_accepted) {
+        taken.push_back(std::move(each.id));
+      } else {
+        kept.push_back(std::move(each));
+      }
+    }
+    entries_ = std::move(kept);
+    return taken;
+  }
+
+  void clear() { entries_.clear(); }
+
+ private:
+  struct entry {
+    std::string id;
+    std::string json;
+    bool is_query;
+    bool is_accepted;
+    bool asks_again;  // though it is accepted
+    bool was_sent;
+
+    bool is_to_send() const noexcept { return !is_accepted || asks_again; }
+  };
+
+  template <typename Entries>
+  static auto find(Entries& in, std::string_view id) -> decltype(in.begin()) {
+    return std::find_if(in.begin(), in.end(), [&](const entry& each) { return each.id == id; });
+  }
+
+  std::size_t max_messages_, max_bytes_, max_open_, max_open_bytes_;
+  std::deque<entry> entries_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/transcript.hpp
+
+// What a client knows of the conversation: answers in the order in which they were asked, and
+// notifications. Bounded: the oldest that have ended go first. Pure.
+
+namespace agent_websocket {
+
+class client_transcript {
+ public:
+  explicit client_transcript(const client_options& limits)
+      : max_answers_(limits.max_answers),
+        max_answer_bytes_(limits.max_answer_bytes),
+        max_notifications_(limits.max_notifications) {}
+
+  const std::deque<client_answer>& answers() const noexcept { return answers_; }
+  const std::deque<client_notice>& notifications() const noexcept { return notifications_; }
+
+  /// Null when there is none.
+  const client_answer* find(std::string_view id) const noexcept { return find_in(answers_, id); }
+  client_answer* find(std::string_view id) noexcept { return find_in(answers_, id); }
+
+  /// By the query's id where the message has one, else by the name of the answer.
+  client_answer* find(std::string_view id, std::string_view stream) noexcept {
+    if (!id.empty()) return find(id);
+    if (stream.empty()) return nullptr;
+    const auto found = std::find_if(answers_.rbegin(), answers_.rend(),
+                                    [&](client_answer& each) { return each.stream == stream; });
+    return found == answers_.rend() ? nullptr : &*found;
+  }
+
+  /// Precondition: find(id) is null. References are valid until the next call that is not const.
+  client_answer& add(std::string_view id, bool own) {
+    if (!own) limit_foreign();
+    client_answer made;
+    made.id = std::string(id);
+    made.own = own;
+    answers_.push_back(std::move(made));
+    return answers_.back();
+  }
+
+  /// Calls f(client_answer&) for each open answer of this client's own.
+  template <typename F>
+  void for_each_open(F f) {
+    for (client_answer& each : answers_) {
+      if (each.own && each.is_open()) f(each);
+    }
+  }
+
+  void notify(client_notice notice) {
+    if (max_notifications_ == 0) return;
+    if (notifications_.size() >= max_notifications_) notifications_.pop_front();
+    notifications_.push_back(std::move(notice));
+  }
+
+  /// Forgets all but what this client still waits for, and of that what has come. What failed
+  /// because its session was lost stays too: there is no other trace of it.
+  void drop() {
+    notifications_.clear();
+    remove_if([](const client_answer& each) {
+      const bool is_lost = each.failure && each.failure->code == to_string(errc::session_expired);
+      return !each.own || !(each.is_open() || is_lost);
+    });
+    for (client_answer& each : answers_) {
+      each.so_far = {};
+      each.stream.clear();
+      each.model.clear();
+    }
+  }
+
+  /// To be called when answers have ended.
+  void trim() {
+    std::size_t count = 0, bytes = 0;
+    for (const client_answer& each : answers_) {
+      if (each.is_open()) continue;
+      ++count;
+      bytes += each.text().size();
+    }
+    if (count <= max_answers_ && bytes <= max_answer_bytes_) return;
+    remove_if([&](const client_answer& each) {
+      if (each.is_open() || (count <= max_answers_ && bytes <= max_answer_bytes_)) return false;
+      --count;
+      bytes -= each.text().size();
+      return true;
+    });
+  }
+
+ private:
+  static constexpr std::size_t max_open_foreign = 64;
+
+  // From the newest on: that is what most messages are about.
+  template <typename Answers>
+  static auto find_in(Answers& answers, std::string_view id) noexcept
+      -> decltype(&answers.front()) {
+    const auto found = std::find_if(answers.rbegin(), answers.rend(),
+                                    [&](const client_answer& each) { return each.id == id; });
+    return found == answers.rend() ? nullptr : &*found;
+  }
+
+  // A server that begins answers without end must not fill the memory.
+  void limit_foreign() {
+    const auto is_foreign = [](const client_answer& each) { return !each.own && each.is_open(); };
+    if (static_cast<std::size_t>(std::count_if(answers_.begin(), answers_.end(), is_foreign)) <
+        max_open_foreign) {
+      return;
+    }
+    answers_.erase(std::find_if(answers_.begin(), answers_.end(), is_foreign));
+  }
+
+  // Not std::remove_if, which may ask twice.
+  template <typename Predicate>
+  void remove_if(Predicate unwanted) {
+    std::deque<client_answer> kept;
+    for (client_answer& each : answers_) {
+      if (!unwanted(each)) kept.push_back(std::move(each));
+    }
+    answers_ = std::move(kept);
+  }
+
+  std::size_t max_answers_, max_answer_bytes_, max_notifications_;
+  std::deque<client_answer> answers_;
+  std::deque<client_notice> notifications_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/core.hpp
+
+// The client as a pure state machine: events and a moment go in, actions come out. No I/O, clock,
+// lock or thread, so that what a client does can be replayed, cut after every frame, and judged by
+// the scripts of tests/conformance. Promises exactly one end for every query that was taken,
+// whatever happens. What the server sends is read in reception.hpp.
+
+namespace agent_websocket {
+
+class client_core {
+ public:
+  explicit client_core(client_options options)
+      : options_(std::move(options)),
+        connection_(options_, actions_),
+        outbox_(options_),
+        transcript_(options_),
+        id_prefix_(make_uuid(connection_.random()).substr(0, 13) + ".") {}
+  client_core(const client_core&) = delete;
+  client_core& operator=(const client_core&) = delete;
+
+  const client_options& options() const noexcept { return options_; }
+  const client_connection& connection() const noexcept { return connection_; }
+  const client_transcript& transcript() const noexcept { return transcript_; }
+  bool has_actions() const noexcept { return !actions_.empty(); }
+  client_action::list take_actions() { return std::exchange(actions_, {}); }
+  /// When tick() is to be called next.
+  time_point deadline() const { return connection_.deadline(); }
+
+  // ---- the application
+
+  /// Connects; while it waits for the next attempt, at once. Ignored while it is connected.
+  void start(time_point now) {
+    if (!connection_.is_underway()) connection_.connect(now);
+  }
+
+  void stop(time_point now) {
+    if (connection_.state() == client_state::stopped) return;
+    connection_.stop(now);
+    conclude(close_code_done, {});
+  }
+
+  /// Asks the agent; gives the id of the query. It is sent now or when the connection is live.
+  /// Errors, all at once and without any trace: bad_message, too_large, queue_full, interrupted.
+  result<std::string> query(wire::query asked) {
+    if (asked.parts.empty() && asked.content.find_first_not_of(" \t\r\n") == std::string::npos)
+      return error(errc::bad_message, "A query needs a content");
+    return ask(asked);
+  }
+
+  /// Judges an answer or decides on a request. Kept until the server has it; errors as of query().
+  result<std::string> feedback(wire::human_feedback said) { return keep_and_send(said); }
+
+  /// Any command but hello, which is the client's own. `regenerate` is a query without a content,
+  /// `set` is kept until the server has it; all others are sent now or fail (connection_failed).
+  result<std::string> command(wire::command wanted) {
+    if (wanted.op.empty() || wanted.op == "hello")
+      return error(errc::bad_message, "A command needs an op, which must not be hello");
+    if (wanted.op == "regenerate") return ask(wanted);
+    if (wanted.op == "set") return keep_and_send(wanted);
+    if (!connection_.is_live()) return not_connected();
+    if (auto named = name(wanted.id); !named) return named.error();
+    std::string json;
+    encode(json, wanted);
+    send(std::move(json));
+    return wanted.id;
+  }
+
+  /// Ends the answer to that query; empty: the one that runs. The query ends with an answer of
+  /// status cancelled, unless it had ended before. One that was never sent ends at once; for others
+  /// the client must be live (connection_failed).
+  result<void> cancel(std::string_view ref) {
+    if (!connection_.is_live()) {
+      client_answer* const waiting = ref.empty() ? nullptr : open_answer(ref);
+      if (waiting == nullptr || !outbox_.is_unsent(ref)) return not_connected();
+      end(*waiting, wire::answer_status::cancelled);
+      return {};
+    }
+    wire::command wanted;
+    wanted.op = "cancel";
+    wanted.id = id_prefix_ + cancel_mark + std::to_string(++made_ids_);
+    wanted.ref = std::string(ref);
+    std::string json;
+    encode(json, wanted);
+    send(std::move(json));
+    return {};
+  }
+
+  // ---- the surroundings
+
+  /// Answers client_action::ask_token.
+  void token_ready(std::uint64_t attempt, result<std::string> token, time_point now) {
+    if (!connection_.awaits_token(attempt)) return;
+    if (token) {
+      connection_.token_ready(attempt, std::move(token).value(), now);
+    } else {
+      lost(close_code_of(token.error().code, 0), token.error().message, now);
+    }
+  }
+
+  void opened(time_point now) {
+    if (connection_.state() == client_state::connecting) connection_.opened(outbox_.ids(), now);
+  }
+
+  /// Something has arrived, which need not be a whole message.
+  void heard(time_point now) { connection_.heard(now); }
+
+  void received(std::string_view text, time_point now);
+
+  /// Events of a connection that was given up before are ignored.
+  void closed(std::uint16_t code, std::string_view reason, time_point now) {
+    if (connection_.is_underway()) lost(code, reason, now);
+  }
+  void failed(std::error_code why, int status, std::string_view detail, time_point now) {
+    if (connection_.state() == client_state::connecting)
+      lost(close_code_of(why, status), detail, now);
+  }
+
+  void tick(time_point now) { connection_.tick(now); }
+
+ private:
+  static constexpr const char* cancel_mark = "c";
+
+  static error not_connected() {
+    return error(errc::connection_failed, "There is no connection to the server at the moment");
+  }
+
+  std::string make_id() { return id_prefix_ + std::to_string(++made_ids_); }
+
+  /// Makes an id where there is none.
+  result<void> name(std::string& id) {
+    if (id.empty()) {
+      id = make_id();
+    } else if (!is_valid_id(id)) {
+      return error(errc::bad_message, "An id has 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
+    }
+    return {};
+  }
+
+  void send(std::string json) { actions_.push_back(client_action::send{std::move(json)}); }
+
+  template <typename Message>
+  result<std::string> ask(Message& message) {
+    auto kept = keep(message, true);
+    if (!kept) return kept;
+    // A former run of the program may have asked it, so that its answer is already coming.
+    if (client_answer* const known = transcript_.find(message.id)) {
+      known->own = true;
+    } else {
+      transcript_.add(message.id, true);
+    }
+    send_kept();
+    return kept;
+  }
+
+  template <typename Message>
+  result<std::string> keep_and_send(Message& message) {
+    auto kept = keep(message, false);
+    if (kept) send_kept();
+    return kept;
+  }
+
+  template <typename Message>
+  result<std::string> keep(Message& message, bool is_query) {
+    if (connection_.state() == client_state::stopped)
+      return error(errc::interrupted, "The client has been stopped");
+    if (auto named = name(message.id); !named) return named.error();
+    const client_answer* const known = is_query ? transcript_.find(message.id) : nullptr;
+    if (outbox_.contains(message.id) || (known != nullptr && (known->own || !known->is_open())))
+      return error(errc::bad_message, "That id has been used before");
+    std::string json;
+    encode(json, message);
+    const std::size_t limit = connection_.max_message_bytes();
+    if (limit != 0 && json.size() > limit) {
+      return error(errc::too_large,
+                   "The server takes messages of at most " + std::to_string(limit) + " bytes");
+    }
+    if (!outbox_.add(message.id, json, is_query)) {
+      return error(errc::queue_full,
+                   "Too much waits for the server already; try again when some is answered");
+    }
+    return message.id;
+  }
+
+  void send_kept() {
+    if (connection_.is_live()) outbox_.send_newest([this](const std::string& json) { send(json); });
+  }
+
+  /// Of this client's own, and not ended.
+  client_answer* open_answer(std::string_view id) {
+    client_answer* const found = transcript_.find(id);
+    return found != nullptr && found->own && found->is_open() ? found : nullptr;
+  }
+
+  /// The one end of an answer.
+  void end(client_answer& answer, wire::answer_status status) {
+    answer.status = status;
+    if (answer.own) outbox_.settle(answer.id);
+    actions_.push_back(client_action::tell_answer{answer});
+    transcript_.trim();
+  }
+  void fail(client_answer& answer, answer_failure why) {
+    answer.failure = std::move(why);
+    end(answer, wire::answer_status::failed);
+  }
+  void fail(client_answer& answer, errc code, std::string words) {
+    fail(answer, {to_string(code), std::move(words), is_retryable(code), std::nullopt});
+  }
+
+  void lost(std::uint16_t code, std::string_view reason, time_point now) {
+    if (connection_.ended(code, reason, now) == after_close::stop) conclude(code, reason);
+  }
+
+  /// Nothing is going to come any more.
+  void conclude(std::uint16_t code, std::string_view reason) {
+    outbox_.clear();
+    // Ended ones may leave the transcript meanwhile.
+    std::vector<std::string> open;
+    transcript_.for_each_open([&open](const client_answer& each) { open.push_back(each.id); });
+    for (const std::string& id : open) {
+      if (client_answer* const each = open_answer(id))
+        fail(*each, errc::interrupted, "The connection ended before the answer was complete");
+    }
+    actions_.push_back(client_action::tell_stopped{code, std::string(reason)});
+  }
+
+  // reception.hpp
+  void on_welcome(const wire::server_message& m, std::string_view text);
+  void on_live(time_point now);
+  void follow(const wire::server_message& m, std::string_view text, time_point now);
+  void take(const wire::server_message& m, std::string_view text, time_point now);
+  void on_response(const wire::server_message& m, time_point now);
+  void on_piece(const wire::server_message& m, time_point now);
+  void on_end(const wire::server_message& m);
+  void on_error(const wire::server_message& m, std::string_view text);
+  void on_status(const wire::server_message& m, std::string_view text);
+  void session_replaced();
+  void tell_text(const client_answer& answer, const answer_text::outcome& change);
+  client_answer* answer_of(const wire::server_message& m);
+
+  client_options options_;
+  client_action::list actions_;
+  client_connection connection_;
+  client_outbox outbox_;
+  client_transcript transcript_;
+  json::document document_;
+  std::string id_prefix_;  // of ids that no other client makes
+  std::uint64_t made_ids_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/reception.hpp
+
+// What the client core makes of the server's messages: welcome and live, the order of numbered
+// ones, answers from their first piece to their one end, and the rest, which goes to the
+// application as it is.
+
+namespace agent_websocket {
+
+inline void client_core::received(std::string_view text, time_point now) {
+  if (!connection_.is_underway()) return;
+  connection_.heard(now);
+  const auto read = wire::read_server_message(text, document_);
+  if (!read) return;
+  if (read->is_welcome()) {
+    on_welcome(*read, text);
+  } else if (read->is_live()) {
+    on_live(now);
+  } else if (connection_.is_following()) {
+    follow(*read, text, now);
+  } else if (!read->is_numbered() && read->type == wire::server_type::status) {
+    on_status(*read, text);
+  } else if (!read->is_numbered() && read->type == wire::server_type::error) {
+    on_error(*read, text);
+  }
+  // All else is of a session that will be thrown away, or comes again after the next welcome.
+}
+
+inline void client_core::on_welcome(const wire::server_message& m, std::string_view text) {
+  using greeting = client_connection::greeting;
+  const greeting found = connection_.welcomed(wire::read_welcome(m));
+  if (found == greeting::ignored) return;
+  if (found != greeting::confirmed)
+    actions_.push_back(client_action::tell_welcome{client_notice::of(m, text)});
+  m.body["accepted"].for_each_element(
+      [this](json::value id) { outbox_.accept(id.string().value_or("")); });
+  if (found == greeting::moved || found == greeting::replaced) {
+    transcript_.drop();
+    actions_.push_back(client_action::tell_reset{});
+    if (found == greeting::moved) {
+      outbox_.expect_again();
+    } else {
+      session_replaced();
+    }
+  }
+  m.body["active"].for_each_element([this](json::value each) {
+    const std::string_view ref = each["ref"].string().value_or("");
+    if (!is_valid_id(ref)) return;
+    client_answer* answer = transcript_.find(ref);
+    if (answer == nullptr) answer = &transcript_.add(ref, false);
+    if (answer->is_open()) answer->stream = std::string(each["stream"].string().value_or(""));
+  });
+}
+
+inline void client_core::session_replaced() {
+  for (const std::string& id : outbox_.take_accepted()) {
+    if (client_answer* const answer = open_answer(id)) {
+      fail(*answer, {to_string(errc::session_expired),
+                     "The session has ended before the answer was complete", true, std::nullopt});
+    }
+  }
+}
+
+inline void client_core::on_live(time_point now) {
+  if (connection_.caught_up(now)) outbox_.send_all([this](const std::string& json) { send(json); });
+}
+
+inline void client_core::follow(const wire::server_message& m, std::string_view text,
+                                time_point now) {
+  if (!m.is_numbered()) return take(m, text, now);
+  const bool repeats_answer = m.replay && m.is_terminal() && open_answer(m.ref) != nullptr &&
+                              *m.seq != connection_.position().last_seq + 1;
+  // The answer to an id that was sent again, with the number that it had then.
+  if (repeats_answer) return take(m, text, now);
+  switch (connection_.take_number(*m.seq)) {
+    case client_connection::place::seen: return;
+    case client_connection::place::gap: connection_.missed(outbox_.ids(), now); return;
+    case client_connection::place::next: break;
+  }
+  take(m, text, now);
+  connection_.after_number();
+}
+
+inline void client_core::take(const wire::server_message& m, std::string_view text,
+                              time_point now) {
+  switch (m.type) {
+    case wire::server_type::response: return on_response(m, now);
+    case wire::server_type::error: return on_error(m, text);
+    case wire::server_type::status: return on_status(m, text);
+    case wire::server_type::notification:
+      if (!m.body["content"].is_string()) return;
+      if (m.op != "drain") transcript_.notify(client_notice::of(m, text));
+      return actions_.push_back(client_action::tell_notification{client_notice::of(m, text)});
+    case wire::server_type::human_feedback:
+      return actions_.push_back(client_action::tell_feedback_request{client_notice::of(m, text)});
+    case wire::server_type::unknown: return;
+  }
+}
+
+/// The answer that a response is about; one that nobody here has asked for is added. Null when the
+/// message names none.
+inline client_answer* client_core::answer_of(const wire::server_message& m) {
+  if (client_answer* const found = transcript_.find(m.ref, m.stream)) return found;
+  return is_valid_id(m.ref) ? &transcript_.add(m.ref, false) : nullptr;
+}
+
+inline void client_core::on_response(const wire::server_message& m, time_point now) {
+  if (m.is_piece()) return on_piece(m, now);
+  if (m.is_terminal()) return on_end(m);
+  client_answer* const answer = m.phase == wire::response_phase::start ? answer_of(m) : nullptr;
+  if (answer == nullptr || !answer->is_open()) return;
+  answer->stream = std::string(m.stream);
+  answer->model = std::string(m.body["model"].string().value_or(""));
+}
+
+inline void client_core::on_piece(const wire::server_message& m, time_point now) {
+  client_answer* const answer = transcript_.find(m.ref, m.stream);
+  if (answer == nullptr || !answer->is_open() || !m.body["content"].is_string()) return;
+  if (m.phase == wire::response_phase::reasoning) {
+    return actions_.push_back(client_action::tell_reasoning{answer->id, std::string(m.content)});
+  }
+  const answer_text::outcome change = answer->so_far.add(
+      m.body["idx"].integer().value_or(-1), m.body["n"].integer().value_or(-1), m.content);
+  if (change.what == text_change::hole) {
+    connection_.missed(outbox_.ids(), now);  // else the end brings the whole text
+  } else if (change.what != text_change::none) {
+    connection_.progressed();
+    tell_text(*answer, change);
+  }
+}
+
+inline void client_core::on_end(const wire::server_message& m) {
+  client_answer* const answer = answer_of(m);
+  if (answer == nullptr || !answer->is_open()) return;
+  if (m.body["content"].is_string()) tell_text(*answer, answer->so_far.replace(m.content));
+  if (!m.stream.empty()) answer->stream = std::string(m.stream);
+  answer->finish_reason = std::string(m.body["finish_reason"].string().value_or(""));
+  if (const auto model = m.body["model"].string()) answer->model = std::string(*model);
+  if (m.body["usage"].is_object()) answer->usage = json::to_text(m.body["usage"]);
+  if (m.body["meta"].is_object()) answer->meta = json::to_text(m.body["meta"]);
+  const wire::answer_status status = wire::read_answer_status(m);
+  if (status == wire::answer_status::failed) {
+    const wire::failure_view why = wire::read_failure(m.body["error"]);
+    answer->failure = answer_failure{std::string(why.code), std::string(why.content), why.retryable,
+                                     why.retry_after};
+  }
+  end(*answer, status);
+}
+
+inline void client_core::on_error(const wire::server_message& m, std::string_view text) {
+  client_answer* answer = open_answer(m.ref);
+  if (answer == nullptr && m.is_terminal()) answer = answer_of(m);
+  if (answer != nullptr) {
+    if (!answer->is_open()) return;
+    const wire::failure_view why = wire::read_failure(m.body);
+    if (m.body["meta"].is_object()) answer->meta = json::to_text(m.body["meta"]);
+    return fail(*answer,
+                {std::string(why.code), std::string(why.content), why.retryable, why.retry_after});
+  }
+  outbox_.settle(m.ref);
+  // A cancel that came too late is no news.
+  const std::string cancels = id_prefix_ + cancel_mark;
+  if (m.body["code"].string() == "not_found" && m.ref.substr(0, cancels.size()) == cancels) return;
+  actions_.push_back(client_action::tell_error{client_notice::of(m, text)});
+}
+
+inline void client_core::on_status(const wire::server_message& m, std::string_view text) {
+  if (m.op == "ack") {
+    outbox_.accept(m.ref, m.body["duplicate"].boolean().value_or(false));
+    client_answer* const answer = open_answer(m.ref);
+    if (answer != nullptr && !m.stream.empty()) answer->stream = std::string(m.stream);
+  } else if (m.op == "drain") {
+    if (const auto wait = wire::detail::wait_or_nothing(m.body["retry_after_ms"]))
+      connection_.told_to_wait(*wait);
+  } else if (m.op == "pong" && m.ref.empty()) {
+    return;  // to the client's own
+  } else if (!m.ref.empty()) {
+    outbox_.settle_request(m.ref);  // answered by more than an ack
+  }
+  actions_.push_back(client_action::tell_status{client_notice::of(m, text)});
+}
+
+inline void client_core::tell_text(const client_answer& answer,
+                                   const answer_text::outcome& change) {
+  if (change.what == text_change::none) return;
+  actions_.push_back(client_action::tell_text{answer.id, change.what, std::string(change.text)});
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/client_transport.hpp
+
+// Requirement ClientTransport: opens one WebSocket (RFC 6455) at a time to a server and carries text frames. Shipped
+// models: adapters::websocketpp_connector, testing::mock_client_transport.
+//
+// | expression           | result | promise of the policy                                                          |
+// |----------------------|--------|--------------------------------------------------------------------------------|
+// | t.start(sink)        | void   | reports to `sink` from now on; called once, before the others                  |
+// | t.open(url, headers) | void   | begins an attempt, `headers` added to its request; what was before, an attempt |
+// |                      |        | or a connection, is dropped and not reported any more                          |
+// | t.send(text)         | size_t | queues one text frame, payload copied; returns the bytes that wait and are not |
+// |                      |        | yet in the kernel; 0 and no frame when no connection stands                    |
+// | t.close(code, why)   | void   | queues a close frame behind what waits, then ends the connection when the peer |
+// |                      |        | has answered or 5 s have passed; code 1006: ends it at once; before on_open it |
+// |                      |        | ends the attempt (errc::cancelled); ignored when there is neither              |
+//
+// For each open() that is not dropped: on_failed, or on_open and, later, exactly one on_close. Sink functions are
+// called on the executor and never from inside one of the calls above. Between close() and on_close incoming frames
+// are dropped. Pings are answered by the transport; binary messages are dropped; broken frames, invalid UTF-8 and
+// messages above the transport's limit end the connection with 1002, 1007 or 1009.
+// on_failed's errors: bad_configuration (the address), cancelled, connection_failed, protocol_error, timeout_connect;
+// and for an HTTP answer that refused the upgrade its status beside the error.
+//
+// Promise of the library: calls only from the executor; the sink outlives the transport's last call; sink functions
+// do not throw. All calls but start() may be made from inside sink functions.
+
+namespace agent_websocket {
+
+/// Receives what happens to a client's connection.
+class client_transport_sink {
+ public:
+  /// The WebSocket stands; frames may be sent (they may be from inside of this call).
+  virtual void on_open() = 0;
+  /// Any frame or part of a frame arrived: the server lives. Called before the functions below, at most once a read.
+  virtual void on_alive() = 0;
+  /// A whole text message, valid UTF-8.
+  virtual void on_text(std::string_view text) = 0;
+  /// The connection is gone. `code` is the close code that was received, or the one sent when we began, or 1006.
+  virtual void on_close(std::uint16_t code, std::string_view reason) = 0;
+  /// The connection did not come about. The category is agent_websocket's. `status`: of the HTTP answer that refused
+  /// the upgrade; 0: there was none. `detail` is for the log.
+  virtual void on_failed(std::error_code failure, int status, std::string_view detail) = 0;
+
+ protected:
+  ~client_transport_sink() = default;
+};
+
+namespace detail {
+template <typename T>
+using client_start_expression = decltype(std::declval<T&>().start(std::declval<client_transport_sink&>()));
+template <typename T>
+using client_open_expression =
+    decltype(std::declval<T&>().open(std::string_view(), std::declval<const http::header_list&>()));
+template <typename T>
+using client_send_expression =
+    std::enable_if_t<std::is_same_v<decltype(std::declval<T&>().send(std::string_view())), std::size_t>>;
+template <typename T>
+using client_close_expression = decltype(std::declval<T&>().close(std::uint16_t(), std::string_view()));
+}  // namespace detail
+
+template <typename T>
+inline constexpr bool has_client_start_v = is_detected_v<detail::client_start_expression, T>;
+template <typename T>
+inline constexpr bool has_client_open_v = is_detected_v<detail::client_open_expression, T>;
+template <typename T>
+inline constexpr bool has_client_send_v = is_detected_v<detail::client_send_expression, T>;
+template <typename T>
+inline constexpr bool has_client_close_v = is_detected_v<detail::client_close_expression, T>;
+
+/// True when T meets the requirement ClientTransport.
+template <typename T>
+inline constexpr bool is_client_transport_v =
+    has_client_start_v<T> && has_client_open_v<T> && has_client_send_v<T> && has_client_close_v<T>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename T>
+concept client_transport_policy = is_client_transport_v<T>;
+#endif
+
+/// Instantiated by everything that takes a ClientTransport, so that the first error line names the missing member.
+template <typename T>
+constexpr bool require_client_transport() {
+  static_assert(has_client_start_v<T>, "ClientTransport needs: void start(client_transport_sink&)");
+  static_assert(has_client_open_v<T>, "ClientTransport needs: void open(std::string_view, const http::header_list&)");
+  static_assert(has_client_send_v<T>, "ClientTransport needs: std::size_t send(std::string_view)");
+  static_assert(has_client_close_v<T>, "ClientTransport needs: void close(std::uint16_t, std::string_view)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/client.hpp
+
+// basic_client: a client of the wire protocol that keeps its connection. Carries out what the
+// client core decides, on its policies; connects again by itself and takes the session up where it
+// was, so that no query is lost, none is answered twice and no text has holes. Models of
+// ClientTransport decide how the server is reached.
+
+#include <memory>
+
+namespace agent_websocket {
+
+/// All calls on the executor.
+template <typename ClientTransport, typename Scheduler>
+class basic_client final : private client_transport_sink {
+  static_assert(require_client_transport<ClientTransport>() && require_scheduler<Scheduler>());
+
+ public:
+  /// Policies and sink outlive the client; the transport is this client's alone, and is not run any
+  /// more after it.
+  basic_client(ClientTransport& transport, Scheduler& scheduler, client_sink& sink,
+               client_options options = {})
+      : transport_(transport), scheduler_(scheduler), sink_(sink), core_(std::move(options)) {
+    transport_.start(*this);
+  }
+  basic_client(const basic_client&) = delete;
+  basic_client& operator=(const basic_client&) = delete;
+  ~basic_client() { scheduler_.cancel_timer(timer_); }
+
+  /// Connects, and stays so until stop() or until the server says that it is no use. While it waits
+  /// for the next attempt: makes it now. Ignored while it is connected.
+  void start() {
+    core_.start(now());
+    carry_out();
+  }
+  /// Leaves; the session stays with the server for a while, see position(). Open queries end as
+  /// failed (interrupted).
+  void stop() {
+    core_.stop(now());
+    carry_out();
+  }
+
+  /// Asks the agent; gives the id of the query, for which on_answer will be called exactly once.
+  /// Sent now, or as soon as the client is live. Errors, without any trace: queue_full,
+  /// bad_message, too_large, interrupted (stopped).
+  result<std::string> query(wire::query asked) { return carried(core_.query(std::move(asked))); }
+  result<std::string> query(std::string_view content) {
+    wire::query asked;
+    asked.content = std::string(content);
+    return query(std::move(asked));
+  }
+  /// Ends the answer to that query, or the running one. connection_failed: cannot be done now.
+  result<void> cancel(std::string_view ref = {}) { return carried(core_.cancel(ref)); }
+  /// Judges an answer, or decides on a request of the server. Sent as a query is.
+  result<std::string> feedback(wire::human_feedback said) {
+    return carried(core_.feedback(std::move(said)));
+  }
+  /// Sends a command; what it is answered comes by on_status or on_error, `ref` being the id given
+  /// here. `regenerate` is a query, `set` is kept as one; others are not kept: connection_failed.
+  result<std::string> command(wire::command wanted) {
+    return carried(core_.command(std::move(wanted)));
+  }
+
+  client_state state() const noexcept { return core_.connection().state(); }
+  const client_transcript& transcript() const noexcept { return core_.transcript(); }
+  /// Where the session can be taken up, also by the next run of the program:
+  /// client_options::resume.
+  const resume_point& position() const noexcept { return core_.connection().position(); }
+  /// What the server told of its limits, attempts, and when the next one is due.
+  const client_connection& connection() const noexcept { return core_.connection(); }
+
+ private:
+  time_point now() { return scheduler_.now(); }
+
+  template <typename Result>
+  Result carried(Result outcome) {
+    carry_out();
+    return outcome;
+  }
+
+  // ---- client_transport_sink
+
+  void on_open() override {
+    core_.opened(now());
+    carry_out();
+  }
+  void on_alive() override { core_.heard(now()); }
+  void on_text(std::string_view text) override {
+    core_.received(text, now());
+    carry_out();
+  }
+  void on_close(std::uint16_t code, std::string_view reason) override {
+    core_.closed(code, reason, now());
+    carry_out();
+  }
+  void on_failed(std::error_code failure, int status, std::string_view detail) override {
+    core_.failed(failure, status, detail, now());
+    carry_out();
+  }
+
+  // ---- actions
+
+  /// Those of calls that are made meanwhile come behind.
+  void carry_out() {
+    if (std::exchange(carrying_out_, true)) return;
+    while (core_.has_actions()) {
+      for (client_action::any& each : core_.take_actions())
+        std::visit([this](auto& what) { this->perform(what); }, each);
+    }
+    carrying_out_ = false;
+    arm();
+  }
+
+  void perform(client_action::ask_token& what) {
+    core_.options().token([weak = std::weak_ptr<basic_client*>(self_),
+                           attempt = what.attempt](result<std::string> token) {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      (*self)->core_.token_ready(attempt, std::move(token), (*self)->now());
+      (*self)->carry_out();
+    });
+  }
+  void perform(client_action::open&) {
+    transport_.open(core_.options().url, core_.options().headers);
+  }
+  void perform(client_action::send& what) { transport_.send(what.json); }
+  void perform(client_action::close& what) { transport_.close(what.code, what.reason); }
+  void perform(client_action::tell_state& what) { sink_.on_state(what.state); }
+  void perform(client_action::tell_disconnected& what) {
+    sink_.on_disconnected(what.code, what.reason);
+  }
+  void perform(client_action::tell_stopped& what) { sink_.on_stopped(what.code, what.reason); }
+  void perform(client_action::tell_welcome& what) { sink_.on_welcome(what.notice); }
+  void perform(client_action::tell_reset&) { sink_.on_reset(); }
+  void perform(client_action::tell_text& what) { sink_.on_text(what.id, what.change, what.text); }
+  void perform(client_action::tell_reasoning& what) { sink_.on_reasoning(what.id, what.text); }
+  void perform(client_action::tell_answer& what) { sink_.on_answer(what.answer); }
+  void perform(client_action::tell_notification& what) { sink_.on_notification(what.notice); }
+  void perform(client_action::tell_feedback_request& what) {
+    sink_.on_feedback_request(what.notice);
+  }
+  void perform(client_action::tell_status& what) { sink_.on_status(what.notice); }
+  void perform(client_action::tell_error& what) { sink_.on_error(what.notice); }
+
+  // ---- time
+
+  /// One timer. Most events move the deadline further away: then it stays as it is and, when it
+  /// runs too early, is set again.
+  void arm() {
+    const time_point due = core_.deadline();
+    if (timer_ != 0 && timer_at_ <= due && due != time_point::max()) return;
+    scheduler_.cancel_timer(std::exchange(timer_, 0));
+    if (due == time_point::max()) return;
+    timer_at_ = due;
+    timer_ = scheduler_.start_timer(due, [this] {
+      timer_ = 0;
+      core_.tick(now());
+      carry_out();
+    });
+  }
+
+  ClientTransport& transport_;
+  Scheduler& scheduler_;
+  client_sink& sink_;
+  client_core core_;
+  std::shared_ptr<basic_client*> self_ = std::make_shared<basic_client*>(this);
+  timer_id timer_ = 0;
+  time_point timer_at_{};
+  bool carrying_out_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/env_file.hpp
+
+// The text of a .env file -> variables. The common part of what shells and dotenv readers take; no
+// substitution of variables and no commands.
+
+#include <map>
+
+namespace agent_websocket {
+
+/// Takes the text of a .env file apart: NAME=value lines; `export ` in front, blank lines and lines
+/// that begin with # are allowed; a value may stand in single quotes (as it is) or double quotes
+/// (with \n, \", \\ escapes); without quotes, " #" begins a comment. The error names the line.
+inline result<std::map<std::string, std::string>> parse_env_file(std::string_view text) {
+  std::map<std::string, std::string> variables;
+  std::size_t number = 0;
+  while (!text.empty()) {
+    ++number;
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    line = http::trim(line);
+    if (number == 1 && line.substr(0, 3) == "\xEF\xBB\xBF") line.remove_prefix(3);
+    if (line.empty() || line.front() == '#') continue;
+    const auto refuse = [number](const char* why) {
+      return error(errc::bad_configuration, "line " + std::to_string(number) + ": " + why);
+    };
+    if (line.substr(0, 7) == "export ") line = http::trim(line.substr(7));
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) return refuse("expected NAME=value");
+    const std::string_view name = http::trim(line.substr(0, equals));
+    if (name.empty() ||
+        name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") !=
+            std::string_view::npos) {
+      return refuse("a name has letters, digits and underscores only");
+    }
+    std::string_view raw = http::trim(line.substr(equals + 1));
+    std::string value;
+    if (!raw.empty() && (raw.front() == '"' || raw.front() == '\'')) {
+      const char quote = raw.front();
+      std::size_t at = 1;
+      for (; at < raw.size() && raw[at] != quote; ++at) {
+        if (quote == '"' && raw[at] == '\\' && at + 1 < raw.size()) {
+          ++at;
+          value.push_back(raw[at] == 'n' ? '\n' : raw[at] == 't' ? '\t' : raw[at]);
+        } else {
+          value.push_back(raw[at]);
+        }
+      }
+      if (at >= raw.size()) return refuse("the quote is not closed");
+      const std::string_view rest = http::trim(raw.substr(at + 1));
+      if (!rest.empty() && rest.front() != '#')
+        return refuse("only a comment may follow the closing quote");
+    } else {
+      const std::string_view untrimmed = line.substr(equals + 1);  // "A= # none yet" has no value
+      value = std::string(http::trim(untrimmed.substr(0, untrimmed.find(" #"))));
+    }
+    variables[std::string(name)] = std::move(value);
+  }
+  return variables;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/url.hpp
+
+// http and https URLs (RFC 3986, RFC 9110 section 4.2), as far as a base URL and the endpoints below it need: the
+// parts, checks with clear words, joining with exactly one slash. No percent decoding, no relative references.
+
+namespace agent_websocket {
+namespace http {
+
+struct url {
+  std::string scheme;         ///< "http" or "https"
+  std::string host;           ///< without the brackets of an IPv6 address
+  std::uint16_t port = 0;     ///< given or the scheme's own
+  std::string path;           ///< begins with '/'; "/" when none was given
+  bool secure() const noexcept { return scheme == "https"; }
+};
+
+/// Takes an absolute http or https URL apart. User information, queries and fragments are refused: none of them
+/// belongs into a base URL, and a secret in one would end in logs.
+inline result<url> parse_url(std::string_view text) {
+  const auto refuse = [](std::string why) { return error(errc::bad_configuration, std::move(why)); };
+  for (const char c : text) {
+    if (c <= 0x20 || c > 0x7E) return refuse("a URL holds only visible ASCII characters");
+  }
+  url parsed;
+  const std::size_t colon = text.find("://");
+  if (colon == std::string_view::npos) return refuse("a URL begins with http:// or https://");
+  const std::string_view scheme = text.substr(0, colon);
+  if (iequals(scheme, "http")) {
+    parsed.scheme = "http";
+    parsed.port = 80;
+  } else if (iequals(scheme, "https")) {
+    parsed.scheme = "https";
+    parsed.port = 443;
+  } else {
+    return refuse("a URL begins with http:// or https://");
+  }
+  std::string_view rest = text.substr(colon + 3);
+  const std::size_t slash = rest.find_first_of("/?#");
+  std::string_view authority = rest.substr(0, slash);
+  rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash);
+  if (rest.find_first_of("?#") != std::string_view::npos) return refuse("a base URL has no query and no fragment");
+  if (authority.find('@') != std::string_view::npos) return refuse("a base URL has no user name or password");
+  std::string_view port;
+  bool has_port = false;
+  if (!authority.empty() && authority.front() == '[') {
+    const std::size_t bracket = authority.find(']');
+    if (bracket == std::string_view::npos) return refuse("the bracket of an IPv6 address is not closed");
+    parsed.host = std::string(authority.substr(1, bracket - 1));
+    authority.remove_prefix(bracket + 1);
+    if (!authority.empty()) {
+      if (authority.front() != ':') return refuse("only a port may follow the bracket of an IPv6 address");
+      port = authority.substr(1);
+      has_port = true;
+    }
+  } else {
+    const std::size_t mark = authority.rfind(':');
+    parsed.host = std::string(authority.substr(0, mark));
+    if (parsed.host.find(':') != std::string::npos) return refuse("an IPv6 address stands in brackets: [::1]");
+    if (mark != std::string_view::npos) {
+      port = authority.substr(mark + 1);
+      has_port = true;
+    }
+  }
+  if (parsed.host.empty()) return refuse("the host is missing");
+  if (parsed.host.find_first_of("\"<>[\\]^`{|}") != std::string::npos) {  // RFC 3986 appendix A
+    return refuse("the host holds a character that no host has");
+  }
+  if (has_port) {
+    std::uint32_t number = 0;
+    const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (failure != std::errc() || end != port.data() + port.size() || number == 0 || number > 65535) {
+      return refuse("a port is a number from 1 to 65535");
+    }
+    parsed.port = static_cast<std::uint16_t>(number);
+  }
+  parsed.path = rest.empty() ? "/" : std::string(rest);
+  return parsed;
+}
+
+/// `base` and `path` with exactly one slash between them.
+inline std::string join_url(std::string_view base, std::string_view path) {
+  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
+  while (!path.empty() && path.front() == '/') path.remove_prefix(1);
+  std::string joined(base);
+  joined.push_back('/');
+  joined.append(path);
+  return joined;
+}
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/logger.hpp
+
+// Requirement Logger: takes lines for the operator. Shipped models: adapters::stderr_logger, null_logger.
+//
+// | expression          | result | promise of the policy                                            |
+// |---------------------|--------|------------------------------------------------------------------|
+// | l.enabled(level)    | bool   | cheap; records of a level that is off are not even made          |
+// | l.write(record)     | void   | does not throw; escapes control characters, one line per record  |
+//
+// Promise of the library: records hold no keys and no tokens; text of clients and models only at level debug.
+
+namespace agent_websocket {
+
+enum class log_level { debug, info, warning, error, off };
+
+constexpr std::string_view to_string(log_level level) noexcept {
+  switch (level) {
+    case log_level::debug: return "debug";
+    case log_level::info: return "info";
+    case log_level::warning: return "warning";
+    case log_level::error: return "error";
+    case log_level::off: return "off";
+  }
+  return "off";
+}
+
+/// One line. The views are valid during write() only.
+struct log_record {
+  log_level level = log_level::info;
+  std::string_view event;    ///< a fixed word: "session_opened", "completion_failed"
+  std::string_view session;  ///< session id, or empty
+  std::string_view text;     ///< one sentence or key=value pairs
+};
+
+/// Drops everything.
+struct null_logger {
+  bool enabled(log_level) const noexcept { return false; }
+  void write(const log_record&) const noexcept {}
+};
+
+namespace detail {
+template <typename L>
+using log_enabled_expression =
+    std::enable_if_t<std::is_convertible_v<decltype(std::declval<L&>().enabled(log_level::info)), bool>>;
+template <typename L>
+using log_write_expression = decltype(std::declval<L&>().write(std::declval<const log_record&>()));
+}  // namespace detail
+
+template <typename L>
+inline constexpr bool has_log_enabled_v = is_detected_v<detail::log_enabled_expression, L>;
+template <typename L>
+inline constexpr bool has_log_write_v = is_detected_v<detail::log_write_expression, L>;
+
+/// True when L meets the requirement Logger.
+template <typename L>
+inline constexpr bool is_logger_v = has_log_enabled_v<L> && has_log_write_v<L>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename L>
+concept logger_policy = is_logger_v<L>;
+#endif
+
+/// Instantiated by everything that takes a Logger, so that the first error line names the missing member.
+template <typename L>
+constexpr bool require_logger() {
+  static_assert(has_log_enabled_v<L>, "Logger needs: bool enabled(log_level)");
+  static_assert(has_log_write_v<L>, "Logger needs: void write(const log_record&)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/settings.hpp
 
 // What a session is told by its server: the model's parameters, limits, and what a client may
 // change of them. The `set` command and the on_connect hook work on a session's own copy.
-
-#include <algorithm>
-#include <chrono>
 
 namespace agent_websocket {
 
@@ -1356,240 +3943,6 @@ struct options {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/base/utf8.hpp
-
-// UTF-8 (RFC 3629): how long the sequence at the front of some bytes is, and cutting text without cutting a
-// character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
-
-namespace agent_websocket {
-
-/// 1 to 4 for a well-formed sequence at the front of `bytes`, 0 when there is none (also when it is cut short).
-constexpr std::size_t utf8_sequence_length(std::string_view bytes) noexcept {
-  const auto at = [&bytes](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  const auto continues = [&](std::size_t i) { return i < bytes.size() && (at(i) & 0xC0) == 0x80; };
-  if (bytes.empty()) return 0;
-  const unsigned char lead = at(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2) return 0;
-  if (lead < 0xE0) return continues(1) ? 2 : 0;
-  if (lead < 0xF0) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (lead == 0xE0 && at(1) < 0xA0) return 0;
-    if (lead == 0xED && at(1) >= 0xA0) return 0;
-    return 3;
-  }
-  if (lead > 0xF4 || !continues(1) || !continues(2) || !continues(3)) return 0;
-  if (lead == 0xF0 && at(1) < 0x90) return 0;
-  if (lead == 0xF4 && at(1) >= 0x90) return 0;
-  return 4;
-}
-
-/// True when all of `bytes` is UTF-8.
-constexpr bool is_utf8(std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const std::size_t length = utf8_sequence_length(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
-
-/// The longest front of `text` with at most `max_bytes` bytes that does not end inside a character.
-constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) noexcept {
-  if (text.size() <= max_bytes) return text;
-  std::size_t end = max_bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/json/writer.hpp
-
-// Appends JSON text (RFC 8259) to a std::string: no document, no intermediate buffer, no allocation beyond the
-// string's own growth. Written by hand rather than on RapidJSON's Writer because this is the hot path of every
-// token and costs a third of it. Output is always valid UTF-8: bytes that are not are replaced by U+FFFD.
-
-namespace agent_websocket {
-namespace json {
-
-/// Appends `text` as a JSON string body, without the quotes.
-inline void append_escaped(std::string& out, std::string_view text) {
-  static constexpr char digits[] = "0123456789abcdef";
-  const char* run = text.data();
-  const char* at = run;
-  const char* const end = run + text.size();
-  const auto flush = [&] { out.append(run, static_cast<std::size_t>(at - run)); };
-  while (at != end) {
-    const auto c = static_cast<unsigned char>(*at);
-    if (c >= 0x20 && c != '"' && c != '\\' && c < 0x7F) {
-      ++at;
-      continue;
-    }
-    if (c >= 0x80) {
-      const std::size_t length = utf8_sequence_length(std::string_view(at, static_cast<std::size_t>(end - at)));
-      if (length != 0) {
-        at += length;
-        continue;
-      }
-      flush();
-      out += "\xEF\xBF\xBD";
-      run = ++at;
-      continue;
-    }
-    flush();
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      default:
-        out += "\\u00";
-        out.push_back(digits[c >> 4]);
-        out.push_back(digits[c & 0xF]);
-    }
-    run = ++at;
-  }
-  flush();
-}
-
-/// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's.
-///
-///     json::writer w(out);
-///     w.begin_object().member("type", "status").member("position", 2).end_object();
-class writer {
- public:
-  explicit writer(std::string& out) : out_(out) {}
-
-  writer& begin_object() { return open('{'); }
-  writer& end_object() { return close('}'); }
-  writer& begin_array() { return open('['); }
-  writer& end_array() { return close(']'); }
-
-  /// The name of the next value. `name` is written as it is: it must need no escaping unless `key_escaped` is used.
-  writer& key(std::string_view name) {
-    separate();
-    out_.push_back('"');
-    out_.append(name);
-    out_.append("\":");
-    comma_ = false;
-    return *this;
-  }
-  /// The name of the next value, where it comes from outside.
-  writer& key_escaped(std::string_view name) {
-    separate();
-    out_.push_back('"');
-    append_escaped(out_, name);
-    out_.append("\":");
-    comma_ = false;
-    return *this;
-  }
-
-  writer& value(std::string_view text) {
-    separate();
-    out_.push_back('"');
-    append_escaped(out_, text);
-    out_.push_back('"');
-    return *this;
-  }
-  writer& value(const char* text) { return value(std::string_view(text)); }
-  writer& value(const std::string& text) { return value(std::string_view(text)); }
-  writer& value(bool truth) { return raw(truth ? "true" : "false"); }
-  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>, int> = 0>
-  writer& value(Integer number) {
-    char text[24];
-    const auto done = std::to_chars(text, text + sizeof text, number);
-    return raw(std::string_view(text, static_cast<std::size_t>(done.ptr - text)));
-  }
-  /// Precondition: finite. JSON has no NaN and no infinity.
-  writer& value(double number) {
-    assert(std::isfinite(number));
-    return raw(std::isfinite(number) ? std::string_view(print_double(number)) : std::string_view("null"));
-  }
-  writer& null() { return raw("null"); }
-  /// A piece of JSON text that is already a whole value.
-  writer& raw(std::string_view json) {
-    separate();
-    out_.append(json);
-    return *this;
-  }
-
-  template <typename T>
-  writer& member(std::string_view name, const T& what) {
-    return key(name).value(what);
-  }
-  writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
-
- private:
-  void separate() {
-    if (comma_) out_.push_back(',');
-    comma_ = true;
-  }
-  writer& open(char bracket) {
-    separate();
-    out_.push_back(bracket);
-    comma_ = false;
-    return *this;
-  }
-  writer& close(char bracket) {
-    out_.push_back(bracket);
-    comma_ = true;
-    return *this;
-  }
-
-  std::string& out_;
-  bool comma_ = false;
-};
-
-}  // namespace json
-}  // namespace agent_websocket
-
-// --- agent_websocket/json/print.hpp
-
-// Writes a parsed value back as compact JSON text: members in their order, numbers exactly as they were written.
-// For what passes through (`meta`, content parts, tool arguments), not for building messages.
-
-namespace agent_websocket {
-namespace json {
-
-/// Writes `what` through `out`. Recursion is bounded by the depth limit of the parser. An absent value is null.
-inline void print(writer& out, const value& what) {
-  switch (what.kind()) {
-    case kind::absent:
-    case kind::null: out.null(); return;
-    case kind::boolean: out.value(*what.boolean()); return;
-    case kind::number: out.raw(*what.number_text()); return;
-    case kind::string: out.value(*what.string()); return;
-    case kind::array:
-      out.begin_array();
-      what.for_each_element([&out](const value& element) { print(out, element); });
-      out.end_array();
-      return;
-    case kind::object:
-      out.begin_object();
-      what.for_each_member([&out](std::string_view name, const value& member) {
-        out.key_escaped(name);
-        print(out, member);
-      });
-      out.end_object();
-      return;
-  }
-}
-
-/// `what` as compact JSON text.
-inline std::string to_text(const value& what) {
-  std::string text;
-  writer out(text);
-  print(out, what);
-  return text;
-}
-
-}  // namespace json
-}  // namespace agent_websocket
-
 // --- agent_websocket/server/variable_text.hpp
 
 // The text of a variable -> a value within its range, or words for what would be allowed, which
@@ -1664,7 +4017,6 @@ inline bool is_path(std::string_view text) noexcept {
 
 #include <cstdlib>
 #include <fstream>
-#include <functional>
 #include <sstream>
 
 namespace agent_websocket {
@@ -1956,77 +4308,6 @@ inline result<options> options::from_environment(const std::string& env_file) {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/base/random.hpp
-
-// Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The default source is
-// std::random_device, which on the supported platforms is the operating system's cryptographic generator; tests
-// hand in a seeded one.
-
-#include <random>
-
-namespace agent_websocket {
-
-/// Draws random bits. Copyable; used from one thread at a time.
-class random_source {
- public:
-  /// Draws from the operating system.
-  random_source()
-      : draw_([] {
-          thread_local std::random_device device;
-          return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
-        }) {}
-
-  /// Draws 64 bits a call from `draw`.
-  explicit random_source(std::function<std::uint64_t()> draw) : draw_(std::move(draw)) {}
-
-  /// The same sequence for the same seed: for tests only, predictable.
-  static random_source seeded(std::uint64_t seed) {
-    return random_source([engine = std::mt19937_64(seed)]() mutable { return static_cast<std::uint64_t>(engine()); });
-  }
-
-  std::uint64_t bits() { return draw_(); }
-
-  /// A real number in [0, 1).
-  double unit() { return static_cast<double>(draw_() >> 11) * 0x1.0p-53; }
-
- private:
-  std::function<std::uint64_t()> draw_;
-};
-
-/// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
-inline std::string make_uuid(random_source& random) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::uint64_t high = random.bits();
-  std::uint64_t low = random.bits();
-  high = (high & 0xFFFF'FFFF'FFFF'0FFFULL) | 0x0000'0000'0000'4000ULL;
-  low = (low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL;
-  std::string text;
-  text.reserve(36);
-  for (std::size_t i = 0; i < 32; ++i) {
-    if (i == 8 || i == 12 || i == 16 || i == 20) text.push_back('-');
-    const std::uint64_t half = i < 16 ? high : low;
-    text.push_back(digits[(half >> (60 - 4 * (i % 16))) & 0xF]);
-  }
-  return text;
-}
-
-/// A secret of 256 bits, as 43 characters of base64url (RFC 4648, section 5) without padding.
-inline std::string make_token(random_source& random) {
-  static constexpr char digits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  text.reserve(43);
-  std::uint64_t bits = 0;
-  for (int i = 0; i < 43; ++i) {
-    if (i % 10 == 0) bits = random.bits();
-    text.push_back(digits[bits & 63]);
-    bits >>= 6;
-  }
-  return text;
-}
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/http/message.hpp
 
 // HTTP requests and responses as plain values (RFC 9110): what a program sends upstream, and what a listener
@@ -2110,8 +4391,6 @@ constexpr std::string_view reason_phrase(int status) noexcept {
 // One message of a conversation as OpenRouter's chat completions take it ("messages", request
 // schema ChatMessages): an immutable value that carries its finished JSON text, made once, so that
 // a conversation is sent again and again without encoding it anew. Copies share it.
-
-#include <memory>
 
 namespace agent_websocket {
 namespace openrouter {
@@ -2605,79 +4884,6 @@ inline http::request make_http_request(const client_settings& settings, std::str
 }
 
 }  // namespace openrouter
-}  // namespace agent_websocket
-
-// --- agent_websocket/policy/scheduler.hpp
-
-// Requirement Scheduler: the one executor of a server, and its clocks. Shipped models: adapters::asio_scheduler,
-// testing::manual_scheduler (virtual time).
-//
-// | expression          | result       | promise of the policy                                                      |
-// |---------------------|--------------|----------------------------------------------------------------------------|
-// | s.now()             | time_point   | monotonic (std::chrono::steady_clock::time_point)                          |
-// | s.wall_now()        | wall_time    | for people (std::chrono::system_clock::time_point)                         |
-// | s.post(f)           | void         | runs f() soon, on the executor, never inside post; from any thread         |
-// | s.start_timer(t, f) | timer_id     | runs f() once, at or soon after time_point t, on the executor; never inside |
-// | s.cancel_timer(id)  | void         | f() of that timer will not run; unknown and fired ids are ignored          |
-//
-// Promise of the library: all but post() is called on the executor only. Functions that still wait when the
-// scheduler is destroyed are destroyed without being run.
-
-namespace agent_websocket {
-
-using time_point = std::chrono::steady_clock::time_point;
-using wall_time = std::chrono::system_clock::time_point;
-using duration = std::chrono::steady_clock::duration;
-
-/// Names a timer; 0 is never given out. Not reused within a process.
-using timer_id = std::uint64_t;
-
-namespace detail {
-template <typename S>
-using now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().now()), time_point>>;
-template <typename S>
-using wall_now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().wall_now()), wall_time>>;
-template <typename S>
-using post_expression = decltype(std::declval<S&>().post(std::declval<std::function<void()>>()));
-template <typename S>
-using start_timer_expression = std::enable_if_t<std::is_same_v<
-    decltype(std::declval<S&>().start_timer(time_point(), std::declval<std::function<void()>>())), timer_id>>;
-template <typename S>
-using cancel_timer_expression = decltype(std::declval<S&>().cancel_timer(timer_id()));
-}  // namespace detail
-
-template <typename S>
-inline constexpr bool has_now_v = is_detected_v<detail::now_expression, S>;
-template <typename S>
-inline constexpr bool has_wall_now_v = is_detected_v<detail::wall_now_expression, S>;
-template <typename S>
-inline constexpr bool has_post_v = is_detected_v<detail::post_expression, S>;
-template <typename S>
-inline constexpr bool has_start_timer_v = is_detected_v<detail::start_timer_expression, S>;
-template <typename S>
-inline constexpr bool has_cancel_timer_v = is_detected_v<detail::cancel_timer_expression, S>;
-
-/// True when S meets the requirement Scheduler.
-template <typename S>
-inline constexpr bool is_scheduler_v =
-    has_now_v<S> && has_wall_now_v<S> && has_post_v<S> && has_start_timer_v<S> && has_cancel_timer_v<S>;
-
-#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-template <typename S>
-concept scheduler_policy = is_scheduler_v<S>;
-#endif
-
-/// Instantiated by everything that takes a Scheduler, so that the first error line names the missing member.
-template <typename S>
-constexpr bool require_scheduler() {
-  static_assert(has_now_v<S>, "Scheduler needs: std::chrono::steady_clock::time_point now()");
-  static_assert(has_wall_now_v<S>, "Scheduler needs: std::chrono::system_clock::time_point wall_now()");
-  static_assert(has_post_v<S>, "Scheduler needs: void post(std::function<void()>)");
-  static_assert(has_start_timer_v<S>, "Scheduler needs: timer_id start_timer(time_point, std::function<void()>)");
-  static_assert(has_cancel_timer_v<S>, "Scheduler needs: void cancel_timer(timer_id)");
-  return true;
-}
-
 }  // namespace agent_websocket
 
 // --- agent_websocket/openrouter/clocks.hpp
@@ -5012,8 +7218,6 @@ constexpr bool require_authenticator() {
 // Each calls its done exactly once, now or later, on the executor, with the outcome. Appends of one session are kept
 // in the order of the calls. Promise of the library: called on the executor; records are whole JSON objects.
 
-#include <deque>
-
 namespace agent_websocket {
 
 using store_handler = std::function<void(result<void>)>;
@@ -5429,11 +7633,13 @@ class session_list {
     entries_.emplace(key->id(), entry{std::move(session), phase::attached, active_.add(key, now)});
   }
 
-  void erase(Session& session) {
+  /// False when it was not here.
+  bool erase(Session& session) {
     const auto found = entries_.find(session.id());
-    if (found == entries_.end()) return;
+    if (found == entries_.end()) return false;
     list_of(found->second.now).remove(found->second.place);
     entries_.erase(found);
+    return true;
   }
 
   /// null when there is none.
@@ -5690,215 +7896,6 @@ class journal {
   log_level from_;
 };
 
-}  // namespace agent_websocket
-
-// --- agent_websocket/wire/message.hpp
-
-// The messages of the wire protocol, version 1, as closed sets of plain values: what a client may
-// send (three types) and what the server sends (four, and human_feedback). Text is UTF-8. JSON that
-// only passes through (`meta`, `data`, content parts, usage) is kept as compact JSON text.
-// decode.hpp and encode.hpp convert; nothing here does.
-
-namespace agent_websocket {
-namespace wire {
-
-// ---- from the client
-// --------------------------------------------------------------------------------------------
-
-/// What a query does when an answer is running.
-enum class overlap { queue, reject, interrupt, latest };
-
-/// `type: "query"`: asks the agent.
-struct query {
-  std::string id;       ///< the client's, or empty: then the session makes one
-  std::string content;  ///< as text; of content parts: their text parts, joined by line feeds
-  std::string parts;    ///< content given as an array of parts: its JSON text; else empty
-  std::optional<bool> stream;
-  int priority = 5;  ///< 0 (last) to 9 (first)
-  wire::overlap overlap = wire::overlap::queue;
-  std::optional<std::chrono::milliseconds> timeout;  ///< for the whole answer
-  std::string model;                                 ///< instead of the session's, or empty
-  std::string meta;                  ///< JSON object text to echo with the answer, or empty
-  std::optional<std::uint64_t> ack;  ///< last number that the client has, if it says so
-};
-
-/// What a `hello` says of the session that it wants back.
-struct resume_request {
-  std::string token;
-  std::string epoch;
-  std::uint64_t last_seq = 0;
-};
-
-/// `type: "command"`: a verb of the protocol or of the application.
-struct command {
-  std::string id;
-  std::string op;       ///< from `op`, or the whole `content` of a bare command
-  std::string ref;      ///< the id acted on, or empty
-  std::string content;  ///< text given beside `op`, or empty
-  std::string data;     ///< JSON text of `data`, or empty
-  std::string meta;
-  // hello
-  std::vector<std::string> caps;
-  std::string client;          ///< name and version of the client program, for the log
-  std::string resume_session;  ///< the session it wants back, or empty
-  std::optional<resume_request> resume;
-  std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
-  std::optional<std::int64_t> version;
-  std::optional<bool> stream;  ///< regenerate: as of a query
-  // history
-  std::optional<std::int64_t> before_seq;
-  std::optional<std::int64_t> limit;
-  std::optional<std::uint64_t> ack;  ///< also the `seq` of the command ack
-  std::uint64_t from = 0;            ///< the connection that it came on; set by the session
-};
-
-/// `type: "human_feedback"` from a person: the decision on an open request, or a judgement of an
-/// answer.
-struct human_feedback {
-  std::string id;
-  std::string
-      ref;  ///< the stream or query id of the answer judged, or the request; empty: the last one
-  std::string decision;          ///< approve, reject, edit, answer; or empty
-  std::optional<double> rating;  ///< -100 to 100; thumbs are 1 and -1
-  std::string content;           ///< a comment
-  std::string correction;        ///< what the answer should have been
-  std::string data;              ///< JSON text that goes with a decision
-  std::string meta;
-  std::optional<std::uint64_t> ack;
-};
-
-/// A text that is no message of the protocol: why, and the id it carried if that could be read.
-struct rejection {
-  error why;
-  std::string ref;
-};
-
-using client_message = std::variant<query, command, human_feedback, rejection>;
-
-// ---- from the server
-// --------------------------------------------------------------------------------------------
-
-struct limits_notice {
-  std::size_t max_message_bytes = 0;
-  std::size_t max_queued = 0;
-};
-
-/// An answer that runs while a client comes back.
-struct active_answer {
-  std::string_view ref, stream;
-};
-
-/// What a client that comes back is told beside the verdict.
-struct resume_notice {
-  std::vector<std::string_view> accepted;  ///< of its outbox: what has arrived
-  std::vector<active_answer> active;
-};
-
-/// `notification`, op `welcome`.
-struct welcome {
-  std::string_view session_id;
-  std::string_view resume_token;
-  std::string_view epoch;
-  std::uint64_t seq = 0;  ///< the socket goes on from here: the next numbered message is one above
-  bool recovered = false;
-  std::string_view reason = "new";
-  std::chrono::milliseconds heartbeat{0};
-  std::chrono::milliseconds timeout{0};
-  std::chrono::milliseconds resume_window{0};
-  limits_notice limits;
-  std::optional<resume_notice> resumed;  ///< when a resume was asked for
-  std::string_view data;                 ///< JSON object text of the application, or empty
-};
-
-/// `status` of any op, most of them with nothing but op and ref.
-struct status {
-  std::string_view op;
-  std::string_view ref;
-  std::string_view content;
-  std::string_view data;  ///< JSON text, or empty
-  std::string_view meta;
-  std::optional<std::uint64_t> seq;
-  std::optional<std::chrono::milliseconds> retry_after;
-};
-
-/// `status`, op `ack`: the message with that id has been taken.
-struct ack {
-  std::string_view ref;
-  std::string_view stream;   ///< of a query: which answer will belong to it
-  std::size_t position = 0;  ///< of a query: how many run before it
-  bool duplicate = false;
-  bool of_query = false;
-};
-
-/// `status`, op `queued`.
-struct queued {
-  std::string_view ref;
-  std::size_t position = 0;  ///< 1 is next
-};
-
-/// `response`, phase `start`.
-struct response_start {
-  std::uint64_t seq = 0;
-  std::string_view ref, stream, model;
-};
-
-/// `response`, phase `delta`. `idx` counts source chunks, `n` of them are merged here.
-struct response_delta {
-  std::string_view stream;
-  std::uint64_t idx = 0, n = 0;
-  std::string_view content;
-  bool snapshot = false;  ///< phase `snapshot`: all of it so far, for a client that catches up
-};
-
-enum class answer_status { completed, cancelled, failed, incomplete };
-
-/// `response`, phase `full` or `end`: the terminal message of a query that was answered.
-struct response_end {
-  std::uint64_t seq = 0;
-  std::string_view ref, stream;
-  bool streamed = false;  ///< phase end, with n; else full
-  std::uint64_t n = 0;
-  std::string_view content;
-  answer_status status = answer_status::completed;
-  std::string_view finish_reason, model;
-  std::string_view usage;  ///< JSON object text, or empty
-  std::string_view meta;
-  const struct failure_notice* failure = nullptr;  ///< of a streamed answer that failed
-  bool replay = false;
-};
-
-/// `error`, and the `error` member of a failed stream's end.
-struct failure_notice {
-  errc code = errc::internal;
-  std::string_view content;
-  std::string_view ref;
-  std::optional<std::chrono::milliseconds> retry_after;
-  bool retryable = false;
-  std::optional<std::uint64_t> seq;  ///< set when this is the terminal message of a query
-  std::string_view meta;
-  bool replay = false;
-};
-
-/// `notification`.
-struct notification {
-  std::optional<std::uint64_t> seq;
-  std::string_view op;
-  std::string_view topic;
-  std::string_view content;
-  std::string_view data;  ///< JSON text, or empty
-};
-
-constexpr std::string_view to_string(answer_status value) noexcept {
-  switch (value) {
-    case answer_status::completed: return "completed";
-    case answer_status::cancelled: return "cancelled";
-    case answer_status::failed: return "failed";
-    case answer_status::incomplete: return "incomplete";
-  }
-  return "failed";
-}
-
-}  // namespace wire
 }  // namespace agent_websocket
 
 // --- agent_websocket/session/conversation.hpp
@@ -6215,6 +8212,8 @@ class session_sink {
   /// A client has said hello on a socket of this session: answer by greet() or by the resume() of
   /// the session that it asks for.
   virtual void on_hello(Session& session, connection_id connection, const wire::command& hello) = 0;
+  /// The session was closed while no socket watched it.
+  virtual void on_over(Session& session) = 0;
   virtual void on_log(const Session& session, log_level level, std::string_view event,
                       std::string_view text) = 0;
 
@@ -7061,19 +9060,21 @@ class lanes {
   /// Rule R1: the answer is about to end; its text goes out before. `top`: of the log.
   void put_last_delta(const live_answer& answer, std::uint64_t top, std::string_view timestamp) {
     const piece next = unsent(answer);
-    if (snapshot_due_ || next.n == 0 || next.text.size() > max_last_delta_bytes) return;
+    if (snapshot_run_ == answer.run || next.n == 0 || next.text.size() > max_last_delta_bytes)
+      return;
     put_ordered(encode_delta(answer, next, timestamp), top);
   }
 
   /// Starts over at `position`: everything after it up to `top` goes out again as replay, then a
-  /// snapshot of the running answer (rule R5: in place of its waiting deltas), then `live`. What
-  /// waited here was for a client that did not know it yet; all of it is in the replay.
-  void catch_up(std::uint64_t position, std::uint64_t top, std::string live) {
+  /// snapshot of the answer that runs now, `run` or 0 (rule R5: in place of its waiting deltas),
+  /// then `live`. What waited here was for a client that did not know it yet; all of it is in the
+  /// replay.
+  void catch_up(std::uint64_t position, std::uint64_t top, std::uint64_t run, std::string live) {
     for (std::size_t i = 0; i < ordered_.size(); ++i) own_bytes_ -= ordered_[i].frame.size();
     ordered_.clear();
     position_ = position;
     replay_until_ = top;
-    snapshot_due_ = true;
+    snapshot_run_ = run;
     put_ordered(std::move(live), top);
   }
 
@@ -7090,9 +9091,10 @@ class lanes {
       return true;
     }
     if (!ordered_.empty() && ordered_.front().after <= position_) {
-      if (snapshot_due_) {
-        snapshot_due_ = false;
-        if (take_snapshot(answer, frame, timestamp)) return true;
+      const std::uint64_t run = std::exchange(snapshot_run_, 0);
+      if (run != 0 && answer != nullptr && answer->run == run &&
+          take_snapshot(*answer, frame, timestamp)) {
+        return true;
       }
       frame = ordered_.take_front().frame;
       own_bytes_ -= frame.size();
@@ -7179,12 +9181,12 @@ class lanes {
     return frame;
   }
 
-  bool take_snapshot(const live_answer* answer, std::string& frame, std::string_view timestamp) {
-    if (answer == nullptr || answer->chunks == 0) return false;
+  bool take_snapshot(const live_answer& answer, std::string& frame, std::string_view timestamp) {
+    if (answer.chunks == 0) return false;
     frame.clear();
-    encode(frame, wire::response_delta{answer->stream, 0, answer->chunks, answer->text, true},
+    encode(frame, wire::response_delta{answer.stream, 0, answer.chunks, answer.text, true},
            timestamp);
-    mark_sent(*answer);
+    mark_sent(answer);
     return true;
   }
 
@@ -7196,10 +9198,10 @@ class lanes {
   std::size_t volatile_bytes_ = 0;
   std::uint64_t position_;
   std::uint64_t replay_until_ = 0;
+  std::uint64_t snapshot_run_ = 0;  // the answer of which one is due; 0: of none
   std::uint64_t sent_run_ = 0;
   std::uint64_t sent_chunks_ = 0;
   std::size_t sent_bytes_ = 0;
-  bool snapshot_due_ = false;
 };
 
 }  // namespace agent_websocket
@@ -7569,7 +9571,7 @@ namespace agent_websocket {
 
 class resume_tokens {
  public:
-  /// The oldest go when there are more.
+  /// When there are more, the oldest go that no socket lives by.
   static constexpr std::size_t max_tokens = 16;
 
   bool accepts(std::string_view token) const noexcept {
@@ -7586,7 +9588,11 @@ class resume_tokens {
     for (entry& each : entries_) {
       if (each.holder == holder) each.holder = 0;  // it has a newer one now
     }
-    if (entries_.size() >= max_tokens) entries_.erase(entries_.begin());
+    if (entries_.size() >= max_tokens) {
+      auto spent = std::find_if(entries_.begin(), entries_.end(),
+                                [](const entry& each) { return each.holder == 0; });
+      entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
+    }
     entries_.push_back({sha256(token), holder, former});
   }
 
@@ -8630,7 +10636,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   }
   if (run_) said.resumed->active.push_back({run_->of.query.id, run_->of.stream});
   put_control(connection, said, at);
-  socket->catch_up(position, log.top(), live_notice(at));
+  socket->catch_up(position, log.top(), streamed().run, live_notice(at));
 }
 
 /// The message has arrived, and what became of it is known or comes. A query that a client asks for
@@ -9132,11 +11138,11 @@ class basic_session final
   }
   void perform(action::close_session& what) {
     for (const auto& each : core_.output().sockets()) {
-      if (each->closed) continue;
-      each->closed = true;
+      if (std::exchange(each->closed, true)) continue;
       delivery_.send_all(core_, *each);
       around_.transport.close(each->connection(), what.code, what.reason);
     }
+    if (sockets() == 0) around_.sink.on_over(*this);
   }
 
   /// Runs a hook of the application: what it throws is logged and costs one message.
@@ -9220,28 +11226,6 @@ class basic_session final
   bool wake_due_ = false;
   bool carrying_out_ = false;
 };
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/base/ids.hpp
-
-// The grammar of the identifiers of the wire protocol (`id`, `ref`): 1 to 64 characters of
-// [A-Za-z0-9_.:-]. Whoever makes an id does so within it.
-
-namespace agent_websocket {
-
-inline constexpr std::size_t max_id_length = 64;
-
-/// True for a legal message id.
-constexpr bool is_valid_id(std::string_view text) noexcept {
-  if (text.empty() || text.size() > max_id_length) return false;
-  for (const char c : text) {
-    const bool legal = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
-                       c == '.' || c == ':' || c == '-';
-    if (!legal) return false;
-  }
-  return true;
-}
 
 }  // namespace agent_websocket
 
@@ -9794,18 +11778,21 @@ class basic_server final
     if (session.sockets() != 0) return;
     const bool over = session.closing() || !session.core().worth_keeping() ||
                       (draining_ && !session.core().busy());
-    if (over) return forget(session);
+    if (over) return on_over(session);
     living_.sessions.detached(session, scheduler_.now());
     living_.watch_detached();
   }
 
-  /// Nobody can come back to the session any more.
-  void forget(session_type& session) {
+  void on_over(session_type& session) override {
     const auto alive = session.shared_from_this();
+    if (living_.sessions.erase(session)) on_forgotten(session);
+  }
+
+  /// Nobody can come back to the session any more.
+  void on_forgotten(session_type& session) override {
     session.apply([](session_core& core, moment at) {
       core.end(4100, "session_expired", error(errc::interrupted), at);
     });
-    living_.sessions.erase(session);
     around_.store.erase(session.id(), [](const result<void>&) {});
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
@@ -9854,7 +11841,6 @@ class basic_server final
   void on_grace_over(session_type& session) override {
     session.apply([](session_core& core, moment at) { core.interrupt(at); });
   }
-  void on_forgotten(session_type& session) override { forget(session); }
 
   // ---- stopping
 
@@ -9869,7 +11855,7 @@ class basic_server final
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : living_.sessions.all()) {
         session->apply([](session_core& core, moment at) { core.drain_expired(at); });
-        if (session->sockets() == 0) forget(*session);
+        if (session->sockets() == 0) on_over(*session);
       }
     });
     finish_drain();
@@ -9877,7 +11863,7 @@ class basic_server final
 
   void drain(session_type& session) {
     session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
-    if (session.sockets() == 0 && !session.core().busy()) forget(session);
+    if (session.sockets() == 0 && !session.core().busy()) on_over(session);
   }
 
   void finish_drain() {
@@ -10036,6 +12022,174 @@ class manual_scheduler {
   std::unordered_map<timer_id, timer_list::iterator> ids_;
   timer_id last_id_ = 0;
   bool closing_ = false;
+};
+
+}  // namespace testing
+}  // namespace agent_websocket
+
+// --- agent_websocket/testing/mock_client_transport.hpp
+
+// ClientTransport without sockets: the test plays the server, the library's calls are recorded.
+//
+// Driving calls are the test's: accept, refuse, receive, receive_ping, disconnect, run. What the
+// policy forbids to report from inside one of the library's calls (on_close after close, on_failed
+// of an attempt that was given up) waits and is delivered by the next driving call, first and last
+// thing it does; run() does nothing else.
+
+namespace agent_websocket {
+namespace testing {
+
+/// Model of ClientTransport. Connections are counted from 0, one for each open(); records stay
+/// readable after a connection has gone.
+class mock_client_transport {
+ public:
+  enum class phase { attempting, open, closing, gone };
+
+  struct connection {
+    std::string url;
+    http::header_list headers;
+    phase now = phase::attempting;
+    std::vector<std::string> sent;  ///< all texts
+    /// How the library closed the connection or gave the attempt up, if it did.
+    std::optional<std::pair<std::uint16_t, std::string>> closed_with;
+    bool stalled = false;
+    std::size_t waiting = 0;
+  };
+
+  // --- the policy
+
+  void start(client_transport_sink& sink) { sink_ = &sink; }
+
+  void open(std::string_view url, const http::header_list& headers) {
+    if (!connections_.empty()) connections_.back().now = phase::gone;
+    due_ = false;
+    connection made;
+    made.url = std::string(url);
+    made.headers = headers;
+    connections_.push_back(std::move(made));
+  }
+
+  std::size_t send(std::string_view text) {
+    if (!is(phase::open)) return 0;
+    connection& to = connections_.back();
+    to.sent.emplace_back(text);
+    if (!to.stalled) return 0;
+    to.waiting += text.size() + (text.size() <= 125 ? 6U : text.size() <= 0xFFFF ? 8U : 14U);
+    return to.waiting;
+  }
+
+  void close(std::uint16_t code, std::string_view why) {
+    if (!is(phase::open) && !is(phase::attempting)) return;
+    connection& whose = connections_.back();
+    whose.closed_with.emplace(code, std::string(why));
+    is_cancelled_ = whose.now == phase::attempting;
+    whose.now = phase::closing;
+    due_ = true;
+  }
+
+  // --- the server. Each throws std::logic_error, to fail the test, when there is no attempt or no
+  // connection that it could be about.
+
+  /// The attempt succeeds.
+  void accept() {
+    run();
+    require(phase::attempting);
+    connections_.back().now = phase::open;
+    sink_->on_open();
+    run();
+  }
+
+  /// The attempt fails: with an HTTP status, or with 0 and another reason.
+  void refuse(int status, errc why = errc::connection_failed) {
+    run();
+    require(phase::attempting);
+    connections_.back().now = phase::gone;
+    const std::string detail =
+        status == 0 ? "Connection refused" : "HTTP/1.1 " + std::to_string(status);
+    sink_->on_failed(make_error_code(why), status, detail);
+    run();
+  }
+
+  /// The server sends a text.
+  void receive(std::string_view text) {
+    run();
+    require(phase::open);
+    sink_->on_alive();
+    if (is(phase::open)) sink_->on_text(text);
+    run();
+  }
+
+  /// The server sends something that is no message: a ping, a part of a long text.
+  void receive_ping() {
+    run();
+    require(phase::open);
+    sink_->on_alive();
+    run();
+  }
+
+  /// The connection ends.
+  void disconnect(std::uint16_t code = 1006, std::string_view reason = {}) {
+    run();
+    require(phase::open);
+    connections_.back().now = phase::gone;
+    sink_->on_close(code, reason);
+    run();
+  }
+
+  /// The server stops reading: what is sent waits from now on.
+  void stall() {
+    require(phase::open);
+    connections_.back().stalled = true;
+  }
+
+  /// Delivers what waits, also what comes to wait meanwhile.
+  void run() {
+    while (std::exchange(due_, false)) {
+      connection& ended = connections_.back();
+      ended.now = phase::gone;
+      const auto [code, reason] = *ended.closed_with;
+      if (is_cancelled_) {
+        sink_->on_failed(make_error_code(errc::cancelled), 0, "given up");
+      } else {
+        sink_->on_close(code, reason);
+      }
+    }
+  }
+
+  // --- what was recorded
+
+  /// One for each open(), the newest last.
+  const std::vector<connection>& connections() const noexcept { return connections_; }
+  bool is_attempting() const noexcept { return is(phase::attempting); }
+  bool is_open() const noexcept { return is(phase::open); }
+  /// Texts since the last take, of all connections, the oldest first.
+  std::vector<std::string> take_sent() {
+    std::vector<std::string> texts;
+    for (; seen_ < connections_.size(); ++seen_, taken_ = 0) {
+      const std::vector<std::string>& all = connections_[seen_].sent;
+      texts.insert(texts.end(), all.begin() + static_cast<std::ptrdiff_t>(taken_), all.end());
+      taken_ = all.size();
+      if (seen_ + 1 == connections_.size()) break;  // more may come
+    }
+    return texts;
+  }
+
+ private:
+  bool is(phase wanted) const noexcept {
+    return !connections_.empty() && connections_.back().now == wanted;
+  }
+  void require(phase wanted) const {
+    if (is(wanted)) return;
+    throw std::logic_error(wanted == phase::open ? "mock_client_transport: no connection stands"
+                                                 : "mock_client_transport: there is no attempt");
+  }
+
+  client_transport_sink* sink_ = nullptr;
+  std::vector<connection> connections_;
+  std::size_t seen_ = 0;   // connections whose texts were all taken
+  std::size_t taken_ = 0;  // texts of the next one
+  bool due_ = false;
+  bool is_cancelled_ = false;
 };
 
 }  // namespace testing
@@ -10630,6 +12784,176 @@ class mock_transport {
 #include <asio/ip/v6_only.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/asio_scheduler.hpp
+
+// Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
+// runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
+// that starts and cancels timers costs map nodes, no system calls.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The context must outlive the scheduler. Destroying the scheduler inside of one of its own
+/// functions is allowed.
+class asio_scheduler {
+ public:
+  explicit asio_scheduler(asio::io_context& context) : context_(context), timer_(context) {}
+  asio_scheduler(const asio_scheduler&) = delete;
+  asio_scheduler& operator=(const asio_scheduler&) = delete;
+
+  /// Destroys what waits without running it. What those destructors post or start is dropped.
+  ~asio_scheduler() {
+    alive_.reset();
+    ids_.clear();
+    const timer_list timers = std::exchange(timers_, {});
+    std::unique_lock<std::mutex> lock(mutex_);
+    const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
+    closing_ = true;
+    lock.unlock();
+  }
+
+  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
+  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
+
+  /// From any thread, until the destructor begins. The functions wait here and not in Asio's
+  /// queue, so that they end with the scheduler, also when the context lives on.
+  void post(std::function<void()> f) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (closing_) return;
+      posted_.push_back(std::move(f));
+    }
+    asio::post(context_, [this, alive = watch_] {
+      if (!alive.expired()) run_posted();
+    });
+  }
+
+  /// A time that is not in the future means: on the next turn.
+  timer_id start_timer(time_point when, std::function<void()> f) {
+    const timer_id id = ++last_id_;
+    if (!alive_) return id;
+    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
+    if (!running_timers_) arm();
+    return id;
+  }
+
+  void cancel_timer(timer_id id) {
+    const auto found = ids_.find(id);
+    if (found == ids_.end()) return;
+    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
+    ids_.erase(found);
+    if (timers_.empty()) disarm();
+  }
+
+ private:
+  struct timer {
+    timer_id id;
+    std::function<void()> f;
+  };
+  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
+
+  void run_posted() {
+    std::function<void()> f;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      f = std::move(posted_.front());  // there is one for every run_posted
+      posted_.pop_front();
+    }
+    f();
+  }
+
+  // Waits for the earliest deadline. A timer that is cancelled leaves the wait as it is, unless it
+  // was the last one: waking up for nothing once is cheaper than arming anew for each.
+  void arm() {
+    if (timers_.empty()) return disarm();
+    const time_point earliest = timers_.begin()->first;
+    if (armed_for_ && *armed_for_ <= earliest) return;
+    armed_for_ = earliest;
+    timer_.expires_at(earliest);
+    timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
+      if (failure || alive.expired() || turn != turn_) return;
+      run_timers();
+    });
+  }
+
+  void disarm() {
+    ++turn_;
+    if (armed_for_) timer_.cancel();  // so that a context without other work can return
+    armed_for_.reset();
+  }
+
+  // Arms anew however the functions end, also by an exception, but not when one of them has
+  // destroyed the scheduler.
+  class arming {
+   public:
+    explicit arming(asio_scheduler& scheduler) : scheduler_(scheduler), alive_(scheduler.watch_) {
+      scheduler_.armed_for_.reset();
+      scheduler_.running_timers_ = true;
+    }
+    arming(const arming&) = delete;
+    arming& operator=(const arming&) = delete;
+    ~arming() {
+      if (!scheduler_alive()) return;
+      scheduler_.running_timers_ = false;
+      scheduler_.arm();
+    }
+    bool scheduler_alive() const noexcept { return !alive_.expired(); }
+
+   private:
+    asio_scheduler& scheduler_;
+    std::weak_ptr<char> alive_;
+  };
+
+  // Runs as many as are due now; those that they start, even in the past, wait for the next turn
+  // at the latest, so that sockets get theirs.
+  void run_timers() {
+    const arming mark(*this);
+    const time_point time = now();
+    std::size_t due = 0;
+    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
+    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
+      const auto next = timers_.extract(timers_.begin());
+      ids_.erase(next.mapped().id);
+      next.mapped().f();
+      if (!mark.scheduler_alive()) return;
+    }
+  }
+
+  asio::io_context& context_;
+  asio::steady_timer timer_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
+  timer_list timers_;
+  std::unordered_map<timer_id, timer_list::iterator> ids_;
+  std::optional<time_point> armed_for_;
+  std::uint64_t turn_ = 0;  // tells the current wait from those replaced
+  timer_id last_id_ = 0;
+  bool running_timers_ = false;
+  std::mutex mutex_;  // guards the two below
+  std::deque<std::function<void()>> posted_;
+  bool closing_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -11530,7 +13854,7 @@ struct client_handshake {
   }
 
   /// Checks the head of the answer, from its status line to the empty line. The error's detail
-  /// holds the status line of a server that refused, its code what to make of it.
+  /// holds the status line of a server that refused; see refusal_status.
   result<void> check(std::string_view head) const {
     const auto refuse = [](std::string words) {
       return error(errc::connection_failed, "The server refused the WebSocket", std::move(words));
@@ -11538,9 +13862,7 @@ struct client_handshake {
     const std::string_view status_line = head.substr(0, head.find('\r'));
     // Before websocketpp sees it: it makes an enumerator of whatever number stands here.
     if (status_line.substr(0, 12) != "HTTP/1.1 101") {
-      error refusal = refuse(http::sanitize_field_value(status_line.substr(0, 200)));
-      refusal.code = refusal_of(status_line);
-      return refusal;
+      return refuse(http::sanitize_field_value(status_line.substr(0, 200)));
     }
     try {
       websocketpp::http::parser::response answer;
@@ -11559,18 +13881,18 @@ struct client_handshake {
     return {};
   }
 
- private:
-  static errc refusal_of(std::string_view status_line) noexcept {
-    if (status_line.size() < 12) return errc::connection_failed;
-    const std::string_view status = status_line.substr(9, 3);
-    if (status == "401") return errc::unauthorized;
-    if (status == "403") return errc::forbidden;
-    if (status == "404") return errc::not_found;
-    if (status == "429") return errc::rate_limited;
-    if (status == "503") return errc::too_many_connections;
-    return errc::connection_failed;
+  /// The HTTP status of an answer that refused; 0 when it is none, or no refusal.
+  static int refusal_status(std::string_view head) noexcept {
+    if (head.substr(0, 7) != "HTTP/1." || head.size() < 12 || head[8] != ' ') return 0;
+    int status = 0;
+    for (const char digit : head.substr(9, 3)) {
+      if (digit < '0' || digit > '9') return 0;
+      status = status * 10 + (digit - '0');
+    }
+    return status >= 100 && status != 101 ? status : 0;
   }
 
+ private:
   static bool is_own_field(std::string_view name) {
     for (const std::string_view own :
          {"Host", "Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key",
@@ -11606,21 +13928,6 @@ struct client_handshake {
 namespace agent_websocket {
 namespace adapters {
 
-/// Receives what happens to a connector: for each open() one on_failed, or one on_open and, later,
-/// one on_close. Called on the executor, never from inside a call of the connector.
-class connector_sink {
- public:
-  virtual void on_open() = 0;
-  virtual void on_text(std::string_view text) = 0;
-  /// `code`: the peer's, or ours when we began, or 1006.
-  virtual void on_close(std::uint16_t code, std::string_view reason) = 0;
-  /// The connection did not come about. The category is agent_websocket's; `detail` is for the log.
-  virtual void on_failed(std::error_code failure, std::string_view detail) = 0;
-
- protected:
-  ~connector_sink() = default;
-};
-
 struct connector_settings {
   /// Larger texts end the connection with 1009.
   std::size_t max_message_bytes = 16 * 1024 * 1024;
@@ -11633,7 +13940,8 @@ class websocketpp_client_line final : public asio_link {
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Sends the handshake. `deadline`: for its answer.
-  static link_pointer<websocketpp_client_line> begin(asio_socket socket, connector_sink& sink,
+  static link_pointer<websocketpp_client_line> begin(asio_socket socket,
+                                                     client_transport_sink& sink,
                                                      client_handshake handshake,
                                                      const connector_settings& settings,
                                                      time_point deadline) {
@@ -11706,7 +14014,7 @@ class websocketpp_client_line final : public asio_link {
   static constexpr std::size_t read_bytes = 16 * 1024;
   static constexpr std::size_t max_head_bytes = 16 * 1024;
 
-  websocketpp_client_line(asio_socket from, connector_sink& sink, client_handshake handshake,
+  websocketpp_client_line(asio_socket from, client_transport_sink& sink, client_handshake handshake,
                           const connector_settings& settings)
       : asio_link(std::move(from)),
         sink_(&sink),
@@ -11745,6 +14053,8 @@ class websocketpp_client_line final : public asio_link {
     if (receive(data.data(), data.size(), size) == io_outcome::ended) {
       return lost("the connection was closed");
     }
+    if (size > 0 && phase_ == phase::open) sink_->on_alive();
+    if (phase_ == phase::gone) return;
     if (handshaking_) {
       take_answer(std::string_view(data.data(), size));
     } else {
@@ -11761,7 +14071,10 @@ class websocketpp_client_line final : public asio_link {
       return;
     }
     const result<void> verdict = handshake_.check(std::string_view(head_).substr(0, end + 4));
-    if (!verdict) return fail(verdict.error().code, verdict.error().detail);
+    if (!verdict) {
+      return fail(verdict.error().code, verdict.error().detail,
+                  client_handshake::refusal_status(head_));
+    }
     std::string rest = head_.substr(end + 4);
     std::string().swap(head_);
     handshaking_ = false;
@@ -11769,7 +14082,9 @@ class websocketpp_client_line final : public asio_link {
     phase_ = phase::open;
     timer_.cancel();
     sink_->on_open();
-    if (!rest.empty()) take_frames(&rest[0], rest.size());
+    if (rest.empty()) return;
+    if (phase_ == phase::open) sink_->on_alive();
+    take_frames(&rest[0], rest.size());
   }
 
   void take_frames(char* data, std::size_t size) {
@@ -11792,17 +14107,17 @@ class websocketpp_client_line final : public asio_link {
   }
 
   void report_close(std::uint16_t code, std::string_view reason) {
-    connector_sink* const sink = sink_;
+    client_transport_sink* const sink = sink_;
     const std::string ours = closing_reason_;
     const bool began = phase_ == phase::closing;
     if (!end()) return;
     sink->on_close(began ? closing_with_ : code, began ? std::string_view(ours) : reason);
   }
 
-  void fail(errc failure, std::string_view detail) {
-    connector_sink* const sink = sink_;
+  void fail(errc failure, std::string_view detail, int status = 0) {
+    client_transport_sink* const sink = sink_;
     const std::string words(detail);
-    if (end()) sink->on_failed(make_error_code(failure), words);
+    if (end()) sink->on_failed(make_error_code(failure), status, words);
   }
 
   /// True the first time.
@@ -11827,7 +14142,7 @@ class websocketpp_client_line final : public asio_link {
     fail(is_cancelled_ ? errc::cancelled : errc::timeout_connect, "no answer to the handshake");
   }
 
-  connector_sink* sink_;
+  client_transport_sink* sink_;
   client_handshake handshake_;
   connector_settings settings_;
   asio_timer timer_;
@@ -11853,7 +14168,7 @@ class websocketpp_client_line final : public asio_link {
 
 // The client side of a WebSocket (RFC 6455 section 4.1) on Asio: takes a ws:// address apart,
 // resolves the name, connects, and leaves the rest to websocketpp_client_line. One connection at a
-// time; connecting again is its user's business. No TLS.
+// time; connecting again is its user's business. No TLS. Model of ClientTransport.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -11874,17 +14189,18 @@ namespace adapters {
 
 class websocketpp_connector {
  public:
-  /// Context and sink outlive the connector; after its destructor the sink is not called.
-  websocketpp_connector(asio::io_context& context, connector_sink& sink,
-                        connector_settings settings = {})
-      : context_(context), sink_(sink), settings_(settings) {}
+  /// The context outlives the connector.
+  explicit websocketpp_connector(asio::io_context& context, connector_settings settings = {})
+      : context_(context), settings_(settings) {}
   websocketpp_connector(const websocketpp_connector&) = delete;
   websocketpp_connector& operator=(const websocketpp_connector&) = delete;
   ~websocketpp_connector() { drop(); }
 
-  /// Connects to "ws://host:port/path?query". What was before is dropped without a word. What goes
-  /// wrong is told by on_failed: bad_configuration, cancelled, connection_failed, protocol_error,
-  /// timeout_connect, unauthorized.
+  /// Reports to `sink`, which outlives the connector; after its destructor the sink is not called.
+  void start(client_transport_sink& sink) { sink_ = &sink; }
+
+  /// Connects to "ws://host:port/path?query". What was before is dropped without a word.
+  /// Precondition: start() was called.
   void open(std::string_view url, const http::header_list& headers = {}) {
     drop();
     attempt_ = std::make_shared<attempt>(*this);
@@ -11970,7 +14286,7 @@ class websocketpp_connector {
       socket.non_blocking(true, ignored);  // else a write to a peer that does not read would wait
       websocketpp_connector& to = *std::exchange(owner, nullptr);
       const auto self = std::exchange(to.attempt_, nullptr);
-      to.line_ = websocketpp_client_line::begin(std::move(socket), to.sink_, std::move(handshake),
+      to.line_ = websocketpp_client_line::begin(std::move(socket), *to.sink_, std::move(handshake),
                                                 to.settings_, deadline);
     }
 
@@ -11985,11 +14301,11 @@ class websocketpp_connector {
 
     void fail(errc code, std::string_view detail) {
       if (owner == nullptr) return;
-      connector_sink& to = owner->sink_;
+      client_transport_sink& to = *owner->sink_;
       const std::string words(detail);
       const auto self = std::exchange(owner->attempt_, nullptr);
       give_up();
-      to.on_failed(make_error_code(code), words);
+      to.on_failed(make_error_code(code), 0, words);
     }
 
     void give_up() {
@@ -12018,7 +14334,7 @@ class websocketpp_connector {
   }
 
   asio::io_context& context_;
-  connector_sink& sink_;
+  client_transport_sink* sink_ = nullptr;
   connector_settings settings_;
   std::shared_ptr<attempt> attempt_;
   line_pointer line_;
@@ -12029,172 +14345,97 @@ class websocketpp_connector {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
-// --- agent_websocket/adapters/asio_scheduler.hpp
+// --- agent_websocket/host/client.hpp
 
-// Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
-// runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
-// that starts and cancels timers costs map nodes, no system calls.
+// `client`: basic_client with the shipped policies, ready to use: websocketpp_connector and
+// asio_scheduler on one io_context, its own or the program's. Programs that bring other policies,
+// such as a transport with TLS, use basic_client.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <deque>
+#include <asio/executor_work_guard.hpp>
+
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <system_error>
-#include <unordered_map>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace agent_websocket {
-namespace adapters {
 
-/// The context must outlive the scheduler. Destroying the scheduler inside of one of its own
-/// functions is allowed.
-class asio_scheduler {
+/// All calls but post() on the thread that runs the io_context.
+class client {
  public:
-  explicit asio_scheduler(asio::io_context& context) : context_(context), timer_(context) {}
-  asio_scheduler(const asio_scheduler&) = delete;
-  asio_scheduler& operator=(const asio_scheduler&) = delete;
+  using basic_type = basic_client<adapters::websocketpp_connector, adapters::asio_scheduler>;
 
-  /// Destroys what waits without running it. What those destructors post or start is dropped.
-  ~asio_scheduler() {
-    alive_.reset();
-    ids_.clear();
-    const timer_list timers = std::exchange(timers_, {});
-    std::unique_lock<std::mutex> lock(mutex_);
-    const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
-    closing_ = true;
-    lock.unlock();
+  /// Runs on an io_context of its own: call run(). The sink outlives the client.
+  explicit client(client_sink& sink, client_options options = {})
+      : own_(std::make_unique<asio::io_context>(1)),
+        context_(*own_),
+        parts_(context_, sink, std::move(options)) {}
+
+  /// Runs on the program's io_context, which outlives the client: call start(), and run the context
+  /// on one thread.
+  client(client_sink& sink, client_options options, asio::io_context& context)
+      : context_(context), parts_(context, sink, std::move(options)) {}
+
+  /// See basic_client for these.
+  void start() { parts_.client.start(); }
+  void stop() { parts_.client.stop(); }
+  result<std::string> query(std::string_view content) { return parts_.client.query(content); }
+  result<std::string> query(wire::query asked) { return parts_.client.query(std::move(asked)); }
+  result<void> cancel(std::string_view ref = {}) { return parts_.client.cancel(ref); }
+  result<std::string> feedback(wire::human_feedback said) {
+    return parts_.client.feedback(std::move(said));
   }
+  result<std::string> command(wire::command wanted) {
+    return parts_.client.command(std::move(wanted));
+  }
+  client_state state() const noexcept { return parts_.client.state(); }
+  const client_transcript& transcript() const noexcept { return parts_.client.transcript(); }
+  const resume_point& position() const noexcept { return parts_.client.position(); }
+  const client_connection& connection() const noexcept { return parts_.client.connection(); }
+  basic_type& basic() noexcept { return parts_.client; }
 
-  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
-  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
-
-  /// From any thread, until the destructor begins. The functions wait here and not in Asio's
-  /// queue, so that they end with the scheduler, also when the context lives on.
-  void post(std::function<void()> f) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (closing_) return;
-      posted_.push_back(std::move(f));
+  /// Starts and runs the io_context until the client has stopped: by stop(), or because the server
+  /// said that connecting again is no use. Blocks.
+  void run() {
+    start();
+    if (context_.stopped()) context_.restart();
+    const auto work = asio::make_work_guard(context_);  // a token may come from elsewhere
+    while (state() != client_state::stopped && context_.run_one() != 0) {
     }
-    asio::post(context_, [this, alive = watch_] {
-      if (!alive.expired()) run_posted();
-    });
+    context_.poll();  // the close frame leaves
   }
 
-  /// A time that is not in the future means: on the next turn.
-  timer_id start_timer(time_point when, std::function<void()> f) {
-    const timer_id id = ++last_id_;
-    if (!alive_) return id;
-    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
-    if (!running_timers_) arm();
-    return id;
-  }
-
-  void cancel_timer(timer_id id) {
-    const auto found = ids_.find(id);
-    if (found == ids_.end()) return;
-    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
-    ids_.erase(found);
-    if (timers_.empty()) disarm();
-  }
+  /// Runs f() on the io_context. From any thread.
+  void post(std::function<void()> f) { parts_.scheduler.post(std::move(f)); }
 
  private:
-  struct timer {
-    timer_id id;
-    std::function<void()> f;
-  };
-  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
+  // In the order in which they need each other.
+  struct parts {
+    parts(asio::io_context& context, client_sink& sink, client_options options)
+        : scheduler(context),
+          transport(context, settings()),
+          client(transport, scheduler, sink, std::move(options)) {}
 
-  void run_posted() {
-    std::function<void()> f;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      f = std::move(posted_.front());  // there is one for every run_posted
-      posted_.pop_front();
+    static adapters::connector_settings settings() {
+      adapters::connector_settings chosen;
+      chosen.max_message_bytes =
+          answer_text::max_bytes + 1024 * 1024;  // with what is around a text
+      return chosen;
     }
-    f();
-  }
 
-  // Waits for the earliest deadline. A timer that is cancelled leaves the wait as it is, unless it
-  // was the last one: waking up for nothing once is cheaper than arming anew for each.
-  void arm() {
-    if (timers_.empty()) return disarm();
-    const time_point earliest = timers_.begin()->first;
-    if (armed_for_ && *armed_for_ <= earliest) return;
-    armed_for_ = earliest;
-    timer_.expires_at(earliest);
-    timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
-      if (failure || alive.expired() || turn != turn_) return;
-      run_timers();
-    });
-  }
-
-  void disarm() {
-    ++turn_;
-    if (armed_for_) timer_.cancel();  // so that a context without other work can return
-    armed_for_.reset();
-  }
-
-  // Arms anew however the functions end, also by an exception, but not when one of them has
-  // destroyed the scheduler.
-  class arming {
-   public:
-    explicit arming(asio_scheduler& scheduler) : scheduler_(scheduler), alive_(scheduler.watch_) {
-      scheduler_.armed_for_.reset();
-      scheduler_.running_timers_ = true;
-    }
-    arming(const arming&) = delete;
-    arming& operator=(const arming&) = delete;
-    ~arming() {
-      if (!scheduler_alive()) return;
-      scheduler_.running_timers_ = false;
-      scheduler_.arm();
-    }
-    bool scheduler_alive() const noexcept { return !alive_.expired(); }
-
-   private:
-    asio_scheduler& scheduler_;
-    std::weak_ptr<char> alive_;
+    adapters::asio_scheduler scheduler;
+    adapters::websocketpp_connector transport;
+    basic_type client;
   };
 
-  // Runs as many as are due now; those that they start, even in the past, wait for the next turn
-  // at the latest, so that sockets get theirs.
-  void run_timers() {
-    const arming mark(*this);
-    const time_point time = now();
-    std::size_t due = 0;
-    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
-    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
-      const auto next = timers_.extract(timers_.begin());
-      ids_.erase(next.mapped().id);
-      next.mapped().f();
-      if (!mark.scheduler_alive()) return;
-    }
-  }
-
+  std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
-  asio::steady_timer timer_;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
-  timer_list timers_;
-  std::unordered_map<timer_id, timer_list::iterator> ids_;
-  std::optional<time_point> armed_for_;
-  std::uint64_t turn_ = 0;  // tells the current wait from those replaced
-  timer_id last_id_ = 0;
-  bool running_timers_ = false;
-  std::mutex mutex_;  // guards the two below
-  std::deque<std::function<void()>> posted_;
-  bool closing_ = false;
+  parts parts_;
 };
 
-}  // namespace adapters
 }  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
@@ -14758,9 +16999,9 @@ using openrouter_client =
 
 // --- agent_websocket.hpp
 
-// Agent WebSocket: serve an LLM agent over WebSocket. Include this header, or its one-file form in
-// single_include/. Set AGENT_WEBSOCKET_WITH_ADAPTERS to 0 before, the same in every translation
-// unit, for the core and the mocks alone.
+// Agent WebSocket: serve an LLM agent over WebSocket, and be its client. Include this header, or
+// its one-file form in single_include/. Set AGENT_WEBSOCKET_WITH_ADAPTERS to 0 before, the same in
+// every translation unit, for the core and the mocks alone.
 
 
 #endif  // AGENT_WEBSOCKET_SINGLE_HEADER_INCLUDED

@@ -405,7 +405,8 @@ export class ClientCore {
     if (this.session) {
       message.session_id = this.session.id;
       message.resume = { token: this.session.token, epoch: this.session.epoch, last_seq: this.lastSeq };
-      if (this.outbox.length) message.outbox = this.outbox.map((item) => item.id);
+      const kept = [...this.asked(), ...this.outbox];
+      if (kept.length) message.outbox = kept.map((item) => item.id);
     }
     this.awaitsWelcome = true;
     this.welcomeBy = now + limits.welcomeMs;
@@ -435,7 +436,10 @@ export class ClientCore {
     this.heartbeatMs = isCount(m.heartbeat_ms) ? m.heartbeat_ms : this.heartbeatMs;
     this.timeoutMs = isCount(m.timeout_ms) ? m.timeout_ms : this.timeoutMs;
     const position = isCount(m.seq) ? m.seq : 0;
-    for (const id of Array.isArray(m.accepted) ? m.accepted : []) this.accept(id);
+    for (const id of Array.isArray(m.accepted) ? m.accepted : []) {
+      this.accept(id);
+      if (this.accepted.has(id)) this.accepted.get(id).again = false; // its end comes, or has come
+    }
     if (isRepeated) this.lastSeq = Math.max(this.lastSeq, position);
     else if (m.recovered !== true || !this.resumeAsked) {
       this.lastSeq = position;
@@ -464,12 +468,13 @@ export class ClientCore {
       Object.assign(answer, { stream: null, text: '', reasoning: '', have: 0, accepted: false, position: 0 });
       this.transcript.insert(answer);
     }
-    const asked = open.map((answer) => (isSame ? this.accepted.get(answer.ref) : undefined)).filter(Boolean);
-    for (const item of asked) this.unaccept(item.id);
-    this.outbox.unshift(...asked);
     this.tell('reset', { reason, same_session: isSame });
     for (const { ref } of open) {
       if (!this.accepted.has(ref)) continue;
+      if (isSame) {
+        this.accepted.get(ref).again = true;
+        continue;
+      }
       const answer = this.transcript.byRef.get(ref);
       this.finish(answer, 'failed', { error: { code: 'session_expired', content: 'The session ended before the answer was complete.', retryable: true } });
     }
@@ -481,8 +486,11 @@ export class ClientCore {
     this.dropped.clear();
     this.enter('live');
     this.acknowledge();
-    for (const item of this.outbox) this.transmit(item);
+    for (const item of [...this.asked(), ...this.outbox]) this.transmit(item);
   }
+
+  /** Queries that the server has, but whose end may have been lost: asked again until it is here. */
+  asked() { return [...this.accepted.values()].filter((item) => item.again); }
 
   acknowledge() {
     this.unacked = 0;
@@ -535,6 +543,8 @@ export class ClientCore {
     const answer = this.transcript.byRef.get(m.ref);
     const item = this.outbox.find((each) => each.id === m.ref);
     if (m.op === 'ack' || (item && item.kind !== 'query' && item.kind !== 'regenerate')) this.accept(m.ref); // a reply is proof as well
+    // It had it before, so its end, which is sent behind, is on no log: until it is here, it is asked again.
+    if (m.op === 'ack' && m.duplicate === true && this.accepted.has(m.ref)) this.accepted.get(m.ref).again = true;
     if (answer && answer.status === null) {
       this.bind(answer, m.ref, m.stream);
       if (isCount(m.position)) answer.position = m.position;
@@ -688,7 +698,7 @@ export class ClientCore {
       room -= JSON.stringify(answer).length;
       if (room > 0 || (answer.own && answer.status === null)) answers.unshift(answer);
     }
-    const plain = ({ id, kind, text }) => ({ id, kind, text });
+    const plain = ({ id, kind, text, again }) => ({ id, kind, text, ...(again && { again }) });
     return {
       v: 1, session: this.session, transcript_of: this.transcriptOf, last_seq: this.lastSeq, outbox: this.outbox.map(plain),
       accepted: [...this.accepted.values()].map(plain), answers, notifications: this.transcript.notifications.slice(-20), forgotten: [...this.transcript.forgotten],

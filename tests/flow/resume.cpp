@@ -329,9 +329,22 @@ TEST_CASE_FIXTURE(lasting_fixture, "resume: a session that waits is drained with
   CHECK(times == 0);
   http.respond(http.last().id, 200, event_stream(), chunk("a") + finish() + done());
   run();
-  pass_in_silence(10s);
   CHECK(times == 1);
   CHECK(server.session_count() == 0u);
+}
+
+TEST_CASE_FIXTURE(lasting_fixture, "resume: the application may close a session that waits") {
+  ticket mine;
+  auto id = arrive(mine);
+  tell(id, R"({"id":"q1","content":"x"})");
+  transport.disconnect(id);
+  int ended = 0;
+  router().on_end([&](session_type&) { ++ended; });
+  server.find_session(mine.session_id)->close(4499, "closed_by_operator");
+  run();
+  CHECK(ended == 1);
+  CHECK(http.open_calls() == 0u);
+  CHECK(come_back(id, mine, 0).at(0).text("reason") == "expired");
 }
 
 TEST_CASE("resume: slots are handed out in turn, a long queue delays nobody") {

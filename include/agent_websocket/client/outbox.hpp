@@ -36,7 +36,7 @@ class client_outbox {
     }
     if (count >= max_messages_ || bytes + json.size() > max_bytes_) return false;
     if (entries_.size() >= max_open_ || all + json.size() > max_open_bytes_) return false;
-    entries_.push_back({std::string(id), std::string(json), is_query, false, false});
+    entries_.push_back({std::string(id), std::string(json), is_query, false, false, false});
     return true;
   }
 
@@ -48,20 +48,20 @@ class client_outbox {
     return found != entries_.end() && !found->was_sent;
   }
 
-  /// Those that are not acknowledged. Views are valid until the next change.
+  /// Those that are not acknowledged or to be asked again. Views are valid until the next change.
   std::vector<std::string_view> ids() const {
     std::vector<std::string_view> all;
     for (const entry& each : entries_) {
-      if (!each.is_accepted) all.push_back(each.id);
+      if (each.is_to_send()) all.push_back(each.id);
     }
     return all;
   }
 
-  /// Calls f(const std::string& json) for each that is not acknowledged, and notes that it is sent.
+  /// Calls f(const std::string& json) for each of ids(), and notes that it is sent.
   template <typename F>
   void send_all(F f) {
     for (entry& each : entries_) {
-      if (each.is_accepted) continue;
+      if (!each.is_to_send()) continue;
       each.was_sent = true;
       f(std::as_const(each.json));
     }
@@ -74,12 +74,14 @@ class client_outbox {
     f(std::as_const(entries_.back().json));
   }
 
-  /// The server has it.
-  void accept(std::string_view id) {
+  /// The server has it. `again`: and had it before, so that its end, which is sent behind, is on no
+  /// log; if the connection breaks before it comes, the query is asked again.
+  void accept(std::string_view id, bool again = false) {
     const auto found = find(entries_, id);
     if (found == entries_.end()) return;
     if (found->is_query) {
       found->is_accepted = true;
+      found->asks_again = again;
     } else {
       entries_.erase(found);
     }
@@ -103,7 +105,7 @@ class client_outbox {
   /// The session goes on without what the client knew of it: queries that have no answer are asked
   /// again.
   void expect_again() {
-    for (entry& each : entries_) each.is_accepted = false;
+    for (entry& each : entries_) each.asks_again = each.is_accepted;
   }
 
   /// The session is gone: takes the queries that it had.
@@ -129,7 +131,10 @@ class client_outbox {
     std::string json;
     bool is_query;
     bool is_accepted;
+    bool asks_again;  // though it is accepted
     bool was_sent;
+
+    bool is_to_send() const noexcept { return !is_accepted || asks_again; }
   };
 
   template <typename Entries>

@@ -172,7 +172,7 @@ inline void client_core::on_error(const wire::server_message& m, std::string_vie
 
 inline void client_core::on_status(const wire::server_message& m, std::string_view text) {
   if (m.op == "ack") {
-    outbox_.accept(m.ref);
+    outbox_.accept(m.ref, m.body["duplicate"].boolean().value_or(false));
     client_answer* const answer = open_answer(m.ref);
     if (answer != nullptr && !m.stream.empty()) answer->stream = std::string(m.stream);
   } else if (m.op == "drain") {

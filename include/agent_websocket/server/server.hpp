@@ -216,18 +216,21 @@ class basic_server final
     if (session.sockets() != 0) return;
     const bool over = session.closing() || !session.core().worth_keeping() ||
                       (draining_ && !session.core().busy());
-    if (over) return forget(session);
+    if (over) return on_over(session);
     living_.sessions.detached(session, scheduler_.now());
     living_.watch_detached();
   }
 
-  /// Nobody can come back to the session any more.
-  void forget(session_type& session) {
+  void on_over(session_type& session) override {
     const auto alive = session.shared_from_this();
+    if (living_.sessions.erase(session)) on_forgotten(session);
+  }
+
+  /// Nobody can come back to the session any more.
+  void on_forgotten(session_type& session) override {
     session.apply([](session_core& core, moment at) {
       core.end(4100, "session_expired", error(errc::interrupted), at);
     });
-    living_.sessions.erase(session);
     around_.store.erase(session.id(), [](const result<void>&) {});
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
@@ -276,7 +279,6 @@ class basic_server final
   void on_grace_over(session_type& session) override {
     session.apply([](session_core& core, moment at) { core.interrupt(at); });
   }
-  void on_forgotten(session_type& session) override { forget(session); }
 
   // ---- stopping
 
@@ -291,7 +293,7 @@ class basic_server final
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : living_.sessions.all()) {
         session->apply([](session_core& core, moment at) { core.drain_expired(at); });
-        if (session->sockets() == 0) forget(*session);
+        if (session->sockets() == 0) on_over(*session);
       }
     });
     finish_drain();
@@ -299,7 +301,7 @@ class basic_server final
 
   void drain(session_type& session) {
     session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
-    if (session.sockets() == 0 && !session.core().busy()) forget(session);
+    if (session.sockets() == 0 && !session.core().busy()) on_over(session);
   }
 
   void finish_drain() {

@@ -39,11 +39,13 @@ class session_list {
     entries_.emplace(key->id(), entry{std::move(session), phase::attached, active_.add(key, now)});
   }
 
-  void erase(Session& session) {
+  /// False when it was not here.
+  bool erase(Session& session) {
     const auto found = entries_.find(session.id());
-    if (found == entries_.end()) return;
+    if (found == entries_.end()) return false;
     list_of(found->second.now).remove(found->second.place);
     entries_.erase(found);
+    return true;
   }
 
   /// null when there is none.

@@ -87,7 +87,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   }
   if (run_) said.resumed->active.push_back({run_->of.query.id, run_->of.stream});
   put_control(connection, said, at);
-  socket->catch_up(position, log.top(), live_notice(at));
+  socket->catch_up(position, log.top(), streamed().run, live_notice(at));
 }
 
 /// The message has arrived, and what became of it is known or comes. A query that a client asks for

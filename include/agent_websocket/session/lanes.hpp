@@ -68,19 +68,21 @@ class lanes {
   /// Rule R1: the answer is about to end; its text goes out before. `top`: of the log.
   void put_last_delta(const live_answer& answer, std::uint64_t top, std::string_view timestamp) {
     const piece next = unsent(answer);
-    if (snapshot_due_ || next.n == 0 || next.text.size() > max_last_delta_bytes) return;
+    if (snapshot_run_ == answer.run || next.n == 0 || next.text.size() > max_last_delta_bytes)
+      return;
     put_ordered(encode_delta(answer, next, timestamp), top);
   }
 
   /// Starts over at `position`: everything after it up to `top` goes out again as replay, then a
-  /// snapshot of the running answer (rule R5: in place of its waiting deltas), then `live`. What
-  /// waited here was for a client that did not know it yet; all of it is in the replay.
-  void catch_up(std::uint64_t position, std::uint64_t top, std::string live) {
+  /// snapshot of the answer that runs now, `run` or 0 (rule R5: in place of its waiting deltas),
+  /// then `live`. What waited here was for a client that did not know it yet; all of it is in the
+  /// replay.
+  void catch_up(std::uint64_t position, std::uint64_t top, std::uint64_t run, std::string live) {
     for (std::size_t i = 0; i < ordered_.size(); ++i) own_bytes_ -= ordered_[i].frame.size();
     ordered_.clear();
     position_ = position;
     replay_until_ = top;
-    snapshot_due_ = true;
+    snapshot_run_ = run;
     put_ordered(std::move(live), top);
   }
 
@@ -97,9 +99,10 @@ class lanes {
       return true;
     }
     if (!ordered_.empty() && ordered_.front().after <= position_) {
-      if (snapshot_due_) {
-        snapshot_due_ = false;
-        if (take_snapshot(answer, frame, timestamp)) return true;
+      const std::uint64_t run = std::exchange(snapshot_run_, 0);
+      if (run != 0 && answer != nullptr && answer->run == run &&
+          take_snapshot(*answer, frame, timestamp)) {
+        return true;
       }
       frame = ordered_.take_front().frame;
       own_bytes_ -= frame.size();
@@ -186,12 +189,12 @@ class lanes {
     return frame;
   }
 
-  bool take_snapshot(const live_answer* answer, std::string& frame, std::string_view timestamp) {
-    if (answer == nullptr || answer->chunks == 0) return false;
+  bool take_snapshot(const live_answer& answer, std::string& frame, std::string_view timestamp) {
+    if (answer.chunks == 0) return false;
     frame.clear();
-    encode(frame, wire::response_delta{answer->stream, 0, answer->chunks, answer->text, true},
+    encode(frame, wire::response_delta{answer.stream, 0, answer.chunks, answer.text, true},
            timestamp);
-    mark_sent(*answer);
+    mark_sent(answer);
     return true;
   }
 
@@ -203,10 +206,10 @@ class lanes {
   std::size_t volatile_bytes_ = 0;
   std::uint64_t position_;
   std::uint64_t replay_until_ = 0;
+  std::uint64_t snapshot_run_ = 0;  // the answer of which one is due; 0: of none
   std::uint64_t sent_run_ = 0;
   std::uint64_t sent_chunks_ = 0;
   std::size_t sent_bytes_ = 0;
-  bool snapshot_due_ = false;
 };
 
 }  // namespace agent_websocket

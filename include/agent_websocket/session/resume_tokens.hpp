@@ -9,6 +9,7 @@
 #include <agent_websocket/base/sha256.hpp>
 #include <agent_websocket/policy/transport.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -18,7 +19,7 @@ namespace agent_websocket {
 
 class resume_tokens {
  public:
-  /// The oldest go when there are more.
+  /// When there are more, the oldest go that no socket lives by.
   static constexpr std::size_t max_tokens = 16;
 
   bool accepts(std::string_view token) const noexcept {
@@ -35,7 +36,11 @@ class resume_tokens {
     for (entry& each : entries_) {
       if (each.holder == holder) each.holder = 0;  // it has a newer one now
     }
-    if (entries_.size() >= max_tokens) entries_.erase(entries_.begin());
+    if (entries_.size() >= max_tokens) {
+      auto spent = std::find_if(entries_.begin(), entries_.end(),
+                                [](const entry& each) { return each.holder == 0; });
+      entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
+    }
     entries_.push_back({sha256(token), holder, former});
   }
 

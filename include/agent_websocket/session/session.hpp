@@ -258,11 +258,11 @@ class basic_session final
   }
   void perform(action::close_session& what) {
     for (const auto& each : core_.output().sockets()) {
-      if (each->closed) continue;
-      each->closed = true;
+      if (std::exchange(each->closed, true)) continue;
       delivery_.send_all(core_, *each);
       around_.transport.close(each->connection(), what.code, what.reason);
     }
+    if (sockets() == 0) around_.sink.on_over(*this);
   }
 
   /// Runs a hook of the application: what it throws is logged and costs one message.

@@ -103,8 +103,14 @@ TEST_CASE("environment: each variable with a good value") {
   CHECK(good("BASE_PATH", "/a/b").socket_path() == "/a/b/agent_websocket");
   CHECK(good("MAX_CONNECTIONS", "0").max_connections == 0u);
   CHECK(good("MAX_MESSAGE_BYTES", "128").session.max_message_bytes == 128u);
+  CHECK(good("MAX_BAD_MESSAGES", "0").session.max_bad_messages == 0u);
+  CHECK(good("MAX_BAD_MESSAGES", "3").session.max_bad_messages == 3u);
   CHECK(good("MAX_QUEUE", "0").session.max_queue == 0u);
   CHECK(good("MAX_OUTBOUND_BYTES", "131072").session.max_outbound_bytes == 131'072u);
+  CHECK(good("MAX_DETACHED", "0").max_detached == 0u);
+  CHECK(good("MAX_DETACHED", "10000000").max_detached == 10'000'000u);
+  CHECK(good("MAX_UPSTREAM", "0").max_upstream == 0u);
+  CHECK(good("MAX_UPSTREAM", "8").max_upstream == 8u);
   CHECK(good("MAX_RETRIES", "0").max_retries == 0);
   CHECK(good("HTTP_REFERER", "https://my.app").http_referer == "https://my.app");
   CHECK(good("APP_TITLE", "My App").app_title == "My App");
@@ -131,6 +137,31 @@ TEST_CASE("environment: times take fractions, each in its own unit") {
   CHECK(good("TOTAL_TIMEOUT", "600").total_timeout == 10min);
   CHECK(good("DRAIN_TIMEOUT", "0").drain_timeout == 0ms);
   CHECK(good("DRAIN_TIMEOUT", "0.001").drain_timeout == 1ms);
+  CHECK(good("RESUME_WINDOW", "0").session.resume_window == 0ms);
+  CHECK(good("RESUME_WINDOW", "0.5").session.resume_window == 500ms);
+  CHECK(good("RESUME_WINDOW", "604800").session.resume_window == 168h);
+  CHECK(good("COALESCE_MS", "0").session.coalesce == 0ms);
+  CHECK(good("COALESCE_MS", "7").session.coalesce == 7ms);
+  CHECK(good("COALESCE_MS", "10000").session.coalesce == 10s);
+  CHECK(good("SLOW_TIMEOUT", "0.05").session.slow_timeout == 50ms);
+  CHECK(good("SLOW_TIMEOUT", "30").session.slow_timeout == 30s);
+  CHECK(good("RESTART_TIME", "0").restart_time == 0ms);
+  CHECK(good("RESTART_TIME", "2.5").restart_time == 2500ms);
+}
+
+TEST_CASE("environment: an answer's grace may be none, some time, or without end") {
+  CHECK(good("RUN_GRACE", "0").run_grace == 0ms);
+  CHECK(good("RUN_GRACE", "0.25").run_grace == 250ms);
+  CHECK(good("RUN_GRACE", "120").run_grace == 2min);
+  CHECK(good("RUN_GRACE", "-1").run_grace < 0ms);
+  CHECK(good("RUN_GRACE", "").run_grace == 2min);
+  for (const std::string text : {"-2", "-0.5", "-1.0", "- 1", "-", "never"}) {
+    CAPTURE(text);
+    const auto outcome = read({{"RUN_GRACE", text}});
+    REQUIRE_FALSE(outcome);
+    CHECK(mentions(outcome.error().message, "RUN_GRACE"));
+    CHECK(mentions(outcome.error().message, "or -1"));
+  }
 }
 
 TEST_CASE(
@@ -188,6 +219,7 @@ TEST_CASE(
       {"MAX_CONNECTIONS", "-1", "whole"},
       {"MAX_MESSAGE_BYTES", "127", "128"},
       {"MAX_MESSAGE_BYTES", "1G", "whole"},
+      {"MAX_BAD_MESSAGES", "-1", "0 to 1000000"},
       {"MAX_QUEUE", "-1", "whole"},
       {"MAX_QUEUE", "10001", "10000"},
       {"MAX_OUTBOUND_BYTES", "131071", "131072"},
@@ -197,6 +229,22 @@ TEST_CASE(
       {"FIRST_TOKEN_TIMEOUT", "soon", "seconds"},
       {"IDLE_TIMEOUT", "-2", "seconds"},
       {"TOTAL_TIMEOUT", "9999999", "seconds"},
+      {"RESUME_WINDOW", "-1", "0 to 604800"},
+      {"RESUME_WINDOW", "604801", "0 to 604800"},
+      {"RESUME_WINDOW", "5m", "seconds"},
+      {"RUN_GRACE", "-2", "0 to 604800, or -1"},
+      {"RUN_GRACE", "604801", "seconds"},
+      {"MAX_DETACHED", "-1", "0 to 10000000"},
+      {"MAX_DETACHED", "10000001", "0 to 10000000"},
+      {"MAX_UPSTREAM", "-1", "0 to 10000000"},
+      {"MAX_UPSTREAM", "all", "whole"},
+      {"COALESCE_MS", "-1", "milliseconds"},
+      {"COALESCE_MS", "10001", "0 to 10000"},
+      {"COALESCE_MS", "20ms", "milliseconds"},
+      {"SLOW_TIMEOUT", "0", "seconds"},
+      {"SLOW_TIMEOUT", "-1", "seconds"},
+      {"RESTART_TIME", "-1", "0 to 3600"},
+      {"RESTART_TIME", "3601", "0 to 3600"},
       {"MAX_RETRIES", "21", "0 to 20"},
       {"MAX_RETRIES", "-1", "0 to 20"},
       {"DRAIN_TIMEOUT", "3601", "3600"},
@@ -271,7 +319,11 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.session.client_settings.clear();
     set.session.heartbeat_interval = set.session.heartbeat_timeout = 9h;
     set.session_timeout = set.cleanup_interval = set.connect_timeout = set.first_token_timeout = 9h;
-    set.idle_timeout = set.total_timeout = set.drain_timeout = 9h;
+    set.idle_timeout = set.total_timeout = set.drain_timeout = set.restart_time = 9h;
+    set.session.resume_window = set.session.coalesce = set.session.slow_timeout = 9h;
+    set.run_grace = 9h;
+    set.max_detached = set.max_upstream = 9;
+    set.session.max_bad_messages = 9;
     set.max_retries = 9;
     set.max_connections = 9;
     set.port = 9;
@@ -298,7 +350,13 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.connect_timeout == plain.connect_timeout) +
         (set.first_token_timeout == plain.first_token_timeout) +
         (set.idle_timeout == plain.idle_timeout) + (set.total_timeout == plain.total_timeout) +
-        (set.drain_timeout == plain.drain_timeout) + (set.max_retries == plain.max_retries) +
+        (set.drain_timeout == plain.drain_timeout) + (set.restart_time == plain.restart_time) +
+        (set.session.resume_window == plain.session.resume_window) +
+        (set.session.coalesce == plain.session.coalesce) +
+        (set.session.slow_timeout == plain.session.slow_timeout) +
+        (set.session.max_bad_messages == plain.session.max_bad_messages) +
+        (set.run_grace == plain.run_grace) + (set.max_detached == plain.max_detached) +
+        (set.max_upstream == plain.max_upstream) + (set.max_retries == plain.max_retries) +
         (set.max_connections == plain.max_connections) + (set.port == plain.port) +
         (set.host == plain.host) + (set.base_path == plain.base_path) +
         (set.base_url == plain.base_url) + (set.log_format == plain.log_format) +
@@ -306,6 +364,11 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     CHECK(same == 1);
   }
   CHECK(names.size() > 25u);
+  for (const char* each : {"RESUME_WINDOW", "RUN_GRACE", "MAX_DETACHED", "MAX_UPSTREAM",
+                           "COALESCE_MS", "SLOW_TIMEOUT", "RESTART_TIME", "MAX_BAD_MESSAGES"}) {
+    CAPTURE(each);
+    CHECK(names.count(each) == 1u);
+  }
 }
 
 TEST_CASE("environment: a file gives what the environment does not") {

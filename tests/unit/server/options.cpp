@@ -45,6 +45,13 @@ TEST_CASE("options: the defaults") {
   CHECK(chosen.total_timeout == 0s);
   CHECK(chosen.max_retries == 2);
   CHECK(chosen.drain_timeout == 10s);
+  CHECK(chosen.restart_time == 5s);
+  CHECK(chosen.run_grace == 2min);
+  CHECK(chosen.session.resume_window == 5min);
+  CHECK(chosen.session.coalesce == 20ms);
+  CHECK(chosen.session.slow_timeout == 30s);
+  CHECK(chosen.max_detached == 10'000u);
+  CHECK(chosen.max_upstream == 256u);
   CHECK(chosen.max_connections == 10'000u);
   CHECK(chosen.level == log_level::info);
 }

@@ -36,6 +36,8 @@ TEST_CASE("router: without hooks everything goes its way") {
   plain.feedback(*session, {});
   plain.response(*session, {});
   plain.disconnected(*session, 1000);
+  plain.resumed(*session);
+  plain.ended(*session);
   plain.event({});
   CHECK(plain.find_http("GET", "/") == nullptr);
   CHECK(plain.commands().empty());
@@ -55,6 +57,14 @@ TEST_CASE("router: each hook is given what it is for") {
       .on_response([&](fake_session&, const answer_record& ended) { seen += ended.text + " "; })
       .on_feedback([&](fake_session&, const feedback_entry& said) { seen += said.comment + " "; })
       .on_disconnect([&](fake_session&, std::uint16_t code) { seen += std::to_string(code) + " "; })
+      .on_resume([&](fake_session& back) {
+        CHECK(&back == session.get());
+        seen += "resumed ";
+      })
+      .on_end([&](fake_session& over) {
+        CHECK(&over == session.get());
+        seen += "ended ";
+      })
       .on_event([&](const server_event& what) { seen += std::string(what.name) + " "; });
 
   handshake from;
@@ -75,8 +85,10 @@ TEST_CASE("router: each hook is given what it is for") {
   said.comment = "good";
   hooks.feedback(*session, said);
   hooks.disconnected(*session, 1001);
+  hooks.resumed(*session);
+  hooks.ended(*session);
   hooks.event({log_level::info, "session_opened", "s", "t"});
-  CHECK(seen == "127.0.0.1 question answer good 1001 session_opened ");
+  CHECK(seen == "127.0.0.1 question answer good 1001 resumed ended session_opened ");
 }
 
 TEST_CASE("router: a later hook replaces the former") {

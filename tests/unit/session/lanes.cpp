@@ -87,7 +87,7 @@ struct fixture {
   void end() { end({&socket}); }
 
   void catch_up(std::uint64_t position) {
-    socket.catch_up(position, log.top(), status("live", log.top()));
+    socket.catch_up(position, log.top(), streams ? run : 0, status("live", log.top()));
   }
 
   /// The next frame's text; "" when nothing is to be sent.

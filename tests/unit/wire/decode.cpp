@@ -190,6 +190,73 @@ TEST_CASE("decode: hello") {
   CHECK(hello.client == "js/1.0");
   CHECK(hello.resume_session == "f81d4fae-7dec-41d0-a765-00a0c91e6bf6");
   CHECK(hello.caps == std::vector<std::string>{"delta", "feedback"});
+  REQUIRE(hello.resume.has_value());
+  CHECK(hello.resume->token == "r");
+  CHECK(hello.resume->epoch == "e");
+  CHECK(hello.resume->last_seq == 41u);
+  CHECK(hello.outbox == std::vector<std::string>{"q1", "q2"});
+  CHECK(hello.from == 0u);
+}
+
+TEST_CASE("decode: a hello that wants nothing back") {
+  const auto hello = command(R"({"type":"command","op":"hello"})");
+  CHECK_FALSE(hello.resume.has_value());
+  CHECK(hello.resume_session.empty());
+  CHECK(hello.outbox.empty());
+  CHECK_FALSE(hello.ack.has_value());
+  const auto with_null = command(
+      R"({"type":"command","op":"hello","session_id":null,"resume":null,"outbox":null})");
+  CHECK_FALSE(with_null.resume.has_value());
+  CHECK(with_null.outbox.empty());
+}
+
+TEST_CASE("decode: a resume from the first message on is one like any other") {
+  const auto hello = command(
+      R"({"type":"command","op":"hello","resume":{"token":"r","epoch":"e","last_seq":0}})");
+  REQUIRE(hello.resume.has_value());
+  CHECK(hello.resume->last_seq == 0u);
+}
+
+TEST_CASE("decode: resume and outbox are read of a hello only") {
+  const auto other = command(
+      R"({"type":"command","op":"roll","resume":"no object","outbox":{"no":"array"},"seq":"none"})");
+  CHECK_FALSE(other.resume.has_value());
+  CHECK(other.outbox.empty());
+  CHECK_FALSE(other.ack.has_value());
+}
+
+TEST_CASE("decode: an outbox has at most 1000 ids") {
+  const auto with = [](std::size_t count) {
+    return R"({"type":"command","op":"hello","outbox":["q")" + repeated(R"(,"q")", count - 1) +
+           "]}";
+  };
+  CHECK(command(with(1000)).outbox.size() == 1000u);
+  CHECK(verdict(with(1001)) == "bad_message");
+  CHECK(mentions(words(with(1001)), "`outbox`"));
+}
+
+TEST_CASE("decode: any message may say what its client has") {
+  CHECK(query(R"({"content":"x","ack":57})").ack == 57u);
+  CHECK(command(R"({"type":"command","op":"ping","ack":57})").ack == 57u);
+  CHECK(command(R"({"type":"command","op":"hello","ack":57})").ack == 57u);
+  CHECK(command(R"({"type":"command","content":"help","ack":0})").ack == 0u);
+  CHECK(feedback(R"({"type":"human_feedback","rating":1,"ack":57})").ack == 57u);
+  CHECK_FALSE(query(R"({"content":"x"})").ack.has_value());
+  CHECK_FALSE(query(R"({"content":"x","ack":null})").ack.has_value());
+  CHECK_FALSE(command(R"({"type":"command","op":"ping"})").ack.has_value());
+  CHECK_FALSE(feedback(R"({"type":"human_feedback","rating":1})").ack.has_value());
+}
+
+TEST_CASE("decode: the command ack says it as seq") {
+  const auto ack = command(R"({"type":"command","op":"ack","seq":57})");
+  CHECK(ack.op == "ack");
+  CHECK(ack.ack == 57u);
+  CHECK(command(R"({"type":"command","op":"ack","seq":0})").ack == 0u);
+  CHECK(command(R"({"type":"command","op":"ack","seq":9007199254740992})").ack ==
+        9'007'199'254'740'992u);
+  CHECK(verdict(R"({"type":"command","op":"ack","seq":-1})") == "bad_message");
+  CHECK(verdict(R"({"type":"command","op":"ack","seq":"57"})") == "bad_message");
+  CHECK(mentions(words(R"({"type":"command","op":"ack","seq":1.5})"), "`seq`"));
 }
 
 TEST_CASE("decode: what a hello says of itself is bounded and never cut inside a character") {
@@ -409,6 +476,21 @@ TEST_CASE("decode: texts that are no messages, each with its code") {
       {R"({"type":"command","op":"hello","client":7})", "bad_message"},
       {R"({"type":"command","op":"hello","session_id":7})", "bad_message"},
       {R"({"type":"command","op":"hello","session_id":"a b"})", "bad_message"},
+      {R"({"type":"command","op":"hello","resume":"r"})", "bad_message"},
+      {R"({"type":"command","op":"hello","resume":{}})", "bad_message"},
+      {R"({"type":"command","op":"hello","resume":{"token":"r","epoch":"e"}})", "bad_message"},
+      {R"({"type":"command","op":"hello","resume":{"token":"r","last_seq":1}})", "bad_message"},
+      {R"({"type":"command","op":"hello","resume":{"epoch":"e","last_seq":1}})", "bad_message"},
+      {R"({"type":"command","op":"hello","resume":{"token":"r","epoch":"e","last_seq":-1}})",
+       "bad_message"},
+      {R"({"type":"command","op":"hello","outbox":"q1"})", "bad_message"},
+      {R"({"type":"command","op":"hello","outbox":[1]})", "bad_message"},
+      {R"({"type":"command","op":"hello","outbox":["a b"]})", "bad_message"},
+      {R"({"content":"x","ack":-1})", "bad_message"},
+      {R"({"content":"x","ack":"1"})", "bad_message"},
+      {R"({"content":"x","ack":9007199254740993})", "bad_message"},
+      {R"({"type":"command","op":"ping","ack":1.5})", "bad_message"},
+      {R"({"type":"human_feedback","rating":1,"ack":{}})", "bad_message"},
       {R"({"type":"command","op":"history","limit":0})", "bad_message"},
       {R"({"type":"command","op":"history","limit":1001})", "bad_message"},
       {R"({"type":"command","op":"history","limit":"all"})", "bad_message"},
@@ -476,7 +558,8 @@ TEST_CASE("decode: a message that was cut anywhere is rejected") {
             R"({"type":"query","id":"q1","content":"é \u00e9 日","stream":true,"meta":{"a":[1,)"
             R"({}]}})"),
         std::string_view(
-            R"({"type":"command","op":"hello","caps":["delta"],"v":1,"resume":{"last_seq":0}})"),
+            R"({"type":"command","op":"hello","caps":["delta"],"v":1,"outbox":["q1"],)"
+            R"("resume":{"token":"t","epoch":"e","last_seq":0}})"),
         std::string_view(
             R"({"type":"human_feedback","ref":"q1","rating":-1.5e0,"correction":"no"})")}) {
     REQUIRE(verdict(whole) == "taken");

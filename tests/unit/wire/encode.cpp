@@ -57,11 +57,52 @@ TEST_CASE("encode: welcome") {
   CHECK(other.text("reason") == "expired");
 }
 
+TEST_CASE("encode: a welcome says how to come back") {
+  wire::welcome hello;
+  hello.session_id = "s1";
+  hello.resume_token = "secret";
+  hello.epoch = "e1";
+  hello.seq = 41;
+  hello.resume_window = std::chrono::minutes(5);
+  const frame first(encoded(hello));
+  CHECK(first.text("resume_token") == "secret");
+  CHECK(first.number("resume_window_ms") == 300'000);
+  CHECK(first.number("seq") == 41);
+  // Nothing was asked for, so nothing is told of it.
+  CHECK_FALSE(first.has("accepted"));
+  CHECK_FALSE(first.has("active"));
+  CHECK_FALSE(first.has("pending_feedback"));
+
+  hello.recovered = true;
+  hello.reason = "ok";
+  hello.resumed.emplace();
+  const frame nothing_open(encoded(hello));
+  CHECK(nothing_open.truth("recovered"));
+  CHECK(nothing_open.text("reason") == "ok");
+  CHECK(nothing_open.json("accepted") == "[]");
+  CHECK(nothing_open.json("active") == "[]");
+  CHECK(nothing_open.json("pending_feedback") == "[]");
+
+  hello.resumed->accepted = {"q1", "q2"};
+  hello.resumed->active = {{"q2", "r_9"}};
+  hello.data = R"({"motd":"hi"})";
+  const frame open(encoded(hello));
+  CHECK(open.json("accepted") == R"(["q1","q2"])");
+  CHECK(open.json("active") == R"([{"ref":"q2","stream":"r_9"}])");
+  CHECK(open.text("data.motd") == "hi");
+
+  hello.resume_token = {};
+  hello.epoch = {};
+  const frame bare(encoded(hello));
+  CHECK_FALSE(bare.has("resume_token"));
+  CHECK_FALSE(bare.has("epoch"));
+}
+
 TEST_CASE("encode: the whole text of each small message") {
-  CHECK(encoded(wire::status{"thinking", "q1", "Thinking...", {}, {}, std::nullopt}) ==
+  CHECK(encoded(wire::status{"thinking", "q1", "Thinking...", {}, {}, std::nullopt, {}}) ==
         R"({"type":"status","op":"thinking","content":"Thinking...","ref":"q1",)"
         R"("timestamp":"2026-01-01T00:00:00.000Z"})");
-  CHECK(encoded(wire::status{"pong", {}, {}, {}, {}, std::nullopt}) ==
+  CHECK(encoded(wire::status{"pong", {}, {}, {}, {}, std::nullopt, {}}) ==
         R"({"type":"status","op":"pong","timestamp":"2026-01-01T00:00:00.000Z"})");
   CHECK(encoded(wire::ack{"q1", "r_9", 0, false, true}) ==
         R"({"type":"status","op":"ack","ref":"q1","stream":"r_9","position":0,"duplicate":false,)"
@@ -78,13 +119,24 @@ TEST_CASE("encode: the whole text of each small message") {
   CHECK(encoded(wire::response_delta{"r_9", 3, 2, "As"}) ==
         R"({"type":"response","stream":"r_9","phase":"delta","idx":3,"n":2,"content":"As",)"
         R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::response_delta{"r_9", 0, 37, "so far", true}) ==
+        R"({"type":"response","stream":"r_9","phase":"snapshot","idx":0,"n":37,)"
+        R"("content":"so far","replay":true,"timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::status{"live", {}, {}, {}, {}, 57, {}}) ==
+        R"({"type":"status","seq":57,"op":"live","timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::status{"live", {}, {}, {}, {}, 0, {}}) ==
+        R"({"type":"status","seq":0,"op":"live","timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::status{
+            "drain", {}, {}, {}, {}, std::nullopt, std::chrono::milliseconds(4200)}) ==
+        R"({"type":"status","op":"drain","retry_after_ms":4200,)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
   CHECK(encoded(wire::notification{62, {}, "build", "Build 812 failed", R"({"build":812})"}) ==
         R"({"type":"notification","seq":62,"topic":"build","content":"Build 812 failed",)"
         R"("data":{"build":812},"timestamp":"2026-01-01T00:00:00.000Z"})");
 }
 
 TEST_CASE("encode: a status carries what it has") {
-  const frame sent(encoded(wire::status{"info", "i1", "c", R"({"a":1})", R"({"tab":2})", 7}));
+  const frame sent(encoded(wire::status{"info", "i1", "c", R"({"a":1})", R"({"tab":2})", 7, {}}));
   CHECK(sent.is_status("info"));
   CHECK(sent.ref() == "i1");
   CHECK(sent.content() == "c");
@@ -119,6 +171,9 @@ TEST_CASE("encode: a whole answer") {
   CHECK_FALSE(sent.has("n"));
   CHECK_FALSE(sent.has("error"));
   CHECK_FALSE(sent.has("terminal"));
+  CHECK_FALSE(sent.has("replay"));
+  end.replay = true;
+  CHECK(frame(encoded(end)).truth("replay"));
 }
 
 TEST_CASE("encode: an answer without text still has its content") {
@@ -199,7 +254,7 @@ TEST_CASE("encode: any text comes out as valid JSON and reads back") {
   for (const std::string_view text : {"\"\\/\b\f\n\r\t"sv, "\0\x01\x1F\x7F"sv,
                                       "</script> \xE2\x80\xA8 日本 \xF0\x9F\xA6\x80"sv}) {
     CHECK(frame(encoded(wire::response_delta{"r_1", 0, 1, text})).content() == text);
-    CHECK(frame(encoded(wire::status{"x", text, text, {}, {}, std::nullopt})).ref() == text);
+    CHECK(frame(encoded(wire::status{"x", text, text, {}, {}, std::nullopt, {}})).ref() == text);
     wire::failure_notice notice;
     notice.content = text;
     CHECK(frame(encoded(notice)).content() == text);
