@@ -7323,9 +7323,10 @@ inline http::response answer_plain_request(const http::request& request, bool dr
 }
 
 /// What a new socket is told while the server stops.
-inline http::response refuse_while_draining() {
+inline http::response refuse_while_draining(std::chrono::milliseconds retry_after) {
   auto refusal = http::response::text(503, "The server is shutting down");
-  refusal.headers.add("Retry-After", "5");
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(retry_after);
+  refusal.headers.add("Retry-After", std::to_string(std::max<std::int64_t>(seconds.count(), 1)));
   return refusal;
 }
 
@@ -7390,7 +7391,7 @@ class admission {
     if (!request.is_upgrade) {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
     }
-    if (closed_) return transport_.answer(connection, refuse_while_draining());
+    if (closed_) return transport_.answer(connection, refuse_while_draining(options_.restart_time));
     // Filed first: the authenticator may answer from inside of the call.
     arrivals_[connection].request = request;
     authenticator_.authenticate(
@@ -7421,7 +7422,8 @@ class admission {
     if (found == arrivals_.end()) return;  // gone meanwhile
     if (closed_ || !who) {
       arrivals_.erase(found);
-      if (closed_) return transport_.answer(connection, refuse_while_draining());
+      if (closed_)
+        return transport_.answer(connection, refuse_while_draining(options_.restart_time));
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
                                                               : 401;
@@ -7834,9 +7836,11 @@ class deadlines {
     sessions.sweep_detached(
         scheduler_.now(), [this](Session& session) { sink_.on_grace_over(session); },
         [this](Session& session) { sink_.on_forgotten(session); });
-    if (detached_timer_ != 0) return;  // who comes later falls due later
     const auto next = sessions.next_detached();
-    if (!next) return;
+    // One that fires too early is set again then.
+    if (!next || (detached_timer_ != 0 && detached_at_ <= *next)) return;
+    scheduler_.cancel_timer(detached_timer_);
+    detached_at_ = *next;
     detached_timer_ = scheduler_.start_timer(*next, [this] {
       detached_timer_ = 0;
       watch_detached();
@@ -7850,6 +7854,7 @@ class deadlines {
   timer_id heartbeat_timer_ = 0;
   timer_id cleanup_timer_ = 0;
   timer_id detached_timer_ = 0;
+  time_point detached_at_{};
 };
 
 }  // namespace agent_websocket
@@ -8511,8 +8516,8 @@ class upstream_slots {
     next.turn();
   }
 
-  /// Nobody gets a turn any more.
-  void close() noexcept { line_.clear(); }
+  /// Sends the line away: nobody of those who wait gets a turn.
+  void dismiss() noexcept { line_.clear(); }
 
   std::size_t taken() const noexcept { return taken_; }
   std::size_t waiting() const noexcept { return line_.size(); }
@@ -9081,8 +9086,7 @@ class lanes {
   // ---- out
 
   /// Takes the next frame out into `frame`; false when nothing waits, or nothing but text that is
-  /// not `text_due`. Precondition: log.holds_after(position()). `answer` is null when none is
-  /// streamed.
+  /// not `text_due`. `answer` is null when none is streamed.
   bool take_next(const message_log& log, const live_answer* answer, bool text_due,
                  std::string& frame, std::string_view timestamp) {
     if (!control_.empty()) {
@@ -9101,6 +9105,7 @@ class lanes {
       return true;
     }
     if (position_ < log.top()) {
+      if (!log.holds_after(position_)) return false;  // see too_slow()
       const std::string& next = log.at(++position_);
       frame = position_ <= replay_until_ ? wire::as_replay(next) : next;
       return true;
@@ -11632,7 +11637,7 @@ class basic_server final
   basic_server& operator=(const basic_server&) = delete;
 
   ~basic_server() {
-    slots_.close();
+    slots_.dismiss();
     scheduler_.cancel_timer(drain_timer_);
   }
 

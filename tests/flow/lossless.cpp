@@ -88,7 +88,16 @@ class world {
     chosen.max_upstream = 1 + pick(3);
     chosen.level = aw::log_level::off;
     server_ = std::make_unique<world_server>(std::move(chosen), clock_);
+    sessions_.clear();
     server_->server.router()
+        .on_connect([this](auto& session, const aw::handshake&) {
+          sessions_.push_back({session.weak_from_this(), {}});
+        })
+        .on_disconnect([this](auto& session, std::uint16_t) {
+          for (auto& each : sessions_) {
+            if (each.session.lock().get() == &session) each.absent = 0s;
+          }
+        })
         .on_query([this](auto& session, const aw::wire::query& query, auto reply) {
           // No query runs twice in one session.
           REQUIRE(++runs_[{session.id(), query.id}] == 1);
@@ -110,6 +119,7 @@ class world {
     options.max_outbox_messages = 1000;
     users_.push_back(std::make_unique<user>(clock_, std::move(options)));
     lines_.push_back(std::make_unique<line_type>(*users_.back()));
+    lines_.back()->is_alone = users_.size() == 1;
     users_.back()->client.start();
   }
 
@@ -181,6 +191,7 @@ class world {
   void open_tab(user& who, line_type& its) {
     if (!its.stands() || who.client.state() != aw::client_state::live) return;
     ++tabs;
+    for (auto& each : lines_) each->is_alone = false;
     add_user(who.client.position());
   }
 
@@ -222,6 +233,18 @@ class world {
       for (auto& each : lines_) {
         each->collect(*server_);
         each->keep_alive(*server_);
+      }
+      look_at_the_absent(step);
+    }
+  }
+
+  /// What runs without a client ends after RUN_GRACE, a session after RESUME_WINDOW.
+  void look_at_the_absent(aw::duration passed) {
+    for (auto& each : sessions_) {
+      const auto session = each.session.lock();
+      if (session && session->sockets() == 0 && (each.absent += passed) > 122s) {
+        REQUIRE_FALSE(session->core().busy());
+        REQUIRE(each.absent < 303s);
       }
     }
   }
@@ -297,6 +320,11 @@ class world {
   std::map<std::pair<std::string, std::string>, int> runs_;
   std::map<std::string, std::map<std::string, truth>> truths_;     // by session
   std::map<std::string, std::vector<std::string>> notifications_;  // by session
+  struct watched_session {
+    std::weak_ptr<world_server::server_type::session_type> session;
+    aw::duration absent;  // at least
+  };
+  std::vector<watched_session> sessions_;
   std::unique_ptr<world_server> server_;
   std::vector<std::unique_ptr<user>> users_;
   std::vector<std::unique_ptr<line_type>> lines_;

@@ -53,6 +53,9 @@ class line {
  public:
   explicit line(user& whose) : user_(whose) {}
 
+  /// No other client has ever had this one's token.
+  bool is_alone = true;
+
   bool stands() const noexcept { return id_ != 0; }
   bool is_stalled() const noexcept { return stalled_; }
   /// The client asks for a connection.
@@ -158,7 +161,8 @@ class line {
 
  private:
   void give(Server& server, const std::string& text) {
-    if (text.find(R"("op":"hello")") != std::string::npos) watch_.hello();
+    const frame said(text);
+    if (said.op() == "hello") watch_.hello(is_alone && is_whole(server, said));
     server.transport.receive(id_, text);
     server.run();
     for (std::string& each : server.transport.take_sent(id_)) {
@@ -166,6 +170,15 @@ class line {
       to_client_.push_back(std::move(each));
     }
   }
+  /// Whether the server still has all that the client has missed.
+  static bool is_whole(Server& server, const frame& hello) {
+    const auto session = server.server.find_session(hello.text("session_id"));
+    if (!session || session->closing()) return false;
+    const auto& log = session->core().output().log();
+    const auto last_seq = static_cast<std::uint64_t>(hello.number("resume.last_seq"));
+    return last_seq + 1 >= log.oldest() && last_seq <= log.top();
+  }
+
   void drop(Server& server) {
     server.transport.disconnect(std::exchange(id_, 0));
     server.run();

@@ -238,6 +238,23 @@ TEST_CASE("resume: after RUN_GRACE what runs ends, after RESUME_WINDOW the sessi
   CHECK(talk.come_back(id, mine, 2).at(0).text("reason") == "expired");
 }
 
+TEST_CASE("resume: the grace of one that goes later may be over before the window of another") {
+  auto chosen = lasting();
+  chosen.first_token_timeout = 0s;
+  lasting_fixture talk(chosen);
+  ticket first, second;
+  auto id = talk.arrive(first);
+  talk.tell(id, R"({"type":"command","op":"hello"})");
+  talk.transport.disconnect(id);
+  talk.pass_in_silence(130s);
+  id = talk.arrive(second);
+  talk.tell(id, R"({"content":"x"})");
+  talk.transport.disconnect(id);
+  talk.pass_in_silence(120s);
+  CHECK(talk.http.open_calls() == 0u);
+  CHECK(talk.server.session_count() == 2u);
+}
+
 TEST_CASE("resume: with RUN_GRACE -1 an answer goes on to its end, however long") {
   auto chosen = lasting();
   chosen.run_grace = -1ms;

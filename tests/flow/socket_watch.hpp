@@ -13,11 +13,16 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 class socket_watch {
  public:
-  /// The client's hello has reached the server.
-  void hello() { awaits_welcome_ = true; }
+  /// The client's hello has reached the server, which has no reason to refuse what it asks for when
+  /// `must_recover` is set.
+  void hello(bool must_recover) {
+    awaits_welcome_ = true;
+    must_recover_ = must_recover;
+  }
 
   void take(const frame& message) {
     if (message.op() == "welcome") return take_welcome(message);
@@ -45,6 +50,8 @@ class socket_watch {
   void take_welcome(const frame& message) {
     const bool verdict = message.text("reason") != "new";
     if (position_ >= 0 && !awaits_welcome_) breach("a welcome that nobody asked for", message);
+    if (std::exchange(must_recover_, false) && !message.truth("recovered"))
+      breach("a resume was refused", message);
     if (verdict) {
       streams_.clear();
       catching_up_ = true;
@@ -96,5 +103,6 @@ class socket_watch {
   std::map<std::string, stream> streams_;
   std::int64_t position_ = -1;
   bool awaits_welcome_ = false;
+  bool must_recover_ = false;
   bool catching_up_ = false;
 };

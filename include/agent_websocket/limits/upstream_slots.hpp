@@ -54,8 +54,8 @@ class upstream_slots {
     next.turn();
   }
 
-  /// Nobody gets a turn any more.
-  void close() noexcept { line_.clear(); }
+  /// Sends the line away: nobody of those who wait gets a turn.
+  void dismiss() noexcept { line_.clear(); }
 
   std::size_t taken() const noexcept { return taken_; }
   std::size_t waiting() const noexcept { return line_.size(); }

@@ -46,7 +46,7 @@ class admission {
     if (!request.is_upgrade) {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
     }
-    if (closed_) return transport_.answer(connection, refuse_while_draining());
+    if (closed_) return transport_.answer(connection, refuse_while_draining(options_.restart_time));
     // Filed first: the authenticator may answer from inside of the call.
     arrivals_[connection].request = request;
     authenticator_.authenticate(
@@ -77,7 +77,8 @@ class admission {
     if (found == arrivals_.end()) return;  // gone meanwhile
     if (closed_ || !who) {
       arrivals_.erase(found);
-      if (closed_) return transport_.answer(connection, refuse_while_draining());
+      if (closed_)
+        return transport_.answer(connection, refuse_while_draining(options_.restart_time));
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
                                                               : 401;

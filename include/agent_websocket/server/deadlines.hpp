@@ -86,9 +86,11 @@ class deadlines {
     sessions.sweep_detached(
         scheduler_.now(), [this](Session& session) { sink_.on_grace_over(session); },
         [this](Session& session) { sink_.on_forgotten(session); });
-    if (detached_timer_ != 0) return;  // who comes later falls due later
     const auto next = sessions.next_detached();
-    if (!next) return;
+    // One that fires too early is set again then.
+    if (!next || (detached_timer_ != 0 && detached_at_ <= *next)) return;
+    scheduler_.cancel_timer(detached_timer_);
+    detached_at_ = *next;
     detached_timer_ = scheduler_.start_timer(*next, [this] {
       detached_timer_ = 0;
       watch_detached();
@@ -102,6 +104,7 @@ class deadlines {
   timer_id heartbeat_timer_ = 0;
   timer_id cleanup_timer_ = 0;
   timer_id detached_timer_ = 0;
+  time_point detached_at_{};
 };
 
 }  // namespace agent_websocket

@@ -7,6 +7,10 @@
 
 #include <agent_websocket/http/message.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace agent_websocket {
@@ -24,9 +28,10 @@ inline http::response answer_plain_request(const http::request& request, bool dr
 }
 
 /// What a new socket is told while the server stops.
-inline http::response refuse_while_draining() {
+inline http::response refuse_while_draining(std::chrono::milliseconds retry_after) {
   auto refusal = http::response::text(503, "The server is shutting down");
-  refusal.headers.add("Retry-After", "5");
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(retry_after);
+  refusal.headers.add("Retry-After", std::to_string(std::max<std::int64_t>(seconds.count(), 1)));
   return refusal;
 }
 

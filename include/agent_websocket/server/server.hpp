@@ -70,7 +70,7 @@ class basic_server final
   basic_server& operator=(const basic_server&) = delete;
 
   ~basic_server() {
-    slots_.close();
+    slots_.dismiss();
     scheduler_.cancel_timer(drain_timer_);
   }
 

@@ -89,8 +89,7 @@ class lanes {
   // ---- out
 
   /// Takes the next frame out into `frame`; false when nothing waits, or nothing but text that is
-  /// not `text_due`. Precondition: log.holds_after(position()). `answer` is null when none is
-  /// streamed.
+  /// not `text_due`. `answer` is null when none is streamed.
   bool take_next(const message_log& log, const live_answer* answer, bool text_due,
                  std::string& frame, std::string_view timestamp) {
     if (!control_.empty()) {
@@ -109,6 +108,7 @@ class lanes {
       return true;
     }
     if (position_ < log.top()) {
+      if (!log.holds_after(position_)) return false;  // see too_slow()
       const std::string& next = log.at(++position_);
       frame = position_ <= replay_until_ ? wire::as_replay(next) : next;
       return true;

@@ -138,7 +138,7 @@ TEST_CASE("upstream_slots: nobody gets a turn after the close") {
   const std::weak_ptr<int> watch = kept;
   const auto place = slots.wait([kept] { FAIL("a turn after the close"); });
   kept.reset();
-  slots.close();
+  slots.dismiss();
   CHECK(slots.waiting() == 0u);
   CHECK(watch.expired());
   slots.withdraw(place);

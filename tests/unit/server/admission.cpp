@@ -103,7 +103,8 @@ TEST_CASE_FIXTURE(fixture, "admission: sockets are at the configured path and at
   CHECK(authenticator.asked.size() == 3u);
 }
 
-TEST_CASE_FIXTURE(fixture, "admission: plain requests go to their handler, also upgrades elsewhere") {
+TEST_CASE_FIXTURE(fixture,
+                  "admission: plain requests go to their handler, also upgrades elsewhere") {
   ask(1, "/healthz", false);
   ask(2, "/chat", true);
   CHECK(plain_targets == "/healthz /chat ");

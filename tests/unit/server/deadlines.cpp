@@ -42,8 +42,7 @@ using deadlines = agent_websocket::deadlines<fake_session, manual_scheduler>;
 /// Writes down whose time is up, with the seconds since the beginning.
 class recorder final : public agent_websocket::deadline_sink<fake_session> {
  public:
-  explicit recorder(manual_scheduler& scheduler)
-      : scheduler_(scheduler), start_(scheduler.now()) {}
+  explicit recorder(manual_scheduler& scheduler) : scheduler_(scheduler), start_(scheduler.now()) {}
 
   std::string told;
   std::function<void(const std::string&)> meanwhile;
@@ -55,9 +54,7 @@ class recorder final : public agent_websocket::deadline_sink<fake_session> {
     told += std::to_string(seconds) + ":" + what + "(" + who + ") ";
     if (meanwhile) meanwhile(what);
   }
-  void on_silent(connection_id connection) override {
-    note("silent", std::to_string(connection));
-  }
+  void on_silent(connection_id connection) override { note("silent", std::to_string(connection)); }
   void on_lost(connection_id connection, fake_session& session) override {
     note("lost", std::to_string(connection) + "," + session.id());
   }
@@ -75,8 +72,8 @@ struct fixture {
   std::unique_ptr<deadlines> living;
 
   explicit fixture(session_limits allowed = {30min, 120s, 300s, 1000})
-      : living(std::make_unique<deadlines>(scheduler, sink,
-                                           deadlines::intervals{25s, 8s, 60s}, allowed)) {}
+      : living(std::make_unique<deadlines>(scheduler, sink, deadlines::intervals{25s, 8s, 60s},
+                                           allowed)) {}
 
   /// A session of that name with a socket.
   std::shared_ptr<fake_session> open(connection_id connection, const std::string& id) {
@@ -147,7 +144,8 @@ TEST_CASE_FIXTURE(fixture, "deadlines: the heartbeat ends with the last socket, 
   CHECK(take() == "3625:silent(2) ");
 }
 
-TEST_CASE_FIXTURE(fixture, "deadlines: a lost socket may be removed on the spot, and a new one come") {
+TEST_CASE_FIXTURE(fixture,
+                  "deadlines: a lost socket may be removed on the spot, and a new one come") {
   open(1, "a");
   sink.meanwhile = [this](const std::string& what) {
     if (what != "lost") return;
@@ -213,7 +211,8 @@ TEST_CASE_FIXTURE(fixture, "deadlines: each session has its own time") {
   CHECK(take() == "120:grace(a) 130:grace(b) 300:forgotten(a) 310:forgotten(b) ");
 }
 
-TEST_CASE_FIXTURE(fixture, "deadlines: a grace is over in time, also while an older session waits") {
+TEST_CASE_FIXTURE(fixture,
+                  "deadlines: a grace is over in time, also while an older session waits") {
   open(1, "a");
   close(1);
   scheduler.advance(130s);

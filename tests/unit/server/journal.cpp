@@ -22,7 +22,9 @@ struct fake_logger {
   log_level from = log_level::debug;
   std::string written;
   bool enabled(log_level level) const { return level >= from; }
-  void write(const log_record& record) { written += line(record.level, record.event, record.session, record.text); }
+  void write(const log_record& record) {
+    written += line(record.level, record.event, record.session, record.text);
+  }
 
   static std::string line(log_level level, std::string_view event, std::string_view session,
                           std::string_view text) {
@@ -72,7 +74,8 @@ TEST_CASE_FIXTURE(fixture, "journal: the log may be off, and the logger may have
   CHECK(logger.written == "error:e::;");
 }
 
-TEST_CASE_FIXTURE(fixture, "journal: a hook that throws while it is told costs no line of the log") {
+TEST_CASE_FIXTURE(fixture,
+                  "journal: a hook that throws while it is told costs no line of the log") {
   hooks.on_event([](const server_event&) { throw std::runtime_error("not now"); });
   CHECK_NOTHROW(from(log_level::info).write(log_level::info, "e", "s", "t"));
   CHECK(logger.written == "info:e:s:t;");
@@ -90,7 +93,8 @@ TEST_CASE_FIXTURE(fixture, "journal: a hook that throws is written down by its n
   CHECK(events == "error:handler_threw:s2:on_end;");
 }
 
-TEST_CASE_FIXTURE(fixture, "journal: a hook that does not throw is called, and nothing is written") {
+TEST_CASE_FIXTURE(fixture,
+                  "journal: a hook that does not throw is called, and nothing is written") {
   int called = 0;
   from(log_level::debug).guard("on_end", "s1", [&called] { ++called; });
   CHECK(called == 1);

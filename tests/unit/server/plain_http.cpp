@@ -60,7 +60,9 @@ TEST_CASE("plain_http: the answers are plain text") {
 }
 
 TEST_CASE("plain_http: a new socket is told when to come again") {
-  const response refused = agent_websocket::refuse_while_draining();
+  const response refused = agent_websocket::refuse_while_draining(std::chrono::seconds(7));
   CHECK(refused.status == 503);
-  CHECK(refused.headers.contains("Retry-After"));
+  CHECK(refused.headers.find("Retry-After").value_or("") == "7");
+  const response soon = agent_websocket::refuse_while_draining(std::chrono::milliseconds(1));
+  CHECK(soon.headers.find("Retry-After").value_or("") == "1");
 }

@@ -65,6 +65,15 @@ TEST_CASE("claims: hold for five minutes each") {
   CHECK(ids.find("q1", start + 8min)->stream == "r_9");
 }
 
+TEST_CASE("claims: hold as long as they are told to") {
+  claimed_ids brief(1min), lasting(10min);
+  for (claimed_ids* ids : {&brief, &lasting}) ids->take("q1", "r_1", start);
+  CHECK(brief.find("q1", start + 1min - 1ms) != nullptr);
+  CHECK(brief.find("q1", start + 1min) == nullptr);
+  CHECK(lasting.find("q1", start + 10min - 1ms) != nullptr);
+  CHECK(lasting.find("q1", start + 10min) == nullptr);
+}
+
 TEST_CASE("claims: the latest 1024 are held") {
   claimed_ids ids;
   for (int i = 0; i < 1024; ++i) ids.take("q" + std::to_string(i), "r", start);

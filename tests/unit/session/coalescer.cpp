@@ -138,8 +138,7 @@ TEST_CASE_FIXTURE(fixture, "coalescer: a shorter window waits behind a longer on
 
 TEST_CASE("coalescer: leaves no timer behind") {
   manual_scheduler scheduler;
-  const auto never =
-      std::make_shared<fake_session>(fake_session{[] { FAIL("woken by nobody"); }});
+  const auto never = std::make_shared<fake_session>(fake_session{[] { FAIL("woken by nobody"); }});
   {
     coalescer wakes(scheduler);
     wakes.wake(scheduler.now() + 20ms, never);

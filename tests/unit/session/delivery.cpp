@@ -61,9 +61,7 @@ struct fixture {
   delivery::outcome run() { return deliver.run(core); }
 
   lanes& attach(connection_id connection) { return core.output().attach(connection); }
-  void publish(std::size_t bytes) {
-    core.notify(std::string(bytes, 'n'), {}, {}, false, now());
-  }
+  void publish(std::size_t bytes) { core.notify(std::string(bytes, 'n'), {}, {}, false, now()); }
   /// A streamed answer is asked for; its start comes with its first text.
   void begin(connection_id from = 1) {
     wire::query asked;

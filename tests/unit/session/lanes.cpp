@@ -644,6 +644,19 @@ TEST_CASE("lanes: too slow once its place has left the log") {
   CHECK_FALSE(later.too_slow(small.log, 1u << 20));
 }
 
+TEST_CASE("lanes: what has left the log is not skipped: nothing more is sent but control") {
+  fixture small(4, 10'000);
+  for (int i = 0; i < 6; ++i) small.publish("x");
+  small.begin();
+  small.say("a");
+  CHECK(small.next().empty());
+  CHECK(small.socket.position() == 0u);
+  small.socket.put_control(status("pong"));
+  CHECK(small.all() == "pong");
+  small.catch_up(small.log.oldest() - 1);
+  CHECK(small.all() == "#4r, #5r, #6r, #7r start, snap 1 a, live");
+}
+
 TEST_CASE("lanes: what is replayed was allowed, what comes behind it is not") {
   fixture full(100, 10'000);
   for (int i = 0; i < 70; ++i) full.publish(std::string(40, 'x'));
@@ -663,6 +676,17 @@ TEST_CASE("lanes: what is replayed was allowed, what comes behind it is not") {
   }
   CHECK(full.log.holds_after(full.socket.position()));
   CHECK(full.socket.too_slow(full.log, 5000));
+}
+
+TEST_CASE("lanes: a replay that the log has left behind cannot go on") {
+  fixture full(100, 1u << 20);
+  for (int i = 0; i < 100; ++i) full.publish("x");
+  full.catch_up(0);
+  CHECK_FALSE(full.socket.too_slow(full.log, 1u << 20));
+  full.publish("x");  // puts the first one out
+  CHECK(full.socket.too_slow(full.log, 1u << 20));
+  full.catch_up(1);
+  CHECK_FALSE(full.socket.too_slow(full.log, 1u << 20));
 }
 
 // ---- the session's notes

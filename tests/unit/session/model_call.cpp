@@ -125,7 +125,8 @@ TEST_CASE_FIXTURE(fixture, "model_call: stopped while it waits, it leaves the li
   CHECK(slots.taken() == 0u);
 }
 
-TEST_CASE_FIXTURE(fixture, "model_call: stopped while it runs, upstream is told and the next comes") {
+TEST_CASE_FIXTURE(fixture,
+                  "model_call: stopped while it runs, upstream is told and the next comes") {
   model_call other(client, slots, scheduler);
   begin();
   begin(other, "second");

@@ -133,7 +133,8 @@ TEST_CASE("resume_tokens: without an ack the oldest go, the latest stay") {
   CHECK_FALSE(tokens.accepts("t983"));
 }
 
-TEST_CASE("resume_tokens: a token of a socket that is here outlasts those of sockets that are not") {
+TEST_CASE(
+    "resume_tokens: a token of a socket that is here outlasts those of sockets that are not") {
   resume_tokens tokens;
   tokens.issue(1, "here");
   for (connection_id each = 2; each < 50; ++each) {

@@ -204,15 +204,15 @@ TEST_CASE("decode: a hello that wants nothing back") {
   CHECK(hello.resume_session.empty());
   CHECK(hello.outbox.empty());
   CHECK_FALSE(hello.ack.has_value());
-  const auto with_null = command(
-      R"({"type":"command","op":"hello","session_id":null,"resume":null,"outbox":null})");
+  const auto with_null =
+      command(R"({"type":"command","op":"hello","session_id":null,"resume":null,"outbox":null})");
   CHECK_FALSE(with_null.resume.has_value());
   CHECK(with_null.outbox.empty());
 }
 
 TEST_CASE("decode: a resume from the first message on is one like any other") {
-  const auto hello = command(
-      R"({"type":"command","op":"hello","resume":{"token":"r","epoch":"e","last_seq":0}})");
+  const auto hello =
+      command(R"({"type":"command","op":"hello","resume":{"token":"r","epoch":"e","last_seq":0}})");
   REQUIRE(hello.resume.has_value());
   CHECK(hello.resume->last_seq == 0u);
 }
@@ -557,9 +557,8 @@ TEST_CASE("decode: a message that was cut anywhere is rejected") {
        {std::string_view(
             R"({"type":"query","id":"q1","content":"é \u00e9 日","stream":true,"meta":{"a":[1,)"
             R"({}]}})"),
-        std::string_view(
-            R"({"type":"command","op":"hello","caps":["delta"],"v":1,"outbox":["q1"],)"
-            R"("resume":{"token":"t","epoch":"e","last_seq":0}})"),
+        std::string_view(R"({"type":"command","op":"hello","caps":["delta"],"v":1,"outbox":["q1"],)"
+                         R"("resume":{"token":"t","epoch":"e","last_seq":0}})"),
         std::string_view(
             R"({"type":"human_feedback","ref":"q1","rating":-1.5e0,"correction":"no"})")}) {
     REQUIRE(verdict(whole) == "taken");

@@ -126,8 +126,8 @@ TEST_CASE("encode: the whole text of each small message") {
         R"({"type":"status","seq":57,"op":"live","timestamp":"2026-01-01T00:00:00.000Z"})");
   CHECK(encoded(wire::status{"live", {}, {}, {}, {}, 0, {}}) ==
         R"({"type":"status","seq":0,"op":"live","timestamp":"2026-01-01T00:00:00.000Z"})");
-  CHECK(encoded(wire::status{
-            "drain", {}, {}, {}, {}, std::nullopt, std::chrono::milliseconds(4200)}) ==
+  CHECK(encoded(
+            wire::status{"drain", {}, {}, {}, {}, std::nullopt, std::chrono::milliseconds(4200)}) ==
         R"({"type":"status","op":"drain","retry_after_ms":4200,)"
         R"("timestamp":"2026-01-01T00:00:00.000Z"})");
   CHECK(encoded(wire::notification{62, {}, "build", "Build 812 failed", R"({"build":812})"}) ==

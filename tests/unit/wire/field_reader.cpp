@@ -51,9 +51,10 @@ std::string refusal(std::string_view text, Read read) {
 }  // namespace
 
 TEST_CASE("field_reader: what is absent or null reads as nothing and is no error") {
-  for (const char* text :
-       {"{}",
-        R"({"t":null,"i":null,"b":null,"n":null,"d":null,"s":null,"l":null,"resume":null,"o":null})"}) {
+  for (
+      const char* text :
+      {"{}",
+       R"({"t":null,"i":null,"b":null,"n":null,"d":null,"s":null,"l":null,"resume":null,"o":null})"}) {
     CAPTURE(text);
     fields_of of(text);
     field_reader& fields = of.fields;
@@ -160,9 +161,9 @@ TEST_CASE("field_reader: a list of ids, all of them right or none of it") {
   const auto read = [](field_reader& f) { f.ids("x", 3); };
   CHECK(refusal(R"({"x":[]})", read) == "taken");
   CHECK(refusal(R"({"x":["a","b","c"]})", read) == "taken");
-  for (const char* wrong : {R"({"x":["a","b","c","d"]})", R"({"x":"a"})", R"({"x":{"0":"a"}})",
-                            R"({"x":["a",7]})", R"({"x":["a",null]})", R"({"x":["a",""]})",
-                            R"({"x":["a b"]})", R"({"x":[["a"]]})"}) {
+  for (const char* wrong :
+       {R"({"x":["a","b","c","d"]})", R"({"x":"a"})", R"({"x":{"0":"a"}})", R"({"x":["a",7]})",
+        R"({"x":["a",null]})", R"({"x":["a",""]})", R"({"x":["a b"]})", R"({"x":[["a"]]})"}) {
     CAPTURE(wrong);
     CHECK(refusal(wrong, read) == "`x` must be an array of at most 3 ids");
   }
