@@ -285,19 +285,20 @@ class world {
     for (const auto& each : users_) {
       const user& who = *each;
       REQUIRE(who.client.state() == aw::client_state::live);
-      for (const auto& [id, times] : who.ends) {
-        CAPTURE(id);
-        REQUIRE(times == 1);
+      for (const auto& query : who.ends) {
+        CAPTURE(query.first);
+        REQUIRE(query.second == 1);
       }
       const auto& at = who.client.position();
       const auto session = server_->server.find_session(at.session_id);
       REQUIRE(session != nullptr);
       CHECK(at.last_seq == static_cast<std::int64_t>(session->core().output().log().top()));
       const auto& truths = truths_[at.session_id];
-      for (const auto& [id, answer] : who.ended) {
-        const auto known = truths.find(id);
+      for (const auto& told : who.ended) {
+        const aw::client_answer& answer = told.second;
+        const auto known = truths.find(told.first);
         if (known == truths.end()) continue;  // of an earlier session
-        CAPTURE(id);
+        CAPTURE(told.first);
         if (answer.failure && answer.failure->code == "expired") continue;  // no longer kept
         REQUIRE(answer.status == known->second.status);
         // The error of a plain query brings no text.
