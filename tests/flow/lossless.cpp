@@ -6,12 +6,12 @@
 // cut: every query has one end, every text is whole, nothing was asked twice. The number of
 // schedules can be set by AGENT_WEBSOCKET_SCHEDULES.
 #include "flow/network.hpp"
+#include "flow/schedules.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <random>
@@ -332,11 +332,6 @@ class world {
   std::set<aw::http_call_id> heads_;
   std::uint32_t notes_ = 0;
 };
-
-std::uint32_t schedules(std::uint32_t otherwise) {
-  const char* const set = std::getenv("AGENT_WEBSOCKET_SCHEDULES");
-  return set == nullptr ? otherwise : static_cast<std::uint32_t>(std::strtoul(set, nullptr, 10));
-}
 
 }  // namespace
 
