@@ -8125,8 +8125,6 @@ struct usage_totals {
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
   std::optional<error> failure;
-  /// Where more is known than the code of the failure tells.
-  std::optional<bool> retryable;
   std::optional<std::chrono::milliseconds> retry_after;
   std::string finish_reason;
   std::string model;
@@ -8623,6 +8621,9 @@ class claimed_ids {
   static constexpr std::chrono::minutes max_age{5};
 
   explicit claimed_ids(duration age = max_age) : age_(age) {}
+
+  /// Of what has no terminal message.
+  static constexpr std::uint64_t without_end = static_cast<std::uint64_t>(-1);
 
   struct claim {
     std::string stream;         ///< of the answer
@@ -9152,6 +9153,7 @@ class lanes {
   }
 
   std::size_t transport_waits = 0;  ///< bytes that the transport holds
+  time_point heard{};               ///< when its client said something last
   unsigned bad_messages = 0;        ///< in a row
   bool wants_deltas = false;        ///< said so in its hello
   bool closed = false;              ///< by us: nothing more is sent
@@ -9576,8 +9578,9 @@ namespace agent_websocket {
 
 class resume_tokens {
  public:
-  /// When there are more, the oldest go that no socket lives by.
-  static constexpr std::size_t max_tokens = 16;
+  /// When there are more, the oldest go of those that no client is known to have, then of those
+  /// that no socket lives by.
+  static constexpr std::size_t max_tokens = 64;
 
   bool accepts(std::string_view token) const noexcept {
     const digest256 digest = sha256(token);
@@ -9588,31 +9591,19 @@ class resume_tokens {
 
   /// `holder` is given `token`. `presented`: the one it came with, or empty.
   void issue(connection_id holder, std::string_view token, std::string_view presented = {}) {
-    const std::optional<digest256> former =
-        presented.empty() ? std::nullopt : std::optional<digest256>(sha256(presented));
+    std::optional<digest256> former;
+    if (!presented.empty()) former = present(sha256(presented), holder);
     for (entry& each : entries_) {
       if (each.holder == holder) each.holder = 0;  // it has a newer one now
     }
-    if (entries_.size() >= max_tokens) {
-      auto spent = std::find_if(entries_.begin(), entries_.end(),
-                                [](const entry& each) { return each.holder == 0; });
-      entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
-    }
-    entries_.push_back({sha256(token), holder, former});
+    if (entries_.size() >= max_tokens) drop_one();
+    entries_.push_back({sha256(token), holder, former, presented.empty()});
   }
 
   /// The client behind `holder` has its welcome: the token it came with has served.
   void arrived(connection_id holder) {
-    for (entry& each : entries_) {
-      if (each.holder != holder || !each.former) continue;
-      const digest256 former = *each.former;
-      each.former.reset();
-      for (std::size_t i = entries_.size(); i-- > 0;) {
-        const entry& other = entries_[i];
-        if (other.holder == 0 && equal_in_constant_time(other.digest, former))
-          entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(i));
-      }
-      return;
+    for (std::size_t i = entries_.size(); i-- > 0;) {
+      if (entries_[i].holder == holder) return confirm(i);
     }
   }
 
@@ -9629,8 +9620,45 @@ class resume_tokens {
   struct entry {
     digest256 digest;
     connection_id holder;             // the socket that lives by it; 0: none does now
-    std::optional<digest256> former;  // what that socket came with, until its first ack
+    std::optional<digest256> former;  // what that socket came with, until it has this one
+    bool is_known;                    // a client has it, as far as we know
   };
+
+  /// Who presents a token has it. Gives what is to be retired once the next one has arrived:
+  /// nothing when another socket lives by the token, as in a copied tab.
+  std::optional<digest256> present(const digest256& digest, connection_id by) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (!equal_in_constant_time(entries_[i].digest, digest)) continue;
+      const connection_id holder = entries_[i].holder;
+      confirm(i);
+      return holder == 0 || holder == by ? std::optional<digest256>(digest) : std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  /// The client has this one, so that it does not come with the former one any more.
+  void confirm(std::size_t position) {
+    entry& its = entries_[position];
+    its.is_known = true;
+    if (!its.former) return;
+    const digest256 former = *its.former;
+    its.former.reset();
+    entries_.erase(std::remove_if(entries_.begin(), entries_.end(),
+                                  [&](const entry& each) {
+                                    return each.holder == 0 &&
+                                           equal_in_constant_time(each.digest, former);
+                                  }),
+                   entries_.end());
+  }
+
+  void drop_one() {
+    const auto first = [this](auto matches) {
+      return std::find_if(entries_.begin(), entries_.end(), matches);
+    };
+    auto spent = first([](const entry& each) { return each.holder == 0 && !each.is_known; });
+    if (spent == entries_.end()) spent = first([](const entry& each) { return each.holder == 0; });
+    entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
+  }
 
   std::vector<entry> entries_;
 };
@@ -9711,8 +9739,8 @@ struct current_run {
 
 class session_core {
  public:
-  /// Sockets of one session; the oldest makes room for one more.
-  static constexpr std::size_t max_sockets = 8;
+  /// Sockets of one session; the one that was silent for longest makes room for one more.
+  static constexpr std::size_t max_sockets = 32;
 
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
@@ -9764,7 +9792,8 @@ class session_core {
   /// application said meanwhile.
   void opened(connection_id connection, std::string_view token, moment at);
 
-  /// Answers a hello that asked for no session, or for one that it does not get.
+  /// Answers a hello that asked for no session, or for one that it does not get: the client begins
+  /// with what this one has.
   void greet(connection_id connection, std::string_view reason, std::string_view token, moment at);
 
   /// Answers a hello that has shown its right to this session: verdict, what was missed, `live`.
@@ -9917,8 +9946,9 @@ class session_core {
     outbox_.put_ordered(to, encoded(message, at));
   }
 
-  lanes& attach(connection_id connection);
+  lanes& attach(connection_id connection, moment at);
   wire::welcome make_welcome(std::string_view reason, std::string_view token) const;
+  wire::resume_notice make_notice() const;
   std::string live_notice(moment at) {
     return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
   }
@@ -9953,8 +9983,11 @@ class session_core {
   void cancel_run(moment at);
   void cancel_waiting(const accepted_query& waiting, moment at);
   // With a part of the epoch, so that it is no id that a client would choose.
-  std::string make_query_id() {
-    return "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
+  std::string make_query_id(moment at) {
+    for (;;) {
+      std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
+      if (claims_.find(id, at.now) == nullptr) return id;
+    }
   }
   std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
 
@@ -10023,7 +10056,7 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
                   at);
   }
   const bool with_id = !query.id.empty();
-  if (!with_id) query.id = make_query_id();
+  if (!with_id) query.id = make_query_id(at);
   const lanes* const asker = outbox_.find(from);
   accepted.streamed = query.stream.value_or(asker != nullptr && asker->wants_deltas);
   accepted.query = std::move(query);
@@ -10193,7 +10226,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.usage = result.usage;
   record.failure = result.failure;
   if (record.failure) {
-    record.retryable = result.retryable.value_or(is_retryable(record.failure->code));
+    record.retryable = is_retryable(record.failure->code);
   }
 
   conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);
@@ -10437,12 +10470,19 @@ class session_commands {
   }
 
   static void set(session_core& s, const wire::command& command, moment at) {
+    // Repeated by a client that does not know whether it arrived, it must not undo a later one.
+    if (!command.id.empty() && s.claims_.find(command.id, at.now) != nullptr)
+      return s.put_control(command.from, wire::ack{command.id, {}, 0, true, false}, at);
     json::document document;
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
     auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
     if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
+    if (!command.id.empty()) {
+      s.claims_.take(command.id, {}, at.now);
+      s.claims_.ended(command.id, claimed_ids::without_end);
+    }
     std::string data;
     json::writer w(data);
     w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));
@@ -10464,7 +10504,7 @@ class session_commands {
                       error(errc::not_found, "There is no question to answer again"), at);
     }
     again.regenerate = true;
-    if (command.id.empty()) again.query.id = s.make_query_id();
+    if (command.id.empty()) again.query.id = s.make_query_id(at);
     again.query.meta = command.meta;
     const lanes* const asker = s.outbox_.find(command.from);
     again.streamed = command.stream.value_or(asker != nullptr && asker->wants_deltas);
@@ -10499,6 +10539,7 @@ inline void session_core::received(connection_id from, wire::client_message mess
   if (closing_) return;
   lanes* const socket = outbox_.find(from);
   if (socket == nullptr || socket->closed) return;
+  socket->heard = at.now;
   if (const auto* rejected = std::get_if<wire::rejection>(&message))
     return refuse_bad(from, rejected->ref, rejected->why, at);
   if (!is_sign_of_life(message)) {
@@ -10539,7 +10580,8 @@ inline void session_core::on_feedback(connection_id from, wire::human_feedback f
                   at);
   }
   for (const feedback_entry& each : judged->feedback) {
-    if (!feedback.id.empty() && each.id == feedback.id) return acknowledge(from, feedback.id, at);
+    if (!feedback.id.empty() && each.id == feedback.id)
+      return put_control(from, wire::ack{feedback.id, {}, 0, true, false}, at);
   }
   if (judged->feedback.size() >= conversation::max_feedback_per_turn) {
     return refuse(from, feedback.id,
@@ -10569,16 +10611,18 @@ inline void session_core::on_feedback(connection_id from, wire::human_feedback f
 
 namespace agent_websocket {
 
-inline lanes& session_core::attach(connection_id connection) {
+inline lanes& session_core::attach(connection_id connection, moment at) {
   std::size_t open = 0;
-  for (const auto& each : outbox_.sockets()) open += each->closed ? 0 : 1;
+  const lanes* silent = nullptr;
   for (const auto& each : outbox_.sockets()) {
-    if (open < max_sockets) break;
     if (each->closed) continue;
-    close_socket(each->connection(), 4429, "connection_limit");
-    --open;
+    ++open;
+    if (silent == nullptr || each->heard < silent->heard) silent = each.get();
   }
-  return outbox_.attach(connection);
+  if (open >= max_sockets) close_socket(silent->connection(), 4429, "connection_limit");
+  lanes& added = outbox_.attach(connection);
+  added.heard = at.now;
+  return added;
 }
 
 inline wire::welcome session_core::make_welcome(std::string_view reason,
@@ -10597,7 +10641,7 @@ inline wire::welcome session_core::make_welcome(std::string_view reason,
 }
 
 inline void session_core::opened(connection_id connection, std::string_view token, moment at) {
-  attach(connection);
+  attach(connection, at);
   tokens_.issue(connection, token);
   put_control(connection, make_welcome("new", token), at);
   // The application may have refused it before it began.
@@ -10610,13 +10654,19 @@ inline void session_core::greet(connection_id connection, std::string_view reaso
   lanes* const socket = outbox_.find(connection);
   if (closing_ || socket == nullptr) return;
   spoken_ = true;
+  const message_log& log = outbox_.log();
   tokens_.issue(connection, token);
   wire::welcome said = make_welcome(reason, token);
-  said.seq = socket->position();
-  if (reason != "new") said.resumed.emplace();
+  said.seq = log.oldest() - 1;
+  if (reason != "new" || run_) said.resumed = make_notice();
   put_control(connection, said, at);
-  // It has all that came before, so nothing is replayed.
-  put_ordered(connection, wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
+  socket->catch_up(said.seq, log.top(), streamed().run, live_notice(at));
+}
+
+inline wire::resume_notice session_core::make_notice() const {
+  wire::resume_notice made;
+  if (run_) made.active.push_back({run_->of.query.id, run_->of.stream});
+  return made;
 }
 
 inline void session_core::resume(connection_id connection, const wire::command& hello,
@@ -10624,7 +10674,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   if (closing_ || !hello.resume) return;
   spoken_ = true;
   lanes* socket = outbox_.find(connection);
-  if (socket == nullptr) socket = &attach(connection);
+  if (socket == nullptr) socket = &attach(connection, at);
   socket->take_caps(hello.caps);
   const message_log& log = outbox_.log();
   const bool same_epoch = hello.resume->epoch == epoch_;
@@ -10635,11 +10685,10 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   wire::welcome said = make_welcome(whole ? "ok" : same_epoch ? "gap" : "epoch_changed", token);
   said.seq = position;
   said.recovered = whole;
-  said.resumed.emplace();
+  said.resumed = make_notice();
   for (const std::string& each : hello.outbox) {
     if (needs_no_repeat(each, position, at)) said.resumed->accepted.push_back(each);
   }
-  if (run_) said.resumed->active.push_back({run_->of.query.id, run_->of.stream});
   put_control(connection, said, at);
   socket->catch_up(position, log.top(), streamed().run, live_notice(at));
 }
@@ -10812,13 +10861,16 @@ class delivery {
 namespace agent_websocket {
 
 /// How a completion ended, as the core wants to know it. An upstream's own words may name its
-/// insides: they stay in the detail, for the log and the application.
+/// insides: they stay in the detail, for the log and the application. What is no code of the wire
+/// is a failure of the provider, or of the way to it.
 inline completion_result result_of(const openrouter::outcome& outcome) {
   completion_result result;
   if (outcome.failed) {
     const error& why = outcome.failed->why;
-    result.failure = error(why.code, message_of(why.code), why.message + "; " + why.detail);
-    result.retryable = outcome.failed->retryable;
+    const bool is_of_the_way =
+        why.code == errc::connection_failed || why.code == errc::protocol_error;
+    const errc code = is_of_the_way ? errc::provider_error : why.code;
+    result.failure = error(code, message_of(code), why.message + "; " + why.detail);
     result.retry_after = outcome.failed->retry_after;
   }
   result.finish_reason = outcome.finish_reason;
@@ -11493,6 +11545,8 @@ inline command read_command(field_reader& fields) {
     read.resume_session = fields.id("session_id");
     read.resume = fields.resume();
     read.outbox = fields.ids("outbox", 1000);
+    if (read.resume && read.resume_session.empty())
+      fields.fail("`resume` needs the `session_id` that it is about beside it");
     read.version = fields.integer("v", 0, 1'000'000);
     const json::value caps = fields.find("caps");
     if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);
@@ -11854,8 +11908,7 @@ class basic_server final
     draining_ = true;
     drained_ = std::move(done);
     log(log_level::info, "draining", {}, std::to_string(living_.sessions.size()) + " sessions");
-    admission_.close();
-    transport_.stop();
+    admission_.close();  // who still comes is told so, until the end
     for (const auto& session : living_.sessions.all()) drain(*session);
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : living_.sessions.all()) {
@@ -11873,6 +11926,7 @@ class basic_server final
 
   void finish_drain() {
     if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
+    transport_.stop();
     if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
   }
 

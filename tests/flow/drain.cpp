@@ -179,7 +179,7 @@ TEST_CASE("drain: whoever still comes is told to come again elsewhere") {
   talk.say(id, R"({"content":"keeps it open"})");
   talk.server.stop();
   talk.run();
-  CHECK(talk.transport.stopped);
+  CHECK_FALSE(talk.transport.stopped);
   const auto late = talk.transport.connect();
   talk.run();
   CHECK_FALSE(talk.transport.is_open(late));
@@ -191,6 +191,9 @@ TEST_CASE("drain: whoever still comes is told to come again elsewhere") {
   CHECK(talk.transport.request(ready).status == 503);
   ready.target = "/healthz";
   CHECK(talk.transport.request(ready).status == 200);
+  talk.transport.disconnect(id);
+  talk.run();
+  CHECK(talk.transport.stopped);
 }
 
 TEST_CASE("drain: whoever stood at the door is told so too, and nobody gets in after the end") {

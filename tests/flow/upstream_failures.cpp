@@ -133,7 +133,7 @@ TEST_CASE("upstream_failures: an answer that was cut at any byte") {
       } else {
         CHECK(cut < good_end);
         const std::string code = code_of(end);
-        CHECK((code == "truncated" || code == "connection_failed"));
+        CHECK((code == "truncated" || code == "provider_error"));
         check_is_failure(end, streamed, code);
         if (streamed) CHECK(whole.substr(0, end.content().size()) == end.content());
       }
@@ -161,7 +161,7 @@ TEST_CASE("upstream_failures: no connection") {
     std::string code;
   };
   for (const row& each : {row{aw::errc::timeout_connect, "timeout_connect"},
-                          row{aw::errc::connection_failed, "connection_failed"},
+                          row{aw::errc::connection_failed, "provider_error"},
                           row{aw::errc::protocol_error, "provider_error"}}) {
     for (const bool streamed : {false, true}) {
       CAPTURE(each.code);

@@ -28,7 +28,7 @@ class watching_client {
     look_at_form(message);
     if (frames_ == 1 && message.op() != "welcome") breach("no welcome first", message);
     if (message.op() == "welcome") session_id_ = message.text("session_id");
-    if (is_repeat(message)) return;
+    if (is_repeat(message) || is_replay(message)) return;
     if (message.is_numbered()) {
       if (message.number("seq") != last_seq_ + 1) breach("seq leaves a gap", message);
       last_seq_ = message.number("seq");
@@ -83,12 +83,21 @@ class watching_client {
     return true;
   }
 
+  /// What a hello without a resume brings once more.
+  bool is_replay(const frame& message) const {
+    return message.truth("replay") && message.is_numbered() && message.number("seq") <= last_seq_;
+  }
+
   void take_response(const frame& message) {
     const std::string phase = message.phase();
     stream& of = streams_[message.text("stream")];
     if (of.ended) breach("a response after the end of its stream", message);
     if (phase == "start") {
       if (!started_.emplace(message.text("stream"), true).second) breach("a second start", message);
+    } else if (phase == "snapshot") {
+      if (message.number("n") < of.have) breach("a snapshot that knows less", message);
+      of.text = message.content();
+      of.have = message.number("n");
     } else if (phase == "delta") {
       if (started_.count(message.text("stream")) == 0) breach("a delta before its start", message);
       const std::int64_t idx = message.number("idx");

@@ -287,8 +287,7 @@ class basic_server final
     draining_ = true;
     drained_ = std::move(done);
     log(log_level::info, "draining", {}, std::to_string(living_.sessions.size()) + " sessions");
-    admission_.close();
-    transport_.stop();
+    admission_.close();  // who still comes is told so, until the end
     for (const auto& session : living_.sessions.all()) drain(*session);
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : living_.sessions.all()) {
@@ -306,6 +305,7 @@ class basic_server final
 
   void finish_drain() {
     if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
+    transport_.stop();
     if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
   }
 

@@ -108,8 +108,6 @@ struct usage_totals {
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
   std::optional<error> failure;
-  /// Where more is known than the code of the failure tells.
-  std::optional<bool> retryable;
   std::optional<std::chrono::milliseconds> retry_after;
   std::string finish_reason;
   std::string model;

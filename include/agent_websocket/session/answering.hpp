@@ -50,7 +50,7 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
                   at);
   }
   const bool with_id = !query.id.empty();
-  if (!with_id) query.id = make_query_id();
+  if (!with_id) query.id = make_query_id(at);
   const lanes* const asker = outbox_.find(from);
   accepted.streamed = query.stream.value_or(asker != nullptr && asker->wants_deltas);
   accepted.query = std::move(query);
@@ -220,7 +220,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.usage = result.usage;
   record.failure = result.failure;
   if (record.failure) {
-    record.retryable = result.retryable.value_or(is_retryable(record.failure->code));
+    record.retryable = is_retryable(record.failure->code);
   }
 
   conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);

@@ -15,16 +15,18 @@
 
 namespace agent_websocket {
 
-inline lanes& session_core::attach(connection_id connection) {
+inline lanes& session_core::attach(connection_id connection, moment at) {
   std::size_t open = 0;
-  for (const auto& each : outbox_.sockets()) open += each->closed ? 0 : 1;
+  const lanes* silent = nullptr;
   for (const auto& each : outbox_.sockets()) {
-    if (open < max_sockets) break;
     if (each->closed) continue;
-    close_socket(each->connection(), 4429, "connection_limit");
-    --open;
+    ++open;
+    if (silent == nullptr || each->heard < silent->heard) silent = each.get();
   }
-  return outbox_.attach(connection);
+  if (open >= max_sockets) close_socket(silent->connection(), 4429, "connection_limit");
+  lanes& added = outbox_.attach(connection);
+  added.heard = at.now;
+  return added;
 }
 
 inline wire::welcome session_core::make_welcome(std::string_view reason,
@@ -43,7 +45,7 @@ inline wire::welcome session_core::make_welcome(std::string_view reason,
 }
 
 inline void session_core::opened(connection_id connection, std::string_view token, moment at) {
-  attach(connection);
+  attach(connection, at);
   tokens_.issue(connection, token);
   put_control(connection, make_welcome("new", token), at);
   // The application may have refused it before it began.
@@ -56,13 +58,19 @@ inline void session_core::greet(connection_id connection, std::string_view reaso
   lanes* const socket = outbox_.find(connection);
   if (closing_ || socket == nullptr) return;
   spoken_ = true;
+  const message_log& log = outbox_.log();
   tokens_.issue(connection, token);
   wire::welcome said = make_welcome(reason, token);
-  said.seq = socket->position();
-  if (reason != "new") said.resumed.emplace();
+  said.seq = log.oldest() - 1;
+  if (reason != "new" || run_) said.resumed = make_notice();
   put_control(connection, said, at);
-  // It has all that came before, so nothing is replayed.
-  put_ordered(connection, wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
+  socket->catch_up(said.seq, log.top(), streamed().run, live_notice(at));
+}
+
+inline wire::resume_notice session_core::make_notice() const {
+  wire::resume_notice made;
+  if (run_) made.active.push_back({run_->of.query.id, run_->of.stream});
+  return made;
 }
 
 inline void session_core::resume(connection_id connection, const wire::command& hello,
@@ -70,7 +78,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   if (closing_ || !hello.resume) return;
   spoken_ = true;
   lanes* socket = outbox_.find(connection);
-  if (socket == nullptr) socket = &attach(connection);
+  if (socket == nullptr) socket = &attach(connection, at);
   socket->take_caps(hello.caps);
   const message_log& log = outbox_.log();
   const bool same_epoch = hello.resume->epoch == epoch_;
@@ -81,11 +89,10 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   wire::welcome said = make_welcome(whole ? "ok" : same_epoch ? "gap" : "epoch_changed", token);
   said.seq = position;
   said.recovered = whole;
-  said.resumed.emplace();
+  said.resumed = make_notice();
   for (const std::string& each : hello.outbox) {
     if (needs_no_repeat(each, position, at)) said.resumed->accepted.push_back(each);
   }
-  if (run_) said.resumed->active.push_back({run_->of.query.id, run_->of.stream});
   put_control(connection, said, at);
   socket->catch_up(position, log.top(), streamed().run, live_notice(at));
 }

@@ -25,6 +25,9 @@ class claimed_ids {
 
   explicit claimed_ids(duration age = max_age) : age_(age) {}
 
+  /// Of what has no terminal message.
+  static constexpr std::uint64_t without_end = static_cast<std::uint64_t>(-1);
+
   struct claim {
     std::string stream;         ///< of the answer
     std::uint64_t end_seq = 0;  ///< number of its terminal message; 0 while it is open

@@ -141,12 +141,19 @@ class session_commands {
   }
 
   static void set(session_core& s, const wire::command& command, moment at) {
+    // Repeated by a client that does not know whether it arrived, it must not undo a later one.
+    if (!command.id.empty() && s.claims_.find(command.id, at.now) != nullptr)
+      return s.put_control(command.from, wire::ack{command.id, {}, 0, true, false}, at);
     json::document document;
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
     auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
     if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
+    if (!command.id.empty()) {
+      s.claims_.take(command.id, {}, at.now);
+      s.claims_.ended(command.id, claimed_ids::without_end);
+    }
     std::string data;
     json::writer w(data);
     w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));
@@ -168,7 +175,7 @@ class session_commands {
                       error(errc::not_found, "There is no question to answer again"), at);
     }
     again.regenerate = true;
-    if (command.id.empty()) again.query.id = s.make_query_id();
+    if (command.id.empty()) again.query.id = s.make_query_id(at);
     again.query.meta = command.meta;
     const lanes* const asker = s.outbox_.find(command.from);
     again.streamed = command.stream.value_or(asker != nullptr && asker->wants_deltas);
@@ -203,6 +210,7 @@ inline void session_core::received(connection_id from, wire::client_message mess
   if (closing_) return;
   lanes* const socket = outbox_.find(from);
   if (socket == nullptr || socket->closed) return;
+  socket->heard = at.now;
   if (const auto* rejected = std::get_if<wire::rejection>(&message))
     return refuse_bad(from, rejected->ref, rejected->why, at);
   if (!is_sign_of_life(message)) {
@@ -243,7 +251,8 @@ inline void session_core::on_feedback(connection_id from, wire::human_feedback f
                   at);
   }
   for (const feedback_entry& each : judged->feedback) {
-    if (!feedback.id.empty() && each.id == feedback.id) return acknowledge(from, feedback.id, at);
+    if (!feedback.id.empty() && each.id == feedback.id)
+      return put_control(from, wire::ack{feedback.id, {}, 0, true, false}, at);
   }
   if (judged->feedback.size() >= conversation::max_feedback_per_turn) {
     return refuse(from, feedback.id,

@@ -51,8 +51,8 @@ struct current_run {
 
 class session_core {
  public:
-  /// Sockets of one session; the oldest makes room for one more.
-  static constexpr std::size_t max_sockets = 8;
+  /// Sockets of one session; the one that was silent for longest makes room for one more.
+  static constexpr std::size_t max_sockets = 32;
 
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
@@ -104,7 +104,8 @@ class session_core {
   /// application said meanwhile.
   void opened(connection_id connection, std::string_view token, moment at);
 
-  /// Answers a hello that asked for no session, or for one that it does not get.
+  /// Answers a hello that asked for no session, or for one that it does not get: the client begins
+  /// with what this one has.
   void greet(connection_id connection, std::string_view reason, std::string_view token, moment at);
 
   /// Answers a hello that has shown its right to this session: verdict, what was missed, `live`.
@@ -257,8 +258,9 @@ class session_core {
     outbox_.put_ordered(to, encoded(message, at));
   }
 
-  lanes& attach(connection_id connection);
+  lanes& attach(connection_id connection, moment at);
   wire::welcome make_welcome(std::string_view reason, std::string_view token) const;
+  wire::resume_notice make_notice() const;
   std::string live_notice(moment at) {
     return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
   }
@@ -293,8 +295,11 @@ class session_core {
   void cancel_run(moment at);
   void cancel_waiting(const accepted_query& waiting, moment at);
   // With a part of the epoch, so that it is no id that a client would choose.
-  std::string make_query_id() {
-    return "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
+  std::string make_query_id(moment at) {
+    for (;;) {
+      std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
+      if (claims_.find(id, at.now) == nullptr) return id;
+    }
   }
   std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
 

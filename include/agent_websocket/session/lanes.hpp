@@ -7,6 +7,7 @@
 #pragma once
 
 #include <agent_websocket/base/fifo.hpp>
+#include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/message_log.hpp>
 #include <agent_websocket/wire/encode.hpp>
@@ -155,6 +156,7 @@ class lanes {
   }
 
   std::size_t transport_waits = 0;  ///< bytes that the transport holds
+  time_point heard{};               ///< when its client said something last
   unsigned bad_messages = 0;        ///< in a row
   bool wants_deltas = false;        ///< said so in its hello
   bool closed = false;              ///< by us: nothing more is sent

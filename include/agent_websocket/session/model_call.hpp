@@ -15,13 +15,16 @@
 namespace agent_websocket {
 
 /// How a completion ended, as the core wants to know it. An upstream's own words may name its
-/// insides: they stay in the detail, for the log and the application.
+/// insides: they stay in the detail, for the log and the application. What is no code of the wire
+/// is a failure of the provider, or of the way to it.
 inline completion_result result_of(const openrouter::outcome& outcome) {
   completion_result result;
   if (outcome.failed) {
     const error& why = outcome.failed->why;
-    result.failure = error(why.code, message_of(why.code), why.message + "; " + why.detail);
-    result.retryable = outcome.failed->retryable;
+    const bool is_of_the_way =
+        why.code == errc::connection_failed || why.code == errc::protocol_error;
+    const errc code = is_of_the_way ? errc::provider_error : why.code;
+    result.failure = error(code, message_of(code), why.message + "; " + why.detail);
     result.retry_after = outcome.failed->retry_after;
   }
   result.finish_reason = outcome.finish_reason;

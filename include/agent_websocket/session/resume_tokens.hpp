@@ -19,8 +19,9 @@ namespace agent_websocket {
 
 class resume_tokens {
  public:
-  /// When there are more, the oldest go that no socket lives by.
-  static constexpr std::size_t max_tokens = 16;
+  /// When there are more, the oldest go of those that no client is known to have, then of those
+  /// that no socket lives by.
+  static constexpr std::size_t max_tokens = 64;
 
   bool accepts(std::string_view token) const noexcept {
     const digest256 digest = sha256(token);
@@ -31,31 +32,19 @@ class resume_tokens {
 
   /// `holder` is given `token`. `presented`: the one it came with, or empty.
   void issue(connection_id holder, std::string_view token, std::string_view presented = {}) {
-    const std::optional<digest256> former =
-        presented.empty() ? std::nullopt : std::optional<digest256>(sha256(presented));
+    std::optional<digest256> former;
+    if (!presented.empty()) former = present(sha256(presented), holder);
     for (entry& each : entries_) {
       if (each.holder == holder) each.holder = 0;  // it has a newer one now
     }
-    if (entries_.size() >= max_tokens) {
-      auto spent = std::find_if(entries_.begin(), entries_.end(),
-                                [](const entry& each) { return each.holder == 0; });
-      entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
-    }
-    entries_.push_back({sha256(token), holder, former});
+    if (entries_.size() >= max_tokens) drop_one();
+    entries_.push_back({sha256(token), holder, former, presented.empty()});
   }
 
   /// The client behind `holder` has its welcome: the token it came with has served.
   void arrived(connection_id holder) {
-    for (entry& each : entries_) {
-      if (each.holder != holder || !each.former) continue;
-      const digest256 former = *each.former;
-      each.former.reset();
-      for (std::size_t i = entries_.size(); i-- > 0;) {
-        const entry& other = entries_[i];
-        if (other.holder == 0 && equal_in_constant_time(other.digest, former))
-          entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(i));
-      }
-      return;
+    for (std::size_t i = entries_.size(); i-- > 0;) {
+      if (entries_[i].holder == holder) return confirm(i);
     }
   }
 
@@ -72,8 +61,45 @@ class resume_tokens {
   struct entry {
     digest256 digest;
     connection_id holder;             // the socket that lives by it; 0: none does now
-    std::optional<digest256> former;  // what that socket came with, until its first ack
+    std::optional<digest256> former;  // what that socket came with, until it has this one
+    bool is_known;                    // a client has it, as far as we know
   };
+
+  /// Who presents a token has it. Gives what is to be retired once the next one has arrived:
+  /// nothing when another socket lives by the token, as in a copied tab.
+  std::optional<digest256> present(const digest256& digest, connection_id by) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (!equal_in_constant_time(entries_[i].digest, digest)) continue;
+      const connection_id holder = entries_[i].holder;
+      confirm(i);
+      return holder == 0 || holder == by ? std::optional<digest256>(digest) : std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  /// The client has this one, so that it does not come with the former one any more.
+  void confirm(std::size_t position) {
+    entry& its = entries_[position];
+    its.is_known = true;
+    if (!its.former) return;
+    const digest256 former = *its.former;
+    its.former.reset();
+    entries_.erase(std::remove_if(entries_.begin(), entries_.end(),
+                                  [&](const entry& each) {
+                                    return each.holder == 0 &&
+                                           equal_in_constant_time(each.digest, former);
+                                  }),
+                   entries_.end());
+  }
+
+  void drop_one() {
+    const auto first = [this](auto matches) {
+      return std::find_if(entries_.begin(), entries_.end(), matches);
+    };
+    auto spent = first([](const entry& each) { return each.holder == 0 && !each.is_known; });
+    if (spent == entries_.end()) spent = first([](const entry& each) { return each.holder == 0; });
+    entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
+  }
 
   std::vector<entry> entries_;
 };

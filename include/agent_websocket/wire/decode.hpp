@@ -114,6 +114,8 @@ inline command read_command(field_reader& fields) {
     read.resume_session = fields.id("session_id");
     read.resume = fields.resume();
     read.outbox = fields.ids("outbox", 1000);
+    if (read.resume && read.resume_session.empty())
+      fields.fail("`resume` needs the `session_id` that it is about beside it");
     read.version = fields.integer("v", 0, 1'000'000);
     const json::value caps = fields.find("caps");
     if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);

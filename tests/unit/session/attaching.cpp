@@ -5,9 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <string>
 
 using namespace agent_websocket;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -23,16 +25,34 @@ TEST_CASE_FIXTURE(core_fixture, "attaching: a hello that asks for nothing is gre
   sent();
   core.greet(here, "new", "second", at);
   const auto frames = sent();
-  REQUIRE(frames.size() == 2u);
+  REQUIRE(frames.size() == 3u);
   CHECK(frames[0].op() == "welcome");
   CHECK(frames[0].text("session_id") == core.id());
   CHECK(frames[0].text("resume_token") == "second");
-  CHECK(frames[0].number("seq") == 1);
+  CHECK(frames[0].json("seq") == "0");
   CHECK(frames[0].json("recovered") == "false");
   CHECK_FALSE(frames[0].has("accepted"));
-  CHECK(frames[1].is_status("live"));
-  CHECK(frames[1].number("seq") == 1);
+  CHECK(frames[1].content() == "n");
+  CHECK(frames[1].truth("replay"));
+  CHECK(frames[2].is_status("live"));
+  CHECK(frames[2].number("seq") == 1);
   CHECK(core.accepts_token("second"));
+}
+
+TEST_CASE_FIXTURE(core_fixture, "attaching: a greeting in mid-answer brings the text so far") {
+  send(R"({"id":"q1","content":"x","stream":true})");
+  proceed();
+  text("Hel");
+  sent();
+  core.greet(here, "new", "t", at);
+  const auto frames = sent();
+  REQUIRE(frames.size() == 4u);
+  CHECK(frames[0].text("active.0.ref") == "q1");
+  CHECK(frames[1].phase() == "start");
+  CHECK(frames[2].phase() == "snapshot");
+  CHECK(frames[2].content() == "Hel");
+  text("lo");
+  CHECK(sent().at(0).number("idx") == 1);
 }
 
 TEST_CASE_FIXTURE(core_fixture, "attaching: a refused resume says why, and takes nothing") {
@@ -228,16 +248,22 @@ TEST_CASE_FIXTURE(core_fixture, "attaching: an answer that nobody kept is told t
   CHECK(ends[0].ref() == "q1");
 }
 
-TEST_CASE_FIXTURE(core_fixture, "attaching: one socket too many takes the place of the oldest") {
-  for (connection_id each = 2; each <= 8; ++each) resume(position(0), each);
+TEST_CASE_FIXTURE(core_fixture,
+                  "attaching: one socket too many takes the place of the most silent") {
+  for (connection_id each = 2; each <= session_core::max_sockets; ++each) {
+    pass(1s);
+    resume(position(0), each);
+  }
   collect();
   CHECK(closes.empty());
-  resume(position(0), 9);
+  send(R"({"type":"command","op":"ping"})");  // the oldest lives
+  resume(position(0), 99);
   collect();
   REQUIRE(closes.size() == 1u);
   CHECK(closes[0].first == 4429);
-  CHECK(socket(here).closed);
-  CHECK_FALSE(socket(9).closed);
+  CHECK_FALSE(socket(here).closed);
+  CHECK(socket(2).closed);
+  CHECK_FALSE(socket(99).closed);
 }
 
 TEST_CASE_FIXTURE(core_fixture, "attaching: a token is good until its successor has arrived") {

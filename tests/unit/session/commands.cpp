@@ -526,3 +526,39 @@ TEST_CASE_FIXTURE(core_fixture, "feedback: a correction of a failed answer is no
     CHECK(frames[0].code() == "feedback_unknown");
   }
 }
+
+TEST_CASE_FIXTURE(core_fixture, "commands: a setting that is repeated does not undo a later one") {
+  send(R"({"type":"command","op":"set","id":"s1","data":{"temperature":0.5}})");
+  send(R"({"type":"command","op":"set","id":"s2","data":{"temperature":0.6}})");
+  const auto frames = send(R"({"type":"command","op":"set","id":"s1","data":{"temperature":0.5}})");
+  REQUIRE(frames.size() == 1u);
+  CHECK(frames[0].is_status("ack"));
+  CHECK(frames[0].truth("duplicate"));
+  send(R"({"content":"x"})");
+  CHECK(proceed().temperature == 0.6);
+  const auto back = resume(R"({"token":"t","epoch":"e1","last_seq":0})", 2, R"(["s1","s3"])");
+  CHECK(back.at(0).json("accepted") == R"(["s1"])");
+}
+
+TEST_CASE_FIXTURE(core_fixture, "commands: feedback that is repeated is taken once, and told so") {
+  converse("x", "a", "q1");
+  CHECK(send(R"({"type":"human_feedback","id":"f1","rating":1})").at(0).is_status("ack"));
+  const auto again = send(R"({"type":"human_feedback","id":"f1","rating":1})");
+  CHECK(again.at(0).truth("duplicate"));
+  collect();
+  CHECK(feedbacks.size() == 1u);
+}
+
+TEST_CASE_FIXTURE(core_fixture, "commands: an id made here is none that a client has used") {
+  const auto first = send(R"({"content":"x"})");
+  const std::string id = first.at(0).ref();
+  const std::string next = id.substr(0, id.rfind('_')) + "_2";
+  proceed();
+  complete();
+  sent();
+  send(R"({"content":"y","id":")" + next + "\"}");
+  proceed();
+  complete();
+  sent();
+  CHECK(send(R"({"content":"z"})").at(0).ref() != next);
+}

@@ -261,7 +261,6 @@ TEST_CASE("model_call: a good end as the core wants to know it") {
   ended.usage.cost = 0.0004;
   const completion_result result = result_of(ended);
   CHECK_FALSE(result.failure.has_value());
-  CHECK_FALSE(result.retryable.has_value());
   CHECK(result.finish_reason == "stop");
   CHECK(result.model == "openai/gpt-4o-mini");
   CHECK(result.usage == R"({"prompt_tokens":12})");
@@ -280,11 +279,21 @@ TEST_CASE("model_call: an upstream that does not count is not counted") {
   CHECK(result.usage.empty());
 }
 
+TEST_CASE("model_call: what is no code of the wire is told as a failure of the provider") {
+  for (const errc each : {errc::connection_failed, errc::protocol_error}) {
+    openrouter::outcome ended;
+    ended.failed = openrouter::failure(error(each, "Connection refused", "10.0.0.7"));
+    const completion_result result = result_of(ended);
+    REQUIRE(result.failure.has_value());
+    CHECK(result.failure->code == errc::provider_error);
+    CHECK(result.failure->detail.find("Connection refused") != std::string::npos);
+  }
+}
+
 TEST_CASE("model_call: an upstream's own words are for the log only") {
   openrouter::outcome ended;
   ended.failed = openrouter::failure(
       error(errc::provider_rate_limited, "key sk-1 at 10.0.0.7 is limited", "raw body"));
-  ended.failed->retryable = false;
   ended.failed->retry_after = 1500ms;
   ended.finish_reason = "error";
   const completion_result result = result_of(ended);
@@ -293,7 +302,6 @@ TEST_CASE("model_call: an upstream's own words are for the log only") {
   CHECK(result.failure->message == agent_websocket::message_of(errc::provider_rate_limited));
   CHECK(result.failure->detail.find("sk-1 at 10.0.0.7") != std::string::npos);
   CHECK(result.failure->detail.find("raw body") != std::string::npos);
-  CHECK(result.retryable == false);
   CHECK(result.retry_after == 1500ms);
   CHECK(result.finish_reason == "error");
 }

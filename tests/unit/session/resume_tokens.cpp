@@ -116,21 +116,55 @@ TEST_CASE("resume_tokens: a hello again on the same socket rotates its token") {
   CHECK(tokens.accepts("t2"));
 }
 
-TEST_CASE("resume_tokens: without an ack the oldest go, the latest stay") {
+TEST_CASE(
+    "resume_tokens: so it does when that socket goes before the second tab has acknowledged") {
   resume_tokens tokens;
-  for (int i = 0; i < 16; ++i) tokens.issue(1, "t" + std::to_string(i));
-  CHECK(tokens.size() == 16u);
+  tokens.issue(1, "t1");
+  tokens.issue(2, "t2", "t1");
+  tokens.released(1);
+  tokens.arrived(2);
+  CHECK(tokens.accepts("t1"));
+  CHECK(tokens.accepts("t2"));
+}
+
+TEST_CASE("resume_tokens: there is a bound, and the oldest go") {
+  resume_tokens tokens;
+  const auto name = [](std::size_t i) { return "t" + std::to_string(i); };
+  constexpr std::size_t max = resume_tokens::max_tokens;
+  for (std::size_t i = 0; i < max; ++i) tokens.issue(1, name(i));
+  CHECK(tokens.size() == max);
   CHECK(tokens.accepts("t0"));
-  tokens.issue(1, "t16");
-  CHECK(tokens.size() == 16u);
+  tokens.issue(1, name(max));
+  CHECK(tokens.size() == max);
   CHECK_FALSE(tokens.accepts("t0"));
   CHECK(tokens.accepts("t1"));
-  CHECK(tokens.accepts("t16"));
-  for (int i = 17; i < 1000; ++i) tokens.issue(1, "t" + std::to_string(i), "t");
-  CHECK(tokens.size() == 16u);
-  CHECK(tokens.accepts("t999"));
-  CHECK(tokens.accepts("t984"));
-  CHECK_FALSE(tokens.accepts("t983"));
+  CHECK(tokens.accepts(name(max)));
+}
+
+TEST_CASE("resume_tokens: any number of lost welcomes does not lose the session") {
+  resume_tokens tokens;
+  tokens.issue(1, "held");
+  tokens.released(1);
+  for (connection_id each = 2; each < 1000; ++each) {
+    tokens.issue(each, "lost" + std::to_string(each), "held");
+    tokens.released(each);
+  }
+  CHECK(tokens.size() <= resume_tokens::max_tokens);
+  CHECK(tokens.accepts("held"));
+  CHECK(tokens.accepts("lost999"));
+}
+
+TEST_CASE("resume_tokens: who presents one has it: those before it are spent") {
+  resume_tokens tokens;
+  tokens.issue(1, "w0");
+  tokens.released(1);
+  for (connection_id each = 1; each <= 5; ++each) {
+    tokens.issue(each + 1, "w" + std::to_string(each), "w" + std::to_string(each - 1));
+    tokens.released(each + 1);
+  }
+  for (const char* each : {"w0", "w1", "w2", "w3"}) CHECK_FALSE(tokens.accepts(each));
+  CHECK(tokens.accepts("w4"));
+  CHECK(tokens.accepts("w5"));
 }
 
 TEST_CASE(

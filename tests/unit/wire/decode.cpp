@@ -211,8 +211,8 @@ TEST_CASE("decode: a hello that wants nothing back") {
 }
 
 TEST_CASE("decode: a resume from the first message on is one like any other") {
-  const auto hello =
-      command(R"({"type":"command","op":"hello","resume":{"token":"r","epoch":"e","last_seq":0}})");
+  const auto hello = command(
+      R"({"type":"command","op":"hello","session_id":"s","resume":{"token":"r","epoch":"e","last_seq":0}})");
   REQUIRE(hello.resume.has_value());
   CHECK(hello.resume->last_seq == 0u);
 }
@@ -478,6 +478,8 @@ TEST_CASE("decode: texts that are no messages, each with its code") {
       {R"({"type":"command","op":"hello","session_id":"a b"})", "bad_message"},
       {R"({"type":"command","op":"hello","resume":"r"})", "bad_message"},
       {R"({"type":"command","op":"hello","resume":{}})", "bad_message"},
+      {R"({"type":"command","op":"hello","resume":{"token":"r","epoch":"e","last_seq":0}})",
+       "bad_message"},
       {R"({"type":"command","op":"hello","resume":{"token":"r","epoch":"e"}})", "bad_message"},
       {R"({"type":"command","op":"hello","resume":{"token":"r","last_seq":1}})", "bad_message"},
       {R"({"type":"command","op":"hello","resume":{"epoch":"e","last_seq":1}})", "bad_message"},
@@ -558,7 +560,7 @@ TEST_CASE("decode: a message that was cut anywhere is rejected") {
             R"({"type":"query","id":"q1","content":"é \u00e9 日","stream":true,"meta":{"a":[1,)"
             R"({}]}})"),
         std::string_view(R"({"type":"command","op":"hello","caps":["delta"],"v":1,"outbox":["q1"],)"
-                         R"("resume":{"token":"t","epoch":"e","last_seq":0}})"),
+                         R"("session_id":"s","resume":{"token":"t","epoch":"e","last_seq":0}})"),
         std::string_view(
             R"({"type":"human_feedback","ref":"q1","rating":-1.5e0,"correction":"no"})")}) {
     REQUIRE(verdict(whole) == "taken");
