@@ -205,7 +205,8 @@ TEST_CASE("connection: our close waits for the peer's, for a while") {
   CHECK(b.until(client, [&] { return b.transport.connections() == 0; }));
 }
 
-TEST_CASE("connection: a peer that takes nothing until the end is over leaves nothing in the kernel") {
+TEST_CASE(
+    "connection: a peer that takes nothing until the end is over leaves nothing in the kernel") {
   transport_bench::settings settings = transport_bench::local();
   settings.close_timeout = 300ms;
   transport_bench b(settings);
