@@ -21,7 +21,7 @@ inline void herd(bench& on) {
     on.until("answers before the drop", [&] { return all_answered(clients); });
     on.loop.run_for(milliseconds(200));
     if (round == 0) on.driver.wait("connected");
-    for (std::size_t i = 0; i < clients.size(); ++i) clients[i]->ask({40, 20'000, 8, tag_of(i, 1)});
+    for (std::size_t i = 0; i < clients.size(); ++i) clients[i]->ask({20, 20'000, 8, tag_of(i, 1)});
     on.loop.run_for(milliseconds(300));
 
     on.counted.attempts.clear();

@@ -59,7 +59,7 @@ def anonymous_bytes(pid):
             return int(re.search(r"^RssAnon:\s+(\d+) kB", file.read(), re.M)[1]) * KIB
 
 
-def level(pid, readings=5, pause=0.1):
+def level(pid, readings=3, pause=0.1):
     least = anonymous_bytes(pid)
     for _ in range(readings - 1):
         time.sleep(pause)
@@ -295,7 +295,7 @@ def case_slow(case):
     levels, kernel = {}, {}
 
     def measure(name):
-        levels[name] = level(server.pid, *((1, 0) if name == "held up" else (5, 0.1)))
+        levels[name] = level(server.pid, readings=1 if name == "held up" else 3)
         if name in ("slow connected", "held up", "slow closed", "slow gone"):
             kernel[name] = kernel_bytes(server.port)
 
@@ -303,7 +303,7 @@ def case_slow(case):
             Server(port, SLOW_TIMEOUT=slow_timeout / 1000, LOG_LEVEL="info") as server:
         found = case.take(run_load("slow", server, measure, 400, slow=slow, healthy=healthy,
                                    tokens=tokens, width=width, slow_timeout_ms=slow_timeout,
-                                   quiet_ms=case.either(10_000, 2000)))
+                                   quiet_ms=case.either(10_000, 1500)))
         closed = server.count("code 4002")
     per_process = (levels["held up"] - levels["slow connected"]) / slow
     (before, _), (held, sockets) = kernel["slow connected"], kernel["held up"]
@@ -342,7 +342,8 @@ def case_slow(case):
              f"{mib(levels['readers gone'])} after readers, {mib(levels['held up'])} held up, "
              f"{mib(levels['slow answered'])} answered, {mib(levels['slow gone'])} slow ones gone")
     grown = levels["slow gone"] - levels["readers gone"]
-    case.check(grown <= 8 * MIB, f"{mib(grown)} more after the slow ones than after the readers")
+    # A whole answer kept for each would be 23 MiB and more.
+    case.check(grown <= 16 * MIB, f"{mib(grown)} more after the slow ones than after the readers")
 
 
 def vanish(case, window, **variables):
@@ -350,38 +351,41 @@ def vanish(case, window, **variables):
     with upstream() as port, Server(port, **variables) as server:
         found = case.take(run_load(
             "vanish", server, lambda name: levels.__setitem__(name, level(server.pid)), 400,
-            warm=case.either(30_000, 5000), cycles=case.either(100_000, 5000), at_once=100,
+            warm=case.either(45_000, 5000), cycles=case.either(100_000, 5000), at_once=100,
             window_ms=window))
     case.check(found["failed"] == 0, f"{found['failed']:.0f} failed to connect or be upgraded")
     rate = case.either(100_000, 5000) / found["ms for cycles"] * 1000
-    return levels, levels["cycles"] - levels["warm"], rate
+    grown = levels["cycles"] - levels["warm"]
+    # The most that is alive within a second differs from lot to lot, and with it what an allocator
+    # keeps. 80 bytes of each cycle would be 8 MiB of 100 000.
+    case.check(grown <= case.either(8, 2) * MIB, f"{mib(grown)} more after the cycles")
+    return levels, grown, rate
 
 
 def case_vanish(case):
     """Clients that connect and vanish, of three kinds, with a window of one second."""
-    levels, grown, rate = vanish(case, 2500, RESUME_WINDOW=1)
-    case.check(grown <= 2 * MIB, f"{mib(grown)} more after the cycles")
+    levels, grown, rate = vanish(case, 1800, RESUME_WINDOW=1)
     case.say(f"{case.either(100_000, 5000)} cycles ({rate:.0f}/s), RESUME_WINDOW 1: memory "
              f"{mib(levels['fresh'])} fresh, {mib(levels['warm'])} warm, {mib(levels['cycles'])} "
-             f"after the cycles and the window ({grown / KIB:+.0f} KiB, at most 2 MiB)")
+             f"after the cycles and the window ({grown / KIB:+.0f} KiB, at most "
+             f"{case.either(8, 2)} MiB)")
 
 
 def case_vanish_waiting(case):
     """The same with the default window: MAX_DETACHED bounds what waits."""
-    most = case.either(5000, 500)
-    levels, grown, rate = vanish(case, 1500, MAX_DETACHED=most)
+    most = case.either(10_000, 500)  # the default, and less
+    levels, grown, rate = vanish(case, 700, MAX_DETACHED=most)
     each = (levels["warm"] - levels["fresh"]) / most
-    case.check(grown <= 2 * MIB, f"{mib(grown)} more after the cycles")
     case.check(each <= 16 * KIB, f"{each / KIB:.1f} KiB for a session that waits")
     case.say(f"{case.either(100_000, 5000)} cycles ({rate:.0f}/s), RESUME_WINDOW 300, MAX_DETACHED "
              f"{most}: memory {mib(levels['fresh'])} fresh, {mib(levels['warm'])} when full "
              f"({each / KIB:.1f} KiB a session), {mib(levels['cycles'])} after the cycles "
-             f"({grown / KIB:+.0f} KiB, at most 2 MiB)")
+             f"({grown / KIB:+.0f} KiB, at most {case.either(8, 2)} MiB)")
 
 
 def case_storm(case):
     """100 resumes a second beside answers that are streamed to others."""
-    seconds, rate, listeners, resumers = case.either(60, 4), 100, 20, case.either(300, 100)
+    seconds, rate, listeners, resumers = case.either(60, 3), 100, 20, case.either(300, 100)
     levels = {}
     with upstream() as port, Server(port) as server:
         found = case.take(run_load(
