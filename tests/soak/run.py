@@ -329,14 +329,14 @@ def case_slow(case):
     alone, beside = found["ping p99 alone"], found["ping p99 beside slow ones"]
     same = found["ping p99 beside readers"]
     # A machine that does other things too is no place for a narrow bound.
-    case.check(beside <= 5 * max(alone, same, 20), f"the healthy ones' p99 went to {beside:.0f} ms")
+    case.check(beside <= max(20 * alone, 500), f"the healthy ones' p99 went to {beside:.0f} ms")
     case.say(f"{slow} x {tokens} tokens: a slow one holds {per_process / KIB:.0f} KiB of the process "
              f"and {per_kernel / KIB:.0f} KiB of the server's kernel (at most 1 MiB each); {closed} "
              f"closed with 4002, the last reset after {found['ms until reset, worst']:.0f} ms "
              f"(SLOW_TIMEOUT {slow_timeout} + 5000), {found['recovered']:.0f} recovered with their "
              f"whole answers; {healthy} healthy, ping p99 {alone:.1f} ms alone, {same:.1f} beside "
              f"readers, {beside:.1f} beside slow ones (ratio {beside / alone:.1f} and "
-             f"{beside / same:.1f}); answers {found['answer p99 alone']:.0f}, "
+             f"{beside / same:.1f}), worst {found['ping worst beside slow ones']:.0f} ms; answers {found['answer p99 alone']:.0f}, "
              f"{found['answer p99 beside readers']:.0f}, "
              f"{found['answer p99 beside slow ones']:.0f} ms; memory {mib(levels['alone'])} alone, "
              f"{mib(levels['readers gone'])} after readers, {mib(levels['held up'])} held up, "

@@ -177,6 +177,7 @@ inline void slow(bench& on) {
     on.driver.figure("pings " + beside, healthy.pongs[phase].size());
     on.driver.figure("ping p50 " + beside, quantile(healthy.pongs[phase], 0.5));
     on.driver.figure("ping p99 " + beside, quantile(healthy.pongs[phase], 0.99));
+    on.driver.figure("ping worst " + beside, quantile(healthy.pongs[phase], 1));
     on.driver.figure("answer p99 " + beside, quantile(healthy.answers[phase], 0.99));
   }
   on.driver.figure("healthy answered", healthy.counted.answered);
