@@ -13103,6 +13103,11 @@ class output_pool {
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#if defined(__linux__)
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
+
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -13167,6 +13172,17 @@ class asio_link {
     output.consume(socket_.write_some(asio::const_buffer(front.data(), front.size()), failure));
     const io_outcome outcome = outcome_of(failure);
     return outcome == io_outcome::done && output.pending() != 0 ? io_outcome::blocked : outcome;
+  }
+
+  /// True when the kernel holds bytes that the peer's has not taken; false where the system does
+  /// not tell.
+  bool has_undelivered() {
+#if defined(__linux__)
+    int waiting = 0;
+    return ::ioctl(socket_.native_handle(), SIOCOUTQ, &waiting) == 0 && waiting > 0;
+#else
+    return false;
+#endif
   }
 
   /// Nothing more will be sent; the peer reads its end of the stream.
@@ -16761,7 +16777,8 @@ inline void websocketpp_connection::on_deadline() {
     case phase::open:
     case phase::gone: return;
   }
-  finish(pending() != 0);
+  // For a peer that reads nothing the kernel would go on trying for minutes.
+  finish(pending() != 0 || has_undelivered());
 }
 
 inline void websocketpp_connection::settle() {

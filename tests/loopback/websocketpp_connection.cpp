@@ -205,6 +205,26 @@ TEST_CASE("connection: our close waits for the peer's, for a while") {
   CHECK(b.until(client, [&] { return b.transport.connections() == 0; }));
 }
 
+TEST_CASE(
+    "connection: a peer that takes nothing until the end is over leaves nothing in the kernel") {
+  transport_bench::settings settings = transport_bench::local();
+  settings.close_timeout = 300ms;
+  transport_bench b(settings);
+  bool reads = false;
+  SUBCASE("a peer that reads") { reads = true; }
+  SUBCASE("a peer that does not") {}
+  raw_client client = b.client(reads ? 0 : 4096);
+  client.send(upgrade_request());
+  REQUIRE(b.until(client, [&] { return !b.sink.open.empty() && !take_head(client.in).empty(); }));
+  client.reading = reads;
+  b.transport.send(b.sink.open.back(), std::string(100'000, 'x'));
+  b.transport.close(b.sink.open.back(), 4002, "slow_consumer");
+  REQUIRE(b.until(client, [&] { return b.transport.connections() == 0; }));
+  client.reading = true;
+  REQUIRE(b.until(client, [&] { return client.ended || client.broken; }));
+  CHECK(client.broken == !reads);
+}
+
 TEST_CASE("connection: every way of a peer to go is seen") {
   transport_bench b;
   SUBCASE("open: FIN, RST") {

@@ -11,6 +11,11 @@
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#if defined(__linux__)
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
+
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -75,6 +80,17 @@ class asio_link {
     output.consume(socket_.write_some(asio::const_buffer(front.data(), front.size()), failure));
     const io_outcome outcome = outcome_of(failure);
     return outcome == io_outcome::done && output.pending() != 0 ? io_outcome::blocked : outcome;
+  }
+
+  /// True when the kernel holds bytes that the peer's has not taken; false where the system does
+  /// not tell.
+  bool has_undelivered() {
+#if defined(__linux__)
+    int waiting = 0;
+    return ::ioctl(socket_.native_handle(), SIOCOUTQ, &waiting) == 0 && waiting > 0;
+#else
+    return false;
+#endif
   }
 
   /// Nothing more will be sent; the peer reads its end of the stream.

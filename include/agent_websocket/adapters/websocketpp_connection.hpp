@@ -298,7 +298,8 @@ inline void websocketpp_connection::on_deadline() {
     case phase::open:
     case phase::gone: return;
   }
-  finish(pending() != 0);
+  // For a peer that reads nothing the kernel would go on trying for minutes.
+  finish(pending() != 0 || has_undelivered());
 }
 
 inline void websocketpp_connection::settle() {
