@@ -199,6 +199,24 @@ struct basic_fixture {
 
 using fixture = basic_fixture<>;
 
+}  // namespace flow
+
+// Made once, in instances.cpp: compiling them again in each file would take most of its time. A
+// program of one file says AGENT_WEBSOCKET_TESTS_ALONE.
+#ifndef AGENT_WEBSOCKET_TESTS_ALONE
+namespace agent_websocket {
+extern template class openrouter::basic_openrouter_client<testing::mock_http_client,
+                                                          testing::manual_scheduler>;
+extern template class basic_session<testing::mock_transport, testing::mock_http_client,
+                                    testing::manual_scheduler, memory_store>;
+extern template class basic_server<testing::mock_transport, testing::mock_http_client,
+                                   testing::manual_scheduler, memory_store, allow_all,
+                                   flow::kept_log>;
+}  // namespace agent_websocket
+#endif
+
+namespace flow {
+
 // ---- looking at frames
 
 inline std::vector<frame> terminals(const std::vector<frame>& frames) {

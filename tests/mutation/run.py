@@ -61,7 +61,8 @@ class Bench:
         self.schedules = arguments.schedules
         self.compiler = ([shutil.which("ccache")] if shutil.which("ccache") else []) + \
             [arguments.compiler]
-        self.flags = [f"-std={arguments.standard}", "-DAGENT_WEBSOCKET_WITH_ADAPTERS=0"]
+        self.flags = [f"-std={arguments.standard}", "-DAGENT_WEBSOCKET_WITH_ADAPTERS=0",
+                      "-DAGENT_WEBSOCKET_TESTS_ALONE"]
         self.paths = ["-I", str(self.root / "include"), "-I", str(self.root / "tests")]
         for path in arguments.system:
             self.paths += [] if path == "/usr/include" else ["-isystem", path]
