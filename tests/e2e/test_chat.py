@@ -213,3 +213,11 @@ def resumed():
             equal(output.split(), [str(i) for i in range(1, 201)], f"the answer with {errors!r}")
             check(proxy.cuts >= 2, lambda: f"{proxy.cuts} cuts")
             check("the session goes on" in errors, lambda: f"nothing is said: {errors!r}")
+
+
+@test("client: the program of the README asks, prints what comes, and ends")
+def client_of_the_readme():
+    with Server() as server:
+        ended = subprocess.run([program("AGENT_WEBSOCKET_CLIENT"), "count to 12", server.socket_url()],
+                               text=True, stdout=subprocess.PIPE, timeout=20)
+        equal((ended.returncode, ended.stdout), (0, "1 2 3 4 5 6 7 8 9 10 11 12\n"), "output")
