@@ -3,8 +3,9 @@
 """End-to-end tests: the example server with real clients, on free ports of the loopback interface.
 
   AGENT_WEBSOCKET_SERVER=build/bin/server AGENT_WEBSOCKET_CHAT=build/bin/chat \\
-      tests/e2e/run.py [-k TEXT] [-l]
+      tests/e2e/run.py [-k TEXT] [-l] [GROUP...]
 
+GROUP     only the tests of test_GROUP.py
 -k TEXT   only the tests whose names hold TEXT
 -l        lists the tests
 
@@ -74,8 +75,13 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", metavar="TEXT", default="", help="only tests whose names hold TEXT")
     parser.add_argument("-l", action="store_true", help="list the tests")
+    # (argparse checks an empty list against `choices` and finds that it is none of them.)
+    parser.add_argument("groups", metavar="GROUP", nargs="*", help="one of " + ", ".join(GROUPS))
     arguments = parser.parse_args()
-    for group in GROUPS:
+    unknown = [each for each in arguments.groups if each not in GROUPS]
+    if unknown:
+        parser.error(f"no group {unknown[0]}; there are {', '.join(GROUPS)}")
+    for group in arguments.groups or GROUPS:
         __import__("test_" + group)
     chosen = [each for each in harness.tests if arguments.k in each[0]]
     if arguments.l:
