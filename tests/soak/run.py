@@ -312,8 +312,8 @@ def case_slow(case):
     case.check(found["none closed early"] == 1, "a slow one was closed before SLOW_TIMEOUT")
     case.check(closed == slow, f"{closed} closed with 4002 of {slow}")
     case.check(found["told 4002"] == slow // 2, f"{found['told 4002']:.0f} were told 4002")
-    # The close handshake has 5 s; 3 s for what a busy machine takes.
-    case.check(found["ms until reset, worst"] <= slow_timeout + 8000,
+    # The close handshake has 5 s; 5 s to fill all buffers, before which nobody is slow.
+    case.check(found["ms until reset, worst"] <= slow_timeout + 10000,
                f"a slow one was open for {found['ms until reset, worst']:.0f} ms")
     case.check(found["recovered"] == slow, f"{found['recovered']:.0f} recovered of {slow}")
     case.check(found["answered"] == 2 * slow, f"{found['answered']:.0f} answers")
