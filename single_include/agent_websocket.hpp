@@ -9764,6 +9764,7 @@ class session_core {
   const outbox& output() const noexcept { return outbox_; }
   bool closing() const noexcept { return closing_.has_value(); }
   bool running() const noexcept { return run_.has_value(); }
+  bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
   /// True when an answer runs or waits: such a session is not idle.
   bool busy() const noexcept { return run_.has_value() || !inbox_.empty(); }
   /// False while its client has neither said nor been told anything that it could come back for.
@@ -9922,8 +9923,6 @@ class session_core {
  private:
   friend class session_commands;
 
-  bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
-
   std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
 
   template <typename Message>
@@ -10071,6 +10070,10 @@ inline bool session_core::answer_duplicate(connection_id from, const wire::query
   const accepted_query* open = inbox_.find(query.id);
   if (run_ && run_->of.query.id == query.id) open = &run_->of;
   if (open == nullptr && claimed == nullptr) return false;
+  if (open == nullptr && claimed->end_seq == claimed_ids::without_end) {
+    refuse(from, query.id, error(errc::bad_message, "That `id` was used for a command"), at);
+    return true;
+  }
   const auto waits = inbox_.position_of(query.id);
   const std::string& stream = open != nullptr ? open->stream : claimed->stream;
   put_control(from, wire::ack{query.id, stream, waits ? *waits + 1 : 0, true, true}, at);
@@ -10839,9 +10842,9 @@ class delivery {
   void hand_over(session_core& session, lanes& socket, const live_answer* text, bool due,
                  std::size_t budget) {
     std::string frame;
+    const std::string_view timestamp = session.timestamp(scheduler_.wall_now());
     while (socket.transport_waits < budget &&
-           socket.take_next(session.output().log(), text, due, frame,
-                            session.timestamp(scheduler_.wall_now()))) {
+           socket.take_next(session.output().log(), text, due, frame, timestamp)) {
       socket.transport_waits = transport_.send(socket.connection(), frame);
     }
   }
@@ -11099,8 +11102,7 @@ class basic_session final
     core_.began(run_, model);
   }
   void on_text(openrouter::completion_id, std::string_view text) override {
-    core_.text(run_, text, now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.text(run_, text, at); });
   }
   void on_reasoning(openrouter::completion_id, std::string_view) override {}
   void on_retry(openrouter::completion_id, int attempt, std::chrono::milliseconds wait,
@@ -11116,8 +11118,7 @@ class basic_session final
       log(log_level::error, "completion_failed",
           std::string(to_string(why.code)) + " " + why.detail);
     }
-    core_.completed(run_, result_of(outcome), now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
   }
 
   // ---- carrying out
@@ -11152,7 +11153,7 @@ class basic_session final
     call_.await_turn([this, request = std::move(what.request)]() mutable {
       guarded(
           "before_request", [&] { around_.hooks.request(*this, request); }, [] {});
-      call_.start(std::move(request), *this);
+      if (core_.is_current(run_)) call_.start(std::move(request), *this);  // the hook may end it
     });
   }
   void perform(action::cancel_completion&) { stop_completion(); }
@@ -11225,14 +11226,15 @@ class basic_session final
 
   /// The query's own limit, which holds for the application's thinking too.
   void start_timeout(run_number run, std::chrono::milliseconds limit) {
-    timeout_ = around_.scheduler.start_timer(
-        around_.scheduler.now() + limit, [weak = this->weak_from_this(), run] {
-          const auto session = weak.lock();
-          if (!session) return;
-          session->timeout_ = 0;
-          session->core_.failed(run, error(errc::timeout_total), session->now());
-          session->carry_out();
-        });
+    timeout_ = around_.scheduler.start_timer(around_.scheduler.now() + limit,
+                                             [weak = this->weak_from_this(), run] {
+                                               const auto session = weak.lock();
+                                               if (!session) return;
+                                               session->timeout_ = 0;
+                                               session->apply([run](session_core& core, moment at) {
+                                                 core.failed(run, error(errc::timeout_total), at);
+                                               });
+                                             });
   }
 
   void stop_completion() {
@@ -11242,6 +11244,7 @@ class basic_session final
   void stop_timeout() {
     if (timeout_ != 0) around_.scheduler.cancel_timer(std::exchange(timeout_, 0));
   }
+
   /// Sends what can be sent, does without clients that fall behind, and stops reading upstream
   /// while none keeps up.
   void send_waiting() {

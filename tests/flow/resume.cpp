@@ -391,6 +391,32 @@ TEST_CASE("resume: slots are handed out in turn, a long queue delays nobody") {
   CHECK(mentions(talk.http.last().request.body, "\"x\""));
 }
 
+TEST_CASE(
+    "resume: a session that ends when its turn has come asks nothing, and gives its slot back") {
+  auto chosen = lasting();
+  chosen.max_upstream = 1;
+  lasting_fixture talk(chosen);
+  std::string closes;
+  talk.router().before_request(
+      [&](lasting_fixture::session_type& session, aw::openrouter::chat_request&) {
+        if (session.id() == closes) session.close(4499, "closed_by_operator");
+      });
+  ticket first, second, third;
+  const auto one = talk.arrive(first);
+  talk.tell(one, R"({"content":"x"})");
+  const auto two = talk.arrive(second);
+  talk.tell(two, R"({"content":"y"})");
+  closes = second.session_id;
+  talk.http.respond(talk.http.last().id, 200, event_stream(), chunk("a") + finish() + done());
+  talk.run();
+  CHECK(talk.transport.close_sent(two)->first == 4499);
+  CHECK(talk.http.calls().size() == 1u);
+  const auto three = talk.arrive(third);
+  talk.tell(three, R"({"content":"z"})");
+  CHECK(talk.http.open_calls() == 1u);
+  CHECK(mentions(talk.http.last().request.body, "\"z\""));
+}
+
 TEST_CASE("resume: text that comes fast is sent as one piece, the first at once") {
   auto chosen = lasting();
   chosen.session.coalesce = 20ms;

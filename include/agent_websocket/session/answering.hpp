@@ -65,6 +65,10 @@ inline bool session_core::answer_duplicate(connection_id from, const wire::query
   const accepted_query* open = inbox_.find(query.id);
   if (run_ && run_->of.query.id == query.id) open = &run_->of;
   if (open == nullptr && claimed == nullptr) return false;
+  if (open == nullptr && claimed->end_seq == claimed_ids::without_end) {
+    refuse(from, query.id, error(errc::bad_message, "That `id` was used for a command"), at);
+    return true;
+  }
   const auto waits = inbox_.position_of(query.id);
   const std::string& stream = open != nullptr ? open->stream : claimed->stream;
   put_control(from, wire::ack{query.id, stream, waits ? *waits + 1 : 0, true, true}, at);

@@ -76,6 +76,7 @@ class session_core {
   const outbox& output() const noexcept { return outbox_; }
   bool closing() const noexcept { return closing_.has_value(); }
   bool running() const noexcept { return run_.has_value(); }
+  bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
   /// True when an answer runs or waits: such a session is not idle.
   bool busy() const noexcept { return run_.has_value() || !inbox_.empty(); }
   /// False while its client has neither said nor been told anything that it could come back for.
@@ -233,8 +234,6 @@ class session_core {
 
  private:
   friend class session_commands;
-
-  bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
 
   std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
 

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace agent_websocket {
@@ -74,9 +75,9 @@ class delivery {
   void hand_over(session_core& session, lanes& socket, const live_answer* text, bool due,
                  std::size_t budget) {
     std::string frame;
+    const std::string_view timestamp = session.timestamp(scheduler_.wall_now());
     while (socket.transport_waits < budget &&
-           socket.take_next(session.output().log(), text, due, frame,
-                            session.timestamp(scheduler_.wall_now()))) {
+           socket.take_next(session.output().log(), text, due, frame, timestamp)) {
       socket.transport_waits = transport_.send(socket.connection(), frame);
     }
   }

@@ -162,8 +162,7 @@ class basic_session final
     core_.began(run_, model);
   }
   void on_text(openrouter::completion_id, std::string_view text) override {
-    core_.text(run_, text, now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.text(run_, text, at); });
   }
   void on_reasoning(openrouter::completion_id, std::string_view) override {}
   void on_retry(openrouter::completion_id, int attempt, std::chrono::milliseconds wait,
@@ -179,8 +178,7 @@ class basic_session final
       log(log_level::error, "completion_failed",
           std::string(to_string(why.code)) + " " + why.detail);
     }
-    core_.completed(run_, result_of(outcome), now());
-    carry_out();
+    apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
   }
 
   // ---- carrying out
@@ -215,7 +213,7 @@ class basic_session final
     call_.await_turn([this, request = std::move(what.request)]() mutable {
       guarded(
           "before_request", [&] { around_.hooks.request(*this, request); }, [] {});
-      call_.start(std::move(request), *this);
+      if (core_.is_current(run_)) call_.start(std::move(request), *this);  // the hook may end it
     });
   }
   void perform(action::cancel_completion&) { stop_completion(); }
@@ -288,14 +286,15 @@ class basic_session final
 
   /// The query's own limit, which holds for the application's thinking too.
   void start_timeout(run_number run, std::chrono::milliseconds limit) {
-    timeout_ = around_.scheduler.start_timer(
-        around_.scheduler.now() + limit, [weak = this->weak_from_this(), run] {
-          const auto session = weak.lock();
-          if (!session) return;
-          session->timeout_ = 0;
-          session->core_.failed(run, error(errc::timeout_total), session->now());
-          session->carry_out();
-        });
+    timeout_ = around_.scheduler.start_timer(around_.scheduler.now() + limit,
+                                             [weak = this->weak_from_this(), run] {
+                                               const auto session = weak.lock();
+                                               if (!session) return;
+                                               session->timeout_ = 0;
+                                               session->apply([run](session_core& core, moment at) {
+                                                 core.failed(run, error(errc::timeout_total), at);
+                                               });
+                                             });
   }
 
   void stop_completion() {
@@ -305,6 +304,7 @@ class basic_session final
   void stop_timeout() {
     if (timeout_ != 0) around_.scheduler.cancel_timer(std::exchange(timeout_, 0));
   }
+
   /// Sends what can be sent, does without clients that fall behind, and stops reading upstream
   /// while none keeps up.
   void send_waiting() {

@@ -562,3 +562,11 @@ TEST_CASE_FIXTURE(core_fixture, "commands: an id made here is none that a client
   sent();
   CHECK(send(R"({"content":"z"})").at(0).ref() != next);
 }
+
+TEST_CASE_FIXTURE(core_fixture, "commands: the id of a setting is none for a query") {
+  send(R"({"type":"command","op":"set","id":"s1","data":{"temperature":0.5}})");
+  const auto frames = send(R"({"id":"s1","content":"x"})");
+  REQUIRE(frames.size() == 1u);
+  CHECK(frames[0].code() == "bad_message");
+  CHECK(frames[0].ref() == "s1");
+}
