@@ -3,6 +3,9 @@
 """Lists source files for meson.build, which has no globs: one path per line, from the root.
 
     meson_sources.py core | adapters | examples | version
+    meson_sources.py forwarding FOLDER
+
+The second fills FOLDER with a header for each of include/ that includes the single header.
 """
 import re
 import sys
@@ -29,7 +32,18 @@ def sources(what):
     return [name for name in names if needs_adapters(name) == (what == "adapters")]
 
 
+def forward(folder):
+    for header in (ROOT / "include").glob("*/**/*.hpp"):
+        path = folder / header.relative_to(ROOT / "include")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_text("#include <agent_websocket.hpp>\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[1] == "forwarding":
+        forward(Path(sys.argv[2]))
+        sys.exit()
     if len(sys.argv) != 2 or sys.argv[1] not in ("core", "adapters", "examples", "version"):
         sys.exit(__doc__)
     print("\n".join(sources(sys.argv[1])))
