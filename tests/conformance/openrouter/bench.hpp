@@ -144,6 +144,16 @@ class recorder final : public openrouter::completion_sink {
   const std::string& words() const { return why().why.message; }
   bool says(std::string_view what) const { return words().find(what) != std::string::npos; }
 
+  /// The tool calls, one a line.
+  std::string calls() const {
+    std::string all;
+    for (const openrouter::tool_call& each : ended ? ended->tool_calls : none) {
+      all +=
+          each.id + " " + each.name + " " + each.arguments + (each.complete ? "" : " CUT") + "\n";
+    }
+    return all;
+  }
+
   /// All of it, to compare two ways to cut the same bytes.
   std::string summary() const {
     std::string all = text + "|" + reasoning + "|" + model + "|" + (begun ? "begun" : "silent");
@@ -153,6 +163,8 @@ class recorder final : public openrouter::completion_sink {
            what.generation_id + "|" + what.usage.json + "|" + (what.no_done ? "open" : "done") +
            (what.has_tool_calls ? "|tools" : "|") + "|" + std::to_string(what.comments) + "|" +
            std::to_string(what.skipped) + "|" + std::to_string(what.attempts);
+    all +=
+        "|" + calls() + "|" + what.reasoning_details + "|" + what.annotations + "|" + what.images;
     if (what.failed) {
       const openrouter::failure& failed = *what.failed;
       all += "|" + std::string(to_string(failed.why.code)) + "|" + failed.why.message + "|" +
@@ -170,6 +182,8 @@ class recorder final : public openrouter::completion_sink {
   std::vector<std::string> broken;  ///< promises
 
  private:
+  inline static const std::vector<openrouter::tool_call> none;
+
   void check_piece(std::string_view piece) {
     if (!begun || ended) broken.push_back("a piece out of order");
     if (piece.empty()) broken.push_back("an empty piece");

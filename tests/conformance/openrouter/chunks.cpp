@@ -109,13 +109,29 @@ TEST_CASE("T25: reasoning is shown once, apart from the text") {
             .empty());
 }
 
-TEST_CASE("T27: annotations in part, and unknown ones") {
+TEST_CASE("T27: annotations in part, and unknown ones, are kept") {
+  const std::string citation =
+      R"({"type":"url_citation","url_citation":{"url":"https://example.com/"}})";
+  const std::string unknown = R"({"type":"novel","novel":{"a":1}})";
+  const std::string file = R"({"type":"file","file":{"hash":"h","name":"a.pdf","content":)"
+                           R"([{"type":"text","text":"t"}]}})";
   const recorder told =
-      read(delta(R"({"content":"x","annotations":[{"type":"url_citation","url_citation":)"
-                 R"({"url":"https://example.com/"}},{"type":"novel","novel":{"a":1}}]})") +
-           delta(R"({"content":"","annotations":[]})") + finish("stop") + done);
+      read(delta(R"({"content":"x","annotations":[)" + citation + "," + unknown + "]}") +
+           delta(R"({"content":"","annotations":[]})") +
+           delta(R"({"annotations":[)" + file + "]}") + finish("stop") + done);
   CHECK(told.complete());
   CHECK(told.text == "x");
+  CHECK(told.ended->annotations == "[" + citation + "," + unknown + "," + file + "]");
+  CHECK(read(answer()).ended->annotations.empty());
+}
+
+TEST_CASE("T27: images are kept") {
+  const std::string image =
+      R"({"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}})";
+  const recorder told =
+      read(delta(R"({"content":"","images":[)" + image + "]}") + finish("stop") + done);
+  CHECK(told.complete());
+  CHECK(told.ended->images == "[" + image + "]");
 }
 
 TEST_CASE("T28: fields that are texts, null or absent") {

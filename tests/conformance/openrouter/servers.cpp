@@ -156,6 +156,30 @@ TEST_CASE("Ollama: a stream, before") {
                   usage_with(ollama) + done));
 }
 
+TEST_CASE("Ollama: whole calls in one delta, index 0 for all in older versions") {
+  const auto call = [](int index, const std::string& id, const std::string& city) {
+    return R"({"id":")" + id + R"(","index":)" + std::to_string(index) +
+           R"(,"type":"function","function":{"name":"get_weather","arguments":"{\"city\":\")" +
+           city + R"(\"}"}})";
+  };
+  for (const int second : {0, 1}) {
+    for (const char* reason : {"\"tool_calls\"", "\"stop\"", "\"\""}) {
+      CAPTURE(second);
+      CAPTURE(reason);
+      const recorder told =
+          read(ollama(R"({"index":0,"delta":{"role":"assistant","content":"","tool_calls":[)" +
+                      call(0, "call_1", "Paris") + "," + call(second, "call_2", "Rome") +
+                      R"(]},"finish_reason":null})") +
+               ollama(R"({"index":0,"delta":{"role":"assistant","content":""},"finish_reason":)" +
+                      std::string(reason) + "}") +
+               usage_with(ollama) + done);
+      CHECK(told.complete());
+      CHECK(told.calls() ==
+            "call_1 get_weather {\"city\":\"Paris\"}\ncall_2 get_weather {\"city\":\"Rome\"}\n");
+    }
+  }
+}
+
 TEST_CASE("Ollama: an error in the stream is lost") {
   const std::string empty =
       ollama(R"({"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null})");
