@@ -192,8 +192,9 @@ class tool_call_accumulator {
         if (call* const found = latest(both)) return found;
       }
       if (call* const found = latest(at_index)) return found;
-      const bool begins = !what.id.empty() || !what.name.empty();
-      return last.index || begins ? nullptr : &last;
+      // Some count the fragments instead of the calls.
+      const bool begins = !what.id.empty() || !what.name.empty() || is_closed(last);
+      return begins ? nullptr : &last;
     }
     if (!what.id.empty()) {
       if (call* const found = latest(has_id)) return found;
