@@ -331,7 +331,7 @@ TEST_CASE("T68: who has served is told") {
   one.asked.fallback_models = {"b"};
   one.http.reply_with(http_script()
                           .head(200, {{"X-Generation-Id", "gen-7"}})
-                          .body(frame(R"({"id":"gen-7","model":"b","provider":"P","choices":[)"
+                          .body(frame(R"({"model":"b","provider":"P","choices":[)"
                                       R"({"index":0,"delta":{"content":"x"}}]})") +
                                 finish("stop") + done)
                           .complete());
