@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/base/fifo.hpp>
+#include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/wire/message.hpp>
 
 #include <cstddef>
@@ -20,6 +21,7 @@ namespace agent_websocket {
 struct accepted_query {
   wire::query query;        ///< with an id in any case
   std::string stream;       ///< the id of its answer
+  connection_id from = 0;   ///< the socket that it came on
   bool streamed = false;    ///< deltas, or one full response
   bool first = false;       ///< goes before all that wait
   unsigned overtaken = 0;   ///< by how many that came later
