@@ -848,6 +848,7 @@ client.on('status', ({ message: m, answer }) => {
   if (m.op !== 'ack' && m.op !== 'queued') run(x, textOf(m.content) || 'Thinking...');
   else if (x.phase !== 'running') setPhase(x, 'accepted');
 });
+client.on('tool', ({ message: m, answer }) => { if (answer && answer.status === null) run(exchangeOf(answer), textOf(m.content) || 'Thinking...'); });
 client.on('answer', ({ answer, message }) => {
   if (!answer.own && answer.ref === null) addNotification(answer.text, 'Agent'); // the application speaks unasked
   else showEnd(exchangeOf(answer), answer, message.replay === true);
@@ -910,10 +911,10 @@ function onState({ state, previous, code, reason }) {
 /** What the client kept over a reload. The connection then brings the rest. */
 function restore() {
   restoring = true;
-  let latest = null;
-  for (const answer of client.transcript.answers) {
 )page"
-    R"page(    if (answer.kind === 'regenerate' && latest?.phase === 'done') { // answers the same question again
+    R"page(  let latest = null;
+  for (const answer of client.transcript.answers) {
+    if (answer.kind === 'regenerate' && latest?.phase === 'done') { // answers the same question again
       const { answerText, responseId } = latest;
       prepare(latest, 'regenerate');
       Object.assign(latest, { id: answer.ref, before: { answerText, responseId }, phase: 'accepted' });
