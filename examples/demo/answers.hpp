@@ -131,16 +131,6 @@ inline script slow(const chat& from, std::string_view argument) {
   return made;
 }
 
-inline script think(const chat& from, std::string_view) {
-  script made;
-  for (piece& word :
-       words_of("The user wants me to think. I have thought, and I can answer now.")) {
-    made.pieces.push_back({std::move(word.text), true});
-  }
-  for (piece& word : echo(from, {}).pieces) made.pieces.push_back(std::move(word));
-  return made;
-}
-
 inline script unicode(const chat&, std::string_view) {
   script made;
   made.delay = std::chrono::milliseconds(5);  // for each of its many pieces

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // What the demo model says: a table of recognised requests, and the answer to each. Deterministic:
-// the same conversation gets the same answer. Nothing here knows of HTTP or sockets.
+// the same conversation gets the same answer. Nothing here knows of HTTP or sockets. Where nothing
+// is recognised the offered tools are tried, and last the question is said back.
 #pragma once
 
-#include "answers.hpp"
+#include "tool_answers.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -26,6 +27,8 @@ struct rule {
   std::string_view usage;  ///< as `help` prints it; empty: another spelling of a row above
   std::string_view effect;
   script (*play)(const chat&, std::string_view argument);
+  /// When the conversation ends with the results of calls.
+  script (*play_results)(const chat&, std::string_view argument) = with_results;
 };
 
 inline script help(const chat& from, std::string_view);
@@ -44,7 +47,15 @@ inline constexpr rule table[] = {
     {"long answer", argument::text, "long answer [N words]", "paragraphs and a code block",
      long_answer},
     {"slow", argument::text, "slow TEXT", "says it with 250 ms before each word", slow},
-    {"think", argument::text, "think", "reasons before it answers", think},
+    {"think about", argument::text, "think [about TEXT]", "reasons before it answers", think,
+     think_with_results},
+    {"think", argument::text, "", "", think, think_with_results},
+    {"use the tool", argument::text, "use the tool NAME [with JSON]", "calls one that it was given",
+     use_tools},
+    {"use the tools", argument::text, "use the tools NAME and NAME", "at the same time", use_tools},
+    {"say", argument::text, "say TEXT and use the tool NAME", "words, then a call", say_and_use},
+    {"loop on", argument::text, "loop on NAME", "calls it again after each result", use_tools,
+     use_tools},
     {"unicode", argument::none, "unicode", "many scripts, emoji, right-to-left text", unicode},
     {"html", argument::none, "html", "markup that has to be shown as text", html},
     {"markdown", argument::none, "markdown", "headings, lists, a table, code", markdown},
@@ -63,7 +74,8 @@ inline constexpr rule table[] = {
     {"stall", argument::none, "stall", "a few words, then silence", stall},
     {"silent", argument::none, "silent", "not a single byte", silent},
     {"empty", argument::none, "empty", "a stream without content", empty},
-    {"", argument::text, "anything else", "is said back to you", echo},
+    {"", argument::text, "anything else", "uses a tool that fits, or is said back to you",
+     anything_else},
 };
 
 inline script help(const chat&, std::string_view) {
@@ -101,7 +113,7 @@ inline script script_for(const chat& from) {
   script made;
   for (const replies::rule& row : replies::table) {
     if (const auto argument = replies::match(row, text)) {
-      made = row.play(from, *argument);
+      made = (from.results.empty() ? row.play : row.play_results)(from, *argument);
       break;
     }
   }
