@@ -21,6 +21,8 @@ class watching_client {
     std::string text;
     std::int64_t have = 0;
     bool ended = false;
+    std::string reasoning;  // with a count of its own
+    std::int64_t reasons = 0;
   };
 
   void take(const frame& message) {
@@ -88,12 +90,25 @@ class watching_client {
     return message.truth("replay") && message.is_numbered() && message.number("seq") <= last_seq_;
   }
 
+  static void take_reasoning(const frame& message, stream& of) {
+    const std::int64_t idx = message.number("idx");
+    if (idx == 0 && message.number("n") >= of.reasons) {
+      of.reasoning.clear();
+    } else if (idx != of.reasons) {
+      breach("a hole in the reasoning, or a piece twice", message);
+    }
+    of.reasoning += message.content();
+    of.reasons = idx + message.number("n");
+  }
+
   void take_response(const frame& message) {
     const std::string phase = message.phase();
     stream& of = streams_[message.text("stream")];
     if (of.ended) breach("a response after the end of its stream", message);
     if (phase == "start") {
       if (!started_.emplace(message.text("stream"), true).second) breach("a second start", message);
+    } else if (phase == "reasoning") {
+      take_reasoning(message, of);
     } else if (phase == "snapshot") {
       if (message.number("n") < of.have) breach("a snapshot that knows less", message);
       of.text = message.content();

@@ -50,6 +50,10 @@ class server {
 
   /// Hooks are set before start() or run().
   router_type& router() noexcept { return parts_.server.router(); }
+  /// A tool that the model may call, see basic_router::tool. Before start() or run().
+  void tool(tool_definition what, router_type::tool_handler handler = nullptr) {
+    parts_.server.tool(std::move(what), std::move(handler));
+  }
   const options& settings() const noexcept { return parts_.server.settings(); }
   /// The port that is listened on, also when options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return parts_.transport.port(); }

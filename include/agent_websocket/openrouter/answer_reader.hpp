@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
 // Reads one chunk of a streamed answer, or a whole answer, as parsed JSON: text and reasoning go to
-// a sink, the rest is collected in an outcome. Follows OpenRouter's API reference (chat completion
-// chunk) and takes what other servers leave out, set to null or spell differently. Knows no bytes
-// and no ends; those are stream_decoder.hpp's.
+// a sink, the rest, tool calls among it, is collected in an outcome. Follows OpenRouter's API
+// reference (chat completion chunk) and takes what other servers leave out, set to null or spell
+// differently. Knows no bytes and no ends; those are stream_decoder.hpp's.
 #pragma once
 
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/openrouter/error_reader.hpp>
+#include <agent_websocket/openrouter/json_list.hpp>
+#include <agent_websocket/openrouter/reasoning_details.hpp>
 #include <agent_websocket/openrouter/response.hpp>
 #include <agent_websocket/openrouter/settings.hpp>
+#include <agent_websocket/openrouter/tool_calls.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,20 +42,24 @@ class answer_sink {
 class answer_reader {
  public:
   explicit answer_reader(const answer_limits& limits) noexcept
-      : max_text_bytes_(limits.max_text_bytes) {}
+      : max_text_bytes_(limits.max_text_bytes),
+        calls_(limits.max_text_bytes),
+        details_(limits.max_text_bytes),
+        annotations_(limits.max_text_bytes),
+        images_(limits.max_image_bytes) {}
 
   /// One chunk ("choices[].delta"). Returns its text when that is all it gave, or else nothing.
   std::string_view read_chunk(const json::value& top, answer_sink& sink) {
     plain_text_ = {};
     has_more_ = false;
-    read(top, "delta", sink);
+    read(top, false, sink);
     return stopped_ || has_more_ ? std::string_view() : plain_text_;
   }
   /// The text of a chunk that holds nothing else that is new.
   void read_text(std::string_view text, answer_sink& sink) { give_text(text, sink); }
   /// A whole answer ("choices[].message").
   void read_whole(const json::value& top, answer_sink& sink) {
-    read(top, "message", sink);
+    read(top, true, sink);
     if (!stopped_ && !top["choices"][0].exists()) fail(failure(errc::empty_response));
   }
 
@@ -68,27 +75,41 @@ class answer_reader {
   /// True once anything of content, reasoning or a tool call was there.
   bool has_output() const noexcept { return has_output_; }
   bool has_text() const noexcept { return text_bytes_ != 0; }
+  bool has_tool_calls() const noexcept { return !calls_.empty(); }
 
   outcome& ended() noexcept { return ended_; }
   const outcome& ended() const noexcept { return ended_; }
 
+  /// The outcome with all that was collected. `whole`: the answer has come to its end.
+  outcome take_outcome(bool whole) {
+    const std::string& reason = ended_.finish_reason;
+    const bool cut = !whole || ended_.failed || reason == "length" || reason == "content_filter";
+    ended_.tool_calls = calls_.take(cut, ended_.generation_id);
+    ended_.has_tool_calls = !ended_.tool_calls.empty();
+    ended_.reasoning_details = details_.take();
+    ended_.annotations = annotations_.take();
+    ended_.images = images_.take();
+    return std::move(ended_);
+  }
+
  private:
   enum class reasoning_field { none, reasoning, reasoning_content, details };
 
-  void read(const json::value& top, const char* piece_name, answer_sink& sink) {
+  void read(const json::value& top, bool whole, answer_sink& sink) {
     keep_first(ended_.model, top["model"]);
     keep_first(ended_.provider, top["provider"]);
     keep_first(ended_.generation_id, top["id"]);
     if (read_usage(top["usage"], ended_.usage)) has_more_ = true;
     const json::value choice = first_choice(top["choices"]);
-    json::value piece = choice[piece_name];
+    json::value piece = choice[whole ? "message" : "delta"];
     // Some servers send a whole message as the only chunk.
     if (!piece.is_object() && !has_output_) {
       piece = choice["message"];
-      has_more_ = true;
+      whole = has_more_ = true;
     }
     read_reasoning(piece, sink);
     read_content(piece, sink);
+    collect(piece, whole, sink);
     if (stopped_) return;
     if (const auto reason = choice["finish_reason"].string(); reason && !reason->empty()) {
       ended_.finish_reason.assign(*reason);
@@ -128,11 +149,30 @@ class answer_reader {
     } else if (const auto refused = piece["refusal"].string()) {
       give_text(*refused, sink);
     }
-    if (piece["tool_calls"].size() != 0) {
-      begin_more(sink);
-      ended_.has_tool_calls = true;
+    if (piece["audio"].is_object()) begin_more(sink);
+  }
+
+  /// What is kept for the end.
+  void collect(const json::value& piece, bool whole, answer_sink& sink) {
+    const json::value calls = piece["tool_calls"];
+    const json::value details = piece["reasoning_details"];
+    const json::value images = piece["images"];
+    const json::value annotations = piece["annotations"];
+    if (has_elements(calls) || has_elements(images)) begin_more(sink);
+    if (has_elements(annotations)) has_more_ = true;
+    if (stopped_) return;
+    if (!(whole ? calls_.add_whole(calls) : calls_.add_fragments(calls))) {
+      fail_too_long("tool calls");
+    } else if (!(whole ? details_.add_whole(details) : details_.add_fragments(details))) {
+      fail_too_long("reasoning details");
+    } else if (!images_.add(images)) {
+      fail_too_long("images");
+    } else if (!annotations_.add(annotations)) {
+      fail_too_long("annotations");
     }
-    if (piece["images"].size() != 0 || piece["audio"].is_object()) begin_more(sink);
+  }
+  static bool has_elements(const json::value& array) noexcept {
+    return array.is_array() && array.size() != 0;
   }
 
   /// The same thoughts may stand in up to three fields: the first that is seen is the one shown.
@@ -155,7 +195,7 @@ class answer_reader {
     const std::string_view fits = cut_utf8(*text, max_text_bytes_ - reasoning_bytes_);
     reasoning_bytes_ += fits.size();
     if (!stopped_ && !fits.empty()) sink.on_reasoning(fits);
-    if (!stopped_ && fits.size() != text->size()) fail_too_long();
+    if (!stopped_ && fits.size() != text->size()) fail_too_long("reasoning");
   }
 
   void give_text(std::string_view text, answer_sink& sink) {
@@ -164,7 +204,7 @@ class answer_reader {
     const std::string_view fits = cut_utf8(text, max_text_bytes_ - text_bytes_);
     text_bytes_ += fits.size();
     if (!stopped_ && !fits.empty()) sink.on_text(fits);
-    if (!stopped_ && fits.size() != text.size()) fail_too_long();
+    if (!stopped_ && fits.size() != text.size()) fail_too_long("text");
   }
 
   void begin(answer_sink& sink) {
@@ -179,9 +219,9 @@ class answer_reader {
     begin(sink);
   }
 
-  void fail_too_long() {
+  void fail_too_long(const char* of_what) {
     failure why(error(errc::truncated, "The answer is longer than allowed"));
-    why.why.detail = "more than " + std::to_string(max_text_bytes_) + " bytes";
+    why.why.detail = std::string("too many bytes, or too many pieces, of ") + of_what;
     why.retryable = false;
     fail(std::move(why));
   }
@@ -190,6 +230,10 @@ class answer_reader {
   std::size_t text_bytes_ = 0;
   std::size_t reasoning_bytes_ = 0;
   outcome ended_;
+  tool_call_accumulator calls_;
+  reasoning_details_accumulator details_;
+  json_list annotations_;
+  json_list images_;
   std::string_view plain_text_;  // of the chunk that is being read
   bool has_more_ = false;        // that chunk gave something else
   reasoning_field shown_ = reasoning_field::none;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/openrouter/tool_call.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace agent_websocket {
 namespace openrouter {
@@ -29,6 +31,15 @@ constexpr std::string_view to_string(chat_role role) noexcept {
   }
   return "user";
 }
+
+/// An answer as it goes back to the model. What is empty is left out; the JSON texts go out byte
+/// for byte, since models refuse reasoning whose signature no longer fits.
+struct assistant_message {
+  std::string text;
+  std::vector<tool_call> tool_calls;  ///< each needs its tool_result() behind the message
+  std::string reasoning_details;      ///< array; an explicit "[]" is sent too
+  std::string annotations;            ///< array; spares the parsing of files once more
+};
 
 /// A message; by default an empty one of the user. Bytes that are not UTF-8 go out as U+FFFD.
 class chat_message {
@@ -52,6 +63,38 @@ class chat_message {
   }
   static chat_message assistant(std::string text) {
     return of_text(chat_role::assistant, std::move(text), false);
+  }
+  /// An answer with all that belongs to it; text() is its text.
+  static chat_message assistant(assistant_message what) {
+    std::string json;
+    json::writer w(json);
+    w.begin_object().member("role", to_string(chat_role::assistant)).key("content");
+    if (what.text.empty() && !what.tool_calls.empty()) {
+      w.null();  // some providers refuse the empty text here
+    } else {
+      w.value(what.text);
+    }
+    if (!what.tool_calls.empty()) {
+      w.key("tool_calls").begin_array();
+      for (const tool_call& each : what.tool_calls) {
+        w.begin_object().member("id", each.id).member("type", "function").key("function");
+        w.begin_object().member("name", each.name).member("arguments", each.arguments);
+        w.end_object().end_object();
+      }
+      w.end_array();
+    }
+    if (!what.reasoning_details.empty()) w.member_raw("reasoning_details", what.reasoning_details);
+    if (!what.annotations.empty()) w.member_raw("annotations", what.annotations);
+    w.end_object();
+    return chat_message(chat_role::assistant, std::move(what.text), std::move(json), false);
+  }
+  /// What a tool gave for the call of that id; text() is `content`.
+  static chat_message tool_result(std::string_view call_id, std::string content) {
+    std::string json;
+    json::writer w(json);
+    w.begin_object().member("role", to_string(chat_role::tool)).member("tool_call_id", call_id);
+    w.member("content", content).end_object();
+    return chat_message(chat_role::tool, std::move(content), std::move(json), false);
   }
   /// An answer that was cut off or cancelled: the same on the wire, marked for the program.
   static chat_message assistant_partial(std::string text) {

@@ -7,11 +7,13 @@
 #include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/openrouter/error.hpp>
+#include <agent_websocket/openrouter/tool_call.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace agent_websocket {
 namespace openrouter {
@@ -52,8 +54,16 @@ struct outcome {
   std::string provider;       ///< display name
   std::string generation_id;  ///< for GET /generation
   openrouter::usage usage;
+  /// In the order in which they began, whatever the finish reason; with `failed`, or after a limit
+  /// of tokens, some may not be complete.
+  std::vector<tool_call> tool_calls;
+  // JSON texts of arrays, or empty. With `failed` what there was of them, which is not to be sent
+  // back.
+  std::string reasoning_details;  ///< merged, for assistant_message; "[]" when it was empty
+  std::string annotations;        ///< citations, and files as they were parsed
+  std::string images;
   bool no_done = false;         ///< ended well, but without [DONE]
-  bool has_tool_calls = false;  ///< the model called tools
+  bool has_tool_calls = false;  ///< there are tool_calls
   std::size_t comments = 0;     ///< keep-alive comments seen
   std::size_t skipped = 0;      ///< events that were no chunks and were passed over
   int attempts = 1;             ///< requests that were sent

@@ -23,8 +23,10 @@ namespace openrouter {
 
 /// Limits of one answer.
 struct answer_limits {
-  std::size_t max_text_bytes = 4u << 20;   ///< of text, and as much again of reasoning
-  std::size_t max_event_bytes = 8u << 20;  ///< one event, or a whole JSON answer: images are large
+  /// Of text; as much again of reasoning, of its details, of annotations and of all tool calls.
+  std::size_t max_text_bytes = 4u << 20;
+  std::size_t max_event_bytes = 8u << 20;   ///< one event, or a whole JSON answer: images are large
+  std::size_t max_image_bytes = 16u << 20;  ///< all images together, as they are sent
 };
 
 /// Whether headers that only OpenRouter knows (attribution) are sent.

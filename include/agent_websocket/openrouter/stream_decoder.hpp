@@ -77,7 +77,7 @@ class stream_decoder {
 
   /// The outcome, as far as it is known. The counters are those of now.
   outcome take_outcome() {
-    outcome ended = std::move(answer_.ended());
+    outcome ended = answer_.take_outcome(is_whole_);
     ended.comments = events_.comments();
     ended.skipped = skipped_;
     return ended;
@@ -193,8 +193,9 @@ class stream_decoder {
     ended.no_done = form_ == form::events && !saw_done_;
     whole = whole && answer_.has_output();
     if (whole || !ended.finish_reason.empty()) {
+      is_whole_ = true;
       if (is_empty(ended)) ended.failed = failure(errc::empty_response);
-      const bool only_calls = ended.has_tool_calls && !answer_.has_text();
+      const bool only_calls = answer_.has_tool_calls() && !answer_.has_text();
       if (ended.finish_reason.empty() && only_calls) ended.finish_reason = "tool_calls";
     } else if (answer_.has_output()) {
       ended.failed = failure(errc::truncated);
@@ -244,6 +245,7 @@ class stream_decoder {
   std::size_t skipped_ = 0;
   form form_ = form::unknown;
   bool saw_done_ = false;
+  bool is_whole_ = false;
 };
 
 }  // namespace openrouter

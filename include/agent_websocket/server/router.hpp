@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +41,7 @@ class basic_router final : public session_hooks<Session> {
   using response_handler = std::function<void(Session&, const answer_record&)>;
   using disconnect_handler = std::function<void(Session&, std::uint16_t code)>;
   using session_handler = std::function<void(Session&)>;
+  using tool_handler = std::function<void(tool_invocation<Session>, tool_reply)>;
   using http_handler = std::function<http::response(const http::request&)>;
   using event_handler = std::function<void(const server_event&)>;
 
@@ -75,6 +78,19 @@ class basic_router final : public session_hooks<Session> {
     commands_[std::move(op)] = {std::move(handler), std::move(description)};
     return *this;
   }
+  /// A tool that the model may call. `handler(call, reply)` runs on the executor, must not block,
+  /// and calls reply(text) or reply.fail(words) now or later, from any thread; a tool that asks a
+  /// person needs none. What is wrong with the definition is told by the server's start().
+  basic_router& tool(tool_definition definition, tool_handler handler = nullptr) {
+    const std::string name = definition.name;
+    const bool needs_handler = !definition.asks_person;
+    auto added = tools_.add(std::move(definition));
+    if (added && needs_handler && !handler)
+      added = error(errc::bad_message, "Tool `" + name + "` has no handler");
+    if (!added && !wrong_tool_) wrong_tool_ = added.error();
+    handlers_[name] = std::move(handler);
+    return *this;
+  }
   /// Answers plain HTTP requests of that method and path ("/"). GET handlers answer HEAD too.
   basic_router& on_http(std::string method, std::string path, http_handler handler) {
     http_[{std::move(method), std::move(path)}] = std::move(handler);
@@ -99,6 +115,16 @@ class basic_router final : public session_hooks<Session> {
     if (found == commands_.end()) return false;
     found->second.run(session, command);
     return true;
+  }
+  void run_tool(const tool_invocation<Session>& call, const tool_reply& reply) const override {
+    const auto found = handlers_.find(call.name);
+    if (found == handlers_.end() || !found->second) return reply.fail("The tool has no handler");
+    found->second(call, reply);
+  }
+  /// All tools, or why one of them cannot be offered.
+  result<std::shared_ptr<const toolbox>> tools() const {
+    if (wrong_tool_) return error(errc::bad_configuration, wrong_tool_->message);
+    return std::make_shared<const toolbox>(tools_);
   }
   void feedback(Session& session, const feedback_entry& feedback) const override {
     if (feedback_) feedback_(session, feedback);
@@ -151,6 +177,9 @@ class basic_router final : public session_hooks<Session> {
   session_handler end_;
   event_handler event_;
   std::map<std::string, command_entry> commands_;
+  toolbox tools_;
+  std::map<std::string, tool_handler> handlers_;
+  std::optional<error> wrong_tool_;
   std::map<std::pair<std::string, std::string>, http_handler> http_;
 };
 

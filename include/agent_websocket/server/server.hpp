@@ -61,7 +61,7 @@ class basic_server final
         admission_(options_, transport, authenticator,
                    [this](const http::request& request) { return answer_http(request); }) {}
 
-  /// With a store, an authenticator and a logger of its own, default constructed.
+  /// With policies of its own for the rest, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
       : basic_server(std::move(settings), transport, http, scheduler,
                      std::make_unique<own_policies>()) {}
@@ -82,11 +82,19 @@ class basic_server final
     return living_.sessions.find(id);
   }
 
+  /// A tool that the model may call, see basic_router::tool. Before start.
+  void tool(tool_definition what, typename router_type::tool_handler handler = nullptr) {
+    router_.tool(std::move(what), std::move(handler));
+  }
+
   /// Checks the options and begins to listen. Hooks are set before.
   result<void> start() {
     if (auto checked = options_.check(); !checked) return checked;
     if (auto checked = openrouter::check(upstream_settings(options_)); !checked) return checked;
+    auto tools = router_.tools();
+    if (!tools) return tools.error();
     session_settings shared = options_.session;
+    if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     session_defaults_ = std::make_shared<const session_settings>(std::move(shared));
     if (auto listening = transport_.start(*this); !listening) return listening;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/openrouter/request.hpp>
+#include <agent_websocket/openrouter/tool_call.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/conversation.hpp>
 #include <agent_websocket/wire/message.hpp>
@@ -13,12 +14,30 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 namespace agent_websocket {
 
 /// Numbers the runs of one session from 1; a late completion of an earlier run is told apart by it.
 using run_number = std::uint64_t;
+
+/// What answers have used, as far as upstream told it.
+struct usage_totals {
+  std::int64_t answers = 0;
+  std::int64_t prompt_tokens = 0;
+  std::int64_t completion_tokens = 0;
+  double cost = 0;  ///< in the provider's credits (OpenRouter: US dollars)
+
+  usage_totals& operator+=(const usage_totals& more) noexcept {
+    answers += more.answers;
+    prompt_tokens += more.prompt_tokens;
+    completion_tokens += more.completion_tokens;
+    cost += more.cost;
+    return *this;
+  }
+};
 
 /// An answer that has ended, for the application's hook.
 struct answer_record {
@@ -28,7 +47,16 @@ struct answer_record {
   wire::answer_status status = wire::answer_status::completed;
   std::string finish_reason;
   std::string model;
-  std::string usage;  ///< JSON object text, or empty
+  std::string usage;  ///< JSON object text, or empty; of several rounds: their sum
+  usage_totals used;
+  unsigned rounds = 0;        ///< of tool calls
+  std::string generation_id;  ///< of the last request, for OpenRouter's GET /generation
+  std::string provider;       ///< who served it, as OpenRouter says
+  std::string annotations;    ///< JSON array text, or empty: citations, files
+  std::string images;         ///< JSON array text, or empty: what the model drew
+  std::string steps;          ///< JSON array text, or empty: messages of the tool loop
+  /// Calls that nothing here could run: the application had put tools of its own into the request.
+  std::vector<openrouter::tool_call> tool_calls;
   std::optional<error> failure;
   bool retryable = false;  ///< of a failure: the same query may succeed later
 };
@@ -45,9 +73,31 @@ struct start_completion {
   run_number run;
   openrouter::chat_request request;
 };
-/// Stop asking the model; nothing of that run is wanted any more.
+/// Stop asking the model and running tools; nothing of that run is wanted any more.
 struct cancel_completion {
   run_number run;
+};
+/// Run a tool of the server; answer with tool_ended.
+struct run_tool {
+  run_number run;
+  std::string call;
+  std::string name;
+  std::string arguments;
+};
+/// The call has its result; `answered`: by its handler, so that there is nothing to cancel.
+struct end_tool {
+  std::string call;
+  bool answered;
+};
+/// Call clock_over with that id after `limit`, unless end_tool comes first or the run ends.
+struct start_clock {
+  run_number run;
+  std::string id;
+  std::chrono::milliseconds limit;
+};
+/// The clock of the query stands still, or goes on.
+struct hold_clock {
+  bool hold;
 };
 /// A command that the protocol does not define: the application's, or unknown.
 struct run_command {
@@ -85,25 +135,10 @@ struct close_session {
 
 using session_action =
     std::variant<action::consult, action::start_completion, action::cancel_completion,
+                 action::run_tool, action::end_tool, action::start_clock, action::hold_clock,
                  action::run_command, action::deliver_feedback, action::deliver_answer,
                  action::persist, action::answer_hello, action::close_socket,
                  action::close_session>;
-
-/// What answers have used, as far as upstream told it.
-struct usage_totals {
-  std::int64_t answers = 0;
-  std::int64_t prompt_tokens = 0;
-  std::int64_t completion_tokens = 0;
-  double cost = 0;  ///< in the provider's credits (OpenRouter: US dollars)
-
-  usage_totals& operator+=(const usage_totals& more) noexcept {
-    answers += more.answers;
-    prompt_tokens += more.prompt_tokens;
-    completion_tokens += more.completion_tokens;
-    cost += more.cost;
-    return *this;
-  }
-};
 
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
@@ -113,6 +148,9 @@ struct completion_result {
   std::string model;
   std::string usage;  ///< JSON object text, or empty
   usage_totals used;
+  std::vector<openrouter::tool_call> tool_calls;
+  std::string reasoning_details, annotations, images;  ///< JSON array texts, or empty
+  std::string generation_id, provider;
 };
 
 /// What the application decided about a query.
@@ -123,6 +161,13 @@ struct query_decision {
   error why;         ///< refuse
   std::vector<openrouter::chat_message>
       extra;  ///< proceed: messages for this request only, before the question
+
+  static query_decision refusal(error why) {
+    query_decision made;
+    made.what = kind::refuse;
+    made.why = std::move(why);
+    return made;
+  }
 };
 
 }  // namespace agent_websocket

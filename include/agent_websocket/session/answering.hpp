@@ -84,7 +84,7 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
     return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
   const turn* const asked = conversation_.find(claimed.stream);
   if (asked != nullptr && asked->answer) {
-    const std::string text = asked->answer->text();
+    const std::string& text = asked->text();
     wire::response_end again;
     again.seq = claimed.end_seq;
     again.ref = query.id;
@@ -109,6 +109,7 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
 inline void session_core::accept(connection_id from, accepted_query accepted, bool with_id,
                                  moment at) {
   accepted.stream = make_stream_id();
+  accepted.from = from;
   const std::string id = accepted.query.id;
   const std::string stream = accepted.stream;
   actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
@@ -150,7 +151,7 @@ inline void session_core::begin_next(moment at) {
   actions_.push_back(action::consult{run_->number, query});
 }
 
-inline openrouter::chat_request session_core::build_request(const query_decision& decision) const {
+inline openrouter::chat_request session_core::build_request() const {
   openrouter::chat_request request;
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
                                                 : overrides_.model.value_or(settings_->model);
@@ -158,9 +159,11 @@ inline openrouter::chat_request session_core::build_request(const query_decision
   request.messages =
       conversation_.messages(overrides_.system_prompt.value_or(settings_->system_prompt));
   // Before the question, which is the last message.
-  request.messages.insert(request.messages.end() - 1, decision.extra.begin(), decision.extra.end());
+  request.messages.insert(request.messages.end() - 1, run_->extra.begin(), run_->extra.end());
+  request.messages.insert(request.messages.end(), run_->steps.begin(), run_->steps.end());
   request.temperature = overrides_.temperature.value_or(settings_->temperature);
   request.max_tokens = overrides_.max_tokens.value_or(settings_->max_tokens);
+  request.tools = describe_tools(run_->offered);
   return request;
 }
 
@@ -169,7 +172,9 @@ inline void session_core::decided(run_number run, query_decision decision, momen
   switch (decision.what) {
     case query_decision::kind::proceed:
       run_->state = *next_state(run_->state, run_event::proceed);
-      actions_.push_back(action::start_completion{run, build_request(decision)});
+      run_->extra = std::move(decision.extra);
+      offer_tools(at);
+      actions_.push_back(action::start_completion{run, build_request()});
       return;
     case query_decision::kind::answer: {
       run_->state = *next_state(run_->state, run_event::proceed);
@@ -189,6 +194,7 @@ inline void session_core::decided(run_number run, query_decision decision, momen
 inline void session_core::completed(run_number run, completion_result result, moment at) {
   if (!is_current(run) || run_->state == run_state::deciding) return;
   if (!result.model.empty()) run_->model = result.model;
+  if (run_->state == run_state::calling || begin_calls(result, at)) return;
   wire::answer_status status = wire::answer_status::completed;
   if (result.failure) {
     status = wire::answer_status::failed;
@@ -213,6 +219,8 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   }
   current_run ended = std::move(*run_);
   run_.reset();
+  ended.used += result.used;
+  ended.used.answers = ended.used.answers == 0 ? 0 : 1;
 
   answer_record record;
   record.query_id = ended.of.query.id;
@@ -221,7 +229,15 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.status = status;
   record.finish_reason = result.finish_reason;
   record.model = std::move(ended.model);
-  record.usage = result.usage;
+  record.usage = ended.rounds == 0 ? result.usage : describe_usage(ended.used);
+  record.used = ended.used;
+  record.rounds = ended.rounds;
+  record.generation_id = result.generation_id;
+  record.provider = result.provider;
+  record.annotations = result.annotations;
+  record.images = result.images;
+  record.tool_calls = result.tool_calls;
+  record.steps = describe_steps(ended.steps);
   record.failure = result.failure;
   if (record.failure) {
     record.retryable = is_retryable(record.failure->code);
@@ -234,14 +250,17 @@ inline void session_core::finish(wire::answer_status status, const completion_re
     asked->answered = at.wall;
     asked->status = status;
     asked->model = record.model;
-    if (status == wire::answer_status::completed && !record.text.empty()) {
-      asked->answer = openrouter::chat_message::assistant(record.text);
-    } else if (!record.text.empty()) {
-      asked->answer = openrouter::chat_message::assistant_partial(record.text);
+    // The words before the calls stand in the steps.
+    std::string words = record.text.substr(ended.round_begin);
+    asked->steps = std::move(ended.steps);
+    if (ended.round_begin != 0) asked->shown = record.text;
+    if (!words.empty()) {
+      asked->answer =
+          answer_message(status == wire::answer_status::completed, std::move(words), result);
     }
   }
   conversation_.trim();
-  usage_ += result.used;
+  usage_ += ended.used;
   actions_.push_back(action::deliver_answer{std::move(record)});
   active_ = at;
   if (draining_ && !closing_ && inbox_.empty()) {
@@ -281,6 +300,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     end.finish_reason = record.finish_reason;
     end.model = record.model;
     end.usage = record.usage;
+    end.annotations = record.annotations;
     end.meta = of.query.meta;
     if (record.failure) end.failure = &notice;
     publish(end, at);
@@ -291,6 +311,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
 
 inline void session_core::fail_run(const error& why, moment at) {
   if (!run_) return;
+  drop_calls(at);
   actions_.push_back(action::cancel_completion{run_->number});
   completion_result result;
   result.failure = why;
@@ -298,6 +319,7 @@ inline void session_core::fail_run(const error& why, moment at) {
 }
 
 inline void session_core::cancel_run(moment at) {
+  drop_calls(at);
   actions_.push_back(action::cancel_completion{run_->number});
   completion_result result;
   finish(wire::answer_status::cancelled, result, at);
@@ -309,29 +331,6 @@ inline void session_core::cancel_waiting(const accepted_query& waiting, moment a
   record.stream = waiting.stream;
   record.status = wire::answer_status::cancelled;
   conclude(waiting, record, std::nullopt, false, 0, at);
-}
-
-inline void session_core::fail_waiting(const error& why, moment at) {
-  while (auto waiting = inbox_.take_next()) {
-    answer_record record;
-    record.query_id = waiting->query.id;
-    record.stream = waiting->stream;
-    record.status = wire::answer_status::failed;
-    record.failure = why;
-    record.retryable = is_retryable(why.code);
-    if (waiting->streamed)
-      publish(wire::response_start{next_seq(), waiting->query.id, waiting->stream, {}}, at);
-    conclude(*waiting, record, std::nullopt, waiting->streamed, 0, at);
-  }
-}
-
-inline void session_core::drain(std::chrono::milliseconds retry_after, moment at) {
-  if (closing_ || draining_) return;
-  draining_ = true;
-  publish(wire::notification{next_seq(), "drain", {}, "Server is shutting down", {}}, at);
-  put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
-  fail_waiting(error(errc::draining), at);
-  if (!run_) close_for_drain();
 }
 
 }  // namespace agent_websocket

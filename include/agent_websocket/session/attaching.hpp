@@ -65,11 +65,13 @@ inline void session_core::greet(connection_id connection, std::string_view reaso
   if (reason != "new" || run_) said.resumed = make_notice();
   put_control(connection, said, at);
   socket->catch_up(said.seq, log.top(), streamed().run, live_notice(at));
+  repeat_calls(connection, at);
 }
 
 inline wire::resume_notice session_core::make_notice() const {
   wire::resume_notice made;
   if (run_) made.active.push_back({run_->of.query.id, run_->of.stream});
+  for (const auto& each : requests_.all()) made.pending_feedback.push_back(each.to_wire());
   return made;
 }
 
@@ -80,6 +82,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   lanes* socket = outbox_.find(connection);
   if (socket == nullptr) socket = &attach(connection, at);
   socket->take_caps(hello.caps);
+  declare_tools(connection, hello, at);
   const message_log& log = outbox_.log();
   const bool same_epoch = hello.resume->epoch == epoch_;
   const bool whole = same_epoch && log.holds_after(hello.resume->last_seq);
@@ -95,6 +98,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   }
   put_control(connection, said, at);
   socket->catch_up(position, log.top(), streamed().run, live_notice(at));
+  repeat_calls(connection, at);
 }
 
 /// The message has arrived, and what became of it is known or comes. A query that a client asks for

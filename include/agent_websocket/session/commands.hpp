@@ -7,6 +7,8 @@
 
 #include <agent_websocket/session/answering.hpp>
 #include <agent_websocket/session/core.hpp>
+#include <agent_websocket/session/ending.hpp>
+#include <agent_websocket/session/tool_loop.hpp>
 
 #include <array>
 #include <cstdint>
@@ -65,6 +67,7 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
+    if (command.resume_session.empty()) s.declare_tools(command.from, command, at);
     s.actions_.push_back(action::answer_hello{command.from, command});
   }
 
@@ -190,8 +193,7 @@ class session_commands {
   }
 
   static void tool_result(session_core& s, const wire::command& command, moment at) {
-    s.refuse(command.from, command.id.empty() ? command.ref : command.id,
-             error(errc::not_found, "No tool call of that id is open"), at);
+    s.on_tool_result(command.from, command, at);
   }
 };
 
@@ -238,10 +240,7 @@ inline void session_core::received(connection_id from, wire::client_message mess
 
 inline void session_core::on_feedback(connection_id from, wire::human_feedback feedback,
                                       moment at) {
-  if (!feedback.decision.empty()) {
-    return refuse(from, feedback.id,
-                  error(errc::feedback_unknown, "No request for a decision is open"), at);
-  }
+  if (!feedback.decision.empty()) return on_decision(from, feedback, at);
   turn* judged = conversation_.find(feedback.ref);
   if (judged == nullptr || judged->running()) {
     return refuse(from, feedback.id,

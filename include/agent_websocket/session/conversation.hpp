@@ -37,20 +37,29 @@ struct turn {
   std::chrono::system_clock::time_point asked{};
   std::chrono::system_clock::time_point answered{};
   openrouter::chat_message question;
+  /// Calls of tools and their results, before the answer.
+  std::vector<openrouter::chat_message> steps;
   std::optional<openrouter::chat_message> answer;  ///< also a partial one: see status
+  /// What people see, when that is more than the answer: with steps, the model's words before them.
+  std::string shown;
   wire::answer_status status = wire::answer_status::completed;
   std::string model;
   std::vector<feedback_entry> feedback;
 
   bool running() const noexcept { return seq == 0; }
+  /// The whole answer as people see it.
+  const std::string& text() const noexcept {
+    static const std::string none;
+    return !shown.empty() ? shown : answer ? answer->text() : none;
+  }
 
   /// Messages that this turn adds to a request. A question that failed without an answer and
   /// without a correction adds none.
   std::size_t messages() const noexcept {
     std::size_t corrections = 0;
     for (const feedback_entry& each : feedback) corrections += each.correction.empty() ? 0 : 1;
-    if (!running() && !answer && corrections == 0) return 0;
-    return (answer ? 2u : 1u) + corrections;
+    if (!running() && !answer && steps.empty() && corrections == 0) return 0;
+    return (answer || !steps.empty() ? 2u : 1u) + steps.size() + corrections;
   }
 
   /// What people see of it: the question, and an answer or what was said in its place.
@@ -118,7 +127,12 @@ class conversation {
     for (const turn& each : turns_) {
       if (each.messages() == 0) continue;
       all.push_back(each.question);
-      if (each.answer) all.push_back(*each.answer);
+      all.insert(all.end(), each.steps.begin(), each.steps.end());
+      if (each.answer) {
+        all.push_back(*each.answer);
+      } else if (!each.steps.empty()) {  // providers want somebody to speak after a tool
+        all.push_back(openrouter::chat_message::assistant_partial("(This answer was cut off.)"));
+      }
       for (const feedback_entry& said : each.feedback) {
         if (said.correction.empty()) continue;
         all.push_back(openrouter::chat_message::user("Correction of your previous answer: " +

@@ -5,18 +5,22 @@
 // can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
 // on: exactly one terminal message for every accepted query, whatever happens. A session is not a
 // socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
-// built-in commands in commands.hpp, the carrying out in session.hpp.
+// the model's calls of tools and the people who decide about them in tool_loop.hpp, built-in
+// commands in commands.hpp, the carrying out in session.hpp.
 #pragma once
 
 #include <agent_websocket/base/timestamp.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/session/actions.hpp>
 #include <agent_websocket/session/claims.hpp>
+#include <agent_websocket/session/client_tools.hpp>
+#include <agent_websocket/session/feedback_requests.hpp>
 #include <agent_websocket/session/inbox.hpp>
 #include <agent_websocket/session/outbox.hpp>
 #include <agent_websocket/session/records.hpp>
 #include <agent_websocket/session/replies.hpp>
 #include <agent_websocket/session/resume_tokens.hpp>
+#include <agent_websocket/session/run.hpp>
 #include <agent_websocket/session/settings.hpp>
 #include <agent_websocket/session/state.hpp>
 
@@ -36,17 +40,6 @@ namespace agent_websocket {
 struct moment {
   time_point now;
   wall_time wall;
-};
-
-/// The one query that a session works on.
-struct current_run {
-  run_number number = 0;
-  accepted_query of;
-  run_state state = run_state::none;
-  bool started = false;  ///< phase start has been sent
-  std::string text;      ///< so far
-  std::string model;
-  std::uint64_t chunks = 0;  ///< deltas so far
 };
 
 class session_core {
@@ -89,7 +82,8 @@ class session_core {
   /// What can be streamed now; run 0 when nothing is.
   live_answer streamed() const noexcept {
     if (!run_ || !run_->started) return {};
-    return {run_->number, run_->of.stream, run_->text, run_->chunks};
+    return {run_->number, run_->of.stream, run_->text,
+            run_->chunks, run_->reasoning, run_->reasoning_chunks};
   }
 
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
@@ -117,6 +111,7 @@ class session_core {
   /// The socket is gone, or watches another session now.
   void detached(connection_id connection) {
     tokens_.released(connection);
+    client_tools_.forget(connection);
     outbox_.detach(connection);
   }
 
@@ -158,13 +153,31 @@ class session_core {
     if (!is_current(run) || piece.empty()) return;
     const auto next = next_state(run_->state, run_event::token);
     if (!next) return;
+    if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
+      run_->text.append("\n\n");
+      run_->round_begin = run_->text.size();
+    }
     run_->state = *next;
     run_->text.append(piece);
     ++run_->chunks;
     if (run_->of.streamed) start_stream(at);
   }
 
+  /// A piece of what the model thinks, for those who want to see it.
+  void reasoning(run_number run, std::string_view piece, moment at) {
+    if (!is_current(run) || !run_->of.streamed || run_->state == run_state::deciding) return;
+    run_->reasoning.append(piece);
+    ++run_->reasoning_chunks;
+    start_stream(at);
+  }
+
   void completed(run_number run, completion_result result, moment at);
+
+  /// A call has its result: from its handler, or `answered` false: nobody gave one.
+  void tool_ended(run_number run, const std::string& call, tool_result result, bool answered,
+                  moment at);
+  /// The time is up of a call or of a question to a person.
+  void clock_over(run_number run, const std::string& id, moment at);
 
   /// Ends the run, whoever it waits for: the application or upstream.
   void failed(run_number run, const error& why, moment at) {
@@ -201,36 +214,16 @@ class session_core {
   }
 
   /// The session was idle for too long.
-  void expired(moment at) {
-    if (closing_) return;
-    publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
-    close(1000, "Session timeout");
-  }
-
+  void expired(moment at);
   /// Nobody came back in time: what is still open ends, for whoever comes later.
-  void interrupt(moment at) {
-    if (closing_) return;
-    fail_waiting(error(errc::interrupted), at);
-    fail_run(error(errc::interrupted), at);
-  }
-
+  void interrupt(moment at);
   /// The server is going to stop: nothing new is begun, what runs may end.
   void drain(std::chrono::milliseconds retry_after, moment at);
 
   /// What runs may no longer end by itself.
-  void drain_expired(moment at) {
-    if (closing_) return;
-    fail_run(error(errc::draining), at);
-    close_for_drain();
-  }
-
+  void drain_expired(moment at);
   /// Ends the session: every open query gets its terminal message, then the socket is closed.
-  void end(std::uint16_t code, std::string reason, const error& why, moment at) {
-    if (closing_) return;
-    fail_waiting(why, at);
-    fail_run(why, at);
-    close(code, std::move(reason));
-  }
+  void end(std::uint16_t code, std::string reason, const error& why, moment at);
 
  private:
   friend class session_commands;
@@ -269,21 +262,39 @@ class session_core {
     if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
   }
 
-  void close(std::uint16_t code, std::string reason) {
-    if (closing_) return;
-    closing_ = {code, std::move(reason)};
-    actions_.push_back(action::close_session{closing_->code, closing_->reason});
-  }
+  void close(std::uint16_t code, std::string reason);
   void close_for_drain() { close(1012, "Server is shutting down"); }
 
   void on_query(connection_id from, wire::query query, moment at);
   void on_feedback(connection_id from, wire::human_feedback feedback, moment at);
+  void on_decision(connection_id from, const wire::human_feedback& feedback, moment at);
+  void on_tool_result(connection_id from, const wire::command& command, moment at);
   void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
   bool answer_duplicate(connection_id from, const wire::query& query, moment at);
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
   void begin_next(moment at);
-  openrouter::chat_request build_request(const query_decision& decision) const;
+  openrouter::chat_request build_request() const;
+
+  void declare_tools(connection_id connection, const wire::command& hello, moment at);
+  std::vector<tool_ptr> check_declared(const std::vector<wire::declared_tool>& tools,
+                                       connection_id from, std::string_view ref, moment at);
+  void offer_tools(moment at);
+  void repeat_calls(connection_id to, moment at);
+  bool begin_calls(const completion_result& result, moment at);
+  void begin_call(called_tool& call, moment at);
+  void start_call(called_tool& call, moment at);
+  void ask_person(called_tool& call, moment at);
+  feedback_requests::request resolve(const std::string& id, std::string_view decision,
+                                     std::string_view reason, moment at);
+  void end_call(called_tool& call, tool_result result, bool answered, moment at);
+  void continue_run();
+  void keep_results();
+  void drop_calls(moment at);
+  connection_id runner_of(const called_tool& call) const;
+  wire::tool_status status_of(const called_tool& call, std::string_view state,
+                              bool to_be_run) const;
+  void tell_call(const called_tool& call, std::string_view state, moment at);
   void start_stream(moment at);
   void finish(wire::answer_status status, const completion_result& result, moment at);
   void conclude(const accepted_query& of, const answer_record& record,
@@ -311,6 +322,8 @@ class session_core {
   claimed_ids claims_;
   outbox outbox_;
   resume_tokens tokens_;
+  agent_websocket::client_tools client_tools_;
+  feedback_requests requests_;
   std::optional<current_run> run_;
   std::vector<session_action> actions_;
   timestamp_cache stamp_;
@@ -320,6 +333,8 @@ class session_core {
   run_number runs_ = 0;
   std::uint64_t streams_ = 0;
   std::uint64_t made_ids_ = 0;
+  std::uint64_t calls_ = 0;
+  std::uint64_t asked_ = 0;
   bool spoken_ = false;
   bool held_ = false;  // the next query is not to begin yet
   bool draining_ = false;

@@ -6,7 +6,9 @@
 
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/session/actions.hpp>
+#include <agent_websocket/session/tool_handler.hpp>
 
+#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,10 +40,7 @@ class query_reply {
   }
   /// Refuse: the client gets an error of that code with these words (or the code's own).
   void refuse(errc code, std::string words = {}) const {
-    query_decision decision;
-    decision.what = query_decision::kind::refuse;
-    decision.why = words.empty() ? error(code) : error(code, std::move(words));
-    send(std::move(decision));
+    send(query_decision::refusal(words.empty() ? error(code) : error(code, std::move(words))));
   }
 
  private:
@@ -52,6 +51,21 @@ class query_reply {
   std::weak_ptr<Session> session_;
   run_number run_;
 };
+
+/// Runs a hook of the application. What it throws is put into words for the log, and on_throw()
+/// does without the hook.
+template <typename Hook, typename Log, typename OnThrow>
+void run_hook(Hook&& hook, Log&& log, OnThrow&& on_throw) {
+  try {
+    hook();
+    return;
+  } catch (const std::exception& thrown) {
+    log(std::string(": ") + thrown.what());
+  } catch (...) {
+    log(std::string(": not a std::exception"));
+  }
+  on_throw();
+}
 
 /// What the application says to what happens in a session. Called on the executor; exceptions are
 /// caught, logged and cost one message.
@@ -65,6 +79,8 @@ class session_hooks {
   virtual void request(Session& session, openrouter::chat_request& request) const = 0;
   /// False when nobody knows the command.
   virtual bool command(Session& session, const wire::command& command) const = 0;
+  /// Runs a tool of the server.
+  virtual void run_tool(const tool_invocation<Session>& call, const tool_reply& reply) const = 0;
   virtual void feedback(Session& session, const feedback_entry& feedback) const = 0;
   virtual void response(Session& session, const answer_record& answer) const = 0;
 

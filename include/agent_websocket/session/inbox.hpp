@@ -20,6 +20,7 @@ namespace agent_websocket {
 struct accepted_query {
   wire::query query;        ///< with an id in any case
   std::string stream;       ///< the id of its answer
+  connection_id from = 0;   ///< the socket that it came on
   bool streamed = false;    ///< deltas, or one full response
   bool first = false;       ///< goes before all that wait
   unsigned overtaken = 0;   ///< by how many that came later

@@ -28,6 +28,8 @@ struct live_answer {
   std::string_view stream;
   std::string_view text;
   std::uint64_t chunks = 0;
+  std::string_view reasoning;  ///< counted by itself
+  std::uint64_t reasoning_chunks = 0;
 };
 
 class lanes {
@@ -68,6 +70,10 @@ class lanes {
 
   /// Rule R1: the answer is about to end; its text goes out before. `top`: of the log.
   void put_last_delta(const live_answer& answer, std::uint64_t top, std::string_view timestamp) {
+    if (const piece thought = unsent_reasoning(answer);
+        thought.n != 0 && thought.text.size() <= max_last_delta_bytes) {
+      put_ordered(encode_reasoning(answer, thought, timestamp), top);
+    }
     const piece next = unsent(answer);
     if (snapshot_run_ == answer.run || next.n == 0 || next.text.size() > max_last_delta_bytes)
       return;
@@ -84,6 +90,7 @@ class lanes {
     position_ = position;
     replay_until_ = top;
     snapshot_run_ = run;
+    reasoning_sent_ = {};  // it comes again from its beginning
     put_ordered(std::move(live), top);
   }
 
@@ -115,6 +122,10 @@ class lanes {
       return true;
     }
     if (answer != nullptr && text_due) {
+      if (const piece thought = unsent_reasoning(*answer); thought.n != 0) {
+        frame = encode_reasoning(*answer, thought, timestamp);
+        return true;
+      }
       const piece next = unsent(*answer);
       if (next.n != 0) {
         frame = encode_delta(*answer, next, timestamp);
@@ -127,14 +138,18 @@ class lanes {
     return true;
   }
 
-  bool has_text(const live_answer& answer) const noexcept { return unsent(answer).n != 0; }
+  bool has_text(const live_answer& answer) const noexcept {
+    return unsent(answer).n != 0 || unsent_reasoning(answer).n != 0;
+  }
 
   // ---- how much
 
   /// Everything that this socket has not been handed: for the decision to pause the upstream.
   std::size_t waiting_bytes(const message_log& log, const live_answer* answer) const noexcept {
     return own_bytes_ + volatile_bytes_ + log.bytes_after(position_) +
-           (answer == nullptr ? 0 : unsent(*answer).text.size());
+           (answer == nullptr
+                ? 0
+                : unsent(*answer).text.size() + unsent_reasoning(*answer).text.size());
   }
 
   /// Too far behind to be served: more than `max_bytes` of its own, or numbered messages about to
@@ -152,13 +167,19 @@ class lanes {
 
   /// What its client says that it can do.
   void take_caps(const std::vector<std::string>& caps) {
-    for (const std::string& each : caps) wants_deltas = wants_deltas || each == "delta";
+    greeted = true;
+    for (const std::string& each : caps) {
+      wants_deltas = wants_deltas || each == "delta";
+      wants_reasoning = wants_reasoning || each == "reasoning";
+    }
   }
 
   std::size_t transport_waits = 0;  ///< bytes that the transport holds
   time_point heard{};               ///< when its client said something last
   unsigned bad_messages = 0;        ///< in a row
+  bool greeted = false;             ///< its client has said hello
   bool wants_deltas = false;        ///< said so in its hello
+  bool wants_reasoning = false;     ///< likewise
   bool closed = false;              ///< by us: nothing more is sent
 
  private:
@@ -171,15 +192,37 @@ class lanes {
     std::string_view text;
   };
 
+  /// How far the answer of one run was sent.
+  struct mark {
+    std::uint64_t run = 0;
+    std::uint64_t chunks = 0;
+    std::size_t bytes = 0;
+
+    piece after(std::uint64_t of_run, std::uint64_t n, std::string_view text) const noexcept {
+      if (run != of_run) return {0, n, text};
+      return {chunks, n - chunks, text.substr(bytes)};
+    }
+  };
+
   piece unsent(const live_answer& answer) const noexcept {
-    if (sent_run_ != answer.run) return {0, answer.chunks, answer.text};
-    return {sent_chunks_, answer.chunks - sent_chunks_, answer.text.substr(sent_bytes_)};
+    return sent_.after(answer.run, answer.chunks, answer.text);
+  }
+  piece unsent_reasoning(const live_answer& answer) const noexcept {
+    if (!wants_reasoning) return {};
+    return reasoning_sent_.after(answer.run, answer.reasoning_chunks, answer.reasoning);
   }
 
   void mark_sent(const live_answer& answer) noexcept {
-    sent_run_ = answer.run;
-    sent_chunks_ = answer.chunks;
-    sent_bytes_ = answer.text.size();
+    sent_ = {answer.run, answer.chunks, answer.text.size()};
+  }
+
+  std::string encode_reasoning(const live_answer& answer, const piece& next,
+                               std::string_view timestamp) {
+    std::string frame;
+    encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false, true},
+           timestamp);
+    reasoning_sent_ = {answer.run, answer.reasoning_chunks, answer.reasoning.size()};
+    return frame;
   }
 
   std::string encode_delta(const live_answer& answer, const piece& next,
@@ -209,9 +252,8 @@ class lanes {
   std::uint64_t position_;
   std::uint64_t replay_until_ = 0;
   std::uint64_t snapshot_run_ = 0;  // the answer of which one is due; 0: of none
-  std::uint64_t sent_run_ = 0;
-  std::uint64_t sent_chunks_ = 0;
-  std::size_t sent_bytes_ = 0;
+  mark sent_;
+  mark reasoning_sent_;
 };
 
 }  // namespace agent_websocket

@@ -10,6 +10,7 @@
 #include <agent_websocket/session/actions.hpp>
 
 #include <functional>
+#include <string>
 #include <utility>
 
 namespace agent_websocket {
@@ -30,9 +31,37 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
   result.finish_reason = outcome.finish_reason;
   result.model = outcome.model;
   result.usage = outcome.usage.json;
+  result.tool_calls = outcome.tool_calls;
+  result.reasoning_details = outcome.reasoning_details;
+  result.annotations = outcome.annotations;
+  result.images = outcome.images;
+  result.generation_id = outcome.generation_id;
+  result.provider = outcome.provider;
   result.used = {1, outcome.usage.prompt_tokens.value_or(0),
                  outcome.usage.completion_tokens.value_or(0), outcome.usage.cost.value_or(0)};
   return result;
+}
+
+/// For the log.
+inline std::string describe(const openrouter::outcome& outcome) {
+  std::string text;
+  if (outcome.failed) {
+    const error& why = outcome.failed->why;
+    text = std::string(to_string(why.code)) + " " + why.detail + " ";
+  }
+  text.append(outcome.generation_id.empty() ? "no id" : outcome.generation_id);
+  const auto add = [&text](const char* name, const std::string& value) {
+    if (!value.empty()) text.append(" ").append(name).append("=").append(value);
+  };
+  add("model", outcome.model);
+  add("provider", outcome.provider);
+  add("finish", outcome.finish_reason);
+  if (outcome.usage.prompt_tokens) add("prompt", std::to_string(*outcome.usage.prompt_tokens));
+  if (outcome.usage.completion_tokens)
+    add("completion", std::to_string(*outcome.usage.completion_tokens));
+  if (outcome.usage.cost) add("cost", json::print_double(*outcome.usage.cost));
+  if (outcome.attempts > 1) add("attempts", std::to_string(outcome.attempts));
+  return text;
 }
 
 template <typename Client, typename Scheduler>

@@ -44,6 +44,17 @@ class outbox {
   void put_volatile(const std::string& frame) {
     for (const auto& each : sockets_) each->put_volatile(frame);
   }
+  /// To all whose clients have said hello, behind what they have of the answer.
+  /// `one` gets a frame of its own.
+  void put_progress(const std::string& frame, connection_id one, const std::string& of_one,
+                    const live_answer& answer, std::string_view timestamp) {
+    for (const auto& each : sockets_) {
+      const bool is_one = each->connection() == one;
+      if (!each->greeted && !is_one) continue;
+      if (answer.run != 0) each->put_last_delta(answer, log_.top(), timestamp);
+      each->put_ordered(is_one ? of_one : frame, log_.top());
+    }
+  }
   /// The answer is about to end.
   void put_last_deltas(const live_answer& answer, std::string_view timestamp) {
     for (const auto& each : sockets_) each->put_last_delta(answer, log_.top(), timestamp);
@@ -67,6 +78,10 @@ class outbox {
       if (each->connection() == connection) return each.get();
     }
     return nullptr;
+  }
+  /// The transport has sent all that it had for the socket.
+  void drained(connection_id connection) noexcept {
+    if (lanes* const socket = find(connection)) socket->transport_waits = 0;
   }
   /// In the order of their coming.
   const std::vector<std::unique_ptr<lanes>>& sockets() const noexcept { return sockets_; }

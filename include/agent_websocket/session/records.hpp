@@ -41,6 +41,7 @@ inline std::string of_answer(const answer_record& ended, std::uint64_t seq, wall
   if (!ended.finish_reason.empty()) w.member("finish_reason", ended.finish_reason);
   if (!ended.model.empty()) w.member("model", ended.model);
   if (!ended.usage.empty()) w.member_raw("usage", ended.usage);
+  if (!ended.steps.empty()) w.member_raw("steps", ended.steps);
   if (ended.failure) w.member("error", to_string(ended.failure->code));
   w.member("at", to_iso8601(at)).end_object();
   return text;

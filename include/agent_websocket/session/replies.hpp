@@ -112,7 +112,7 @@ inline std::string describe_history(const conversation& of, std::uint64_t before
     if (!each.has_reply()) continue;
     w.begin_object()
         .member("role", "assistant")
-        .member("content", each.answer ? each.answer->text() : std::string())
+        .member("content", each.text())
         .member("ref", each.id);
     w.member("stream", each.stream)
         .member("seq", each.seq)

@@ -2,7 +2,7 @@
 //
 // basic_session: carries out what the session core decides, on the policies of its server: frames
 // to the transport, completions to the upstream client, records to the store, questions to the
-// application. It owns no socket and no timer but the one of a query's `timeout_ms`.
+// application. It owns no socket.
 #pragma once
 
 #include <agent_websocket/base/random.hpp>
@@ -18,12 +18,13 @@
 #include <agent_websocket/session/delivery.hpp>
 #include <agent_websocket/session/hooks.hpp>
 #include <agent_websocket/session/model_call.hpp>
+#include <agent_websocket/session/query_clock.hpp>
+#include <agent_websocket/session/tool_runner.hpp>
 
 #include <any>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -63,12 +64,12 @@ class basic_session final
         remote_address_(std::move(remote_address)),
         core_(std::move(id), std::move(epoch), std::move(settings), now()),
         delivery_(around.transport, around.scheduler),
-        call_(around.client, around.slots, around.scheduler) {}
+        call_(around.client, around.slots, around.scheduler),
+        timeout_(around.scheduler),
+        tools_(around.scheduler) {}
 
   basic_session(const basic_session&) = delete;
   basic_session& operator=(const basic_session&) = delete;
-
-  ~basic_session() { stop_completion(); }
 
   // ---- for the application
 
@@ -141,7 +142,7 @@ class basic_session final
     carry_out();
   }
   void drained(connection_id connection) {
-    if (lanes* const socket = core_.output().find(connection)) socket->transport_waits = 0;
+    core_.output().drained(connection);
     carry_out();
   }
   /// The time is up in which text is collected.
@@ -151,6 +152,11 @@ class basic_session final
   }
   void decide(run_number run, query_decision decision) {
     apply([&](session_core& core, moment at) { core.decided(run, std::move(decision), at); });
+  }
+  void tool_ended(run_number run, const std::string& call, tool_result result) {
+    apply([&](session_core& core, moment at) {
+      core.tool_ended(run, call, std::move(result), true, at);
+    });
   }
 
  private:
@@ -164,7 +170,9 @@ class basic_session final
   void on_text(openrouter::completion_id, std::string_view text) override {
     apply([&](session_core& core, moment at) { core.text(run_, text, at); });
   }
-  void on_reasoning(openrouter::completion_id, std::string_view) override {}
+  void on_reasoning(openrouter::completion_id, std::string_view text) override {
+    apply([&](session_core& core, moment at) { core.reasoning(run_, text, at); });
+  }
   void on_retry(openrouter::completion_id, int attempt, std::chrono::milliseconds wait,
                 const openrouter::failure& why) override {
     log(log_level::warning, "completion_retry",
@@ -173,11 +181,8 @@ class basic_session final
   }
   void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
     call_.ended();
-    if (outcome.failed) {
-      const error& why = outcome.failed->why;
-      log(log_level::error, "completion_failed",
-          std::string(to_string(why.code)) + " " + why.detail);
-    }
+    outcome.failed ? log(log_level::error, "completion_failed", describe(outcome))
+                   : log(log_level::info, "completion_ended", describe(outcome));
     apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
   }
 
@@ -199,14 +204,20 @@ class basic_session final
 
   void perform(action::consult& what) {
     delivery_.begin_answer();
-    if (what.query.timeout) start_timeout(what.run, *what.query.timeout);
+    if (what.query.timeout) {
+      timeout_.start(*what.query.timeout, [this, run = what.run] {
+        apply([run](session_core& core, moment at) {
+          core.failed(run, error(errc::timeout_total), at);
+        });
+      });
+    }
     guarded(
         "on_query",
         [&] {
           around_.hooks.query(*this, what.query,
                               query_reply<basic_session>(this->weak_from_this(), what.run));
         },
-        [&] { refuse_run(what.run); });
+        [&] { core_.decided(what.run, query_decision::refusal(error(errc::internal)), now()); });
   }
   void perform(action::start_completion& what) {
     run_ = what.run;
@@ -216,7 +227,27 @@ class basic_session final
       if (core_.is_current(run_)) call_.start(std::move(request), *this);  // the hook may end it
     });
   }
-  void perform(action::cancel_completion&) { stop_completion(); }
+  void perform(action::cancel_completion&) {
+    timeout_.stop();
+    tools_.stop();
+    call_.stop();
+  }
+  void perform(action::run_tool& what) {
+    log(log_level::info, "tool_called", what.name);
+    tools_.run(this->weak_from_this(), what,
+               [&](const tool_invocation<basic_session>& call, const tool_reply& reply) {
+                 guarded(
+                     "tool", [&] { around_.hooks.run_tool(call, reply); },
+                     [&] { reply.fail("The tool failed"); });
+               });
+  }
+  void perform(action::end_tool& what) { tools_.end(what.call, what.answered); }
+  void perform(action::start_clock& what) {
+    tools_.start_clock(what.id, what.limit, [this, run = what.run, id = what.id] {
+      apply([&](session_core& core, moment at) { core.clock_over(run, id, at); });
+    });
+  }
+  void perform(action::hold_clock& what) { what.hold ? timeout_.hold() : timeout_.go_on(); }
   void perform(action::run_command& what) {
     guarded(
         "on_command",
@@ -234,7 +265,7 @@ class basic_session final
         "on_feedback", [&] { around_.hooks.feedback(*this, what.entry); }, [] {});
   }
   void perform(action::deliver_answer& what) {
-    stop_timeout();
+    timeout_.stop();
     guarded(
         "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
   }
@@ -263,46 +294,12 @@ class basic_session final
     if (sockets() == 0) around_.sink.on_over(*this);
   }
 
-  /// Runs a hook of the application: what it throws is logged and costs one message.
   template <typename Hook, typename OnThrow>
   void guarded(const char* name, Hook&& hook, OnThrow&& on_throw) {
-    try {
-      hook();
-      return;
-    } catch (const std::exception& thrown) {
-      log(log_level::error, "handler_threw", std::string(name) + ": " + thrown.what());
-    } catch (...) {
-      log(log_level::error, "handler_threw", std::string(name) + ": not a std::exception");
-    }
-    on_throw();
-  }
-
-  void refuse_run(run_number run) {
-    query_decision decision;
-    decision.what = query_decision::kind::refuse;
-    decision.why = error(errc::internal);
-    core_.decided(run, std::move(decision), now());
-  }
-
-  /// The query's own limit, which holds for the application's thinking too.
-  void start_timeout(run_number run, std::chrono::milliseconds limit) {
-    timeout_ = around_.scheduler.start_timer(around_.scheduler.now() + limit,
-                                             [weak = this->weak_from_this(), run] {
-                                               const auto session = weak.lock();
-                                               if (!session) return;
-                                               session->timeout_ = 0;
-                                               session->apply([run](session_core& core, moment at) {
-                                                 core.failed(run, error(errc::timeout_total), at);
-                                               });
-                                             });
-  }
-
-  void stop_completion() {
-    stop_timeout();
-    call_.stop();
-  }
-  void stop_timeout() {
-    if (timeout_ != 0) around_.scheduler.cancel_timer(std::exchange(timeout_, 0));
+    run_hook(
+        hook,
+        [&](const std::string& words) { log(log_level::error, "handler_threw", name + words); },
+        on_throw);
   }
 
   /// Sends what can be sent, does without clients that fall behind, and stops reading upstream
@@ -342,7 +339,8 @@ class basic_session final
   model_call<client_type, Scheduler> call_;
   std::any data_;
   run_number run_ = 0;
-  timer_id timeout_ = 0;
+  query_clock<Scheduler> timeout_;
+  tool_runner<basic_session, Scheduler> tools_;
   bool wake_due_ = false;
   bool carrying_out_ = false;
 };

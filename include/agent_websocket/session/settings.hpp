@@ -6,10 +6,12 @@
 
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/session/tool.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,7 +57,12 @@ struct session_settings {
   std::vector<std::string> allowed_models{"*"};
   /// Which settings clients may change: model, temperature, max_tokens, system.
   std::vector<std::string> client_settings{"model", "temperature", "max_tokens", "system"};
-  std::vector<command_description> commands;  ///< of the application
+  std::shared_ptr<const toolbox> tools;  ///< that the model may call; null: none
+  bool client_tools = true;              ///< clients may declare tools that they run themselves
+  unsigned max_tool_rounds = 8;          ///< of calls, until an answer fails with tool_loop
+  std::chrono::milliseconds tool_timeout{60'000};       ///< of one call
+  std::chrono::milliseconds approval_timeout{300'000};  ///< that a person has for a decision
+  std::vector<command_description> commands;            ///< of the application
   std::string welcome_data;  ///< JSON object text for the welcome's `data`, or empty
 
   bool allows_model(std::string_view name) const {

@@ -15,9 +15,10 @@ enum class run_state {
   deciding,   ///< the application's on_query hook has the query
   thinking,   ///< asked upstream, no token yet
   streaming,  ///< tokens have come
+  calling,    ///< the model has called tools, or a person is asked
 };
 
-enum class run_event { begin, proceed, token, finish };
+enum class run_event { begin, proceed, token, call, again, finish };
 
 namespace detail {
 struct run_row {
@@ -25,7 +26,7 @@ struct run_row {
   run_event event;
   run_state to;
 };
-inline constexpr std::array<run_row, 7> run_table{{
+inline constexpr std::array<run_row, 11> run_table{{
     {run_state::none, run_event::begin, run_state::deciding},
     {run_state::deciding, run_event::proceed, run_state::thinking},
     {run_state::deciding, run_event::finish, run_state::none},
@@ -33,6 +34,10 @@ inline constexpr std::array<run_row, 7> run_table{{
     {run_state::thinking, run_event::finish, run_state::none},
     {run_state::streaming, run_event::token, run_state::streaming},
     {run_state::streaming, run_event::finish, run_state::none},
+    {run_state::thinking, run_event::call, run_state::calling},
+    {run_state::streaming, run_event::call, run_state::calling},
+    {run_state::calling, run_event::again, run_state::thinking},
+    {run_state::calling, run_event::finish, run_state::none},
 }};
 }  // namespace detail
 

@@ -9,6 +9,7 @@
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/wire/declared_tools.hpp>
 #include <agent_websocket/wire/field_reader.hpp>
 #include <agent_websocket/wire/message.hpp>
 
@@ -89,6 +90,7 @@ inline query read_query(field_reader& fields) {
     read.timeout = std::chrono::milliseconds(*ms);
   read.model = fields.text("model", max_model_length);
   read.meta = fields.object_text("meta", max_meta_bytes);
+  read.tools = read_declared_tools(fields);
   read.ack = fields.number_of("ack");
   return read;
 }
@@ -126,8 +128,14 @@ inline command read_command(field_reader& fields) {
         fields.fail("`caps` must be an array of strings");
       }
     });
+    read.tools = read_declared_tools(fields);
   } else if (read.op == "ack") {
     read.ack = fields.number_of("seq");
+  } else if (read.op == "tool_result") {
+    read.failure = fields.text("error");
+    if (read.ref.empty()) fields.fail("A tool_result needs the `ref` of the call that it answers");
+    if (read.data.empty() && read.content.empty() && read.failure.empty())
+      fields.fail("A tool_result needs `data`, or an `error` in words");
   } else if (read.op == "regenerate") {
     read.stream = fields.boolean("stream");
   } else if (read.op == "history") {

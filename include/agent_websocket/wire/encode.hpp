@@ -36,6 +36,17 @@ inline void close(json::writer& w, std::string_view timestamp) {
 
 }  // namespace detail
 
+namespace detail {
+
+inline void write_request(json::writer& w, const feedback_request& m) {
+  w.member("id", m.id).member("ref", m.ref).member("kind", m.kind).member("content", m.content);
+  w.key("tool").begin_object().member("name", m.tool);
+  w.member_raw("arguments", m.arguments).end_object();
+  w.member("expires_at", m.expires_at).member("default", m.default_decision);
+}
+
+}  // namespace detail
+
 inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "notification").member("op", "welcome");
@@ -57,7 +68,13 @@ inline void encode(std::string& out, const welcome& m, std::string_view timestam
     for (const active_answer& each : m.resumed->active) {
       w.begin_object().member("ref", each.ref).member("stream", each.stream).end_object();
     }
-    w.end_array().key("pending_feedback").begin_array().end_array();
+    w.end_array().key("pending_feedback").begin_array();
+    for (const feedback_request& each : m.resumed->pending_feedback) {
+      w.begin_object();
+      detail::write_request(w, each);
+      w.end_object();
+    }
+    w.end_array();
   }
   detail::raw_if(w, "data", m.data);
   detail::close(w, timestamp);
@@ -94,6 +111,39 @@ inline void encode(std::string& out, const queued& m, std::string_view timestamp
   detail::close(w, timestamp);
 }
 
+inline void encode(std::string& out, const tool_status& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "tool");
+  if (m.to_be_run) w.member("id", m.call);
+  w.member("ref", m.ref).member("stream", m.stream);
+  const std::string_view words = m.state == "done"      ? "Done: "
+                                 : m.state == "failed"  ? "Failed: "
+                                 : m.state == "waiting" ? "Waiting for a decision: "
+                                                        : "Calling ";
+  w.member("content", std::string(words) + std::string(m.name));
+  w.key("tool").begin_object().member("call", m.call).member("name", m.name);
+  detail::raw_if(w, "arguments", m.arguments);
+  w.member("state", m.state);
+  detail::member_if(w, "error", m.failure);
+  w.end_object();
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const feedback_request& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "human_feedback").member("seq", m.seq);
+  detail::write_request(w, m);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const feedback_resolved& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("seq", m.seq).member("op", "feedback_resolved");
+  w.member("ref", m.ref).member("decision", m.decision);
+  detail::member_if(w, "reason", m.reason);
+  detail::close(w, timestamp);
+}
+
 inline void encode(std::string& out, const response_start& m, std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "response").member("seq", m.seq).member("ref", m.ref).member("stream", m.stream);
@@ -106,7 +156,9 @@ inline void encode(std::string& out, const response_delta& m, std::string_view t
   json::writer w(out);
   detail::open(w, "response")
       .member("stream", m.stream)
-      .member("phase", m.snapshot ? "snapshot" : "delta");
+      .member("phase", m.snapshot    ? "snapshot"
+                       : m.reasoning ? "reasoning"
+                                     : "delta");
   w.member("idx", m.idx).member("n", m.n).member("content", m.content);
   if (m.snapshot) w.member("replay", true);
   detail::close(w, timestamp);
@@ -121,6 +173,7 @@ inline void encode(std::string& out, const response_end& m, std::string_view tim
   detail::member_if(w, "finish_reason", m.finish_reason);
   detail::member_if(w, "model", m.model);
   detail::raw_if(w, "usage", m.usage);
+  detail::raw_if(w, "annotations", m.annotations);
   if (m.failure != nullptr) {
     w.key("error").begin_object().member("code", agent_websocket::to_string(m.failure->code));
     w.member("content", m.failure->content).member("retryable", m.failure->retryable);

@@ -26,6 +26,13 @@ namespace wire {
 /// What a query does when an answer is running.
 enum class overlap { queue, reject, interrupt, latest };
 
+/// A tool that a client runs itself.
+struct declared_tool {
+  std::string name;
+  std::string description;
+  std::string parameters;  ///< JSON Schema text, or empty
+};
+
 /// `type: "query"`: asks the agent.
 struct query {
   std::string id;       ///< the client's, or empty: then the session makes one
@@ -37,6 +44,7 @@ struct query {
   std::optional<std::chrono::milliseconds> timeout;  ///< for the whole answer
   std::string model;                                 ///< instead of the session's, or empty
   std::string meta;                  ///< JSON object text to echo with the answer, or empty
+  std::vector<declared_tool> tools;  ///< of the client, for this query
   std::optional<std::uint64_t> ack;  ///< last number that the client has, if it says so
 };
 
@@ -57,12 +65,15 @@ struct command {
   std::string meta;
   // hello
   std::vector<std::string> caps;
+  std::vector<declared_tool> tools;
   std::string client;          ///< name and version of the client program, for the log
   std::string resume_session;  ///< the session it wants back, or empty
   std::optional<resume_request> resume;
   std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
   std::optional<std::int64_t> version;
   std::optional<bool> stream;  ///< regenerate: as of a query
+  // tool_result
+  std::string failure;  ///< the client's words in place of a result, or empty
   // history
   std::optional<std::int64_t> before_seq;
   std::optional<std::int64_t> limit;
@@ -106,10 +117,20 @@ struct active_answer {
   std::string_view ref, stream;
 };
 
+/// `human_feedback` from the server: a person is asked for a decision.
+struct feedback_request {
+  std::string_view id, ref, kind, content;
+  std::string_view tool, arguments;  ///< name, and JSON object text
+  std::string_view expires_at;       ///< ISO-8601
+  std::string_view default_decision;
+  std::uint64_t seq = 0;
+};
+
 /// What a client that comes back is told beside the verdict.
 struct resume_notice {
   std::vector<std::string_view> accepted;  ///< of its outbox: what has arrived
   std::vector<active_answer> active;
+  std::vector<feedback_request> pending_feedback;
 };
 
 /// `notification`, op `welcome`.
@@ -154,6 +175,22 @@ struct queued {
   std::size_t position = 0;  ///< 1 is next
 };
 
+/// `status`, op `tool`: a tool is called, waits for a person, or has ended.
+struct tool_status {
+  std::string_view ref, stream;
+  std::string_view call, name, arguments;  ///< our id of the call; JSON object text
+  std::string_view state;                  ///< calling, waiting, done, failed
+  std::string_view failure;                ///< words for people, of failed
+  bool to_be_run = false;                  ///< by the client that gets this
+};
+
+/// `status`, op `feedback_resolved`, numbered.
+struct feedback_resolved {
+  std::uint64_t seq = 0;
+  std::string_view ref, decision;
+  std::string_view reason;  ///< expired or cancelled, when no person decided
+};
+
 /// `response`, phase `start`.
 struct response_start {
   std::uint64_t seq = 0;
@@ -165,7 +202,8 @@ struct response_delta {
   std::string_view stream;
   std::uint64_t idx = 0, n = 0;
   std::string_view content;
-  bool snapshot = false;  ///< phase `snapshot`: all of it so far, for a client that catches up
+  bool snapshot = false;   ///< phase `snapshot`: all of it so far, for a client that catches up
+  bool reasoning = false;  ///< phase `reasoning`: of what the model thinks, counted by itself
 };
 
 enum class answer_status { completed, cancelled, failed, incomplete };
@@ -179,7 +217,8 @@ struct response_end {
   std::string_view content;
   answer_status status = answer_status::completed;
   std::string_view finish_reason, model;
-  std::string_view usage;  ///< JSON object text, or empty
+  std::string_view usage;        ///< JSON object text, or empty
+  std::string_view annotations;  ///< JSON array text, or empty: citations, files
   std::string_view meta;
   const struct failure_notice* failure = nullptr;  ///< of a streamed answer that failed
   bool replay = false;

@@ -12,15 +12,18 @@ using agent_websocket::json::document;
 using agent_websocket::openrouter::answer_limits;
 using agent_websocket::openrouter::answer_reader;
 using agent_websocket::openrouter::failure;
+using agent_websocket::openrouter::tool_call;
 
 // How answers end, and how they arrive, is stream_decoder.cpp's; here is what one chunk holds.
 
 namespace {
 
 struct reading {
+  explicit reading(const answer_limits& limits = {}) : reader(limits) {}
+
   answers::decoded seen;
   answers::recording_sink sink{seen};
-  answer_reader reader{answer_limits()};
+  answer_reader reader;
   document parsed;
 
   void chunk(const std::string& json) {
@@ -91,6 +94,52 @@ TEST_CASE("answer reader: a whole message as the only chunk") {
   one.chunk(R"({"choices":[{"message":{"content":"all"},"finish_reason":"stop"}]})");
   one.chunk(R"({"choices":[{"message":{"content":"all"}}]})");
   CHECK(one.seen.text == "all");
+}
+
+TEST_CASE("answer reader: what is kept for the end") {
+  reading one;
+  one.delta(R"({"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}],)"
+            R"("reasoning_details":[{"type":"reasoning.text","text":"h","index":0}]})");
+  CHECK(one.seen.begins == 1);
+  CHECK(one.reader.has_tool_calls());
+  one.delta(
+      R"({"tool_calls":[{"index":0,"function":{"arguments":"}"}}],)"
+      R"("reasoning_details":[{"type":"reasoning.text","text":"m","signature":"s","index":0}],)"
+      R"("annotations":[{"type":"url_citation"}],"images":[{"n":1}]})");
+  one.delta(R"({"annotations":[{"type":"file"}],"images":[{"n":1},{"n":2}]})");
+  const auto ended = one.reader.take_outcome(true);
+  REQUIRE(ended.tool_calls.size() == 1);
+  CHECK(ended.tool_calls[0] == tool_call{"a", "f", "{}", true});
+  CHECK(ended.has_tool_calls);
+  CHECK(ended.reasoning_details ==
+        R"([{"type":"reasoning.text","text":"hm","index":0,"signature":"s"}])");
+  CHECK(ended.annotations == R"([{"type":"url_citation"},{"type":"file"}])");
+  CHECK(ended.images == R"([{"n":1},{"n":2}])");
+  CHECK(one.seen.reasoning == "hm");
+}
+
+TEST_CASE("answer reader: limits of what is kept") {
+  answer_limits limits;
+  limits.max_text_bytes = 40;
+  limits.max_image_bytes = 30;
+  const std::string long_text(31, 'x');
+  for (const std::string& piece : {R"({"tool_calls":[{"function":{"name":"long","arguments":")" +
+                                       long_text + long_text + "\"}}]}",
+                                   R"({"reasoning_details":[{"data":")" + long_text + "\"}]}",
+                                   R"({"images":[")" + long_text + "\"]}",
+                                   R"({"annotations":[")" + long_text + long_text + "\"]}"}) {
+    CAPTURE(piece);
+    reading one(limits);
+    one.delta(piece);
+    CHECK(one.reader.stopped());
+    const auto ended = one.reader.take_outcome(false);
+    REQUIRE(ended.failed);
+    CHECK(ended.failed->why.code == errc::truncated);
+    CHECK(!ended.failed->retryable);
+    reading fits;
+    fits.delta(piece);
+    CHECK(!fits.reader.stopped());
+  }
 }
 
 TEST_CASE("answer reader: the first failure stays, and ends it") {

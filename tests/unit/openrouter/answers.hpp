@@ -66,7 +66,11 @@ struct decoded {
   std::string summary() const {
     std::string all = text + "|" + reasoning + "|" + model + "|" + std::to_string(begins) + "|" +
                       std::to_string(late) + "|" + ended.finish_reason + "|" + ended.model + "|" +
-                      ended.provider + "|" + ended.generation_id + "|" + ended.usage.json;
+                      ended.provider + "|" + ended.generation_id + "|" + ended.usage.json + "|" +
+                      ended.reasoning_details + "|" + ended.annotations + "|" + ended.images;
+    for (const agent_websocket::openrouter::tool_call& each : ended.tool_calls) {
+      all += "|" + each.id + ":" + each.name + "(" + each.arguments + (each.complete ? ")" : ")!");
+    }
     for (const bool each : {done, has_output, saw_done, ended.no_done, ended.has_tool_calls}) {
       all += each ? "+" : "-";
     }

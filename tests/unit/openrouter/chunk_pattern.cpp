@@ -115,8 +115,18 @@ TEST_CASE(
       1);
   const std::string message = event(R"({"choices":[{"message":{"content":"all"}}]})");
   CHECK(both(message + message + done).text == "all");
-  const std::string tool = delta(R"({"content":"x","tool_calls":[{"index":0}]})");
-  CHECK(both(tool + tool + done).ended.has_tool_calls);
+  const std::string tool =
+      delta(R"({"content":"x","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]})");
+  CHECK(both(tool + tool + done).ended.tool_calls.size() == 2);
+  CHECK(both(content("a") + tool + content("b") + tool + done).ended.tool_calls.size() == 2);
+  const std::string cited = delta(R"({"content":"x","annotations":[{"n":1}]})");
+  CHECK(both(cited + cited + done).ended.annotations == R"([{"n":1}])");
+  const std::string details =
+      delta(R"({"content":"x","reasoning_details":[{"index":0,"type":"t","data":"d"}]})");
+  CHECK(both(details + details + done).ended.reasoning_details ==
+        R"([{"index":0,"type":"t","data":"dd"}])");
+  const std::string empty = delta(R"({"content":"x","reasoning_details":[],"tool_calls":[]})");
+  CHECK(both(empty + empty + done).ended.reasoning_details == "[]");
   const std::string second = with_choice(R"({"index":1,"delta":{"content":"no"}})");
   CHECK(both(content("a") + second + second + content("b") + done).text == "ab");
 }

@@ -11,6 +11,7 @@
 
 using agent_websocket::is_utf8;
 using agent_websocket::json::document;
+using agent_websocket::openrouter::assistant_message;
 using agent_websocket::openrouter::chat_message;
 using agent_websocket::openrouter::chat_role;
 
@@ -36,6 +37,48 @@ TEST_CASE("message: each maker") {
   CHECK(parts.role() == chat_role::user);
 
   CHECK(chat_message().json() == R"({"role":"user","content":""})");
+}
+
+TEST_CASE("message: T44 calls, their results, and what belongs to an answer") {
+  assistant_message answer;
+  answer.tool_calls = {{"a", "f", R"({ "b":"\u00e9\/", "a" : 1.0 } )", true},
+                       {"b", "g", "{}", true}};
+  const chat_message calls = chat_message::assistant(answer);
+  CHECK(calls.json() ==
+        R"({"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function",)"
+        R"("function":{"name":"f","arguments":"{ \"b\":\"\\u00e9\\/\", \"a\" : 1.0 } "}},)"
+        R"({"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]})");
+  CHECK(calls.role() == chat_role::assistant);
+  CHECK(calls.text().empty());
+  CHECK(!calls.partial());
+  document parsed;
+  REQUIRE(parsed.parse(calls.json()));
+  CHECK(parsed.root()["tool_calls"][0]["function"]["arguments"].string() ==
+        std::string_view(answer.tool_calls[0].arguments));
+
+  answer.text = "Let me look";
+  answer.tool_calls.pop_back();
+  answer.tool_calls[0].arguments = "{}";
+  answer.reasoning_details = R"([ {"type":"reasoning.text","signature":"s"}])";
+  answer.annotations = R"([{"type":"file"}])";
+  const chat_message all = chat_message::assistant(answer);
+  CHECK(all.json() ==
+        R"({"role":"assistant","content":"Let me look","tool_calls":[{"id":"a","type":"function",)"
+        R"("function":{"name":"f","arguments":"{}"}}],)"
+        R"("reasoning_details":[ {"type":"reasoning.text","signature":"s"}],)"
+        R"("annotations":[{"type":"file"}]})");
+  CHECK(all.text() == "Let me look");
+
+  answer = {};
+  CHECK(chat_message::assistant(answer).json() == chat_message::assistant("").json());
+  answer.reasoning_details = "[]";
+  CHECK(chat_message::assistant(answer).json() ==
+        R"({"role":"assistant","content":"","reasoning_details":[]})");
+
+  const chat_message result = chat_message::tool_result("a", "21 \"C\"");
+  CHECK(result.json() == R"({"role":"tool","tool_call_id":"a","content":"21 \"C\""})");
+  CHECK(result.role() == chat_role::tool);
+  CHECK(result.text() == "21 \"C\"");
 }
 
 TEST_CASE("message: copies share what was made once, and outlive the original") {

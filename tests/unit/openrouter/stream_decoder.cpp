@@ -18,6 +18,7 @@ using agent_websocket::errc;
 using agent_websocket::openrouter::answer_limits;
 using agent_websocket::openrouter::failure;
 using agent_websocket::openrouter::stream_decoder;
+using agent_websocket::openrouter::tool_call;
 
 namespace {
 
@@ -370,6 +371,107 @@ TEST_CASE("decoder: tool calls are known of") {
   CHECK(!read(delta(R"({"content":"x","tool_calls":[]})") + done).ended.has_tool_calls);
 }
 
+TEST_CASE("decoder: T35, T41 calls in fragments, given once, at the end") {
+  const auto piece = [](const std::string& json) {
+    return delta("{\"tool_calls\":[" + json + "]}");
+  };
+  const std::string calls =
+      piece(R"({"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}})") +
+      piece(R"({"index":1,"id":"b","type":"function","function":{"name":"g","arguments":""}})") +
+      piece(
+          R"({"index":1,"function":{"arguments":"{\"y\""}},{"index":0,"function":{"arguments":"{"}})") +
+      piece(R"({"index":0,"function":{"arguments":"\"x\":1}"}})") +
+      piece(R"({"index":1,"function":{"arguments":":2}"}})") +
+      piece(R"({"index":0,"function":{"arguments":""}})");
+  for (const std::string reason : {"tool_calls", "stop", "", "banana"}) {
+    CAPTURE(reason);
+    // Shape 2: the usage chunk repeats the reason.
+    const decoded found = read(content("Let me see") + calls + finish(reason) + finish(reason) +
+                               with_choice("", ",\"usage\":" + usage_json) + done);
+    CHECK(found.ended.complete());
+    REQUIRE(found.ended.tool_calls.size() == 2);
+    CHECK(found.ended.tool_calls[0] == tool_call{"a", "f", R"({"x":1})", true});
+    CHECK(found.ended.tool_calls[1] == tool_call{"b", "g", R"({"y":2})", true});
+    CHECK(found.ended.finish_reason == reason);
+    CHECK(found.text == "Let me see");
+  }
+}
+
+TEST_CASE("decoder: T42 an answer that was cut off leaves calls that are not complete") {
+  const std::string whole = delta(
+      R"({"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}]})");
+  const std::string half = delta(
+      R"({"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{\"y\":"}}]})");
+  const std::string error = event(R"({"error":{"code":502,"message":"gone"}})");
+  for (const std::string& end :
+       {finish("length") + done, finish("content_filter") + done, finish("error") + done, error,
+        std::string(), std::string("data: {broken\n\n")}) {
+    CAPTURE(end);
+    const decoded found = read(whole + half + end);
+    REQUIRE(found.ended.tool_calls.size() == 2);
+    CHECK(found.ended.tool_calls[0].complete);
+    CHECK(!found.ended.tool_calls[1].complete);
+    CHECK(found.ended.tool_calls[1].arguments == R"({"y":)");
+    CHECK(found.ended.has_tool_calls);
+  }
+  for (const std::string& end : {finish("tool_calls") + done, done, finish("stop")}) {
+    const decoded found = read(whole + half + end);
+    REQUIRE(found.ended.tool_calls.size() == 2);
+    CHECK(found.ended.tool_calls[1].complete);
+  }
+}
+
+TEST_CASE("decoder: T43 calls of an answer that is no stream") {
+  const decoded found = read(
+      R"({"id":"gen-3","choices":[{"finish_reason":"stop","message":{"role":"assistant","content":null,)"
+      R"("reasoning_details":[{"type":"reasoning.text","text":"a","signature":null},{"type":"reasoning.text","text":"b"}],)"
+      R"("annotations":[],"images":[{"type":"image_url"}],)"
+      R"("tool_calls":[{"id":"","type":"function","function":{"name":"f"}},)"
+      R"({"id":"","type":"function","function":{"name":"f"}}]}}]})");
+  CHECK(found.ended.complete());
+  REQUIRE(found.ended.tool_calls.size() == 2);
+  for (const tool_call& each : found.ended.tool_calls) {
+    CHECK(each.name == "f");
+    CHECK(each.arguments == "{}");
+    CHECK(each.complete);
+    CHECK(!each.id.empty());
+  }
+  CHECK(found.ended.tool_calls[0].id != found.ended.tool_calls[1].id);
+  CHECK(
+      found.ended.reasoning_details ==
+      R"([{"type":"reasoning.text","text":"a","signature":null},{"type":"reasoning.text","text":"b"}])");
+  CHECK(found.ended.annotations.empty());
+  CHECK(found.ended.images == R"([{"type":"image_url"}])");
+  // The same as the only chunk of a stream.
+  CHECK(read(with_choice(R"({"message":{"tool_calls":[{"id":"a","function":{"name":"f"}},)"
+                         R"({"id":"a","function":{"name":"f"}}]}})") +
+             done)
+            .ended.tool_calls.size() == 2);
+}
+
+TEST_CASE("decoder: reasoning details are merged, signatures behind the text too") {
+  const auto detail = [](const std::string& json) {
+    return delta(R"({"content":"","reasoning_details":[)" + json + "]}");
+  };
+  const decoded found = read(
+      detail("") +
+      detail(R"({"type":"reasoning.text","text":"Hm","format":"anthropic-claude-v1","index":0})") +
+      detail(
+          R"({"type":"reasoning.text","text":", so","format":"anthropic-claude-v1","index":0})") +
+      content("Yes") +
+      detail(
+          R"({"type":"reasoning.text","signature":"sig","format":"anthropic-claude-v1","index":0})") +
+      finish("stop") + done);
+  CHECK(
+      found.ended.reasoning_details ==
+      R"([{"type":"reasoning.text","text":"Hm, so","format":"anthropic-claude-v1","index":0,"signature":"sig"}])");
+  CHECK(found.reasoning == "Hm, so");
+  CHECK(read(detail("") + content("x") + done).ended.reasoning_details == "[]");
+  CHECK(read(content("x") + done).ended.reasoning_details.empty());
+  CHECK(read(delta(R"({"content":"x","reasoning_details":null})") + done)
+            .ended.reasoning_details.empty());
+}
+
 TEST_CASE("decoder: T45 the documented error in mid-stream") {
   const std::string error = event(
       R"({"id":"gen-1","object":"chat.completion.chunk","created":1,"model":"a/b","provider":"P","error":{"code":502,"message":"Provider disconnected","metadata":{"error_type":"provider_unavailable"}},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]})");
@@ -527,13 +629,30 @@ TEST_CASE("decoder: the sink stops it") {
     CHECK(sink.decoder.done());
     CHECK(sink.decoder.take_outcome().complete());
   }
+  // What had come of a call then is not run.
+  for (const std::string arguments : {"{", ""}) {
+    stopping sink(1);
+    sink.decoder.feed(
+        event(
+            R"({"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":")" +
+            arguments + R"("}}]}}]})") +
+            content("a"),
+        sink);
+    CHECK(sink.decoder.done());
+    const auto ended = sink.decoder.take_outcome();
+    REQUIRE(ended.tool_calls.size() == 1);
+    CHECK(!ended.tool_calls[0].complete);
+  }
 }
 
 TEST_CASE("decoder: T72 garbage and faults in good streams do not hang, crash or depend on cuts") {
   std::mt19937 random(20260102);
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
   const std::string base =
-      hello + event(R"({"error":{"code":502,"metadata":{"raw":"{\"a\":[]}"}}})");
+      delta(
+          R"({"tool_calls":[{"id":"a","index":0,"function":{"name":"f","arguments":"{\"x\""}}]})") +
+      delta(R"({"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]})") + hello +
+      event(R"({"error":{"code":502,"metadata":{"raw":"{\"a\":[]}"}}})");
   for (int round = 0; round < 400; ++round) {
     std::string text = base.substr(below(base.size() / 2));
     for (std::size_t fault = below(4); fault > 0; --fault) {

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+//
+// The tools that the clients of one session have declared in their hello: which socket runs which.
+// A socket that goes takes its tools with it; a call that it has not answered waits in the run.
+#pragma once
+
+#include <agent_websocket/policy/transport.hpp>
+#include <agent_websocket/session/tool.hpp>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+class client_tools {
+ public:
+  /// Replaces what that socket declared before. A name that another socket has goes to this one.
+  void declare(connection_id connection, std::vector<tool_ptr> tools) {
+    forget(connection);
+    for (tool_ptr& each : tools) {
+      const std::string_view name = each->definition.name;
+      const auto same = [name](const entry& of) { return of.tool->definition.name == name; };
+      entries_.erase(std::remove_if(entries_.begin(), entries_.end(), same), entries_.end());
+      entries_.push_back({connection, std::move(each)});
+    }
+  }
+
+  void forget(connection_id connection) {
+    const auto of_it = [connection](const entry& of) { return of.connection == connection; };
+    entries_.erase(std::remove_if(entries_.begin(), entries_.end(), of_it), entries_.end());
+  }
+
+  /// The socket that runs the tool of that name; 0 when none does now.
+  connection_id runner_of(std::string_view name) const noexcept {
+    for (const entry& each : entries_) {
+      if (each.tool->definition.name == name) return each.connection;
+    }
+    return 0;
+  }
+
+  std::vector<tool_ptr> tools() const {
+    std::vector<tool_ptr> all;
+    for (const entry& each : entries_) all.push_back(each.tool);
+    return all;
+  }
+
+ private:
+  struct entry {
+    connection_id connection;
+    tool_ptr tool;
+  };
+  std::vector<entry> entries_;
+};
+
+}  // namespace agent_websocket

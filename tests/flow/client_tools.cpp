@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+//
+// Tools that a client runs itself: declared in hello or query, called over the socket, answered by
+// tool_result; a call waits for a client that comes back.
+#include "flow/tool_fixture.hpp"
+
+using namespace flow;
+
+namespace {
+constexpr const char* declared =
+    R"(,"tools":[{"name":"beep","description":"Makes a sound","parameters":)"
+    R"({"type":"object","properties":{"times":{"type":"integer"}}}}])";
+}
+
+TEST_CASE_FIXTURE(tool_fixture, "client tools: declared in hello, called and answered") {
+  const auto id = greet(R"("delta","tools")", declared);
+  http.reply_with(calls({{"c", "beep", R"({"times":2})"}}));
+  http.reply_with(answer({"done"}));
+  const auto frames = say(id, R"({"id":"q","content":"x"})");
+  CHECK(frame(http.calls()[0].request.body).text("tools.0.function.name") == "beep");
+  const auto called = with_op(frames, "tool");
+  REQUIRE(called.size() == 1u);
+  CHECK(called[0].text("id") == called[0].text("tool.call"));
+  CHECK(called[0].json("tool.arguments") == R"({"times":2})");
+  CHECK(http.calls().size() == 1u);
+
+  CHECK(say(id, R"({"type":"command","op":"tool_result","id":"r0","ref":"t_9","data":1})")
+            .at(0)
+            .code() == "not_found");
+  const auto rest = say(id, R"({"type":"command","op":"tool_result","id":"r1","ref":")" +
+                                called[0].text("id") + R"(","data":{"ok":true}})");
+  CHECK(with_op(rest, "ack").size() == 1u);
+  CHECK(told_by_tools(http.last().request) == R"(c={"ok":true})");
+  CHECK(terminal(rest).content() == "done");
+  // Once more, from a client that does not know that it arrived.
+  const frame again =
+      say(id, R"({"type":"command","op":"tool_result","id":"r1","ref":"t_1","data":1})").at(0);
+  CHECK(again.truth("duplicate"));
+}
+
+TEST_CASE_FIXTURE(tool_fixture, "client tools: an error, and silence") {
+  const auto id = greet(R"("delta","tools")", declared);
+  http.reply_with(calls({{"c", "beep", "{}"}, {"d", "beep", "{}"}}));
+  http.reply_with(answer({"done"}));
+  say(id, R"({"id":"q","content":"x"})");
+  say(id, R"({"type":"command","op":"tool_result","ref":"t_1","error":"no sound here"})");
+  pass(61s);
+  CHECK(told_by_tools(http.last().request) ==
+        "c={\"error\":\"no sound here\"}\nd={\"error\":\"The tool took too long\"}");
+  CHECK(terminal(heard(id)).content() == "done");
+}
+
+TEST_CASE_FIXTURE(tool_fixture, "client tools: declared with a query, in the form of the API") {
+  const auto id = connect();
+  http.reply_with(calls({{"c", "beep", "{}"}}));
+  http.reply_with(answer({"done"}));
+  const auto frames = say(
+      id, R"({"id":"q","content":"x","tools":[{"type":"function","function":{"name":"beep"}}]})");
+  REQUIRE(with_op(frames, "tool").size() == 1u);
+  CHECK(with_op(frames, "tool")[0].text("id") == "t_1");
+  CHECK(terminal(say(id, R"({"type":"command","op":"tool_result","ref":"t_1","content":"beeped"})"))
+            .content() == "done");
+  CHECK(told_by_tools(http.last().request) == "c=beeped");
+  // Of that query alone.
+  ask(id, R"({"content":"y"})", {"z"});
+  CHECK_FALSE(frame(http.last().request.body).has("tools"));
+}
+
+TEST_CASE_FIXTURE(tool_fixture, "client tools: bad ones are refused, the rest is taken") {
+  add_weather();
+  const auto id = connect();
+  const auto frames =
+      say(id, R"({"type":"command","op":"hello","id":"h","v":1,"caps":["tools"],"tools":[)"
+              R"({"name":"a b"},{"name":"weather"},{"name":"ok"},{"name":"bad","parameters":)"
+              R"({"type":"nonsense"}}]})");
+  CHECK(of_type(frames, "error").size() == 3u);
+  for (const frame& each : of_type(frames, "error")) {
+    CHECK(each.code() == "bad_message");
+    CHECK(each.ref() == "h");
+  }
+  ask(id, R"({"content":"y"})", {"z"});
+  const frame body(http.last().request.body);
+  CHECK(body.size("tools") == 2u);
+  CHECK(body.text("tools.1.function.name") == "ok");
+}
+
+TEST_CASE("client tools: a call waits for its client to come back") {
+  aw::options chosen = settings();
+  chosen.session.resume_window = 600s;
+  chosen.run_grace = 60s;
+  tool_fixture f(chosen);
+  const auto one = f.connect();
+  const auto hello = f.say(one, R"({"type":"command","op":"hello","v":1,"caps":["delta","tools"])" +
+                                    std::string(declared) + "}");
+  const frame welcome = with_op(hello, "welcome").at(0);
+  f.http.reply_with(calls({{"c", "beep", "{}"}}));
+  f.http.reply_with(answer({"done"}));
+  f.say(one, R"({"id":"q","content":"x"})");
+  f.transport.disconnect(one);
+  f.pass(10s);
+  const auto two = f.transport.connect({});
+  f.run();
+  f.heard(two);
+  const auto frames =
+      f.say(two, R"({"type":"command","op":"hello","v":1,"caps":["delta","tools"],"session_id":")" +
+                     welcome.text("session_id") + R"(","resume":{"token":")" +
+                     welcome.text("resume_token") + R"(","epoch":")" + welcome.text("epoch") +
+                     R"(","last_seq":0})" + declared + "}");
+  const auto called = with_op(frames, "tool");
+  REQUIRE(called.size() == 1u);
+  CHECK(called[0].text("id") == "t_1");
+  CHECK(terminal(f.say(two, R"({"type":"command","op":"tool_result","ref":"t_1","data":1})"))
+            .content() == "done");
+}
+
+TEST_CASE("client tools: not where the operator does not want them") {
+  aw::options chosen = settings();
+  chosen.session.client_tools = false;
+  tool_fixture f(chosen);
+  const auto id = f.greet(R"("tools")", declared);
+  f.ask(id, R"({"content":"y"})", {"z"});
+  CHECK_FALSE(frame(f.http.last().request.body).has("tools"));
+}
