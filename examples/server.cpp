@@ -18,6 +18,7 @@
 #include "tools/agent_tools.hpp"
 #include "web/chat_page.hpp"
 #include "web/client_module.hpp"
+#include "web/text_module.hpp"
 
 namespace {
 
@@ -99,6 +100,18 @@ void print_addresses(const agent_websocket::server& server, bool demo) {
   std::cout << std::flush;
 }
 
+/// `text` lives as long as the program.
+void serve_module(agent_websocket::server& server, const std::string& path, std::string_view text) {
+  server.router().on_http("GET", path, [text](const auto&) {
+    agent_websocket::http::response module;
+    module.headers.add("Content-Type", "text/javascript; charset=utf-8");
+    module.headers.add("X-Content-Type-Options", "nosniff");
+    module.headers.add("Cache-Control", "no-cache");
+    module.body = std::string(text);
+    return module;
+  });
+}
+
 int serve(agent_websocket::options options, bool demo, const arguments& given) {
   asio::io_context io(1);
   demo::upstream upstream(io);
@@ -119,14 +132,8 @@ int serve(agent_websocket::options options, bool demo, const arguments& given) {
     page.headers.add("Cache-Control", "no-cache");
     return page;
   });
-  server.router().on_http("GET", "/agent-websocket.js", [](const auto&) {
-    agent_websocket::http::response module;
-    module.headers.add("Content-Type", "text/javascript; charset=utf-8");
-    module.headers.add("X-Content-Type-Options", "nosniff");
-    module.headers.add("Cache-Control", "no-cache");
-    module.body = std::string(client_module());
-    return module;
-  });
+  serve_module(server, "/answer-text.js", text_module());
+  serve_module(server, "/agent-websocket.js", client_module());
   server.router().on_command(
       "time", [](auto& session, const auto& command) {
         session.reply(command, agent_websocket::to_iso8601(std::chrono::system_clock::now()));
