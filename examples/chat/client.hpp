@@ -219,8 +219,10 @@ class client final : public agent_websocket::client_sink {
   void on_notification(const agent_websocket::client_notice& notice) override {
     if (!comes_again_) show_unasked(notice);
   }
-  void on_feedback_request(const agent_websocket::client_notice& notice) override {
-    show_unasked(notice);
+  void on_feedback_request(const agent_websocket::client_request& request) override {
+    if (request.content.empty() || !request.is_open) return;
+    display_.show(tone::notification, request.content);
+    happened_();
   }
 
   void on_status(const agent_websocket::client_notice& notice) override {

@@ -51,6 +51,7 @@ struct tell_text {
 };
 struct tell_reasoning {
   std::string id;
+  text_change change;
   std::string text;
 };
 struct tell_answer {
@@ -59,8 +60,17 @@ struct tell_answer {
 struct tell_notification {
   client_notice notice;
 };
+struct tell_tool {
+  client_tool_progress progress;
+};
+struct tell_tool_call {
+  client_tool_call call;
+};
 struct tell_feedback_request {
-  client_notice notice;
+  client_request request;
+};
+struct tell_feedback_resolved {
+  client_resolution resolution;
 };
 struct tell_status {
   client_notice notice;
@@ -71,7 +81,8 @@ struct tell_error {
 
 using any = std::variant<ask_token, open, send, close, tell_state, tell_disconnected, tell_stopped,
                          tell_welcome, tell_reset, tell_text, tell_reasoning, tell_answer,
-                         tell_notification, tell_feedback_request, tell_status, tell_error>;
+                         tell_notification, tell_tool, tell_tool_call, tell_feedback_request,
+                         tell_feedback_resolved, tell_status, tell_error>;
 
 /// In the order in which they are to be done.
 using list = std::vector<any>;

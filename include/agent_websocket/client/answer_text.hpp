@@ -42,6 +42,14 @@ class answer_text {
     return append(content);
   }
 
+  /// A piece of reasoning, which no end brings whole: one that begins at 0 is all that counts, and
+  /// what stands behind a hole is dropped until then.
+  outcome add_reasoning(std::int64_t idx, std::int64_t n, std::string_view content) {
+    if (idx == 0) have_ = 0;
+    const outcome made = add(idx, n, content);
+    return made.what == text_change::hole ? outcome() : made;
+  }
+
   /// The end brings the whole text.
   outcome replace(std::string_view whole) {
     whole = cut_utf8(whole, max_bytes);

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -63,7 +64,26 @@ class basic_client final : private client_transport_sink {
   }
   /// Ends the answer to that query, or the running one. connection_failed: cannot be done now.
   result<void> cancel(std::string_view ref = {}) { return carried(core_.cancel(ref)); }
-  /// Judges an answer, or decides on a request of the server. Sent as a query is.
+  /// Decides on a request of the server; gives the id of the decision, of which on_error speaks
+  /// when it comes too late or does not fit. Sent as a query is. `content`: a comment, which the
+  /// model is told when the decision is reject, or the answer. `data`: JSON text, of edit the
+  /// arguments to run the tool with, of answer the result in place of running it. bad_message: one
+  /// of these is missing or no JSON.
+  result<std::string> decide(std::string_view request, client_decision decision,
+                             std::string content = {}, std::string data = {}) {
+    return carried(core_.decide(request, decision, std::move(content), std::move(data)));
+  }
+  /// The result of a call that on_tool_call brought, as JSON text. Kept until the server has it.
+  /// Errors: not_found (it has a result, or nobody waits for it any more), bad_message (no JSON),
+  /// queue_full, too_large; the call is still open after the last three.
+  result<void> tool_result(std::string_view call, std::string data) {
+    return carried(core_.tool_result(call, std::move(data)));
+  }
+  /// Why there is no result, in words for the model.
+  result<void> tool_error(std::string_view call, std::string words) {
+    return carried(core_.tool_error(call, std::move(words)));
+  }
+  /// Judges an answer; also what decide() does, with all fields. Sent as a query is.
   result<std::string> feedback(wire::human_feedback said) {
     return carried(core_.feedback(std::move(said)));
   }
@@ -75,6 +95,8 @@ class basic_client final : private client_transport_sink {
 
   client_state state() const noexcept { return core_.connection().state(); }
   const client_transcript& transcript() const noexcept { return core_.transcript(); }
+  /// Requests for a decision that are open, oldest first.
+  const std::deque<client_request>& requests() const noexcept { return core_.requests(); }
   /// Where the session can be taken up, also by the next run of the program:
   /// client_options::resume.
   const resume_point& position() const noexcept { return core_.connection().position(); }
@@ -145,11 +167,18 @@ class basic_client final : private client_transport_sink {
   void perform(client_action::tell_welcome& what) { sink_.on_welcome(what.notice); }
   void perform(client_action::tell_reset&) { sink_.on_reset(); }
   void perform(client_action::tell_text& what) { sink_.on_text(what.id, what.change, what.text); }
-  void perform(client_action::tell_reasoning& what) { sink_.on_reasoning(what.id, what.text); }
+  void perform(client_action::tell_reasoning& what) {
+    sink_.on_reasoning(what.id, what.change, what.text);
+  }
+  void perform(client_action::tell_tool& what) { sink_.on_tool(what.progress); }
+  void perform(client_action::tell_tool_call& what) { sink_.on_tool_call(what.call); }
   void perform(client_action::tell_answer& what) { sink_.on_answer(what.answer); }
   void perform(client_action::tell_notification& what) { sink_.on_notification(what.notice); }
   void perform(client_action::tell_feedback_request& what) {
-    sink_.on_feedback_request(what.notice);
+    sink_.on_feedback_request(what.request);
+  }
+  void perform(client_action::tell_feedback_resolved& what) {
+    sink_.on_feedback_resolved(what.resolution);
   }
   void perform(client_action::tell_status& what) { sink_.on_status(what.notice); }
   void perform(client_action::tell_error& what) { sink_.on_error(what.notice); }

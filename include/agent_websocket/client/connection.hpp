@@ -253,6 +253,7 @@ class client_connection {
     wire::hello m;
     m.client = options_.client;
     m.caps = &options_.caps;
+    m.tools = &options_.tools;
     m.auth_token = auth_token_;
     m.session_id = position_.session_id;
     m.resume_token = position_.token;

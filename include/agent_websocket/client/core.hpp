@@ -15,7 +15,10 @@
 #include <agent_websocket/wire/encode_client.hpp>
 #include <agent_websocket/wire/server_message.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -31,13 +34,18 @@ class client_core {
         connection_(options_, actions_),
         outbox_(options_),
         transcript_(options_),
-        id_prefix_(make_uuid(connection_.random()).substr(0, 13) + ".") {}
+        id_prefix_(make_uuid(connection_.random()).substr(0, 13) + ".") {
+    const auto declared = std::find(options_.caps.begin(), options_.caps.end(), "tools");
+    if (!options_.tools.empty() && declared == options_.caps.end())
+      options_.caps.emplace_back("tools");
+  }
   client_core(const client_core&) = delete;
   client_core& operator=(const client_core&) = delete;
 
   const client_options& options() const noexcept { return options_; }
   const client_connection& connection() const noexcept { return connection_; }
   const client_transcript& transcript() const noexcept { return transcript_; }
+  const std::deque<client_request>& requests() const noexcept { return requests_.open(); }
   bool has_actions() const noexcept { return !actions_.empty(); }
   client_action::list take_actions() { return std::exchange(actions_, {}); }
   /// When tick() is to be called next.
@@ -62,6 +70,32 @@ class client_core {
     if (asked.parts.empty() && asked.content.find_first_not_of(" \t\r\n") == std::string::npos)
       return error(errc::bad_message, "A query needs a content");
     return ask(asked);
+  }
+
+  /// Decides on a request. Kept until the server has it; errors as of query().
+  result<std::string> decide(std::string_view request, client_decision decision,
+                             std::string content, std::string data) {
+    const bool is_bare = content.empty() && data.empty();
+    if ((decision == client_decision::edit && data.empty()) ||
+        (decision == client_decision::answer && is_bare) || !is_json_or_empty(data)) {
+      return error(errc::bad_message, "The decision needs data that are JSON");
+    }
+    wire::human_feedback said;
+    said.ref = std::string(request);
+    said.decision = std::string(to_string(decision));
+    said.content = std::move(content);
+    said.data = std::move(data);
+    return feedback(std::move(said));
+  }
+
+  /// What came of a call. Kept until the server has it. not_found: nobody waits for it; the call
+  /// stays open after all other errors.
+  result<void> tool_result(std::string_view call, std::string data) {
+    if (!is_json_or_empty(data)) return error(errc::bad_message, "The result is no JSON");
+    return answer_call(call, std::move(data), std::nullopt);
+  }
+  result<void> tool_error(std::string_view call, std::string words) {
+    return answer_call(call, {}, std::move(words));
   }
 
   /// Judges an answer or decides on a request. Kept until the server has it; errors as of query().
@@ -136,6 +170,7 @@ class client_core {
 
  private:
   static constexpr const char* cancel_mark = "c";
+  static constexpr const char* result_mark = "t";
 
   static error not_connected() {
     return error(errc::connection_failed, "There is no connection to the server at the moment");
@@ -167,6 +202,21 @@ class client_core {
     }
     send_kept();
     return kept;
+  }
+
+  static bool is_json_or_empty(std::string_view text) {
+    return text.empty() || json::document().parse(text).has_value();
+  }
+
+  result<void> answer_call(std::string_view call, std::string data,
+                           std::optional<std::string> why_not) {
+    if (!calls_.is_running(call)) return error(errc::not_found);
+    wire::tool_result made{id_prefix_ + result_mark + std::to_string(++made_ids_),
+                           std::string(call), std::move(data), std::move(why_not)};
+    const auto kept = keep_and_send(made);
+    if (!kept) return kept.error();
+    calls_.answered(call, made.id);
+    return {};
   }
 
   template <typename Message>
@@ -202,6 +252,14 @@ class client_core {
     if (connection_.is_live()) outbox_.send_newest([this](const std::string& json) { send(json); });
   }
 
+  void withdraw(const std::vector<std::string>& results) {
+    for (const std::string& id : results) outbox_.settle(id);
+  }
+  bool has_made(std::string_view id, const char* mark) const {
+    const std::string begin = id_prefix_ + mark;
+    return id.substr(0, begin.size()) == begin;
+  }
+
   /// Of this client's own, and not ended.
   client_answer* open_answer(std::string_view id) {
     client_answer* const found = transcript_.find(id);
@@ -212,6 +270,7 @@ class client_core {
   void end(client_answer& answer, wire::answer_status status) {
     answer.status = status;
     if (answer.own) outbox_.settle(answer.id);
+    withdraw(calls_.end_of_query(answer.id));
     actions_.push_back(client_action::tell_answer{answer});
     transcript_.trim();
   }
@@ -230,6 +289,7 @@ class client_core {
   /// Nothing is going to come any more.
   void conclude(std::uint16_t code, std::string_view reason) {
     outbox_.clear();
+    calls_.end_all();
     // Ended ones may leave the transcript meanwhile.
     std::vector<std::string> open;
     transcript_.for_each_open([&open](const client_answer& each) { open.push_back(each.id); });
@@ -250,6 +310,10 @@ class client_core {
   void on_end(const wire::server_message& m);
   void on_error(const wire::server_message& m, std::string_view text);
   void on_status(const wire::server_message& m, std::string_view text);
+  void on_request(json::value body, bool is_open);
+  void on_tool(const wire::server_message& m);
+  void tell_gone(const std::vector<std::string>& requests);
+  void forget_requests();
   void session_replaced();
   void tell_text(const client_answer& answer, const answer_text::outcome& change);
   client_answer* answer_of(const wire::server_message& m);
@@ -259,6 +323,8 @@ class client_core {
   client_connection connection_;
   client_outbox outbox_;
   client_transcript transcript_;
+  client_requests requests_;
+  client_tool_calls calls_;
   json::document document_;
   std::string id_prefix_;  // of ids that no other client makes
   std::uint64_t made_ids_ = 0;

@@ -8,6 +8,7 @@
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/base/version.hpp>
 #include <agent_websocket/http/headers.hpp>
+#include <agent_websocket/wire/encode_client.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +35,11 @@ struct client_options {
   std::string url = "ws://localhost:54321/ws";                 ///< never with a token in it
   http::header_list headers;                                   ///< of the upgrade request
   std::string client = "cpp/" AGENT_WEBSOCKET_VERSION_STRING;  ///< for the server's log
+  /// What the application can show: delta (streamed answers), reasoning, feedback (requests for a
+  /// decision). `tools` is added when there are some.
   std::vector<std::string> caps = {"delta"};
+  /// What the model may call here: see client_sink::on_tool_call. Parameters are JSON object text.
+  std::vector<wire::tool_declaration> tools;
   /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
   /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
   /// error counts as an attempt that failed. Does not throw.

@@ -34,6 +34,7 @@ inline void client_core::received(std::string_view text, time_point now) {
 
 inline void client_core::on_welcome(const wire::server_message& m, std::string_view text) {
   using greeting = client_connection::greeting;
+  const std::string epoch = connection_.position().epoch;
   const greeting found = connection_.welcomed(wire::read_welcome(m));
   if (found == greeting::ignored) return;
   if (found != greeting::confirmed)
@@ -48,6 +49,14 @@ inline void client_core::on_welcome(const wire::server_message& m, std::string_v
     } else {
       session_replaced();
     }
+  }
+  // Another server, or another life of it: its names mean something else.
+  if (found == greeting::replaced || epoch != connection_.position().epoch) forget_requests();
+  if (const json::value pending = m.body["pending_feedback"]; pending.is_array()) {
+    requests_.begin_list();
+    pending.for_each_element(
+        [this](json::value each) { requests_.list(each["id"].string().value_or("")); });
+    pending.for_each_element([this](json::value each) { on_request(each, true); });
   }
   m.body["active"].for_each_element([this](json::value each) {
     const std::string_view ref = each["ref"].string().value_or("");
@@ -67,8 +76,38 @@ inline void client_core::session_replaced() {
   }
 }
 
+inline void client_core::forget_requests() {
+  tell_gone(requests_.take_all());
+  withdraw(calls_.end_all());
+}
+
 inline void client_core::on_live(time_point now) {
-  if (connection_.caught_up(now)) outbox_.send_all([this](const std::string& json) { send(json); });
+  if (!connection_.caught_up(now)) return;
+  tell_gone(requests_.take_unlisted());
+  outbox_.send_all([this](const std::string& json) { send(json); });
+}
+
+inline void client_core::tell_gone(const std::vector<std::string>& requests) {
+  for (const std::string& id : requests)
+    actions_.push_back(client_action::tell_feedback_resolved{{id, {}, "gone"}});
+}
+
+inline void client_core::on_request(json::value body, bool is_open) {
+  client_request request = client_request::of(body);
+  request.is_open = is_open;
+  if (requests_.add(request))
+    actions_.push_back(client_action::tell_feedback_request{std::move(request)});
+}
+
+inline void client_core::on_tool(const wire::server_message& m) {
+  if (!connection_.is_following()) return;
+  client_tool_progress progress = client_tool_progress::of(m);
+  if (progress.state == "done" || progress.state == "failed") withdraw(calls_.end(progress.call));
+  const bool is_for_us = !m.id.empty() && progress.state == "calling";
+  client_tool_call call{std::string(m.id), progress.ref, progress.name, progress.arguments};
+  actions_.push_back(client_action::tell_tool{std::move(progress)});
+  if (is_for_us && calls_.begin(call.id, call.ref))
+    actions_.push_back(client_action::tell_tool_call{std::move(call)});
 }
 
 inline void client_core::follow(const wire::server_message& m, std::string_view text,
@@ -97,8 +136,7 @@ inline void client_core::take(const wire::server_message& m, std::string_view te
       if (!m.body["content"].is_string()) return;
       if (m.op != "drain") transcript_.notify(client_notice::of(m, text));
       return actions_.push_back(client_action::tell_notification{client_notice::of(m, text)});
-    case wire::server_type::human_feedback:
-      return actions_.push_back(client_action::tell_feedback_request{client_notice::of(m, text)});
+    case wire::server_type::human_feedback: return on_request(m.body, requests_.may_be_open(m.id));
     case wire::server_type::unknown: return;
   }
 }
@@ -123,7 +161,13 @@ inline void client_core::on_piece(const wire::server_message& m, time_point now)
   client_answer* const answer = transcript_.find(m.ref, m.stream);
   if (answer == nullptr || !answer->is_open() || !m.body["content"].is_string()) return;
   if (m.phase == wire::response_phase::reasoning) {
-    return actions_.push_back(client_action::tell_reasoning{answer->id, std::string(m.content)});
+    const answer_text::outcome change = answer->reasoning.add_reasoning(
+        m.body["idx"].integer().value_or(-1), m.body["n"].integer().value_or(-1), m.content);
+    if (change.what != text_change::none) {
+      actions_.push_back(
+          client_action::tell_reasoning{answer->id, change.what, std::string(change.text)});
+    }
+    return;
   }
   const answer_text::outcome change = answer->so_far.add(
       m.body["idx"].integer().value_or(-1), m.body["n"].integer().value_or(-1), m.content);
@@ -164,17 +208,26 @@ inline void client_core::on_error(const wire::server_message& m, std::string_vie
                 {std::string(why.code), std::string(why.content), why.retryable, why.retry_after});
   }
   outbox_.settle(m.ref);
-  // A cancel that came too late is no news.
-  const std::string cancels = id_prefix_ + cancel_mark;
-  if (m.body["code"].string() == "not_found" && m.ref.substr(0, cancels.size()) == cancels) return;
+  calls_.settle(m.ref);
+  // What came too late to cancel, or to be of use, is no news.
+  const bool is_late = has_made(m.ref, cancel_mark) || has_made(m.ref, result_mark);
+  if (is_late && m.body["code"].string() == "not_found") return;
   actions_.push_back(client_action::tell_error{client_notice::of(m, text)});
 }
 
 inline void client_core::on_status(const wire::server_message& m, std::string_view text) {
   if (m.op == "ack") {
     outbox_.accept(m.ref, m.body["duplicate"].boolean().value_or(false));
+    calls_.settle(m.ref);
+    if (has_made(m.ref, result_mark)) return;
     client_answer* const answer = open_answer(m.ref);
     if (answer != nullptr && !m.stream.empty()) answer->stream = std::string(m.stream);
+  } else if (m.op == "tool" && m.body["tool"].is_object()) {
+    return on_tool(m);
+  } else if (m.op == "feedback_resolved" && requests_.remove(m.ref)) {
+    return actions_.push_back(client_action::tell_feedback_resolved{
+        {std::string(m.ref), std::string(m.body["decision"].string().value_or("")),
+         std::string(m.body["reason"].string().value_or(""))}});
   } else if (m.op == "drain") {
     if (const auto wait = wire::detail::wait_or_nothing(m.body["retry_after_ms"]))
       connection_.told_to_wait(*wait);

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <agent_websocket/client/answer_text.hpp>
+#include <agent_websocket/client/requests.hpp>
+#include <agent_websocket/client/tool_calls.hpp>
 #include <agent_websocket/wire/message.hpp>
 #include <agent_websocket/wire/server_message.hpp>
 
@@ -50,6 +52,7 @@ struct client_answer {
   std::string id;      ///< of the query
   std::string stream;  ///< the server's name of the answer; empty: not known
   answer_text so_far;
+  answer_text reasoning;  ///< what came of it; where the capability was declared
   std::optional<wire::answer_status> status;  ///< none while it is open
   std::optional<answer_failure> failure;      ///< of status failed
   std::string finish_reason, model;
@@ -107,15 +110,23 @@ class client_sink {
 
   /// The text of an answer has grown by `text` (appended), or is `text` from now on (rewritten).
   virtual void on_text(const std::string& /*id*/, text_change, std::string_view /*text*/) {}
-  /// A piece of the model's reasoning, where the capability was declared.
-  virtual void on_reasoning(const std::string& /*id*/, std::string_view /*text*/) {}
+  /// The same for the model's reasoning, where the capability was declared. It may have holes.
+  virtual void on_reasoning(const std::string& /*id*/, text_change, std::string_view /*text*/) {}
+  /// A tool was called, waits for a person, is done or has failed.
+  virtual void on_tool(const client_tool_progress&) {}
+  /// The model calls a tool of this client. Once for a call, also when the connection is lost
+  /// meanwhile. Nobody waits for the result any more when on_tool says done or failed, and when the
+  /// answer has ended.
+  virtual void on_tool_call(const client_tool_call&) {}
   /// An answer has ended. Exactly once for every query that was taken.
   virtual void on_answer(const client_answer&) {}
 
   virtual void on_notification(const client_notice&) {}
-  /// The server asks a person for a decision.
-  virtual void on_feedback_request(const client_notice&) {}
-  /// Progress of a query (ack, queued, thinking, tool), answers to commands, and the server's own
+  /// The server asks a person for a decision, which basic_client::decide() brings.
+  virtual void on_feedback_request(const client_request&) {}
+  /// Such a request is not open any more. Not told of requests that were not told.
+  virtual void on_feedback_resolved(const client_resolution&) {}
+  /// Progress of a query (ack, queued, thinking), answers to commands, and the server's own
   /// (drain, auth_expiring).
   virtual void on_status(const client_notice&) {}
   /// An error that is not the end of an answer.

@@ -73,6 +73,7 @@ class client_transcript {
     });
     for (client_answer& each : answers_) {
       each.so_far = {};
+      each.reasoning = {};
       each.stream.clear();
       each.model.clear();
     }
@@ -84,19 +85,23 @@ class client_transcript {
     for (const client_answer& each : answers_) {
       if (each.is_open()) continue;
       ++count;
-      bytes += each.text().size();
+      bytes += size_of(each);
     }
     if (count <= max_answers_ && bytes <= max_answer_bytes_) return;
     remove_if([&](const client_answer& each) {
       if (each.is_open() || (count <= max_answers_ && bytes <= max_answer_bytes_)) return false;
       --count;
-      bytes -= each.text().size();
+      bytes -= size_of(each);
       return true;
     });
   }
 
  private:
   static constexpr std::size_t max_open_foreign = 64;
+
+  static std::size_t size_of(const client_answer& answer) noexcept {
+    return answer.text().size() + answer.reasoning.text().size();
+  }
 
   // From the newest on: that is what most messages are about.
   template <typename Answers>

@@ -15,6 +15,7 @@
 
 #include <asio/executor_work_guard.hpp>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,6 +46,16 @@ class client {
   result<std::string> query(std::string_view content) { return parts_.client.query(content); }
   result<std::string> query(wire::query asked) { return parts_.client.query(std::move(asked)); }
   result<void> cancel(std::string_view ref = {}) { return parts_.client.cancel(ref); }
+  result<std::string> decide(std::string_view request, client_decision decision,
+                             std::string content = {}, std::string data = {}) {
+    return parts_.client.decide(request, decision, std::move(content), std::move(data));
+  }
+  result<void> tool_result(std::string_view call, std::string data) {
+    return parts_.client.tool_result(call, std::move(data));
+  }
+  result<void> tool_error(std::string_view call, std::string words) {
+    return parts_.client.tool_error(call, std::move(words));
+  }
   result<std::string> feedback(wire::human_feedback said) {
     return parts_.client.feedback(std::move(said));
   }
@@ -53,6 +64,7 @@ class client {
   }
   client_state state() const noexcept { return parts_.client.state(); }
   const client_transcript& transcript() const noexcept { return parts_.client.transcript(); }
+  const std::deque<client_request>& requests() const noexcept { return parts_.client.requests(); }
   const resume_point& position() const noexcept { return parts_.client.position(); }
   const client_connection& connection() const noexcept { return parts_.client.connection(); }
   basic_type& basic() noexcept { return parts_.client; }

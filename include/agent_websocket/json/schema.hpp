@@ -9,7 +9,8 @@
 // Older spellings: items as a list with additionalItems, exclusiveMinimum true beside minimum,
 // nullable (null is then allowed, whatever else is said). All others (pattern, patternProperties,
 // propertyNames, format, if, dependentRequired, ...) are annotations: the model sees them, nothing
-// is checked. No regular expressions, nothing is fetched.
+// is checked. No regular expressions, nothing is fetched. Of a keyword that is repeated the last
+// one counts; members of the arguments that share a name are checked each.
 #pragma once
 
 #include <agent_websocket/base/result.hpp>

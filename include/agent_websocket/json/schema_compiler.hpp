@@ -186,6 +186,7 @@ class schema_compiler {
     } else if (name == "$defs" || name == "definitions") {
       add_named(what, place);
     } else if (name == "required") {
+      to.required.clear();
       require(what.is_array(), place, "a list of names", what);
       what.for_each_element([&](value each) {
         if (require(each.is_string(), place, "a list of names", each))

@@ -153,6 +153,37 @@ inline answer_status read_answer_status(const server_message& from) {
       .value_or(from.body["error"].is_object() ? answer_status::failed : answer_status::completed);
 }
 
+/// The `tool` member of a status or of a request for a decision.
+struct tool_view {
+  std::string_view call;  ///< the server's name of the call
+  std::string_view name, state, error;
+  json::value arguments;
+};
+
+inline tool_view read_tool(json::value from) noexcept {
+  return {detail::text_or_nothing(from["call"]), detail::text_or_nothing(from["name"]),
+          detail::text_or_nothing(from["state"]), detail::text_or_nothing(from["error"]),
+          from["arguments"]};
+}
+
+/// A request for a decision: a `human_feedback`, or an element of a welcome's `pending_feedback`.
+struct feedback_request_view {
+  std::string_view id, ref, kind, content;
+  tool_view tool;
+  std::string_view expires_at;
+  std::string_view default_decision;
+};
+
+inline feedback_request_view read_feedback_request(json::value from) noexcept {
+  return {detail::text_or_nothing(from["id"]),
+          detail::text_or_nothing(from["ref"]),
+          detail::text_or_nothing(from["kind"]),
+          detail::text_or_nothing(from["content"]),
+          read_tool(from["tool"]),
+          detail::text_or_nothing(from["expires_at"]),
+          detail::text_or_nothing(from["default"])};
+}
+
 /// What a welcome says of the session.
 struct welcome_view {
   std::string_view session_id, resume_token, epoch;

@@ -9,7 +9,7 @@
 
 TEST_CASE("client actions: one kind for each function of the sink, and four for the transport") {
   using namespace agent_websocket;
-  CHECK(std::variant_size_v<client_action::any> == 4u + 12u);
+  CHECK(std::variant_size_v<client_action::any> == 4u + 15u);
   CHECK(std::is_nothrow_move_constructible_v<client_action::send>);
   client_action::list list;
   list.push_back(client_action::open{});

@@ -109,3 +109,23 @@ TEST_CASE("answer text: every cut and every merge of a stream gives the same tex
     }
   }
 }
+
+TEST_CASE("answer text: reasoning begins anew at 0, and waits behind a hole") {
+  answer_text text;
+  CHECK(text.add_reasoning(0, 1, "a").what == text_change::appended);
+  CHECK(text.add_reasoning(1, 2, "bc").text == "bc");
+  CHECK(text.add_reasoning(1, 2, "bc").what == text_change::none);
+  CHECK(text.add_reasoning(4, 1, "e").what == text_change::none);
+  CHECK(text.add_reasoning(3, 1, "d").text == "d");
+  CHECK(text.text() == "abcd");
+  CHECK(text.add_reasoning(5, 1, "f").what == text_change::none);
+  CHECK(text.add_reasoning(0, 6, "abcdef").text == "ef");
+  CHECK(text.add_reasoning(6, 1, "g").text == "g");
+  // The next round of the same answer thinks anew.
+  CHECK(text.add_reasoning(0, 1, "x").what == text_change::rewritten);
+  CHECK(text.add_reasoning(1, 1, "y").text == "y");
+  CHECK(text.text() == "xy");
+  CHECK(text.add_reasoning(-1, 1, "z").what == text_change::none);
+  CHECK(text.add_reasoning(2, -1, "z").what == text_change::none);
+  CHECK(text.add_reasoning(0, 0, "z").what == text_change::none);
+}

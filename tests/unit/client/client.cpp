@@ -42,7 +42,7 @@ struct application final : client_sink {
     add(id + "+" + std::string(text));
     on_piece();
   }
-  void on_reasoning(const std::string& id, std::string_view text) override {
+  void on_reasoning(const std::string& id, text_change, std::string_view text) override {
     add(id + "?" + std::string(text));
   }
   void on_answer(const client_answer& answer) override {
@@ -50,7 +50,13 @@ struct application final : client_sink {
     on_end();
   }
   void on_notification(const client_notice& notice) override { add("n:" + notice.content); }
-  void on_feedback_request(const client_notice& notice) override { add("f:" + notice.id); }
+  void on_feedback_request(const client_request& request) override { add("f:" + request.id); }
+  void on_feedback_resolved(const client_resolution& what) override { add("f-" + what.id); }
+  void on_tool(const client_tool_progress& what) override { add("t:" + what.state); }
+  void on_tool_call(const client_tool_call& call) override {
+    add("call:" + call.id);
+    on_call(call.id);
+  }
   void on_status(const client_notice& notice) override { add("s:" + notice.op); }
   void on_error(const client_notice& notice) override { add("e:" + notice.code); }
 
@@ -60,6 +66,7 @@ struct application final : client_sink {
   std::string log;
   std::function<void(client_state)> on_change = [](client_state) {};
   std::function<void()> on_piece = [] {}, on_end = [] {};
+  std::function<void(const std::string&)> on_call = [](const std::string&) {};
 };
 
 struct bench {
@@ -120,7 +127,8 @@ TEST_CASE("client: a conversation on its policies") {
   CHECK(b.client->command(info));
   CHECK(b.transport.take_sent().size() == 7u);
   b.transport.receive(R"({"type":"response","seq":1,"ref":"q1","stream":"r","phase":"start"})");
-  b.transport.receive(R"({"type":"response","stream":"r","phase":"reasoning","content":"m"})");
+  b.transport.receive(
+      R"({"type":"response","stream":"r","phase":"reasoning","idx":0,"n":1,"content":"m"})");
   b.transport.receive(
       R"({"type":"response","seq":2,"ref":"q1","stream":"r","phase":"full","content":"Hi"})");
   b.transport.receive(R"({"type":"notification","seq":3,"content":"a"})");
@@ -235,4 +243,24 @@ TEST_CASE("client: its end leaves no timer") {
   CHECK(b.scheduler.pending_timers() == 1u);
   b.client.reset();
   CHECK(b.scheduler.pending_timers() == 0u);
+}
+
+TEST_CASE("client: a tool and a decision, from inside the sink") {
+  client_options options;
+  options.tools = {{"beep", "", ""}};
+  bench b(options);
+  b.become_live();
+  b.sink.on_call = [&b](const std::string& call) { CHECK(b.client->tool_result(call, "true")); };
+  b.transport.receive(
+      R"({"type":"status","op":"tool","id":"t_1","ref":"q1","tool":{"call":"t_1","name":"beep","state":"calling"}})");
+  CHECK(b.sink.take() == "t:calling call:t_1");
+  CHECK(b.transport.take_sent().size() == 1u);
+  CHECK(b.client->tool_error("t_1", "no").error().code == errc::not_found);
+  b.transport.receive(R"({"type":"human_feedback","seq":1,"id":"f_1"})");
+  REQUIRE(b.client->requests().size() == 1u);
+  CHECK(b.client->decide("f_1", client_decision::approve));
+  CHECK(b.transport.take_sent().size() == 1u);
+  b.transport.receive(R"({"type":"status","seq":2,"op":"feedback_resolved","ref":"f_1"})");
+  CHECK(b.sink.take() == "f:f_1 f-f_1");
+  CHECK(b.client->requests().empty());
 }

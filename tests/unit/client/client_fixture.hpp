@@ -33,6 +33,9 @@ struct client_fixture {
   std::vector<frame> sent;
   std::vector<agent_websocket::client_answer> answers;
   std::vector<agent_websocket::client_notice> notices;
+  std::vector<agent_websocket::client_request> requests;
+  std::vector<agent_websocket::client_tool_progress> tools;
+  std::vector<agent_websocket::client_tool_call> calls;
   std::uint64_t attempt = 0;  ///< of the latest question for a token
 
   // ---- the application
@@ -101,6 +104,9 @@ struct client_fixture {
     sent.clear();
     answers.clear();
     notices.clear();
+    requests.clear();
+    tools.clear();
+    calls.clear();
   }
   agent_websocket::client_state state() const { return core.connection().state(); }
   std::string text_of(const std::string& id) const {
@@ -143,7 +149,8 @@ struct client_fixture {
     add("text:" + what.id + (grows ? "+" : "=") + what.text);
   }
   void note(const agent_websocket::client_action::tell_reasoning& what) {
-    add("reasoning:" + what.id + "+" + what.text);
+    const bool grows = what.change == agent_websocket::text_change::appended;
+    add("reasoning:" + what.id + (grows ? "+" : "=") + what.text);
   }
   void note(const agent_websocket::client_action::tell_answer& what) {
     answers.push_back(what.answer);
@@ -156,8 +163,20 @@ struct client_fixture {
     add("notification:" + what.notice.content);
   }
   void note(const agent_websocket::client_action::tell_feedback_request& what) {
-    notices.push_back(what.notice);
-    add("request:" + what.notice.id);
+    requests.push_back(what.request);
+    add("request:" + what.request.id + (what.request.is_open ? "" : "(decided)"));
+  }
+  void note(const agent_websocket::client_action::tell_feedback_resolved& what) {
+    add("resolved:" + what.resolution.id + "=" + what.resolution.decision +
+        (what.resolution.reason.empty() ? "" : "," + what.resolution.reason));
+  }
+  void note(const agent_websocket::client_action::tell_tool& what) {
+    tools.push_back(what.progress);
+    add("tool:" + what.progress.call + "=" + what.progress.state);
+  }
+  void note(const agent_websocket::client_action::tell_tool_call& what) {
+    calls.push_back(what.call);
+    add("call:" + what.call.id);
   }
   void note(const agent_websocket::client_action::tell_status& what) {
     notices.push_back(what.notice);

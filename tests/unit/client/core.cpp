@@ -165,6 +165,143 @@ TEST_CASE("client core: other commands are sent now or not at all") {
   CHECK(f.core.command(info).error().code == errc::bad_message);
 }
 
+TEST_CASE("client core: tools are declared in every hello, and the capability with them") {
+  client_options options;
+  options.tools = {{"beep", "Makes a noise", "{}"}};
+  client_fixture f(options);
+  f.start();
+  f.open();
+  f.log();
+  CHECK(f.sent[0].text("caps.1") == "tools");
+  CHECK(f.sent[0].text("tools.0.name") == "beep");
+  f.welcome("s1", R"("reason":"new")");
+  f.live();
+  f.lose();
+  f.forget();
+  f.come_back();
+  f.log();
+  CHECK(f.sent[0].text("tools.0.description") == "Makes a noise");
+  options.caps = {"tools"};
+  client_fixture g(options);
+  CHECK(g.core.options().caps == std::vector<std::string>{"tools"});
+  CHECK(client_fixture().core.options().caps == std::vector<std::string>{"delta"});
+}
+
+TEST_CASE("client core: decisions") {
+  client_fixture f;
+  const auto decide = [&f](client_decision what, const char* content, const char* data) {
+    const auto made = f.core.decide("f_1", what, content, data);
+    f.log();
+    return made ? f.sent.back().raw().substr(f.sent.back().raw().find("\"ref\""))
+                : std::string(to_string(made.error().code));
+  };
+  f.become_live();
+  CHECK(decide(client_decision::approve, "", "") == R"("ref":"f_1","decision":"approve"})");
+  CHECK(decide(client_decision::reject, "not now", "") ==
+        R"("ref":"f_1","decision":"reject","content":"not now"})");
+  CHECK(decide(client_decision::edit, "", R"({"a":1})") ==
+        R"("ref":"f_1","decision":"edit","data":{"a":1}})");
+  CHECK(decide(client_decision::answer, "blue", "") ==
+        R"("ref":"f_1","decision":"answer","content":"blue"})");
+  CHECK(decide(client_decision::answer, "", "3") == R"("ref":"f_1","decision":"answer","data":3})");
+  CHECK(decide(client_decision::edit, "a comment", "") == "bad_message");
+  CHECK(decide(client_decision::edit, "", "{") == "bad_message");
+  CHECK(decide(client_decision::answer, "", "") == "bad_message");
+  CHECK(decide(client_decision::approve, "", "{}x") == "bad_message");
+  // Kept as all feedback is.
+  f.sent.clear();
+  f.lose();
+  const auto late = f.core.decide("f_2", client_decision::approve, {}, {});
+  REQUIRE(late);
+  f.come_back();
+  f.welcome("s1", R"("reason":"ok","recovered":true)");
+  f.live();
+  f.log();
+  CHECK(f.sent.back().text("id") == *late);
+  f.say(R"({"type":"error","ref":")" + *late + R"(","code":"feedback_expired","content":"x"})");
+  CHECK(f.log() == "error:feedback_expired");
+  CHECK(f.notices.back().ref == *late);
+}
+
+TEST_CASE(
+    "client core: a result is for a call that runs, goes out once and stays until it is there") {
+  client_fixture f;
+  f.become_live();
+  f.ask("q1");
+  f.accept("q1");
+  const std::string call =
+      R"({"type":"status","op":"tool","id":"t_1","ref":"q1","tool":{"call":"t_1","name":"beep","state":"calling"}})";
+  CHECK(f.core.tool_result("t_1", "1").error().code == errc::not_found);
+  f.say(call);
+  f.forget();
+  CHECK(f.core.tool_result("t_1", "{").error().code == errc::bad_message);
+  REQUIRE(f.core.tool_result("t_1", R"({"ok":true})"));
+  CHECK(f.core.tool_result("t_1", "2").error().code == errc::not_found);
+  CHECK(f.core.tool_error("t_1", "no").error().code == errc::not_found);
+  CHECK(f.log() == "send:tool_result");
+  const std::string id(f.sent.back().text("id"));
+  CHECK(f.sent.back().text("ref") == "t_1");
+  CHECK(f.sent.back().has("data.ok"));
+  SUBCASE(
+      "the connection is lost before the ack: the result comes again, the call does not run "
+      "again") {
+    f.lose();
+    f.forget();
+    f.come_back();
+    f.welcome("s1", R"("reason":"ok","recovered":true,"active":[{"ref":"q1","stream":"r_1"}])");
+    f.say(call);
+    f.live();
+    CHECK(f.log() ==
+          "state:connecting open send:hello state:catching_up welcome tool:t_1=calling state:live "
+          "send:ack send:tool_result");
+    CHECK(f.sent[0].text("outbox.0") == id);
+    CHECK(f.sent.back().text("id") == id);
+  }
+  SUBCASE("its ack is no news, and neither is that it came too late") {
+    f.say(R"({"type":"status","op":"ack","ref":")" + id + R"("})");
+    CHECK(f.log() == "");
+    f.lose();
+    f.forget();
+    f.come_back();
+    f.log();
+    CHECK_FALSE(f.sent[0].has("outbox"));
+    f.welcome("s1", R"("reason":"ok","recovered":true)");
+    f.forget();
+    f.say(R"({"type":"error","ref":")" + id + R"(","code":"not_found","content":"x"})");
+    CHECK(f.log() == "");
+    f.say(R"({"type":"error","ref":")" + id + R"(","code":"too_large","content":"x"})");
+    CHECK(f.log() == "error:too_large");
+  }
+  SUBCASE("a result that nobody waits for any more is not sent") {
+    f.lose();
+    f.forget();
+    f.come_back();
+    f.welcome("s1", R"("reason":"ok","recovered":true)");
+    f.say(
+        R"({"type":"response","seq":1,"ref":"q1","phase":"full","content":"d","status":"cancelled"})");
+    f.live();
+    CHECK(f.log().find("send:tool_result") == std::string::npos);
+  }
+  SUBCASE("in another session, or another life of the server, nobody waits either") {
+    f.say(
+        R"({"type":"status","op":"tool","id":"t_2","ref":"q1","tool":{"name":"beep","state":"calling"}})");
+    f.lose();
+    f.forget();
+    f.come_back();
+    f.welcome("s1", R"("reason":"epoch_changed")", 0, "e2");
+    f.say(call);
+    f.live();
+    CHECK(f.log().find("tool:t_1=calling call:t_1") != std::string::npos);
+    CHECK(f.core.tool_result("t_2", "2").error().code == errc::not_found);
+    REQUIRE(f.core.tool_error("t_1", "no noise"));
+    f.log();
+    CHECK(f.sent.back().text("error") == "no noise");
+    CHECK_FALSE(f.sent.back().has("data"));
+    f.core.stop(f.now);
+    CHECK(f.core.tool_result("t_1", "1").error().code == errc::not_found);
+  }
+}
+
 TEST_CASE("client core: cancel") {
   client_fixture f;
   f.ask("q1");
@@ -314,6 +451,12 @@ TEST_CASE("client core: whatever a server says, each query has one end and nothi
       R"("seq":#,"reason":"gap","accepted":["q#"]})",
       R"({"type":"notification","op":"welcome","session_id":"s#","epoch":"e1","seq":#})",
       R"({"type":"human_feedback","seq":#,"id":"f#"})",
+      R"({"type":"status","seq":#,"op":"feedback_resolved","ref":"f#"})",
+      R"({"type":"status","op":"tool","id":"t#","ref":"q#","tool":{"call":"t#","state":"calling"}})",
+      R"({"type":"status","op":"tool","ref":"q#","tool":{"call":"t#","state":"done"}})",
+      R"({"type":"response","stream":"r#","phase":"reasoning","idx":#,"n":#,"content":"x"})",
+      R"({"type":"notification","op":"welcome","session_id":"s1","epoch":"e#","resume_token":"t",)"
+      R"("seq":#,"reason":"ok","recovered":true,"pending_feedback":[{"id":"f#"},{"id":"f#"},#]})",
       "no message",
   };
   for (unsigned seed = 0; seed < 200; ++seed) {
@@ -325,12 +468,13 @@ TEST_CASE("client core: whatever a server says, each query has one end and nothi
     client_fixture f(options);
     std::size_t taken = 0;
     for (int step = 0; step < 400; ++step) {
-      switch (draw(8)) {
+      switch (draw(9)) {
         case 0: {
           const std::string id = "q" + std::to_string(draw(12));
           taken += f.ask(id) == id ? 1u : 0u;
           break;
         }
+        case 5: static_cast<void>(f.core.tool_result("t" + std::to_string(draw(3)), "1")); break;
         case 1: f.pass(std::chrono::milliseconds(draw(4'000))); break;
         case 2: f.start(); break;
         case 3: f.open(); break;

@@ -23,3 +23,7 @@ TEST_CASE("client options: a point to resume at is known by its token") {
   point.token = "t";
   CHECK(point.is_known());
 }
+
+TEST_CASE("client options: no tools, unless they are declared") {
+  CHECK(agent_websocket::client_options().tools.empty());
+}

@@ -22,7 +22,7 @@ TEST_CASE("client reception: a streamed answer, from ack to end") {
   f.say(R"({"type":"response","seq":1,"ref":"q1","stream":"r_1","phase":"start","model":"m"})");
   CHECK(f.log() == "send:query=q1 status:ack status:thinking");
   CHECK(f.core.transcript().find("q1")->model == "m");
-  f.say(R"({"type":"response","stream":"r_1","phase":"reasoning","content":"hm"})");
+  f.say(R"({"type":"response","stream":"r_1","phase":"reasoning","idx":0,"n":1,"content":"hm"})");
   f.say(R"({"type":"response","stream":"r_1","phase":"delta","idx":0,"n":1,"content":"As"})");
   f.say(R"({"type":"response","stream":"r_1","phase":"delta","idx":1,"n":2,"content":"io"})");
   f.say(R"({"type":"response","stream":"r_1","phase":"delta","idx":1,"n":1,"content":"i"})");
@@ -99,7 +99,7 @@ TEST_CASE("client reception: what the server says besides") {
   f.say(R"({"type":"status","op":"pong","ref":"p1"})");
   CHECK(f.log() ==
         "notification:failed notification:volatile notification:soon request:f1 "
-        "status:feedback_resolved status:auth_expiring status:pong");
+        "resolved:f1=approve status:auth_expiring status:pong");
   CHECK(f.core.connection().position().last_seq == 4);
   CHECK(f.core.transcript().notifications().size() == 2u);
 }
@@ -230,4 +230,128 @@ TEST_CASE("client reception: only ids are taken from lists of a welcome") {
   CHECK(f.log() == "welcome state:live send:ack send:query=q1");
   f.say(R"({"type":"response","stream":"r_7","phase":"delta","idx":0,"n":1,"content":"a"})");
   CHECK(f.log() == "text:x1+a");
+}
+
+TEST_CASE("client reception: reasoning by its own count") {
+  client_fixture f;
+  f.become_live();
+  f.ask("q1");
+  f.accept("q1", "r_1");
+  f.forget();
+  const auto piece = [&f](int idx, int n, const std::string& content) {
+    f.say(R"({"type":"response","stream":"r_1","phase":"reasoning","idx":)" + std::to_string(idx) +
+          R"(,"n":)" + std::to_string(n) + R"(,"content":")" + content + R"("})");
+  };
+  piece(0, 1, "a");
+  piece(1, 2, "bc");
+  piece(1, 1, "b");
+  piece(4, 1, "e");
+  piece(0, 5, "abcde");
+  piece(0, 1, "x");
+  f.say(R"({"type":"response","stream":"r_1","phase":"reasoning","content":"without a count"})");
+  f.say(R"({"type":"response","stream":"r_1","phase":"reasoning","idx":1,"n":1,"content":7})");
+  CHECK(f.log() == "reasoning:q1+a reasoning:q1+bc reasoning:q1+de reasoning:q1=x");
+  CHECK(f.core.transcript().find("q1")->reasoning.text() == "x");
+  CHECK(f.text_of("q1") == "");
+  f.say(R"({"type":"response","stream":"r_1","phase":"delta","idx":0,"n":1,"content":"A"})");
+  CHECK(f.log() == "text:q1+A");
+}
+
+TEST_CASE("client reception: requests for a decision, wherever they come from") {
+  client_fixture f;
+  f.become_live();
+  const auto request = [](int seq, const std::string& id) {
+    return R"({"type":"human_feedback","seq":)" + std::to_string(seq) + R"(,"id":")" + id +
+           R"(","ref":"q1","kind":"approval","content":"Run?","tool":{"name":"x","arguments":{}}})";
+  };
+  const auto resolved = [](int seq, const std::string& id, const std::string& more) {
+    return R"({"type":"status","seq":)" + std::to_string(seq) +
+           R"(,"op":"feedback_resolved","ref":")" + id + R"(","decision":"approve")" + more + "}";
+  };
+  for (const char* id : {"f1", "f2", "f3"}) f.say(request(id[1] - '0', id));
+  CHECK(f.log() == "request:f1 request:f2 request:f3");
+  CHECK(f.requests[0].tool_name == "x");
+  f.say(resolved(4, "f1", R"(,"reason":"expired")"));
+  f.say(resolved(5, "f1", ""));
+  CHECK(f.log() == "resolved:f1=approve,expired status:feedback_resolved");
+  CHECK(f.core.requests().size() == 2u);
+  f.lose();
+  f.forget();
+  f.come_back();
+  f.welcome("s1",
+            R"("reason":"ok","recovered":true,"pending_feedback":[{"id":"f5","kind":"question"},)"
+            R"(7,{"id":7},{"id":"f6"}])",
+            9);
+  f.say(resolved(6, "f2", ""));
+  f.say(request(7, "f4"));
+  f.say(request(8, "f5"));
+  f.say(resolved(9, "f4", ""));
+  f.live(9);
+  CHECK(f.log() ==
+        "state:connecting open send:hello state:catching_up welcome request:f5 request:f6 "
+        "resolved:f2=approve request:f4(decided) resolved:f4=approve state:live send:ack "
+        "resolved:f3=,gone");
+  CHECK(f.requests[0].kind == "question");
+  // A welcome of a server that lists nothing says nothing.
+  f.lose();
+  f.forget();
+  f.come_back();
+  f.welcome("s1", R"("reason":"ok","recovered":true)", 9);
+  f.live(9);
+  CHECK(f.log().find("resolved") == std::string::npos);
+  SUBCASE("another session has requests of its own") {
+    f.lose();
+    f.forget();
+    f.come_back();
+    f.welcome("s2", R"("reason":"expired","pending_feedback":[{"id":"f6"}])");
+    f.live();
+    CHECK(f.log() ==
+          "state:connecting open send:hello state:catching_up welcome reset resolved:f5=,gone "
+          "resolved:f6=,gone request:f6 state:live send:ack");
+  }
+  SUBCASE("so has another life of the server") {
+    f.lose();
+    f.forget();
+    f.come_back();
+    f.welcome("s1", R"("reason":"epoch_changed")", 0, "e2");
+    CHECK(f.log() ==
+          "state:connecting open send:hello state:catching_up welcome reset resolved:f5=,gone "
+          "resolved:f6=,gone");
+  }
+}
+
+TEST_CASE("client reception: tools, and calls of those that are this client's") {
+  client_fixture f;
+  f.become_live();
+  f.ask("q1");
+  f.accept("q1");
+  f.forget();
+  const auto tool = [&f](const std::string& id, const std::string& more) {
+    f.say(R"({"type":"status","op":"tool","ref":"q1","content":"Calling x",)" + id +
+          R"("tool":{"name":"x","arguments":{"a":1},)" + more + "}}");
+  };
+  tool("", R"("call":"t_1","state":"waiting")");
+  tool("", R"("call":"t_1","state":"calling")");
+  tool("", R"("call":"t_1","state":"failed","error":"no")");
+  CHECK(f.log() == "tool:t_1=waiting tool:t_1=calling tool:t_1=failed");
+  CHECK(f.tools.back().error == "no");
+  CHECK(f.calls.empty());
+  tool(R"("id":"t_2",)", R"("call":"t_2","state":"calling")");
+  CHECK(f.log() == "tool:t_2=calling call:t_2");
+  CHECK(f.calls[0].name == "x");
+  CHECK(f.calls[0].ref == "q1");
+  CHECK(f.calls[0].arguments == R"({"a":1})");
+  tool(R"("id":"t_2",)", R"("call":"t_2","state":"calling")");
+  tool(R"("id":"t_2",)", R"("call":"t_2","state":"failed","error":"too slow")");
+  CHECK(f.log() == "tool:t_2=calling tool:t_2=failed");
+  CHECK(f.core.tool_result("t_2", "1").error().code == errc::not_found);
+  f.say(R"({"type":"status","op":"tool","ref":"q1","content":"of a server of long ago"})");
+  CHECK(f.log() == "status:tool");
+  // Of a session that is going to be thrown away.
+  f.lose();
+  f.forget();
+  f.come_back();
+  f.forget();
+  tool(R"("id":"t_3",)", R"("call":"t_3","state":"calling")");
+  CHECK(f.log() == "");
 }

@@ -111,3 +111,16 @@ TEST_CASE("client transcript: visits open answers of its own") {
   t.for_each_open([&](const client_answer& each) { seen += each.id; });
   CHECK(seen == "ad");
 }
+
+TEST_CASE("client transcript: reasoning is dropped with the text, and counts as it does") {
+  client_options options;
+  options.max_answer_bytes = 10;
+  client_transcript t(options);
+  t.add("q1", true).reasoning.add_reasoning(0, 1, "hm");
+  t.drop();
+  CHECK(t.find("q1")->reasoning.text().empty());
+  t.find("q1")->reasoning.add_reasoning(0, 1, "twelve bytes");
+  t.find("q1")->status = wire::answer_status::completed;
+  t.trim();
+  CHECK(t.find("q1") == nullptr);
+}

@@ -130,3 +130,26 @@ TEST_CASE("encode client: hello") {
   m.outbox.clear();
   CHECK(text_of(m).find("outbox") == std::string::npos);
 }
+
+TEST_CASE("encode client: tools in a hello, and their results") {
+  const std::vector<wire::tool_declaration> tools = {
+      {"where_am_i", "The \"place\"", R"({"type":"object"})"}, {"beep", "", ""}};
+  wire::hello m;
+  m.tools = &tools;
+  CHECK(text_of(m) ==
+        R"({"type":"command","op":"hello","v":1,"caps":[],"tools":[{"name":"where_am_i",)"
+        R"("description":"The \"place\"","parameters":{"type":"object"}},{"name":"beep"}]})");
+  const std::vector<wire::tool_declaration> none;
+  m.tools = &none;
+  CHECK(text_of(m).find("tools") == std::string::npos);
+
+  wire::tool_result result{"m1", "t_3", R"({"ok":true})", std::nullopt};
+  CHECK(text_of(result) ==
+        R"({"type":"command","op":"tool_result","id":"m1","ref":"t_3","data":{"ok":true}})");
+  result.data.clear();
+  CHECK(text_of(result) ==
+        R"({"type":"command","op":"tool_result","id":"m1","ref":"t_3","data":null})");
+  result.error = "";
+  CHECK(text_of(result) ==
+        R"({"type":"command","op":"tool_result","id":"m1","ref":"t_3","error":""})");
+}

@@ -145,3 +145,27 @@ TEST_CASE("server message: how an answer ended") {
   CHECK(failure.retry_after == 1500ms);
   CHECK_FALSE(wire::read_failure(json::value()).retry_after);
 }
+
+TEST_CASE("server message: tools and requests for a decision") {
+  bench b;
+  const auto message = b.read(
+      R"({"type":"human_feedback","seq":60,"id":"f_1","ref":"q1","kind":"approval","content":"Run?",)"
+      R"("tool":{"call":"t_3","name":"x","arguments":{"a":1},"state":"waiting","error":"no"},)"
+      R"("expires_at":"2026","default":"reject"})");
+  const auto request = wire::read_feedback_request(message->body);
+  CHECK(request.id == "f_1");
+  CHECK(request.ref == "q1");
+  CHECK(request.kind == "approval");
+  CHECK(request.content == "Run?");
+  CHECK(request.expires_at == "2026");
+  CHECK(request.default_decision == "reject");
+  CHECK(request.tool.call == "t_3");
+  CHECK(request.tool.name == "x");
+  CHECK(request.tool.state == "waiting");
+  CHECK(request.tool.error == "no");
+  CHECK(json::to_text(request.tool.arguments) == R"({"a":1})");
+  const auto none = wire::read_feedback_request(b.read(R"({"id":1,"tool":[]})")->body);
+  CHECK(none.id.empty());
+  CHECK(none.tool.name.empty());
+  CHECK_FALSE(none.tool.arguments.exists());
+}
