@@ -7,18 +7,17 @@
 #pragma once
 
 #include <agent_websocket/base/result.hpp>
-#include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
-#include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/openrouter/message.hpp>
+#include <agent_websocket/openrouter/provider_preferences.hpp>
+#include <agent_websocket/openrouter/request_encoder.hpp>
+#include <agent_websocket/openrouter/request_options.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace agent_websocket {
@@ -28,6 +27,7 @@ namespace openrouter {
 struct chat_request {
   std::string model;                         ///< "author/slug"; left out: the account's default
   std::vector<std::string> fallback_models;  ///< tried in this order after `model`
+  std::string preset;                        ///< settings that the account keeps under this slug
   std::vector<chat_message> messages;        ///< at least one
 
   std::optional<double> temperature;         ///< 0 to 2
@@ -41,23 +41,40 @@ struct chat_request {
   std::optional<int> max_tokens;             ///< 1 or more; `dialect` says under which name
   std::vector<std::string> stop;             ///< at most 4
   std::optional<std::int64_t> seed;
+  std::map<std::string, double> logit_bias;  ///< by the token's number; -100 to 100
   std::optional<bool> logprobs;
   std::optional<int> top_logprobs;  ///< 0 to 20; needs logprobs
-  std::optional<bool> parallel_tool_calls;
-
-  std::string reasoning_effort;
-  std::string verbosity;
-  std::string service_tier;
-  std::string user;        ///< a stable pseudonym of the end user
-  std::string session_id;  ///< at most 256 characters; sticky routing
 
   // JSON text, checked by encode() and sent byte for byte.
-  std::string tools;            ///< array
-  std::string tool_choice;      ///< string or object
-  std::string response_format;  ///< object
-  std::string reasoning;        ///< object
-  std::string provider;         ///< object
-  std::string plugins;          ///< array
+  std::string tools;        ///< array: encode_tools() (tool_definition.hpp)
+  std::string tool_choice;  ///< string or object: tool_choice(), tool_choice_function()
+  std::optional<bool> parallel_tool_calls;
+  std::string stop_server_tools_when;  ///< JSON text: array of at least one condition
+  std::string response_format;         ///< JSON text: object, see response_format.hpp
+  std::optional<bool> structured_outputs;
+
+  reasoning_options reasoning;
+  std::string reasoning_effort;  ///< for servers without `reasoning`; not another than its effort
+  std::string verbosity;
+  std::vector<std::string> modalities;  ///< text, image, audio
+  audio_output audio;
+  std::string image_config;  ///< JSON text: object
+  std::string prediction;    ///< text that much of the answer will be the same as
+
+  provider_preferences provider;
+  std::string plugins;             ///< JSON text: array
+  std::string web_search_options;  ///< JSON text: object; "{}" is sent too
+  std::string service_tier;
+  std::string user;                             ///< a stable pseudonym of the end user
+  std::string session_id;                       ///< at most 256 characters; sticky routing
+  std::map<std::string, std::string> metadata;  ///< 16 at most; of 64 and 512 characters
+  trace_labels trace;
+  std::optional<openrouter::cache_control> cache_control;
+  std::string prompt_cache_key;
+  std::optional<openrouter::prompt_cache_options> prompt_cache_options;
+  /// Streams begin with what OpenRouter sent to the provider; for developers.
+  std::optional<bool> debug_echo_upstream_body;
+
   /// An object whose members are added to the body, for all that has no field here. A name that is
   /// sent already is refused.
   std::string extra;
@@ -77,111 +94,15 @@ struct dialect {
 
 namespace detail {
 
-/// Writes the body field by field and keeps the first refusal.
-class request_encoder {
- public:
-  explicit request_encoder(std::string& out) : writer_(out) {}
+inline void write_messages(request_encoder& out, const std::vector<chat_message>& what) {
+  if (what.empty()) return out.refuse("messages", "must have at least one message");
+  json::writer& writer = out.key("messages").begin_array();
+  for (const chat_message& each : what) writer.raw(each.json());
+  writer.end_array();
+}
 
-  void text(std::string_view name, const std::string& what) {
-    if (!what.empty()) key(name).value(what);
-  }
-  void texts(std::string_view name, const std::vector<std::string>& what) {
-    if (what.empty()) return;
-    key(name).begin_array();
-    for (const std::string& each : what) writer_.value(each);
-    writer_.end_array();
-  }
-  template <typename T>  // bool or an integer
-  void plain(std::string_view name, const std::optional<T>& what) {
-    if (what) key(name).value(*what);
-  }
-  void integer(std::string_view name, const std::optional<int>& what, int low, int high,
-               const char* range) {
-    if (!what) return;
-    if (*what < low || *what > high) return refuse(name, "must be a whole number", range);
-    key(name).value(*what);
-  }
-  void real(std::string_view name, const std::optional<double>& what, double low, double high,
-            const char* range, bool low_is_open = false) {
-    if (!what) return;
-    // Written so that NaN, which compares false with everything, is refused.
-    const bool fits = *what <= high && (low_is_open ? *what > low : *what >= low);
-    if (!fits) return refuse(name, "must be a number", range);
-    key(name).value(*what);
-  }
-  void raw(std::string_view name, const std::string& what, json::kind wanted,
-           json::kind also = json::kind::absent) {
-    if (what.empty() || !parse(name, what, wanted, also)) return;
-    key(name).raw(what);
-  }
-  void members_of(std::string_view name, const std::string& what) {
-    if (what.empty() || !parse(name, what, json::kind::object, json::kind::absent)) return;
-    parsed_.root().for_each_member([this](std::string_view member, const json::value& value) {
-      names_.push_back(member);
-      json::print(writer_.key_escaped(member), value);
-    });
-  }
-
-  void messages(const std::vector<chat_message>& what) {
-    if (what.empty()) return refuse("messages", "must have at least one message", "");
-    key("messages").begin_array();
-    for (const chat_message& each : what) writer_.raw(each.json());
-    writer_.end_array();
-  }
-
-  json::writer& key(std::string_view name) {
-    names_.push_back(name);
-    return writer_.key(name);
-  }
-  json::writer& writer() { return writer_; }
-
-  void refuse(std::string_view name, std::string_view what, std::string_view range) {
-    if (refusal_) return;
-    std::string words("`");
-    words.append(name).append("` ").append(what).append(range);
-    refusal_ = error(errc::bad_message, std::move(words));
-  }
-  void check_names() {
-    std::sort(names_.begin(), names_.end());
-    const auto twice = std::adjacent_find(names_.begin(), names_.end());
-    if (twice != names_.end()) refuse(*twice, "is given twice", "");
-  }
-  const std::optional<error>& refusal() const noexcept { return refusal_; }
-
- private:
-  bool parse(std::string_view name, const std::string& what, json::kind wanted, json::kind also) {
-    const result<void> outcome = parsed_.parse(what);
-    if (!outcome) {
-      refuse(name, "is wrong: ", outcome.error().message);
-      return false;
-    }
-    const json::kind found = parsed_.root().kind();
-    if (found == wanted || found == also) return true;
-    refuse(name, "must be ", json::describe(wanted));
-    return false;
-  }
-
-  json::writer writer_;
-  json::document parsed_;
-  std::vector<std::string_view> names_;  // literals, or in parsed_, which `extra` fills last
-  std::optional<error> refusal_;
-};
-
-}  // namespace detail
-
-/// The JSON body, or errc::bad_message with words that name the wrong field. Integers are written
-/// without a point, doubles in their shortest form; NaN and infinity are refused.
-inline result<std::string> encode(const chat_request& request, const dialect& as = {}) {
-  constexpr int any = 2'147'483'647;
-  std::size_t size = 512 + request.extra.size() + request.tools.size();
-  for (const chat_message& each : request.messages) size += each.bytes() + 1;
-  std::string body;
-  body.reserve(size);
-  detail::request_encoder out(body);
-  out.writer().begin_object();
-  out.text("model", request.model);
-  out.texts("models", request.fallback_models);
-  out.messages(request.messages);
+inline void write_sampling(request_encoder& out, const chat_request& request, const dialect& as) {
+  constexpr int any = request_encoder::any;
   out.real("temperature", request.temperature, 0, 2, " from 0 to 2");
   out.real("top_p", request.top_p, 0, 1, " above 0, up to 1", true);
   out.integer("top_k", request.top_k, 0, any, ", 0 or more");
@@ -196,39 +117,112 @@ inline result<std::string> encode(const chat_request& request, const dialect& as
   if (as.limit_name != max_tokens_name::max_tokens) {
     out.integer("max_completion_tokens", request.max_tokens, 1, any, ", 1 or more");
   }
-  if (request.stop.size() > 4) out.refuse("stop", "must have at most 4 texts", "");
+  if (request.stop.size() > 4) out.refuse("stop", "must have at most 4 texts");
   out.texts("stop", request.stop);
   out.plain("seed", request.seed);
+  out.object("logit_bias", [&request](request_encoder& in) {
+    for (const auto& each : request.logit_bias) {
+      in.real(each.first, each.second, -100, 100, " from -100 to 100");
+    }
+  });
   out.plain("logprobs", request.logprobs);
   out.integer("top_logprobs", request.top_logprobs, 0, 20, " from 0 to 20");
   if (request.top_logprobs && !request.logprobs.value_or(false)) {
-    out.refuse("top_logprobs", "needs `logprobs`", "");
+    out.refuse("top_logprobs", "needs `logprobs`");
   }
+}
+
+inline void write_reasoning(request_encoder& out, const chat_request& request) {
+  const reasoning_options& reasoning = request.reasoning;
+  out.object("reasoning", [&reasoning](request_encoder& in) { write(in, reasoning); });
+  if (reasoning.max_tokens && request.max_tokens && *reasoning.max_tokens >= *request.max_tokens) {
+    out.refuse("reasoning.max_tokens", "must be less than `max_tokens`");
+  }
+  if (!request.reasoning_effort.empty() && !reasoning.effort.empty() &&
+      request.reasoning_effort != reasoning.effort) {
+    out.refuse("reasoning_effort", "must be the same as `reasoning.effort`");
+  }
+  out.text("reasoning_effort", request.reasoning_effort);
+}
+
+inline void write_metadata(request_encoder& out, const chat_request& request) {
+  if (request.metadata.size() > 16) out.refuse("metadata", "must have at most 16 pairs");
+  for (const auto& each : request.metadata) {
+    if (count_characters(each.first) > 64) {
+      out.refuse("metadata", "must have names of at most 64 characters");
+    }
+  }
+  out.object("metadata", [&request](request_encoder& in) {
+    for (const auto& each : request.metadata) {
+      if (count_characters(each.second) > 512) {
+        in.refuse(each.first, "must have at most 512 characters");
+      }
+      in.key(each.first).value(each.second);
+    }
+  });
+}
+
+}  // namespace detail
+
+/// The JSON body, or errc::bad_message with words that name the wrong field. Integers are written
+/// without a point, doubles in their shortest form; NaN and infinity are refused.
+inline result<std::string> encode(const chat_request& request, const dialect& as = {}) {
+  using detail::request_encoder;
+  std::size_t size = 512 + request.extra.size() + request.tools.size();
+  for (const chat_message& each : request.messages) size += each.bytes() + 1;
+  std::string body;
+  body.reserve(size);
+  request_encoder out(body);
+  const auto part = [&out](const char* name, const auto& what) {
+    out.object(name, [&what](request_encoder& in) { detail::write(in, what); });
+  };
+  out.text("model", request.model);
+  out.texts("models", request.fallback_models);
+  out.text("preset", request.preset);
+  detail::write_messages(out, request.messages);
+  detail::write_sampling(out, request, as);
   out.raw("tools", request.tools, json::kind::array);
   out.raw("tool_choice", request.tool_choice, json::kind::object, json::kind::string);
   out.plain("parallel_tool_calls", request.parallel_tool_calls);
+  out.raw("stop_server_tools_when", request.stop_server_tools_when, json::kind::array,
+          json::kind::absent, 1);
   out.raw("response_format", request.response_format, json::kind::object);
-  out.raw("reasoning", request.reasoning, json::kind::object);
-  out.text("reasoning_effort", request.reasoning_effort);
+  out.plain("structured_outputs", request.structured_outputs);
+  detail::write_reasoning(out, request);
   out.text("verbosity", request.verbosity);
-  out.raw("provider", request.provider, json::kind::object);
+  out.texts("modalities", request.modalities);
+  if (!request.stream && !(request.audio.voice.empty() && request.audio.format.empty())) {
+    out.refuse("audio", "needs `stream`");
+  }
+  part("audio", request.audio);
+  out.raw("image_config", request.image_config, json::kind::object);
+  out.object("prediction", [&request](request_encoder& in) {
+    if (!request.prediction.empty()) in.key("type").value("content");
+    in.text("content", request.prediction);
+  });
+  part("provider", request.provider);
   out.raw("plugins", request.plugins, json::kind::array);
+  out.raw("web_search_options", request.web_search_options, json::kind::object);
   out.text("service_tier", request.service_tier);
   out.text("user", request.user);
-  const auto begins_character = [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  };
-  if (std::count_if(request.session_id.begin(), request.session_id.end(), begins_character) > 256) {
-    out.refuse("session_id", "must have at most 256 characters", "");
+  out.text("session_id", request.session_id, 256);
+  detail::write_metadata(out, request);
+  part("trace", request.trace);
+  if (request.cache_control) part("cache_control", *request.cache_control);
+  out.text("prompt_cache_key", request.prompt_cache_key);
+  if (request.prompt_cache_options) part("prompt_cache_options", *request.prompt_cache_options);
+  if (request.debug_echo_upstream_body && !request.stream) {
+    out.refuse("debug", "needs `stream`");
   }
-  out.text("session_id", request.session_id);
+  out.object("debug", [&request](request_encoder& in) {
+    in.plain("echo_upstream_body", request.debug_echo_upstream_body);
+  });
   out.members_of("extra", request.extra);
   out.key("stream").value(request.stream);
   if (request.stream && as.include_usage) {
     out.key("stream_options").begin_object().member("include_usage", true).end_object();
   }
-  out.writer().end_object();
-  out.check_names();
+  out.finish();
   if (out.refusal()) return *out.refusal();
   return body;
 }

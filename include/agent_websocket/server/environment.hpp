@@ -116,6 +116,29 @@ inline const std::vector<option_variable>& option_variables() {
        [](options& o, std::string_view text) {
          return detail::read_whole(o.session.max_tokens, text, 1, 10'000'000);
        }},
+      {"MAX_TOKENS_FIELD", "max_tokens",
+       "name of that limit in requests: max_tokens, max_completion_tokens or both",
+       [](options& o, std::string_view text) -> applied {
+         using name = openrouter::max_tokens_name;
+         if (text == "max_tokens") {
+           o.max_tokens_field = name::max_tokens;
+         } else if (text == "max_completion_tokens") {
+           o.max_tokens_field = name::max_completion_tokens;
+         } else if (text == "both") {
+           o.max_tokens_field = name::both;
+         } else {
+           return "max_tokens, max_completion_tokens or both";
+         }
+         return std::nullopt;
+       }},
+      {"REASONING_EFFORT", "",
+       "how much the model thinks: none, minimal, low, medium, high, xhigh or max; empty is its "
+       "own",
+       [](options& o, std::string_view text) -> applied {
+         if (!detail::is_word(text)) return "a word such as low, medium or high";
+         o.session.reasoning_effort = std::string(text);
+         return std::nullopt;
+       }},
       {"MAX_HISTORY", "50",
        "messages kept per conversation, in whole turns; the system prompt is always kept",
        [](options& o, std::string_view text) {

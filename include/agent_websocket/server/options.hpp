@@ -6,6 +6,7 @@
 
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/url.hpp>
+#include <agent_websocket/openrouter/request.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/session/settings.hpp>
 
@@ -29,6 +30,8 @@ struct options {
   milliseconds idle_timeout{120'000};  ///< between two bytes of an answer
   milliseconds total_timeout{0};       ///< of an answer, retries included; 0: none
   int max_retries = 2;                 ///< after the first attempt, before the first token only
+  /// The name of the limit in requests; OpenRouter and most servers know both.
+  openrouter::max_tokens_name max_tokens_field = openrouter::max_tokens_name::max_tokens;
 
   // Sessions.
   session_settings session;

@@ -16,6 +16,7 @@ inline openrouter::client_settings upstream_settings(const options& from) {
   to.api_key = from.api_key;
   to.referer = from.http_referer;
   to.title = from.app_title;
+  to.dialect.limit_name = from.max_tokens_field;
   to.connect_timeout = from.connect_timeout;
   to.first_token_timeout = from.first_token_timeout;
   to.idle_timeout = from.idle_timeout;

@@ -68,6 +68,16 @@ inline std::vector<std::string> split_list(std::string_view text) {
   return items;
 }
 
+/// A name of one of several choices: new ones are made elsewhere.
+inline bool is_word(std::string_view text) noexcept {
+  if (text.empty() || text.size() > 40) return false;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    if (!plain) return false;
+  }
+  return true;
+}
+
 inline bool is_path(std::string_view text) noexcept {
   if (text.empty() || text.front() != '/') return false;
   for (const char c : text) {

@@ -35,6 +35,7 @@ struct session_settings {
       "You are Agent WebSocket, an AI assistant communicating via WebSocket.";
   double temperature = 0.7;                ///< 0 to 2
   int max_tokens = 1500;                   ///< of an answer; 1 or more
+  std::string reasoning_effort;            ///< none, low, high, ...; empty: the model's own
   std::size_t max_history = 50;            ///< messages kept beside the system prompt; whole turns
   std::size_t max_queue = 16;              ///< queries that wait behind the running one
   unsigned max_bad_messages = 10;          ///< in a row, until a socket is closed; 0: no limit

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -74,24 +75,47 @@ TEST_CASE("request: T64 all fields, in their order, integers without a point") {
   request.tools = R"([{"type":"function","function":{"name":"f","parameters":{}}}])";
   request.tool_choice = R"("auto")";
   request.response_format = R"({ "type": "json_object" })";
-  request.reasoning = R"({"effort":"low"})";
-  request.provider = R"({"sort":"price"})";
+  request.reasoning.effort = "low";
+  request.provider.sort = "price";
   request.plugins = R"([{"id":"web"}])";
-  request.extra = R"({"metadata":{"k":"v"},"prediction":{"type":"content","content":"x"},"n":1.0})";
+  request.preset = "mine";
+  request.logit_bias = {{"50256", -100}, {"7", 0.5}};
+  request.stop_server_tools_when = R"([{"type":"step_count_is","step_count":3}])";
+  request.structured_outputs = true;
+  request.modalities = {"text", "image"};
+  request.image_config = R"({"aspect_ratio":"16:9"})";
+  request.prediction = "x";
+  request.web_search_options = "{}";
+  request.metadata = {{"b", "2"}, {"a\"", "1"}};
+  request.trace.trace_id = "t";
+  request.trace.extra = R"({"team":7})";
+  request.cache_control.emplace().ttl = "1h";
+  request.prompt_cache_key = "p";
+  request.prompt_cache_options.emplace();
+  request.debug_echo_upstream_body = true;
+  request.extra = R"({"route":"fallback","n":1.0})";
   const auto encoded = encode(request);
   REQUIRE(encoded);
-  CHECK(*encoded ==
-        R"({"model":"a/b","models":["c/d","e/f"],"messages":[{"role":"system","content":"S"},)"
-        R"({"role":"user","content":"Hi"}],"temperature":0.7,"top_p":1,"top_k":40,"min_p":0.05,)"
-        R"("top_a":0,"frequency_penalty":-2,"presence_penalty":1.5,"repetition_penalty":2,)"
-        R"("max_tokens":64,"stop":["\n","END"],"seed":-1,"logprobs":true,"top_logprobs":20,)"
-        R"("tools":[{"type":"function","function":{"name":"f","parameters":{}}}],)"
-        R"("tool_choice":"auto","parallel_tool_calls":false,)"
-        R"("response_format":{ "type": "json_object" },"reasoning":{"effort":"low"},)"
-        R"("reasoning_effort":"low","verbosity":"high","provider":{"sort":"price"},)"
-        R"("plugins":[{"id":"web"}],"service_tier":"flex","user":"u\"1","session_id":"s",)"
-        R"("metadata":{"k":"v"},"prediction":{"type":"content","content":"x"},"n":1.0)" +
-            tail);
+  CHECK(
+      *encoded ==
+      R"({"model":"a/b","models":["c/d","e/f"],"preset":"mine","messages":[{"role":"system","content":"S"},)"
+      R"({"role":"user","content":"Hi"}],"temperature":0.7,"top_p":1,"top_k":40,"min_p":0.05,)"
+      R"("top_a":0,"frequency_penalty":-2,"presence_penalty":1.5,"repetition_penalty":2,)"
+      R"("max_tokens":64,"stop":["\n","END"],"seed":-1,)"
+      R"("logit_bias":{"50256":-100,"7":0.5},"logprobs":true,"top_logprobs":20,)"
+      R"("tools":[{"type":"function","function":{"name":"f","parameters":{}}}],)"
+      R"("tool_choice":"auto","parallel_tool_calls":false,)"
+      R"("stop_server_tools_when":[{"type":"step_count_is","step_count":3}],)"
+      R"("response_format":{ "type": "json_object" },"structured_outputs":true,)"
+      R"("reasoning":{"effort":"low"},"reasoning_effort":"low","verbosity":"high",)"
+      R"("modalities":["text","image"],"image_config":{"aspect_ratio":"16:9"},)"
+      R"("prediction":{"type":"content","content":"x"},"provider":{"sort":"price"},)"
+      R"("plugins":[{"id":"web"}],"web_search_options":{},"service_tier":"flex",)"
+      R"("user":"u\"1","session_id":"s","metadata":{"a\"":"1","b":"2"},)"
+      R"("trace":{"trace_id":"t","team":7},"cache_control":{"type":"ephemeral","ttl":"1h"},)"
+      R"("prompt_cache_key":"p","prompt_cache_options":{"mode":"explicit"},)"
+      R"("debug":{"echo_upstream_body":true},"route":"fallback","n":1.0)" +
+          tail);
 }
 
 TEST_CASE("request: T64 values out of range are refused, and named") {
@@ -159,13 +183,104 @@ TEST_CASE("request: other refusals") {
         "refused: `session_id` must have at most 256 characters");
 }
 
+TEST_CASE("request: objects, their ranges, and what excludes what") {
+  using change = void (*)(chat_request&);
+  struct row {
+    change make;
+    const char* expected;
+  };
+  const row rows[] = {
+      {[](chat_request& r) {
+         r.logit_bias = {{"1", 100.5}};
+       },
+       "refused: `logit_bias.1` must be a number from -100 to 100"},
+      {[](chat_request& r) {
+         r.logit_bias = {{"1", std::nan("")}};
+       },
+       "refused: `logit_bias.1` must be a number from -100 to 100"},
+      {[](chat_request& r) {
+         r.logit_bias = {{"1", -100}};
+       },
+       R"(,"logit_bias":{"1":-100})"},
+      {[](chat_request& r) {
+         r.metadata = {{"k", std::string(513, 'x')}};
+       },
+       "refused: `metadata.k` must have at most 512 characters"},
+      {[](chat_request& r) {
+         r.metadata = {{"", ""}};
+       },
+       R"(,"metadata":{"":""})"},
+      {[](chat_request& r) {
+         for (int i = 0; i < 17; ++i) r.metadata[std::to_string(i)] = "x";
+       },
+       "refused: `metadata` must have at most 16 pairs"},
+      {[](chat_request& r) { r.reasoning.max_tokens = 0; },
+       "refused: `reasoning.max_tokens` must be a whole number, 1 or more"},
+      {[](chat_request& r) {
+         r.max_tokens = 100;
+         r.reasoning.max_tokens = 100;
+       },
+       "refused: `reasoning.max_tokens` must be less than `max_tokens`"},
+      {[](chat_request& r) {
+         r.max_tokens = 100;
+         r.reasoning.max_tokens = 99;
+       },
+       R"(,"max_tokens":100,"reasoning":{"max_tokens":99})"},
+      {[](chat_request& r) {
+         r.reasoning.effort = "low";
+         r.reasoning_effort = "high";
+       },
+       "refused: `reasoning_effort` must be the same as `reasoning.effort`"},
+      {[](chat_request& r) { r.provider.max_price.prompt = -1; },
+       "refused: `provider.max_price.prompt` must be a number, 0 or more"},
+      {[](chat_request& r) { r.trace.extra = R"({"trace_id":1})"; }, R"(,"trace":{"trace_id":1})"},
+      {[](chat_request& r) {
+         r.trace.trace_id = "t";
+         r.trace.extra = R"({"trace_id":1})";
+       },
+       "refused: `trace.trace_id` is given twice"},
+      {[](chat_request& r) { r.extra = R"({"provider":{"future":1}})"; },
+       R"(,"provider":{"future":1})"},
+      {[](chat_request& r) {
+         r.provider.zdr = true;
+         r.extra = R"({"provider":{"future":1}})";
+       },
+       "refused: `provider` is given twice"},
+      {[](chat_request& r) {
+         r.modalities = {"text", "audio"};
+         r.audio = {"alloy", "pcm16"};
+       },
+       R"(,"modalities":["text","audio"],"audio":{"voice":"alloy","format":"pcm16"})"},
+  };
+  for (const row& each : rows) CHECK(fields(each.make) == each.expected);
+  // 64 characters of 2 bytes; one more is one too many, and the words do not repeat it.
+  std::string name;
+  for (int i = 0; i < 64; ++i) name += "\xC3\xA4";
+  CHECK(fields([&](chat_request& r) { r.metadata = {{name, ""}}; }).substr(0, 7) != "refused");
+  CHECK(fields([&](chat_request& r) {
+          r.metadata = {{name + "x", ""}};
+        }) == "refused: `metadata` must have names of at most 64 characters");
+
+  chat_request whole = small();
+  whole.stream = false;
+  whole.debug_echo_upstream_body = true;
+  CHECK(encode(whole).error().message == "`debug` needs `stream`");
+  whole.debug_echo_upstream_body.reset();
+  whole.audio.voice = "alloy";
+  CHECK(encode(whole).error().message == "`audio` needs `stream`");
+}
+
 TEST_CASE("request: JSON that passes through is checked") {
   CHECK(fields([](chat_request& r) { r.tools = "{}"; }) == "refused: `tools` must be an array");
   CHECK(fields([](chat_request& r) { r.plugins = "3"; }) == "refused: `plugins` must be an array");
-  CHECK(fields([](chat_request& r) { r.reasoning = "[]"; }) ==
-        "refused: `reasoning` must be an object");
-  CHECK(fields([](chat_request& r) { r.provider = "{\"a\":"; }).substr(0, 45) ==
-        "refused: `provider` is wrong: Not valid JSON:");
+  CHECK(fields([](chat_request& r) { r.image_config = "[]"; }) ==
+        "refused: `image_config` must be an object");
+  CHECK(fields([](chat_request& r) { r.web_search_options = "{\"a\":"; }).substr(0, 55) ==
+        "refused: `web_search_options` is wrong: Not valid JSON:");
+  CHECK(fields([](chat_request& r) { r.stop_server_tools_when = "[]"; }) ==
+        "refused: `stop_server_tools_when` must not be empty");
+  CHECK(fields([](chat_request& r) { r.provider.extra = "[]"; }) ==
+        "refused: `provider.extra` must be an object");
   CHECK(fields([](chat_request& r) { r.extra = "{},\"model\":\"evil\""; }).substr(0, 7) ==
         "refused");
   CHECK(fields([](chat_request& r) { r.extra = "[]"; }) == "refused: `extra` must be an object");

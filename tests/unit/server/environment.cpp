@@ -94,6 +94,13 @@ TEST_CASE("environment: each variable with a good value") {
   CHECK(good("TEMPERATURE", "1.25").session.temperature == 1.25);
   CHECK(good("MAX_TOKENS", "1").session.max_tokens == 1);
   CHECK(good("MAX_TOKENS", "10000000").session.max_tokens == 10'000'000);
+  using limit_name = agent_websocket::openrouter::max_tokens_name;
+  CHECK(good("MAX_TOKENS_FIELD", "max_tokens").max_tokens_field == limit_name::max_tokens);
+  CHECK(good("MAX_TOKENS_FIELD", "max_completion_tokens").max_tokens_field ==
+        limit_name::max_completion_tokens);
+  CHECK(good("MAX_TOKENS_FIELD", "both").max_tokens_field == limit_name::both);
+  CHECK(good("REASONING_EFFORT", "xhigh").session.reasoning_effort == "xhigh");
+  CHECK(good("REASONING_EFFORT", "").session.reasoning_effort.empty());
   CHECK(good("MAX_HISTORY", "1").session.max_history == 1u);
   CHECK(good("MAX_HISTORY", "10000").session.max_history == 10'000u);
   CHECK(good("HOST", "0.0.0.0").host == "0.0.0.0");
@@ -199,6 +206,10 @@ TEST_CASE(
       {"MAX_TOKENS", "5 ", "whole"},
       {"MAX_TOKENS", "+5", "whole"},
       {"MAX_TOKENS", "0x10", "whole"},
+      {"MAX_TOKENS_FIELD", "tokens", "max_tokens, max_completion_tokens or both"},
+      {"MAX_TOKENS_FIELD", "Both", "both"},
+      {"REASONING_EFFORT", "very high", "low"},
+      {"REASONING_EFFORT", "HIGH", "low"},
       {"MAX_HISTORY", "0", "1 to 10000"},
       {"MAX_HISTORY", "10001", "1 to 10000"},
       {"MAX_HISTORY", "-1", "1 to 10000"},
@@ -309,6 +320,7 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.session.model = "changed";
     set.session.temperature = 9;
     set.session.max_tokens = 9;
+    set.max_tokens_field = agent_websocket::openrouter::max_tokens_name::both;
     set.session.max_history = 9;
     set.session.max_queue = 9;
     set.session.max_message_bytes = 9;
@@ -335,6 +347,7 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.session.model == plain.session.model) +
         (set.session.temperature == plain.session.temperature) +
         (set.session.max_tokens == plain.session.max_tokens) +
+        (set.max_tokens_field == plain.max_tokens_field) +
         (set.session.max_history == plain.session.max_history) +
         (set.session.max_queue == plain.session.max_queue) +
         (set.session.max_message_bytes == plain.session.max_message_bytes) +

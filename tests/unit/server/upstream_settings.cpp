@@ -18,6 +18,7 @@ TEST_CASE("upstream_settings: everything that the operator said reaches the clie
   from.idle_timeout = 3s;
   from.total_timeout = 4s;
   from.max_retries = 5;
+  from.max_tokens_field = agent_websocket::openrouter::max_tokens_name::both;
   const auto to = agent_websocket::upstream_settings(from);
   CHECK(to.base_url == "http://localhost:1/v1");
   CHECK(to.api_key == "key");
@@ -28,6 +29,7 @@ TEST_CASE("upstream_settings: everything that the operator said reaches the clie
   CHECK(to.idle_timeout == 3s);
   CHECK(to.total_timeout == 4s);
   CHECK(to.retry.max_attempts == 6);
+  CHECK(to.dialect.limit_name == agent_websocket::openrouter::max_tokens_name::both);
 }
 
 TEST_CASE("upstream_settings: no retries is one attempt") {

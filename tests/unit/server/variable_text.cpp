@@ -105,3 +105,15 @@ TEST_CASE("variable_text: paths") {
     CHECK_FALSE(is_path(text));
   }
 }
+
+TEST_CASE("variable_text: words of a choice") {
+  for (const std::string& good :
+       {std::string("x"), std::string("x-high_2"), std::string(40, 'x')}) {
+    CHECK(is_word(good));
+  }
+  for (const std::string& bad :
+       {std::string(), std::string("High"), std::string("a b"), std::string("a\n"),
+        std::string("\xC3\xA4"), std::string(41, 'x')}) {
+    CHECK_FALSE(is_word(bad));
+  }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+//
+// Writes the fields of a request, one by one: what is not set is left out, what is out of its range
+// is refused with words that name the field ("provider.max_price.prompt"), no name goes out twice.
+// Knows no field; those are request.hpp's and its parts'.
+#pragma once
+
+#include <agent_websocket/base/result.hpp>
+#include <agent_websocket/json/print.hpp>
+#include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/json/writer.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace openrouter {
+namespace detail {
+
+/// How many characters UTF-8 text has.
+inline std::size_t count_characters(std::string_view text) noexcept {
+  const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins));
+}
+
+/// One object. Keeps the first refusal; after one the text is of no use.
+class request_encoder {
+ public:
+  static constexpr int any = std::numeric_limits<int>::max();
+
+  /// `path` stands in front of the names in a refusal.
+  explicit request_encoder(std::string& out, std::string path = {})
+      : writer_(out), path_(std::move(path)) {
+    writer_.begin_object();
+  }
+
+  void text(std::string_view name, const std::string& what) {
+    if (!what.empty()) key(name).value(what);
+  }
+  void text(std::string_view name, const std::string& what, std::size_t max_characters) {
+    if (count_characters(what) > max_characters) {
+      refuse(name, "must have at most " + std::to_string(max_characters) + " characters");
+    }
+    text(name, what);
+  }
+  void texts(std::string_view name, const std::vector<std::string>& what) {
+    if (what.empty()) return;
+    key(name).begin_array();
+    for (const std::string& each : what) writer_.value(each);
+    writer_.end_array();
+  }
+  template <typename T>  // bool or an integer
+  void plain(std::string_view name, const std::optional<T>& what) {
+    if (what) key(name).value(*what);
+  }
+  void integer(std::string_view name, const std::optional<int>& what, int low, int high,
+               std::string_view range) {
+    if (!what) return;
+    if (*what < low || *what > high) return refuse(name, "must be a whole number", range);
+    key(name).value(*what);
+  }
+  void real(std::string_view name, const std::optional<double>& what, double low, double high,
+            std::string_view range, bool low_is_open = false) {
+    if (!what) return;
+    // Written so that NaN, which compares false with everything, is refused.
+    const bool fits = *what <= high && (low_is_open ? *what > low : *what >= low);
+    if (!fits) return refuse(name, "must be a number", range);
+    key(name).value(*what);
+  }
+  /// JSON text that goes out byte for byte; of at least so many elements or members.
+  void raw(std::string_view name, const std::string& what, json::kind wanted,
+           json::kind also = json::kind::absent, std::size_t at_least = 0) {
+    if (what.empty() || !parse(name, what, wanted, also)) return;
+    if (parsed_.root().size() < at_least) refuse(name, "must not be empty");
+    key(name).raw(what);
+  }
+  /// An object that `members` writes through an encoder of its own; left out when it stays empty.
+  template <typename Members>
+  void object(std::string_view name, Members&& members) {
+    std::string text;
+    request_encoder inner(text, path_ + std::string(name) + ".");
+    members(inner);
+    inner.finish();
+    if (inner.refusal_) {
+      if (!refusal_) refusal_ = std::move(inner.refusal_);
+    } else if (text != "{}") {
+      key(name).raw(text);
+    }
+  }
+  /// The members of an object given as JSON text. To be called last but for key().
+  void members_of(std::string_view name, const std::string& what) {
+    if (what.empty() || !parse(name, what, json::kind::object, json::kind::absent)) return;
+    parsed_.root().for_each_member([this](std::string_view member, const json::value& value) {
+      json::print(key(member), value);
+    });
+  }
+
+  json::writer& key(std::string_view name) {
+    names_.push_back(name);
+    return writer_.key_escaped(name);
+  }
+
+  void refuse(std::string_view name, std::string_view what, std::string_view range = {}) {
+    if (refusal_) return;
+    std::string words("`");
+    words.append(path_).append(name).append("` ").append(what).append(range);
+    refusal_ = error(errc::bad_message, std::move(words));
+  }
+
+  /// Closes the object.
+  void finish() {
+    writer_.end_object();
+    std::sort(names_.begin(), names_.end());
+    const auto twice = std::adjacent_find(names_.begin(), names_.end());
+    if (twice != names_.end()) refuse(*twice, "is given twice");
+  }
+  const std::optional<error>& refusal() const noexcept { return refusal_; }
+
+ private:
+  bool parse(std::string_view name, const std::string& what, json::kind wanted, json::kind also) {
+    const result<void> outcome = parsed_.parse(what);
+    if (!outcome) {
+      refuse(name, "is wrong: ", outcome.error().message);
+      return false;
+    }
+    const json::kind found = parsed_.root().kind();
+    if (found == wanted || found == also) return true;
+    refuse(name, "must be ", json::describe(wanted));
+    return false;
+  }
+
+  json::writer writer_;
+  std::string path_;
+  json::document parsed_;
+  std::vector<std::string_view>
+      names_;  // the caller's, or in parsed_, which `members_of` fills last
+  std::optional<error> refusal_;
+};
+
+}  // namespace detail
+}  // namespace openrouter
+}  // namespace agent_websocket
