@@ -31,14 +31,69 @@ export interface QueryOptions {
   model?: string;
   /** Echoed with the answer; at most 4 KiB. */
   meta?: Record<string, unknown>;
-  tools?: unknown[];
+  /** Further tools for this query alone, which the event `tool_call` brings. */
+  tools?: ToolDeclaration[];
+}
+
+export interface ToolDeclaration {
+  name: string;
+  description?: string;
+  /** JSON Schema of the arguments. */
+  parameters?: Record<string, unknown>;
+}
+
+/** A tool that runs here. */
+export interface Tool {
+  description?: string;
+  parameters?: Record<string, unknown>;
+  /**
+   * Gives the result, which has to be JSON; what it throws is told to the model, as words. `signal` is aborted when nobody waits any more.
+   * Without it the call comes by the event `tool_call`.
+   */
+  run?: (args: any, context: { signal: AbortSignal; call: ToolCall }) => unknown;
+}
+
+export interface ToolCall {
+  id: string;
+  /** The query. */
+  ref?: string;
+  name: string;
+  arguments: any;
+}
+
+/** What a tool is doing, whoever runs it. */
+export interface ToolProgress {
+  call: string;
+  name: string;
+  arguments?: any;
+  /** 'waiting' is for a person. */
+  state: 'calling' | 'waiting' | 'done' | 'failed' | (string & {});
+  /** For people, of 'failed'. */
+  error?: string;
+}
+
+export type Decision = 'approve' | 'reject' | 'edit' | 'answer';
+
+/** The server asks a person; `decide` answers. */
+export interface FeedbackRequest {
+  id: string;
+  /** The query that waits for it. */
+  ref?: string;
+  kind: 'approval' | 'question' | (string & {});
+  content: string;
+  /** Of an approval. */
+  tool?: { name: string; arguments: any };
+  expires_at?: string;
+  /** What holds when nobody decides. */
+  default?: Decision;
+  [field: string]: unknown;
 }
 
 export interface Feedback {
   id?: string;
   /** The request that it decides, or the answer (its query or its stream) that it judges. */
   ref?: string;
-  decision?: 'approve' | 'reject' | 'edit' | 'answer';
+  decision?: Decision;
   data?: unknown;
   rating?: number;
   content?: string;
@@ -83,9 +138,11 @@ export interface Answer {
   readonly question: Content | null;
   /** What is there so far, whole and in order. */
   readonly text: string;
-  readonly reasoning: string;
   /** Source chunks that `text` has. */
   readonly have: number;
+  /** What came of the model's reasoning, with the capability 'reasoning'; may have holes. */
+  readonly reasoning: string;
+  readonly reasoning_have: number;
   /** Null while it is open. */
   readonly status: AnswerStatus | null;
   /** Why it failed. */
@@ -115,12 +172,17 @@ export interface Events {
   welcome: { message: Message; recovered: boolean };
   /** `appended` is null when the text did not grow but was replaced. */
   text: { answer: Answer; text: string; appended: string | null };
-  reasoning: { answer: Answer; appended: string };
+  reasoning: { answer: Answer; text: string; appended: string | null };
+  tool: { tool: ToolProgress; message: Message; answer: Answer | null };
+  /** A call of a tool without `run`: `toolResult` or `toolError` answers. Once for a call, whatever the connection does. */
+  tool_call: { call: ToolCall; answer: Answer | null };
   /** Once for each query, whatever happens. */
   answer: { answer: Answer; message: Message | Record<string, unknown> };
   notification: { message: Message };
-  /** A request for a decision, which `feedback` answers. */
-  feedback: { message: Message };
+  /** A request for a decision, once for each. `open` is false when it comes by replay and was decided meanwhile. */
+  feedback_request: { request: FeedbackRequest; open: boolean };
+  /** Of a request that was told. `reason` is null when a person decided, 'gone' when the server does not know of it any more. */
+  feedback_resolved: { id: string; decision: Decision | null; reason: 'expired' | 'cancelled' | 'gone' | null; request: FeedbackRequest };
   status: { message: Message; answer?: Answer | null };
   error: { message: Message; answer: Answer | null };
   /** The transcript was dropped. What is still open has no text again; with `same_session` the server sends what it has. */
@@ -142,6 +204,8 @@ export interface Options {
   url: string;
   /** What the application can show; ['delta'] by default. */
   caps?: Capability[];
+  /** What the model may call here, by name; the capability 'tools' is added. */
+  tools?: Record<string, Tool>;
   /** Name and version of the application. */
   client?: string;
   /** Asked before each attempt; nothing or '' is no token. */
@@ -180,6 +244,9 @@ export class AgentWebSocket {
   /** Ids of what the server does not have yet. */
   readonly outbox: string[];
 
+  /** Requests for a decision that are open, oldest first. */
+  readonly requests: FeedbackRequest[];
+
   /** The answer to that query, or of that stream. */
   answer(name: string): Answer | null;
   /** Connects; at once also when it was waiting. */
@@ -194,6 +261,15 @@ export class AgentWebSocket {
   cancel(ref?: string): boolean;
   /** Gives the id. Kept until the server has it. */
   feedback(fields: Feedback): string;
+  /**
+   * Decides on a request; gives the id of the decision, for `outcome`. `content` of 'reject' is told to the model; 'edit' needs `data`, the
+   * other arguments; 'answer' needs `data` or `content`. Kept until the server has it.
+   */
+  decide(ref: string, decision: Decision, fields?: { content?: string; data?: unknown; id?: string; meta?: Record<string, unknown> }): string;
+  /** Kept until the server has it. Throws AgentWebSocketError, with not_found when nobody waits for it. */
+  toolResult(call: string, data: unknown): void;
+  /** Why there is no result, in words for the model. */
+  toolError(call: string, words: string): void;
   /** Gives the id. `set` and `regenerate` are kept until the server has them; all others throw not_live without a connection. */
   command(op: string, fields?: Record<string, unknown>): string;
   /** A command and the message that answers it; rejects with AgentWebSocketError. */
@@ -214,11 +290,12 @@ export type Action =
   | { kind: 'send'; text: string }
   | { kind: 'close'; code: number }
   | { kind: 'event'; name: keyof Events; detail: any }
-  | { kind: 'save' };
+  | { kind: 'save' }
+  | { kind: 'abort'; call: string };
 
 /** The protocol alone: what happened and the time go in, actions come out. For other transports and for tests. */
 export class ClientCore {
-  constructor(options: { caps?: Capability[]; client?: string; random?: () => number; newId: (kind: string) => string });
+  constructor(options: { caps?: Capability[]; client?: string; tools?: ToolDeclaration[]; random?: () => number; newId: (kind: string) => string });
   readonly actions: Action[];
   readonly state: State;
   start(now: number): void;
@@ -226,6 +303,8 @@ export class ClientCore {
   hurry(now: number): void;
   query(content: Content, options?: QueryOptions): string;
   feedback(fields: Feedback): string;
+  decide(ref: string, decision: Decision, fields?: Partial<Feedback>): string;
+  toolResult(ref: string, outcome: { data: unknown } | { error: string }): void;
   command(op: string, fields?: Record<string, unknown>): string;
   cancel(ref?: string): boolean;
   forget(): void;

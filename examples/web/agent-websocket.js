@@ -27,6 +27,8 @@ export const limits = Object.freeze({
   answerChars: 4 * 1024 * 1024,
   transcriptChars: 8 * 1024 * 1024,
   notifications: 200,
+  requests: 100,
+  toolCalls: 256,
   forgotten: 200,
   frameChars: 16 * 1024 * 1024,
   bufferedBytes: 1024 * 1024,
@@ -55,8 +57,11 @@ const keptOps = ['set', 'regenerate'];
 
 const encoder = new TextEncoder();
 const bytesOf = (text) => encoder.encode(text).length;
+const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 const stringOr = (value, otherwise) => (typeof value === 'string' ? value : otherwise);
+/** What arrives of a value on the wire; throws for one that is no JSON. */
+const plain = (value) => JSON.parse(JSON.stringify(value) ?? 'null');
 /** Options that were not given are not sent. */
 const given = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
@@ -79,7 +84,7 @@ class Transcript {
 
   add(fields, at) {
     return this.insert({
-      ref: null, stream: null, kind: 'query', own: false, question: null, text: '', reasoning: '', have: 0, status: null, error: null,
+      ref: null, stream: null, kind: 'query', own: false, question: null, text: '', have: 0, reasoning: '', reasoning_have: 0, status: null, error: null,
       accepted: false, position: 0, model: null, finish_reason: null, usage: null, meta: null, seq: null, ...fields,
     }, at);
   }
@@ -88,7 +93,7 @@ class Transcript {
     this.answers.splice(at, 0, answer);
     if (answer.ref) this.byRef.set(answer.ref, answer);
     if (answer.stream) this.byStream.set(answer.stream, answer);
-    this.chars += answer.text.length;
+    this.chars += answer.text.length + answer.reasoning.length;
     this.trim();
     return answer;
   }
@@ -115,12 +120,19 @@ class Transcript {
     answer.have = have;
   }
 
+  setReasoning(answer, text, have) {
+    const kept = text.length > limits.answerChars ? text.slice(0, limits.answerChars) : text;
+    this.chars += kept.length - answer.reasoning.length;
+    answer.reasoning = kept;
+    answer.reasoning_have = have;
+  }
+
   remove(answer) {
     const at = this.answers.indexOf(answer);
     if (at >= 0) this.answers.splice(at, 1);
     if (this.byRef.get(answer.ref) === answer) this.byRef.delete(answer.ref);
     if (this.byStream.get(answer.stream) === answer) this.byStream.delete(answer.stream);
-    this.chars -= answer.text.length;
+    this.chars -= answer.text.length + answer.reasoning.length;
   }
 
   /** Frames that still come for these are not shown again. */
@@ -161,12 +173,12 @@ class Transcript {
 
 /**
  * The protocol as a state machine. Every method that takes `now` (ms, monotonic) may add to `actions`:
- * {kind: 'connect'}, {kind: 'send', text}, {kind: 'close', code}, {kind: 'event', name, detail}, {kind: 'save'}.
+ * {kind: 'connect'}, {kind: 'send', text}, {kind: 'close', code}, {kind: 'event', name, detail}, {kind: 'save'}, {kind: 'abort', call}.
  * Whoever owns it performs them in order, and calls `tick` at `deadline()`.
  */
 export class ClientCore {
-  constructor({ caps = ['delta'], client = 'js/1.0', random = Math.random, newId }) {
-    Object.assign(this, { caps, client, random, newId });
+  constructor({ caps = ['delta'], client = 'js/1.0', tools = [], random = Math.random, newId }) {
+    Object.assign(this, { caps: tools.length && !caps.includes('tools') ? [...caps, 'tools'] : caps, client, tools, random, newId });
     this.actions = [];
     this.state = 'idle';
     this.transcript = new Transcript();
@@ -177,6 +189,9 @@ export class ClientCore {
     this.dropped = new Map(); // id -> what is known of answers of ours that the server sends again after a reset
     this.accepted = new Map(); // id -> the same, for queries that the server has and has not answered
     this.openBytes = 0;
+    this.requests = new Map(); // id -> a request for a decision that is open as far as is known here
+    this.listed = null; // ids of the requests in a welcome, until live
+    this.calls = new Map(); // id -> {ref, result}: tools that run here; `result` is the id of the message that brings it
     this.limits = {};
     this.heartbeatMs = 25000;
     this.timeoutMs = 8000;
@@ -225,6 +240,23 @@ export class ClientCore {
     const { id = this.newId('f') } = fields;
     this.keep(id, 'feedback', { type: 'human_feedback', ...given(fields), id });
     return id;
+  }
+
+  decide(ref, decision, fields = {}) {
+    const has = (name) => fields[name] !== undefined;
+    if ((decision === 'edit' && !has('data')) || (decision === 'answer' && !has('data') && !has('content'))) {
+      throw new AgentWebSocketError('bad_message', 'The decision needs data');
+    }
+    return this.feedback({ ...fields, ref, decision });
+  }
+
+  /** `outcome`: {data} or {error: words}. */
+  toolResult(ref, outcome) {
+    const call = this.calls.get(ref);
+    if (!call || call.result !== null) throw new AgentWebSocketError('not_found', 'Nobody waits for that result');
+    const id = this.newId('t');
+    this.keep(id, 'tool_result', { type: 'command', op: 'tool_result', id, ref, ...outcome });
+    call.result = id;
   }
 
   command(op, fields = {}) {
@@ -283,7 +315,7 @@ export class ClientCore {
     this.pingAt = null;
     let message = null;
     try { message = JSON.parse(text); } catch { /* not for this client */ }
-    if (message !== null && typeof message === 'object' && !Array.isArray(message)) this.take(message, now);
+    if (isObject(message)) this.take(message, now);
   }
 
   /** The connection ended. `code` as in the close frame, 1006 when there was none. */
@@ -400,6 +432,7 @@ export class ClientCore {
 
   hello(now, token) {
     const message = { type: 'command', op: 'hello', v: 1, client: this.client, caps: this.caps };
+    if (this.tools.length) message.tools = this.tools;
     if (typeof token === 'string' && token) message.auth = { token };
     this.resumeAsked = this.session !== null;
     if (this.session) {
@@ -428,7 +461,7 @@ export class ClientCore {
     if (typeof m.session_id !== 'string') return;
     this.awaitsWelcome = false;
     this.lastFrameAt = now;
-    const former = this.transcriptOf, isSame = former === m.session_id;
+    const epoch = this.session?.epoch, former = this.transcriptOf, isSame = former === m.session_id;
     const isRepeated = !this.resumeAsked && isSame && this.session?.epoch === m.epoch;
     this.session = { id: m.session_id, token: stringOr(m.resume_token, ''), epoch: stringOr(m.epoch, '') };
     this.transcriptOf = m.session_id;
@@ -452,7 +485,14 @@ export class ClientCore {
     // Before the first ack, which ends the former token.
     this.actions.push({ kind: 'save' });
     this.tell('welcome', { message: m, recovered: m.recovered === true });
-    for (const request of Array.isArray(m.pending_feedback) ? m.pending_feedback : []) this.tell('feedback', { message: request });
+    // Another server, or another life of it: its names mean something else.
+    if (!isSame || epoch !== this.session.epoch) {
+      this.dropRequests(() => true);
+      this.endCalls(() => true);
+    }
+    if (!Array.isArray(m.pending_feedback)) return;
+    this.listed = new Set(m.pending_feedback.map((request) => request?.id));
+    for (const request of m.pending_feedback) this.onRequest(request, true);
   }
 
   /** The server could not go on from where we are: what it has comes again, what it lost has to be asked again. */
@@ -465,7 +505,7 @@ export class ClientCore {
     this.transcript.clear();
     for (const answer of lost) this.transcript.insert(answer);
     for (const answer of open) {
-      Object.assign(answer, { stream: null, text: '', reasoning: '', have: 0, accepted: false, position: 0 });
+      Object.assign(answer, { stream: null, text: '', have: 0, reasoning: '', reasoning_have: 0, accepted: false, position: 0 });
       this.transcript.insert(answer);
     }
     this.tell('reset', { reason, same_session: isSame });
@@ -486,6 +526,8 @@ export class ClientCore {
     this.dropped.clear();
     this.enter('live');
     this.acknowledge();
+    if (this.listed) this.dropRequests((id) => !this.listed.has(id));
+    this.listed = null;
     for (const item of [...this.asked(), ...this.outbox]) this.transmit(item);
   }
 
@@ -530,7 +572,7 @@ export class ClientCore {
     if (m.type === 'response') return this.onResponse(m, now);
     if (m.type === 'status') return this.onStatus(m);
     if (m.type === 'error') return this.onError(m);
-    if (m.type === 'human_feedback') return this.tell('feedback', { message: m });
+    if (m.type === 'human_feedback') return this.onRequest(m, !this.listed || this.listed.has(m.id));
     if (m.type !== 'notification') return;
     if (m.op === 'drain') return this.tell('status', { message: m });
     if (typeof m.content !== 'string' && m.data === undefined) return;
@@ -539,7 +581,64 @@ export class ClientCore {
     this.tell('notification', { message: m });
   }
 
+  /** It may come three ways: live, by replay, in a welcome. `open` is false for one that was decided meanwhile. */
+  onRequest(request, open) {
+    const id = request?.id;
+    if (typeof id !== 'string' || !validId.test(id) || this.requests.has(id)) return;
+    if (this.requests.size >= limits.requests) this.requests.delete([...this.requests.keys()][0]);
+    this.requests.set(id, request);
+    this.tell('feedback_request', { request, open });
+  }
+
+  onResolved(id, { decision = null, reason = null }) {
+    const request = this.requests.get(id);
+    this.requests.delete(id);
+    this.tell('feedback_resolved', { id, decision, reason, request });
+  }
+
+  /** The server does not know of these any more. */
+  dropRequests(isGone) {
+    for (const id of [...this.requests.keys()]) if (isGone(id)) this.onResolved(id, { reason: 'gone' });
+  }
+
+  onTool(m) {
+    if (this.awaitsWelcome) return; // of a session that will be thrown away
+    const answer = this.transcript.byRef.get(m.ref) ?? null, tool = { ...m.tool, call: stringOr(m.tool.call, m.id) };
+    if (tool.state === 'done' || tool.state === 'failed') this.endCalls((id) => id === tool.call);
+    this.tell('tool', { tool, message: m, answer });
+    if (typeof m.id !== 'string' || !validId.test(m.id) || tool.state !== 'calling') return;
+    // It comes again after a reconnect, and perhaps a reload, but must not run twice.
+    const isAnswered = this.outbox.some((item) => item.kind === 'tool_result' && JSON.parse(item.text).ref === m.id);
+    if (this.calls.has(m.id) || isAnswered) return;
+    const [oldest] = this.calls.keys();
+    if (this.calls.size >= limits.toolCalls) this.endCalls((id) => id === oldest);
+    this.calls.set(m.id, { ref: m.ref, result: null });
+    this.tell('tool_call', { call: { id: m.id, ref: m.ref, name: stringOr(tool.name, ''), arguments: tool.arguments ?? {} }, answer });
+  }
+
+  /** Nobody waits for these any more. */
+  endCalls(isOver) {
+    for (const [id, call] of [...this.calls]) {
+      if (!isOver(id, call)) continue;
+      this.calls.delete(id);
+      if (call.result === null) this.actions.push({ kind: 'abort', call: id });
+      else this.drop(call.result);
+    }
+  }
+
+  /** The server has taken or refused the message with that id: true when it brought the result of a tool. */
+  settleResult(id) {
+    if (this.outbox.find((item) => item.id === id)?.kind !== 'tool_result') return false;
+    this.drop(id);
+    for (const [call, { result }] of this.calls) if (result === id) this.calls.delete(call);
+    this.changed = true;
+    return true;
+  }
+
   onStatus(m) {
+    if (m.op === 'tool' && isObject(m.tool)) return this.onTool(m);
+    if (m.op === 'feedback_resolved' && this.requests.has(m.ref)) return this.onResolved(m.ref, m);
+    if (m.op === 'ack' && this.settleResult(m.ref)) return;
     const answer = this.transcript.byRef.get(m.ref);
     const item = this.outbox.find((each) => each.id === m.ref);
     if (m.op === 'ack' || (item && item.kind !== 'query' && item.kind !== 'regenerate')) this.accept(m.ref); // a reply is proof as well
@@ -555,6 +654,7 @@ export class ClientCore {
 
   onError(m) {
     const answer = this.transcript.byRef.get(m.ref);
+    if (this.settleResult(m.ref) && m.code === 'not_found') return; // it came too late to be of use
     this.drop(m.ref);
     if (answer && answer.status === null) this.finish(answer, 'failed', { ...m, content: undefined, error: m });
     this.tell('error', { message: m, answer: answer ?? null });
@@ -596,10 +696,16 @@ export class ClientCore {
     this.resyncs = 0;
   }
 
-  onReasoning(answer, { content }) {
-    if (typeof content !== 'string') return;
-    answer.reasoning = (answer.reasoning + content).slice(-limits.answerChars / 16);
-    this.tell('reasoning', { answer, appended: content });
+  /** By a count of its own. What begins at 0 is all that counts; nothing else mends a hole. */
+  onReasoning(answer, { idx, n, content }) {
+    if (!isCount(idx) || !isCount(n) || typeof content !== 'string') return;
+    const have = idx === 0 ? 0 : answer.reasoning_have;
+    if (idx !== have || n === 0) return;
+    const former = answer.reasoning, text = idx === 0 ? content : former + content;
+    const appended = text.startsWith(former) ? text.slice(former.length) : null;
+    this.transcript.setReasoning(answer, text, idx + n);
+    this.changed = true;
+    if (appended !== '') this.tell('reasoning', { answer, text: answer.reasoning, appended });
   }
 
   write(answer, text, have, appended = text.startsWith(answer.text) ? text.slice(answer.text.length) : null) {
@@ -626,6 +732,7 @@ export class ClientCore {
     }
     for (const name of ['model', 'finish_reason', 'usage', 'meta', 'seq']) if (m[name] !== undefined) answer[name] = m[name];
     this.drop(answer.ref);
+    this.endCalls((id, { ref }) => ref === answer.ref);
     this.changed = true;
     this.transcript.trim();
     this.tell('answer', { answer, message: m });
@@ -698,10 +805,10 @@ export class ClientCore {
       room -= JSON.stringify(answer).length;
       if (room > 0 || (answer.own && answer.status === null)) answers.unshift(answer);
     }
-    const plain = ({ id, kind, text, again }) => ({ id, kind, text, ...(again && { again }) });
+    const bare = ({ id, kind, text, again }) => ({ id, kind, text, ...(again && { again }) });
     return {
-      v: 1, session: this.session, transcript_of: this.transcriptOf, last_seq: this.lastSeq, outbox: this.outbox.map(plain),
-      accepted: [...this.accepted.values()].map(plain), answers, notifications: this.transcript.notifications.slice(-20), forgotten: [...this.transcript.forgotten],
+      v: 1, session: this.session, transcript_of: this.transcriptOf, last_seq: this.lastSeq, outbox: this.outbox.map(bare),
+      accepted: [...this.accepted.values()].map(bare), answers, notifications: this.transcript.notifications.slice(-20), forgotten: [...this.transcript.forgotten],
     };
   }
 
@@ -756,12 +863,15 @@ export class AgentWebSocket {
   #listeners = new Map();
   #outcomes = new Map();
   #channel = null;
+  #running = new Map(); // id of a call -> AbortController
   #save = () => this.save();
 
   /**
    * @param {object} options
    * @param {string} options.url  ws: or wss:, without a token in it
-   * @param {string[]} [options.caps]  what the application can show; ['delta'] asks for streamed answers
+   * @param {string[]} [options.caps]  what the application can show: 'delta' (the default; streamed answers), 'reasoning', 'feedback'
+   * @param {object} [options.tools]  name -> {description, parameters (JSON Schema), run: async (args, {signal, call}) => result}: what the
+   *   model may call here. What `run` throws is told to the model, as words; `signal` is aborted when nobody waits any more.
    * @param {() => (string | Promise<string>)} [options.token]  asked before each attempt
    * @param {Function} [options.WebSocket]  the global one, or for instance that of the package ws
    * @param {{getItem: Function, setItem: Function, removeItem: Function}} [options.storage]  e.g. sessionStorage: survives a reload
@@ -790,6 +900,8 @@ export class AgentWebSocket {
   get transcript() { return this.#core.transcript; }
   /** Ids of what waits to be taken by the server. */
   get outbox() { return this.#core.outbox.map((item) => item.id); }
+  /** Requests for a decision that are open, oldest first. */
+  get requests() { return [...this.#core.requests.values()]; }
 
   /** The answer to that query, or of that stream. */
   answer(name) { return this.#core.transcript.find(name, name) ?? null; }
@@ -829,6 +941,18 @@ export class AgentWebSocket {
   /** A decision on a request, or a judgement of an answer: {ref, decision, data, rating, content, correction, id}. Gives its id. */
   feedback(fields) { return this.#step((core) => core.feedback(fields)); }
 
+  /**
+   * Decides on a request: 'approve', 'reject' (`content`: why, for the model), 'edit' (`data`: other arguments) or 'answer' (`content` or
+   * `data`: the result in place of running it, or the answer to the question). Gives the id of the decision, for `outcome`.
+   */
+  decide(ref, decision, fields) { return this.#step((core) => core.decide(ref, decision, fields)); }
+
+  /** The result of a tool that has no `run`, see the event tool_call. Throws not_found when nobody waits for it. */
+  toolResult(call, data) { this.#step((core) => core.toolResult(call, { data: plain(data) })); }
+
+  /** Why there is none, in words for the model. */
+  toolError(call, words) { this.#step((core) => core.toolResult(call, { error: String(words) })); }
+
   /** Any command, for instance ('set', {data: {...}}). Gives its id; throws not_live for those that are not kept. */
   command(op, fields) {
     if (this.#socket?.bufferedAmount > limits.bufferedBytes) throw new AgentWebSocketError('not_live', 'The connection is too slow', true);
@@ -867,7 +991,10 @@ export class AgentWebSocket {
     this.save();
   }
 
-  /** Listens to state, welcome, text, reasoning, answer, notification, feedback, status, error, reset, stopped. Gives the way to stop that. */
+  /**
+   * Listens to state, welcome, text, reasoning, answer, tool, tool_call, feedback_request, feedback_resolved, notification, status, error,
+   * reset, stopped. Gives the way to stop that.
+   */
   on(name, listener) {
     if (!this.#listeners.has(name)) this.#listeners.set(name, new Set());
     this.#listeners.get(name).add(listener);
@@ -894,7 +1021,8 @@ export class AgentWebSocket {
 
   #load() {
     const { storage, storageKey, caps, client } = this.#options;
-    const make = () => new ClientCore(given({ caps, client, random: this.#clock.random, newId: idMaker() }));
+    const tools = Object.entries(this.#options.tools ?? {}).map(([name, { description, parameters }]) => given({ name, description, parameters }));
+    const make = () => new ClientCore(given({ caps, client, tools, random: this.#clock.random, newId: idMaker() }));
     const core = make();
     try {
       if (storage) core.restore(JSON.parse(storage.getItem(storageKey) ?? 'null'));
@@ -935,12 +1063,45 @@ export class AgentWebSocket {
     this.#schedule();
   }
 
-  #act({ kind, text, code, name, detail }) {
+  #act({ kind, text, code, name, detail, call }) {
     if (kind === 'send') this.#send(text);
+    else if (kind === 'event' && name === 'tool_call') this.#onCall(detail);
     else if (kind === 'event') this.#tell(name, detail);
+    else if (kind === 'abort') this.#running.get(call)?.abort();
     else if (kind === 'connect') this.#connect();
     else if (kind === 'close') this.#close(code);
     else if (kind === 'save') this.#saveWelcome();
+  }
+
+  #onCall(detail) {
+    const { id, name } = detail.call, tools = this.#options.tools ?? {};
+    const run = Object.hasOwn(tools, name) ? tools[name].run : undefined;
+    if (run) this.#run(detail.call, run);
+    else if (this.#listeners.get('tool_call')?.size) this.#tell('tool_call', detail);
+    else this.#answerCall(id, { error: `There is no tool ${name} here` });
+  }
+
+  #answerCall(id, ...outcomes) {
+    for (const outcome of outcomes) {
+      try {
+        return this.#step((core) => core.toolResult(id, outcome));
+      } catch (error) { // nobody waits, or it is too large, or too much waits to be sent
+        if (error.code === 'not_found') return;
+      }
+    }
+  }
+
+  async #run(call, run) {
+    const controller = new AbortController(), { signal } = controller;
+    this.#running.set(call.id, controller);
+    let outcome;
+    try {
+      outcome = { data: plain(await run(call.arguments, { signal, call })) };
+    } catch (error) {
+      outcome = { error: String(error?.message ?? error) };
+    }
+    if (this.#running.get(call.id) === controller) this.#running.delete(call.id);
+    if (!signal.aborted) this.#answerCall(call.id, outcome, { error: 'The result is too large to be sent' });
   }
 
   #saveWelcome() {

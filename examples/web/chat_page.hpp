@@ -713,6 +713,7 @@ client.on('status', ({ message: m, answer }) => {
   if (m.op !== 'ack' && m.op !== 'queued') run(x, textOf(m.content) || 'Thinking...');
   else if (x.phase !== 'running') setPhase(x, 'accepted');
 });
+client.on('tool', ({ message: m, answer }) => { if (answer && answer.status === null) run(exchangeOf(answer), textOf(m.content) || 'Thinking...'); });
 client.on('answer', ({ answer, message }) => {
   if (!answer.own && answer.ref === null) addNotification(answer.text, 'Agent'); // the application speaks unasked
   else showEnd(exchangeOf(answer), answer, message.replay === true);
@@ -895,10 +896,10 @@ function askServer(op, nodesOf) {
   }, (error) => showResult('server-result', error.message, true));
 }
 function factRows(data, prefix = '') {
-  return Object.entries(data ?? {}).flatMap(([key, value]) => value !== null && typeof value === 'object' && !Array.isArray(value)
-    ? factRows(value, prefix + key + ' ')
 )page"
-    R"page(    : [el('dt', {}, (prefix + key).replaceAll('_', ' ')), el('dd', {}, Array.isArray(value) ? value.map(textOf).join(', ') : String(value))]);
+    R"page(  return Object.entries(data ?? {}).flatMap(([key, value]) => value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? factRows(value, prefix + key + ' ')
+    : [el('dt', {}, (prefix + key).replaceAll('_', ' ')), el('dd', {}, Array.isArray(value) ? value.map(textOf).join(', ') : String(value))]);
 }
 function infoNodes(m) { return typeof m.data === 'object' ? [el('dl', {}, ...factRows(m.data))] : []; }
 function historyNodes(m) {

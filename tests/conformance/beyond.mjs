@@ -23,7 +23,7 @@ class World {
     this.network = new Network();
     this.events = [];
     this.client = new AgentWebSocket({ url: 'ws://server.test/ws', WebSocket: this.network.socketClass(), clock: this.clock, ...options });
-    for (const name of ['state', 'text', 'answer', 'error', 'reset', 'stopped', 'notification', 'reasoning', 'feedback']) {
+    for (const name of ['state', 'text', 'answer', 'error', 'reset', 'stopped', 'notification', 'reasoning', 'tool', 'tool_call', 'feedback_request', 'feedback_resolved']) {
       this.client.on(name, (detail) => this.events.push([name, detail]));
     }
   }
@@ -240,6 +240,144 @@ const tests = {
     world.send({ type: 'response', seq: 2, ref: 'q1', stream: 'r_q1', phase: 'end', n: 1, content: 'a', status: 'completed' });
     assert.deepEqual(reported, ['mine']);
     assert.deepEqual(world.frames.map((frame) => frame.id), ['q1', 'q2']);
+  },
+
+  async 'a tool with run: result, words of what it throws, what is no JSON, what is too large'() {
+    const tools = {
+      add: { description: 'Adds', parameters: { type: 'object' }, run: async ({ a, b }) => a + b },
+      fail: { run() { throw new Error('no speaker'); } },
+      nothing: { run: async () => undefined },
+      date: { run: () => new Date(0) },
+      cycle: { run: () => { const it = {}; it.it = it; return it; } },
+      large: { run: () => 'x'.repeat(5000) },
+    };
+    const world = new World({ tools });
+    world.client.start();
+    world.accept();
+    assert.deepEqual(world.frames[0].tools[0], { name: 'add', description: 'Adds', parameters: { type: 'object' } });
+    assert.deepEqual(world.frames[0].caps, ['delta', 'tools']);
+    world.welcome({ limits: { max_message_bytes: 1000 } });
+    world.frames.length = 0;
+    const outcomeOf = async (name, args = {}) => {
+      world.send({ type: 'status', op: 'tool', id: `t_${name}`, ref: 'q1', tool: { call: `t_${name}`, name, arguments: args, state: 'calling' } });
+      await settled();
+      const { type, op, ref, id, ...outcome } = world.frames.shift();
+      assert.deepEqual([type, op, ref], ['command', 'tool_result', `t_${name}`]);
+      world.send({ type: 'status', op: 'ack', ref: id });
+      return outcome;
+    };
+    assert.deepEqual(await outcomeOf('add', { a: 1, b: 2 }), { data: 3 });
+    assert.deepEqual(await outcomeOf('fail'), { error: 'no speaker' });
+    assert.deepEqual(await outcomeOf('nothing'), { data: null });
+    assert.deepEqual(await outcomeOf('date'), { data: '1970-01-01T00:00:00.000Z' });
+    assert.match((await outcomeOf('cycle')).error, /circular/i);
+    assert.deepEqual(await outcomeOf('large'), { error: 'The result is too large to be sent' });
+    assert.deepEqual(world.client.outbox, []);
+    assert.deepEqual(world.told('tool_call'), []);
+    assert.equal(world.told('tool').length, 6);
+  },
+
+  async 'a tool is told when nobody waits any more, and what it gives then is not sent'() {
+    const signals = [], ends = [];
+    const world = new World({ tools: { wait: { run: (args, { signal, call }) => { signals.push([call.id, signal]); return new Promise((resolve) => ends.push(resolve)); } } } }).live();
+    const call = (id, state = 'calling', ref = 'q1') => world.send({ type: 'status', op: 'tool', ...(state === 'calling' && { id }), ref, tool: { call: id, name: 'wait', arguments: {}, state } });
+    const aborted = () => signals.filter(([, signal]) => signal.aborted).map(([id]) => id);
+    world.begin('q1', 'a');
+    world.begin('q2', 'b');
+    for (const [id, ref] of [['t_1', 'q1'], ['t_2', 'q1'], ['t_3', 'q2']]) call(id, 'calling', ref);
+    assert.equal(signals.length, 3);
+    world.frames.length = 0;
+    call('t_1', 'failed');
+    assert.deepEqual(aborted(), ['t_1']);
+    world.send({ type: 'response', seq: 3, ref: 'q1', stream: 'r_q1', phase: 'end', n: 1, content: 'a', status: 'cancelled' });
+    assert.deepEqual(aborted(), ['t_1', 't_2']);
+    world.cut();
+    await world.clock.advance(1000);
+    world.accept();
+    world.welcome({ recovered: true, reason: 'ok', seq: 3, resume_token: 't2' });
+    assert.deepEqual(aborted(), ['t_1', 't_2']);
+    world.frames.length = 0;
+    for (const end of ends) end('done');
+    await settled();
+    assert.deepEqual(world.frames.map(({ op, ref, data }) => [op, ref, data]), [['tool_result', 't_3', 'done']]);
+  },
+
+  async 'a tool without run: the listener answers; without a listener the client does'() {
+    const world = new World({ tools: { beep: {} } }).live();
+    const call = { type: 'status', op: 'tool', id: 't_1', ref: 'q1', tool: { call: 't_1', name: 'beep', arguments: { times: 2 }, state: 'calling' } };
+    world.send(call);
+    assert.deepEqual(world.told('tool_call').map((each) => each.call), [{ id: 't_1', ref: 'q1', name: 'beep', arguments: { times: 2 } }]);
+    assert.equal(world.frames.length, 0);
+    world.client.toolError('t_1', 'no speaker');
+    assert.equal(world.frames.shift().error, 'no speaker');
+    assert.throws(() => world.client.toolResult('t_1', 1), { code: 'not_found' });
+    const bare = new AgentWebSocket({ url: 'ws://server.test/ws', WebSocket: world.network.socketClass(), clock: world.clock, tools: { beep: {} } });
+    bare.start();
+    world.accept();
+    world.welcome();
+    world.frames.length = 0;
+    world.send(call);
+    assert.equal(world.frames.shift().error, 'There is no tool beep here');
+    world.send({ ...call, id: 't_2', tool: { ...call.tool, call: 't_2', name: 'toString' } });
+    assert.equal(world.frames.shift().error, 'There is no tool toString here');
+  },
+
+  async 'a reload: a result that waits is sent, and its call does not run again; an open call does'() {
+    const storage = new MemoryStorage(), ran = [];
+    const tools = { beep: { run: async (args, { call }) => { ran.push(call.id); return call.id === 't_1' ? 1 : new Promise(() => {}); } } };
+    const call = (world, id) => world.send({ type: 'status', op: 'tool', id, ref: 'q1', tool: { call: id, name: 'beep', arguments: {}, state: 'calling' } });
+    const first = new World({ storage, tools }).live();
+    first.begin('q1', 'a');
+    call(first, 't_1');
+    call(first, 't_2');
+    await settled();
+    first.client.stop();
+    const second = new World({ storage, tools });
+    second.client.start();
+    second.accept();
+    second.frames.length = 0;
+    second.send({ type: 'notification', op: 'welcome', session_id: 's1', resume_token: 't2', epoch: 'e1', seq: 1, recovered: true, reason: 'ok', accepted: [] });
+    call(second, 't_1');
+    call(second, 't_2');
+    second.send({ type: 'status', op: 'live', seq: 1 });
+    await settled();
+    assert.deepEqual(ran, ['t_1', 't_2', 't_2']);
+    assert.deepEqual(second.frames.map(({ op, ref }) => [op, ref]), [['ack', undefined], ['tool_result', 't_1']]);
+    second.client.stop();
+  },
+
+  async 'a decision: its outcome is the ack, or why it does not count'() {
+    const world = new World({ caps: ['delta', 'feedback'] }).live();
+    world.send({ type: 'human_feedback', seq: 1, id: 'f_1', ref: 'q1', kind: 'approval', content: 'Run?', tool: { name: 'x', arguments: {} } });
+    assert.equal(world.told('feedback_request')[0].request.tool.name, 'x');
+    assert.equal(world.client.requests[0].id, 'f_1');
+    const taken = world.client.outcome(world.client.decide('f_1', 'approve', { id: 'd1' }));
+    world.send({ type: 'status', op: 'ack', ref: 'd1' });
+    assert.equal((await taken).op, 'ack');
+    const late = world.client.outcome(world.client.decide('f_1', 'reject', { content: 'no' }));
+    const { id, ...sent } = world.frames.at(-1);
+    assert.deepEqual(sent, { type: 'human_feedback', content: 'no', ref: 'f_1', decision: 'reject' });
+    world.send({ type: 'error', ref: id, code: 'feedback_unknown', content: 'Decided already' });
+    await assert.rejects(late, { code: 'feedback_unknown', message: 'Decided already' });
+    assert.throws(() => world.client.decide('f_1', 'edit', { content: 'x' }), { code: 'bad_message' });
+    assert.throws(() => world.client.decide('f_1', 'answer'), { code: 'bad_message' });
+    world.send({ type: 'status', seq: 2, op: 'feedback_resolved', ref: 'f_1', decision: 'approve' });
+    assert.deepEqual(world.told('feedback_resolved').map(({ id: of, decision, reason, request }) => [of, decision, reason, request.id]), [['f_1', 'approve', null, 'f_1']]);
+    assert.deepEqual(world.client.requests, []);
+  },
+
+  async 'bounds: requests, calls, the reasoning of one answer'() {
+    const world = new World({ caps: ['delta', 'reasoning'], tools: { beep: {} } }).live();
+    for (let i = 1; i <= limits.requests + 5; ++i) world.send({ type: 'human_feedback', seq: i, id: `f_${i}`, kind: 'question', content: '?' });
+    assert.equal(world.client.requests.length, limits.requests);
+    assert.equal(world.client.requests[0].id, 'f_6');
+    for (let i = 0; i < limits.toolCalls + 5; ++i) world.send({ type: 'status', op: 'tool', id: `t_${i}`, ref: 'q1', tool: { call: `t_${i}`, name: 'beep', state: 'calling' } });
+    assert.throws(() => world.client.toolResult('t_4', 1), { code: 'not_found' });
+    world.client.toolResult('t_5', 1);
+    world.begin('long', '');
+    const piece = 'x'.repeat(1024 * 1024);
+    for (let i = 0; i < 6; ++i) world.send({ type: 'response', stream: 'r_long', phase: 'reasoning', idx: i, n: 1, content: piece });
+    assert.equal(world.client.answer('long').reasoning.length, limits.answerChars);
   },
 
   async 'bounds: notifications, answers, the text of one answer, a frame'() {

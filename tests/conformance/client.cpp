@@ -74,7 +74,10 @@ bool matches(json::value wanted, json::value found) {
 /// The application of the client under test.
 class application final : public client_sink {
  public:
-  void on_reset() override { ++resets; }
+  void on_reset() override {
+    ++resets;
+    thoughts.clear();
+  }
   void on_stopped(std::uint16_t code, std::string_view) override { stopped.push_back(code); }
   void on_answer(const client_answer& answer) override {
     if (answer.own) require(ended.insert(answer.id).second, "a second end of " + answer.id);
@@ -84,10 +87,61 @@ class application final : public client_sink {
     texts[id] += piece;
   }
 
+  void on_reasoning(const std::string& id, text_change change, std::string_view piece) override {
+    if (change == text_change::rewritten) thoughts[id].clear();
+    thoughts[id] += piece;
+  }
+  void on_feedback_request(const client_request& request) override {
+    std::string text;
+    json::writer w(text);
+    w.begin_object().member("told", "request").member("open", request.is_open);
+    w.member("id", request.id).member("ref", request.ref).member("kind", request.kind);
+    w.member("content", request.content);
+    if (!request.tool_name.empty()) {
+      w.key("tool").begin_object().member("name", request.tool_name);
+      w.member_raw("arguments", request.tool_arguments).end_object();
+    }
+    add_if(w, "expires_at", request.expires_at);
+    add_if(w, "default", request.default_decision);
+    w.end_object();
+    told.push_back(text);
+  }
+  void on_feedback_resolved(const client_resolution& what) override {
+    std::string text;
+    json::writer w(text);
+    w.begin_object().member("told", "resolved").member("id", what.id);
+    add_if(w, "decision", what.decision);
+    add_if(w, "reason", what.reason);
+    w.end_object();
+    told.push_back(text);
+  }
+  void on_tool(const client_tool_progress& what) override {
+    std::string text;
+    json::writer w(text);
+    w.begin_object().member("told", "tool").member("ref", what.ref);
+    w.key("tool").begin_object().member("call", what.call).member("name", what.name);
+    w.member_raw("arguments", what.arguments).member("state", what.state);
+    add_if(w, "error", what.error);
+    w.end_object().end_object();
+    told.push_back(text);
+  }
+  void on_tool_call(const client_tool_call& call) override {
+    std::string text;
+    json::writer w(text);
+    w.begin_object().member("told", "call").member("id", call.id).member("ref", call.ref);
+    w.member("name", call.name).member_raw("arguments", call.arguments).end_object();
+    told.push_back(text);
+  }
+
+  static void add_if(json::writer& w, std::string_view name, const std::string& value) {
+    if (!value.empty()) w.member(name, value);
+  }
+
   int resets = 0;
   std::vector<std::uint16_t> stopped;
   std::set<std::string> ended;
-  std::map<std::string, std::string> texts;
+  std::map<std::string, std::string> texts, thoughts;
+  std::deque<std::string> told;  // of requests and tools, as a line of a script names it
 };
 
 /// One case: a client and the world around it.
@@ -118,6 +172,8 @@ class world {
     }
     if (line["answer"]) return check_answer(line);
     if (line["notifications"]) return check_notifications(line["notifications"]);
+    if (line["reasoning"]) return check_reasoning(line);
+    if (line["requests"]) return check_requests(line["requests"]);
     if (line["told"]) return check_told(line);
     throw breach("an unknown verb");
   }
@@ -131,6 +187,11 @@ class world {
       caps.for_each_element(
           [&](json::value each) { options.caps.emplace_back(each.string().value_or("")); });
     }
+    settings["tools"].for_each_element([&](json::value each) {
+      options.tools.push_back({std::string(each["name"].string().value_or("")),
+                               std::string(each["description"].string().value_or("")),
+                               each["parameters"] ? json::to_text(each["parameters"]) : ""});
+    });
     const json::value auth = settings["auth"];
     const auto add = [this](json::value each) { tokens_.emplace_back(each.string().value_or("")); };
     if (auth.is_array()) {
@@ -156,6 +217,8 @@ class world {
   void act(std::string_view what, json::value line) {
     if (what == "start") return client_.start();
     if (what == "stop") return client_.stop();
+    if (what == "decide") return decide(line);
+    if (what == "tool_result") return answer_call(line);
     // The rest of the line is the message, without what is for the runner.
     std::string text;
     json::writer w(text);
@@ -190,6 +253,30 @@ class world {
     require(outcome.has_value() != refused,
             outcome ? "it was not refused" : "it was refused: " + outcome.error().message);
     require(outcome || outcome.error().code == errc::queue_full, "refused for another reason");
+  }
+
+  void decide(json::value line) {
+    const std::string_view name = line["decision"].string().value_or("");
+    client_decision decision = client_decision::approve;
+    for (const client_decision each : {client_decision::approve, client_decision::reject,
+                                       client_decision::edit, client_decision::answer}) {
+      if (to_string(each) == name) decision = each;
+    }
+    const auto outcome = client_.decide(line["ref"].string().value_or(""), decision,
+                                        std::string(line["content"].string().value_or("")),
+                                        line["data"] ? json::to_text(line["data"]) : "");
+    const bool refused = line["refused"].boolean().value_or(false);
+    require(outcome.has_value() != refused, outcome ? "it was not refused" : "it was refused");
+  }
+
+  void answer_call(json::value line) {
+    const std::string_view call = line["ref"].string().value_or("");
+    const auto words = line["error"].string();
+    const auto outcome = words ? client_.tool_error(call, std::string(*words))
+                               : client_.tool_result(call, json::to_text(line["data"]));
+    const bool refused = line["refused"].boolean().value_or(false);
+    require(outcome.has_value() != refused, outcome ? "it was not refused" : "it was refused");
+    require(outcome || outcome.error().code == errc::not_found, "refused for another reason");
   }
 
   void gather() {
@@ -250,6 +337,24 @@ class world {
     }
   }
 
+  void check_reasoning(json::value line) {
+    const std::string id(line["reasoning"].string().value_or(""));
+    const client_answer* const answer = client_.transcript().find(id);
+    require(answer != nullptr, "it does not know that answer");
+    const std::string& text = answer->reasoning.text();
+    require(text == line["text"].string(), "the reasoning is \"" + text + "\"");
+    require(application_.thoughts[id] == text, "the application has another one");
+  }
+
+  void check_requests(json::value wanted) {
+    std::string has;
+    json::writer w(has);
+    w.begin_array();
+    for (const client_request& each : client_.requests()) w.value(each.id);
+    w.end_array();
+    require(has == json::to_text(wanted), "they are " + has);
+  }
+
   void check_notifications(json::value wanted) {
     std::string has;
     json::writer w(has);
@@ -264,6 +369,18 @@ class world {
     if (what == "nothing") {
       require(application_.resets == 0, "it was told of a reset");
       require(application_.stopped.empty(), "it was told of a stop");
+      require(application_.told.empty(),
+              application_.told.empty() ? "" : "it was told " + application_.told.front());
+    } else if (what == "request" || what == "resolved" || what == "tool" || what == "call") {
+      auto& told = application_.told;
+      json::document document;
+      const auto found = std::find_if(told.begin(), told.end(), [&](const std::string& each) {
+        return document.parse(each) && document.root()["told"].string() == what;
+      });
+      require(found != told.end(), "it was not told");
+      const std::string text = *found;
+      told.erase(found);
+      require(matches(line, document.root()), "it was told " + text);
     } else if (what == "reset") {
       require(application_.resets == 1, "resets: " + std::to_string(application_.resets));
       application_.resets = 0;

@@ -27,20 +27,29 @@ function matches(found, wanted) {
   return Object.entries(wanted).every(([name, value]) => matches(found[name], value));
 }
 
+/** What the application is told one by one. */
+const inOrder = ['request', 'resolved', 'tool', 'call'];
+
 class Case {
-  constructor({ caps, auth }) {
+  constructor({ caps, auth, tools }) {
     const tokens = [auth].flat();
     this.clock = new VirtualClock();
     this.network = new Network();
     this.told = [];
     this.client = new AgentWebSocket({
       url: 'ws://server.test/ws', caps: caps ?? ['delta'], WebSocket: this.network.socketClass(), clock: this.clock,
+      ...(tools === undefined ? {} : { tools: Object.fromEntries(tools.map(({ name, ...rest }) => [name, rest])) }),
       ...(auth === undefined ? {} : { token: async () => tokens.length > 1 ? tokens.shift() : tokens[0] }),
     });
     this.client.on('reset', () => {
       this.told.push({ told: 'reset' });
       this.texts.clear();
+      this.thoughts.clear();
     });
+    this.client.on('feedback_request', ({ request, open }) => this.told.push({ told: 'request', ...request, open }));
+    this.client.on('feedback_resolved', ({ id, decision, reason }) => this.told.push({ told: 'resolved', id, decision, reason }));
+    this.client.on('tool', ({ tool, message }) => this.told.push({ told: 'tool', ref: message.ref, tool }));
+    this.client.on('tool_call', ({ call }) => this.told.push({ told: 'call', ...call }));
     this.client.on('stopped', ({ code }) => this.told.push({ told: 'stopped', code }));
     this.ended = new Map(); // query -> how often the application was told its end
     this.texts = new Map(); // query -> its text as an application has it that only appends and rewrites
@@ -49,6 +58,12 @@ class Case {
       const shown = appended === null ? text : (this.texts.get(answer) ?? '') + appended;
       check(shown === text, () => `the pieces make ${show(shown)}, the text is ${show(text)}`);
       this.texts.set(answer, shown);
+    });
+    this.thoughts = new Map(); // the same for reasoning
+    this.client.on('reasoning', ({ answer, text, appended }) => {
+      const shown = appended === null ? text : (this.thoughts.get(answer) ?? '') + appended;
+      check(shown === text, () => `the pieces make ${show(shown)}, the reasoning is ${show(text)}`);
+      this.thoughts.set(answer, shown);
     });
   }
 
@@ -74,6 +89,9 @@ class Case {
         if (action === 'start') client.start();
         else if (action === 'stop') client.stop();
         else if (action === 'cancel') client.cancel(fields.ref);
+        else if (action === 'decide') client.decide(fields.ref, fields.decision, (({ ref, decision, ...rest }) => rest)(fields));
+        else if (action === 'tool_result' && 'error' in fields) client.toolError(fields.ref, fields.error);
+        else if (action === 'tool_result') client.toolResult(fields.ref, fields.data);
         else if (action === 'feedback') client.feedback(fields);
         else if (action === 'query') client.query(fields.content, (({ content, ...options }) => options)(fields));
         else client.command(action, fields);
@@ -116,12 +134,27 @@ class Case {
       if (code !== undefined) check(seen.code === code, () => `the code is ${show(seen.code)}`);
       if (found && found.status !== null) check(this.ended.get(found) === 1, () => 'the application was not told of the end');
     },
+    reasoning({ reasoning: id, text }) {
+      const found = this.client.answer(id);
+      check(found?.reasoning === text, () => `the reasoning is ${show(found?.reasoning)}`);
+      check((this.thoughts.get(found) ?? '') === text, () => `the application has ${show(this.thoughts.get(found))}`);
+    },
+    requests({ requests: wanted }) {
+      const found = this.client.requests.map((each) => each.id);
+      check(matches(found, wanted), () => `requests: ${show(found)}`);
+    },
     notifications({ notifications: wanted }) {
       const found = this.client.transcript.notifications.map((each) => each.content);
       check(matches(found, wanted), () => `notifications: ${show(found)}`);
     },
     told({ told: wanted, ...rest }) {
       if (wanted === 'nothing') return check(this.told.length === 0, () => `told ${show(this.told)}`);
+      if (inOrder.includes(wanted)) {
+        const at = this.told.findIndex((each) => each.told === wanted);
+        check(at >= 0, () => `not told; ${show(this.told)}`);
+        const [found] = this.told.splice(at, 1);
+        return check(matches(found, rest), () => `told ${show(found)}`);
+      }
       const of = this.told.filter((each) => each.told === wanted);
       this.told = this.told.filter((each) => each.told !== wanted);
       check(of.length === 1, () => `told ${of.length} times`);

@@ -45,7 +45,7 @@ class answer_text {
   /// A piece of reasoning, which no end brings whole: one that begins at 0 is all that counts, and
   /// what stands behind a hole is dropped until then.
   outcome add_reasoning(std::int64_t idx, std::int64_t n, std::string_view content) {
-    if (idx == 0) have_ = 0;
+    if (idx == 0 && n > 0) have_ = 0;
     const outcome made = add(idx, n, content);
     return made.what == text_change::hole ? outcome() : made;
   }

@@ -128,4 +128,5 @@ TEST_CASE("answer text: reasoning begins anew at 0, and waits behind a hole") {
   CHECK(text.add_reasoning(-1, 1, "z").what == text_change::none);
   CHECK(text.add_reasoning(2, -1, "z").what == text_change::none);
   CHECK(text.add_reasoning(0, 0, "z").what == text_change::none);
+  CHECK(text.add_reasoning(2, 1, "z").text == "z");
 }
