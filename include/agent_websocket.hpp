@@ -9,6 +9,7 @@
 #include <agent_websocket/base/version.hpp>
 
 #include <agent_websocket/client/client.hpp>
+#include <agent_websocket/openrouter/response_format.hpp>
 #include <agent_websocket/server/environment.hpp>
 #include <agent_websocket/server/server.hpp>
 

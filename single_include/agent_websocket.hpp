@@ -463,6 +463,13 @@ namespace wire {
 /// What a query does when an answer is running.
 enum class overlap { queue, reject, interrupt, latest };
 
+/// A tool that a client runs itself.
+struct declared_tool {
+  std::string name;
+  std::string description;
+  std::string parameters;  ///< JSON Schema text, or empty
+};
+
 /// `type: "query"`: asks the agent.
 struct query {
   std::string id;       ///< the client's, or empty: then the session makes one
@@ -474,6 +481,7 @@ struct query {
   std::optional<std::chrono::milliseconds> timeout;  ///< for the whole answer
   std::string model;                                 ///< instead of the session's, or empty
   std::string meta;                  ///< JSON object text to echo with the answer, or empty
+  std::vector<declared_tool> tools;  ///< of the client, for this query
   std::optional<std::uint64_t> ack;  ///< last number that the client has, if it says so
 };
 
@@ -494,12 +502,15 @@ struct command {
   std::string meta;
   // hello
   std::vector<std::string> caps;
+  std::vector<declared_tool> tools;
   std::string client;          ///< name and version of the client program, for the log
   std::string resume_session;  ///< the session it wants back, or empty
   std::optional<resume_request> resume;
   std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
   std::optional<std::int64_t> version;
   std::optional<bool> stream;  ///< regenerate: as of a query
+  // tool_result
+  std::string failure;  ///< the client's words in place of a result, or empty
   // history
   std::optional<std::int64_t> before_seq;
   std::optional<std::int64_t> limit;
@@ -543,10 +554,20 @@ struct active_answer {
   std::string_view ref, stream;
 };
 
+/// `human_feedback` from the server: a person is asked for a decision.
+struct feedback_request {
+  std::string_view id, ref, kind, content;
+  std::string_view tool, arguments;  ///< name, and JSON object text
+  std::string_view expires_at;       ///< ISO-8601
+  std::string_view default_decision;
+  std::uint64_t seq = 0;
+};
+
 /// What a client that comes back is told beside the verdict.
 struct resume_notice {
   std::vector<std::string_view> accepted;  ///< of its outbox: what has arrived
   std::vector<active_answer> active;
+  std::vector<feedback_request> pending_feedback;
 };
 
 /// `notification`, op `welcome`.
@@ -591,6 +612,22 @@ struct queued {
   std::size_t position = 0;  ///< 1 is next
 };
 
+/// `status`, op `tool`: a tool is called, waits for a person, or has ended.
+struct tool_status {
+  std::string_view ref, stream;
+  std::string_view call, name, arguments;  ///< our id of the call; JSON object text
+  std::string_view state;                  ///< calling, waiting, done, failed
+  std::string_view failure;                ///< words for people, of failed
+  bool to_be_run = false;                  ///< by the client that gets this
+};
+
+/// `status`, op `feedback_resolved`, numbered.
+struct feedback_resolved {
+  std::uint64_t seq = 0;
+  std::string_view ref, decision;
+  std::string_view reason;  ///< expired or cancelled, when no person decided
+};
+
 /// `response`, phase `start`.
 struct response_start {
   std::uint64_t seq = 0;
@@ -602,7 +639,8 @@ struct response_delta {
   std::string_view stream;
   std::uint64_t idx = 0, n = 0;
   std::string_view content;
-  bool snapshot = false;  ///< phase `snapshot`: all of it so far, for a client that catches up
+  bool snapshot = false;   ///< phase `snapshot`: all of it so far, for a client that catches up
+  bool reasoning = false;  ///< phase `reasoning`: of what the model thinks, counted by itself
 };
 
 enum class answer_status { completed, cancelled, failed, incomplete };
@@ -616,7 +654,8 @@ struct response_end {
   std::string_view content;
   answer_status status = answer_status::completed;
   std::string_view finish_reason, model;
-  std::string_view usage;  ///< JSON object text, or empty
+  std::string_view usage;        ///< JSON object text, or empty
+  std::string_view annotations;  ///< JSON array text, or empty: citations, files
   std::string_view meta;
   const struct failure_notice* failure = nullptr;  ///< of a streamed answer that failed
   bool replay = false;
@@ -3513,6 +3552,358 @@ class basic_client final : private client_transport_sink {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/openrouter/request_encoder.hpp
+
+// Writes the fields of a request, one by one: what is not set is left out, what is out of its range
+// is refused with words that name the field ("provider.max_price.prompt"), no name goes out twice.
+// Knows no field; those are request.hpp's and its parts'.
+
+namespace agent_websocket {
+namespace openrouter {
+namespace detail {
+
+/// How many characters UTF-8 text has.
+inline std::size_t count_characters(std::string_view text) noexcept {
+  const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins));
+}
+
+/// One object. Keeps the first refusal; after one the text is of no use.
+class request_encoder {
+ public:
+  static constexpr int any = std::numeric_limits<int>::max();
+
+  /// `path` stands in front of the names in a refusal.
+  explicit request_encoder(std::string& out, std::string path = {})
+      : writer_(out), path_(std::move(path)) {
+    writer_.begin_object();
+  }
+
+  void text(std::string_view name, const std::string& what) {
+    if (!what.empty()) key(name).value(what);
+  }
+  void text(std::string_view name, const std::string& what, std::size_t max_characters) {
+    if (count_characters(what) > max_characters) {
+      refuse(name, "must have at most " + std::to_string(max_characters) + " characters");
+    }
+    text(name, what);
+  }
+  void texts(std::string_view name, const std::vector<std::string>& what) {
+    if (what.empty()) return;
+    key(name).begin_array();
+    for (const std::string& each : what) writer_.value(each);
+    writer_.end_array();
+  }
+  template <typename T>  // bool or an integer
+  void plain(std::string_view name, const std::optional<T>& what) {
+    if (what) key(name).value(*what);
+  }
+  void integer(std::string_view name, const std::optional<int>& what, int low, int high,
+               std::string_view range) {
+    if (!what) return;
+    if (*what < low || *what > high) return refuse(name, "must be a whole number", range);
+    key(name).value(*what);
+  }
+  void real(std::string_view name, const std::optional<double>& what, double low, double high,
+            std::string_view range, bool low_is_open = false) {
+    if (!what) return;
+    // Written so that NaN, which compares false with everything, is refused.
+    const bool fits = *what <= high && (low_is_open ? *what > low : *what >= low);
+    if (!fits) return refuse(name, "must be a number", range);
+    key(name).value(*what);
+  }
+  /// JSON text that goes out byte for byte; of at least so many elements or members.
+  void raw(std::string_view name, const std::string& what, json::kind wanted,
+           json::kind also = json::kind::absent, std::size_t at_least = 0) {
+    if (what.empty() || !parse(name, what, wanted, also)) return;
+    if (parsed_.root().size() < at_least) refuse(name, "must not be empty");
+    key(name).raw(what);
+  }
+  /// An object that `members` writes through an encoder of its own; left out when it stays empty.
+  template <typename Members>
+  void object(std::string_view name, Members&& members) {
+    std::string text;
+    request_encoder inner(text, path_ + std::string(name) + ".");
+    members(inner);
+    inner.finish();
+    if (inner.refusal_) {
+      if (!refusal_) refusal_ = std::move(inner.refusal_);
+    } else if (text != "{}") {
+      key(name).raw(text);
+    }
+  }
+  /// The members of an object given as JSON text. To be called last but for key().
+  void members_of(std::string_view name, const std::string& what) {
+    if (what.empty() || !parse(name, what, json::kind::object, json::kind::absent)) return;
+    parsed_.root().for_each_member([this](std::string_view member, const json::value& value) {
+      json::print(key(member), value);
+    });
+  }
+
+  json::writer& key(std::string_view name) {
+    names_.push_back(name);
+    return writer_.key_escaped(name);
+  }
+
+  void refuse(std::string_view name, std::string_view what, std::string_view range = {}) {
+    if (refusal_) return;
+    std::string words("`");
+    words.append(path_).append(name).append("` ").append(what).append(range);
+    refusal_ = error(errc::bad_message, std::move(words));
+  }
+
+  /// Closes the object.
+  void finish() {
+    writer_.end_object();
+    std::sort(names_.begin(), names_.end());
+    const auto twice = std::adjacent_find(names_.begin(), names_.end());
+    if (twice != names_.end()) refuse(*twice, "is given twice");
+  }
+  const std::optional<error>& refusal() const noexcept { return refusal_; }
+
+ private:
+  bool parse(std::string_view name, const std::string& what, json::kind wanted, json::kind also) {
+    const result<void> outcome = parsed_.parse(what);
+    if (!outcome) {
+      refuse(name, "is wrong: ", outcome.error().message);
+      return false;
+    }
+    const json::kind found = parsed_.root().kind();
+    if (found == wanted || found == also) return true;
+    refuse(name, "must be ", json::describe(wanted));
+    return false;
+  }
+
+  json::writer writer_;
+  std::string path_;
+  json::document parsed_;
+  std::vector<std::string_view>
+      names_;  // the caller's, or in parsed_, which `members_of` fills last
+  std::optional<error> refusal_;
+};
+
+}  // namespace detail
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/request_options.hpp
+
+// The smaller objects of a request (OpenRouter's API reference, "Create a chat completion"):
+// reasoning, caching, tracing, audio. Words that name one of several choices are strings, since
+// new choices appear without notice. Data and how it is written; request.hpp sends it.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// How much a model thinks before it answers. Of `effort` and `max_tokens` one at most.
+struct reasoning_options {
+  std::string effort;             ///< none, minimal, low, medium, high, xhigh, max
+  std::optional<int> max_tokens;  ///< 1 or more, and less than the limit of the whole answer
+  std::optional<bool> exclude;    ///< thinks, but sends none of it
+  std::optional<bool> enabled;    ///< true alone means medium effort
+  std::string summary;            ///< auto, concise, detailed
+};
+
+/// Anthropic's prompt caching, placed by OpenRouter.
+struct cache_control {
+  std::string type = "ephemeral";
+  std::string ttl;  ///< 5m or 1h
+};
+
+/// OpenAI's prompt caching with breakpoints in the content parts.
+struct prompt_cache_options {
+  std::string mode = "explicit";
+  std::string ttl;
+};
+
+/// What the request is called in the account's observability tools.
+struct trace_labels {
+  std::string trace_id;
+  std::string trace_name;
+  std::string span_name;
+  std::string generation_name;
+  std::string parent_span_id;
+  std::string extra;  ///< JSON object text: further members
+};
+
+/// Wanted when "audio" is among the modalities; needs a stream.
+struct audio_output {
+  std::string voice;
+  std::string format;
+};
+
+namespace detail {
+
+inline void write(request_encoder& out, const reasoning_options& what) {
+  if (!what.effort.empty() && what.max_tokens) {
+    out.refuse("max_tokens", "and `reasoning.effort` exclude each other");
+  }
+  out.text("effort", what.effort);
+  out.integer("max_tokens", what.max_tokens, 1, request_encoder::any, ", 1 or more");
+  out.plain("exclude", what.exclude);
+  out.plain("enabled", what.enabled);
+  out.text("summary", what.summary);
+}
+inline void write(request_encoder& out, const cache_control& what) {
+  out.text("type", what.type);
+  out.text("ttl", what.ttl);
+}
+inline void write(request_encoder& out, const prompt_cache_options& what) {
+  out.text("mode", what.mode);
+  out.text("ttl", what.ttl);
+}
+inline void write(request_encoder& out, const trace_labels& what) {
+  out.text("trace_id", what.trace_id);
+  out.text("trace_name", what.trace_name);
+  out.text("span_name", what.span_name);
+  out.text("generation_name", what.generation_name);
+  out.text("parent_span_id", what.parent_span_id);
+  out.members_of("extra", what.extra);
+}
+inline void write(request_encoder& out, const audio_output& what) {
+  out.text("voice", what.voice);
+  out.text("format", what.format);
+}
+
+}  // namespace detail
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/tool_definition.hpp
+
+// Tools as a request offers them to a model ("tools" and "tool_choice" of OpenRouter's API
+// reference): from plain values to the JSON text of chat_request, made once and sent often. Says
+// nothing of how a tool is run.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// A function that a model may call.
+struct tool_definition {
+  std::string name;         ///< 1 to 64 of A-Z a-z 0-9 _ -
+  std::string description;  ///< for the model
+  std::string parameters;   ///< JSON Schema of an object, as text; empty: it takes none
+  std::optional<bool>
+      strict;  ///< arguments follow the schema exactly, where a provider can do that
+  std::optional<openrouter::cache_control> cache_control;
+};
+
+/// Whether a tool may be called that.
+constexpr bool is_tool_name(std::string_view name) noexcept {
+  if (name.empty() || name.size() > 64) return false;
+  for (const char c : name) {
+    const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!letter && c != '_' && c != '-') return false;
+  }
+  return true;
+}
+
+/// The JSON array for chat_request::tools; empty for no tools. Errors: bad_message, with words that
+/// name the tool and what is wrong. `parameters` go out byte for byte.
+inline result<std::string> encode_tools(const std::vector<tool_definition>& tools) {
+  std::string text;
+  if (tools.empty()) return text;
+  json::writer out(text);
+  out.begin_array();
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const tool_definition& each = tools[i];
+    std::string one;
+    detail::request_encoder in(one, "tools[" + std::to_string(i) + "].");
+    in.key("type").value("function");
+    in.object("function", [&each](detail::request_encoder& function) {
+      if (!is_tool_name(each.name)) {
+        function.refuse("name", "must be 1 to 64 of A-Z, a-z, 0-9, _ and -");
+      }
+      function.text("name", each.name);
+      function.text("description", each.description);
+      // Some servers fail where it is left out, which would mean the same.
+      static const std::string nothing = R"({"type":"object","properties":{}})";
+      function.raw("parameters", each.parameters.empty() ? nothing : each.parameters,
+                   json::kind::object);
+      function.plain("strict", each.strict);
+    });
+    if (each.cache_control) {
+      in.object("cache_control", [&each](detail::request_encoder& cache) {
+        detail::write(cache, *each.cache_control);
+      });
+    }
+    in.finish();
+    for (std::size_t j = 0; j < i; ++j) {
+      if (tools[j].name == each.name) in.refuse("function.name", "is given twice: ", each.name);
+    }
+    if (in.refusal()) return *in.refusal();
+    out.raw(one);
+  }
+  out.end_array();
+  return text;
+}
+
+/// chat_request::tool_choice of a word: none, auto or required.
+inline std::string tool_choice(std::string_view word) {
+  std::string text;
+  json::writer(text).value(word);
+  return text;
+}
+
+/// chat_request::tool_choice of the function that the model has to call.
+inline std::string tool_choice_function(std::string_view name) {
+  std::string text;
+  json::writer out(text);
+  out.begin_object().member("type", "function").key("function");
+  out.begin_object().member("name", name).end_object().end_object();
+  return text;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/response_format.hpp
+
+// The form in which a model has to answer ("response_format" of OpenRouter's API reference,
+// "Structured outputs"), as the JSON text of chat_request.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// A schema that the answer has to follow.
+struct json_schema {
+  std::string name;            ///< 1 to 64 of A-Z a-z 0-9 _ -
+  std::string schema;          ///< JSON Schema, as text; empty: left out
+  std::optional<bool> strict;  ///< true leaves only the providers that can promise it
+  std::string description;
+};
+
+/// Any JSON object; the prompt has to ask for JSON too.
+inline std::string json_object_format() { return R"({"type":"json_object"})"; }
+
+/// JSON by a schema, which goes out byte for byte. Errors: bad_message, with words.
+inline result<std::string> json_schema_format(const json_schema& what) {
+  std::string text;
+  detail::request_encoder out(text, "response_format.");
+  out.key("type").value("json_schema");
+  out.object("json_schema", [&what](detail::request_encoder& in) {
+    if (!is_tool_name(what.name)) in.refuse("name", "must be 1 to 64 of A-Z, a-z, 0-9, _ and -");
+    in.text("name", what.name);
+    in.text("description", what.description);
+    in.raw("schema", what.schema, json::kind::object);
+    in.plain("strict", what.strict);
+  });
+  out.finish();
+  if (out.refusal()) return *out.refusal();
+  return text;
+}
+
+/// Text by a grammar.
+inline std::string grammar_format(std::string_view grammar) {
+  std::string text;
+  json::writer out(text);
+  out.begin_object().member("type", "grammar").member("grammar", grammar).end_object();
+  return text;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/env_file.hpp
 
 // The text of a .env file -> variables. The common part of what shells and dotenv readers take; no
@@ -3669,6 +4060,490 @@ inline std::string join_url(std::string_view base, std::string_view path) {
 }  // namespace http
 }  // namespace agent_websocket
 
+// --- agent_websocket/openrouter/tool_call.hpp
+
+// A call of a tool, as a model asks for it ("tool_calls" in OpenRouter's API reference). Data only;
+// tool_calls.hpp puts it together from a stream.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// One call. What it says comes from a model and is checked by whoever runs it.
+struct tool_call {
+  /// Unique inside one answer; made here when the server gave none or one that was there before.
+  std::string id;
+  std::string name;
+  /// JSON text byte for byte as the model wrote it; "{}" when it gave none or only blanks.
+  std::string arguments;
+  /// False when the answer was cut off and the arguments with it: never to be run.
+  bool complete = true;
+};
+
+inline bool operator==(const tool_call& a, const tool_call& b) {
+  return a.id == b.id && a.name == b.name && a.arguments == b.arguments && a.complete == b.complete;
+}
+inline bool operator!=(const tool_call& a, const tool_call& b) { return !(a == b); }
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/message.hpp
+
+// One message of a conversation as OpenRouter's chat completions take it ("messages", request
+// schema ChatMessages): an immutable value that carries its finished JSON text, made once, so that
+// a conversation is sent again and again without encoding it anew. Copies share it.
+
+namespace agent_websocket {
+namespace openrouter {
+
+enum class chat_role : std::uint8_t { system, user, assistant, tool };
+
+/// The spelling in "role".
+constexpr std::string_view to_string(chat_role role) noexcept {
+  switch (role) {
+    case chat_role::system: return "system";
+    case chat_role::user: return "user";
+    case chat_role::assistant: return "assistant";
+    case chat_role::tool: return "tool";
+  }
+  return "user";
+}
+
+/// An answer as it goes back to the model. What is empty is left out; the JSON texts go out byte
+/// for byte, since models refuse reasoning whose signature no longer fits.
+struct assistant_message {
+  std::string text;
+  std::vector<tool_call> tool_calls;  ///< each needs its tool_result() behind the message
+  std::string reasoning_details;      ///< array; an explicit "[]" is sent too
+  std::string annotations;            ///< array; spares the parsing of files once more
+};
+
+/// A message; by default an empty one of the user. Bytes that are not UTF-8 go out as U+FFFD.
+class chat_message {
+ public:
+  chat_message() : body_(empty_body()) {}
+
+  static chat_message system(std::string text) {
+    return of_text(chat_role::system, std::move(text), false);
+  }
+  static chat_message user(std::string text) {
+    return of_text(chat_role::user, std::move(text), false);
+  }
+  /// `parts` is the JSON text of an array of content parts (text, image_url, file, input_audio),
+  /// checked by the caller; `text` is what people see of it.
+  static chat_message user_parts(std::string_view parts, std::string text) {
+    std::string json;
+    json::writer w(json);
+    w.begin_object().member("role", to_string(chat_role::user)).member_raw("content", parts);
+    w.end_object();
+    return chat_message(chat_role::user, std::move(text), std::move(json), false);
+  }
+  static chat_message assistant(std::string text) {
+    return of_text(chat_role::assistant, std::move(text), false);
+  }
+  /// An answer with all that belongs to it; text() is its text.
+  static chat_message assistant(assistant_message what) {
+    std::string json;
+    json::writer w(json);
+    w.begin_object().member("role", to_string(chat_role::assistant)).key("content");
+    if (what.text.empty() && !what.tool_calls.empty()) {
+      w.null();  // some providers refuse the empty text here
+    } else {
+      w.value(what.text);
+    }
+    if (!what.tool_calls.empty()) {
+      w.key("tool_calls").begin_array();
+      for (const tool_call& each : what.tool_calls) {
+        w.begin_object().member("id", each.id).member("type", "function").key("function");
+        w.begin_object().member("name", each.name).member("arguments", each.arguments);
+        w.end_object().end_object();
+      }
+      w.end_array();
+    }
+    if (!what.reasoning_details.empty()) w.member_raw("reasoning_details", what.reasoning_details);
+    if (!what.annotations.empty()) w.member_raw("annotations", what.annotations);
+    w.end_object();
+    return chat_message(chat_role::assistant, std::move(what.text), std::move(json), false);
+  }
+  /// What a tool gave for the call of that id; text() is `content`.
+  static chat_message tool_result(std::string_view call_id, std::string content) {
+    std::string json;
+    json::writer w(json);
+    w.begin_object().member("role", to_string(chat_role::tool)).member("tool_call_id", call_id);
+    w.member("content", content).end_object();
+    return chat_message(chat_role::tool, std::move(content), std::move(json), false);
+  }
+  /// An answer that was cut off or cancelled: the same on the wire, marked for the program.
+  static chat_message assistant_partial(std::string text) {
+    return of_text(chat_role::assistant, std::move(text), true);
+  }
+
+  chat_role role() const noexcept { return body_->role; }
+  /// What people see, as it was given. Valid as long as any copy of the message lives.
+  const std::string& text() const noexcept { return body_->text; }
+  /// The JSON object as it is sent.
+  const std::string& json() const noexcept { return body_->json; }
+  /// What the message adds to a request.
+  std::size_t bytes() const noexcept { return body_->json.size(); }
+  /// True for an answer that is not whole.
+  bool partial() const noexcept { return body_->partial; }
+
+ private:
+  struct body {
+    chat_role role = chat_role::user;
+    bool partial = false;
+    std::string text;
+    std::string json;
+  };
+
+  chat_message(chat_role role, std::string text, std::string json, bool partial)
+      : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})) {
+  }
+
+  static chat_message of_text(chat_role role, std::string text, bool partial) {
+    std::string json;
+    json.reserve(text.size() + text.size() / 16 + 40);
+    json::writer w(json);
+    w.begin_object().member("role", to_string(role)).member("content", text).end_object();
+    return chat_message(role, std::move(text), std::move(json), partial);
+  }
+
+  static const std::shared_ptr<const body>& empty_body() {
+    static const std::shared_ptr<const body> empty = of_text(chat_role::user, "", false).body_;
+    return empty;
+  }
+
+  std::shared_ptr<const body> body_;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/provider_preferences.hpp
+
+// Which providers OpenRouter may use for a request, and in what order (its docs, "Provider
+// routing"): the request's "provider". Data and how it is written; request.hpp sends it.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// The most that may be paid, in USD: for a million tokens, for an image, for a request.
+struct price_limits {
+  std::optional<double> prompt;
+  std::optional<double> completion;
+  std::optional<double> image;
+  std::optional<double> audio;
+  std::optional<double> request;
+};
+
+/// A number for all requests, or for percentiles of them: one or the other.
+struct speed_limits {
+  std::optional<double> value;
+  std::optional<double> p50;
+  std::optional<double> p75;
+  std::optional<double> p90;
+  std::optional<double> p99;
+};
+
+/// What is not set is left to OpenRouter.
+struct provider_preferences {
+  std::vector<std::string> order;   ///< slugs ("deepinfra/turbo"), tried in this order
+  std::vector<std::string> only;    ///< no others
+  std::vector<std::string> ignore;  ///< never these
+  std::optional<bool> allow_fallbacks;
+  std::optional<bool> require_parameters;  ///< only those that know every field of the request
+  std::string data_collection;             ///< allow or deny
+  std::optional<bool> zdr;                 ///< only those that retain no data
+  std::optional<bool> enforce_distillable_text;
+  std::vector<std::string> quantizations;  ///< int4, fp8, bf16, unknown, ...
+  std::string sort;                        ///< price, throughput, latency, exacto
+  std::string sort_partition;              ///< model or none; needs `sort`
+  price_limits max_price;
+  speed_limits preferred_min_throughput;  ///< tokens a second
+  speed_limits preferred_max_latency;     ///< seconds
+  /// JSON object text: further members. OpenRouter refuses those that it does not know.
+  std::string extra;
+};
+
+namespace detail {
+
+inline void write(request_encoder& out, const price_limits& what) {
+  const auto price = [&out](std::string_view name, const std::optional<double>& limit) {
+    if (!limit) return;
+    if (!(*limit >= 0 && *limit <= std::numeric_limits<double>::max())) {
+      return out.refuse(name, "must be a number, 0 or more");
+    }
+    out.text(name, json::print_double(*limit));  // numbers are refused in places
+  };
+  price("prompt", what.prompt);
+  price("completion", what.completion);
+  price("image", what.image);
+  price("audio", what.audio);
+  price("request", what.request);
+}
+
+inline void write(request_encoder& out, std::string_view name, const speed_limits& what) {
+  constexpr double most = std::numeric_limits<double>::max();
+  constexpr std::string_view range = ", 0 or more";
+  if (what.value && (what.p50 || what.p75 || what.p90 || what.p99)) {
+    out.refuse(name, "must be a number or percentiles, not both");
+  }
+  out.real(name, what.value, 0, most, range);
+  out.object(name, [&](request_encoder& in) {
+    in.real("p50", what.p50, 0, most, range);
+    in.real("p75", what.p75, 0, most, range);
+    in.real("p90", what.p90, 0, most, range);
+    in.real("p99", what.p99, 0, most, range);
+  });
+}
+
+inline void write(request_encoder& out, const provider_preferences& what) {
+  out.texts("order", what.order);
+  out.texts("only", what.only);
+  out.texts("ignore", what.ignore);
+  out.plain("allow_fallbacks", what.allow_fallbacks);
+  out.plain("require_parameters", what.require_parameters);
+  out.text("data_collection", what.data_collection);
+  out.plain("zdr", what.zdr);
+  out.plain("enforce_distillable_text", what.enforce_distillable_text);
+  out.texts("quantizations", what.quantizations);
+  if (what.sort_partition.empty()) {
+    out.text("sort", what.sort);
+  } else if (what.sort.empty()) {
+    out.refuse("sort_partition", "needs `provider.sort`");
+  } else {
+    out.object("sort", [&](request_encoder& in) {
+      in.text("by", what.sort);
+      in.text("partition", what.sort_partition);
+    });
+  }
+  out.object("max_price", [&](request_encoder& in) { write(in, what.max_price); });
+  write(out, "preferred_min_throughput", what.preferred_min_throughput);
+  write(out, "preferred_max_latency", what.preferred_max_latency);
+  out.members_of("extra", what.extra);
+}
+
+}  // namespace detail
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/request.hpp
+
+// The body of `POST /chat/completions` (OpenRouter's API reference, "Create a chat completion";
+// the same for other OpenAI-compatible servers): fields as a plain value, and its JSON text. Only
+// fields that are set are sent, always in the same order, since the order is part of the key of
+// OpenRouter's response cache. No headers, no I/O.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// What is asked of a model. A field that is not set (nullopt, empty) is left out.
+struct chat_request {
+  std::string model;                         ///< "author/slug"; left out: the account's default
+  std::vector<std::string> fallback_models;  ///< tried in this order after `model`
+  std::string preset;                        ///< settings that the account keeps under this slug
+  std::vector<chat_message> messages;        ///< at least one
+
+  std::optional<double> temperature;         ///< 0 to 2
+  std::optional<double> top_p;               ///< above 0, up to 1
+  std::optional<int> top_k;                  ///< 0 (off) or more
+  std::optional<double> min_p;               ///< 0 to 1
+  std::optional<double> top_a;               ///< 0 to 1
+  std::optional<double> frequency_penalty;   ///< -2 to 2
+  std::optional<double> presence_penalty;    ///< -2 to 2
+  std::optional<double> repetition_penalty;  ///< above 0, up to 2
+  std::optional<int> max_tokens;             ///< 1 or more; `dialect` says under which name
+  std::vector<std::string> stop;             ///< at most 4
+  std::optional<std::int64_t> seed;
+  std::map<std::string, double> logit_bias;  ///< by the token's number; -100 to 100
+  std::optional<bool> logprobs;
+  std::optional<int> top_logprobs;  ///< 0 to 20; needs logprobs
+
+  // JSON text, checked by encode() and sent byte for byte.
+  std::string tools;        ///< array: encode_tools() (tool_definition.hpp)
+  std::string tool_choice;  ///< string or object: tool_choice(), tool_choice_function()
+  std::optional<bool> parallel_tool_calls;
+  std::string stop_server_tools_when;  ///< JSON text: array of at least one condition
+  std::string response_format;         ///< JSON text: object, see response_format.hpp
+  std::optional<bool> structured_outputs;
+
+  reasoning_options reasoning;
+  std::string reasoning_effort;  ///< for servers without `reasoning`; not another than its effort
+  std::string verbosity;
+  std::vector<std::string> modalities;  ///< text, image, audio
+  audio_output audio;
+  std::string image_config;  ///< JSON text: object
+  std::string prediction;    ///< text that much of the answer will be the same as
+
+  provider_preferences provider;
+  std::string plugins;             ///< JSON text: array
+  std::string web_search_options;  ///< JSON text: object; "{}" is sent too
+  std::string service_tier;
+  std::string user;                             ///< a stable pseudonym of the end user
+  std::string session_id;                       ///< at most 256 characters; sticky routing
+  std::map<std::string, std::string> metadata;  ///< 16 at most; of 64 and 512 characters
+  trace_labels trace;
+  std::optional<openrouter::cache_control> cache_control;
+  std::string prompt_cache_key;
+  std::optional<openrouter::prompt_cache_options> prompt_cache_options;
+  /// Streams begin with what OpenRouter sent to the provider; for developers.
+  std::optional<bool> debug_echo_upstream_body;
+
+  /// An object whose members are added to the body, for all that has no field here. A name that is
+  /// sent already is refused.
+  std::string extra;
+
+  bool stream = true;
+};
+
+/// Under which name the limit of the answer goes out: servers know one or the other.
+enum class max_tokens_name { max_tokens, max_completion_tokens, both };
+
+/// In what one OpenAI-compatible server differs from another.
+struct dialect {
+  max_tokens_name limit_name = max_tokens_name::max_tokens;
+  /// Sends stream_options.include_usage with streams: OpenRouter needs it no more, others do.
+  bool include_usage = true;
+};
+
+namespace detail {
+
+inline void write_messages(request_encoder& out, const std::vector<chat_message>& what) {
+  if (what.empty()) return out.refuse("messages", "must have at least one message");
+  json::writer& writer = out.key("messages").begin_array();
+  for (const chat_message& each : what) writer.raw(each.json());
+  writer.end_array();
+}
+
+inline void write_sampling(request_encoder& out, const chat_request& request, const dialect& as) {
+  constexpr int any = request_encoder::any;
+  out.real("temperature", request.temperature, 0, 2, " from 0 to 2");
+  out.real("top_p", request.top_p, 0, 1, " above 0, up to 1", true);
+  out.integer("top_k", request.top_k, 0, any, ", 0 or more");
+  out.real("min_p", request.min_p, 0, 1, " from 0 to 1");
+  out.real("top_a", request.top_a, 0, 1, " from 0 to 1");
+  out.real("frequency_penalty", request.frequency_penalty, -2, 2, " from -2 to 2");
+  out.real("presence_penalty", request.presence_penalty, -2, 2, " from -2 to 2");
+  out.real("repetition_penalty", request.repetition_penalty, 0, 2, " above 0, up to 2", true);
+  if (as.limit_name != max_tokens_name::max_completion_tokens) {
+    out.integer("max_tokens", request.max_tokens, 1, any, ", 1 or more");
+  }
+  if (as.limit_name != max_tokens_name::max_tokens) {
+    out.integer("max_completion_tokens", request.max_tokens, 1, any, ", 1 or more");
+  }
+  if (request.stop.size() > 4) out.refuse("stop", "must have at most 4 texts");
+  out.texts("stop", request.stop);
+  out.plain("seed", request.seed);
+  out.object("logit_bias", [&request](request_encoder& in) {
+    for (const auto& each : request.logit_bias) {
+      in.real(each.first, each.second, -100, 100, " from -100 to 100");
+    }
+  });
+  out.plain("logprobs", request.logprobs);
+  out.integer("top_logprobs", request.top_logprobs, 0, 20, " from 0 to 20");
+  if (request.top_logprobs && !request.logprobs.value_or(false)) {
+    out.refuse("top_logprobs", "needs `logprobs`");
+  }
+}
+
+inline void write_reasoning(request_encoder& out, const chat_request& request) {
+  const reasoning_options& reasoning = request.reasoning;
+  out.object("reasoning", [&reasoning](request_encoder& in) { write(in, reasoning); });
+  if (reasoning.max_tokens && request.max_tokens && *reasoning.max_tokens >= *request.max_tokens) {
+    out.refuse("reasoning.max_tokens", "must be less than `max_tokens`");
+  }
+  if (!request.reasoning_effort.empty() && !reasoning.effort.empty() &&
+      request.reasoning_effort != reasoning.effort) {
+    out.refuse("reasoning_effort", "must be the same as `reasoning.effort`");
+  }
+  out.text("reasoning_effort", request.reasoning_effort);
+}
+
+inline void write_metadata(request_encoder& out, const chat_request& request) {
+  if (request.metadata.size() > 16) out.refuse("metadata", "must have at most 16 pairs");
+  for (const auto& each : request.metadata) {
+    if (count_characters(each.first) > 64) {
+      out.refuse("metadata", "must have names of at most 64 characters");
+    }
+  }
+  out.object("metadata", [&request](request_encoder& in) {
+    for (const auto& each : request.metadata) {
+      if (count_characters(each.second) > 512) {
+        in.refuse(each.first, "must have at most 512 characters");
+      }
+      in.key(each.first).value(each.second);
+    }
+  });
+}
+
+}  // namespace detail
+
+/// The JSON body, or errc::bad_message with words that name the wrong field. Integers are written
+/// without a point, doubles in their shortest form; NaN and infinity are refused.
+inline result<std::string> encode(const chat_request& request, const dialect& as = {}) {
+  using detail::request_encoder;
+  std::size_t size = 512 + request.extra.size() + request.tools.size();
+  for (const chat_message& each : request.messages) size += each.bytes() + 1;
+  std::string body;
+  body.reserve(size);
+  request_encoder out(body);
+  const auto part = [&out](const char* name, const auto& what) {
+    out.object(name, [&what](request_encoder& in) { detail::write(in, what); });
+  };
+  out.text("model", request.model);
+  out.texts("models", request.fallback_models);
+  out.text("preset", request.preset);
+  detail::write_messages(out, request.messages);
+  detail::write_sampling(out, request, as);
+  out.raw("tools", request.tools, json::kind::array);
+  out.raw("tool_choice", request.tool_choice, json::kind::object, json::kind::string);
+  out.plain("parallel_tool_calls", request.parallel_tool_calls);
+  out.raw("stop_server_tools_when", request.stop_server_tools_when, json::kind::array,
+          json::kind::absent, 1);
+  out.raw("response_format", request.response_format, json::kind::object);
+  out.plain("structured_outputs", request.structured_outputs);
+  detail::write_reasoning(out, request);
+  out.text("verbosity", request.verbosity);
+  out.texts("modalities", request.modalities);
+  if (!request.stream && !(request.audio.voice.empty() && request.audio.format.empty())) {
+    out.refuse("audio", "needs `stream`");
+  }
+  part("audio", request.audio);
+  out.raw("image_config", request.image_config, json::kind::object);
+  out.object("prediction", [&request](request_encoder& in) {
+    if (!request.prediction.empty()) in.key("type").value("content");
+    in.text("content", request.prediction);
+  });
+  part("provider", request.provider);
+  out.raw("plugins", request.plugins, json::kind::array);
+  out.raw("web_search_options", request.web_search_options, json::kind::object);
+  out.text("service_tier", request.service_tier);
+  out.text("user", request.user);
+  out.text("session_id", request.session_id, 256);
+  detail::write_metadata(out, request);
+  part("trace", request.trace);
+  if (request.cache_control) part("cache_control", *request.cache_control);
+  out.text("prompt_cache_key", request.prompt_cache_key);
+  if (request.prompt_cache_options) part("prompt_cache_options", *request.prompt_cache_options);
+  if (request.debug_echo_upstream_body && !request.stream) {
+    out.refuse("debug", "needs `stream`");
+  }
+  out.object("debug", [&request](request_encoder& in) {
+    in.plain("echo_upstream_body", request.debug_echo_upstream_body);
+  });
+  out.members_of("extra", request.extra);
+  out.key("stream").value(request.stream);
+  if (request.stream && as.include_usage) {
+    out.key("stream_options").begin_object().member("include_usage", true).end_object();
+  }
+  out.finish();
+  if (out.refusal()) return *out.refusal();
+  return body;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
 // --- agent_websocket/policy/logger.hpp
 
 // Requirement Logger: takes lines for the operator. Shipped models: adapters::stderr_logger, null_logger.
@@ -3741,6 +4616,1004 @@ constexpr bool require_logger() {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/json/exact.hpp
+
+// Comparing JSON values by what they mean: 1, 1.0 and 10e-1 are one number, the order of members is
+// nothing, of a repeated name the last one counts. Numbers of any length, never by way of a double.
+
+namespace agent_websocket {
+namespace json {
+
+/// A number as 0.digits x 10^order: the first and the last digit are not 0, zero has no digits.
+struct exact_number {
+  bool negative = false;
+  std::string digits;
+  std::int64_t order = 0;
+
+  bool is_integer() const noexcept { return static_cast<std::int64_t>(digits.size()) <= order; }
+};
+
+/// Precondition: a JSON number. An exponent outside of 32 bits counts as the largest or least one.
+inline exact_number parse_exact(std::string_view text) {
+  exact_number made;
+  const std::size_t e = text.find_first_of("eE");
+  if (e != std::string_view::npos) {
+    std::string_view exponent = text.substr(e + 1);
+    if (!exponent.empty() && exponent[0] == '+') exponent.remove_prefix(1);
+    std::int32_t number = 0;
+    const auto done = std::from_chars(exponent.data(), exponent.data() + exponent.size(), number);
+    if (done.ec == std::errc::result_out_of_range) {
+      number = exponent[0] == '-' ? std::numeric_limits<std::int32_t>::min()
+                                  : std::numeric_limits<std::int32_t>::max();
+    }
+    made.order = number;
+    text = text.substr(0, e);
+  }
+  if (!text.empty() && text[0] == '-') {
+    made.negative = true;
+    text.remove_prefix(1);
+  }
+  const std::size_t point = std::min(text.find('.'), text.size());
+  made.order += static_cast<std::int64_t>(point);
+  made.digits.assign(text.substr(0, point));
+  if (point < text.size()) made.digits.append(text.substr(point + 1));
+  const std::size_t zeros = std::min(made.digits.find_first_not_of('0'), made.digits.size());
+  made.digits.erase(0, zeros);
+  made.order -= static_cast<std::int64_t>(zeros);
+  made.digits.erase(made.digits.find_last_not_of('0') + 1);
+  if (made.digits.empty()) made = {};
+  return made;
+}
+
+/// Below 0, 0 or above 0, as `left` is less than, equal to or more than `right`.
+inline int compare(const exact_number& left, const exact_number& right) noexcept {
+  const auto sign = [](const exact_number& of) {
+    return of.digits.empty() ? 0 : of.negative ? -1 : 1;
+  };
+  if (sign(left) != sign(right)) return sign(left) < sign(right) ? -1 : 1;
+  int size = left.digits.compare(right.digits);
+  if (left.order != right.order && !left.digits.empty()) size = left.order < right.order ? -1 : 1;
+  return left.negative ? -size : size;
+}
+
+/// The most digits that a divisor may have.
+inline constexpr std::size_t max_divisor_digits = 18;
+
+/// Whether `number` is a whole multiple of `divisor`. Precondition: the divisor is not 0 and has at
+/// most max_divisor_digits.
+inline bool is_multiple(const exact_number& number, const exact_number& divisor) noexcept {
+  if (number.digits.empty()) return true;
+  const auto exponent = [](const exact_number& of) {
+    return of.order - static_cast<std::int64_t>(of.digits.size());
+  };
+  // The digits end with one that is not 0, so no power of ten divides them.
+  std::int64_t zeros = exponent(number) - exponent(divisor);
+  if (zeros < 0) return false;
+  // Each zero takes a 2 and a 5 out of the divisor; after 64 none can be left in it.
+  zeros = std::min<std::int64_t>(zeros, 64);
+  std::uint64_t by = 0, rest = 0;
+  for (const char c : divisor.digits) by = by * 10 + static_cast<std::uint64_t>(c - '0');
+  for (const char c : number.digits) rest = (rest * 10 + static_cast<std::uint64_t>(c - '0')) % by;
+  for (; zeros > 0; --zeros) rest = rest * 10 % by;
+  return rest == 0;
+}
+
+/// Appends a text that two values have in common exactly when they are equal.
+inline void append_canonical(std::string& out, const value& what) {
+  switch (what.kind()) {
+    case kind::absent:
+    case kind::null: out += "null"; return;
+    case kind::boolean: out += *what.boolean() ? "true" : "false"; return;
+    case kind::number: {
+      const exact_number number = parse_exact(*what.number_text());
+      if (number.negative) out += '-';
+      out += number.digits;
+      out += 'e';
+      out += std::to_string(number.order);
+      return;
+    }
+    case kind::string:
+      out += '"';
+      append_escaped(out, *what.string());
+      out += '"';
+      return;
+    case kind::array:
+      out += '[';
+      what.for_each_element([&out](const value& element) {
+        append_canonical(out, element);
+        out += ',';
+      });
+      out += ']';
+      return;
+    case kind::object: {
+      std::map<std::string_view, value> members;
+      what.for_each_member([&](std::string_view name, const value& member) {
+        members.insert_or_assign(name, member);
+      });
+      out += '{';
+      for (const auto& [name, member] : members) {
+        out += '"';
+        append_escaped(out, name);
+        out += "\":";
+        append_canonical(out, member);
+        out += ',';
+      }
+      out += '}';
+      return;
+    }
+  }
+}
+
+/// append_canonical, alone.
+inline std::string to_canonical(const value& what) {
+  std::string text;
+  append_canonical(text, what);
+  return text;
+}
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/schema_rules.hpp
+
+// A compiled schema: what schema_compiler makes and schema_matcher reads. Nothing in it refers to
+// the text that it was made of.
+
+namespace agent_websocket {
+namespace json {
+
+/// One schema, its subschemas as indices into the vector that they all stand in.
+struct schema_rules {
+  using index = std::size_t;
+
+  /// Values that are allowed: canonical texts, sorted, and how to name them.
+  struct choice {
+    std::vector<std::string> canonical;
+    std::string words;
+  };
+
+  std::optional<bool> always;  ///< `true` or `false` in place of an object
+  unsigned types = 0;          ///< bits by schema_type_names; 0: any
+  bool nullable = false;
+  bool unique_items = false;
+  std::optional<choice> enumerated, constant;
+  std::optional<exact_number> minimum, maximum, above, below, multiple_of;
+  std::optional<std::uint64_t> min_length, max_length, min_items, max_items;
+  std::optional<std::uint64_t> min_properties, max_properties;
+  std::map<std::string, index, std::less<>> properties;
+  std::vector<std::string> required;
+  std::vector<index> all_of, any_of, one_of, prefix_items;
+  std::optional<index> additional_properties, items, ruled_out, ref;
+};
+
+/// Bit i of schema_rules::types.
+inline constexpr std::string_view schema_type_names[] = {"string", "integer", "number", "boolean",
+                                                         "array",  "object",  "null"};
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/schema_words.hpp
+
+// The words of a schema's sentences: places, types, numbers and what was found, each of bounded
+// length. Pure.
+
+#include <iterator>
+
+namespace agent_websocket {
+namespace json {
+
+/// One step into a value: to a member, or to an element of an array.
+struct schema_step {
+  std::string_view name;
+  std::size_t position = 0;
+  bool is_name = false;
+};
+
+namespace schema_words {
+
+/// Cut where it is long.
+inline std::string excerpt(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return std::string(text);
+  return std::string(cut_utf8(text, max_bytes)) + "...";
+}
+
+/// "`options.size`", "`list[2]`", "`[\"a b\"].c`"; "the arguments" for no step at all.
+inline std::string place(const std::vector<schema_step>& path) {
+  constexpr std::size_t most = 300, most_of_name = 60;
+  const auto is_plain = [](std::string_view name) {
+    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '_' || c == '-' || c == '$';
+    });
+  };
+  if (path.empty()) return "the arguments";
+  std::string made;
+  for (const schema_step& each : path) {
+    if (made.size() > most) {
+      made += "...";
+      break;
+    }
+    if (!each.is_name) {
+      made += '[' + std::to_string(each.position) + ']';
+    } else if (is_plain(each.name)) {
+      made += (made.empty() ? "" : ".") + excerpt(each.name, most_of_name);
+    } else {
+      made += "[\"";
+      append_escaped(made, excerpt(each.name, most_of_name));
+      made += "\"]";
+    }
+  }
+  return '`' + made + '`';
+}
+
+/// A value as it was found: its text, of arrays and objects only the kind.
+inline std::string shown(const value& what) {
+  constexpr std::size_t most = 60;
+  if (!what.is_string()) {
+    const bool is_short = what.is_number() || what.is_boolean();
+    return is_short ? excerpt(to_text(what), most) : describe(what.kind());
+  }
+  std::string made = "\"";
+  append_escaped(made, excerpt(*what.string(), most));
+  return made + '"';
+}
+
+/// "1 item", "2 items".
+inline std::string counted(std::uint64_t count, std::string_view noun) {
+  return std::to_string(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+/// "a string, an integer or null". `types`: as in schema_rules.
+inline std::string types(unsigned types) {
+  std::string made;
+  for (std::size_t i = 0; i < std::size(schema_type_names); ++i) {
+    if ((types >> i & 1u) == 0) continue;
+    const std::string_view name = schema_type_names[i];
+    if (!made.empty()) made += (types >> i) == 1u ? " or " : ", ";
+    if (name != "null") made += std::string_view("aeio").find(name[0]) < 4 ? "an " : "a ";
+    made += name;
+  }
+  return made;
+}
+
+/// Without exponent unless it would be long.
+inline std::string number(const exact_number& of) {
+  const auto size = static_cast<std::int64_t>(of.digits.size());
+  const std::string sign = of.negative ? "-" : "";
+  if (size == 0) return "0";
+  if (of.order > 21 || of.order < -6 || size > 40)
+    return sign + "0." + excerpt(of.digits, 40) + 'e' + std::to_string(of.order);
+  if (of.order <= 0)
+    return sign + "0." + std::string(static_cast<std::size_t>(-of.order), '0') + of.digits;
+  if (of.order >= size)
+    return sign + of.digits + std::string(static_cast<std::size_t>(of.order - size), '0');
+  const auto whole = static_cast<std::size_t>(of.order);
+  return sign + of.digits.substr(0, whole) + '.' + of.digits.substr(whole);
+}
+
+}  // namespace schema_words
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/schema_compiler.hpp
+
+// JSON Schema (2020-12, the subset that schema.hpp states) -> rules that a value can be held
+// against. Refuses a keyword whose value cannot be meant, and a $ref that leads nowhere or only to
+// itself; what it does not know is an annotation.
+
+namespace agent_websocket {
+namespace json {
+
+class schema_compiler {
+ public:
+  /// Subschemas that apply to one and the same value, inside each other.
+  static constexpr std::size_t max_nesting = 32;
+
+  /// The rules of the schema, the top one first. errc::bad_message says where it is wrong.
+  static result<std::vector<schema_rules>> compile(value top) {
+    schema_compiler self;
+    self.add(top, "");
+    self.resolve();
+    self.heights_.assign(self.rules_.size(), unknown);
+    for (std::size_t i = 0; i < self.rules_.size() && !self.failure_; ++i) self.height(i, 0);
+    if (self.failure_) return *self.failure_;
+    return std::move(self.rules_);
+  }
+
+ private:
+  using index = schema_rules::index;
+
+  struct reference {
+    index from;
+    std::string target, place;
+  };
+
+  template <typename Member>
+  struct keyword {
+    std::string_view name;
+    Member schema_rules::*member;
+  };
+
+  static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
+  static constexpr std::size_t under_way = unknown - 1;
+
+  /// Only the first refusal counts; what follows it may be a consequence.
+  void refuse(const std::string& place, const std::string& words) {
+    if (failure_) return;
+    const std::string where =
+        place.empty() ? "The schema "
+                      : "The schema is wrong: `" + schema_words::excerpt(place, 200) + "` ";
+    failure_ = error(errc::bad_message, where + words);
+  }
+  bool require(bool good, const std::string& place, const char* what, value found) {
+    if (!good)
+      refuse(place, std::string("must be ") + what + ", not " + schema_words::shown(found));
+    return good;
+  }
+  static std::string below(const std::string& place, std::string_view name) {
+    std::string made = place + '/';
+    for (const char c : name) {
+      if (c == '~') {
+        made += "~0";
+      } else if (c == '/') {
+        made += "~1";
+      } else {
+        made += c;
+      }
+    }
+    return made;
+  }
+
+  // ---- schemas
+
+  index add(value what, const std::string& place) {
+    const index at = rules_.size();
+    rules_.emplace_back();
+    places_.push_back(place);
+    by_place_.insert_or_assign(place, at);
+    schema_rules made;
+    if (what.is_boolean()) {
+      made.always = what.boolean();
+    } else if (require(what.is_object(), place, "an object, true or false", what)) {
+      what.for_each_member([&](std::string_view name, value member) {
+        add_keyword(made, at, what, name, member, below(place, name));
+      });
+    }
+    rules_[at] = std::move(made);
+    return at;
+  }
+
+  std::vector<index> add_list(value what, const std::string& place) {
+    std::vector<index> made;
+    if (!require(what.is_array() && what.size() > 0, place, "a list of schemas", what)) return made;
+    what.for_each_element(
+        [&](value each) { made.push_back(add(each, below(place, std::to_string(made.size())))); });
+    return made;
+  }
+
+  std::map<std::string, index, std::less<>> add_named(value what, const std::string& place) {
+    std::map<std::string, index, std::less<>> made;
+    require(what.is_object(), place, "an object of schemas", what);
+    what.for_each_member([&](std::string_view name, value each) {
+      made.insert_or_assign(std::string(name), add(each, below(place, name)));
+    });
+    return made;
+  }
+
+  // ---- keywords
+
+  void add_keyword(schema_rules& to, index at, value schema, std::string_view name, value what,
+                   const std::string& place) {
+    using optional_index = std::optional<index>;
+    using optional_count = std::optional<std::uint64_t>;
+    using optional_number = std::optional<exact_number>;
+    static constexpr keyword<optional_count> counts[] = {
+        {"minLength", &schema_rules::min_length},
+        {"maxLength", &schema_rules::max_length},
+        {"minItems", &schema_rules::min_items},
+        {"maxItems", &schema_rules::max_items},
+        {"minProperties", &schema_rules::min_properties},
+        {"maxProperties", &schema_rules::max_properties}};
+    static constexpr keyword<std::vector<index>> lists[] = {
+        {"allOf", &schema_rules::all_of},
+        {"anyOf", &schema_rules::any_of},
+        {"oneOf", &schema_rules::one_of},
+        {"prefixItems", &schema_rules::prefix_items}};
+    static constexpr keyword<optional_index> schemas[] = {
+        {"additionalProperties", &schema_rules::additional_properties},
+        {"not", &schema_rules::ruled_out}};
+    static constexpr keyword<bool> flags[] = {{"nullable", &schema_rules::nullable},
+                                              {"uniqueItems", &schema_rules::unique_items}};
+    static constexpr keyword<optional_number> numbers[] = {
+        {"minimum", &schema_rules::minimum},
+        {"maximum", &schema_rules::maximum},
+        {"exclusiveMinimum", &schema_rules::above},
+        {"exclusiveMaximum", &schema_rules::below}};
+    for (const auto& each : counts) {
+      if (each.name == name) to.*each.member = count(what, place);
+    }
+    for (const auto& each : lists) {
+      if (each.name == name) to.*each.member = add_list(what, place);
+    }
+    for (const auto& each : schemas) {
+      if (each.name == name) to.*each.member = add(what, place);
+    }
+    for (const auto& each : flags) {
+      if (each.name == name && require(what.is_boolean(), place, "true or false", what))
+        to.*each.member = *what.boolean();
+    }
+    for (const auto& each : numbers) {
+      if (each.name == name) to.*each.member = bound(schema, name, what, place);
+    }
+    add_other(to, at, schema, name, what, place);
+  }
+
+  void add_other(schema_rules& to, index at, value schema, std::string_view name, value what,
+                 const std::string& place) {
+    if (name == "type") {
+      to.types = types(what, place);
+    } else if (name == "enum") {
+      if (require(what.is_array() && what.size() > 0, place, "a list of values", what))
+        to.enumerated = choice(what);
+    } else if (name == "const") {
+      to.constant = {{to_canonical(what)}, schema_words::excerpt(to_text(what), 100)};
+    } else if (name == "properties") {
+      to.properties = add_named(what, place);
+    } else if (name == "$defs" || name == "definitions") {
+      add_named(what, place);
+    } else if (name == "required") {
+      require(what.is_array(), place, "a list of names", what);
+      what.for_each_element([&](value each) {
+        if (require(each.is_string(), place, "a list of names", each))
+          to.required.emplace_back(*each.string());
+      });
+    } else if (name == "multipleOf") {
+      to.multiple_of = number(what, place);
+      const exact_number& by = *to.multiple_of;
+      require(!by.digits.empty() && !by.negative && by.digits.size() <= max_divisor_digits, place,
+              "a number above 0 of at most 18 digits", what);
+    } else if (name == "items" && what.is_array()) {  // before 2020-12
+      to.prefix_items = add_list(what, place);
+    } else if (name == "items" || (name == "additionalItems" && schema["items"].is_array())) {
+      to.items = add(what, place);
+    } else if (name == "$ref" && require(what.is_string(), place, "a string", what)) {
+      references_.push_back({at, std::string(*what.string()), place});
+    }
+  }
+
+  unsigned types(value what, const std::string& place) {
+    if (what.is_array()) {
+      unsigned all = 0;
+      what.for_each_element([&](value each) {
+        if (require(each.is_string(), place, "a list of names of types", each))
+          all |= types(each, place);
+      });
+      require(what.size() > 0, place, "the name of a type or a list of them", what);
+      return all;
+    }
+    for (std::size_t i = 0; i < std::size(schema_type_names); ++i) {
+      if (what.string() == schema_type_names[i]) return 1u << i;
+    }
+    require(false, place,
+            "null, boolean, object, array, number, string, integer or a list of these", what);
+    return 0;
+  }
+
+  static schema_rules::choice choice(value list) {
+    constexpr std::size_t most = 20, most_bytes = 300;
+    schema_rules::choice made;
+    list.for_each_element([&](value each) {
+      if (made.canonical.size() < most && made.words.size() < most_bytes) {
+        if (!made.words.empty()) made.words += ", ";
+        made.words += schema_words::excerpt(to_text(each), 60);
+      } else if (made.words.back() != '.') {
+        made.words += ", ...";
+      }
+      made.canonical.push_back(to_canonical(each));
+    });
+    std::sort(made.canonical.begin(), made.canonical.end());
+    return made;
+  }
+
+  std::uint64_t count(value what, const std::string& place) {
+    const auto number = what.integer();
+    require(number && *number >= 0, place, "an integer of at least 0", what);
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(number.value_or(0), 0));
+  }
+
+  exact_number number(value what, const std::string& place) {
+    return require(what.is_number(), place, "a number", what) ? parse_exact(*what.number_text())
+                                                              : exact_number();
+  }
+
+  /// OpenAPI 3.0 says `true` for "the minimum itself is excluded".
+  std::optional<exact_number> bound(value schema, std::string_view name, value what,
+                                    const std::string& place) {
+    if (!what.is_boolean() || name.substr(0, 9) != "exclusive") return number(what, place);
+    const value limit = schema[name == "exclusiveMinimum" ? "minimum" : "maximum"];
+    if (!*what.boolean() || !limit.is_number()) return std::nullopt;
+    return parse_exact(*limit.number_text());
+  }
+
+  // ---- references
+
+  void resolve() {
+    for (const reference& each : references_) {
+      const auto target = target_of(each.target);
+      const auto found = target ? by_place_.find(*target) : by_place_.end();
+      if (found != by_place_.end()) {
+        rules_[each.from].ref = found->second;
+      } else if (each.target.empty() || each.target[0] != '#') {
+        refuse(each.place, "leads out of the schema: only `#`, `#/$defs/...` and the like work");
+      } else {
+        refuse(each.place, "leads to nothing: " + schema_words::excerpt(each.target, 100));
+      }
+    }
+  }
+
+  /// The JSON pointer (RFC 6901) of a URI fragment.
+  static std::optional<std::string> target_of(std::string_view uri) {
+    if (uri.empty() || uri[0] != '#') return std::nullopt;
+    std::string made;
+    for (std::size_t i = 1; i < uri.size(); ++i) {
+      unsigned byte = 0;
+      if (uri[i] == '%' && i + 2 < uri.size()) {
+        const auto done = std::from_chars(uri.data() + i + 1, uri.data() + i + 3, byte, 16);
+        if (done.ptr != uri.data() + i + 3) return std::nullopt;
+        made += static_cast<char>(byte);
+        i += 2;
+      } else {
+        made += uri[i];
+      }
+    }
+    return made;
+  }
+
+  /// How many schemas are applied inside each other without going into the value. Bounds the
+  /// recursion here and when a value is checked.
+  std::size_t height(index at, std::size_t above) {
+    if (failure_) return 0;
+    if (heights_[at] == under_way) refuse(places_[at], "leads only back to itself");
+    const std::size_t known = heights_[at] < under_way ? heights_[at] : 0;
+    if (above + known > max_nesting) refuse(places_[at], "refers too deep");
+    if (failure_ || known > 0) return known;
+    heights_[at] = under_way;
+    std::size_t most = 0;
+    const schema_rules& of = rules_[at];
+    for (const auto* list : {&of.all_of, &of.any_of, &of.one_of}) {
+      for (const index each : *list) most = std::max(most, height(each, above + 1));
+    }
+    for (const auto* one : {&of.ref, &of.ruled_out}) {
+      if (*one) most = std::max(most, height(**one, above + 1));
+    }
+    return heights_[at] = most + 1;
+  }
+
+  std::vector<schema_rules> rules_;
+  std::vector<std::string> places_;  // by index
+  std::map<std::string, index, std::less<>> by_place_;
+  std::vector<reference> references_;
+  std::vector<std::size_t> heights_;
+  std::optional<error> failure_;
+};
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/schema_matcher.hpp
+
+// Holds one value against the rules of a schema and says in one sentence what does not fit: where,
+// what was found, what would be right. Written for a model that is to do it better. The work is
+// bounded, because schemas come from clients and values from models.
+
+namespace agent_websocket {
+namespace json {
+
+class schema_matcher {
+ public:
+  /// Steps: about one for each pair of a schema and a value that it applies to.
+  static constexpr std::size_t max_work = 1'000'000;
+  /// Schemas and values inside each other.
+  static constexpr std::size_t max_depth = 512;
+
+  explicit schema_matcher(const std::vector<schema_rules>& rules) : rules_(rules) {}
+
+  std::optional<std::string> violation(value what) {
+    verdict found = check(0, what);
+    if (exhausted_) return "the arguments are too complex to be checked";
+    if (!found) return std::nullopt;
+    return std::move(found->words);
+  }
+
+ private:
+  struct failure {
+    std::string words;
+    std::size_t depth;  // of the place that it is about
+  };
+  using verdict = std::optional<failure>;
+  using index = schema_rules::index;
+
+  // ---- words
+
+  failure fail(const std::string& words) const {
+    return {schema_words::place(path_) + ' ' + words, path_.size()};
+  }
+
+  // ---- work
+
+  bool spend(std::size_t steps) {
+    work_ += std::min(steps, max_work);
+    if (work_ > max_work) exhausted_ = true;
+    return !exhausted_;
+  }
+
+  std::string canonical(value what) {
+    std::string made = to_canonical(what);
+    spend(made.size() / 32);
+    return made;
+  }
+
+  // ---- rules
+
+  verdict check(index at, value what) {
+    if (depth_ >= max_depth) exhausted_ = true;
+    if (!spend(1)) return fail("cannot be checked");
+    const schema_rules& rules = rules_[at];
+    if (rules.always) return *rules.always ? verdict() : fail("must not be given");
+    if (rules.nullable && what.is_null()) return {};
+    ++depth_;
+    verdict found = check_all(rules, what);
+    --depth_;
+    return found;
+  }
+
+  verdict check_all(const schema_rules& rules, value what) {
+    verdict found;
+    if (rules.types != 0 && (found = check_type(rules.types, what))) return found;
+    if (rules.enumerated && (found = check_choice(*rules.enumerated, what))) return found;
+    if (rules.constant && (found = check_choice(*rules.constant, what))) return found;
+    if (what.is_number() && (found = check_number(rules, what))) return found;
+    if (what.is_string() && (found = check_string(rules, what))) return found;
+    if (what.is_array() && (found = check_array(rules, what))) return found;
+    if (what.is_object() && (found = check_object(rules, what))) return found;
+    if (rules.ref && (found = check(*rules.ref, what))) return found;
+    for (const index each : rules.all_of) {
+      if ((found = check(each, what))) return found;
+    }
+    if (!rules.any_of.empty() && (found = check_some(rules.any_of, what, false))) return found;
+    if (!rules.one_of.empty() && (found = check_some(rules.one_of, what, true))) return found;
+    if (rules.ruled_out && !check(*rules.ruled_out, what))
+      return fail("must not be " + (what.is_array() || what.is_object() ? "such " : std::string()) +
+                  schema_words::shown(what));
+    return {};
+  }
+
+  verdict check_type(unsigned types, value what) {
+    const auto has = [types](std::string_view name) {
+      for (std::size_t i = 0; i < std::size(schema_type_names); ++i) {
+        if (schema_type_names[i] == name) return (types >> i & 1u) != 0;
+      }
+      return false;
+    };
+    bool good = false, is_fraction = false;
+    switch (what.kind()) {
+      case kind::absent:
+      case kind::null: good = has("null"); break;
+      case kind::boolean: good = has("boolean"); break;
+      case kind::string: good = has("string"); break;
+      case kind::array: good = has("array"); break;
+      case kind::object: good = has("object"); break;
+      case kind::number:
+        is_fraction = has("integer");
+        good = has("number") || (is_fraction && parse_exact(*what.number_text()).is_integer());
+        break;
+    }
+    if (good) return {};
+    return fail("must be " + schema_words::types(types) + ", not " +
+                (is_fraction ? schema_words::shown(what) : std::string(describe(what.kind()))));
+  }
+
+  verdict check_choice(const schema_rules::choice& allowed, value what) {
+    const std::string found = canonical(what);
+    if (std::binary_search(allowed.canonical.begin(), allowed.canonical.end(), found)) return {};
+    return fail((allowed.canonical.size() == 1 ? "must be " : "must be one of ") + allowed.words +
+                ", not " + schema_words::shown(what));
+  }
+
+  verdict check_number(const schema_rules& rules, value what) {
+    if (!rules.minimum && !rules.maximum && !rules.above && !rules.below && !rules.multiple_of)
+      return {};
+    const exact_number number = parse_exact(*what.number_text());
+    spend(number.digits.size() / 32);
+    const auto wrong = [&](const char* words, const exact_number& limit) {
+      return fail(std::string("must be ") + words + ' ' + schema_words::number(limit) + ", not " +
+                  schema_words::shown(what));
+    };
+    if (rules.minimum && compare(number, *rules.minimum) < 0)
+      return wrong("at least", *rules.minimum);
+    if (rules.maximum && compare(number, *rules.maximum) > 0)
+      return wrong("at most", *rules.maximum);
+    if (rules.above && compare(number, *rules.above) <= 0) return wrong("more than", *rules.above);
+    if (rules.below && compare(number, *rules.below) >= 0) return wrong("less than", *rules.below);
+    if (rules.multiple_of && !is_multiple(number, *rules.multiple_of))
+      return wrong("a multiple of", *rules.multiple_of);
+    return {};
+  }
+
+  verdict check_count(std::optional<std::uint64_t> least, std::optional<std::uint64_t> most,
+                      std::uint64_t count, std::string_view noun) {
+    if (least && count < *least)
+      return fail("must have at least " + schema_words::counted(*least, noun) + ", not " +
+                  std::to_string(count));
+    if (most && count > *most)
+      return fail("must have at most " + schema_words::counted(*most, noun) + ", not " +
+                  std::to_string(count));
+    return {};
+  }
+
+  verdict check_string(const schema_rules& rules, value what) {
+    if (!rules.min_length && !rules.max_length) return {};
+    const std::string_view text = *what.string();
+    spend(text.size() / 64);
+    const auto characters = std::count_if(text.begin(), text.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    });
+    return check_count(rules.min_length, rules.max_length, static_cast<std::uint64_t>(characters),
+                       "character");
+  }
+
+  verdict check_array(const schema_rules& rules, value what) {
+    verdict found = check_count(rules.min_items, rules.max_items, what.size(), "item");
+    if (found || (!rules.items && rules.prefix_items.empty() && !rules.unique_items)) return found;
+    std::vector<std::pair<std::string, std::size_t>> seen;
+    std::size_t position = 0;
+    what.for_each_element([&](value each) {
+      if (!found) {
+        path_.push_back({{}, position, false});
+        if (position < rules.prefix_items.size()) {
+          found = check(rules.prefix_items[position], each);
+        } else if (rules.items) {
+          found = check(*rules.items, each);
+        }
+        path_.pop_back();
+        if (rules.unique_items && !found) seen.emplace_back(canonical(each), position);
+      }
+      ++position;
+    });
+    if (found || seen.empty()) return found;
+    std::sort(seen.begin(), seen.end());
+    const auto twice = std::adjacent_find(
+        seen.begin(), seen.end(), [](const auto& a, const auto& b) { return a.first == b.first; });
+    if (twice == seen.end()) return {};
+    return fail("must not have an item twice: [" + std::to_string(std::next(twice)->second) +
+                "] is equal to [" + std::to_string(twice->second) + "]");
+  }
+
+  verdict check_object(const schema_rules& rules, value what) {
+    for (const std::string& name : rules.required) {
+      if (!spend(what.size())) break;
+      if (what[name].exists()) continue;
+      path_.push_back({name, 0, true});
+      verdict found = fail("is missing: it is required");
+      path_.pop_back();
+      return found;
+    }
+    verdict found = check_count(rules.min_properties, rules.max_properties, what.size(), "member");
+    if (found || (rules.properties.empty() && !rules.additional_properties)) return found;
+    what.for_each_member([&](std::string_view name, value member) {
+      if (found) return;
+      const auto known = rules.properties.find(name);
+      path_.push_back({name, 0, true});
+      if (known != rules.properties.end()) {
+        found = check(known->second, member);
+      } else if (rules.additional_properties) {
+        found = check(*rules.additional_properties, member);
+        const auto& additional = rules_[*rules.additional_properties].always;
+        if (additional && !*additional) found = fail("is not known" + known_words(rules));
+      }
+      path_.pop_back();
+    });
+    return found;
+  }
+
+  static std::string known_words(const schema_rules& rules) {
+    std::string made;
+    for (const auto& each : rules.properties) {
+      made += made.empty() ? "; known are " : ", ";
+      if (made.size() > 300) return made + "...";
+      made += '`' + schema_words::excerpt(each.first, 60) + '`';
+    }
+    return made;
+  }
+
+  /// Of alternatives that all fail, the one that got furthest is what was meant.
+  verdict check_some(const std::vector<index>& alternatives, value what, bool only_one) {
+    std::optional<std::size_t> fits;
+    verdict nearest;
+    for (std::size_t i = 0; i < alternatives.size(); ++i) {
+      verdict found = check(alternatives[i], what);
+      if (exhausted_) return found ? found : fail("cannot be checked");
+      if (found) {
+        if (!nearest || found->depth > nearest->depth) nearest = std::move(found);
+      } else if (!only_one) {
+        return {};
+      } else if (fits) {
+        return fail("must fit exactly one alternative, not both number " +
+                    std::to_string(*fits + 1) + " and number " + std::to_string(i + 1));
+      } else {
+        fits = i;
+      }
+    }
+    if (fits) return {};
+    if (alternatives.size() == 1) return nearest;
+    return failure{schema_words::place(path_) + " must fit one of " +
+                       std::to_string(alternatives.size()) + " alternatives; for the nearest, " +
+                       nearest->words,
+                   nearest->depth};
+  }
+
+  const std::vector<schema_rules>& rules_;
+  std::vector<schema_step> path_;
+  std::size_t work_ = 0, depth_ = 0;
+  bool exhausted_ = false;
+};
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/schema.hpp
+
+// JSON Schema for the arguments of tools: the keywords of 2020-12 that models and tools use.
+//   type (also a list; 1.0 is an integer), enum, const, allOf, anyOf, oneOf, not, $ref inside the
+//   schema ("#", "#/$defs/...", "#/definitions/...", any place of a schema), boolean schemas,
+//   properties, required, additionalProperties, minProperties, maxProperties,
+//   items, prefixItems, minItems, maxItems, uniqueItems, minLength, maxLength (characters),
+//   minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf (exact, without rounding).
+// Older spellings: items as a list with additionalItems, exclusiveMinimum true beside minimum,
+// nullable (null is then allowed, whatever else is said). All others (pattern, patternProperties,
+// propertyNames, format, if, dependentRequired, ...) are annotations: the model sees them, nothing
+// is checked. No regular expressions, nothing is fetched.
+
+namespace agent_websocket {
+namespace json {
+
+/// A compiled schema. Cheap to copy; may be used from several threads at once.
+class schema {
+ public:
+  /// errc::bad_json: no JSON. errc::bad_message: no schema, in words that name the place in it.
+  static result<schema> compile(std::string_view json_text) {
+    document text;
+    if (const auto parsed = text.parse(json_text); !parsed) return parsed.error();
+    auto rules = schema_compiler::compile(text.root());
+    if (!rules) return rules.error();
+    return schema(std::make_shared<const std::vector<schema_rules>>(std::move(*rules)));
+  }
+
+  /// Nothing when `arguments` fit, else one sentence that says what does not: "`city` must be a
+  /// string, not a number". What takes too much work to check does not fit.
+  std::optional<std::string> violation(const value& arguments) const {
+    return schema_matcher(*rules_).violation(arguments);
+  }
+
+ private:
+  explicit schema(std::shared_ptr<const std::vector<schema_rules>> rules)
+      : rules_(std::move(rules)) {}
+
+  std::shared_ptr<const std::vector<schema_rules>> rules_;  // never null
+};
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/tool.hpp
+
+// A tool that the model may call: what the model is told of it, what the server sees to when it is
+// called, and the set of tools of a server. Data only; who runs them stands in tool_runner.hpp.
+
+namespace agent_websocket {
+
+/// What the application says of a tool (OpenRouter docs, "Tool calling").
+struct tool_definition {
+  std::string name;           ///< 1 to 64 of A-Z a-z 0-9 _ -
+  std::string description{};  ///< for the model: what it does, and when to use it
+  /// JSON Schema of the arguments, which are an object; empty: there are none. The server checks
+  /// them by it, see json/schema.hpp for the keywords.
+  std::string parameters{};
+  /// A person has to agree before the tool is run; see session_settings::approval_timeout.
+  bool requires_approval = false;
+  /// A person answers in place of the tool, which needs no handler.
+  bool asks_person = false;
+  std::string question{};            ///< what the person is asked; empty: "Run NAME?"
+  bool approved_by_default = false;  ///< what happens when nobody decides in time
+  /// Longest run; 0: session_settings::tool_timeout.
+  std::chrono::milliseconds timeout{0};
+  std::size_t max_result_bytes = 64 * 1024;  ///< of what the model is told; more is cut
+
+  bool needs_person() const noexcept { return requires_approval || asks_person; }
+};
+
+/// What became of a call.
+struct tool_result {
+  std::string text;  ///< what the model is told; of a failure: the reason in words
+  bool failed = false;
+
+  static tool_result failure(std::string words) { return {std::move(words), true}; }
+};
+
+/// A tool that was checked, ready to be offered. `of_client`: the client runs it.
+struct tool_spec {
+  tool_definition definition;
+  json::schema arguments;
+  std::string described;  ///< as it goes into a request
+  bool of_client = false;
+};
+
+using tool_ptr = std::shared_ptr<const tool_spec>;
+
+/// Checks a definition. Errors: bad_message with words that name the tool and what is wrong.
+inline result<tool_ptr> make_tool(tool_definition definition, bool of_client = false) {
+  const auto refuse = [&definition](std::string words) {
+    return error(errc::bad_message, "Tool `" + definition.name.substr(0, 64) + "`: " + words);
+  };
+  if (!openrouter::is_tool_name(definition.name)) {
+    return error(errc::bad_message,
+                 "The name of a tool must have 1 to 64 characters out of A-Z a-z 0-9 _ -");
+  }
+  if (definition.timeout.count() < 0) return refuse("the timeout is negative");
+  auto described = openrouter::encode_tools({openrouter::tool_definition{
+      definition.name, definition.description, definition.parameters, {}, {}}});
+  if (!described) return refuse(described.error().message);
+  auto compiled =
+      json::schema::compile(definition.parameters.empty() ? "true" : definition.parameters);
+  if (!compiled) return refuse("its parameters: " + compiled.error().message);
+  // Without the brackets of the array.
+  return tool_ptr(std::make_shared<const tool_spec>(
+      tool_spec{std::move(definition), std::move(*compiled),
+                described->substr(1, described->size() - 2), of_client}));
+}
+
+/// The tools as `tools` of a request.
+inline std::string describe_tools(const std::vector<tool_ptr>& tools) {
+  std::string text;
+  if (tools.empty()) return text;
+  json::writer w(text);
+  w.begin_array();
+  for (const tool_ptr& each : tools) w.raw(each->described);
+  w.end_array();
+  return text;
+}
+
+/// The tools that a server has for its sessions, in the order of their registration.
+class toolbox {
+ public:
+  /// Errors: see make_tool; and bad_message for a name that is taken.
+  result<void> add(tool_definition definition) {
+    if (find(definition.name) != nullptr) {
+      return error(errc::bad_message, "There are two tools of the name `" + definition.name + "`");
+    }
+    auto made = make_tool(std::move(definition));
+    if (!made) return made.error();
+    tools_.push_back(std::move(*made));
+    return {};
+  }
+
+  tool_ptr find(std::string_view name) const noexcept { return find_tool(tools_, name); }
+  const std::vector<tool_ptr>& tools() const noexcept { return tools_; }
+
+  static tool_ptr find_tool(const std::vector<tool_ptr>& tools, std::string_view name) noexcept {
+    for (const tool_ptr& each : tools) {
+      if (each->definition.name == name) return each;
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<tool_ptr> tools_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/settings.hpp
 
 // What a session is told by its server: the model's parameters, limits, and what a client may
@@ -3763,6 +5636,7 @@ struct session_settings {
       "You are Agent WebSocket, an AI assistant communicating via WebSocket.";
   double temperature = 0.7;                ///< 0 to 2
   int max_tokens = 1500;                   ///< of an answer; 1 or more
+  std::string reasoning_effort;            ///< none, low, high, ...; empty: the model's own
   std::size_t max_history = 50;            ///< messages kept beside the system prompt; whole turns
   std::size_t max_queue = 16;              ///< queries that wait behind the running one
   unsigned max_bad_messages = 10;          ///< in a row, until a socket is closed; 0: no limit
@@ -3785,7 +5659,12 @@ struct session_settings {
   std::vector<std::string> allowed_models{"*"};
   /// Which settings clients may change: model, temperature, max_tokens, system.
   std::vector<std::string> client_settings{"model", "temperature", "max_tokens", "system"};
-  std::vector<command_description> commands;  ///< of the application
+  std::shared_ptr<const toolbox> tools;  ///< that the model may call; null: none
+  bool client_tools = true;              ///< clients may declare tools that they run themselves
+  unsigned max_tool_rounds = 8;          ///< of calls, until an answer fails with tool_loop
+  std::chrono::milliseconds tool_timeout{60'000};       ///< of one call
+  std::chrono::milliseconds approval_timeout{300'000};  ///< that a person has for a decision
+  std::vector<command_description> commands;            ///< of the application
   std::string welcome_data;  ///< JSON object text for the welcome's `data`, or empty
 
   bool allows_model(std::string_view name) const {
@@ -3890,6 +5769,8 @@ struct options {
   milliseconds idle_timeout{120'000};  ///< between two bytes of an answer
   milliseconds total_timeout{0};       ///< of an answer, retries included; 0: none
   int max_retries = 2;                 ///< after the first attempt, before the first token only
+  /// The name of the limit in requests; OpenRouter and most servers know both.
+  openrouter::max_tokens_name max_tokens_field = openrouter::max_tokens_name::max_tokens;
 
   // Sessions.
   session_settings session;
@@ -3998,6 +5879,16 @@ inline std::vector<std::string> split_list(std::string_view text) {
   return items;
 }
 
+/// A name of one of several choices: new ones are made elsewhere.
+inline bool is_word(std::string_view text) noexcept {
+  if (text.empty() || text.size() > 40) return false;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    if (!plain) return false;
+  }
+  return true;
+}
+
 inline bool is_path(std::string_view text) noexcept {
   if (text.empty() || text.front() != '/') return false;
   for (const char c : text) {
@@ -4010,19 +5901,12 @@ inline bool is_path(std::string_view text) noexcept {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/server/environment.hpp
+// --- agent_websocket/server/option_variables.hpp
 
-// Options from environment variables: one table of all variables, which also feeds `--help` and the
-// test that the README names each. Reads the environment; does not change it.
-
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
+// One table of all environment variables: how each gets into the options. It also feeds `--help`
+// and the README. Reads nothing by itself.
 
 namespace agent_websocket {
-
-/// Looks a variable up; nullopt when it is not set.
-using variable_lookup = std::function<std::optional<std::string>(std::string_view name)>;
 
 /// One variable: its name, its default and meaning for people, and how its text gets into the
 /// options. `apply` returns what would be allowed when the text is not.
@@ -4113,6 +5997,47 @@ inline const std::vector<option_variable>& option_variables() {
       {"MAX_TOKENS", "1500", "longest answer, in tokens",
        [](options& o, std::string_view text) {
          return detail::read_whole(o.session.max_tokens, text, 1, 10'000'000);
+       }},
+      {"MAX_TOKENS_FIELD", "max_tokens",
+       "name of that limit in requests: max_tokens, max_completion_tokens or both",
+       [](options& o, std::string_view text) -> applied {
+         using name = openrouter::max_tokens_name;
+         if (text == "max_tokens") {
+           o.max_tokens_field = name::max_tokens;
+         } else if (text == "max_completion_tokens") {
+           o.max_tokens_field = name::max_completion_tokens;
+         } else if (text == "both") {
+           o.max_tokens_field = name::both;
+         } else {
+           return "max_tokens, max_completion_tokens or both";
+         }
+         return std::nullopt;
+       }},
+      {"REASONING_EFFORT", "",
+       "how much the model thinks: none, minimal, low, medium, high, xhigh or max; empty is its "
+       "own",
+       [](options& o, std::string_view text) -> applied {
+         if (!detail::is_word(text)) return "a word such as low, medium or high";
+         o.session.reasoning_effort = std::string(text);
+         return std::nullopt;
+       }},
+      {"MAX_TOOL_ROUNDS", "8", "rounds of tool calls until an answer fails with tool_loop",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.session.max_tool_rounds, text, 0u, 1000u);
+       }},
+      {"TOOL_TIMEOUT", "60", "seconds that a tool gets for one call",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.tool_timeout, text, 0.01, 86'400);
+       }},
+      {"APPROVAL_TIMEOUT", "300", "seconds that a person has to decide about a call",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.approval_timeout, text, 0.01, week);
+       }},
+      {"CLIENT_TOOLS", "on", "on or off: whether clients may bring tools that they run themselves",
+       [](options& o, std::string_view text) -> applied {
+         if (text != "on" && text != "off") return "on or off";
+         o.session.client_tools = text == "on";
+         return std::nullopt;
        }},
       {"MAX_HISTORY", "50",
        "messages kept per conversation, in whole turns; the system prompt is always kept",
@@ -4268,6 +6193,22 @@ inline const std::vector<option_variable>& option_variables() {
   return table;
 }
 
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/environment.hpp
+
+// Options from environment variables and a file with some, by the table of option_variables.hpp.
+// Reads the environment; does not change it.
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace agent_websocket {
+
+/// Looks a variable up; nullopt when it is not set.
+using variable_lookup = std::function<std::optional<std::string>(std::string_view name)>;
+
 /// Options out of variables. An empty variable counts as not set.
 inline result<options> read_options(const variable_lookup& lookup) {
   options read;
@@ -4386,319 +6327,6 @@ constexpr std::string_view reason_phrase(int status) noexcept {
 }  // namespace http
 }  // namespace agent_websocket
 
-// --- agent_websocket/openrouter/message.hpp
-
-// One message of a conversation as OpenRouter's chat completions take it ("messages", request
-// schema ChatMessages): an immutable value that carries its finished JSON text, made once, so that
-// a conversation is sent again and again without encoding it anew. Copies share it.
-
-namespace agent_websocket {
-namespace openrouter {
-
-enum class chat_role : std::uint8_t { system, user, assistant, tool };
-
-/// The spelling in "role".
-constexpr std::string_view to_string(chat_role role) noexcept {
-  switch (role) {
-    case chat_role::system: return "system";
-    case chat_role::user: return "user";
-    case chat_role::assistant: return "assistant";
-    case chat_role::tool: return "tool";
-  }
-  return "user";
-}
-
-/// A message; by default an empty one of the user. Bytes that are not UTF-8 go out as U+FFFD.
-class chat_message {
- public:
-  chat_message() : body_(empty_body()) {}
-
-  static chat_message system(std::string text) {
-    return of_text(chat_role::system, std::move(text), false);
-  }
-  static chat_message user(std::string text) {
-    return of_text(chat_role::user, std::move(text), false);
-  }
-  /// `parts` is the JSON text of an array of content parts (text, image_url, file, input_audio),
-  /// checked by the caller; `text` is what people see of it.
-  static chat_message user_parts(std::string_view parts, std::string text) {
-    std::string json;
-    json::writer w(json);
-    w.begin_object().member("role", to_string(chat_role::user)).member_raw("content", parts);
-    w.end_object();
-    return chat_message(chat_role::user, std::move(text), std::move(json), false);
-  }
-  static chat_message assistant(std::string text) {
-    return of_text(chat_role::assistant, std::move(text), false);
-  }
-  /// An answer that was cut off or cancelled: the same on the wire, marked for the program.
-  static chat_message assistant_partial(std::string text) {
-    return of_text(chat_role::assistant, std::move(text), true);
-  }
-
-  chat_role role() const noexcept { return body_->role; }
-  /// What people see, as it was given. Valid as long as any copy of the message lives.
-  const std::string& text() const noexcept { return body_->text; }
-  /// The JSON object as it is sent.
-  const std::string& json() const noexcept { return body_->json; }
-  /// What the message adds to a request.
-  std::size_t bytes() const noexcept { return body_->json.size(); }
-  /// True for an answer that is not whole.
-  bool partial() const noexcept { return body_->partial; }
-
- private:
-  struct body {
-    chat_role role = chat_role::user;
-    bool partial = false;
-    std::string text;
-    std::string json;
-  };
-
-  chat_message(chat_role role, std::string text, std::string json, bool partial)
-      : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})) {
-  }
-
-  static chat_message of_text(chat_role role, std::string text, bool partial) {
-    std::string json;
-    json.reserve(text.size() + text.size() / 16 + 40);
-    json::writer w(json);
-    w.begin_object().member("role", to_string(role)).member("content", text).end_object();
-    return chat_message(role, std::move(text), std::move(json), partial);
-  }
-
-  static const std::shared_ptr<const body>& empty_body() {
-    static const std::shared_ptr<const body> empty = of_text(chat_role::user, "", false).body_;
-    return empty;
-  }
-
-  std::shared_ptr<const body> body_;
-};
-
-}  // namespace openrouter
-}  // namespace agent_websocket
-
-// --- agent_websocket/openrouter/request.hpp
-
-// The body of `POST /chat/completions` (OpenRouter's API reference, "Create a chat completion";
-// the same for other OpenAI-compatible servers): fields as a plain value, and its JSON text. Only
-// fields that are set are sent, always in the same order, since the order is part of the key of
-// OpenRouter's response cache. No headers, no I/O.
-
-namespace agent_websocket {
-namespace openrouter {
-
-/// What is asked of a model. A field that is not set (nullopt, empty) is left out.
-struct chat_request {
-  std::string model;                         ///< "author/slug"; left out: the account's default
-  std::vector<std::string> fallback_models;  ///< tried in this order after `model`
-  std::vector<chat_message> messages;        ///< at least one
-
-  std::optional<double> temperature;         ///< 0 to 2
-  std::optional<double> top_p;               ///< above 0, up to 1
-  std::optional<int> top_k;                  ///< 0 (off) or more
-  std::optional<double> min_p;               ///< 0 to 1
-  std::optional<double> top_a;               ///< 0 to 1
-  std::optional<double> frequency_penalty;   ///< -2 to 2
-  std::optional<double> presence_penalty;    ///< -2 to 2
-  std::optional<double> repetition_penalty;  ///< above 0, up to 2
-  std::optional<int> max_tokens;             ///< 1 or more; `dialect` says under which name
-  std::vector<std::string> stop;             ///< at most 4
-  std::optional<std::int64_t> seed;
-  std::optional<bool> logprobs;
-  std::optional<int> top_logprobs;  ///< 0 to 20; needs logprobs
-  std::optional<bool> parallel_tool_calls;
-
-  std::string reasoning_effort;
-  std::string verbosity;
-  std::string service_tier;
-  std::string user;        ///< a stable pseudonym of the end user
-  std::string session_id;  ///< at most 256 characters; sticky routing
-
-  // JSON text, checked by encode() and sent byte for byte.
-  std::string tools;            ///< array
-  std::string tool_choice;      ///< string or object
-  std::string response_format;  ///< object
-  std::string reasoning;        ///< object
-  std::string provider;         ///< object
-  std::string plugins;          ///< array
-  /// An object whose members are added to the body, for all that has no field here. A name that is
-  /// sent already is refused.
-  std::string extra;
-
-  bool stream = true;
-};
-
-/// Under which name the limit of the answer goes out: servers know one or the other.
-enum class max_tokens_name { max_tokens, max_completion_tokens, both };
-
-/// In what one OpenAI-compatible server differs from another.
-struct dialect {
-  max_tokens_name limit_name = max_tokens_name::max_tokens;
-  /// Sends stream_options.include_usage with streams: OpenRouter needs it no more, others do.
-  bool include_usage = true;
-};
-
-namespace detail {
-
-/// Writes the body field by field and keeps the first refusal.
-class request_encoder {
- public:
-  explicit request_encoder(std::string& out) : writer_(out) {}
-
-  void text(std::string_view name, const std::string& what) {
-    if (!what.empty()) key(name).value(what);
-  }
-  void texts(std::string_view name, const std::vector<std::string>& what) {
-    if (what.empty()) return;
-    key(name).begin_array();
-    for (const std::string& each : what) writer_.value(each);
-    writer_.end_array();
-  }
-  template <typename T>  // bool or an integer
-  void plain(std::string_view name, const std::optional<T>& what) {
-    if (what) key(name).value(*what);
-  }
-  void integer(std::string_view name, const std::optional<int>& what, int low, int high,
-               const char* range) {
-    if (!what) return;
-    if (*what < low || *what > high) return refuse(name, "must be a whole number", range);
-    key(name).value(*what);
-  }
-  void real(std::string_view name, const std::optional<double>& what, double low, double high,
-            const char* range, bool low_is_open = false) {
-    if (!what) return;
-    // Written so that NaN, which compares false with everything, is refused.
-    const bool fits = *what <= high && (low_is_open ? *what > low : *what >= low);
-    if (!fits) return refuse(name, "must be a number", range);
-    key(name).value(*what);
-  }
-  void raw(std::string_view name, const std::string& what, json::kind wanted,
-           json::kind also = json::kind::absent) {
-    if (what.empty() || !parse(name, what, wanted, also)) return;
-    key(name).raw(what);
-  }
-  void members_of(std::string_view name, const std::string& what) {
-    if (what.empty() || !parse(name, what, json::kind::object, json::kind::absent)) return;
-    parsed_.root().for_each_member([this](std::string_view member, const json::value& value) {
-      names_.push_back(member);
-      json::print(writer_.key_escaped(member), value);
-    });
-  }
-
-  void messages(const std::vector<chat_message>& what) {
-    if (what.empty()) return refuse("messages", "must have at least one message", "");
-    key("messages").begin_array();
-    for (const chat_message& each : what) writer_.raw(each.json());
-    writer_.end_array();
-  }
-
-  json::writer& key(std::string_view name) {
-    names_.push_back(name);
-    return writer_.key(name);
-  }
-  json::writer& writer() { return writer_; }
-
-  void refuse(std::string_view name, std::string_view what, std::string_view range) {
-    if (refusal_) return;
-    std::string words("`");
-    words.append(name).append("` ").append(what).append(range);
-    refusal_ = error(errc::bad_message, std::move(words));
-  }
-  void check_names() {
-    std::sort(names_.begin(), names_.end());
-    const auto twice = std::adjacent_find(names_.begin(), names_.end());
-    if (twice != names_.end()) refuse(*twice, "is given twice", "");
-  }
-  const std::optional<error>& refusal() const noexcept { return refusal_; }
-
- private:
-  bool parse(std::string_view name, const std::string& what, json::kind wanted, json::kind also) {
-    const result<void> outcome = parsed_.parse(what);
-    if (!outcome) {
-      refuse(name, "is wrong: ", outcome.error().message);
-      return false;
-    }
-    const json::kind found = parsed_.root().kind();
-    if (found == wanted || found == also) return true;
-    refuse(name, "must be ", json::describe(wanted));
-    return false;
-  }
-
-  json::writer writer_;
-  json::document parsed_;
-  std::vector<std::string_view> names_;  // literals, or in parsed_, which `extra` fills last
-  std::optional<error> refusal_;
-};
-
-}  // namespace detail
-
-/// The JSON body, or errc::bad_message with words that name the wrong field. Integers are written
-/// without a point, doubles in their shortest form; NaN and infinity are refused.
-inline result<std::string> encode(const chat_request& request, const dialect& as = {}) {
-  constexpr int any = 2'147'483'647;
-  std::size_t size = 512 + request.extra.size() + request.tools.size();
-  for (const chat_message& each : request.messages) size += each.bytes() + 1;
-  std::string body;
-  body.reserve(size);
-  detail::request_encoder out(body);
-  out.writer().begin_object();
-  out.text("model", request.model);
-  out.texts("models", request.fallback_models);
-  out.messages(request.messages);
-  out.real("temperature", request.temperature, 0, 2, " from 0 to 2");
-  out.real("top_p", request.top_p, 0, 1, " above 0, up to 1", true);
-  out.integer("top_k", request.top_k, 0, any, ", 0 or more");
-  out.real("min_p", request.min_p, 0, 1, " from 0 to 1");
-  out.real("top_a", request.top_a, 0, 1, " from 0 to 1");
-  out.real("frequency_penalty", request.frequency_penalty, -2, 2, " from -2 to 2");
-  out.real("presence_penalty", request.presence_penalty, -2, 2, " from -2 to 2");
-  out.real("repetition_penalty", request.repetition_penalty, 0, 2, " above 0, up to 2", true);
-  if (as.limit_name != max_tokens_name::max_completion_tokens) {
-    out.integer("max_tokens", request.max_tokens, 1, any, ", 1 or more");
-  }
-  if (as.limit_name != max_tokens_name::max_tokens) {
-    out.integer("max_completion_tokens", request.max_tokens, 1, any, ", 1 or more");
-  }
-  if (request.stop.size() > 4) out.refuse("stop", "must have at most 4 texts", "");
-  out.texts("stop", request.stop);
-  out.plain("seed", request.seed);
-  out.plain("logprobs", request.logprobs);
-  out.integer("top_logprobs", request.top_logprobs, 0, 20, " from 0 to 20");
-  if (request.top_logprobs && !request.logprobs.value_or(false)) {
-    out.refuse("top_logprobs", "needs `logprobs`", "");
-  }
-  out.raw("tools", request.tools, json::kind::array);
-  out.raw("tool_choice", request.tool_choice, json::kind::object, json::kind::string);
-  out.plain("parallel_tool_calls", request.parallel_tool_calls);
-  out.raw("response_format", request.response_format, json::kind::object);
-  out.raw("reasoning", request.reasoning, json::kind::object);
-  out.text("reasoning_effort", request.reasoning_effort);
-  out.text("verbosity", request.verbosity);
-  out.raw("provider", request.provider, json::kind::object);
-  out.raw("plugins", request.plugins, json::kind::array);
-  out.text("service_tier", request.service_tier);
-  out.text("user", request.user);
-  const auto begins_character = [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  };
-  if (std::count_if(request.session_id.begin(), request.session_id.end(), begins_character) > 256) {
-    out.refuse("session_id", "must have at most 256 characters", "");
-  }
-  out.text("session_id", request.session_id);
-  out.members_of("extra", request.extra);
-  out.key("stream").value(request.stream);
-  if (request.stream && as.include_usage) {
-    out.key("stream_options").begin_object().member("include_usage", true).end_object();
-  }
-  out.writer().end_object();
-  out.check_names();
-  if (out.refusal()) return *out.refusal();
-  return body;
-}
-
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 // --- agent_websocket/openrouter/error.hpp
 
 // Why a completion failed, as a value: what clients may be told, what the log gets, and what the
@@ -4782,8 +6410,10 @@ namespace openrouter {
 
 /// Limits of one answer.
 struct answer_limits {
-  std::size_t max_text_bytes = 4u << 20;   ///< of text, and as much again of reasoning
-  std::size_t max_event_bytes = 8u << 20;  ///< one event, or a whole JSON answer: images are large
+  /// Of text; as much again of reasoning, of its details, of annotations and of all tool calls.
+  std::size_t max_text_bytes = 4u << 20;
+  std::size_t max_event_bytes = 8u << 20;   ///< one event, or a whole JSON answer: images are large
+  std::size_t max_image_bytes = 16u << 20;  ///< all images together, as they are sent
 };
 
 /// Whether headers that only OpenRouter knows (attribution) are sent.
@@ -5686,8 +7316,16 @@ struct outcome {
   std::string provider;       ///< display name
   std::string generation_id;  ///< for GET /generation
   openrouter::usage usage;
+  /// In the order in which they began, whatever the finish reason; with `failed`, or after a limit
+  /// of tokens, some may not be complete.
+  std::vector<tool_call> tool_calls;
+  // JSON texts of arrays, or empty. With `failed` what there was of them, which is not to be sent
+  // back.
+  std::string reasoning_details;  ///< merged, for assistant_message; "[]" when it was empty
+  std::string annotations;        ///< citations, and files as they were parsed
+  std::string images;
   bool no_done = false;         ///< ended well, but without [DONE]
-  bool has_tool_calls = false;  ///< the model called tools
+  bool has_tool_calls = false;  ///< there are tool_calls
   std::size_t comments = 0;     ///< keep-alive comments seen
   std::size_t skipped = 0;      ///< events that were no chunks and were passed over
   int attempts = 1;             ///< requests that were sent
@@ -5984,12 +7622,500 @@ class sse_parser {
 }  // namespace http
 }  // namespace agent_websocket
 
+// --- agent_websocket/openrouter/json_list.hpp
+
+// Keeps the elements of arrays that come in pieces ("images" and "annotations" of OpenRouter's
+// chunks) as the JSON text of one array. What comes twice is kept once, since servers repeat the
+// last chunk. Bounded; knows nothing of what the elements are.
+
+namespace agent_websocket {
+namespace openrouter {
+
+class json_list {
+ public:
+  /// More elements than this are refused.
+  static constexpr std::size_t max_elements = 1024;
+
+  /// `max_bytes`: of all elements together.
+  explicit json_list(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
+
+  /// Takes the elements of an array; anything else is passed over. False when a limit is exceeded.
+  bool add(const json::value& array) {
+    bool fits = true;
+    array.for_each_element([&](const json::value& each) {
+      if (!fits) return;
+      std::string text = json::to_text(each);
+      if (std::find(elements_.begin(), elements_.end(), text) != elements_.end()) return;
+      fits = elements_.size() < max_elements && text.size() <= max_bytes_ - bytes_;
+      if (!fits) return;
+      bytes_ += text.size();
+      elements_.push_back(std::move(text));
+    });
+    return fits;
+  }
+
+  /// The array as JSON text; empty when it would be.
+  std::string take() {
+    std::string text;
+    if (elements_.empty()) return text;
+    text.reserve(bytes_ + elements_.size() + 2);
+    json::writer out(text);
+    out.begin_array();
+    for (const std::string& each : elements_) out.raw(each);
+    out.end_array();
+    elements_.clear();
+    bytes_ = 0;
+    return text;
+  }
+
+ private:
+  std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+  std::vector<std::string> elements_;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/reasoning_details.hpp
+
+// Merges the fragments of "reasoning_details" (OpenRouter's docs, "Reasoning tokens") into the
+// array that goes back to the model with the next request. It carries signatures: a provider
+// refuses raw fragments, and blocks that were changed or left out. Not for people; what they see
+// comes from answer_reader.hpp.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// The reasoning blocks of one answer.
+class reasoning_details_accumulator {
+ public:
+  /// More blocks, or members of a block, than this are refused.
+  static constexpr std::size_t max_entries = 1024;
+  static constexpr std::size_t max_members = 64;
+
+  /// `max_bytes`: of all blocks together.
+  explicit reasoning_details_accumulator(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
+
+  /// Takes the array of a chunk; anything but an array of objects is passed over. False when a
+  /// limit is exceeded.
+  bool add_fragments(const json::value& fragments) {
+    seen_ = seen_ || fragments.is_array();
+    bool fits = true;
+    fragments.for_each_element([&](const json::value& each) {
+      if (!fits || !each.is_object()) return;
+      entry* to = find(each);
+      if (to == nullptr) {
+        fits = entries_.size() < max_entries;
+        if (!fits) return;
+        to = &entries_.emplace_back();
+        to->index = each["index"].integer();
+      }
+      fits = merge(*to, each);
+    });
+    return fits;
+  }
+
+  /// Takes the array of a whole message, as it is.
+  bool add_whole(const json::value& details) {
+    if (!details.is_array()) return true;
+    seen_ = true;
+    bool fits = true;
+    details.for_each_element([&](const json::value& each) {
+      if (!fits || !each.is_object()) return;
+      fits = entries_.size() < max_entries && merge(entries_.emplace_back(), each);
+    });
+    return fits;
+  }
+
+  /// The merged array as JSON text; empty when there was none, "[]" when it was empty.
+  std::string take() {
+    std::string text;
+    if (!seen_) return text;
+    json::writer out(text);
+    out.begin_array();
+    for (const entry& each : entries_) {
+      out.begin_object();
+      for (const member& one : each.members) {
+        out.key_escaped(one.name);
+        one.is_text ? out.value(one.content) : out.raw(one.content);
+      }
+      out.end_object();
+    }
+    out.end_array();
+    entries_.clear();
+    seen_ = false;
+    return text;
+  }
+
+ private:
+  struct member {
+    std::string name;
+    std::string content;  // text, or JSON text
+    bool is_text = false;
+  };
+
+  struct entry {
+    std::optional<std::int64_t> index;
+    std::vector<member> members;
+
+    member* find(std::string_view name) {
+      const auto is = [name](const member& each) { return each.name == name; };
+      const auto found = std::find_if(members.begin(), members.end(), is);
+      return found == members.end() ? nullptr : &*found;
+    }
+    /// The text of a member, or an empty one: null, "" and nothing say the same.
+    std::string_view word(std::string_view name) {
+      const member* const found = find(name);
+      return found != nullptr && found->is_text ? std::string_view(found->content) : "";
+    }
+  };
+
+  static std::string_view word(const json::value& from) { return from.string().value_or(""); }
+
+  /// The block that the fragment belongs to; null: it begins one.
+  entry* find(const json::value& fragment) {
+    const std::string_view type = word(fragment["type"]);
+    const auto latest = [this](auto&& holds) {
+      const auto found = std::find_if(entries_.rbegin(), entries_.rend(), holds);
+      return found == entries_.rend() ? nullptr : &*found;
+    };
+    if (const auto index = fragment["index"].integer()) {
+      return latest([&](entry& each) { return each.index == index && each.word("type") == type; });
+    }
+    const bool signs = !word(fragment["signature"]).empty() && word(fragment["text"]).empty();
+    if (signs) {
+      entry* const signed_by_it = latest(
+          [&](entry& each) { return each.word("type") == type && !each.word("text").empty(); });
+      if (signed_by_it != nullptr && signed_by_it->word("signature").empty()) return signed_by_it;
+    }
+    if (entries_.empty()) return nullptr;
+    entry& last = entries_.back();
+    const bool same = last.word("type") == type && last.word("id") == word(fragment["id"]);
+    return same ? &last : nullptr;
+  }
+
+  bool merge(entry& to, const json::value& fragment) {
+    bool fits = true;
+    fragment.for_each_member([&](std::string_view name, const json::value& value) {
+      fits = fits && merge(to, name, value);
+    });
+    return fits;
+  }
+
+  bool merge(entry& to, std::string_view name, const json::value& value) {
+    constexpr std::size_t punctuation = 6;  // "":"",
+    const bool nothing = value.is_null() || value.string() == std::string_view();
+    member* into = to.find(name);
+    if (into == nullptr) {
+      if (to.members.size() == max_members || !count(name.size() + punctuation)) return false;
+      into = &to.members.emplace_back(member{std::string(name), "null", false});
+      if (nothing) return set(*into, value);
+    }
+    if (nothing) return true;
+    const bool grows = name == "text" || name == "summary" || name == "data";
+    if (!grows || !into->is_text || !value.is_string()) return set(*into, value);
+    if (!count(value.string()->size())) return false;
+    into->content.append(*value.string());
+    return true;
+  }
+
+  bool set(member& into, const json::value& value) {
+    const std::optional<std::string_view> text = value.string();
+    std::string content = text ? std::string(*text) : json::to_text(value);
+    if (content == into.content && into.is_text == text.has_value()) return true;
+    if (!count(content.size())) return false;
+    into.content = std::move(content);
+    into.is_text = text.has_value();
+    return true;
+  }
+
+  bool count(std::size_t bytes) noexcept {
+    if (bytes > max_bytes_ - bytes_) return false;
+    bytes_ += bytes;
+    return true;
+  }
+
+  std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+  std::vector<entry> entries_;
+  bool seen_ = false;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/tool_calls.hpp
+
+// Puts tool calls together from the fragments of a stream ("choices[].delta.tool_calls" of
+// OpenRouter's API reference). Servers differ in what of index, id and name they send, repeat or
+// leave out; the rules here take all that has been seen. Calls are given once, at the end: who ran
+// a call as soon as its arguments parse would run it again for the blanks behind them.
+
+namespace agent_websocket {
+namespace openrouter {
+
+namespace detail {
+
+inline bool is_blank(std::string_view text) noexcept {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+/// Follows the brackets of a JSON text that arrives in pieces.
+class bracket_counter {
+ public:
+  void feed(std::string_view text) noexcept {
+    for (const char c : text) take(c);
+  }
+  /// An object or array has closed, and only blanks have come behind it.
+  bool is_closed() const noexcept { return state_ == state::closed; }
+
+ private:
+  enum class state : std::uint8_t { before, inside, text, escape, closed, other };
+
+  void take(char c) noexcept {
+    switch (state_) {
+      case state::escape: state_ = state::text; return;
+      case state::text:
+        if (c == '"') state_ = state::inside;
+        if (c == '\\') state_ = state::escape;
+        return;
+      case state::before:
+      case state::closed:
+        if (is_blank(std::string_view(&c, 1))) return;
+        state_ = state_ == state::before && (c == '{' || c == '[') ? state::inside : state::other;
+        depth_ = 1;
+        return;
+      case state::inside:
+        if (c == '"') state_ = state::text;
+        if (c == '{' || c == '[') ++depth_;
+        if ((c == '}' || c == ']') && --depth_ == 0) state_ = state::closed;
+        return;
+      case state::other: return;
+    }
+  }
+
+  std::size_t depth_ = 0;
+  state state_ = state::before;
+};
+
+}  // namespace detail
+
+/// The tool calls of one answer.
+class tool_call_accumulator {
+ public:
+  /// More calls than this are refused.
+  static constexpr std::size_t max_calls = 128;
+
+  /// `max_bytes`: of all arguments, names and ids together.
+  explicit tool_call_accumulator(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
+
+  /// Takes the "tool_calls" of a chunk; anything but an array of objects is passed over. False when
+  /// a limit is exceeded; what came before stays.
+  bool add_fragments(const json::value& fragments) {
+    ++array_;
+    std::size_t position = 0;
+    bool fits = true;
+    fragments.for_each_element([&](const json::value& each) {
+      if (!fits || !each.is_object()) return;
+      const fragment what(each, fragments.size() > 1 ? position++ : none);
+      fits = append(find(what), what);
+    });
+    return fits;
+  }
+
+  /// Takes the "tool_calls" of a whole message, in which each entry is a call.
+  bool add_whole(const json::value& calls) {
+    ++array_;
+    bool fits = true;
+    calls.for_each_element([&](const json::value& each) {
+      if (fits && each.is_object()) fits = append(nullptr, fragment(each, none));
+    });
+    return fits;
+  }
+
+  /// True until something came that is a call, or will be.
+  bool empty() const noexcept {
+    return std::all_of(calls_.begin(), calls_.end(), [](const call& each) { return each.empty(); });
+  }
+
+  /// The calls in the order in which they began. `cut`: the answer is not whole (finish reason
+  /// length, an error, no end); then calls whose arguments do not parse are not complete. `seed` is
+  /// what ids are made of, beside the call: the same in, the same out.
+  std::vector<tool_call> take(bool cut, std::string_view seed) {
+    const auto is_nothing = [](const call& each) { return each.empty(); };
+    calls_.erase(std::remove_if(calls_.begin(), calls_.end(), is_nothing), calls_.end());
+    for (auto each = calls_.begin(); each != calls_.end(); ++each) {
+      tool_call& made = each->made;
+      made.complete = !cut || json::document().parse(made.arguments).has_value();
+      if (each->is_blank()) made.arguments = "{}";
+      const auto same = [&made](const call& other) { return other.made.id == made.id; };
+      if (made.id.empty() || std::any_of(calls_.begin(), each, same)) make_id(made, seed);
+    }
+    std::vector<tool_call> taken;
+    taken.reserve(calls_.size());
+    for (call& each : calls_) taken.push_back(std::move(each.made));
+    calls_.clear();
+    return taken;
+  }
+
+ private:
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+  struct call {
+    tool_call made;
+    std::optional<std::int64_t> index;
+    std::size_t position = none;  // in an array without indexes
+    std::uint64_t array = 0;      // the last one that had a piece of it
+    detail::bracket_counter brackets;
+
+    bool is_blank() const noexcept { return detail::is_blank(made.arguments); }
+    bool empty() const noexcept { return made.id.empty() && made.name.empty() && is_blank(); }
+  };
+
+  /// One entry of an array, with what is no value taken for nothing.
+  struct fragment {
+    fragment(const json::value& entry, std::size_t at)
+        : index(entry["index"].integer()),
+          position(at),
+          id(word(entry["id"])),
+          name(word(entry["function"]["name"])) {
+      const json::value given = entry["function"]["arguments"];
+      if (given.size() != 0) arguments = json::to_text(given);
+      if (const auto text = given.string()) arguments.assign(*text);
+    }
+    static std::string_view word(const json::value& from) {
+      const std::string_view text = from.string().value_or("");
+      return text == "null" ? std::string_view() : text;
+    }
+
+    std::optional<std::int64_t> index;
+    std::size_t position;
+    std::string_view id, name;
+    std::string arguments;
+  };
+
+  /// The call that the fragment goes on with; null: it begins one.
+  call* find(const fragment& what) {
+    call* const found = candidate(what);
+    return found != nullptr && continues(*found, what) ? found : nullptr;
+  }
+
+  template <typename Condition>
+  call* latest(Condition holds) {
+    const auto found = std::find_if(calls_.rbegin(), calls_.rend(), holds);
+    return found == calls_.rend() ? nullptr : &*found;
+  }
+
+  call* candidate(const fragment& what) {
+    if (calls_.empty()) return nullptr;
+    call& last = calls_.back();
+    const auto has_id = [&](const call& each) { return each.made.id == what.id; };
+    if (what.index) {
+      const auto at_index = [&](const call& each) { return each.index == what.index; };
+      if (!what.id.empty()) {
+        const auto both = [&](const call& each) { return at_index(each) && has_id(each); };
+        if (call* const found = latest(both)) return found;
+      }
+      if (call* const found = latest(at_index)) return found;
+      const bool begins = !what.id.empty() || !what.name.empty();
+      return last.index || begins ? nullptr : &last;
+    }
+    if (!what.id.empty()) {
+      if (call* const found = latest(has_id)) return found;
+      return last.made.id.empty() && what.name.empty() ? &last : nullptr;  // an id that comes late
+    }
+    if (what.position == none) return &last;
+    const auto at_position = [&](const call& each) { return each.position == what.position; };
+    if (call* const found = latest(at_position)) return found;
+    return what.position < calls_.size() ? &calls_[what.position] : nullptr;
+  }
+
+  /// Whether the candidate is the call meant, or only looks so: servers give every call the index
+  /// 0, or the same id, or neither.
+  bool continues(const call& of, const fragment& what) const {
+    if (what.name.empty()) return true;
+    const bool closed = is_closed(of);
+    if (of.array == array_) return !closed && !of.is_blank();  // one array names each call once
+    const bool other_name = !of.made.name.empty() && of.made.name != what.name;
+    const bool other_id = !of.made.id.empty() && !what.id.empty() && of.made.id != what.id;
+    if (other_id) return !closed && !other_name;
+    const bool same_id = !what.id.empty() && of.made.id == what.id;
+    if (closed) {  // only blanks, or the same once more, can belong to it
+      if (other_name) return false;
+      const bool same = what.arguments == of.made.arguments && (same_id || what.index);
+      return same || detail::is_blank(what.arguments);
+    }
+    return same_id || !other_name || !of.is_blank();
+  }
+
+  /// The arguments are whole JSON, as far as that can be told without parsing them every time.
+  static bool is_closed(const call& of) {
+    if (of.brackets.is_closed()) return true;
+    const std::string& text = of.made.arguments;
+    constexpr std::size_t longest_scalar = 64;
+    return text.size() <= longest_scalar && json::document().parse(text).has_value();
+  }
+
+  bool append(call* to, const fragment& what) {
+    if (to == nullptr) {
+      if (calls_.size() == max_calls) return false;
+      to = &calls_.emplace_back();
+    }
+    to->array = array_;
+    if (!to->index) to->index = what.index;
+    if (to->position == none) to->position = what.position;
+    if (to->made.id.empty() && !keep(to->made.id, what.id)) return false;
+    if (to->made.name.empty() && !keep(to->made.name, what.name)) return false;
+    if (what.arguments == to->made.arguments && is_closed(*to)) return true;  // the same again
+    to->brackets.feed(what.arguments);
+    return keep(to->made.arguments, what.arguments);
+  }
+
+  bool keep(std::string& in, std::string_view text) {
+    if (text.size() > max_bytes_ - bytes_) return false;
+    bytes_ += text.size();
+    in.append(text);
+    return true;
+  }
+
+  /// 9 letters and digits: the form that the strictest server (Mistral) takes back.
+  void make_id(tool_call& of, std::string_view seed) const {
+    std::uint64_t hash = 14'695'981'039'346'656'037u;  // FNV-1a
+    const auto mix = [&hash](std::string_view text) {
+      for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211u;
+      hash = (hash ^ 0xFFu) * 1'099'511'628'211u;
+    };
+    mix(seed);
+    mix(of.name);
+    mix(of.arguments);
+    const auto is_taken = [&](const call& each) {
+      return &each.made != &of && each.made.id == of.id;
+    };
+    do {
+      mix("again");
+      of.id.clear();
+      for (std::uint64_t rest = hash; of.id.size() < 9; rest /= 36) {
+        of.id.push_back("0123456789abcdefghijklmnopqrstuvwxyz"[rest % 36]);
+      }
+    } while (std::any_of(calls_.begin(), calls_.end(), is_taken));
+  }
+
+  std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+  std::uint64_t array_ = 0;
+  std::vector<call> calls_;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
 // --- agent_websocket/openrouter/answer_reader.hpp
 
 // Reads one chunk of a streamed answer, or a whole answer, as parsed JSON: text and reasoning go to
-// a sink, the rest is collected in an outcome. Follows OpenRouter's API reference (chat completion
-// chunk) and takes what other servers leave out, set to null or spell differently. Knows no bytes
-// and no ends; those are stream_decoder.hpp's.
+// a sink, the rest, tool calls among it, is collected in an outcome. Follows OpenRouter's API
+// reference (chat completion chunk) and takes what other servers leave out, set to null or spell
+// differently. Knows no bytes and no ends; those are stream_decoder.hpp's.
 
 namespace agent_websocket {
 namespace openrouter {
@@ -6012,20 +8138,24 @@ class answer_sink {
 class answer_reader {
  public:
   explicit answer_reader(const answer_limits& limits) noexcept
-      : max_text_bytes_(limits.max_text_bytes) {}
+      : max_text_bytes_(limits.max_text_bytes),
+        calls_(limits.max_text_bytes),
+        details_(limits.max_text_bytes),
+        annotations_(limits.max_text_bytes),
+        images_(limits.max_image_bytes) {}
 
   /// One chunk ("choices[].delta"). Returns its text when that is all it gave, or else nothing.
   std::string_view read_chunk(const json::value& top, answer_sink& sink) {
     plain_text_ = {};
     has_more_ = false;
-    read(top, "delta", sink);
+    read(top, false, sink);
     return stopped_ || has_more_ ? std::string_view() : plain_text_;
   }
   /// The text of a chunk that holds nothing else that is new.
   void read_text(std::string_view text, answer_sink& sink) { give_text(text, sink); }
   /// A whole answer ("choices[].message").
   void read_whole(const json::value& top, answer_sink& sink) {
-    read(top, "message", sink);
+    read(top, true, sink);
     if (!stopped_ && !top["choices"][0].exists()) fail(failure(errc::empty_response));
   }
 
@@ -6041,27 +8171,41 @@ class answer_reader {
   /// True once anything of content, reasoning or a tool call was there.
   bool has_output() const noexcept { return has_output_; }
   bool has_text() const noexcept { return text_bytes_ != 0; }
+  bool has_tool_calls() const noexcept { return !calls_.empty(); }
 
   outcome& ended() noexcept { return ended_; }
   const outcome& ended() const noexcept { return ended_; }
 
+  /// The outcome with all that was collected. `whole`: the answer has come to its end.
+  outcome take_outcome(bool whole) {
+    const std::string& reason = ended_.finish_reason;
+    const bool cut = !whole || ended_.failed || reason == "length" || reason == "content_filter";
+    ended_.tool_calls = calls_.take(cut, ended_.generation_id);
+    ended_.has_tool_calls = !ended_.tool_calls.empty();
+    ended_.reasoning_details = details_.take();
+    ended_.annotations = annotations_.take();
+    ended_.images = images_.take();
+    return std::move(ended_);
+  }
+
  private:
   enum class reasoning_field { none, reasoning, reasoning_content, details };
 
-  void read(const json::value& top, const char* piece_name, answer_sink& sink) {
+  void read(const json::value& top, bool whole, answer_sink& sink) {
     keep_first(ended_.model, top["model"]);
     keep_first(ended_.provider, top["provider"]);
     keep_first(ended_.generation_id, top["id"]);
     if (read_usage(top["usage"], ended_.usage)) has_more_ = true;
     const json::value choice = first_choice(top["choices"]);
-    json::value piece = choice[piece_name];
+    json::value piece = choice[whole ? "message" : "delta"];
     // Some servers send a whole message as the only chunk.
     if (!piece.is_object() && !has_output_) {
       piece = choice["message"];
-      has_more_ = true;
+      whole = has_more_ = true;
     }
     read_reasoning(piece, sink);
     read_content(piece, sink);
+    collect(piece, whole, sink);
     if (stopped_) return;
     if (const auto reason = choice["finish_reason"].string(); reason && !reason->empty()) {
       ended_.finish_reason.assign(*reason);
@@ -6101,11 +8245,30 @@ class answer_reader {
     } else if (const auto refused = piece["refusal"].string()) {
       give_text(*refused, sink);
     }
-    if (piece["tool_calls"].size() != 0) {
-      begin_more(sink);
-      ended_.has_tool_calls = true;
+    if (piece["audio"].is_object()) begin_more(sink);
+  }
+
+  /// What is kept for the end.
+  void collect(const json::value& piece, bool whole, answer_sink& sink) {
+    const json::value calls = piece["tool_calls"];
+    const json::value details = piece["reasoning_details"];
+    const json::value images = piece["images"];
+    const json::value annotations = piece["annotations"];
+    if (has_elements(calls) || has_elements(images)) begin_more(sink);
+    if (has_elements(annotations)) has_more_ = true;
+    if (stopped_) return;
+    if (!(whole ? calls_.add_whole(calls) : calls_.add_fragments(calls))) {
+      fail_too_long("tool calls");
+    } else if (!(whole ? details_.add_whole(details) : details_.add_fragments(details))) {
+      fail_too_long("reasoning details");
+    } else if (!images_.add(images)) {
+      fail_too_long("images");
+    } else if (!annotations_.add(annotations)) {
+      fail_too_long("annotations");
     }
-    if (piece["images"].size() != 0 || piece["audio"].is_object()) begin_more(sink);
+  }
+  static bool has_elements(const json::value& array) noexcept {
+    return array.is_array() && array.size() != 0;
   }
 
   /// The same thoughts may stand in up to three fields: the first that is seen is the one shown.
@@ -6128,7 +8291,7 @@ class answer_reader {
     const std::string_view fits = cut_utf8(*text, max_text_bytes_ - reasoning_bytes_);
     reasoning_bytes_ += fits.size();
     if (!stopped_ && !fits.empty()) sink.on_reasoning(fits);
-    if (!stopped_ && fits.size() != text->size()) fail_too_long();
+    if (!stopped_ && fits.size() != text->size()) fail_too_long("reasoning");
   }
 
   void give_text(std::string_view text, answer_sink& sink) {
@@ -6137,7 +8300,7 @@ class answer_reader {
     const std::string_view fits = cut_utf8(text, max_text_bytes_ - text_bytes_);
     text_bytes_ += fits.size();
     if (!stopped_ && !fits.empty()) sink.on_text(fits);
-    if (!stopped_ && fits.size() != text.size()) fail_too_long();
+    if (!stopped_ && fits.size() != text.size()) fail_too_long("text");
   }
 
   void begin(answer_sink& sink) {
@@ -6152,9 +8315,9 @@ class answer_reader {
     begin(sink);
   }
 
-  void fail_too_long() {
+  void fail_too_long(const char* of_what) {
     failure why(error(errc::truncated, "The answer is longer than allowed"));
-    why.why.detail = "more than " + std::to_string(max_text_bytes_) + " bytes";
+    why.why.detail = std::string("too many bytes, or too many pieces, of ") + of_what;
     why.retryable = false;
     fail(std::move(why));
   }
@@ -6163,6 +8326,10 @@ class answer_reader {
   std::size_t text_bytes_ = 0;
   std::size_t reasoning_bytes_ = 0;
   outcome ended_;
+  tool_call_accumulator calls_;
+  reasoning_details_accumulator details_;
+  json_list annotations_;
+  json_list images_;
   std::string_view plain_text_;  // of the chunk that is being read
   bool has_more_ = false;        // that chunk gave something else
   reasoning_field shown_ = reasoning_field::none;
@@ -6359,7 +8526,7 @@ class stream_decoder {
 
   /// The outcome, as far as it is known. The counters are those of now.
   outcome take_outcome() {
-    outcome ended = std::move(answer_.ended());
+    outcome ended = answer_.take_outcome(is_whole_);
     ended.comments = events_.comments();
     ended.skipped = skipped_;
     return ended;
@@ -6475,8 +8642,9 @@ class stream_decoder {
     ended.no_done = form_ == form::events && !saw_done_;
     whole = whole && answer_.has_output();
     if (whole || !ended.finish_reason.empty()) {
+      is_whole_ = true;
       if (is_empty(ended)) ended.failed = failure(errc::empty_response);
-      const bool only_calls = ended.has_tool_calls && !answer_.has_text();
+      const bool only_calls = answer_.has_tool_calls() && !answer_.has_text();
       if (ended.finish_reason.empty() && only_calls) ended.finish_reason = "tool_calls";
     } else if (answer_.has_output()) {
       ended.failed = failure(errc::truncated);
@@ -6526,6 +8694,7 @@ class stream_decoder {
   std::size_t skipped_ = 0;
   form form_ = form::unknown;
   bool saw_done_ = false;
+  bool is_whole_ = false;
 };
 
 }  // namespace openrouter
@@ -7929,20 +10098,29 @@ struct turn {
   std::chrono::system_clock::time_point asked{};
   std::chrono::system_clock::time_point answered{};
   openrouter::chat_message question;
+  /// Calls of tools and their results, before the answer.
+  std::vector<openrouter::chat_message> steps;
   std::optional<openrouter::chat_message> answer;  ///< also a partial one: see status
+  /// What people see, when that is more than the answer: with steps, the model's words before them.
+  std::string shown;
   wire::answer_status status = wire::answer_status::completed;
   std::string model;
   std::vector<feedback_entry> feedback;
 
   bool running() const noexcept { return seq == 0; }
+  /// The whole answer as people see it.
+  const std::string& text() const noexcept {
+    static const std::string none;
+    return !shown.empty() ? shown : answer ? answer->text() : none;
+  }
 
   /// Messages that this turn adds to a request. A question that failed without an answer and
   /// without a correction adds none.
   std::size_t messages() const noexcept {
     std::size_t corrections = 0;
     for (const feedback_entry& each : feedback) corrections += each.correction.empty() ? 0 : 1;
-    if (!running() && !answer && corrections == 0) return 0;
-    return (answer ? 2u : 1u) + corrections;
+    if (!running() && !answer && steps.empty() && corrections == 0) return 0;
+    return (answer || !steps.empty() ? 2u : 1u) + steps.size() + corrections;
   }
 
   /// What people see of it: the question, and an answer or what was said in its place.
@@ -8010,7 +10188,12 @@ class conversation {
     for (const turn& each : turns_) {
       if (each.messages() == 0) continue;
       all.push_back(each.question);
-      if (each.answer) all.push_back(*each.answer);
+      all.insert(all.end(), each.steps.begin(), each.steps.end());
+      if (each.answer) {
+        all.push_back(*each.answer);
+      } else if (!each.steps.empty()) {  // providers want somebody to speak after a tool
+        all.push_back(openrouter::chat_message::assistant_partial("(This answer was cut off.)"));
+      }
       for (const feedback_entry& said : each.feedback) {
         if (said.correction.empty()) continue;
         all.push_back(openrouter::chat_message::user("Correction of your previous answer: " +
@@ -8037,6 +10220,22 @@ namespace agent_websocket {
 /// Numbers the runs of one session from 1; a late completion of an earlier run is told apart by it.
 using run_number = std::uint64_t;
 
+/// What answers have used, as far as upstream told it.
+struct usage_totals {
+  std::int64_t answers = 0;
+  std::int64_t prompt_tokens = 0;
+  std::int64_t completion_tokens = 0;
+  double cost = 0;  ///< in the provider's credits (OpenRouter: US dollars)
+
+  usage_totals& operator+=(const usage_totals& more) noexcept {
+    answers += more.answers;
+    prompt_tokens += more.prompt_tokens;
+    completion_tokens += more.completion_tokens;
+    cost += more.cost;
+    return *this;
+  }
+};
+
 /// An answer that has ended, for the application's hook.
 struct answer_record {
   std::string query_id;
@@ -8045,7 +10244,16 @@ struct answer_record {
   wire::answer_status status = wire::answer_status::completed;
   std::string finish_reason;
   std::string model;
-  std::string usage;  ///< JSON object text, or empty
+  std::string usage;  ///< JSON object text, or empty; of several rounds: their sum
+  usage_totals used;
+  unsigned rounds = 0;        ///< of tool calls
+  std::string generation_id;  ///< of the last request, for OpenRouter's GET /generation
+  std::string provider;       ///< who served it, as OpenRouter says
+  std::string annotations;    ///< JSON array text, or empty: citations, files
+  std::string images;         ///< JSON array text, or empty: what the model drew
+  std::string steps;          ///< JSON array text, or empty: messages of the tool loop
+  /// Calls that nothing here could run: the application had put tools of its own into the request.
+  std::vector<openrouter::tool_call> tool_calls;
   std::optional<error> failure;
   bool retryable = false;  ///< of a failure: the same query may succeed later
 };
@@ -8062,9 +10270,31 @@ struct start_completion {
   run_number run;
   openrouter::chat_request request;
 };
-/// Stop asking the model; nothing of that run is wanted any more.
+/// Stop asking the model and running tools; nothing of that run is wanted any more.
 struct cancel_completion {
   run_number run;
+};
+/// Run a tool of the server; answer with tool_ended.
+struct run_tool {
+  run_number run;
+  std::string call;
+  std::string name;
+  std::string arguments;
+};
+/// The call has its result; `answered`: by its handler, so that there is nothing to cancel.
+struct end_tool {
+  std::string call;
+  bool answered;
+};
+/// Call clock_over with that id after `limit`, unless end_tool comes first or the run ends.
+struct start_clock {
+  run_number run;
+  std::string id;
+  std::chrono::milliseconds limit;
+};
+/// The clock of the query stands still, or goes on.
+struct hold_clock {
+  bool hold;
 };
 /// A command that the protocol does not define: the application's, or unknown.
 struct run_command {
@@ -8102,25 +10332,10 @@ struct close_session {
 
 using session_action =
     std::variant<action::consult, action::start_completion, action::cancel_completion,
+                 action::run_tool, action::end_tool, action::start_clock, action::hold_clock,
                  action::run_command, action::deliver_feedback, action::deliver_answer,
                  action::persist, action::answer_hello, action::close_socket,
                  action::close_session>;
-
-/// What answers have used, as far as upstream told it.
-struct usage_totals {
-  std::int64_t answers = 0;
-  std::int64_t prompt_tokens = 0;
-  std::int64_t completion_tokens = 0;
-  double cost = 0;  ///< in the provider's credits (OpenRouter: US dollars)
-
-  usage_totals& operator+=(const usage_totals& more) noexcept {
-    answers += more.answers;
-    prompt_tokens += more.prompt_tokens;
-    completion_tokens += more.completion_tokens;
-    cost += more.cost;
-    return *this;
-  }
-};
 
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
@@ -8130,6 +10345,9 @@ struct completion_result {
   std::string model;
   std::string usage;  ///< JSON object text, or empty
   usage_totals used;
+  std::vector<openrouter::tool_call> tool_calls;
+  std::string reasoning_details, annotations, images;  ///< JSON array texts, or empty
+  std::string generation_id, provider;
 };
 
 /// What the application decided about a query.
@@ -8140,6 +10358,106 @@ struct query_decision {
   error why;         ///< refuse
   std::vector<openrouter::chat_message>
       extra;  ///< proceed: messages for this request only, before the question
+
+  static query_decision refusal(error why) {
+    query_decision made;
+    made.what = kind::refuse;
+    made.why = std::move(why);
+    return made;
+  }
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/tool_handler.hpp
+
+// What the application's handler of a tool gets: the call with its arguments, and the way to answer
+// it, now or later. A call ends once: by its answer, its time limit, or the end of the run.
+
+namespace agent_websocket {
+
+/// Whether a call is still wanted. Shared by the session and the handler; on the executor only.
+class tool_cancellation {
+ public:
+  bool cancelled() const noexcept { return cancelled_; }
+  /// Runs f at once when the call was cancelled before.
+  void on_cancel(std::function<void()> f) {
+    if (cancelled_) return f();
+    if (!over_) actions_.push_back(std::move(f));
+  }
+  /// The first call of cancel() or finish() counts.
+  void cancel() {
+    if (over_) return;
+    over_ = true;
+    cancelled_ = true;
+    for (const auto& each : std::exchange(actions_, {})) {
+      try {
+        each();
+      } catch (...) {  // nobody is left to tell
+      }
+    }
+  }
+  void finish() {
+    over_ = true;
+    actions_.clear();
+  }
+
+ private:
+  bool cancelled_ = false;
+  bool over_ = false;
+  std::vector<std::function<void()>> actions_;
+};
+
+/// Ends one call: reply(text) with what the model is to be told, or reply.fail(words). The first
+/// counts, later ones are ignored. Copyable; may be called from any thread while the server lives.
+class tool_reply {
+ public:
+  explicit tool_reply(std::function<void(tool_result)> send) : send_(std::move(send)) {}
+
+  /// `text` is usually JSON; the model reads it as it is.
+  void operator()(std::string text) const { send_({std::move(text), false}); }
+  /// The model is told that the tool failed, and why.
+  void fail(std::string words) const { send_(tool_result::failure(std::move(words))); }
+
+ private:
+  std::function<void(tool_result)> send_;
+};
+
+/// One call of a tool. Copyable.
+template <typename Session>
+class tool_invocation {
+ public:
+  /// Precondition: `arguments_text` is a JSON object that fits the tool's parameters.
+  tool_invocation(std::string call_id, std::string tool_name, std::string arguments_text,
+                  std::weak_ptr<Session> session, std::shared_ptr<tool_cancellation> cancellation)
+      : id(std::move(call_id)),
+        name(std::move(tool_name)),
+        arguments(std::move(arguments_text)),
+        session_(std::move(session)),
+        cancellation_(std::move(cancellation)) {
+    auto parsed = std::make_shared<json::document>();
+    (void)parsed->parse(arguments);
+    parsed_ = std::move(parsed);
+  }
+
+  std::string id;
+  std::string name;
+  std::string arguments;  ///< JSON object text
+
+  /// The arguments, to be read: call.value()["city"].string(). Valid as long as a copy of the call.
+  json::value value() const noexcept { return parsed_->root(); }
+  /// Null when the session is gone. On the executor only.
+  std::shared_ptr<Session> session() const { return session_.lock(); }
+  /// True when nobody wants the result any more. On the executor only: work on another thread is
+  /// told by on_cancel.
+  bool cancelled() const noexcept { return cancellation_->cancelled(); }
+  /// Runs f on the executor when the call is cancelled or its time is up. On the executor only.
+  void on_cancel(std::function<void()> f) const { cancellation_->on_cancel(std::move(f)); }
+
+ private:
+  std::weak_ptr<Session> session_;
+  std::shared_ptr<tool_cancellation> cancellation_;
+  std::shared_ptr<const json::document> parsed_;
 };
 
 }  // namespace agent_websocket
@@ -8174,10 +10492,7 @@ class query_reply {
   }
   /// Refuse: the client gets an error of that code with these words (or the code's own).
   void refuse(errc code, std::string words = {}) const {
-    query_decision decision;
-    decision.what = query_decision::kind::refuse;
-    decision.why = words.empty() ? error(code) : error(code, std::move(words));
-    send(std::move(decision));
+    send(query_decision::refusal(words.empty() ? error(code) : error(code, std::move(words))));
   }
 
  private:
@@ -8188,6 +10503,21 @@ class query_reply {
   std::weak_ptr<Session> session_;
   run_number run_;
 };
+
+/// Runs a hook of the application. What it throws is put into words for the log, and on_throw()
+/// does without the hook.
+template <typename Hook, typename Log, typename OnThrow>
+void run_hook(Hook&& hook, Log&& log, OnThrow&& on_throw) {
+  try {
+    hook();
+    return;
+  } catch (const std::exception& thrown) {
+    log(std::string(": ") + thrown.what());
+  } catch (...) {
+    log(std::string(": not a std::exception"));
+  }
+  on_throw();
+}
 
 /// What the application says to what happens in a session. Called on the executor; exceptions are
 /// caught, logged and cost one message.
@@ -8201,6 +10531,8 @@ class session_hooks {
   virtual void request(Session& session, openrouter::chat_request& request) const = 0;
   /// False when nobody knows the command.
   virtual bool command(Session& session, const wire::command& command) const = 0;
+  /// Runs a tool of the server.
+  virtual void run_tool(const tool_invocation<Session>& call, const tool_reply& reply) const = 0;
   virtual void feedback(Session& session, const feedback_entry& feedback) const = 0;
   virtual void response(Session& session, const answer_record& answer) const = 0;
 
@@ -8252,6 +10584,7 @@ class basic_router final : public session_hooks<Session> {
   using response_handler = std::function<void(Session&, const answer_record&)>;
   using disconnect_handler = std::function<void(Session&, std::uint16_t code)>;
   using session_handler = std::function<void(Session&)>;
+  using tool_handler = std::function<void(tool_invocation<Session>, tool_reply)>;
   using http_handler = std::function<http::response(const http::request&)>;
   using event_handler = std::function<void(const server_event&)>;
 
@@ -8288,6 +10621,19 @@ class basic_router final : public session_hooks<Session> {
     commands_[std::move(op)] = {std::move(handler), std::move(description)};
     return *this;
   }
+  /// A tool that the model may call. `handler(call, reply)` runs on the executor, must not block,
+  /// and calls reply(text) or reply.fail(words) now or later, from any thread; a tool that asks a
+  /// person needs none. What is wrong with the definition is told by the server's start().
+  basic_router& tool(tool_definition definition, tool_handler handler = nullptr) {
+    const std::string name = definition.name;
+    const bool needs_handler = !definition.asks_person;
+    auto added = tools_.add(std::move(definition));
+    if (added && needs_handler && !handler)
+      added = error(errc::bad_message, "Tool `" + name + "` has no handler");
+    if (!added && !wrong_tool_) wrong_tool_ = added.error();
+    handlers_[name] = std::move(handler);
+    return *this;
+  }
   /// Answers plain HTTP requests of that method and path ("/"). GET handlers answer HEAD too.
   basic_router& on_http(std::string method, std::string path, http_handler handler) {
     http_[{std::move(method), std::move(path)}] = std::move(handler);
@@ -8312,6 +10658,16 @@ class basic_router final : public session_hooks<Session> {
     if (found == commands_.end()) return false;
     found->second.run(session, command);
     return true;
+  }
+  void run_tool(const tool_invocation<Session>& call, const tool_reply& reply) const override {
+    const auto found = handlers_.find(call.name);
+    if (found == handlers_.end() || !found->second) return reply.fail("The tool has no handler");
+    found->second(call, reply);
+  }
+  /// All tools, or why one of them cannot be offered.
+  result<std::shared_ptr<const toolbox>> tools() const {
+    if (wrong_tool_) return error(errc::bad_configuration, wrong_tool_->message);
+    return std::make_shared<const toolbox>(tools_);
   }
   void feedback(Session& session, const feedback_entry& feedback) const override {
     if (feedback_) feedback_(session, feedback);
@@ -8364,6 +10720,9 @@ class basic_router final : public session_hooks<Session> {
   session_handler end_;
   event_handler event_;
   std::map<std::string, command_entry> commands_;
+  toolbox tools_;
+  std::map<std::string, tool_handler> handlers_;
+  std::optional<error> wrong_tool_;
   std::map<std::pair<std::string, std::string>, http_handler> http_;
 };
 
@@ -8383,6 +10742,7 @@ inline openrouter::client_settings upstream_settings(const options& from) {
   to.api_key = from.api_key;
   to.referer = from.http_referer;
   to.title = from.app_title;
+  to.dialect.limit_name = from.max_tokens_field;
   to.connect_timeout = from.connect_timeout;
   to.first_token_timeout = from.first_token_timeout;
   to.idle_timeout = from.idle_timeout;
@@ -8668,6 +11028,127 @@ class claimed_ids {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/client_tools.hpp
+
+// The tools that the clients of one session have declared in their hello: which socket runs which.
+// A socket that goes takes its tools with it; a call that it has not answered waits in the run.
+
+namespace agent_websocket {
+
+class client_tools {
+ public:
+  /// Replaces what that socket declared before. A name that another socket has goes to this one.
+  void declare(connection_id connection, std::vector<tool_ptr> tools) {
+    forget(connection);
+    for (tool_ptr& each : tools) {
+      const std::string_view name = each->definition.name;
+      const auto same = [name](const entry& of) { return of.tool->definition.name == name; };
+      entries_.erase(std::remove_if(entries_.begin(), entries_.end(), same), entries_.end());
+      entries_.push_back({connection, std::move(each)});
+    }
+  }
+
+  void forget(connection_id connection) {
+    const auto of_it = [connection](const entry& of) { return of.connection == connection; };
+    entries_.erase(std::remove_if(entries_.begin(), entries_.end(), of_it), entries_.end());
+  }
+
+  /// The socket that runs the tool of that name; 0 when none does now.
+  connection_id runner_of(std::string_view name) const noexcept {
+    for (const entry& each : entries_) {
+      if (each.tool->definition.name == name) return each.connection;
+    }
+    return 0;
+  }
+
+  std::vector<tool_ptr> tools() const {
+    std::vector<tool_ptr> all;
+    for (const entry& each : entries_) all.push_back(each.tool);
+    return all;
+  }
+
+ private:
+  struct entry {
+    connection_id connection;
+    tool_ptr tool;
+  };
+  std::vector<entry> entries_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/feedback_requests.hpp
+
+// The questions to people that are open in a session, each about one tool call, and what became of
+// the last ones, so that who comes too late is told so. The first decision counts; that is the
+// core's business.
+
+namespace agent_websocket {
+
+class feedback_requests {
+ public:
+  static constexpr std::size_t max_former = 64;
+
+  struct request {
+    std::string id;    ///< "f_1", unique in the session
+    std::string call;  ///< called_tool::id
+    std::string ref;   ///< id of the query
+    std::string kind;  ///< approval or question
+    std::string content;
+    std::string tool;
+    std::string arguments;   ///< JSON object text
+    std::string expires_at;  ///< ISO-8601
+    bool approved_by_default = false;
+
+    wire::feedback_request to_wire() const {
+      return {id,   ref,       kind,       content,
+              tool, arguments, expires_at, approved_by_default ? "approve" : "reject"};
+    }
+  };
+  struct former {
+    std::string id;
+    std::string decision;
+    bool expired = false;
+  };
+
+  void open(request asked) { open_.push_back(std::move(asked)); }
+
+  /// Takes the request out; it is remembered as decided.
+  request close(std::string_view id, std::string decision, bool expired) {
+    for (std::size_t i = 0; i < open_.size(); ++i) {
+      if (open_[i].id != id) continue;
+      request closed = std::move(open_[i]);
+      open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(i));
+      former_.push_back({closed.id, std::move(decision), expired});
+      if (former_.size() > max_former) former_.take_front();
+      return closed;
+    }
+    return {};
+  }
+
+  const request* find(std::string_view id) const noexcept {
+    for (const request& each : open_) {
+      if (each.id == id) return &each;
+    }
+    return nullptr;
+  }
+  const former* find_former(std::string_view id) const noexcept {
+    for (std::size_t i = former_.size(); i-- > 0;) {
+      if (former_[i].id == id) return &former_[i];
+    }
+    return nullptr;
+  }
+
+  const std::vector<request>& all() const noexcept { return open_; }
+  bool empty() const noexcept { return open_.empty(); }
+
+ private:
+  std::vector<request> open_;
+  fifo<former> former_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/inbox.hpp
 
 // The queries of one session that wait for their turn: bounded, by priority, first come first
@@ -8680,6 +11161,7 @@ namespace agent_websocket {
 struct accepted_query {
   wire::query query;        ///< with an id in any case
   std::string stream;       ///< the id of its answer
+  connection_id from = 0;   ///< the socket that it came on
   bool streamed = false;    ///< deltas, or one full response
   bool first = false;       ///< goes before all that wait
   unsigned overtaken = 0;   ///< by how many that came later
@@ -8855,6 +11337,17 @@ inline void close(json::writer& w, std::string_view timestamp) {
 
 }  // namespace detail
 
+namespace detail {
+
+inline void write_request(json::writer& w, const feedback_request& m) {
+  w.member("id", m.id).member("ref", m.ref).member("kind", m.kind).member("content", m.content);
+  w.key("tool").begin_object().member("name", m.tool);
+  w.member_raw("arguments", m.arguments).end_object();
+  w.member("expires_at", m.expires_at).member("default", m.default_decision);
+}
+
+}  // namespace detail
+
 inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "notification").member("op", "welcome");
@@ -8876,7 +11369,13 @@ inline void encode(std::string& out, const welcome& m, std::string_view timestam
     for (const active_answer& each : m.resumed->active) {
       w.begin_object().member("ref", each.ref).member("stream", each.stream).end_object();
     }
-    w.end_array().key("pending_feedback").begin_array().end_array();
+    w.end_array().key("pending_feedback").begin_array();
+    for (const feedback_request& each : m.resumed->pending_feedback) {
+      w.begin_object();
+      detail::write_request(w, each);
+      w.end_object();
+    }
+    w.end_array();
   }
   detail::raw_if(w, "data", m.data);
   detail::close(w, timestamp);
@@ -8913,6 +11412,39 @@ inline void encode(std::string& out, const queued& m, std::string_view timestamp
   detail::close(w, timestamp);
 }
 
+inline void encode(std::string& out, const tool_status& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "tool");
+  if (m.to_be_run) w.member("id", m.call);
+  w.member("ref", m.ref).member("stream", m.stream);
+  const std::string_view words = m.state == "done"      ? "Done: "
+                                 : m.state == "failed"  ? "Failed: "
+                                 : m.state == "waiting" ? "Waiting for a decision: "
+                                                        : "Calling ";
+  w.member("content", std::string(words) + std::string(m.name));
+  w.key("tool").begin_object().member("call", m.call).member("name", m.name);
+  detail::raw_if(w, "arguments", m.arguments);
+  w.member("state", m.state);
+  detail::member_if(w, "error", m.failure);
+  w.end_object();
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const feedback_request& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "human_feedback").member("seq", m.seq);
+  detail::write_request(w, m);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const feedback_resolved& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("seq", m.seq).member("op", "feedback_resolved");
+  w.member("ref", m.ref).member("decision", m.decision);
+  detail::member_if(w, "reason", m.reason);
+  detail::close(w, timestamp);
+}
+
 inline void encode(std::string& out, const response_start& m, std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "response").member("seq", m.seq).member("ref", m.ref).member("stream", m.stream);
@@ -8925,7 +11457,9 @@ inline void encode(std::string& out, const response_delta& m, std::string_view t
   json::writer w(out);
   detail::open(w, "response")
       .member("stream", m.stream)
-      .member("phase", m.snapshot ? "snapshot" : "delta");
+      .member("phase", m.snapshot    ? "snapshot"
+                       : m.reasoning ? "reasoning"
+                                     : "delta");
   w.member("idx", m.idx).member("n", m.n).member("content", m.content);
   if (m.snapshot) w.member("replay", true);
   detail::close(w, timestamp);
@@ -8940,6 +11474,7 @@ inline void encode(std::string& out, const response_end& m, std::string_view tim
   detail::member_if(w, "finish_reason", m.finish_reason);
   detail::member_if(w, "model", m.model);
   detail::raw_if(w, "usage", m.usage);
+  detail::raw_if(w, "annotations", m.annotations);
   if (m.failure != nullptr) {
     w.key("error").begin_object().member("code", agent_websocket::to_string(m.failure->code));
     w.member("content", m.failure->content).member("retryable", m.failure->retryable);
@@ -9025,6 +11560,8 @@ struct live_answer {
   std::string_view stream;
   std::string_view text;
   std::uint64_t chunks = 0;
+  std::string_view reasoning{};  ///< counted by itself
+  std::uint64_t reasoning_chunks = 0;
 };
 
 class lanes {
@@ -9065,6 +11602,10 @@ class lanes {
 
   /// Rule R1: the answer is about to end; its text goes out before. `top`: of the log.
   void put_last_delta(const live_answer& answer, std::uint64_t top, std::string_view timestamp) {
+    if (const piece thought = unsent_reasoning(answer);
+        thought.n != 0 && thought.text.size() <= max_last_delta_bytes) {
+      put_ordered(encode_reasoning(answer, thought, timestamp), top);
+    }
     const piece next = unsent(answer);
     if (snapshot_run_ == answer.run || next.n == 0 || next.text.size() > max_last_delta_bytes)
       return;
@@ -9081,6 +11622,7 @@ class lanes {
     position_ = position;
     replay_until_ = top;
     snapshot_run_ = run;
+    reasoning_sent_ = {};  // it comes again from its beginning
     put_ordered(std::move(live), top);
   }
 
@@ -9112,6 +11654,10 @@ class lanes {
       return true;
     }
     if (answer != nullptr && text_due) {
+      if (const piece thought = unsent_reasoning(*answer); thought.n != 0) {
+        frame = encode_reasoning(*answer, thought, timestamp);
+        return true;
+      }
       const piece next = unsent(*answer);
       if (next.n != 0) {
         frame = encode_delta(*answer, next, timestamp);
@@ -9124,14 +11670,18 @@ class lanes {
     return true;
   }
 
-  bool has_text(const live_answer& answer) const noexcept { return unsent(answer).n != 0; }
+  bool has_text(const live_answer& answer) const noexcept {
+    return unsent(answer).n != 0 || unsent_reasoning(answer).n != 0;
+  }
 
   // ---- how much
 
   /// Everything that this socket has not been handed: for the decision to pause the upstream.
   std::size_t waiting_bytes(const message_log& log, const live_answer* answer) const noexcept {
     return own_bytes_ + volatile_bytes_ + log.bytes_after(position_) +
-           (answer == nullptr ? 0 : unsent(*answer).text.size());
+           (answer == nullptr
+                ? 0
+                : unsent(*answer).text.size() + unsent_reasoning(*answer).text.size());
   }
 
   /// Too far behind to be served: more than `max_bytes` of its own, or numbered messages about to
@@ -9149,13 +11699,19 @@ class lanes {
 
   /// What its client says that it can do.
   void take_caps(const std::vector<std::string>& caps) {
-    for (const std::string& each : caps) wants_deltas = wants_deltas || each == "delta";
+    greeted = true;
+    for (const std::string& each : caps) {
+      wants_deltas = wants_deltas || each == "delta";
+      wants_reasoning = wants_reasoning || each == "reasoning";
+    }
   }
 
   std::size_t transport_waits = 0;  ///< bytes that the transport holds
   time_point heard{};               ///< when its client said something last
   unsigned bad_messages = 0;        ///< in a row
+  bool greeted = false;             ///< its client has said hello
   bool wants_deltas = false;        ///< said so in its hello
+  bool wants_reasoning = false;     ///< likewise
   bool closed = false;              ///< by us: nothing more is sent
 
  private:
@@ -9168,15 +11724,37 @@ class lanes {
     std::string_view text;
   };
 
+  /// How far the answer of one run was sent.
+  struct mark {
+    std::uint64_t run = 0;
+    std::uint64_t chunks = 0;
+    std::size_t bytes = 0;
+
+    piece after(std::uint64_t of_run, std::uint64_t n, std::string_view text) const noexcept {
+      if (run != of_run) return {0, n, text};
+      return {chunks, n - chunks, text.substr(bytes)};
+    }
+  };
+
   piece unsent(const live_answer& answer) const noexcept {
-    if (sent_run_ != answer.run) return {0, answer.chunks, answer.text};
-    return {sent_chunks_, answer.chunks - sent_chunks_, answer.text.substr(sent_bytes_)};
+    return sent_.after(answer.run, answer.chunks, answer.text);
+  }
+  piece unsent_reasoning(const live_answer& answer) const noexcept {
+    if (!wants_reasoning) return {};
+    return reasoning_sent_.after(answer.run, answer.reasoning_chunks, answer.reasoning);
   }
 
   void mark_sent(const live_answer& answer) noexcept {
-    sent_run_ = answer.run;
-    sent_chunks_ = answer.chunks;
-    sent_bytes_ = answer.text.size();
+    sent_ = {answer.run, answer.chunks, answer.text.size()};
+  }
+
+  std::string encode_reasoning(const live_answer& answer, const piece& next,
+                               std::string_view timestamp) {
+    std::string frame;
+    encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false, true},
+           timestamp);
+    reasoning_sent_ = {answer.run, answer.reasoning_chunks, answer.reasoning.size()};
+    return frame;
   }
 
   std::string encode_delta(const live_answer& answer, const piece& next,
@@ -9206,9 +11784,8 @@ class lanes {
   std::uint64_t position_;
   std::uint64_t replay_until_ = 0;
   std::uint64_t snapshot_run_ = 0;  // the answer of which one is due; 0: of none
-  std::uint64_t sent_run_ = 0;
-  std::uint64_t sent_chunks_ = 0;
-  std::size_t sent_bytes_ = 0;
+  mark sent_;
+  mark reasoning_sent_;
 };
 
 }  // namespace agent_websocket
@@ -9248,6 +11825,17 @@ class outbox {
   void put_volatile(const std::string& frame) {
     for (const auto& each : sockets_) each->put_volatile(frame);
   }
+  /// To all whose clients have said hello, behind what they have of the answer.
+  /// `one` gets a frame of its own.
+  void put_progress(const std::string& frame, connection_id one, const std::string& of_one,
+                    const live_answer& answer, std::string_view timestamp) {
+    for (const auto& each : sockets_) {
+      const bool is_one = each->connection() == one;
+      if (!each->greeted && !is_one) continue;
+      if (answer.run != 0) each->put_last_delta(answer, log_.top(), timestamp);
+      each->put_ordered(is_one ? of_one : frame, log_.top());
+    }
+  }
   /// The answer is about to end.
   void put_last_deltas(const live_answer& answer, std::string_view timestamp) {
     for (const auto& each : sockets_) each->put_last_delta(answer, log_.top(), timestamp);
@@ -9271,6 +11859,10 @@ class outbox {
       if (each->connection() == connection) return each.get();
     }
     return nullptr;
+  }
+  /// The transport has sent all that it had for the socket.
+  void drained(connection_id connection) noexcept {
+    if (lanes* const socket = find(connection)) socket->transport_waits = 0;
   }
   /// In the order of their coming.
   const std::vector<std::unique_ptr<lanes>>& sockets() const noexcept { return sockets_; }
@@ -9315,6 +11907,7 @@ inline std::string of_answer(const answer_record& ended, std::uint64_t seq, wall
   if (!ended.finish_reason.empty()) w.member("finish_reason", ended.finish_reason);
   if (!ended.model.empty()) w.member("model", ended.model);
   if (!ended.usage.empty()) w.member_raw("usage", ended.usage);
+  if (!ended.steps.empty()) w.member_raw("steps", ended.steps);
   if (ended.failure) w.member("error", to_string(ended.failure->code));
   w.member("at", to_iso8601(at)).end_object();
   return text;
@@ -9442,7 +12035,7 @@ inline std::string describe_history(const conversation& of, std::uint64_t before
     if (!each.has_reply()) continue;
     w.begin_object()
         .member("role", "assistant")
-        .member("content", each.answer ? each.answer->text() : std::string())
+        .member("content", each.text())
         .member("ref", each.id);
     w.member("stream", each.stream)
         .member("seq", each.seq)
@@ -9678,9 +12271,10 @@ enum class run_state {
   deciding,   ///< the application's on_query hook has the query
   thinking,   ///< asked upstream, no token yet
   streaming,  ///< tokens have come
+  calling,    ///< the model has called tools, or a person is asked
 };
 
-enum class run_event { begin, proceed, token, finish };
+enum class run_event { begin, proceed, token, call, again, finish };
 
 namespace detail {
 struct run_row {
@@ -9688,7 +12282,7 @@ struct run_row {
   run_event event;
   run_state to;
 };
-inline constexpr std::array<run_row, 7> run_table{{
+inline constexpr std::array<run_row, 11> run_table{{
     {run_state::none, run_event::begin, run_state::deciding},
     {run_state::deciding, run_event::proceed, run_state::thinking},
     {run_state::deciding, run_event::finish, run_state::none},
@@ -9696,6 +12290,10 @@ inline constexpr std::array<run_row, 7> run_table{{
     {run_state::thinking, run_event::finish, run_state::none},
     {run_state::streaming, run_event::token, run_state::streaming},
     {run_state::streaming, run_event::finish, run_state::none},
+    {run_state::thinking, run_event::call, run_state::calling},
+    {run_state::streaming, run_event::call, run_state::calling},
+    {run_state::calling, run_event::again, run_state::thinking},
+    {run_state::calling, run_event::finish, run_state::none},
 }};
 }  // namespace detail
 
@@ -9709,6 +12307,106 @@ constexpr std::optional<run_state> next_state(run_state from, run_event event) n
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/run.hpp
+
+// The one query that a session works on: its answer so far, and the tool calls of the round that it
+// is in. Data only; answering.hpp and tool_loop.hpp work on it.
+
+namespace agent_websocket {
+
+/// A call of the model, from its words to its result.
+struct called_tool {
+  enum class phase { asking, running, ended };
+
+  std::string id;              ///< ours: "t_1", unique in the session
+  openrouter::tool_call call;  ///< as the model made it
+  tool_ptr tool;               ///< null when there is none of that name
+  phase at = phase::running;
+  bool checked = false;   ///< the arguments are an object that fits the tool
+  std::string arguments;  ///< that it runs with: the model's, or what a person made of them
+  connection_id runner =
+      0;  ///< the client that runs it, of a tool of a query; else see client_tools
+  tool_result result;
+};
+
+struct current_run {
+  run_number number = 0;
+  accepted_query of;
+  run_state state = run_state::none;
+  bool started = false;  ///< phase start has been sent
+  std::string text;      ///< so far, of all rounds
+  std::string model;
+  std::uint64_t chunks = 0;  ///< deltas so far
+  std::string reasoning;     ///< so far, of a streamed answer
+  std::uint64_t reasoning_chunks = 0;
+
+  // The rounds of the tool loop.
+  std::vector<openrouter::chat_message>
+      extra;  ///< for every request of this run, see query_decision
+  std::vector<openrouter::chat_message> steps;  ///< calls and results of the rounds that are over
+  std::vector<tool_ptr> offered;
+  std::vector<called_tool> calls;  ///< of the round that is under way
+  unsigned rounds = 0;
+  std::size_t round_begin = 0;  ///< where the text of the last round begins
+  usage_totals used;            ///< by the rounds that are over
+
+  called_tool* find_call(std::string_view id) noexcept {
+    const auto found = std::find_if(calls.begin(), calls.end(),
+                                    [id](const called_tool& each) { return each.id == id; });
+    return found == calls.end() ? nullptr : &*found;
+  }
+  bool calls_ended() const noexcept {
+    return std::all_of(calls.begin(), calls.end(), [](const called_tool& each) {
+      return each.at == called_tool::phase::ended;
+    });
+  }
+};
+
+/// Why these arguments cannot be given to the tool, in words; nullopt when they can.
+inline std::optional<std::string> wrong_arguments(const tool_spec& tool,
+                                                  std::string_view arguments) {
+  json::document parsed;
+  if (const auto read = parsed.parse(arguments); !read)
+    return "The arguments: " + read.error().message;
+  if (!parsed.root().is_object()) return std::string("The arguments must be a JSON object");
+  return tool.arguments.violation(parsed.root());
+}
+
+/// The `usage` of an answer of several rounds, as JSON object text.
+inline std::string describe_usage(const usage_totals& used) {
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("prompt_tokens", used.prompt_tokens);
+  w.member("completion_tokens", used.completion_tokens);
+  w.member("total_tokens", used.prompt_tokens + used.completion_tokens);
+  w.member("cost", used.cost).end_object();
+  return text;
+}
+
+/// The messages of a tool loop, as JSON array text; empty when there are none.
+inline std::string describe_steps(const std::vector<openrouter::chat_message>& steps) {
+  std::string text;
+  if (steps.empty()) return text;
+  json::writer w(text);
+  w.begin_array();
+  for (const openrouter::chat_message& each : steps) w.raw(each.json());
+  w.end_array();
+  return text;
+}
+
+/// What the model reads of its own answer in later requests.
+inline openrouter::chat_message answer_message(bool complete, std::string words,
+                                               const completion_result& result) {
+  if (!complete) return openrouter::chat_message::assistant_partial(std::move(words));
+  openrouter::assistant_message said;
+  said.text = std::move(words);
+  said.reasoning_details = result.reasoning_details;
+  said.annotations = result.annotations;
+  return openrouter::chat_message::assistant(std::move(said));
+}
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/core.hpp
 
 // The session as a pure state machine: an event and a moment go in; frames for the client come out
@@ -9716,7 +12414,8 @@ constexpr std::optional<run_state> next_state(run_state from, run_event event) n
 // can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
 // on: exactly one terminal message for every accepted query, whatever happens. A session is not a
 // socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
-// built-in commands in commands.hpp, the carrying out in session.hpp.
+// the model's calls of tools and the people who decide about them in tool_loop.hpp, built-in
+// commands in commands.hpp, the carrying out in session.hpp.
 
 namespace agent_websocket {
 
@@ -9724,17 +12423,6 @@ namespace agent_websocket {
 struct moment {
   time_point now;
   wall_time wall;
-};
-
-/// The one query that a session works on.
-struct current_run {
-  run_number number = 0;
-  accepted_query of;
-  run_state state = run_state::none;
-  bool started = false;  ///< phase start has been sent
-  std::string text;      ///< so far
-  std::string model;
-  std::uint64_t chunks = 0;  ///< deltas so far
 };
 
 class session_core {
@@ -9777,7 +12465,8 @@ class session_core {
   /// What can be streamed now; run 0 when nothing is.
   live_answer streamed() const noexcept {
     if (!run_ || !run_->started) return {};
-    return {run_->number, run_->of.stream, run_->text, run_->chunks};
+    return {run_->number, run_->of.stream, run_->text,
+            run_->chunks, run_->reasoning, run_->reasoning_chunks};
   }
 
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
@@ -9805,6 +12494,7 @@ class session_core {
   /// The socket is gone, or watches another session now.
   void detached(connection_id connection) {
     tokens_.released(connection);
+    client_tools_.forget(connection);
     outbox_.detach(connection);
   }
 
@@ -9846,13 +12536,31 @@ class session_core {
     if (!is_current(run) || piece.empty()) return;
     const auto next = next_state(run_->state, run_event::token);
     if (!next) return;
+    if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
+      run_->text.append("\n\n");
+      run_->round_begin = run_->text.size();
+    }
     run_->state = *next;
     run_->text.append(piece);
     ++run_->chunks;
     if (run_->of.streamed) start_stream(at);
   }
 
+  /// A piece of what the model thinks, for those who want to see it.
+  void reasoning(run_number run, std::string_view piece, moment at) {
+    if (!is_current(run) || !run_->of.streamed || run_->state == run_state::deciding) return;
+    run_->reasoning.append(piece);
+    ++run_->reasoning_chunks;
+    start_stream(at);
+  }
+
   void completed(run_number run, completion_result result, moment at);
+
+  /// A call has its result: from its handler, or `answered` false: nobody gave one.
+  void tool_ended(run_number run, const std::string& call, tool_result result, bool answered,
+                  moment at);
+  /// The time is up of a call or of a question to a person.
+  void clock_over(run_number run, const std::string& id, moment at);
 
   /// Ends the run, whoever it waits for: the application or upstream.
   void failed(run_number run, const error& why, moment at) {
@@ -9889,36 +12597,16 @@ class session_core {
   }
 
   /// The session was idle for too long.
-  void expired(moment at) {
-    if (closing_) return;
-    publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
-    close(1000, "Session timeout");
-  }
-
+  void expired(moment at);
   /// Nobody came back in time: what is still open ends, for whoever comes later.
-  void interrupt(moment at) {
-    if (closing_) return;
-    fail_waiting(error(errc::interrupted), at);
-    fail_run(error(errc::interrupted), at);
-  }
-
+  void interrupt(moment at);
   /// The server is going to stop: nothing new is begun, what runs may end.
   void drain(std::chrono::milliseconds retry_after, moment at);
 
   /// What runs may no longer end by itself.
-  void drain_expired(moment at) {
-    if (closing_) return;
-    fail_run(error(errc::draining), at);
-    close_for_drain();
-  }
-
+  void drain_expired(moment at);
   /// Ends the session: every open query gets its terminal message, then the socket is closed.
-  void end(std::uint16_t code, std::string reason, const error& why, moment at) {
-    if (closing_) return;
-    fail_waiting(why, at);
-    fail_run(why, at);
-    close(code, std::move(reason));
-  }
+  void end(std::uint16_t code, std::string reason, const error& why, moment at);
 
  private:
   friend class session_commands;
@@ -9957,21 +12645,39 @@ class session_core {
     if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
   }
 
-  void close(std::uint16_t code, std::string reason) {
-    if (closing_) return;
-    closing_ = {code, std::move(reason)};
-    actions_.push_back(action::close_session{closing_->code, closing_->reason});
-  }
+  void close(std::uint16_t code, std::string reason);
   void close_for_drain() { close(1012, "Server is shutting down"); }
 
   void on_query(connection_id from, wire::query query, moment at);
   void on_feedback(connection_id from, wire::human_feedback feedback, moment at);
+  void on_decision(connection_id from, const wire::human_feedback& feedback, moment at);
+  void on_tool_result(connection_id from, const wire::command& command, moment at);
   void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
   bool answer_duplicate(connection_id from, const wire::query& query, moment at);
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
   void begin_next(moment at);
-  openrouter::chat_request build_request(const query_decision& decision) const;
+  openrouter::chat_request build_request() const;
+
+  void declare_tools(connection_id connection, const wire::command& hello, moment at);
+  std::vector<tool_ptr> check_declared(const std::vector<wire::declared_tool>& tools,
+                                       connection_id from, std::string_view ref, moment at);
+  void offer_tools(moment at);
+  void repeat_calls(connection_id to, moment at);
+  bool begin_calls(const completion_result& result, moment at);
+  void begin_call(called_tool& call, moment at);
+  void start_call(called_tool& call, moment at);
+  void ask_person(called_tool& call, moment at);
+  feedback_requests::request resolve(const std::string& id, std::string_view decision,
+                                     std::string_view reason, moment at);
+  void end_call(called_tool& call, tool_result result, bool answered, moment at);
+  void continue_run();
+  void keep_results();
+  void drop_calls(moment at);
+  connection_id runner_of(const called_tool& call) const;
+  wire::tool_status status_of(const called_tool& call, std::string_view state,
+                              bool to_be_run) const;
+  void tell_call(const called_tool& call, std::string_view state, moment at);
   void start_stream(moment at);
   void finish(wire::answer_status status, const completion_result& result, moment at);
   void conclude(const accepted_query& of, const answer_record& record,
@@ -9999,6 +12705,8 @@ class session_core {
   claimed_ids claims_;
   outbox outbox_;
   resume_tokens tokens_;
+  agent_websocket::client_tools client_tools_;
+  feedback_requests requests_;
   std::optional<current_run> run_;
   std::vector<session_action> actions_;
   timestamp_cache stamp_;
@@ -10008,6 +12716,8 @@ class session_core {
   run_number runs_ = 0;
   std::uint64_t streams_ = 0;
   std::uint64_t made_ids_ = 0;
+  std::uint64_t calls_ = 0;
+  std::uint64_t asked_ = 0;
   bool spoken_ = false;
   bool held_ = false;  // the next query is not to begin yet
   bool draining_ = false;
@@ -10089,7 +12799,7 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
     return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
   const turn* const asked = conversation_.find(claimed.stream);
   if (asked != nullptr && asked->answer) {
-    const std::string text = asked->answer->text();
+    const std::string& text = asked->text();
     wire::response_end again;
     again.seq = claimed.end_seq;
     again.ref = query.id;
@@ -10114,6 +12824,7 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
 inline void session_core::accept(connection_id from, accepted_query accepted, bool with_id,
                                  moment at) {
   accepted.stream = make_stream_id();
+  accepted.from = from;
   const std::string id = accepted.query.id;
   const std::string stream = accepted.stream;
   actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
@@ -10155,7 +12866,7 @@ inline void session_core::begin_next(moment at) {
   actions_.push_back(action::consult{run_->number, query});
 }
 
-inline openrouter::chat_request session_core::build_request(const query_decision& decision) const {
+inline openrouter::chat_request session_core::build_request() const {
   openrouter::chat_request request;
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
                                                 : overrides_.model.value_or(settings_->model);
@@ -10163,9 +12874,12 @@ inline openrouter::chat_request session_core::build_request(const query_decision
   request.messages =
       conversation_.messages(overrides_.system_prompt.value_or(settings_->system_prompt));
   // Before the question, which is the last message.
-  request.messages.insert(request.messages.end() - 1, decision.extra.begin(), decision.extra.end());
+  request.messages.insert(request.messages.end() - 1, run_->extra.begin(), run_->extra.end());
+  request.messages.insert(request.messages.end(), run_->steps.begin(), run_->steps.end());
   request.temperature = overrides_.temperature.value_or(settings_->temperature);
   request.max_tokens = overrides_.max_tokens.value_or(settings_->max_tokens);
+  request.reasoning.effort = settings_->reasoning_effort;
+  request.tools = describe_tools(run_->offered);
   return request;
 }
 
@@ -10174,7 +12888,9 @@ inline void session_core::decided(run_number run, query_decision decision, momen
   switch (decision.what) {
     case query_decision::kind::proceed:
       run_->state = *next_state(run_->state, run_event::proceed);
-      actions_.push_back(action::start_completion{run, build_request(decision)});
+      run_->extra = std::move(decision.extra);
+      offer_tools(at);
+      actions_.push_back(action::start_completion{run, build_request()});
       return;
     case query_decision::kind::answer: {
       run_->state = *next_state(run_->state, run_event::proceed);
@@ -10194,6 +12910,7 @@ inline void session_core::decided(run_number run, query_decision decision, momen
 inline void session_core::completed(run_number run, completion_result result, moment at) {
   if (!is_current(run) || run_->state == run_state::deciding) return;
   if (!result.model.empty()) run_->model = result.model;
+  if (run_->state == run_state::calling || begin_calls(result, at)) return;
   wire::answer_status status = wire::answer_status::completed;
   if (result.failure) {
     status = wire::answer_status::failed;
@@ -10218,6 +12935,8 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   }
   current_run ended = std::move(*run_);
   run_.reset();
+  ended.used += result.used;
+  ended.used.answers = ended.used.answers == 0 ? 0 : 1;
 
   answer_record record;
   record.query_id = ended.of.query.id;
@@ -10226,7 +12945,15 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.status = status;
   record.finish_reason = result.finish_reason;
   record.model = std::move(ended.model);
-  record.usage = result.usage;
+  record.usage = ended.rounds == 0 ? result.usage : describe_usage(ended.used);
+  record.used = ended.used;
+  record.rounds = ended.rounds;
+  record.generation_id = result.generation_id;
+  record.provider = result.provider;
+  record.annotations = result.annotations;
+  record.images = result.images;
+  record.tool_calls = result.tool_calls;
+  record.steps = describe_steps(ended.steps);
   record.failure = result.failure;
   if (record.failure) {
     record.retryable = is_retryable(record.failure->code);
@@ -10239,14 +12966,17 @@ inline void session_core::finish(wire::answer_status status, const completion_re
     asked->answered = at.wall;
     asked->status = status;
     asked->model = record.model;
-    if (status == wire::answer_status::completed && !record.text.empty()) {
-      asked->answer = openrouter::chat_message::assistant(record.text);
-    } else if (!record.text.empty()) {
-      asked->answer = openrouter::chat_message::assistant_partial(record.text);
+    // The words before the calls stand in the steps.
+    std::string words = record.text.substr(ended.round_begin);
+    asked->steps = std::move(ended.steps);
+    if (ended.round_begin != 0) asked->shown = record.text;
+    if (!words.empty()) {
+      asked->answer =
+          answer_message(status == wire::answer_status::completed, std::move(words), result);
     }
   }
   conversation_.trim();
-  usage_ += result.used;
+  usage_ += ended.used;
   actions_.push_back(action::deliver_answer{std::move(record)});
   active_ = at;
   if (draining_ && !closing_ && inbox_.empty()) {
@@ -10286,6 +13016,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     end.finish_reason = record.finish_reason;
     end.model = record.model;
     end.usage = record.usage;
+    end.annotations = record.annotations;
     end.meta = of.query.meta;
     if (record.failure) end.failure = &notice;
     publish(end, at);
@@ -10296,6 +13027,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
 
 inline void session_core::fail_run(const error& why, moment at) {
   if (!run_) return;
+  drop_calls(at);
   actions_.push_back(action::cancel_completion{run_->number});
   completion_result result;
   result.failure = why;
@@ -10303,6 +13035,7 @@ inline void session_core::fail_run(const error& why, moment at) {
 }
 
 inline void session_core::cancel_run(moment at) {
+  drop_calls(at);
   actions_.push_back(action::cancel_completion{run_->number});
   completion_result result;
   finish(wire::answer_status::cancelled, result, at);
@@ -10314,6 +13047,33 @@ inline void session_core::cancel_waiting(const accepted_query& waiting, moment a
   record.stream = waiting.stream;
   record.status = wire::answer_status::cancelled;
   conclude(waiting, record, std::nullopt, false, 0, at);
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/ending.hpp
+
+// The part of session_core that ends things which did not end by themselves: idle sessions, answers
+// that nobody came back for, and what is open when the server stops.
+
+namespace agent_websocket {
+
+inline void session_core::close(std::uint16_t code, std::string reason) {
+  if (closing_) return;
+  closing_ = {code, std::move(reason)};
+  actions_.push_back(action::close_session{closing_->code, closing_->reason});
+}
+
+inline void session_core::expired(moment at) {
+  if (closing_) return;
+  publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
+  close(1000, "Session timeout");
+}
+
+inline void session_core::interrupt(moment at) {
+  if (closing_ || !requests_.empty()) return;  // a person may still answer
+  fail_waiting(error(errc::interrupted), at);
+  fail_run(error(errc::interrupted), at);
 }
 
 inline void session_core::fail_waiting(const error& why, moment at) {
@@ -10337,6 +13097,370 @@ inline void session_core::drain(std::chrono::milliseconds retry_after, moment at
   put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
   fail_waiting(error(errc::draining), at);
   if (!run_) close_for_drain();
+}
+
+inline void session_core::drain_expired(moment at) {
+  if (closing_) return;
+  fail_run(error(errc::draining), at);
+  close_for_drain();
+}
+
+inline void session_core::end(std::uint16_t code, std::string reason, const error& why, moment at) {
+  if (closing_) return;
+  fail_waiting(why, at);
+  fail_run(why, at);
+  close(code, std::move(reason));
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/deciding.hpp
+
+// The part of session_core in which people decide about the model's calls: a numbered request asks,
+// the first decision counts, everybody is told of it. Without one, the tool's default holds when
+// the time is up. A request ends with its run.
+
+namespace agent_websocket {
+
+inline void session_core::ask_person(called_tool& call, moment at) {
+  call.at = called_tool::phase::asking;
+  const tool_definition& definition = call.tool->definition;
+  feedback_requests::request asked;
+  asked.id = "f_" + std::to_string(++asked_);
+  asked.call = call.id;
+  asked.ref = run_->of.query.id;
+  asked.kind = definition.asks_person ? "question" : "approval";
+  asked.content =
+      definition.question.empty() ? "Run " + definition.name + "?" : definition.question;
+  asked.tool = definition.name;
+  asked.arguments = call.arguments;
+  asked.expires_at = to_iso8601(at.wall + settings_->approval_timeout);
+  asked.approved_by_default = definition.approved_by_default && !definition.asks_person;
+  tell_call(call, "waiting", at);
+  if (requests_.empty()) actions_.push_back(action::hold_clock{true});
+  actions_.push_back(action::start_clock{run_->number, asked.id, settings_->approval_timeout});
+  wire::feedback_request said = asked.to_wire();
+  said.seq = next_seq();
+  publish(said, at);
+  requests_.open(std::move(asked));
+}
+
+/// The request is decided: everybody is told, and its clock is stopped.
+inline feedback_requests::request session_core::resolve(const std::string& id,
+                                                        std::string_view decision,
+                                                        std::string_view reason, moment at) {
+  auto closed = requests_.close(id, std::string(decision), reason == "expired");
+  actions_.push_back(action::end_tool{closed.id, true});
+  if (requests_.empty()) actions_.push_back(action::hold_clock{false});
+  publish(wire::feedback_resolved{next_seq(), closed.id, decision, reason}, at);
+  return closed;
+}
+
+inline void session_core::on_decision(connection_id from, const wire::human_feedback& feedback,
+                                      moment at) {
+  const std::string& decision = feedback.decision;
+  const auto refuse_it = [&](errc code, std::string words) {
+    refuse(from, feedback.id, error(code, std::move(words)), at);
+  };
+  if (!feedback.id.empty() && claims_.find(feedback.id, at.now) != nullptr)
+    return put_control(from, wire::ack{feedback.id, {}, 0, true, false}, at);
+  if (feedback.ref.empty() && requests_.all().size() > 1) {
+    return refuse_it(errc::feedback_invalid,
+                     "Several requests are open: `ref` must name the one that is meant");
+  }
+  const feedback_requests::request* const asked = !feedback.ref.empty()
+                                                      ? requests_.find(feedback.ref)
+                                                  : requests_.empty() ? nullptr
+                                                                      : &requests_.all().front();
+  if (asked == nullptr) {
+    const auto* const former = requests_.find_former(feedback.ref);
+    if (former == nullptr)
+      return refuse_it(errc::feedback_unknown, "No such request for a decision is open");
+    if (former->expired)
+      return refuse_it(errc::feedback_expired, message_of(errc::feedback_expired));
+    return refuse_it(errc::feedback_unknown, "That was decided already: " + former->decision);
+  }
+  called_tool* const call = run_ ? run_->find_call(asked->call) : nullptr;
+  if (call == nullptr) return;  // requests end with their run
+  const bool is_question = asked->kind == "question";
+  if (is_question && (decision == "approve" || decision == "edit"))
+    return refuse_it(errc::feedback_invalid, "That request takes the decisions answer and reject");
+  if (decision == "answer" && feedback.content.empty() && feedback.data.empty())
+    return refuse_it(errc::feedback_invalid, "The decision answer needs `content` or `data`");
+  if (decision == "edit") {
+    if (feedback.data.empty())
+      return refuse_it(errc::feedback_invalid, "The decision edit needs the arguments in `data`");
+    if (const auto wrong = wrong_arguments(*call->tool, feedback.data))
+      return refuse_it(errc::feedback_invalid, *wrong);
+  }
+  if (!feedback.id.empty()) {
+    claims_.take(feedback.id, {}, at.now);
+    claims_.ended(feedback.id, claimed_ids::without_end);
+  }
+  put_control(from, wire::status{"ack", feedback.id, "Decision received", {}, {}, {}, {}}, at);
+  resolve(asked->id, decision, {}, at);
+  if (decision == "approve") {
+    start_call(*call, at);
+  } else if (decision == "edit") {
+    call->arguments = feedback.data;
+    start_call(*call, at);
+  } else if (decision == "answer") {
+    end_call(*call, {!feedback.content.empty() ? feedback.content : feedback.data, false}, true,
+             at);
+  } else {
+    std::string words = "A person has declined this call";
+    if (!feedback.content.empty()) words.append(": ").append(feedback.content);
+    end_call(*call, tool_result::failure(std::move(words)), true, at);
+  }
+  continue_run();
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/tool_loop.hpp
+
+// The part of session_core in which the model uses tools: what is offered, and a round of calls
+// from the model's words to their results. A round begins when a completion has ended with calls;
+// all its calls run beside each other; when each has its result the model is asked again. What goes
+// wrong with a call is told to the model, not to the client. People who decide: deciding.hpp.
+
+namespace agent_websocket {
+
+/// A hello says which tools its client runs.
+inline void session_core::declare_tools(connection_id connection, const wire::command& hello,
+                                        moment at) {
+  std::vector<tool_ptr> declared;
+  if (settings_->client_tools) declared = check_declared(hello.tools, connection, hello.id, at);
+  client_tools_.declare(connection, std::move(declared));
+}
+
+/// Those that are good; the client is told of the others.
+inline std::vector<tool_ptr> session_core::check_declared(
+    const std::vector<wire::declared_tool>& tools, connection_id from, std::string_view ref,
+    moment at) {
+  std::vector<tool_ptr> good;
+  for (const wire::declared_tool& each : tools) {
+    tool_definition definition;
+    definition.name = each.name;
+    definition.description = each.description;
+    definition.parameters = each.parameters;
+    auto made = make_tool(std::move(definition), true);
+    if (!made) {
+      refuse(from, ref, made.error(), at);
+    } else if ((settings_->tools && settings_->tools->find(each.name)) ||
+               toolbox::find_tool(good, each.name)) {
+      refuse(from, ref,
+             error(errc::bad_message, "There is another tool of the name `" + each.name + "`"), at);
+    } else {
+      good.push_back(std::move(*made));
+    }
+  }
+  return good;
+}
+
+/// What the model may call in this run: the server's tools, those of the query, those of the
+/// clients that are here.
+inline void session_core::offer_tools(moment at) {
+  std::vector<tool_ptr>& offered = run_->offered;
+  if (settings_->tools) offered = settings_->tools->tools();
+  if (!settings_->client_tools) return;
+  const auto add = [&offered](const std::vector<tool_ptr>& more) {
+    for (const tool_ptr& each : more) {
+      if (!toolbox::find_tool(offered, each->definition.name)) offered.push_back(each);
+    }
+  };
+  add(check_declared(run_->of.query.tools, run_->of.from, run_->of.query.id, at));
+  add(client_tools_.tools());
+}
+
+/// The socket that is to run the call of a client's tool; 0: none is here.
+inline connection_id session_core::runner_of(const called_tool& call) const {
+  const connection_id declared = client_tools_.runner_of(call.tool->definition.name);
+  return declared != 0 ? declared : run_->of.from;
+}
+
+/// A client that declares a tool again gets the calls of it that are open.
+inline void session_core::repeat_calls(connection_id to, moment at) {
+  if (!run_) return;
+  for (const called_tool& each : run_->calls) {
+    if (each.at == called_tool::phase::running && each.tool->of_client && runner_of(each) == to)
+      put_ordered(to, status_of(each, "calling", true), at);
+  }
+}
+
+/// The model wants tools: true when a round has begun, or the run has ended because of it.
+inline bool session_core::begin_calls(const completion_result& result, moment at) {
+  if (result.failure || result.tool_calls.empty() || run_->offered.empty()) return false;
+  for (const openrouter::tool_call& each : result.tool_calls) {
+    if (!each.complete) return false;  // cut off: never to be run
+  }
+  const auto next = next_state(run_->state, run_event::call);
+  if (!next) return false;
+  run_->used += result.used;
+  if (run_->rounds >= settings_->max_tool_rounds) {
+    fail_run(error(errc::tool_loop), at);
+    return true;
+  }
+  ++run_->rounds;
+  run_->state = *next;
+  openrouter::assistant_message said;
+  said.text = run_->text.substr(run_->round_begin);
+  said.tool_calls = result.tool_calls;
+  said.reasoning_details = result.reasoning_details;
+  said.annotations = result.annotations;
+  run_->steps.push_back(openrouter::chat_message::assistant(std::move(said)));
+  run_->round_begin = run_->text.size();
+  for (const openrouter::tool_call& each : result.tool_calls) {
+    called_tool made;
+    made.id = "t_" + std::to_string(++calls_);
+    made.tool = toolbox::find_tool(run_->offered, each.name);
+    made.arguments = each.arguments;
+    made.call = each;
+    run_->calls.push_back(std::move(made));
+  }
+  for (called_tool& each : run_->calls) begin_call(each, at);
+  continue_run();
+  return true;
+}
+
+inline void session_core::begin_call(called_tool& call, moment at) {
+  if (call.tool == nullptr) {
+    return end_call(call, tool_result::failure("There is no tool of that name"), true, at);
+  }
+  if (auto wrong = wrong_arguments(*call.tool, call.arguments))
+    return end_call(call, tool_result::failure(std::move(*wrong)), true, at);
+  call.checked = true;
+  if (call.tool->definition.needs_person()) return ask_person(call, at);
+  start_call(call, at);
+}
+
+inline void session_core::start_call(called_tool& call, moment at) {
+  call.at = called_tool::phase::running;
+  tell_call(call, "calling", at);
+  const tool_definition& definition = call.tool->definition;
+  const auto limit = definition.timeout.count() > 0 ? definition.timeout : settings_->tool_timeout;
+  actions_.push_back(action::start_clock{run_->number, call.id, limit});
+  if (!call.tool->of_client)
+    actions_.push_back(action::run_tool{run_->number, call.id, definition.name, call.arguments});
+}
+
+inline void session_core::clock_over(run_number run, const std::string& id, moment at) {
+  if (!is_current(run)) return;
+  const feedback_requests::request* const asked = requests_.find(id);
+  if (asked == nullptr)
+    return tool_ended(run, id, tool_result::failure("The tool took too long"), false, at);
+  const bool approved = asked->approved_by_default;
+  const auto closed = resolve(id, approved ? "approve" : "reject", "expired", at);
+  called_tool* const call = run_->find_call(closed.call);
+  if (call == nullptr) return;
+  if (approved) {
+    start_call(*call, at);
+  } else {
+    end_call(*call, tool_result::failure("Nobody has decided about this call in time"), true, at);
+  }
+  continue_run();
+}
+
+inline void session_core::tool_ended(run_number run, const std::string& id, tool_result result,
+                                     bool answered, moment at) {
+  called_tool* const call = is_current(run) ? run_->find_call(id) : nullptr;
+  if (call == nullptr || call->at != called_tool::phase::running) return;
+  end_call(*call, std::move(result), answered, at);
+  continue_run();
+}
+
+inline void session_core::on_tool_result(connection_id from, const wire::command& command,
+                                         moment at) {
+  if (!command.id.empty() && claims_.find(command.id, at.now) != nullptr)
+    return put_control(from, wire::ack{command.id, {}, 0, true, false}, at);
+  called_tool* const call = run_ ? run_->find_call(command.ref) : nullptr;
+  if (call == nullptr || call->at != called_tool::phase::running || !call->tool->of_client) {
+    return refuse(from, command.id.empty() ? command.ref : command.id,
+                  error(errc::not_found, "No tool call of that id is open"), at);
+  }
+  if (!command.id.empty()) {
+    claims_.take(command.id, {}, at.now);
+    claims_.ended(command.id, claimed_ids::without_end);
+  }
+  acknowledge(from, command.id, at);
+  tool_result result{!command.data.empty() ? command.data : command.content, false};
+  if (!command.failure.empty()) result = tool_result::failure(command.failure);
+  tool_ended(run_->number, command.ref, std::move(result), true, at);
+}
+
+inline void session_core::end_call(called_tool& call, tool_result result, bool answered,
+                                   moment at) {
+  call.at = called_tool::phase::ended;
+  const std::size_t limit = call.tool == nullptr ? tool_definition().max_result_bytes
+                                                 : call.tool->definition.max_result_bytes;
+  if (result.text.size() > limit) {
+    result.text = std::string(cut_utf8(result.text, limit));
+    result.text.append("\n[cut after " + std::to_string(limit) + " bytes]");
+  }
+  call.result = std::move(result);
+  actions_.push_back(action::end_tool{call.id, answered});
+  tell_call(call, call.result.failed ? "failed" : "done", at);
+}
+
+/// The round is over: its results follow its calls in what the model reads.
+inline void session_core::keep_results() {
+  for (called_tool& each : run_->calls) {
+    std::string text = std::move(each.result.text);
+    if (each.result.failed) {
+      const std::string words = std::move(text);
+      text.clear();
+      json::writer(text).begin_object().member("error", words).end_object();
+    } else if (each.arguments != each.call.arguments) {
+      text = "A person has changed the arguments to " + each.arguments + "\n" + text;
+    }
+    run_->steps.push_back(openrouter::chat_message::tool_result(each.call.id, std::move(text)));
+  }
+  run_->calls.clear();
+}
+
+/// Asks the model again when every call has its result.
+inline void session_core::continue_run() {
+  if (!run_ || run_->calls.empty() || !run_->calls_ended()) return;
+  keep_results();
+  run_->state = *next_state(run_->state, run_event::again);
+  actions_.push_back(action::start_completion{run_->number, build_request()});
+}
+
+/// The run ends in the middle of a round: its questions are withdrawn, its calls forgotten.
+inline void session_core::drop_calls(moment at) {
+  while (!requests_.empty()) {
+    const std::string id = requests_.all().front().id;
+    resolve(id, "reject", "cancelled", at);
+  }
+  if (!run_) return;
+  for (called_tool& each : run_->calls) {
+    if (each.at != called_tool::phase::ended)
+      end_call(each, tool_result::failure("The call was cancelled"), false, at);
+  }
+  keep_results();
+}
+
+inline wire::tool_status session_core::status_of(const called_tool& call, std::string_view state,
+                                                 bool to_be_run) const {
+  wire::tool_status told;
+  told.ref = run_->of.query.id;
+  told.stream = run_->of.stream;
+  told.call = call.id;
+  told.name = call.call.name;
+  told.state = state;
+  told.to_be_run = to_be_run;
+  if (call.checked) told.arguments = call.arguments;
+  if (call.result.failed) told.failure = call.result.text;
+  return told;
+}
+
+/// To clients that said hello; the one that is to run it gets it with its id.
+inline void session_core::tell_call(const called_tool& call, std::string_view state, moment at) {
+  const bool runs_elsewhere = call.tool != nullptr && call.tool->of_client && state == "calling";
+  const connection_id runner = runs_elsewhere ? runner_of(call) : 0;
+  const std::string plain = encoded(status_of(call, state, false), at);
+  const std::string to_run = runner == 0 ? plain : encoded(status_of(call, state, true), at);
+  outbox_.put_progress(plain, runner, to_run, streamed(), stamp_.text(at.wall));
 }
 
 }  // namespace agent_websocket
@@ -10397,6 +13521,7 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
+    if (command.resume_session.empty()) s.declare_tools(command.from, command, at);
     s.actions_.push_back(action::answer_hello{command.from, command});
   }
 
@@ -10522,8 +13647,7 @@ class session_commands {
   }
 
   static void tool_result(session_core& s, const wire::command& command, moment at) {
-    s.refuse(command.from, command.id.empty() ? command.ref : command.id,
-             error(errc::not_found, "No tool call of that id is open"), at);
+    s.on_tool_result(command.from, command, at);
   }
 };
 
@@ -10570,10 +13694,7 @@ inline void session_core::received(connection_id from, wire::client_message mess
 
 inline void session_core::on_feedback(connection_id from, wire::human_feedback feedback,
                                       moment at) {
-  if (!feedback.decision.empty()) {
-    return refuse(from, feedback.id,
-                  error(errc::feedback_unknown, "No request for a decision is open"), at);
-  }
+  if (!feedback.decision.empty()) return on_decision(from, feedback, at);
   turn* judged = conversation_.find(feedback.ref);
   if (judged == nullptr || judged->running()) {
     return refuse(from, feedback.id,
@@ -10664,11 +13785,13 @@ inline void session_core::greet(connection_id connection, std::string_view reaso
   if (reason != "new" || run_) said.resumed = make_notice();
   put_control(connection, said, at);
   socket->catch_up(said.seq, log.top(), streamed().run, live_notice(at));
+  repeat_calls(connection, at);
 }
 
 inline wire::resume_notice session_core::make_notice() const {
   wire::resume_notice made;
   if (run_) made.active.push_back({run_->of.query.id, run_->of.stream});
+  for (const auto& each : requests_.all()) made.pending_feedback.push_back(each.to_wire());
   return made;
 }
 
@@ -10679,6 +13802,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   lanes* socket = outbox_.find(connection);
   if (socket == nullptr) socket = &attach(connection, at);
   socket->take_caps(hello.caps);
+  declare_tools(connection, hello, at);
   const message_log& log = outbox_.log();
   const bool same_epoch = hello.resume->epoch == epoch_;
   const bool whole = same_epoch && log.holds_after(hello.resume->last_seq);
@@ -10694,6 +13818,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   }
   put_control(connection, said, at);
   socket->catch_up(position, log.top(), streamed().run, live_notice(at));
+  repeat_calls(connection, at);
 }
 
 /// The message has arrived, and what became of it is known or comes. A query that a client asks for
@@ -10879,9 +14004,37 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
   result.finish_reason = outcome.finish_reason;
   result.model = outcome.model;
   result.usage = outcome.usage.json;
+  result.tool_calls = outcome.tool_calls;
+  result.reasoning_details = outcome.reasoning_details;
+  result.annotations = outcome.annotations;
+  result.images = outcome.images;
+  result.generation_id = outcome.generation_id;
+  result.provider = outcome.provider;
   result.used = {1, outcome.usage.prompt_tokens.value_or(0),
                  outcome.usage.completion_tokens.value_or(0), outcome.usage.cost.value_or(0)};
   return result;
+}
+
+/// For the log.
+inline std::string describe(const openrouter::outcome& outcome) {
+  std::string text;
+  if (outcome.failed) {
+    const error& why = outcome.failed->why;
+    text = std::string(to_string(why.code)) + " " + why.detail + " ";
+  }
+  text.append(outcome.generation_id.empty() ? "no id" : outcome.generation_id);
+  const auto add = [&text](const char* name, const std::string& value) {
+    if (!value.empty()) text.append(" ").append(name).append("=").append(value);
+  };
+  add("model", outcome.model);
+  add("provider", outcome.provider);
+  add("finish", outcome.finish_reason);
+  if (outcome.usage.prompt_tokens) add("prompt", std::to_string(*outcome.usage.prompt_tokens));
+  if (outcome.usage.completion_tokens)
+    add("completion", std::to_string(*outcome.usage.completion_tokens));
+  if (outcome.usage.cost) add("cost", json::print_double(*outcome.usage.cost));
+  if (outcome.attempts > 1) add("attempts", std::to_string(outcome.attempts));
+  return text;
 }
 
 template <typename Client, typename Scheduler>
@@ -10962,11 +14115,137 @@ class model_call {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/query_clock.hpp
+
+// The time that a query gives its answer (`timeout_ms`): stands still while a person is asked, so
+// that a slow decision does not cost the answer.
+
+namespace agent_websocket {
+
+template <typename Scheduler>
+class query_clock {
+ public:
+  explicit query_clock(Scheduler& scheduler) : scheduler_(scheduler) {}
+  query_clock(const query_clock&) = delete;
+  query_clock& operator=(const query_clock&) = delete;
+  ~query_clock() { stop(); }
+
+  /// Calls over() after `limit` of running time, once.
+  void start(duration limit, std::function<void()> over) {
+    stop();
+    over_ = std::move(over);
+    left_ = limit;
+    go_on();
+  }
+  void stop() {
+    if (timer_ != 0) scheduler_.cancel_timer(std::exchange(timer_, 0));
+    over_ = nullptr;
+  }
+
+  void hold() {
+    if (timer_ == 0) return;
+    scheduler_.cancel_timer(std::exchange(timer_, 0));
+    left_ = ends_ - scheduler_.now();
+  }
+  void go_on() {
+    if (timer_ != 0 || !over_) return;
+    ends_ = scheduler_.now() + left_;
+    timer_ = scheduler_.start_timer(ends_, [this] {
+      timer_ = 0;
+      const auto call = std::exchange(over_, nullptr);  // this may be gone before it returns
+      call();
+    });
+  }
+
+ private:
+  Scheduler& scheduler_;
+  std::function<void()> over_;
+  duration left_{};
+  time_point ends_{};
+  timer_id timer_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/tool_runner.hpp
+
+// The tool calls of one session that are under way, and their clocks: runs the application's
+// handlers and tells the session what they answer. What a call means to the run is the core's
+// business.
+
+namespace agent_websocket {
+
+template <typename Session, typename Scheduler>
+class tool_runner {
+ public:
+  explicit tool_runner(Scheduler& scheduler) : scheduler_(scheduler) {}
+  tool_runner(const tool_runner&) = delete;
+  tool_runner& operator=(const tool_runner&) = delete;
+  ~tool_runner() { stop(); }
+
+  /// Makes the call and its reply for handler(invocation, reply). The reply comes back by
+  /// session.tool_ended on the executor, never from inside.
+  template <typename Handler>
+  void run(const std::weak_ptr<Session>& session, const action::run_tool& what, Handler&& handler) {
+    const auto cancellation = std::make_shared<tool_cancellation>();
+    calls_[what.call] = cancellation;
+    handler(tool_invocation<Session>(what.call, what.name, what.arguments, session, cancellation),
+            tool_reply([session, &scheduler = scheduler_, run = what.run,
+                        call = what.call](tool_result result) {
+              scheduler.post([session, run, call, result = std::move(result)]() mutable {
+                if (const auto alive = session.lock())
+                  alive->tool_ended(run, call, std::move(result));
+              });
+            }));
+  }
+
+  /// Calls over() after `limit`, once, unless end(id) or stop() comes first.
+  void start_clock(const std::string& id, duration limit, std::function<void()> over) {
+    stop_clock(id);
+    clocks_[id] =
+        scheduler_.start_timer(scheduler_.now() + limit, [this, id, over = std::move(over)] {
+          clocks_.erase(id);
+          const auto call = over;  // this may be gone before it returns
+          call();
+        });
+  }
+
+  /// The call has its result. `answered` by its handler; else the handler is told to give up.
+  void end(const std::string& id, bool answered) {
+    stop_clock(id);
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    const auto cancellation = std::move(found->second);
+    calls_.erase(found);
+    answered ? cancellation->finish() : cancellation->cancel();
+  }
+
+  /// The run is over: whatever is under way is cancelled.
+  void stop() {
+    for (const auto& each : std::exchange(clocks_, {})) scheduler_.cancel_timer(each.second);
+    for (const auto& each : std::exchange(calls_, {})) each.second->cancel();
+  }
+
+ private:
+  void stop_clock(const std::string& id) {
+    const auto found = clocks_.find(id);
+    if (found == clocks_.end()) return;
+    scheduler_.cancel_timer(found->second);
+    clocks_.erase(found);
+  }
+
+  Scheduler& scheduler_;
+  std::map<std::string, std::shared_ptr<tool_cancellation>> calls_;
+  std::map<std::string, timer_id> clocks_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/session.hpp
 
 // basic_session: carries out what the session core decides, on the policies of its server: frames
 // to the transport, completions to the upstream client, records to the store, questions to the
-// application. It owns no socket and no timer but the one of a query's `timeout_ms`.
+// application. It owns no socket.
 
 #include <any>
 
@@ -11003,12 +14282,12 @@ class basic_session final
         remote_address_(std::move(remote_address)),
         core_(std::move(id), std::move(epoch), std::move(settings), now()),
         delivery_(around.transport, around.scheduler),
-        call_(around.client, around.slots, around.scheduler) {}
+        call_(around.client, around.slots, around.scheduler),
+        timeout_(around.scheduler),
+        tools_(around.scheduler) {}
 
   basic_session(const basic_session&) = delete;
   basic_session& operator=(const basic_session&) = delete;
-
-  ~basic_session() { stop_completion(); }
 
   // ---- for the application
 
@@ -11081,7 +14360,7 @@ class basic_session final
     carry_out();
   }
   void drained(connection_id connection) {
-    if (lanes* const socket = core_.output().find(connection)) socket->transport_waits = 0;
+    core_.output().drained(connection);
     carry_out();
   }
   /// The time is up in which text is collected.
@@ -11091,6 +14370,11 @@ class basic_session final
   }
   void decide(run_number run, query_decision decision) {
     apply([&](session_core& core, moment at) { core.decided(run, std::move(decision), at); });
+  }
+  void tool_ended(run_number run, const std::string& call, tool_result result) {
+    apply([&](session_core& core, moment at) {
+      core.tool_ended(run, call, std::move(result), true, at);
+    });
   }
 
  private:
@@ -11104,7 +14388,9 @@ class basic_session final
   void on_text(openrouter::completion_id, std::string_view text) override {
     apply([&](session_core& core, moment at) { core.text(run_, text, at); });
   }
-  void on_reasoning(openrouter::completion_id, std::string_view) override {}
+  void on_reasoning(openrouter::completion_id, std::string_view text) override {
+    apply([&](session_core& core, moment at) { core.reasoning(run_, text, at); });
+  }
   void on_retry(openrouter::completion_id, int attempt, std::chrono::milliseconds wait,
                 const openrouter::failure& why) override {
     log(log_level::warning, "completion_retry",
@@ -11113,11 +14399,8 @@ class basic_session final
   }
   void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
     call_.ended();
-    if (outcome.failed) {
-      const error& why = outcome.failed->why;
-      log(log_level::error, "completion_failed",
-          std::string(to_string(why.code)) + " " + why.detail);
-    }
+    outcome.failed ? log(log_level::error, "completion_failed", describe(outcome))
+                   : log(log_level::info, "completion_ended", describe(outcome));
     apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
   }
 
@@ -11139,14 +14422,20 @@ class basic_session final
 
   void perform(action::consult& what) {
     delivery_.begin_answer();
-    if (what.query.timeout) start_timeout(what.run, *what.query.timeout);
+    if (what.query.timeout) {
+      timeout_.start(*what.query.timeout, [this, run = what.run] {
+        apply([run](session_core& core, moment at) {
+          core.failed(run, error(errc::timeout_total), at);
+        });
+      });
+    }
     guarded(
         "on_query",
         [&] {
           around_.hooks.query(*this, what.query,
                               query_reply<basic_session>(this->weak_from_this(), what.run));
         },
-        [&] { refuse_run(what.run); });
+        [&] { core_.decided(what.run, query_decision::refusal(error(errc::internal)), now()); });
   }
   void perform(action::start_completion& what) {
     run_ = what.run;
@@ -11156,7 +14445,27 @@ class basic_session final
       if (core_.is_current(run_)) call_.start(std::move(request), *this);  // the hook may end it
     });
   }
-  void perform(action::cancel_completion&) { stop_completion(); }
+  void perform(action::cancel_completion&) {
+    timeout_.stop();
+    tools_.stop();
+    call_.stop();
+  }
+  void perform(action::run_tool& what) {
+    log(log_level::info, "tool_called", what.name);
+    tools_.run(this->weak_from_this(), what,
+               [&](const tool_invocation<basic_session>& call, const tool_reply& reply) {
+                 guarded(
+                     "tool", [&] { around_.hooks.run_tool(call, reply); },
+                     [&] { reply.fail("The tool failed"); });
+               });
+  }
+  void perform(action::end_tool& what) { tools_.end(what.call, what.answered); }
+  void perform(action::start_clock& what) {
+    tools_.start_clock(what.id, what.limit, [this, run = what.run, id = what.id] {
+      apply([&](session_core& core, moment at) { core.clock_over(run, id, at); });
+    });
+  }
+  void perform(action::hold_clock& what) { what.hold ? timeout_.hold() : timeout_.go_on(); }
   void perform(action::run_command& what) {
     guarded(
         "on_command",
@@ -11174,7 +14483,7 @@ class basic_session final
         "on_feedback", [&] { around_.hooks.feedback(*this, what.entry); }, [] {});
   }
   void perform(action::deliver_answer& what) {
-    stop_timeout();
+    timeout_.stop();
     guarded(
         "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
   }
@@ -11203,46 +14512,12 @@ class basic_session final
     if (sockets() == 0) around_.sink.on_over(*this);
   }
 
-  /// Runs a hook of the application: what it throws is logged and costs one message.
   template <typename Hook, typename OnThrow>
   void guarded(const char* name, Hook&& hook, OnThrow&& on_throw) {
-    try {
-      hook();
-      return;
-    } catch (const std::exception& thrown) {
-      log(log_level::error, "handler_threw", std::string(name) + ": " + thrown.what());
-    } catch (...) {
-      log(log_level::error, "handler_threw", std::string(name) + ": not a std::exception");
-    }
-    on_throw();
-  }
-
-  void refuse_run(run_number run) {
-    query_decision decision;
-    decision.what = query_decision::kind::refuse;
-    decision.why = error(errc::internal);
-    core_.decided(run, std::move(decision), now());
-  }
-
-  /// The query's own limit, which holds for the application's thinking too.
-  void start_timeout(run_number run, std::chrono::milliseconds limit) {
-    timeout_ = around_.scheduler.start_timer(around_.scheduler.now() + limit,
-                                             [weak = this->weak_from_this(), run] {
-                                               const auto session = weak.lock();
-                                               if (!session) return;
-                                               session->timeout_ = 0;
-                                               session->apply([run](session_core& core, moment at) {
-                                                 core.failed(run, error(errc::timeout_total), at);
-                                               });
-                                             });
-  }
-
-  void stop_completion() {
-    stop_timeout();
-    call_.stop();
-  }
-  void stop_timeout() {
-    if (timeout_ != 0) around_.scheduler.cancel_timer(std::exchange(timeout_, 0));
+    run_hook(
+        hook,
+        [&](const std::string& words) { log(log_level::error, "handler_threw", name + words); },
+        on_throw);
   }
 
   /// Sends what can be sent, does without clients that fall behind, and stops reading upstream
@@ -11282,7 +14557,8 @@ class basic_session final
   model_call<client_type, Scheduler> call_;
   std::any data_;
   run_number run_ = 0;
-  timer_id timeout_ = 0;
+  query_clock<Scheduler> timeout_;
+  tool_runner<basic_session, Scheduler> tools_;
   bool wake_due_ = false;
   bool carrying_out_ = false;
 };
@@ -11444,6 +14720,62 @@ class field_reader {
 }  // namespace wire
 }  // namespace agent_websocket
 
+// --- agent_websocket/wire/declared_tools.hpp
+
+// The tools that a client declares in a `hello` or a `query`, in the short form {name, description,
+// parameters} or in that of the chat completions API, {type: "function", function: {...}}.
+
+namespace agent_websocket {
+namespace wire {
+
+inline constexpr std::size_t max_declared_tools = 64;
+
+namespace detail {
+
+inline void read_declared_tool(field_reader& fields, const std::string& where, json::value from,
+                               std::vector<declared_tool>& into) {
+  if (from["function"].is_object()) from = from["function"];
+  const auto name = from["name"].string();
+  if (!from.is_object() || !name)
+    return fields.fail(where + " must be an object with a string `name`");
+  declared_tool read;
+  read.name = std::string(*name);
+  const auto given = [&from](const char* member) {
+    return from[member].exists() && !from[member].is_null();
+  };
+  if (given("description")) {
+    const auto text = from["description"].string();
+    if (!text) return fields.fail(where + ": `description` must be a string");
+    read.description = std::string(*text);
+  }
+  if (given("parameters")) {
+    if (!from["parameters"].is_object())
+      return fields.fail(where + ": `parameters` must be a JSON Schema object");
+    read.parameters = json::to_text(from["parameters"]);
+  }
+  into.push_back(std::move(read));
+}
+
+/// The member `tools`; empty when there is none.
+inline std::vector<declared_tool> read_declared_tools(field_reader& fields) {
+  std::vector<declared_tool> read;
+  const json::value found = fields.find("tools");
+  if (!found) return read;
+  if (!found.is_array() || found.size() > max_declared_tools) {
+    fields.fail("`tools` must be an array of at most " + std::to_string(max_declared_tools) +
+                " tools");
+    return read;
+  }
+  found.for_each_element([&](json::value each) {
+    read_declared_tool(fields, "`tools[" + std::to_string(read.size()) + "]`", each, read);
+  });
+  return read;
+}
+
+}  // namespace detail
+}  // namespace wire
+}  // namespace agent_websocket
+
 // --- agent_websocket/wire/decode.hpp
 
 // The text of one WebSocket frame from a client -> a message of the protocol, or a rejection in
@@ -11523,6 +14855,7 @@ inline query read_query(field_reader& fields) {
     read.timeout = std::chrono::milliseconds(*ms);
   read.model = fields.text("model", max_model_length);
   read.meta = fields.object_text("meta", max_meta_bytes);
+  read.tools = read_declared_tools(fields);
   read.ack = fields.number_of("ack");
   return read;
 }
@@ -11560,8 +14893,14 @@ inline command read_command(field_reader& fields) {
         fields.fail("`caps` must be an array of strings");
       }
     });
+    read.tools = read_declared_tools(fields);
   } else if (read.op == "ack") {
     read.ack = fields.number_of("seq");
+  } else if (read.op == "tool_result") {
+    read.failure = fields.text("error");
+    if (read.ref.empty()) fields.fail("A tool_result needs the `ref` of the call that it answers");
+    if (read.data.empty() && read.content.empty() && read.failure.empty())
+      fields.fail("A tool_result needs `data`, or an `error` in words");
   } else if (read.op == "regenerate") {
     read.stream = fields.boolean("stream");
   } else if (read.op == "history") {
@@ -11685,7 +15024,7 @@ class basic_server final
         admission_(options_, transport, authenticator,
                    [this](const http::request& request) { return answer_http(request); }) {}
 
-  /// With a store, an authenticator and a logger of its own, default constructed.
+  /// With policies of its own for the rest, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
       : basic_server(std::move(settings), transport, http, scheduler,
                      std::make_unique<own_policies>()) {}
@@ -11706,11 +15045,19 @@ class basic_server final
     return living_.sessions.find(id);
   }
 
+  /// A tool that the model may call, see basic_router::tool. Before start.
+  void tool(tool_definition what, typename router_type::tool_handler handler = nullptr) {
+    router_.tool(std::move(what), std::move(handler));
+  }
+
   /// Checks the options and begins to listen. Hooks are set before.
   result<void> start() {
     if (auto checked = options_.check(); !checked) return checked;
     if (auto checked = openrouter::check(upstream_settings(options_)); !checked) return checked;
+    auto tools = router_.tools();
+    if (!tools) return tools.error();
     session_settings shared = options_.session;
+    if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     session_defaults_ = std::make_shared<const session_settings>(std::move(shared));
     if (auto listening = transport_.start(*this); !listening) return listening;
@@ -16970,6 +20317,10 @@ class server {
 
   /// Hooks are set before start() or run().
   router_type& router() noexcept { return parts_.server.router(); }
+  /// A tool that the model may call, see basic_router::tool. Before start() or run().
+  void tool(tool_definition what, router_type::tool_handler handler = nullptr) {
+    parts_.server.tool(std::move(what), std::move(handler));
+  }
   const options& settings() const noexcept { return parts_.server.settings(); }
   /// The port that is listened on, also when options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return parts_.transport.port(); }

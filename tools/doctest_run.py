@@ -20,7 +20,9 @@ def main():
         return 2
     binary, folder = sys.argv[1:]
     run = subprocess.run(
-        [binary, f"--source-file=*tests/{folder}/*", "--no-skip", "--no-colors"],
+        [binary, f"--source-file=*tests/{folder}/*",
+         f"--source-file-exclude=*tests/{folder}/*/*",  # folders below are tests of their own
+         "--no-skip", "--no-colors"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

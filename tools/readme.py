@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Fills README.md with what is written elsewhere: code between `// [name]` lines of the examples,
-and the table of settings from server/environment.hpp. `--check` compares and exits 1 when the
+and the table of settings from server/option_variables.hpp. `--check` compares and exits 1 when the
 README is not what it would be."""
 import argparse
 import difflib
@@ -36,7 +36,7 @@ def settings_table(header):
 def filled(root):
     text = (root / "README.md").read_text(encoding="utf-8")
     text = EXAMPLE.sub(lambda m: m[1] + marked(root / m[2], m[3]) + m[5], text)
-    table = settings_table(root / "include/agent_websocket/server/environment.hpp")
+    table = settings_table(root / "include/agent_websocket/server/option_variables.hpp")
     return SETTINGS.sub(lambda m: m[1] + table + m[3], text)
 
 

@@ -203,15 +203,18 @@ class tool_call_accumulator {
   bool continues(const call& of, const fragment& what) const {
     if (what.name.empty()) return true;
     const bool closed = is_closed(of);
-    if (of.array == array_) return !closed && !of.is_blank();  // one array names each call once
-    const bool other_name = !of.made.name.empty() && of.made.name != what.name;
-    const bool other_id = !of.made.id.empty() && !what.id.empty() && of.made.id != what.id;
-    if (other_id) return !closed && !other_name;
     const bool same_id = !what.id.empty() && of.made.id == what.id;
+    if (of.array == array_ && !(same_id && what.index)) {
+      return !closed && !of.is_blank();  // one array names each call once
+    }
+    const bool other_name = !of.made.name.empty() && of.made.name != what.name;
+    const bool other_id = !of.made.id.empty() && !what.id.empty() && !same_id;
+    if (other_id) return !closed && !other_name;
     if (closed) {  // only blanks, or the same once more, can belong to it
       if (other_name) return false;
-      const bool same = what.arguments == of.made.arguments && (same_id || what.index);
-      return same || detail::is_blank(what.arguments);
+      const bool named = same_id || what.index;  // or else a call may begin just so
+      const bool blank = detail::is_blank(what.arguments) && (named || !what.arguments.empty());
+      return blank || (named && what.arguments == of.made.arguments);
     }
     return same_id || !other_name || !of.is_blank();
   }

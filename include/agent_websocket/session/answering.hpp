@@ -163,6 +163,7 @@ inline openrouter::chat_request session_core::build_request() const {
   request.messages.insert(request.messages.end(), run_->steps.begin(), run_->steps.end());
   request.temperature = overrides_.temperature.value_or(settings_->temperature);
   request.max_tokens = overrides_.max_tokens.value_or(settings_->max_tokens);
+  request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
   return request;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/base/fifo.hpp>
+#include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/wire/message.hpp>
 
 #include <cstddef>

@@ -28,7 +28,7 @@ struct live_answer {
   std::string_view stream;
   std::string_view text;
   std::uint64_t chunks = 0;
-  std::string_view reasoning;  ///< counted by itself
+  std::string_view reasoning{};  ///< counted by itself
   std::uint64_t reasoning_chunks = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The time that a query gives its answer (`timeout_ms`): stands still while a person is asked.
+// The time that a query gives its answer (`timeout_ms`): stands still while a person is asked, so
+// that a slow decision does not cost the answer.
 #pragma once
 
 #include <agent_websocket/policy/scheduler.hpp>

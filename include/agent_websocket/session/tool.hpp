@@ -7,6 +7,7 @@
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/schema.hpp>
 #include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/openrouter/tool_definition.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -50,6 +51,7 @@ struct tool_result {
 struct tool_spec {
   tool_definition definition;
   json::schema arguments;
+  std::string described;  ///< as it goes into a request
   bool of_client = false;
 };
 
@@ -60,23 +62,21 @@ inline result<tool_ptr> make_tool(tool_definition definition, bool of_client = f
   const auto refuse = [&definition](std::string words) {
     return error(errc::bad_message, "Tool `" + definition.name.substr(0, 64) + "`: " + words);
   };
-  constexpr std::string_view allowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-  if (definition.name.empty() || definition.name.size() > 64 ||
-      definition.name.find_first_not_of(allowed) != std::string::npos) {
+  if (!openrouter::is_tool_name(definition.name)) {
     return error(errc::bad_message,
                  "The name of a tool must have 1 to 64 characters out of A-Z a-z 0-9 _ -");
   }
   if (definition.timeout.count() < 0) return refuse("the timeout is negative");
-  if (definition.parameters.empty()) definition.parameters = R"({"type":"object","properties":{}})";
-  json::document parsed;
-  if (auto read = parsed.parse(definition.parameters); !read)
-    return refuse("its parameters are no JSON: " + read.error().message);
-  if (!parsed.root().is_object()) return refuse("its parameters must be a JSON Schema object");
-  auto compiled = json::schema::compile(definition.parameters);
+  auto described = openrouter::encode_tools({openrouter::tool_definition{
+      definition.name, definition.description, definition.parameters, {}, {}}});
+  if (!described) return refuse(described.error().message);
+  auto compiled =
+      json::schema::compile(definition.parameters.empty() ? "true" : definition.parameters);
   if (!compiled) return refuse("its parameters: " + compiled.error().message);
+  // Without the brackets of the array.
   return tool_ptr(std::make_shared<const tool_spec>(
-      tool_spec{std::move(definition), std::move(*compiled), of_client}));
+      tool_spec{std::move(definition), std::move(*compiled),
+                described->substr(1, described->size() - 2), of_client}));
 }
 
 /// The tools as `tools` of a request.
@@ -85,13 +85,7 @@ inline std::string describe_tools(const std::vector<tool_ptr>& tools) {
   if (tools.empty()) return text;
   json::writer w(text);
   w.begin_array();
-  for (const tool_ptr& each : tools) {
-    const tool_definition& definition = each->definition;
-    w.begin_object().member("type", "function").key("function").begin_object();
-    w.member("name", definition.name);
-    if (!definition.description.empty()) w.member("description", definition.description);
-    w.member_raw("parameters", definition.parameters).end_object().end_object();
-  }
+  for (const tool_ptr& each : tools) w.raw(each->described);
   w.end_array();
   return text;
 }

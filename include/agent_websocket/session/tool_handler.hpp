@@ -7,7 +7,6 @@
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/tool.hpp>
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,16 +16,16 @@
 
 namespace agent_websocket {
 
-/// Whether a call is still wanted. Shared by the session and the handler.
+/// Whether a call is still wanted. Shared by the session and the handler; on the executor only.
 class tool_cancellation {
  public:
   bool cancelled() const noexcept { return cancelled_; }
-  /// On the executor. Runs f at once when the call was cancelled before.
+  /// Runs f at once when the call was cancelled before.
   void on_cancel(std::function<void()> f) {
     if (cancelled_) return f();
     if (!over_) actions_.push_back(std::move(f));
   }
-  /// On the executor; the first call of cancel() or finish() counts.
+  /// The first call of cancel() or finish() counts.
   void cancel() {
     if (over_) return;
     over_ = true;
@@ -44,7 +43,7 @@ class tool_cancellation {
   }
 
  private:
-  std::atomic<bool> cancelled_{false};
+  bool cancelled_ = false;
   bool over_ = false;
   std::vector<std::function<void()>> actions_;
 };
@@ -89,7 +88,8 @@ class tool_invocation {
   json::value value() const noexcept { return parsed_->root(); }
   /// Null when the session is gone. On the executor only.
   std::shared_ptr<Session> session() const { return session_.lock(); }
-  /// True when nobody wants the result any more. From any thread.
+  /// True when nobody wants the result any more. On the executor only: work on another thread is
+  /// told by on_cancel.
   bool cancelled() const noexcept { return cancellation_->cancelled(); }
   /// Runs f on the executor when the call is cancelled or its time is up. On the executor only.
   void on_cancel(std::function<void()> f) const { cancellation_->on_cancel(std::move(f)); }

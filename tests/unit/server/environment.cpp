@@ -333,7 +333,9 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.session_timeout = set.cleanup_interval = set.connect_timeout = set.first_token_timeout = 9h;
     set.idle_timeout = set.total_timeout = set.drain_timeout = set.restart_time = 9h;
     set.session.resume_window = set.session.coalesce = set.session.slow_timeout = 9h;
-    set.run_grace = 9h;
+    set.run_grace = set.session.tool_timeout = set.session.approval_timeout = 9h;
+    set.session.max_tool_rounds = 9;
+    set.session.client_tools = false;
     set.max_detached = set.max_upstream = 9;
     set.session.max_bad_messages = 9;
     set.max_retries = 9;
@@ -367,6 +369,10 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.session.resume_window == plain.session.resume_window) +
         (set.session.coalesce == plain.session.coalesce) +
         (set.session.slow_timeout == plain.session.slow_timeout) +
+        (set.session.tool_timeout == plain.session.tool_timeout) +
+        (set.session.approval_timeout == plain.session.approval_timeout) +
+        (set.session.max_tool_rounds == plain.session.max_tool_rounds) +
+        (set.session.client_tools == plain.session.client_tools) +
         (set.session.max_bad_messages == plain.session.max_bad_messages) +
         (set.run_grace == plain.run_grace) + (set.max_detached == plain.max_detached) +
         (set.max_upstream == plain.max_upstream) + (set.max_retries == plain.max_retries) +

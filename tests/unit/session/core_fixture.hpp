@@ -137,11 +137,19 @@ struct core_fixture {
   std::vector<agent_websocket::wire::command> hellos;
   std::vector<frame> records;
   std::vector<std::pair<int, std::string>> closes;
+  std::vector<agent_websocket::action::run_tool> tools;
+  std::vector<agent_websocket::action::end_tool> ended_tools;
+  std::vector<agent_websocket::action::start_clock> clocks;
+  std::vector<bool> holds;
 
  private:
   void keep(agent_websocket::action::consult what) { consults.push_back(std::move(what)); }
   void keep(agent_websocket::action::start_completion what) { starts.push_back(std::move(what)); }
   void keep(agent_websocket::action::cancel_completion what) { cancels.push_back(what.run); }
+  void keep(agent_websocket::action::run_tool what) { tools.push_back(std::move(what)); }
+  void keep(agent_websocket::action::end_tool what) { ended_tools.push_back(std::move(what)); }
+  void keep(agent_websocket::action::start_clock what) { clocks.push_back(std::move(what)); }
+  void keep(agent_websocket::action::hold_clock what) { holds.push_back(what.hold); }
   void keep(agent_websocket::action::run_command what) {
     commands.push_back(std::move(what.command));
   }
