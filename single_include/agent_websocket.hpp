@@ -184,6 +184,14 @@ class answer_text {
     return append(content);
   }
 
+  /// A piece of reasoning, which no end brings whole: one that begins at 0 is all that counts, and
+  /// what stands behind a hole is dropped until then.
+  outcome add_reasoning(std::int64_t idx, std::int64_t n, std::string_view content) {
+    if (idx == 0) have_ = 0;
+    const outcome made = add(idx, n, content);
+    return made.what == text_change::hole ? outcome() : made;
+  }
+
   /// The end brings the whole text.
   outcome replace(std::string_view whole) {
     whole = cut_utf8(whole, max_bytes);
@@ -442,259 +450,6 @@ template <>
 struct is_error_condition_enum<agent_websocket::condition> : true_type {};
 }  // namespace std
 
-// --- agent_websocket/wire/message.hpp
-
-// The messages of the wire protocol, version 1, as closed sets of plain values: what a client may
-// send (three types) and what the server sends (four, and human_feedback). Text is UTF-8. JSON that
-// only passes through (`meta`, `data`, content parts, usage) is kept as compact JSON text.
-// decode.hpp and encode.hpp convert; nothing here does.
-
-#include <chrono>
-#include <optional>
-#include <variant>
-#include <vector>
-
-namespace agent_websocket {
-namespace wire {
-
-// ---- from the client
-// --------------------------------------------------------------------------------------------
-
-/// What a query does when an answer is running.
-enum class overlap { queue, reject, interrupt, latest };
-
-/// A tool that a client runs itself.
-struct declared_tool {
-  std::string name;
-  std::string description;
-  std::string parameters;  ///< JSON Schema text, or empty
-};
-
-/// `type: "query"`: asks the agent.
-struct query {
-  std::string id;       ///< the client's, or empty: then the session makes one
-  std::string content;  ///< as text; of content parts: their text parts, joined by line feeds
-  std::string parts;    ///< content given as an array of parts: its JSON text; else empty
-  std::optional<bool> stream;
-  int priority = 5;  ///< 0 (last) to 9 (first)
-  wire::overlap overlap = wire::overlap::queue;
-  std::optional<std::chrono::milliseconds> timeout;  ///< for the whole answer
-  std::string model;                                 ///< instead of the session's, or empty
-  std::string meta;                  ///< JSON object text to echo with the answer, or empty
-  std::vector<declared_tool> tools;  ///< of the client, for this query
-  std::optional<std::uint64_t> ack;  ///< last number that the client has, if it says so
-};
-
-/// What a `hello` says of the session that it wants back.
-struct resume_request {
-  std::string token;
-  std::string epoch;
-  std::uint64_t last_seq = 0;
-};
-
-/// `type: "command"`: a verb of the protocol or of the application.
-struct command {
-  std::string id;
-  std::string op;       ///< from `op`, or the whole `content` of a bare command
-  std::string ref;      ///< the id acted on, or empty
-  std::string content;  ///< text given beside `op`, or empty
-  std::string data;     ///< JSON text of `data`, or empty
-  std::string meta;
-  // hello
-  std::vector<std::string> caps;
-  std::vector<declared_tool> tools;
-  std::string client;          ///< name and version of the client program, for the log
-  std::string resume_session;  ///< the session it wants back, or empty
-  std::optional<resume_request> resume;
-  std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
-  std::optional<std::int64_t> version;
-  std::optional<bool> stream;  ///< regenerate: as of a query
-  // tool_result
-  std::string failure;  ///< the client's words in place of a result, or empty
-  // history
-  std::optional<std::int64_t> before_seq;
-  std::optional<std::int64_t> limit;
-  std::optional<std::uint64_t> ack;  ///< also the `seq` of the command ack
-  std::uint64_t from = 0;            ///< the connection that it came on; set by the session
-};
-
-/// `type: "human_feedback"` from a person: the decision on an open request, or a judgement of an
-/// answer.
-struct human_feedback {
-  std::string id;
-  std::string
-      ref;  ///< the stream or query id of the answer judged, or the request; empty: the last one
-  std::string decision;          ///< approve, reject, edit, answer; or empty
-  std::optional<double> rating;  ///< -100 to 100; thumbs are 1 and -1
-  std::string content;           ///< a comment
-  std::string correction;        ///< what the answer should have been
-  std::string data;              ///< JSON text that goes with a decision
-  std::string meta;
-  std::optional<std::uint64_t> ack;
-};
-
-/// A text that is no message of the protocol: why, and the id it carried if that could be read.
-struct rejection {
-  error why;
-  std::string ref;
-};
-
-using client_message = std::variant<query, command, human_feedback, rejection>;
-
-// ---- from the server
-// --------------------------------------------------------------------------------------------
-
-struct limits_notice {
-  std::size_t max_message_bytes = 0;
-  std::size_t max_queued = 0;
-};
-
-/// An answer that runs while a client comes back.
-struct active_answer {
-  std::string_view ref, stream;
-};
-
-/// `human_feedback` from the server: a person is asked for a decision.
-struct feedback_request {
-  std::string_view id, ref, kind, content;
-  std::string_view tool, arguments;  ///< name, and JSON object text
-  std::string_view expires_at;       ///< ISO-8601
-  std::string_view default_decision;
-  std::uint64_t seq = 0;
-};
-
-/// What a client that comes back is told beside the verdict.
-struct resume_notice {
-  std::vector<std::string_view> accepted;  ///< of its outbox: what has arrived
-  std::vector<active_answer> active;
-  std::vector<feedback_request> pending_feedback;
-};
-
-/// `notification`, op `welcome`.
-struct welcome {
-  std::string_view session_id;
-  std::string_view resume_token;
-  std::string_view epoch;
-  std::uint64_t seq = 0;  ///< the socket goes on from here: the next numbered message is one above
-  bool recovered = false;
-  std::string_view reason = "new";
-  std::chrono::milliseconds heartbeat{0};
-  std::chrono::milliseconds timeout{0};
-  std::chrono::milliseconds resume_window{0};
-  limits_notice limits;
-  std::optional<resume_notice> resumed;  ///< when a resume was asked for
-  std::string_view data;                 ///< JSON object text of the application, or empty
-};
-
-/// `status` of any op, most of them with nothing but op and ref.
-struct status {
-  std::string_view op;
-  std::string_view ref;
-  std::string_view content;
-  std::string_view data;  ///< JSON text, or empty
-  std::string_view meta;
-  std::optional<std::uint64_t> seq;
-  std::optional<std::chrono::milliseconds> retry_after;
-};
-
-/// `status`, op `ack`: the message with that id has been taken.
-struct ack {
-  std::string_view ref;
-  std::string_view stream;   ///< of a query: which answer will belong to it
-  std::size_t position = 0;  ///< of a query: how many run before it
-  bool duplicate = false;
-  bool of_query = false;
-};
-
-/// `status`, op `queued`.
-struct queued {
-  std::string_view ref;
-  std::size_t position = 0;  ///< 1 is next
-};
-
-/// `status`, op `tool`: a tool is called, waits for a person, or has ended.
-struct tool_status {
-  std::string_view ref, stream;
-  std::string_view call, name, arguments;  ///< our id of the call; JSON object text
-  std::string_view state;                  ///< calling, waiting, done, failed
-  std::string_view failure;                ///< words for people, of failed
-  bool to_be_run = false;                  ///< by the client that gets this
-};
-
-/// `status`, op `feedback_resolved`, numbered.
-struct feedback_resolved {
-  std::uint64_t seq = 0;
-  std::string_view ref, decision;
-  std::string_view reason;  ///< expired or cancelled, when no person decided
-};
-
-/// `response`, phase `start`.
-struct response_start {
-  std::uint64_t seq = 0;
-  std::string_view ref, stream, model;
-};
-
-/// `response`, phase `delta`. `idx` counts source chunks, `n` of them are merged here.
-struct response_delta {
-  std::string_view stream;
-  std::uint64_t idx = 0, n = 0;
-  std::string_view content;
-  bool snapshot = false;   ///< phase `snapshot`: all of it so far, for a client that catches up
-  bool reasoning = false;  ///< phase `reasoning`: of what the model thinks, counted by itself
-};
-
-enum class answer_status { completed, cancelled, failed, incomplete };
-
-/// `response`, phase `full` or `end`: the terminal message of a query that was answered.
-struct response_end {
-  std::uint64_t seq = 0;
-  std::string_view ref, stream;
-  bool streamed = false;  ///< phase end, with n; else full
-  std::uint64_t n = 0;
-  std::string_view content;
-  answer_status status = answer_status::completed;
-  std::string_view finish_reason, model;
-  std::string_view usage;        ///< JSON object text, or empty
-  std::string_view annotations;  ///< JSON array text, or empty: citations, files
-  std::string_view meta;
-  const struct failure_notice* failure = nullptr;  ///< of a streamed answer that failed
-  bool replay = false;
-};
-
-/// `error`, and the `error` member of a failed stream's end.
-struct failure_notice {
-  errc code = errc::internal;
-  std::string_view content;
-  std::string_view ref;
-  std::optional<std::chrono::milliseconds> retry_after;
-  bool retryable = false;
-  std::optional<std::uint64_t> seq;  ///< set when this is the terminal message of a query
-  std::string_view meta;
-  bool replay = false;
-};
-
-/// `notification`.
-struct notification {
-  std::optional<std::uint64_t> seq;
-  std::string_view op;
-  std::string_view topic;
-  std::string_view content;
-  std::string_view data;  ///< JSON text, or empty
-};
-
-constexpr std::string_view to_string(answer_status value) noexcept {
-  switch (value) {
-    case answer_status::completed: return "completed";
-    case answer_status::cancelled: return "cancelled";
-    case answer_status::failed: return "failed";
-    case answer_status::incomplete: return "incomplete";
-  }
-  return "failed";
-}
-
-}  // namespace wire
-}  // namespace agent_websocket
-
 // --- agent_websocket/base/result.hpp
 
 // A value or an `error`: what pure functions return where bad input is possible. A small stand-in for
@@ -702,6 +457,7 @@ constexpr std::string_view to_string(answer_status value) noexcept {
 
 #include <cassert>
 #include <stdexcept>
+#include <variant>
 
 namespace agent_websocket {
 
@@ -791,6 +547,7 @@ class result<void> {
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #if !defined(__cpp_lib_to_chars)
 #include <locale>
 #include <sstream>
@@ -924,6 +681,7 @@ inline std::string print_double(double number) {
 #include <rapidjson/reader.h>
 
 #include <cstring>
+#include <vector>
 
 namespace agent_websocket {
 namespace json {
@@ -1385,6 +1143,256 @@ inline std::string to_text(const value& what) {
 }  // namespace json
 }  // namespace agent_websocket
 
+// --- agent_websocket/wire/message.hpp
+
+// The messages of the wire protocol, version 1, as closed sets of plain values: what a client may
+// send (three types) and what the server sends (four, and human_feedback). Text is UTF-8. JSON that
+// only passes through (`meta`, `data`, content parts, usage) is kept as compact JSON text.
+// decode.hpp and encode.hpp convert; nothing here does.
+
+#include <chrono>
+
+namespace agent_websocket {
+namespace wire {
+
+// ---- from the client
+// --------------------------------------------------------------------------------------------
+
+/// What a query does when an answer is running.
+enum class overlap { queue, reject, interrupt, latest };
+
+/// A tool that a client runs itself.
+struct declared_tool {
+  std::string name;
+  std::string description;
+  std::string parameters;  ///< JSON Schema text, or empty
+};
+
+/// `type: "query"`: asks the agent.
+struct query {
+  std::string id;       ///< the client's, or empty: then the session makes one
+  std::string content;  ///< as text; of content parts: their text parts, joined by line feeds
+  std::string parts;    ///< content given as an array of parts: its JSON text; else empty
+  std::optional<bool> stream;
+  int priority = 5;  ///< 0 (last) to 9 (first)
+  wire::overlap overlap = wire::overlap::queue;
+  std::optional<std::chrono::milliseconds> timeout;  ///< for the whole answer
+  std::string model;                                 ///< instead of the session's, or empty
+  std::string meta;                  ///< JSON object text to echo with the answer, or empty
+  std::vector<declared_tool> tools;  ///< of the client, for this query
+  std::optional<std::uint64_t> ack;  ///< last number that the client has, if it says so
+};
+
+/// What a `hello` says of the session that it wants back.
+struct resume_request {
+  std::string token;
+  std::string epoch;
+  std::uint64_t last_seq = 0;
+};
+
+/// `type: "command"`: a verb of the protocol or of the application.
+struct command {
+  std::string id;
+  std::string op;       ///< from `op`, or the whole `content` of a bare command
+  std::string ref;      ///< the id acted on, or empty
+  std::string content;  ///< text given beside `op`, or empty
+  std::string data;     ///< JSON text of `data`, or empty
+  std::string meta;
+  // hello
+  std::vector<std::string> caps;
+  std::vector<declared_tool> tools;
+  std::string client;          ///< name and version of the client program, for the log
+  std::string resume_session;  ///< the session it wants back, or empty
+  std::optional<resume_request> resume;
+  std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
+  std::optional<std::int64_t> version;
+  std::optional<bool> stream;  ///< regenerate: as of a query
+  // tool_result
+  std::string failure;  ///< the client's words in place of a result, or empty
+  // history
+  std::optional<std::int64_t> before_seq;
+  std::optional<std::int64_t> limit;
+  std::optional<std::uint64_t> ack;  ///< also the `seq` of the command ack
+  std::uint64_t from = 0;            ///< the connection that it came on; set by the session
+};
+
+/// `type: "human_feedback"` from a person: the decision on an open request, or a judgement of an
+/// answer.
+struct human_feedback {
+  std::string id;
+  std::string
+      ref;  ///< the stream or query id of the answer judged, or the request; empty: the last one
+  std::string decision;          ///< approve, reject, edit, answer; or empty
+  std::optional<double> rating;  ///< -100 to 100; thumbs are 1 and -1
+  std::string content;           ///< a comment
+  std::string correction;        ///< what the answer should have been
+  std::string data;              ///< JSON text that goes with a decision
+  std::string meta;
+  std::optional<std::uint64_t> ack;
+};
+
+/// A text that is no message of the protocol: why, and the id it carried if that could be read.
+struct rejection {
+  error why;
+  std::string ref;
+};
+
+using client_message = std::variant<query, command, human_feedback, rejection>;
+
+// ---- from the server
+// --------------------------------------------------------------------------------------------
+
+struct limits_notice {
+  std::size_t max_message_bytes = 0;
+  std::size_t max_queued = 0;
+};
+
+/// An answer that runs while a client comes back.
+struct active_answer {
+  std::string_view ref, stream;
+};
+
+/// `human_feedback` from the server: a person is asked for a decision.
+struct feedback_request {
+  std::string_view id, ref, kind, content;
+  std::string_view tool, arguments;  ///< name, and JSON object text
+  std::string_view expires_at;       ///< ISO-8601
+  std::string_view default_decision;
+  std::uint64_t seq = 0;
+};
+
+/// What a client that comes back is told beside the verdict.
+struct resume_notice {
+  std::vector<std::string_view> accepted;  ///< of its outbox: what has arrived
+  std::vector<active_answer> active;
+  std::vector<feedback_request> pending_feedback;
+};
+
+/// `notification`, op `welcome`.
+struct welcome {
+  std::string_view session_id;
+  std::string_view resume_token;
+  std::string_view epoch;
+  std::uint64_t seq = 0;  ///< the socket goes on from here: the next numbered message is one above
+  bool recovered = false;
+  std::string_view reason = "new";
+  std::chrono::milliseconds heartbeat{0};
+  std::chrono::milliseconds timeout{0};
+  std::chrono::milliseconds resume_window{0};
+  limits_notice limits;
+  std::optional<resume_notice> resumed;  ///< when a resume was asked for
+  std::string_view data;                 ///< JSON object text of the application, or empty
+};
+
+/// `status` of any op, most of them with nothing but op and ref.
+struct status {
+  std::string_view op;
+  std::string_view ref;
+  std::string_view content;
+  std::string_view data;  ///< JSON text, or empty
+  std::string_view meta;
+  std::optional<std::uint64_t> seq;
+  std::optional<std::chrono::milliseconds> retry_after;
+};
+
+/// `status`, op `ack`: the message with that id has been taken.
+struct ack {
+  std::string_view ref;
+  std::string_view stream;   ///< of a query: which answer will belong to it
+  std::size_t position = 0;  ///< of a query: how many run before it
+  bool duplicate = false;
+  bool of_query = false;
+};
+
+/// `status`, op `queued`.
+struct queued {
+  std::string_view ref;
+  std::size_t position = 0;  ///< 1 is next
+};
+
+/// `status`, op `tool`: a tool is called, waits for a person, or has ended.
+struct tool_status {
+  std::string_view ref, stream;
+  std::string_view call, name, arguments;  ///< our id of the call; JSON object text
+  std::string_view state;                  ///< calling, waiting, done, failed
+  std::string_view failure;                ///< words for people, of failed
+  bool to_be_run = false;                  ///< by the client that gets this
+};
+
+/// `status`, op `feedback_resolved`, numbered.
+struct feedback_resolved {
+  std::uint64_t seq = 0;
+  std::string_view ref, decision;
+  std::string_view reason;  ///< expired or cancelled, when no person decided
+};
+
+/// `response`, phase `start`.
+struct response_start {
+  std::uint64_t seq = 0;
+  std::string_view ref, stream, model;
+};
+
+/// `response`, phase `delta`. `idx` counts source chunks, `n` of them are merged here.
+struct response_delta {
+  std::string_view stream;
+  std::uint64_t idx = 0, n = 0;
+  std::string_view content;
+  bool snapshot = false;   ///< phase `snapshot`: all of it so far, for a client that catches up
+  bool reasoning = false;  ///< phase `reasoning`: of what the model thinks, counted by itself
+};
+
+enum class answer_status { completed, cancelled, failed, incomplete };
+
+/// `response`, phase `full` or `end`: the terminal message of a query that was answered.
+struct response_end {
+  std::uint64_t seq = 0;
+  std::string_view ref, stream;
+  bool streamed = false;  ///< phase end, with n; else full
+  std::uint64_t n = 0;
+  std::string_view content;
+  answer_status status = answer_status::completed;
+  std::string_view finish_reason, model;
+  std::string_view usage;        ///< JSON object text, or empty
+  std::string_view annotations;  ///< JSON array text, or empty: citations, files
+  std::string_view meta;
+  const struct failure_notice* failure = nullptr;  ///< of a streamed answer that failed
+  bool replay = false;
+};
+
+/// `error`, and the `error` member of a failed stream's end.
+struct failure_notice {
+  errc code = errc::internal;
+  std::string_view content;
+  std::string_view ref;
+  std::optional<std::chrono::milliseconds> retry_after;
+  bool retryable = false;
+  std::optional<std::uint64_t> seq;  ///< set when this is the terminal message of a query
+  std::string_view meta;
+  bool replay = false;
+};
+
+/// `notification`.
+struct notification {
+  std::optional<std::uint64_t> seq;
+  std::string_view op;
+  std::string_view topic;
+  std::string_view content;
+  std::string_view data;  ///< JSON text, or empty
+};
+
+constexpr std::string_view to_string(answer_status value) noexcept {
+  switch (value) {
+    case answer_status::completed: return "completed";
+    case answer_status::cancelled: return "cancelled";
+    case answer_status::failed: return "failed";
+    case answer_status::incomplete: return "incomplete";
+  }
+  return "failed";
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
 // --- agent_websocket/wire/server_message.hpp
 
 // The text of one WebSocket frame from the server -> a message as a client looks at it. The
@@ -1529,6 +1537,37 @@ inline answer_status read_answer_status(const server_message& from) {
       .value_or(from.body["error"].is_object() ? answer_status::failed : answer_status::completed);
 }
 
+/// The `tool` member of a status or of a request for a decision.
+struct tool_view {
+  std::string_view call;  ///< the server's name of the call
+  std::string_view name, state, error;
+  json::value arguments;
+};
+
+inline tool_view read_tool(json::value from) noexcept {
+  return {detail::text_or_nothing(from["call"]), detail::text_or_nothing(from["name"]),
+          detail::text_or_nothing(from["state"]), detail::text_or_nothing(from["error"]),
+          from["arguments"]};
+}
+
+/// A request for a decision: a `human_feedback`, or an element of a welcome's `pending_feedback`.
+struct feedback_request_view {
+  std::string_view id, ref, kind, content;
+  tool_view tool;
+  std::string_view expires_at;
+  std::string_view default_decision;
+};
+
+inline feedback_request_view read_feedback_request(json::value from) noexcept {
+  return {detail::text_or_nothing(from["id"]),
+          detail::text_or_nothing(from["ref"]),
+          detail::text_or_nothing(from["kind"]),
+          detail::text_or_nothing(from["content"]),
+          read_tool(from["tool"]),
+          detail::text_or_nothing(from["expires_at"]),
+          detail::text_or_nothing(from["default"])};
+}
+
 /// What a welcome says of the session.
 struct welcome_view {
   std::string_view session_id, resume_token, epoch;
@@ -1561,6 +1600,248 @@ inline welcome_view read_welcome(const server_message& from) {
 }
 
 }  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/requests.hpp
+
+// Requests of the server for a person's decision that are open as far as the client knows. One
+// request may arrive three ways (live, by replay, in a welcome); it is one by its id. Pure.
+
+#include <deque>
+#include <iterator>
+
+namespace agent_websocket {
+
+/// The server asks a person. basic_client::decide() answers.
+struct client_request {
+  std::string id;
+  std::string ref;      ///< the query that waits for it
+  std::string kind;     ///< approval: may a tool run; question; or what a newer server has
+  std::string content;  ///< for the person
+  std::string tool_name, tool_arguments;  ///< of an approval; the arguments are JSON text
+  std::string expires_at;                 ///< ISO 8601, or empty
+  std::string default_decision;           ///< what holds when nobody decides
+  bool is_open = true;  ///< false: it comes by replay, and has been decided meanwhile
+  std::string json;     ///< all of it as it came
+
+  /// From a message, or from an element of a welcome's `pending_feedback`.
+  static client_request of(json::value body) {
+    const wire::feedback_request_view read = wire::read_feedback_request(body);
+    client_request made;
+    made.id = std::string(read.id);
+    made.ref = std::string(read.ref);
+    made.kind = std::string(read.kind);
+    made.content = std::string(read.content);
+    made.tool_name = std::string(read.tool.name);
+    if (read.tool.arguments) made.tool_arguments = json::to_text(read.tool.arguments);
+    made.expires_at = std::string(read.expires_at);
+    made.default_decision = std::string(read.default_decision);
+    made.json = json::to_text(body);
+    return made;
+  }
+};
+
+/// What a person decides: approve and reject any request; edit: run the tool with other arguments;
+/// answer: take this as the result, or as the answer to the question.
+enum class client_decision { approve, reject, edit, answer };
+
+constexpr std::string_view to_string(client_decision value) noexcept {
+  switch (value) {
+    case client_decision::approve: return "approve";
+    case client_decision::reject: return "reject";
+    case client_decision::edit: return "edit";
+    case client_decision::answer: return "answer";
+  }
+  return "reject";
+}
+
+/// A request is not open any more.
+struct client_resolution {
+  std::string id;        ///< of the request
+  std::string decision;  ///< that was applied; empty: not known
+  /// Empty: a person decided. expired, cancelled: nobody did. gone: the server does not know of the
+  /// request any more.
+  std::string reason;
+};
+
+class client_requests {
+ public:
+  /// The oldest is forgotten when there are more.
+  static constexpr std::size_t max_open = 100;
+
+  const std::deque<client_request>& open() const noexcept { return open_; }
+
+  /// False: it is known already, or has no id that a decision could name.
+  bool add(client_request request) {
+    if (!is_valid_id(request.id) || contains(request.id)) return false;
+    if (open_.size() >= max_open) open_.pop_front();
+    open_.push_back(std::move(request));
+    return true;
+  }
+
+  /// False: there is no such request.
+  bool remove(std::string_view id) {
+    const auto found = find(id);
+    if (found == open_.end()) return false;
+    open_.erase(found);
+    return true;
+  }
+
+  /// A welcome lists what is open; what comes until take_unlisted() comes by replay.
+  void begin_list() { listed_.emplace(); }
+  void list(std::string_view id) { listed_->emplace_back(id); }
+  /// False: a list has begun, and the request is not on it.
+  bool may_be_open(std::string_view id) const {
+    return !listed_ || std::find(listed_->begin(), listed_->end(), id) != listed_->end();
+  }
+
+  /// Ends the list. Takes what is not on it: the server does not know of these.
+  std::vector<std::string> take_unlisted() {
+    std::vector<std::string> taken;
+    std::deque<client_request> kept;
+    for (client_request& each : open_) {
+      if (may_be_open(each.id)) {
+        kept.push_back(std::move(each));
+      } else {
+        taken.push_back(std::move(each.id));
+      }
+    }
+    open_ = std::move(kept);
+    listed_.reset();
+    return taken;
+  }
+
+  /// Another session has begun: takes them all.
+  std::vector<std::string> take_all() {
+    begin_list();
+    return take_unlisted();
+  }
+
+ private:
+  bool contains(std::string_view id) const {
+    return std::any_of(open_.begin(), open_.end(),
+                       [&](const client_request& each) { return each.id == id; });
+  }
+  std::deque<client_request>::iterator find(std::string_view id) {
+    return std::find_if(open_.begin(), open_.end(),
+                        [&](const client_request& each) { return each.id == id; });
+  }
+
+  std::deque<client_request> open_;
+  std::optional<std::vector<std::string>> listed_;  // ids, between a welcome and live
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/tool_calls.hpp
+
+// Calls of tools that this client runs itself, from the server's call to the acknowledged result.
+// A call that is open comes again after a reconnect; it must not run twice. Pure.
+
+namespace agent_websocket {
+
+/// What a tool is doing, whoever runs it.
+struct client_tool_progress {
+  std::string ref, stream;  ///< the query and its answer
+  std::string call;         ///< the server's name of the call
+  std::string name;
+  std::string arguments;  ///< JSON text
+  std::string state;      ///< calling, waiting (for a person), done, failed
+  std::string error;      ///< for people, when it failed
+  std::string content;    ///< "Calling get_weather"
+
+  static client_tool_progress of(const wire::server_message& m) {
+    const wire::tool_view read = wire::read_tool(m.body["tool"]);
+    client_tool_progress made;
+    made.ref = std::string(m.ref);
+    made.stream = std::string(m.stream);
+    made.call = std::string(read.call.empty() ? m.id : read.call);
+    made.name = std::string(read.name);
+    made.arguments = read.arguments ? json::to_text(read.arguments) : "{}";
+    made.state = std::string(read.state);
+    made.error = std::string(read.error);
+    made.content = std::string(m.content);
+    return made;
+  }
+};
+
+/// The model calls a tool of this client: to be answered by basic_client::tool_result() or
+/// tool_error(), now or later.
+struct client_tool_call {
+  std::string id;
+  std::string ref;  ///< the query
+  std::string name;
+  std::string arguments;  ///< JSON text
+};
+
+class client_tool_calls {
+ public:
+  /// The oldest is forgotten when there are more.
+  static constexpr std::size_t max_open = 256;
+
+  /// False: it is here already, and must not run again.
+  bool begin(std::string_view call, std::string_view ref) {
+    if (!is_valid_id(call) || find(call) != open_.end()) return false;
+    if (open_.size() >= max_open) open_.pop_front();
+    open_.push_back({std::string(call), std::string(ref), {}});
+    return true;
+  }
+
+  /// It was called, and has no result yet.
+  bool is_running(std::string_view call) {
+    const auto found = find(call);
+    return found != open_.end() && found->result.empty();
+  }
+
+  /// `result`: id of the message that brings it. Precondition: is_running(call).
+  void answered(std::string_view call, std::string_view result) {
+    find(call)->result = std::string(result);
+  }
+
+  /// The server has that result, or refuses it.
+  void settle(std::string_view result) {
+    take([&](const entry& each) { return !each.result.empty() && each.result == result; });
+  }
+  /// The server waits no more for the call, for those of the query, for any. Gives the messages
+  /// with their results, which need not be sent.
+  std::vector<std::string> end(std::string_view call) {
+    return take([&](const entry& each) { return each.call == call; });
+  }
+  std::vector<std::string> end_of_query(std::string_view ref) {
+    return take([&](const entry& each) { return each.ref == ref; });
+  }
+  std::vector<std::string> end_all() {
+    return take([](const entry&) { return true; });
+  }
+
+ private:
+  struct entry {
+    std::string call, ref;
+    std::string result;  // empty while it runs
+  };
+
+  std::deque<entry>::iterator find(std::string_view call) {
+    return std::find_if(open_.begin(), open_.end(),
+                        [&](const entry& each) { return each.call == call; });
+  }
+  template <typename Predicate>
+  std::vector<std::string> take(Predicate wanted) {
+    std::vector<std::string> results;
+    std::deque<entry> kept;
+    for (entry& each : open_) {
+      if (!wanted(each)) {
+        kept.push_back(std::move(each));
+      } else if (!each.result.empty()) {
+        results.push_back(std::move(each.result));
+      }
+    }
+    open_ = std::move(kept);
+    return results;
+  }
+
+  std::deque<entry> open_;
+};
+
 }  // namespace agent_websocket
 
 // --- agent_websocket/client/sink.hpp
@@ -1604,6 +1885,7 @@ struct client_answer {
   std::string id;      ///< of the query
   std::string stream;  ///< the server's name of the answer; empty: not known
   answer_text so_far;
+  answer_text reasoning;  ///< what came of it; where the capability was declared
   std::optional<wire::answer_status> status;  ///< none while it is open
   std::optional<answer_failure> failure;      ///< of status failed
   std::string finish_reason, model;
@@ -1661,15 +1943,23 @@ class client_sink {
 
   /// The text of an answer has grown by `text` (appended), or is `text` from now on (rewritten).
   virtual void on_text(const std::string& /*id*/, text_change, std::string_view /*text*/) {}
-  /// A piece of the model's reasoning, where the capability was declared.
-  virtual void on_reasoning(const std::string& /*id*/, std::string_view /*text*/) {}
+  /// The same for the model's reasoning, where the capability was declared. It may have holes.
+  virtual void on_reasoning(const std::string& /*id*/, text_change, std::string_view /*text*/) {}
+  /// A tool was called, waits for a person, is done or has failed.
+  virtual void on_tool(const client_tool_progress&) {}
+  /// The model calls a tool of this client. Once for a call, also when the connection is lost
+  /// meanwhile. Nobody waits for the result any more when on_tool says done or failed, and when the
+  /// answer has ended.
+  virtual void on_tool_call(const client_tool_call&) {}
   /// An answer has ended. Exactly once for every query that was taken.
   virtual void on_answer(const client_answer&) {}
 
   virtual void on_notification(const client_notice&) {}
-  /// The server asks a person for a decision.
-  virtual void on_feedback_request(const client_notice&) {}
-  /// Progress of a query (ack, queued, thinking, tool), answers to commands, and the server's own
+  /// The server asks a person for a decision, which basic_client::decide() brings.
+  virtual void on_feedback_request(const client_request&) {}
+  /// Such a request is not open any more. Not told of requests that were not told.
+  virtual void on_feedback_resolved(const client_resolution&) {}
+  /// Progress of a query (ack, queued, thinking), answers to commands, and the server's own
   /// (drain, auth_expiring).
   virtual void on_status(const client_notice&) {}
   /// An error that is not the end of an answer.
@@ -1725,6 +2015,7 @@ struct tell_text {
 };
 struct tell_reasoning {
   std::string id;
+  text_change change;
   std::string text;
 };
 struct tell_answer {
@@ -1733,8 +2024,17 @@ struct tell_answer {
 struct tell_notification {
   client_notice notice;
 };
+struct tell_tool {
+  client_tool_progress progress;
+};
+struct tell_tool_call {
+  client_tool_call call;
+};
 struct tell_feedback_request {
-  client_notice notice;
+  client_request request;
+};
+struct tell_feedback_resolved {
+  client_resolution resolution;
 };
 struct tell_status {
   client_notice notice;
@@ -1745,7 +2045,8 @@ struct tell_error {
 
 using any = std::variant<ask_token, open, send, close, tell_state, tell_disconnected, tell_stopped,
                          tell_welcome, tell_reset, tell_text, tell_reasoning, tell_answer,
-                         tell_notification, tell_feedback_request, tell_status, tell_error>;
+                         tell_notification, tell_tool, tell_tool_call, tell_feedback_request,
+                         tell_feedback_resolved, tell_status, tell_error>;
 
 /// In the order in which they are to be done.
 using list = std::vector<any>;
@@ -2004,6 +2305,171 @@ class header_list {
 }  // namespace http
 }  // namespace agent_websocket
 
+// --- agent_websocket/wire/encode_client.hpp
+
+// Messages of a client -> the text of one WebSocket frame, appended to a string. The counterpart of
+// decode.hpp; what has no value, or the value that the server assumes anyway, is left out. No
+// timestamp: a client's is information that nobody reads.
+
+namespace agent_websocket {
+namespace wire {
+
+/// A tool that the client runs itself, for the model to call.
+struct tool_declaration {
+  std::string name;
+  std::string description;
+  std::string parameters;  ///< JSON Schema of the arguments, or empty
+};
+
+/// `command`, op `tool_result`: what came of a call, or why nothing did.
+struct tool_result {
+  std::string id;
+  std::string ref;                   ///< the call
+  std::string data;                  ///< JSON text; empty: null
+  std::optional<std::string> error;  ///< in place of data
+};
+
+/// `command`, op `hello`: the first message of a client, and what it says again to be brought up to
+/// date.
+struct hello {
+  std::string_view client;
+  const std::vector<std::string>* caps = nullptr;
+  const std::vector<tool_declaration>* tools = nullptr;
+  std::string_view auth_token;                       ///< or empty
+  std::string_view session_id, resume_token, epoch;  ///< no resume_token: a new session
+  std::int64_t last_seq = 0;
+  std::vector<std::string_view> outbox;  ///< ids that the server has not acknowledged
+};
+
+namespace detail {
+
+inline void client_member_if(json::writer& w, std::string_view name, std::string_view text) {
+  if (!text.empty()) w.member(name, text);
+}
+inline void client_raw_if(json::writer& w, std::string_view name, std::string_view json) {
+  if (!json.empty()) w.member_raw(name, json);
+}
+
+}  // namespace detail
+
+constexpr std::string_view to_string(overlap value) noexcept {
+  switch (value) {
+    case overlap::queue: return "queue";
+    case overlap::reject: return "reject";
+    case overlap::interrupt: return "interrupt";
+    case overlap::latest: return "latest";
+  }
+  return "queue";
+}
+
+inline void encode(std::string& out, const query& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "query");
+  detail::client_member_if(w, "id", m.id);
+  if (m.parts.empty()) {
+    w.member("content", m.content);
+  } else {
+    w.member_raw("content", m.parts);
+  }
+  if (m.stream) w.member("stream", *m.stream);
+  if (m.priority != 5) w.member("priority", m.priority);
+  if (m.overlap != overlap::queue) w.member("overlap", to_string(m.overlap));
+  if (m.timeout) w.member("timeout_ms", m.timeout->count());
+  detail::client_member_if(w, "model", m.model);
+  detail::client_raw_if(w, "meta", m.meta);
+  w.end_object();
+}
+
+/// Of a `hello` only what `command` has in common with all others: see the other overload.
+inline void encode(std::string& out, const command& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", m.op);
+  detail::client_member_if(w, "id", m.id);
+  detail::client_member_if(w, "ref", m.ref);
+  detail::client_member_if(w, "content", m.content);
+  detail::client_raw_if(w, "data", m.data);
+  if (m.stream) w.member("stream", *m.stream);
+  if (m.before_seq) w.member("before_seq", *m.before_seq);
+  if (m.limit) w.member("limit", *m.limit);
+  detail::client_raw_if(w, "meta", m.meta);
+  w.end_object();
+}
+
+inline void encode(std::string& out, const human_feedback& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "human_feedback");
+  detail::client_member_if(w, "id", m.id);
+  detail::client_member_if(w, "ref", m.ref);
+  detail::client_member_if(w, "decision", m.decision);
+  if (m.rating) w.member("rating", *m.rating);
+  detail::client_member_if(w, "content", m.content);
+  detail::client_member_if(w, "correction", m.correction);
+  detail::client_raw_if(w, "data", m.data);
+  detail::client_raw_if(w, "meta", m.meta);
+  w.end_object();
+}
+
+inline void encode(std::string& out, const tool_result& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", "tool_result");
+  detail::client_member_if(w, "id", m.id);
+  detail::client_member_if(w, "ref", m.ref);
+  if (m.error) {
+    w.member("error", *m.error);
+  } else {
+    w.member_raw("data", m.data.empty() ? std::string_view("null") : std::string_view(m.data));
+  }
+  w.end_object();
+}
+
+inline void encode(std::string& out, const hello& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", "hello").member("v", protocol_version);
+  detail::client_member_if(w, "client", m.client);
+  w.key("caps").begin_array();
+  if (m.caps != nullptr) {
+    for (const std::string& each : *m.caps) w.value(each);
+  }
+  w.end_array();
+  if (m.tools != nullptr && !m.tools->empty()) {
+    w.key("tools").begin_array();
+    for (const tool_declaration& each : *m.tools) {
+      w.begin_object().member("name", each.name);
+      detail::client_member_if(w, "description", each.description);
+      detail::client_raw_if(w, "parameters", each.parameters);
+      w.end_object();
+    }
+    w.end_array();
+  }
+  if (!m.auth_token.empty()) {
+    w.key("auth").begin_object().member("token", m.auth_token).end_object();
+  }
+  if (!m.resume_token.empty()) {
+    w.member("session_id", m.session_id);
+    w.key("resume").begin_object().member("token", m.resume_token).member("epoch", m.epoch);
+    w.member("last_seq", m.last_seq).end_object();
+    if (!m.outbox.empty()) {
+      w.key("outbox").begin_array();
+      for (const std::string_view each : m.outbox) w.value(each);
+      w.end_array();
+    }
+  }
+  w.end_object();
+}
+
+/// `command`, op `ack`: everything numbered up to `seq` has arrived.
+inline void encode_ack(std::string& out, std::int64_t seq) {
+  json::writer(out)
+      .begin_object()
+      .member("type", "command")
+      .member("op", "ack")
+      .member("seq", seq)
+      .end_object();
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
 // --- agent_websocket/client/options.hpp
 
 // What a client is made with: where to, as whom, with which capabilities, within which limits; and
@@ -2028,7 +2494,11 @@ struct client_options {
   std::string url = "ws://localhost:54321/ws";                 ///< never with a token in it
   http::header_list headers;                                   ///< of the upgrade request
   std::string client = "cpp/" AGENT_WEBSOCKET_VERSION_STRING;  ///< for the server's log
+  /// What the application can show: delta (streamed answers), reasoning, feedback (requests for a
+  /// decision). `tools` is added when there are some.
   std::vector<std::string> caps = {"delta"};
+  /// What the model may call here: see client_sink::on_tool_call. Parameters are JSON object text.
+  std::vector<wire::tool_declaration> tools;
   /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
   /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
   /// error counts as an attempt that failed. Does not throw.
@@ -2143,132 +2613,6 @@ constexpr bool require_scheduler() {
   return true;
 }
 
-}  // namespace agent_websocket
-
-// --- agent_websocket/wire/encode_client.hpp
-
-// Messages of a client -> the text of one WebSocket frame, appended to a string. The counterpart of
-// decode.hpp; what has no value, or the value that the server assumes anyway, is left out. No
-// timestamp: a client's is information that nobody reads.
-
-namespace agent_websocket {
-namespace wire {
-
-/// `command`, op `hello`: the first message of a client, and what it says again to be brought up to
-/// date.
-struct hello {
-  std::string_view client;
-  const std::vector<std::string>* caps = nullptr;
-  std::string_view auth_token;                       ///< or empty
-  std::string_view session_id, resume_token, epoch;  ///< no resume_token: a new session
-  std::int64_t last_seq = 0;
-  std::vector<std::string_view> outbox;  ///< ids that the server has not acknowledged
-};
-
-namespace detail {
-
-inline void client_member_if(json::writer& w, std::string_view name, std::string_view text) {
-  if (!text.empty()) w.member(name, text);
-}
-inline void client_raw_if(json::writer& w, std::string_view name, std::string_view json) {
-  if (!json.empty()) w.member_raw(name, json);
-}
-
-}  // namespace detail
-
-constexpr std::string_view to_string(overlap value) noexcept {
-  switch (value) {
-    case overlap::queue: return "queue";
-    case overlap::reject: return "reject";
-    case overlap::interrupt: return "interrupt";
-    case overlap::latest: return "latest";
-  }
-  return "queue";
-}
-
-inline void encode(std::string& out, const query& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "query");
-  detail::client_member_if(w, "id", m.id);
-  if (m.parts.empty()) {
-    w.member("content", m.content);
-  } else {
-    w.member_raw("content", m.parts);
-  }
-  if (m.stream) w.member("stream", *m.stream);
-  if (m.priority != 5) w.member("priority", m.priority);
-  if (m.overlap != overlap::queue) w.member("overlap", to_string(m.overlap));
-  if (m.timeout) w.member("timeout_ms", m.timeout->count());
-  detail::client_member_if(w, "model", m.model);
-  detail::client_raw_if(w, "meta", m.meta);
-  w.end_object();
-}
-
-/// Of a `hello` only what `command` has in common with all others: see the other overload.
-inline void encode(std::string& out, const command& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "command").member("op", m.op);
-  detail::client_member_if(w, "id", m.id);
-  detail::client_member_if(w, "ref", m.ref);
-  detail::client_member_if(w, "content", m.content);
-  detail::client_raw_if(w, "data", m.data);
-  if (m.stream) w.member("stream", *m.stream);
-  if (m.before_seq) w.member("before_seq", *m.before_seq);
-  if (m.limit) w.member("limit", *m.limit);
-  detail::client_raw_if(w, "meta", m.meta);
-  w.end_object();
-}
-
-inline void encode(std::string& out, const human_feedback& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "human_feedback");
-  detail::client_member_if(w, "id", m.id);
-  detail::client_member_if(w, "ref", m.ref);
-  detail::client_member_if(w, "decision", m.decision);
-  if (m.rating) w.member("rating", *m.rating);
-  detail::client_member_if(w, "content", m.content);
-  detail::client_member_if(w, "correction", m.correction);
-  detail::client_raw_if(w, "data", m.data);
-  detail::client_raw_if(w, "meta", m.meta);
-  w.end_object();
-}
-
-inline void encode(std::string& out, const hello& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "command").member("op", "hello").member("v", protocol_version);
-  detail::client_member_if(w, "client", m.client);
-  w.key("caps").begin_array();
-  if (m.caps != nullptr) {
-    for (const std::string& each : *m.caps) w.value(each);
-  }
-  w.end_array();
-  if (!m.auth_token.empty()) {
-    w.key("auth").begin_object().member("token", m.auth_token).end_object();
-  }
-  if (!m.resume_token.empty()) {
-    w.member("session_id", m.session_id);
-    w.key("resume").begin_object().member("token", m.resume_token).member("epoch", m.epoch);
-    w.member("last_seq", m.last_seq).end_object();
-    if (!m.outbox.empty()) {
-      w.key("outbox").begin_array();
-      for (const std::string_view each : m.outbox) w.value(each);
-      w.end_array();
-    }
-  }
-  w.end_object();
-}
-
-/// `command`, op `ack`: everything numbered up to `seq` has arrived.
-inline void encode_ack(std::string& out, std::int64_t seq) {
-  json::writer(out)
-      .begin_object()
-      .member("type", "command")
-      .member("op", "ack")
-      .member("seq", seq)
-      .end_object();
-}
-
-}  // namespace wire
 }  // namespace agent_websocket
 
 // --- agent_websocket/client/connection.hpp
@@ -2508,6 +2852,7 @@ class client_connection {
     wire::hello m;
     m.client = options_.client;
     m.caps = &options_.caps;
+    m.tools = &options_.tools;
     m.auth_token = auth_token_;
     m.session_id = position_.session_id;
     m.resume_token = position_.token;
@@ -2588,8 +2933,6 @@ class client_connection {
 // Messages of a client that the server has not acknowledged yet, as JSON text, in their order: each
 // is sent again, with the same id, on the next connection. Queries stay after that, until they are
 // answered, in case that the server loses its place. Full means that an add fails. Pure.
-
-#include <deque>
 
 namespace agent_websocket {
 
@@ -2788,6 +3131,7 @@ class client_transcript {
     });
     for (client_answer& each : answers_) {
       each.so_far = {};
+      each.reasoning = {};
       each.stream.clear();
       each.model.clear();
     }
@@ -2799,19 +3143,23 @@ class client_transcript {
     for (const client_answer& each : answers_) {
       if (each.is_open()) continue;
       ++count;
-      bytes += each.text().size();
+      bytes += size_of(each);
     }
     if (count <= max_answers_ && bytes <= max_answer_bytes_) return;
     remove_if([&](const client_answer& each) {
       if (each.is_open() || (count <= max_answers_ && bytes <= max_answer_bytes_)) return false;
       --count;
-      bytes -= each.text().size();
+      bytes -= size_of(each);
       return true;
     });
   }
 
  private:
   static constexpr std::size_t max_open_foreign = 64;
+
+  static std::size_t size_of(const client_answer& answer) noexcept {
+    return answer.text().size() + answer.reasoning.text().size();
+  }
 
   // From the newest on: that is what most messages are about.
   template <typename Answers>
@@ -2865,13 +3213,18 @@ class client_core {
         connection_(options_, actions_),
         outbox_(options_),
         transcript_(options_),
-        id_prefix_(make_uuid(connection_.random()).substr(0, 13) + ".") {}
+        id_prefix_(make_uuid(connection_.random()).substr(0, 13) + ".") {
+    const auto declared = std::find(options_.caps.begin(), options_.caps.end(), "tools");
+    if (!options_.tools.empty() && declared == options_.caps.end())
+      options_.caps.emplace_back("tools");
+  }
   client_core(const client_core&) = delete;
   client_core& operator=(const client_core&) = delete;
 
   const client_options& options() const noexcept { return options_; }
   const client_connection& connection() const noexcept { return connection_; }
   const client_transcript& transcript() const noexcept { return transcript_; }
+  const std::deque<client_request>& requests() const noexcept { return requests_.open(); }
   bool has_actions() const noexcept { return !actions_.empty(); }
   client_action::list take_actions() { return std::exchange(actions_, {}); }
   /// When tick() is to be called next.
@@ -2896,6 +3249,32 @@ class client_core {
     if (asked.parts.empty() && asked.content.find_first_not_of(" \t\r\n") == std::string::npos)
       return error(errc::bad_message, "A query needs a content");
     return ask(asked);
+  }
+
+  /// Decides on a request. Kept until the server has it; errors as of query().
+  result<std::string> decide(std::string_view request, client_decision decision,
+                             std::string content, std::string data) {
+    const bool is_bare = content.empty() && data.empty();
+    if ((decision == client_decision::edit && data.empty()) ||
+        (decision == client_decision::answer && is_bare) || !is_json_or_empty(data)) {
+      return error(errc::bad_message, "The decision needs data that are JSON");
+    }
+    wire::human_feedback said;
+    said.ref = std::string(request);
+    said.decision = std::string(to_string(decision));
+    said.content = std::move(content);
+    said.data = std::move(data);
+    return feedback(std::move(said));
+  }
+
+  /// What came of a call. Kept until the server has it. not_found: nobody waits for it; the call
+  /// stays open after all other errors.
+  result<void> tool_result(std::string_view call, std::string data) {
+    if (!is_json_or_empty(data)) return error(errc::bad_message, "The result is no JSON");
+    return answer_call(call, std::move(data), std::nullopt);
+  }
+  result<void> tool_error(std::string_view call, std::string words) {
+    return answer_call(call, {}, std::move(words));
   }
 
   /// Judges an answer or decides on a request. Kept until the server has it; errors as of query().
@@ -2970,6 +3349,7 @@ class client_core {
 
  private:
   static constexpr const char* cancel_mark = "c";
+  static constexpr const char* result_mark = "t";
 
   static error not_connected() {
     return error(errc::connection_failed, "There is no connection to the server at the moment");
@@ -3001,6 +3381,21 @@ class client_core {
     }
     send_kept();
     return kept;
+  }
+
+  static bool is_json_or_empty(std::string_view text) {
+    return text.empty() || json::document().parse(text).has_value();
+  }
+
+  result<void> answer_call(std::string_view call, std::string data,
+                           std::optional<std::string> why_not) {
+    if (!calls_.is_running(call)) return error(errc::not_found);
+    wire::tool_result made{id_prefix_ + result_mark + std::to_string(++made_ids_),
+                           std::string(call), std::move(data), std::move(why_not)};
+    const auto kept = keep_and_send(made);
+    if (!kept) return kept.error();
+    calls_.answered(call, made.id);
+    return {};
   }
 
   template <typename Message>
@@ -3036,6 +3431,14 @@ class client_core {
     if (connection_.is_live()) outbox_.send_newest([this](const std::string& json) { send(json); });
   }
 
+  void withdraw(const std::vector<std::string>& results) {
+    for (const std::string& id : results) outbox_.settle(id);
+  }
+  bool has_made(std::string_view id, const char* mark) const {
+    const std::string begin = id_prefix_ + mark;
+    return id.substr(0, begin.size()) == begin;
+  }
+
   /// Of this client's own, and not ended.
   client_answer* open_answer(std::string_view id) {
     client_answer* const found = transcript_.find(id);
@@ -3046,6 +3449,7 @@ class client_core {
   void end(client_answer& answer, wire::answer_status status) {
     answer.status = status;
     if (answer.own) outbox_.settle(answer.id);
+    withdraw(calls_.end_of_query(answer.id));
     actions_.push_back(client_action::tell_answer{answer});
     transcript_.trim();
   }
@@ -3064,6 +3468,7 @@ class client_core {
   /// Nothing is going to come any more.
   void conclude(std::uint16_t code, std::string_view reason) {
     outbox_.clear();
+    calls_.end_all();
     // Ended ones may leave the transcript meanwhile.
     std::vector<std::string> open;
     transcript_.for_each_open([&open](const client_answer& each) { open.push_back(each.id); });
@@ -3084,6 +3489,10 @@ class client_core {
   void on_end(const wire::server_message& m);
   void on_error(const wire::server_message& m, std::string_view text);
   void on_status(const wire::server_message& m, std::string_view text);
+  void on_request(json::value body, bool is_open);
+  void on_tool(const wire::server_message& m);
+  void tell_gone(const std::vector<std::string>& requests);
+  void forget_requests();
   void session_replaced();
   void tell_text(const client_answer& answer, const answer_text::outcome& change);
   client_answer* answer_of(const wire::server_message& m);
@@ -3093,6 +3502,8 @@ class client_core {
   client_connection connection_;
   client_outbox outbox_;
   client_transcript transcript_;
+  client_requests requests_;
+  client_tool_calls calls_;
   json::document document_;
   std::string id_prefix_;  // of ids that no other client makes
   std::uint64_t made_ids_ = 0;
@@ -3129,6 +3540,7 @@ inline void client_core::received(std::string_view text, time_point now) {
 
 inline void client_core::on_welcome(const wire::server_message& m, std::string_view text) {
   using greeting = client_connection::greeting;
+  const std::string epoch = connection_.position().epoch;
   const greeting found = connection_.welcomed(wire::read_welcome(m));
   if (found == greeting::ignored) return;
   if (found != greeting::confirmed)
@@ -3143,6 +3555,14 @@ inline void client_core::on_welcome(const wire::server_message& m, std::string_v
     } else {
       session_replaced();
     }
+  }
+  // Another server, or another life of it: its names mean something else.
+  if (found == greeting::replaced || epoch != connection_.position().epoch) forget_requests();
+  if (const json::value pending = m.body["pending_feedback"]; pending.is_array()) {
+    requests_.begin_list();
+    pending.for_each_element(
+        [this](json::value each) { requests_.list(each["id"].string().value_or("")); });
+    pending.for_each_element([this](json::value each) { on_request(each, true); });
   }
   m.body["active"].for_each_element([this](json::value each) {
     const std::string_view ref = each["ref"].string().value_or("");
@@ -3162,8 +3582,38 @@ inline void client_core::session_replaced() {
   }
 }
 
+inline void client_core::forget_requests() {
+  tell_gone(requests_.take_all());
+  withdraw(calls_.end_all());
+}
+
 inline void client_core::on_live(time_point now) {
-  if (connection_.caught_up(now)) outbox_.send_all([this](const std::string& json) { send(json); });
+  if (!connection_.caught_up(now)) return;
+  tell_gone(requests_.take_unlisted());
+  outbox_.send_all([this](const std::string& json) { send(json); });
+}
+
+inline void client_core::tell_gone(const std::vector<std::string>& requests) {
+  for (const std::string& id : requests)
+    actions_.push_back(client_action::tell_feedback_resolved{{id, {}, "gone"}});
+}
+
+inline void client_core::on_request(json::value body, bool is_open) {
+  client_request request = client_request::of(body);
+  request.is_open = is_open;
+  if (requests_.add(request))
+    actions_.push_back(client_action::tell_feedback_request{std::move(request)});
+}
+
+inline void client_core::on_tool(const wire::server_message& m) {
+  if (!connection_.is_following()) return;
+  client_tool_progress progress = client_tool_progress::of(m);
+  if (progress.state == "done" || progress.state == "failed") withdraw(calls_.end(progress.call));
+  const bool is_for_us = !m.id.empty() && progress.state == "calling";
+  client_tool_call call{std::string(m.id), progress.ref, progress.name, progress.arguments};
+  actions_.push_back(client_action::tell_tool{std::move(progress)});
+  if (is_for_us && calls_.begin(call.id, call.ref))
+    actions_.push_back(client_action::tell_tool_call{std::move(call)});
 }
 
 inline void client_core::follow(const wire::server_message& m, std::string_view text,
@@ -3192,8 +3642,7 @@ inline void client_core::take(const wire::server_message& m, std::string_view te
       if (!m.body["content"].is_string()) return;
       if (m.op != "drain") transcript_.notify(client_notice::of(m, text));
       return actions_.push_back(client_action::tell_notification{client_notice::of(m, text)});
-    case wire::server_type::human_feedback:
-      return actions_.push_back(client_action::tell_feedback_request{client_notice::of(m, text)});
+    case wire::server_type::human_feedback: return on_request(m.body, requests_.may_be_open(m.id));
     case wire::server_type::unknown: return;
   }
 }
@@ -3218,7 +3667,13 @@ inline void client_core::on_piece(const wire::server_message& m, time_point now)
   client_answer* const answer = transcript_.find(m.ref, m.stream);
   if (answer == nullptr || !answer->is_open() || !m.body["content"].is_string()) return;
   if (m.phase == wire::response_phase::reasoning) {
-    return actions_.push_back(client_action::tell_reasoning{answer->id, std::string(m.content)});
+    const answer_text::outcome change = answer->reasoning.add_reasoning(
+        m.body["idx"].integer().value_or(-1), m.body["n"].integer().value_or(-1), m.content);
+    if (change.what != text_change::none) {
+      actions_.push_back(
+          client_action::tell_reasoning{answer->id, change.what, std::string(change.text)});
+    }
+    return;
   }
   const answer_text::outcome change = answer->so_far.add(
       m.body["idx"].integer().value_or(-1), m.body["n"].integer().value_or(-1), m.content);
@@ -3259,17 +3714,26 @@ inline void client_core::on_error(const wire::server_message& m, std::string_vie
                 {std::string(why.code), std::string(why.content), why.retryable, why.retry_after});
   }
   outbox_.settle(m.ref);
-  // A cancel that came too late is no news.
-  const std::string cancels = id_prefix_ + cancel_mark;
-  if (m.body["code"].string() == "not_found" && m.ref.substr(0, cancels.size()) == cancels) return;
+  calls_.settle(m.ref);
+  // What came too late to cancel, or to be of use, is no news.
+  const bool is_late = has_made(m.ref, cancel_mark) || has_made(m.ref, result_mark);
+  if (is_late && m.body["code"].string() == "not_found") return;
   actions_.push_back(client_action::tell_error{client_notice::of(m, text)});
 }
 
 inline void client_core::on_status(const wire::server_message& m, std::string_view text) {
   if (m.op == "ack") {
     outbox_.accept(m.ref, m.body["duplicate"].boolean().value_or(false));
+    calls_.settle(m.ref);
+    if (has_made(m.ref, result_mark)) return;
     client_answer* const answer = open_answer(m.ref);
     if (answer != nullptr && !m.stream.empty()) answer->stream = std::string(m.stream);
+  } else if (m.op == "tool" && m.body["tool"].is_object()) {
+    return on_tool(m);
+  } else if (m.op == "feedback_resolved" && requests_.remove(m.ref)) {
+    return actions_.push_back(client_action::tell_feedback_resolved{
+        {std::string(m.ref), std::string(m.body["decision"].string().value_or("")),
+         std::string(m.body["reason"].string().value_or(""))}});
   } else if (m.op == "drain") {
     if (const auto wait = wire::detail::wait_or_nothing(m.body["retry_after_ms"]))
       connection_.told_to_wait(*wait);
@@ -3432,7 +3896,26 @@ class basic_client final : private client_transport_sink {
   }
   /// Ends the answer to that query, or the running one. connection_failed: cannot be done now.
   result<void> cancel(std::string_view ref = {}) { return carried(core_.cancel(ref)); }
-  /// Judges an answer, or decides on a request of the server. Sent as a query is.
+  /// Decides on a request of the server; gives the id of the decision, of which on_error speaks
+  /// when it comes too late or does not fit. Sent as a query is. `content`: a comment, which the
+  /// model is told when the decision is reject, or the answer. `data`: JSON text, of edit the
+  /// arguments to run the tool with, of answer the result in place of running it. bad_message: one
+  /// of these is missing or no JSON.
+  result<std::string> decide(std::string_view request, client_decision decision,
+                             std::string content = {}, std::string data = {}) {
+    return carried(core_.decide(request, decision, std::move(content), std::move(data)));
+  }
+  /// The result of a call that on_tool_call brought, as JSON text. Kept until the server has it.
+  /// Errors: not_found (it has a result, or nobody waits for it any more), bad_message (no JSON),
+  /// queue_full, too_large; the call is still open after the last three.
+  result<void> tool_result(std::string_view call, std::string data) {
+    return carried(core_.tool_result(call, std::move(data)));
+  }
+  /// Why there is no result, in words for the model.
+  result<void> tool_error(std::string_view call, std::string words) {
+    return carried(core_.tool_error(call, std::move(words)));
+  }
+  /// Judges an answer; also what decide() does, with all fields. Sent as a query is.
   result<std::string> feedback(wire::human_feedback said) {
     return carried(core_.feedback(std::move(said)));
   }
@@ -3444,6 +3927,8 @@ class basic_client final : private client_transport_sink {
 
   client_state state() const noexcept { return core_.connection().state(); }
   const client_transcript& transcript() const noexcept { return core_.transcript(); }
+  /// Requests for a decision that are open, oldest first.
+  const std::deque<client_request>& requests() const noexcept { return core_.requests(); }
   /// Where the session can be taken up, also by the next run of the program:
   /// client_options::resume.
   const resume_point& position() const noexcept { return core_.connection().position(); }
@@ -3514,11 +3999,18 @@ class basic_client final : private client_transport_sink {
   void perform(client_action::tell_welcome& what) { sink_.on_welcome(what.notice); }
   void perform(client_action::tell_reset&) { sink_.on_reset(); }
   void perform(client_action::tell_text& what) { sink_.on_text(what.id, what.change, what.text); }
-  void perform(client_action::tell_reasoning& what) { sink_.on_reasoning(what.id, what.text); }
+  void perform(client_action::tell_reasoning& what) {
+    sink_.on_reasoning(what.id, what.change, what.text);
+  }
+  void perform(client_action::tell_tool& what) { sink_.on_tool(what.progress); }
+  void perform(client_action::tell_tool_call& what) { sink_.on_tool_call(what.call); }
   void perform(client_action::tell_answer& what) { sink_.on_answer(what.answer); }
   void perform(client_action::tell_notification& what) { sink_.on_notification(what.notice); }
   void perform(client_action::tell_feedback_request& what) {
-    sink_.on_feedback_request(what.notice);
+    sink_.on_feedback_request(what.request);
+  }
+  void perform(client_action::tell_feedback_resolved& what) {
+    sink_.on_feedback_resolved(what.resolution);
   }
   void perform(client_action::tell_status& what) { sink_.on_status(what.notice); }
   void perform(client_action::tell_error& what) { sink_.on_error(what.notice); }
@@ -4798,8 +5290,6 @@ inline constexpr std::string_view schema_type_names[] = {"string", "integer", "n
 // The words of a schema's sentences: places, types, numbers and what was found, each of bounded
 // length. Pure.
 
-#include <iterator>
-
 namespace agent_websocket {
 namespace json {
 
@@ -5063,6 +5553,7 @@ class schema_compiler {
     } else if (name == "$defs" || name == "definitions") {
       add_named(what, place);
     } else if (name == "required") {
+      to.required.clear();
       require(what.is_array(), place, "a list of names", what);
       what.for_each_element([&](value each) {
         if (require(each.is_string(), place, "a list of names", each))
@@ -5473,7 +5964,8 @@ class schema_matcher {
 // Older spellings: items as a list with additionalItems, exclusiveMinimum true beside minimum,
 // nullable (null is then allowed, whatever else is said). All others (pattern, patternProperties,
 // propertyNames, format, if, dependentRequired, ...) are annotations: the model sees them, nothing
-// is checked. No regular expressions, nothing is fetched.
+// is checked. No regular expressions, nothing is fetched. Of a keyword that is repeated the last
+// one counts; members of the arguments that share a name are checked each.
 
 namespace agent_websocket {
 namespace json {
@@ -8036,15 +8528,18 @@ class tool_call_accumulator {
   bool continues(const call& of, const fragment& what) const {
     if (what.name.empty()) return true;
     const bool closed = is_closed(of);
-    if (of.array == array_) return !closed && !of.is_blank();  // one array names each call once
-    const bool other_name = !of.made.name.empty() && of.made.name != what.name;
-    const bool other_id = !of.made.id.empty() && !what.id.empty() && of.made.id != what.id;
-    if (other_id) return !closed && !other_name;
     const bool same_id = !what.id.empty() && of.made.id == what.id;
+    if (of.array == array_ && !(same_id && what.index)) {
+      return !closed && !of.is_blank();  // one array names each call once
+    }
+    const bool other_name = !of.made.name.empty() && of.made.name != what.name;
+    const bool other_id = !of.made.id.empty() && !what.id.empty() && !same_id;
+    if (other_id) return !closed && !other_name;
     if (closed) {  // only blanks, or the same once more, can belong to it
       if (other_name) return false;
-      const bool same = what.arguments == of.made.arguments && (same_id || what.index);
-      return same || detail::is_blank(what.arguments);
+      const bool named = same_id || what.index;  // or else a call may begin just so
+      const bool blank = detail::is_blank(what.arguments) && (named || !what.arguments.empty());
+      return blank || (named && what.arguments == of.made.arguments);
     }
     return same_id || !other_name || !of.is_blank();
   }
@@ -8253,9 +8748,7 @@ class answer_reader {
     const json::value calls = piece["tool_calls"];
     const json::value details = piece["reasoning_details"];
     const json::value images = piece["images"];
-    const json::value annotations = piece["annotations"];
     if (has_elements(calls) || has_elements(images)) begin_more(sink);
-    if (has_elements(annotations)) has_more_ = true;
     if (stopped_) return;
     if (!(whole ? calls_.add_whole(calls) : calls_.add_fragments(calls))) {
       fail_too_long("tool calls");
@@ -8263,7 +8756,7 @@ class answer_reader {
       fail_too_long("reasoning details");
     } else if (!images_.add(images)) {
       fail_too_long("images");
-    } else if (!annotations_.add(annotations)) {
+    } else if (!annotations_.add(piece["annotations"])) {
       fail_too_long("annotations");
     }
   }
@@ -17780,6 +18273,7 @@ class websocketpp_connector {
 
 #include <asio/executor_work_guard.hpp>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17810,6 +18304,16 @@ class client {
   result<std::string> query(std::string_view content) { return parts_.client.query(content); }
   result<std::string> query(wire::query asked) { return parts_.client.query(std::move(asked)); }
   result<void> cancel(std::string_view ref = {}) { return parts_.client.cancel(ref); }
+  result<std::string> decide(std::string_view request, client_decision decision,
+                             std::string content = {}, std::string data = {}) {
+    return parts_.client.decide(request, decision, std::move(content), std::move(data));
+  }
+  result<void> tool_result(std::string_view call, std::string data) {
+    return parts_.client.tool_result(call, std::move(data));
+  }
+  result<void> tool_error(std::string_view call, std::string words) {
+    return parts_.client.tool_error(call, std::move(words));
+  }
   result<std::string> feedback(wire::human_feedback said) {
     return parts_.client.feedback(std::move(said));
   }
@@ -17818,6 +18322,7 @@ class client {
   }
   client_state state() const noexcept { return parts_.client.state(); }
   const client_transcript& transcript() const noexcept { return parts_.client.transcript(); }
+  const std::deque<client_request>& requests() const noexcept { return parts_.client.requests(); }
   const resume_point& position() const noexcept { return parts_.client.position(); }
   const client_connection& connection() const noexcept { return parts_.client.connection(); }
   basic_type& basic() noexcept { return parts_.client; }

@@ -951,7 +951,7 @@ export class AgentWebSocket {
   toolResult(call, data) { this.#step((core) => core.toolResult(call, { data: plain(data) })); }
 
   /** Why there is none, in words for the model. */
-  toolError(call, words) { this.#step((core) => core.toolResult(call, { error: String(words) })); }
+  toolError(call, words) { this.#step((core) => core.toolResult(call, { error: String(words) || 'The tool failed' })); }
 
   /** Any command, for instance ('set', {data: {...}}). Gives its id; throws not_live for those that are not kept. */
   command(op, fields) {
@@ -1098,7 +1098,7 @@ export class AgentWebSocket {
     try {
       outcome = { data: plain(await run(call.arguments, { signal, call })) };
     } catch (error) {
-      outcome = { error: String(error?.message ?? error) };
+      outcome = { error: String(error?.message ?? error) || 'The tool failed' };
     }
     if (this.#running.get(call.id) === controller) this.#running.delete(call.id);
     if (!signal.aborted) this.#answerCall(call.id, outcome, { error: 'The result is too large to be sent' });

@@ -961,7 +961,7 @@ export class AgentWebSocket {
   toolResult(call, data) { this.#step((core) => core.toolResult(call, { data: plain(data) })); }
 
   /** Why there is none, in words for the model. */
-  toolError(call, words) { this.#step((core) => core.toolResult(call, { error: String(words) })); }
+  toolError(call, words) { this.#step((core) => core.toolResult(call, { error: String(words) || 'The tool failed' })); }
 
   /** Any command, for instance ('set', {data: {...}}). Gives its id; throws not_live for those that are not kept. */
   command(op, fields) {
@@ -1108,7 +1108,7 @@ export class AgentWebSocket {
     try {
       outcome = { data: plain(await run(call.arguments, { signal, call })) };
     } catch (error) {
-      outcome = { error: String(error?.message ?? error) };
+      outcome = { error: String(error?.message ?? error) || 'The tool failed' };
     }
     if (this.#running.get(call.id) === controller) this.#running.delete(call.id);
     if (!signal.aborted) this.#answerCall(call.id, outcome, { error: 'The result is too large to be sent' });
@@ -1120,9 +1120,9 @@ export class AgentWebSocket {
     this.#channel?.postMessage({ session_id: session.id, epoch: session.epoch, token: session.token });
   }
 
-  #schedule() {
 )page"
-    R"page(    const { storage } = this.#options;
+    R"page(  #schedule() {
+    const { storage } = this.#options;
     if (storage && this.#core.changed && this.#saveTimer === null) this.#saveTimer = this.#clock.setTimeout(() => this.save(), limits.saveMs);
     const at = this.#core.deadline();
     if (at === this.#timerAt) return;

@@ -302,6 +302,29 @@ const tests = {
     assert.deepEqual(world.frames.map(({ op, ref, data }) => [op, ref, data]), [['tool_result', 't_3', 'done']]);
   },
 
+  async 'another epoch: what the former call of that name gives is not sent for the new one'() {
+    const ends = [];
+    const world = new World({ tools: { wait: { run: () => new Promise((resolve) => ends.push(resolve)) } } }).live();
+    const call = { type: 'status', op: 'tool', id: 't_1', ref: 'q1', tool: { call: 't_1', name: 'wait', arguments: {}, state: 'calling' } };
+    world.send(call);
+    world.cut();
+    await world.clock.advance(1000);
+    world.accept();
+    world.welcome({ reason: 'epoch_changed', epoch: 'e2', resume_token: 't2' });
+    world.send(call);
+    world.frames.length = 0;
+    ends[0]('old');
+    await settled();
+    assert.equal(world.frames.length, 0);
+    ends[1]('new');
+    await settled();
+    const { id, data } = world.frames[0];
+    assert.equal(data, 'new');
+    world.send({ type: 'error', ref: id, code: 'not_found', content: 'Too late' });
+    assert.deepEqual(world.told('error'), []);
+    assert.deepEqual(world.client.outbox, []);
+  },
+
   async 'a tool without run: the listener answers; without a listener the client does'() {
     const world = new World({ tools: { beep: {} } }).live();
     const call = { type: 'status', op: 'tool', id: 't_1', ref: 'q1', tool: { call: 't_1', name: 'beep', arguments: { times: 2 }, state: 'calling' } };

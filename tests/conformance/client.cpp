@@ -88,6 +88,8 @@ class application final : public client_sink {
   }
 
   void on_reasoning(const std::string& id, text_change change, std::string_view piece) override {
+    require(change == text_change::appended || change == text_change::rewritten,
+            "it was told of reasoning that is none");
     if (change == text_change::rewritten) thoughts[id].clear();
     thoughts[id] += piece;
   }

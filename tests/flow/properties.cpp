@@ -2,9 +2,10 @@
 //
 // Random schedules of everything that can happen to a session, in virtual time. Whatever the order:
 // every accepted query has exactly one terminal message while its socket stands, numbered messages
-// leave no gap, deltas make up the text of their end, and no call stays open upstream once its
-// session is gone. Each client is watched frame by frame (watching_client.hpp).
-#include "flow/fixture.hpp"
+// leave no gap, deltas make up the text of their end, no call stays open upstream once its session
+// is gone, and neither does a tool; a request for a decision is resolved once, before its query
+// ends. Each client is watched frame by frame (watching_client.hpp).
+#include "flow/tool_fixture.hpp"
 #include "flow/schedules.hpp"
 
 #include <cstddef>
@@ -28,6 +29,7 @@ class trial {
         decide_or_keep(std::move(reply));
       });
     }
+    add_tools();
     talk_.start();
   }
 
@@ -41,13 +43,17 @@ class trial {
 
   std::size_t accepted() const noexcept { return accepted_count_; }
   std::size_t refused() const noexcept { return refused_count_; }
+  std::size_t tools_called() const noexcept { return tools_.size(); }
+  std::size_t asked() const noexcept { return asked_count_; }
 
  private:
   struct client {
     aw::connection_id id = 0;
     bool here = true;
     bool stalled = false;
-    std::set<std::string> accepted;  // ids of queries that were acknowledged
+    std::set<std::string> accepted;           // ids of queries that were acknowledged
+    std::map<std::string, std::string> open;  // requests for a decision, and their queries
+    std::set<std::string> runs;               // calls of its own tool
   };
 
   static aw::options chosen(bool small) {
@@ -59,6 +65,9 @@ class trial {
     made.cleanup_interval = 10s;
     made.max_retries = small ? 0 : 2;
     made.drain_timeout = 5s;
+    made.session.max_tool_rounds = small ? 2 : 8;
+    made.session.approval_timeout = 20s;
+    made.session.tool_timeout = 10s;
     return made;
   }
 
@@ -72,6 +81,57 @@ class trial {
       case 3: throw 7;
       default: return reply.proceed();
     }
+  }
+
+  struct tool_call {
+    std::shared_ptr<bool> over = std::make_shared<bool>(false);
+    aw::tool_reply reply;
+  };
+
+  void add_tools() {
+    for (const bool asks : {false, true}) {
+      aw::tool_definition tool{asks ? "careful" : "quick", "a tool", city_schema};
+      tool.requires_approval = asks;
+      tool.approved_by_default = pick(2) == 0;
+      talk_.server.tool(tool, [this](const auto& call, const aw::tool_reply& reply) {
+        tools_.push_back({std::make_shared<bool>(false), reply});
+        call.on_cancel([over = tools_.back().over] { *over = true; });
+        switch (pick(5)) {
+          case 0:
+            reply("at once");
+            *tools_.back().over = true;
+            return;
+          case 1: *tools_.back().over = true; throw 7;
+          default: return;
+        }
+      });
+    }
+  }
+
+  /// Some tool answers, perhaps one that nobody waits for any more.
+  void tool() {
+    if (tools_.empty()) return;
+    const auto& each = tools_[pick(static_cast<std::uint32_t>(tools_.size()))];
+    *each.over = true;
+    pick(3) == 0 ? each.reply.fail("no luck") : each.reply("a result");
+  }
+
+  void decide(client& who) {
+    static const char* const decisions[] = {
+        R"("approve")", R"("reject")", R"("edit","data":{"city":"Oslo"})", R"("edit","data":{})",
+        R"("answer","content":"no need")"};
+    std::string text = R"({"type":"human_feedback","decision":)";
+    text += decisions[pick(5)];
+    if (!who.open.empty() && pick(4) != 0) text += R"(,"ref":")" + who.open.begin()->first + '"';
+    say(who, text + "}");
+  }
+
+  void answer_call(client& who) {
+    if (who.runs.empty()) return;
+    const std::string ref = *who.runs.begin();
+    if (pick(4) != 0) who.runs.erase(ref);  // else it comes once more
+    say(who, R"({"type":"command","op":"tool_result","ref":")" + ref +
+                 (pick(2) == 0 ? R"(","data":1})" : R"(","error":"broken"})"));
   }
 
   client* someone() {
@@ -103,6 +163,11 @@ class trial {
     } else if (what < 50) {
       who->stalled = false;
       talk_.transport.drain(who->id);
+    } else if (what < 51) {
+      tool();
+    } else if (what < 52) {
+      decide(*who);
+      answer_call(*who);
     } else if (what < 53) {
       talk_.server.broadcast(pick(8) == 0 ? std::string(40'000, 'n') : "news");
     } else if (what < 56 && !kept_.empty()) {
@@ -152,7 +217,8 @@ class trial {
     }
     if (op == "regenerate" && pick(2) == 0)
       text += R"(,"id":"q)" + std::to_string(++queries_) + '"';
-    if (op == "hello" && pick(2) == 0) text += R"(,"caps":["delta"])";
+    if (op == "hello" && pick(2) == 0)
+      text += R"(,"caps":["delta","reasoning"],"tools":[{"name":"own"}])";
     say(who, text + "}");
   }
 
@@ -170,7 +236,27 @@ class trial {
       }
       return talk_.http.respond_head(id, 200, event_stream());
     }
-    switch (pick(14)) {
+    static const char* const names[] = {"quick", "careful", "own", "unknown"};
+    static const char* const arguments[] = {R"({\"city\":\"Rome\"})", "{}", R"({\"ci)", ""};
+    switch (pick(18)) {
+      case 14:
+      case 15:
+      case 16: {
+        std::string made;
+        for (std::uint32_t i = 0, n = 1 + pick(3); i < n; ++i) {
+          made += std::string(i == 0 ? "" : ",") + R"({"index":)" + std::to_string(i) +
+                  R"(,"id":"c)" + std::to_string(i) + R"(","function":{"name":")" + names[pick(4)] +
+                  R"(","arguments":")" + arguments[pick(3) == 0 ? pick(4) : 0] + R"("}})";
+        }
+        talk_.http.respond_body(
+            id, aw::testing::sse(R"({"choices":[{"delta":{"tool_calls":[)" + made + "]}}]}"));
+        say_done(id, finish(pick(6) == 0 ? "length" : "tool_calls"));
+        break;
+      }
+      case 17:
+        talk_.http.respond_body(id,
+                                aw::testing::sse(R"({"choices":[{"delta":{"reasoning":"hm"}}]})"));
+        break;
       case 0: say_done(id, finish(pick(3) == 0 ? "length" : "stop")); break;
       case 1:
         say_done(id, finish());
@@ -195,12 +281,28 @@ class trial {
           ++accepted_count_;
         }
         if (sent.type() == "error" && !sent.truth("terminal")) ++refused_count_;
+        look_at_tools(each, sent);
       }
       each.here = talk_.transport.is_open(each.id);
       here += each.here ? 1 : 0;
     }
     REQUIRE(talk_.server.session_count() == here);
     REQUIRE(asking() <= here);
+  }
+
+  void look_at_tools(client& who, const frame& sent) {
+    if (sent.op() == "welcome") who.open.clear();  // what is open comes again
+    if (sent.is_status("tool") && sent.has("id")) who.runs.insert(sent.text("id"));
+    if (sent.type() == "human_feedback") {
+      who.open[sent.text("id")] = sent.ref();
+      ++asked_count_;
+    }
+    if (sent.is_status("feedback_resolved")) {
+      const std::size_t known = who.open.erase(sent.ref());
+      REQUIRE((known == 1u || sent.truth("replay")));
+    }
+    if (!sent.is_terminal() || sent.truth("replay")) return;
+    for (const auto& each : who.open) REQUIRE(each.second != sent.ref());
   }
 
   /// Calls that somebody still waits for: after [DONE] the connection alone is read to its end.
@@ -227,6 +329,9 @@ class trial {
         reply.answer("at last");
       }
       kept_.clear();
+      for (std::size_t i = 0; i < tools_.size(); ++i) {
+        if (!std::exchange(*tools_[i].over, true)) tools_[i].reply("at last");
+      }
       talk_.run();
       for (std::size_t i = 0; i < talk_.http.calls().size(); ++i) {
         const auto& each = talk_.http.calls()[i];
@@ -259,6 +364,7 @@ class trial {
     talk_.pass(2s);
     REQUIRE(talk_.http.open_calls() == 0u);
     REQUIRE(talk_.store.size() == 0u);
+    for (const tool_call& each : tools_) REQUIRE(*each.over);
     REQUIRE(drained_ <= 1);
     if (!talk_.transport.listening()) REQUIRE(drained_ == 1);
   }
@@ -273,20 +379,22 @@ class trial {
   }
 
   std::mt19937 random_;
-  fixture talk_;
+  tool_fixture talk_;
   std::vector<client> clients_;
   std::vector<fixture::reply_type> kept_;
+  std::vector<tool_call> tools_;
   std::set<aw::http_call_id> heads_, done_;
   std::uint32_t queries_ = 0;
   std::size_t accepted_count_ = 0;
   std::size_t refused_count_ = 0;
+  std::size_t asked_count_ = 0;
   int drained_ = 0;
 };
 
 }  // namespace
 
 TEST_CASE("properties: whatever the schedule, each accepted query has its one terminal message") {
-  std::size_t accepted = 0, refused = 0;
+  std::size_t accepted = 0, refused = 0, called = 0, asked = 0;
   const std::uint32_t count = schedules(2000);
   for (std::uint32_t seed = 1; seed <= count; ++seed) {
     CAPTURE(seed);
@@ -294,8 +402,12 @@ TEST_CASE("properties: whatever the schedule, each accepted query has its one te
     each.run(60);
     accepted += each.accepted();
     refused += each.refused();
+    called += each.tools_called();
+    asked += each.asked();
   }
   // The schedules do reach what they are for.
   CHECK(accepted > count * 3);
   CHECK(refused > count);
+  CHECK(called > count / 4);
+  CHECK(asked > count / 8);
 }

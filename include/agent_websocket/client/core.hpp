@@ -18,7 +18,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -92,10 +91,10 @@ class client_core {
   /// stays open after all other errors.
   result<void> tool_result(std::string_view call, std::string data) {
     if (!is_json_or_empty(data)) return error(errc::bad_message, "The result is no JSON");
-    return answer_call(call, std::move(data), std::nullopt);
+    return answer_call(call, data.empty() ? "null" : std::move(data), {});
   }
   result<void> tool_error(std::string_view call, std::string words) {
-    return answer_call(call, {}, std::move(words));
+    return answer_call(call, {}, words.empty() ? message_of(errc::tool_failed) : std::move(words));
   }
 
   /// Judges an answer or decides on a request. Kept until the server has it; errors as of query().
@@ -208,11 +207,14 @@ class client_core {
     return text.empty() || json::document().parse(text).has_value();
   }
 
-  result<void> answer_call(std::string_view call, std::string data,
-                           std::optional<std::string> why_not) {
+  result<void> answer_call(std::string_view call, std::string data, std::string why_not) {
     if (!calls_.is_running(call)) return error(errc::not_found);
-    wire::tool_result made{id_prefix_ + result_mark + std::to_string(++made_ids_),
-                           std::string(call), std::move(data), std::move(why_not)};
+    wire::command made;
+    made.op = "tool_result";
+    made.id = id_prefix_ + result_mark + std::to_string(++made_ids_);
+    made.ref = std::string(call);
+    made.data = std::move(data);
+    made.failure = std::move(why_not);
     const auto kept = keep_and_send(made);
     if (!kept) return kept.error();
     calls_.answered(call, made.id);

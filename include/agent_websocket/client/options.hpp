@@ -8,7 +8,7 @@
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/base/version.hpp>
 #include <agent_websocket/http/headers.hpp>
-#include <agent_websocket/wire/encode_client.hpp>
+#include <agent_websocket/wire/message.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +39,7 @@ struct client_options {
   /// decision). `tools` is added when there are some.
   std::vector<std::string> caps = {"delta"};
   /// What the model may call here: see client_sink::on_tool_call. Parameters are JSON object text.
-  std::vector<wire::tool_declaration> tools;
+  std::vector<wire::declared_tool> tools;
   /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
   /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
   /// error counts as an attempt that failed. Does not throw.

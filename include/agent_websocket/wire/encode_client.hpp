@@ -10,7 +10,6 @@
 #include <agent_websocket/wire/message.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,27 +17,12 @@
 namespace agent_websocket {
 namespace wire {
 
-/// A tool that the client runs itself, for the model to call.
-struct tool_declaration {
-  std::string name;
-  std::string description;
-  std::string parameters;  ///< JSON Schema of the arguments, or empty
-};
-
-/// `command`, op `tool_result`: what came of a call, or why nothing did.
-struct tool_result {
-  std::string id;
-  std::string ref;                   ///< the call
-  std::string data;                  ///< JSON text; empty: null
-  std::optional<std::string> error;  ///< in place of data
-};
-
 /// `command`, op `hello`: the first message of a client, and what it says again to be brought up to
 /// date.
 struct hello {
   std::string_view client;
   const std::vector<std::string>* caps = nullptr;
-  const std::vector<tool_declaration>* tools = nullptr;
+  const std::vector<declared_tool>* tools = nullptr;
   std::string_view auth_token;                       ///< or empty
   std::string_view session_id, resume_token, epoch;  ///< no resume_token: a new session
   std::int64_t last_seq = 0;
@@ -52,6 +36,17 @@ inline void client_member_if(json::writer& w, std::string_view name, std::string
 }
 inline void client_raw_if(json::writer& w, std::string_view name, std::string_view json) {
   if (!json.empty()) w.member_raw(name, json);
+}
+inline void client_tools_if(json::writer& w, const std::vector<declared_tool>& tools) {
+  if (tools.empty()) return;
+  w.key("tools").begin_array();
+  for (const declared_tool& each : tools) {
+    w.begin_object().member("name", each.name);
+    client_member_if(w, "description", each.description);
+    client_raw_if(w, "parameters", each.parameters);
+    w.end_object();
+  }
+  w.end_array();
 }
 
 }  // namespace detail
@@ -80,6 +75,7 @@ inline void encode(std::string& out, const query& m) {
   if (m.overlap != overlap::queue) w.member("overlap", to_string(m.overlap));
   if (m.timeout) w.member("timeout_ms", m.timeout->count());
   detail::client_member_if(w, "model", m.model);
+  detail::client_tools_if(w, m.tools);
   detail::client_raw_if(w, "meta", m.meta);
   w.end_object();
 }
@@ -92,6 +88,7 @@ inline void encode(std::string& out, const command& m) {
   detail::client_member_if(w, "ref", m.ref);
   detail::client_member_if(w, "content", m.content);
   detail::client_raw_if(w, "data", m.data);
+  detail::client_member_if(w, "error", m.failure);
   if (m.stream) w.member("stream", *m.stream);
   if (m.before_seq) w.member("before_seq", *m.before_seq);
   if (m.limit) w.member("limit", *m.limit);
@@ -113,19 +110,6 @@ inline void encode(std::string& out, const human_feedback& m) {
   w.end_object();
 }
 
-inline void encode(std::string& out, const tool_result& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "command").member("op", "tool_result");
-  detail::client_member_if(w, "id", m.id);
-  detail::client_member_if(w, "ref", m.ref);
-  if (m.error) {
-    w.member("error", *m.error);
-  } else {
-    w.member_raw("data", m.data.empty() ? std::string_view("null") : std::string_view(m.data));
-  }
-  w.end_object();
-}
-
 inline void encode(std::string& out, const hello& m) {
   json::writer w(out);
   w.begin_object().member("type", "command").member("op", "hello").member("v", protocol_version);
@@ -135,16 +119,7 @@ inline void encode(std::string& out, const hello& m) {
     for (const std::string& each : *m.caps) w.value(each);
   }
   w.end_array();
-  if (m.tools != nullptr && !m.tools->empty()) {
-    w.key("tools").begin_array();
-    for (const tool_declaration& each : *m.tools) {
-      w.begin_object().member("name", each.name);
-      detail::client_member_if(w, "description", each.description);
-      detail::client_raw_if(w, "parameters", each.parameters);
-      w.end_object();
-    }
-    w.end_array();
-  }
+  if (m.tools != nullptr) detail::client_tools_if(w, *m.tools);
   if (!m.auth_token.empty()) {
     w.key("auth").begin_object().member("token", m.auth_token).end_object();
   }

@@ -72,13 +72,16 @@ TEST_CASE("T07: no space, and two spaces, after the colon") {
 }
 
 TEST_CASE("T08: an event of two data lines") {
-  const recorder told = read(
+  const std::string bytes =
       "data: {\"id\":\"a\",\ndata: \"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},"
       "\"finish_reason\":\"stop\"}]}\n\n" +
-      done);
-  CHECK(told.complete());
-  CHECK(told.text == "x");
-  CHECK(told.ended->generation_id == "a");
+      done;
+  for (const char* end : {"\n", "\r\n", "\r"}) {
+    const recorder told = read(replace_all(bytes, "\n", end));
+    CHECK(told.complete());
+    CHECK(told.text == "x");
+    CHECK(told.ended->generation_id == "a");
+  }
 }
 
 TEST_CASE("T09: other fields, and a line without colon") {

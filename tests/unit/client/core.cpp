@@ -297,6 +297,13 @@ TEST_CASE(
     f.log();
     CHECK(f.sent.back().text("error") == "no noise");
     CHECK_FALSE(f.sent.back().has("data"));
+    f.say(R"({"type":"status","op":"tool","id":"t_3","ref":"q1","tool":{"state":"calling"}})");
+    f.say(R"({"type":"status","op":"tool","id":"t_4","ref":"q1","tool":{"state":"calling"}})");
+    REQUIRE(f.core.tool_error("t_3", ""));
+    REQUIRE(f.core.tool_result("t_4", ""));
+    f.log();
+    CHECK(f.sent[f.sent.size() - 2].text("error") == "A tool failed");
+    CHECK(f.sent.back().raw().find("\"data\":null") != std::string::npos);
     f.core.stop(f.now);
     CHECK(f.core.tool_result("t_1", "1").error().code == errc::not_found);
   }

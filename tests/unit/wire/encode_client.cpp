@@ -131,25 +131,39 @@ TEST_CASE("encode client: hello") {
   CHECK(text_of(m).find("outbox") == std::string::npos);
 }
 
-TEST_CASE("encode client: tools in a hello, and their results") {
-  const std::vector<wire::tool_declaration> tools = {
+TEST_CASE("encode client: tools of a hello and of a query") {
+  const std::vector<wire::declared_tool> tools = {
       {"where_am_i", "The \"place\"", R"({"type":"object"})"}, {"beep", "", ""}};
   wire::hello m;
   m.tools = &tools;
-  CHECK(text_of(m) ==
-        R"({"type":"command","op":"hello","v":1,"caps":[],"tools":[{"name":"where_am_i",)"
-        R"("description":"The \"place\"","parameters":{"type":"object"}},{"name":"beep"}]})");
-  const std::vector<wire::tool_declaration> none;
+  const std::string declared = R"("tools":[{"name":"where_am_i","description":"The \"place\"",)"
+                               R"("parameters":{"type":"object"}},{"name":"beep"}]})";
+  CHECK(text_of(m) == R"({"type":"command","op":"hello","v":1,"caps":[],)" + declared);
+  const std::vector<wire::declared_tool> none;
   m.tools = &none;
   CHECK(text_of(m).find("tools") == std::string::npos);
+  wire::query asked;
+  asked.content = "a";
+  asked.tools = tools;
+  CHECK(text_of(asked) == R"({"type":"query","content":"a",)" + declared);
+  const wire::query read = round_trip(asked);
+  REQUIRE(read.tools.size() == 2u);
+  CHECK(read.tools[0].parameters == tools[0].parameters);
+  CHECK(read.tools[1].name == "beep");
+}
 
-  wire::tool_result result{"m1", "t_3", R"({"ok":true})", std::nullopt};
-  CHECK(text_of(result) ==
+TEST_CASE("encode client: the result of a tool, or words in place of it") {
+  wire::command m;
+  m.op = "tool_result";
+  m.id = "m1";
+  m.ref = "t_3";
+  m.data = R"({"ok":true})";
+  CHECK(text_of(m) ==
         R"({"type":"command","op":"tool_result","id":"m1","ref":"t_3","data":{"ok":true}})");
-  result.data.clear();
-  CHECK(text_of(result) ==
-        R"({"type":"command","op":"tool_result","id":"m1","ref":"t_3","data":null})");
-  result.error = "";
-  CHECK(text_of(result) ==
-        R"({"type":"command","op":"tool_result","id":"m1","ref":"t_3","error":""})");
+  CHECK(round_trip(m).data == m.data);
+  m.data.clear();
+  m.failure = "no speaker";
+  CHECK(text_of(m) ==
+        R"({"type":"command","op":"tool_result","id":"m1","ref":"t_3","error":"no speaker"})");
+  CHECK(round_trip(m).failure == "no speaker");
 }
