@@ -146,6 +146,45 @@ def demo_faults():
         equal(events(got), [], "events of an empty answer")
 
 
+@test("demo upstream: calls of tools have the official shape; what does not belong together is refused")
+def demo_tools():
+    tool = {"type": "function", "function": {"name": "clock", "description": "Tells the time"}}
+    call = {"id": "c1", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
+    asked = {"role": "user", "content": "use the tools clock with {\"a\":\"日本語\"} and clock"}
+    called = {"role": "assistant", "content": None, "tool_calls": [call]}
+    told = {"role": "tool", "tool_call_id": "c1", "content": "noon"}
+
+    def send(upstream, *messages, **fields):
+        body = json.dumps({"messages": messages, "tools": [tool], **fields})
+        return fetch(upstream.port, COMPLETIONS, "POST", body)[:2]
+
+    with DemoUpstream() as upstream:
+        deltas = [c["choices"][0] for c in events(send(upstream, asked, stream=True)[1])]
+        parts = [d["delta"]["tool_calls"][0] for d in deltas if "tool_calls" in d["delta"]]
+        equal([d["finish_reason"] for d in deltas[-3:]], [None, "tool_calls", "tool_calls"], "ends")
+        for index, first in enumerate(parts[:2]):
+            equal((first["index"], first["type"], first["function"]),
+                  (index, "function", {"name": "clock", "arguments": ""}), "first delta of a call")
+        check(all(set(part) == {"index", "function"} and set(part["function"]) == {"arguments"}
+                  for part in parts[2:]), lambda: f"the fragments: {parts[2:]}")
+        for index, wanted in enumerate(('{"a":"日本語"}', "{}")):
+            found = "".join(p["function"]["arguments"] for p in parts if p["index"] == index)
+            equal(found, wanted, "arguments")
+        equal(send(upstream, asked, called, told)[0], 200, "a result")
+        wrong = ([asked, called], [asked, told], [asked, called, told, told],
+                 [asked, called, {**told, "tool_call_id": "c2"}], [asked, called, asked],
+                 [asked, {**called, "tool_calls": [call, call]}, told])
+        for messages in wrong:
+            equal(send(upstream, *messages)[0], 400, f"status of {messages}")
+        for tools in ([tool, tool], [{"type": "function", "function": {"name": "a b"}}]):
+            equal(send(upstream, asked, tools=tools)[0], 400, f"status with {tools}")
+        thought = {"role": "user", "content": "think about the tool clock: use the tool clock"}
+        details = json.loads(send(upstream, thought)[1])["choices"][0]["message"]["reasoning_details"]
+        equal(send(upstream, thought, {**called, "reasoning_details": details}, told)[0], 200,
+              "with the reasoning")
+        equal(send(upstream, thought, called, told)[0], 400, "without the reasoning")
+
+
 @test("sdk: the official OpenRouter client gets its answers from the demo upstream")
 def sdk():
     with DemoUpstream() as upstream:
