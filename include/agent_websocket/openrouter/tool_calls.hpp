@@ -246,8 +246,9 @@ class tool_call_accumulator {
     if (to->made.id.empty() && !keep(to->made.id, what.id)) return false;
     if (to->made.name.empty() && !keep(to->made.name, what.name)) return false;
     if (what.arguments == to->made.arguments && is_closed(*to)) return true;  // the same again
+    if (!keep(to->made.arguments, what.arguments)) return false;
     to->brackets.feed(what.arguments);
-    return keep(to->made.arguments, what.arguments);
+    return true;
   }
 
   bool keep(std::string& in, std::string_view text) {
