@@ -157,9 +157,7 @@ class answer_reader {
     const json::value calls = piece["tool_calls"];
     const json::value details = piece["reasoning_details"];
     const json::value images = piece["images"];
-    const json::value annotations = piece["annotations"];
     if (has_elements(calls) || has_elements(images)) begin_more(sink);
-    if (has_elements(annotations)) has_more_ = true;
     if (stopped_) return;
     if (!(whole ? calls_.add_whole(calls) : calls_.add_fragments(calls))) {
       fail_too_long("tool calls");
@@ -167,7 +165,7 @@ class answer_reader {
       fail_too_long("reasoning details");
     } else if (!images_.add(images)) {
       fail_too_long("images");
-    } else if (!annotations_.add(annotations)) {
+    } else if (!annotations_.add(piece["annotations"])) {
       fail_too_long("annotations");
     }
   }

@@ -443,10 +443,11 @@ TEST_CASE("decoder: T43 calls of an answer that is no stream") {
   CHECK(found.ended.annotations.empty());
   CHECK(found.ended.images == R"([{"type":"image_url"}])");
   // The same as the only chunk of a stream.
-  CHECK(read(with_choice(R"({"message":{"tool_calls":[{"id":"a","function":{"name":"f"}},)"
-                         R"({"id":"a","function":{"name":"f"}}]}})") +
-             done)
-            .ended.tool_calls.size() == 2);
+  CHECK(
+      read(with_choice(R"({"message":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f"}},)"
+                       R"({"index":0,"id":"a","function":{"name":"f"}}]}})") +
+           done)
+          .ended.tool_calls.size() == 2);
 }
 
 TEST_CASE("decoder: reasoning details are merged, signatures behind the text too") {

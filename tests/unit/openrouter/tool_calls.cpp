@@ -60,6 +60,20 @@ const std::vector<row> rows = {
       R"([{"index":1,"function":{"arguments":":2}"}},{"index":0,"function":{"arguments":":"}}])",
       R"([{"index":0,"function":{"arguments":"1}"}}])"},
      R"(a:f({"x":1}) b:g({"y":2}))"},
+    {"the second index before the first",
+     {R"([{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}])",
+      R"([{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}])",
+      R"([{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}])"},
+     "a:f({}) c:f({}) b:g({})"},
+    {"arguments under indexes that no call began with",
+     {R"([{"index":0,"id":"a","function":{"name":"f","arguments":""}}])",
+      R"([{"index":1,"function":{"arguments":"{\"x\":"}}])", R"([{"index":2,"function":{"arguments":"1}"}}])",
+      R"([{"index":3,"function":{"arguments":""}}])", R"([{"index":4,"id":"b","function":{"name":"g"}}])"},
+     R"(a:f({"x":1}) b:g({}))"},
+    {"arguments that belong to no call do not spoil one that is whole",
+     {R"([{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}])",
+      R"([{"index":1,"function":{"arguments":"{\"x\":1}"}}])"},
+     R"(a:f({}) ?:({"x":1}))"},
     {"T36 a whole call in one delta",
      {R"([{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}])"},
      R"(a:f({"x":1}))"},
@@ -91,6 +105,17 @@ const std::vector<row> rows = {
       R"([{"function":{"name":"f","arguments":":1}"}}])",
       R"([{"function":{"name":"f","arguments":" "}}])"},
      R"(?:f({"x":1} ))"},
+    {"no index, no id, a call that begins with its name only",
+     {R"([{"function":{"name":"f","arguments":"{}"}}])", R"([{"function":{"name":"f","arguments":""}}])",
+      R"([{"function":{"arguments":"{\"x\":1}"}}])"},
+     R"(?:f({}) ?:f({"x":1}))"},
+    {"two fragments of one call in one array, named by index and id",
+     {R"([{"index":0,"id":"a","function":{"name":"f","arguments":""}},{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}])"},
+     "a:f({})"},
+    {"no index, no id: quotes and brackets in a text are no end",
+     {R"([{"function":{"name":"f","arguments":"{\"x\":\"\\\"}"}}])",
+      R"([{"function":{"name":"f","arguments":"]\\\\\"}"}}])"},
+     R"(?:f({"x":"\"}]\\"}))"},
     {"no index, no id, another name behind a call without arguments",
      {R"([{"function":{"name":"f"}}])", R"([{"function":{"name":"g"}}])"},
      "?:f({}) ?:g({})"},
@@ -104,7 +129,7 @@ const std::vector<row> rows = {
       R"([{"function":{"arguments":":1}"}},{"function":{"name":"g","arguments":"{}"}}])"},
      R"(?:f({"x":1}) ?:g({}))"},
     {"an index in the first fragment only, and in later ones only",
-     {R"([{"index":3,"id":"a","function":{"name":"f","arguments":"{"}}])",
+     {R"([{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}])",
       R"([{"function":{"arguments":"}"}}])",
       R"([{"id":"b","function":{"name":"g","arguments":"{"}}])",
       R"([{"index":1,"function":{"arguments":"}"}}])"},
@@ -300,5 +325,9 @@ TEST_CASE("tool calls: the limit of their text") {
   for (std::size_t limit = 0; limit < 8; ++limit) {
     tool_call_accumulator calls(limit);
     CHECK(!add(calls, first));
+    for (const tool_call& each : calls.take(true, "")) {
+      CHECK(each.arguments == "{}");
+      CHECK(!each.complete);
+    }
   }
 }
