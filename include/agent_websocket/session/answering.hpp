@@ -26,6 +26,11 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
     return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
   accepted_query accepted;
+  for (const wire::declared_tool& each : query.tools) {
+    auto checked = check_tool(each, accepted.tools);
+    if (!checked) return refuse(from, query.id, checked.error(), at);
+    accepted.tools.push_back(std::move(*checked));
+  }
   switch (query.overlap) {
     case wire::overlap::queue: break;
     case wire::overlap::reject:
@@ -174,7 +179,7 @@ inline void session_core::decided(run_number run, query_decision decision, momen
     case query_decision::kind::proceed:
       run_->state = *next_state(run_->state, run_event::proceed);
       run_->extra = std::move(decision.extra);
-      offer_tools(at);
+      offer_tools();
       actions_.push_back(action::start_completion{run, build_request()});
       return;
     case query_decision::kind::answer: {

@@ -46,6 +46,8 @@ class session_core {
  public:
   /// Sockets of one session; the one that was silent for longest makes room for one more.
   static constexpr std::size_t max_sockets = 32;
+  /// Calls of one round that are run; the model is told so of those above.
+  static constexpr std::size_t max_calls_at_once = 32;
 
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
@@ -276,10 +278,10 @@ class session_core {
   void begin_next(moment at);
   openrouter::chat_request build_request() const;
 
-  void declare_tools(connection_id connection, const wire::command& hello, moment at);
-  std::vector<tool_ptr> check_declared(const std::vector<wire::declared_tool>& tools,
-                                       connection_id from, std::string_view ref, moment at);
-  void offer_tools(moment at);
+  result<tool_ptr> check_tool(const wire::declared_tool& declared,
+                              const std::vector<tool_ptr>& others) const;
+  void declare_tools(connection_id connection, const wire::command& hello, bool tell, moment at);
+  void offer_tools();
   void repeat_calls(connection_id to, moment at);
   bool begin_calls(const completion_result& result, moment at);
   void begin_call(called_tool& call, moment at);
