@@ -14,9 +14,11 @@
 #include <sys/resource.h>
 #endif
 
-#include "demo/upstream.hpp"
+#include "demo/stand_in.hpp"
+#include "tools/agent_tools.hpp"
 #include "web/chat_page.hpp"
 #include "web/client_module.hpp"
+#include "web/text_module.hpp"
 
 namespace {
 
@@ -27,6 +29,8 @@ constexpr std::string_view usage =
     "  --env-file FILE       read variables from FILE; the environment wins\n"
     "  --check-config        check the settings and exit\n"
     "  --demo-upstream PORT  run only the demo model (OpenRouter's API) on 127.0.0.1:PORT; 0 takes any\n"
+    "  --demo-tools          give the model a clock and a calculator\n"
+    "  --files FOLDER        let the model list and read files of FOLDER, when a person agrees\n"
     "  --help, -h            print this\n"
     "  --version             print the version\n"
     "\n"
@@ -38,6 +42,8 @@ struct arguments {
   std::string env_file;
   bool check_only = false;
   std::optional<unsigned short> demo_port;
+  bool demo_tools = false;
+  std::optional<example_tools::folder> files;
 };
 
 void print_help() {
@@ -94,17 +100,26 @@ void print_addresses(const agent_websocket::server& server, bool demo) {
   std::cout << std::flush;
 }
 
-int serve(agent_websocket::options options, bool demo) {
+/// `text` lives as long as the program.
+void serve_module(agent_websocket::server& server, const std::string& path, std::string_view text) {
+  server.router().on_http("GET", path, [text](const auto&) {
+    agent_websocket::http::response module;
+    module.headers.add("Content-Type", "text/javascript; charset=utf-8");
+    module.headers.add("X-Content-Type-Options", "nosniff");
+    module.headers.add("Cache-Control", "no-cache");
+    module.body = std::string(text);
+    return module;
+  });
+}
+
+int serve(agent_websocket::options options, bool demo, const arguments& given) {
   asio::io_context io(1);
   demo::upstream upstream(io);
   if (demo) {
-    if (const auto started = upstream.start(); !started) {
+    if (const auto started = demo::stand_in(options, upstream); !started) {
       std::cerr << "server: " << started.error().message << '\n';
       return 1;
     }
-    options.base_url = upstream.base_url();
-    if (options.session.model == agent_websocket::session_settings().model) options.session.model = "demo/echo";
-    options.session.welcome_data = R"({"demo":true})";
   }
 
   agent_websocket::server server(std::move(options), io);
@@ -117,19 +132,18 @@ int serve(agent_websocket::options options, bool demo) {
     page.headers.add("Cache-Control", "no-cache");
     return page;
   });
-  server.router().on_http("GET", "/agent-websocket.js", [](const auto&) {
-    agent_websocket::http::response module;
-    module.headers.add("Content-Type", "text/javascript; charset=utf-8");
-    module.headers.add("X-Content-Type-Options", "nosniff");
-    module.headers.add("Cache-Control", "no-cache");
-    module.body = std::string(client_module());
-    return module;
-  });
+  serve_module(server, "/answer-text.js", text_module());
+  serve_module(server, "/agent-websocket.js", client_module());
   server.router().on_command(
       "time", [](auto& session, const auto& command) {
         session.reply(command, agent_websocket::to_iso8601(std::chrono::system_clock::now()));
       },
       "tells the server's time (UTC)");
+  if (given.demo_tools) {
+    example_tools::add_clock(server);
+    example_tools::add_calculator(server);
+  }
+  if (given.files) example_tools::add_files(server, *given.files);
 
   if (const auto started = server.start(); !started) {
     std::cerr << "server: " << started.error().message << '\n';
@@ -160,6 +174,14 @@ int main(int argc, char** argv) {
       const auto file = value();
       if (!file) return complain("--env-file needs the name of a file");
       given.env_file = *file;
+    } else if (name == "--demo-tools") {
+      given.demo_tools = true;
+    } else if (name == "--files") {
+      const auto path = value();
+      if (!path) return complain("--files needs the name of a folder");
+      const auto folder = example_tools::folder::open(*path);
+      if (!folder) return complain(folder.error().message);
+      given.files = *folder;
     } else if (name == "--demo-upstream") {
       const auto text = value();
       const long port = text ? std::strtol(text->c_str(), nullptr, 10) : -1;
@@ -178,7 +200,7 @@ int main(int argc, char** argv) {
     std::cerr << "server: " << options.error().message << '\n';
     return 2;
   }
-  const bool demo = options->api_key.empty() && options->base_url == agent_websocket::options().base_url;
+  const bool demo = demo::is_needed(*options);
   if (!demo) {
     if (const auto checked = options->check(); !checked) {
       std::cerr << "server: " << checked.error().message << '\n';
@@ -189,5 +211,5 @@ int main(int argc, char** argv) {
     std::cout << "the settings are right" << (demo ? "; the demo model will answer" : "") << '\n';
     return 0;
   }
-  return serve(std::move(*options), demo);
+  return serve(std::move(*options), demo, given);
 }

@@ -17,6 +17,7 @@ PAGE_BYTES = 65535  # and as many as this in literals that stand side by side
 # (file, header, function, what it is)
 EMBEDDED = (
     ("chat.html", "chat_page.hpp", "chat_page", "The chat page of the example server"),
+    ("answer-text.js", "text_module.hpp", "text_module", "The part of the chat page that draws answers"),
     ("agent-websocket.js", "client_module.hpp", "client_module", "The client's ES module, for the chat page"),
 )
 

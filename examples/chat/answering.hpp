@@ -141,15 +141,39 @@ class answering {
     return true;
   }
 
+  bool take_reasoning(const std::string& id, std::string_view text, time_point now) {
+    exchange* x = exchanges_.find(id);
+    if (x == nullptr) return false;
+    run(*x, "Reasoning", now);
+    if (shows_reasoning_) display_.show_reasoning(text);
+    return true;
+  }
+
+  bool take_tool(const agent_websocket::client_tool_progress& tool, time_point now) {
+    exchange* x = exchanges_.find(tool.ref);
+    if (x == nullptr) return false;
+    const bool waits = tool.state == "waiting";
+    run(*x, waits ? "Waiting for a decision about " + tool.name : tool.content, now);
+    if (!waits) display_.show(tone::step, words::tool(tool));  // the request says it all
+    return true;
+  }
+
+  void show_reasoning(bool on) { shows_reasoning_ = on; }
+  /// Of the last answer; empty when it had none.
+  const std::string& last_reasoning() const noexcept { return last_reasoning_; }
+
   bool take_answer(const agent_websocket::client_answer& answer, time_point now) {
     exchange* x = exchanges_.find(answer.id);
     if (x == nullptr) return false;
     if (!answer.text().empty()) last_answer_ = answer.stream.empty() ? answer.id : answer.stream;
+    last_reasoning_ = answer.reasoning.text();
     if (answer.failure) {
       end(*x, tone::failure, words::failure(*answer.failure), now);
     } else {
       const std::string missing = words::shortcoming(answer);
-      const std::string facts = words::usage(answer, now - x->since);
+      std::string facts = words::usage(answer, now - x->since);
+      if (!last_reasoning_.empty() && !shows_reasoning_)
+        facts += ", /reasoning shows what it thought";
       end(*x, tone::facts, missing.empty() ? facts : missing + " " + facts, now);
     }
     return true;
@@ -186,6 +210,8 @@ class answering {
   exchange_list exchanges_;
   std::vector<std::string> to_cancel_;
   std::string last_answer_;
+  std::string last_reasoning_;
+  bool shows_reasoning_ = false;
 };
 
 }  // namespace chat

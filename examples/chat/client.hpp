@@ -6,6 +6,7 @@
 
 #include "answering.hpp"
 #include "commands.hpp"
+#include "decisions.hpp"
 #include "display.hpp"
 #include "requests.hpp"
 #include "words.hpp"
@@ -32,7 +33,8 @@ class client final : public agent_websocket::client_sink {
         happened_(std::move(happened)),
         agent_(*this, options_for(url), context),
         answers_(agent_, shown, ids_),
-        requests_(agent_, shown, ids_) {}
+        requests_(agent_, shown, ids_),
+        decisions_(agent_, shown) {}
   client(const client&) = delete;
   client& operator=(const client&) = delete;
 
@@ -41,6 +43,8 @@ class client final : public agent_websocket::client_sink {
   const exchange_list& exchanges() const noexcept { return answers_.exchanges(); }
   /// Nothing is asked that is not answered.
   bool is_idle() const noexcept { return answers_.empty() && requests_.empty(); }
+  /// The server waits for a decision of the person.
+  bool is_asked() const { return !decisions_.empty(); }
   bool wants_to_quit() const noexcept { return quit_; }
   client_state state() const noexcept { return agent_.state(); }
   bool is_live() const noexcept { return state() == client_state::live; }
@@ -75,6 +79,7 @@ class client final : public agent_websocket::client_sink {
       case action::stop:
         if (!answers_.stop(now)) display_.show(tone::notice, "There is nothing to stop.");
         return true;
+      case action::reasoning: return show_reasoning(typed.text);
       case action::help:
         display_.show(tone::result, describe_commands());
         if (is_live()) requests_.send_command("help", typed, now);
@@ -84,6 +89,9 @@ class client final : public agent_websocket::client_sink {
                          : display_.refuse("Not connected. Try again in a moment.");
     }
   }
+
+  /// Of a program that nobody sits at.
+  void reject_all(std::string_view why) { decisions_.reject_all(why); }
 
   /// Ctrl-C. False when there is nothing to stop, or when it was asked for before.
   bool interrupt(time_point now) {
@@ -104,6 +112,7 @@ class client final : public agent_websocket::client_sink {
     agent_websocket::client_options made;
     made.url = url;
     made.client = "chat/" AGENT_WEBSOCKET_VERSION_STRING;
+    made.caps = {"delta", "reasoning", "feedback"};
     return made;
   }
   static time_point now() { return std::chrono::steady_clock::now(); }
@@ -114,6 +123,18 @@ class client final : public agent_websocket::client_sink {
     if (!text.empty() && !answers_.ask(text, at)) return false;
     const bool stopped = state() == client_state::stopped;
     if (stopped || (text.empty() && state() == client_state::waiting)) connect();
+    return true;
+  }
+
+  bool show_reasoning(std::string_view how) {
+    if (how == "on" || how == "off") {
+      answers_.show_reasoning(how == "on");
+      display_.show(tone::notice, how == "on" ? "Reasoning is shown." : "Reasoning is not shown.");
+      return true;
+    }
+    if (!how.empty()) return display_.refuse("/reasoning needs on, off or nothing");
+    const std::string& last = answers_.last_reasoning();
+    display_.show(tone::notice, last.empty() ? "The last answer came without reasoning." : last);
     return true;
   }
 
@@ -143,6 +164,10 @@ class client final : public agent_websocket::client_sink {
           return display_.refuse("There is no answer yet in this session.");
         requests_.send_feedback(answers_.last_answer(), typed, at);
         return true;
+      case action::approve:
+      case action::reject:
+      case action::edit:
+      case action::answer: return decisions_.decide(typed);
       default: requests_.send_command(typed.name, typed, at); return true;
     }
   }
@@ -206,6 +231,17 @@ class client final : public agent_websocket::client_sink {
     happened_();
   }
 
+  void on_reasoning(const std::string& id, agent_websocket::text_change,
+                    std::string_view text) override {
+    answers_.take_reasoning(id, text, now());
+    happened_();
+  }
+
+  void on_tool(const agent_websocket::client_tool_progress& tool) override {
+    answers_.take_tool(tool, now());
+    happened_();
+  }
+
   void on_answer(const agent_websocket::client_answer& answer) override {
     if (leaving_) return;
     if (!answers_.take_answer(answer, now()) && !ids_.has_made(answer.id) && !comes_again_ &&
@@ -220,16 +256,19 @@ class client final : public agent_websocket::client_sink {
     if (!comes_again_) show_unasked(notice);
   }
   void on_feedback_request(const agent_websocket::client_request& request) override {
-    if (request.content.empty() || !request.is_open) return;
-    display_.show(tone::notification, request.content);
+    decisions_.take(request);
+    happened_();
+  }
+  void on_feedback_resolved(const agent_websocket::client_resolution& how) override {
+    if (leaving_) return;
+    decisions_.resolve(how);
     happened_();
   }
 
   void on_status(const agent_websocket::client_notice& notice) override {
     if (!answers_.take_status(notice, now()) && !requests_.settle(notice, now())) {
       // The protocol's own, or about another client's question: nothing for a person.
-      static constexpr std::string_view silent[] = {"ack",      "pong", "queued",
-                                                    "thinking", "tool", "set"};
+      static constexpr std::string_view silent[] = {"ack", "pong", "queued", "thinking", "set"};
       if (notice.op == "drain") {
         display_.show(tone::notification, "The server is about to restart.");
       } else if (std::find(std::begin(silent), std::end(silent), notice.op) == std::end(silent)) {
@@ -242,7 +281,8 @@ class client final : public agent_websocket::client_sink {
   void on_error(const agent_websocket::client_notice& notice) override {
     // A cancel that came too late is no news.
     const bool late = ids_.has_made(notice.ref) && notice.code == "not_found";
-    if (!requests_.refuse(notice) && !late) display_.show(tone::failure, words::failure(notice));
+    if (!requests_.refuse(notice) && !decisions_.refuse(notice) && !late)
+      display_.show(tone::failure, words::failure(notice));
     happened_();
   }
 
@@ -259,6 +299,7 @@ class client final : public agent_websocket::client_sink {
   message_ids ids_{agent_websocket::random_source()};
   answering answers_;
   request_list requests_;
+  decision_list decisions_;
   std::string session_;
   client_state latest_ = client_state::idle;  // as far as it was told
   bool was_live_ = false;

@@ -27,6 +27,11 @@ enum class action {
   good,
   bad,
   correct,
+  approve,
+  reject,
+  edit,
+  answer,
+  reasoning,
   ping,
   quit,
   application,  ///< a command that this program does not know: `name`
@@ -40,7 +45,7 @@ struct command_row {
   std::string_view meaning;
 };
 
-inline constexpr std::array<command_row, 14> command_table{{
+inline constexpr std::array<command_row, 19> command_table{{
     {"help", "", action::help, "lists the commands, those of the server too"},
     {"info", "", action::info, "tells about this session"},
     {"history", "", action::history, "lists the conversation"},
@@ -53,6 +58,12 @@ inline constexpr std::array<command_row, 14> command_table{{
     {"good", "[TEXT]", action::good, "says that the last answer was good"},
     {"bad", "[TEXT]", action::bad, "says that it was not"},
     {"correct", "TEXT", action::correct, "says what it should have been"},
+    {"approve", "", action::approve, "agrees to what the agent asks"},
+    {"reject", "[REASON]", action::reject, "does not, and tells the agent why"},
+    {"edit", "JSON", action::edit, "agrees with other arguments"},
+    {"answer", "TEXT", action::answer, "answers a question, or in the place of a tool"},
+    {"reasoning", "[on|off]", action::reasoning,
+     "shows the model's reasoning; that of the last answer"},
     {"ping", "", action::ping, "measures the way to the server and back"},
     {"quit", "", action::quit, "ends this program, as Ctrl-D does"},
 }};
@@ -101,7 +112,7 @@ inline std::string describe_commands() {
   for (const command_row& each : command_table) {
     std::string usage = "  /" + std::string(each.name);
     if (!each.argument.empty()) usage.append(" ").append(each.argument);
-    usage.resize(std::max<std::size_t>(usage.size(), 18), ' ');
+    usage.resize(std::max<std::size_t>(usage.size(), 22), ' ');
     text.append(usage).append(" ").append(each.meaning).append("\n");
   }
   return text +

@@ -13,6 +13,8 @@ enum class tone {
   notice,        ///< about the connection and what is going on
   notification,  ///< the server speaks unasked
   facts,         ///< about an answer
+  step,          ///< on the way to it: what comes next begins a new line
+  request,       ///< for a decision
   failure,
 };
 
@@ -22,6 +24,8 @@ class display {
   virtual ~display() = default;
   /// The question that is answered next.
   virtual void show_question(std::string_view text) = 0;
+  /// The next piece of what the model thinks before it answers.
+  virtual void show_reasoning(std::string_view piece) = 0;
   /// The next piece of the answer.
   virtual void show_answer(std::string_view piece) = 0;
   virtual void end_answer() = 0;

@@ -128,7 +128,7 @@ class plain_front final : public front {
   display& shown() override { return view_; }
 
   bool wants_input(const client& of) const override {
-    return !ended_ && of.is_live() && of.is_idle() && !has_line();
+    return !ended_ && takes_line(of) && !has_line();
   }
 
   void take_input(std::string_view bytes, client&, time_point) override { input_ += bytes; }
@@ -136,7 +136,8 @@ class plain_front final : public front {
 
   void turn(client& of, time_point now) override {
     if (!view_.is_read()) return finish(1);
-    while (of.is_live() && of.is_idle() && has_line()) of.submit(take_line(), now);
+    while (takes_line(of) && has_line()) of.submit(take_line(), now);
+    if (ended_ && of.is_asked() && of.is_live()) of.reject_all("nobody is there to decide");
     if (of.wants_to_quit() || (ended_ && of.is_live() && of.is_idle() && !has_line()))
       return finish(0);
     const int attempts = of.was_ever_live() ? max_attempts : 1;
@@ -153,6 +154,11 @@ class plain_front final : public front {
  private:
   static constexpr int max_attempts = 6;
   static constexpr std::size_t max_line_bytes = 1 << 20;
+
+  /// What is asked for meanwhile is decided by the next line.
+  static bool takes_line(const client& of) {
+    return of.is_live() && (of.is_idle() || of.is_asked());
+  }
 
   bool has_line() const {
     return input_.find('\n') != std::string::npos || input_.size() > max_line_bytes ||

@@ -19,6 +19,8 @@ class plain_view final : public display {
  public:
   void show_question(std::string_view) override {}
 
+  void show_reasoning(std::string_view piece) override { write(STDERR_FILENO, printable(piece)); }
+
   void show_answer(std::string_view piece) override {
     const std::string text = printable(piece);
     if (text.empty()) return;

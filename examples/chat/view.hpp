@@ -59,23 +59,13 @@ class terminal_view final : public display {
     print_rows("> ", text, look::accent);
   }
 
-  void show_answer(std::string_view piece) override {
-    std::string text = std::exchange(held_, {}) + printable(piece);
-    const std::size_t end = text.find_last_not_of('\n') + 1;
-    held_ = text.substr(end);  // line breaks at the end of an answer are not shown
-    text.resize(end);
-    if (begins_) text.erase(0, std::min(text.find_first_not_of('\n'), text.size()));
-    if (text.empty()) return;
-    begins_ = false;
-    std::vector<std::string> finished;
-    open_.append(text, finished);
-    print(std::move(finished), look::plain);
-  }
+  void show_reasoning(std::string_view piece) override { show_piece(piece, look::dim); }
+  void show_answer(std::string_view piece) override { show_piece(piece, look::plain); }
 
   void end_answer() override {
     std::vector<std::string> finished;
     if (!open_.empty()) open_.finish(finished);
-    print(std::move(finished), look::plain);
+    print(std::move(finished), open_look_);
     held_.clear();
     begins_ = true;
   }
@@ -87,13 +77,15 @@ class terminal_view final : public display {
       case tone::facts: return print_rows("", text, look::dim);
       case tone::notification: return print_rows("* ", text, look::strong);
       case tone::failure: return print_rows("! ", text, look::bad);
+      case tone::step: end_answer(); return print_rows("", text, look::dim);
+      case tone::request: end_answer(); return print_rows("? ", text, look::strong);
     }
   }
 
   /// What brings the terminal up to date.
   std::string paint(const client& of, const line_editor& editor, time_point now) {
     std::vector<row> block;
-    if (!open_.empty()) block.push_back({open_.open_row(), look::plain});
+    if (!open_.empty()) block.push_back({open_.open_row(), open_look_});
     if (size_.rows >= 6) {
       append_waiting(block, of);
       const std::string state = printable(state_in_words(of, now));
@@ -117,7 +109,7 @@ class terminal_view final : public display {
     screen_.resize(size.columns);
     std::vector<std::string> finished;
     open_.set_width(screen_.width(), finished);
-    print(std::move(finished), look::plain);
+    print(std::move(finished), open_look_);
   }
 
   /// After something else has written to the terminal.
@@ -131,6 +123,21 @@ class terminal_view final : public display {
 
  private:
   static constexpr std::size_t waiting_shown = 3;
+
+  void show_piece(std::string_view piece, look style) {
+    if (style != open_look_) end_answer();
+    open_look_ = style;
+    std::string text = std::exchange(held_, {}) + printable(piece);
+    const std::size_t end = text.find_last_not_of('\n') + 1;
+    held_ = text.substr(end);  // line breaks at the end of an answer are not shown
+    text.resize(end);
+    if (begins_) text.erase(0, std::min(text.find_first_not_of('\n'), text.size()));
+    if (text.empty()) return;
+    begins_ = false;
+    std::vector<std::string> finished;
+    open_.append(text, finished);
+    print(std::move(finished), open_look_);
+  }
 
   void print(std::vector<std::string> rows, look style) {
     for (std::string& each : rows) screen_.print({std::move(each), style});
@@ -172,6 +179,7 @@ class terminal_view final : public display {
   terminal_size size_;
   screen screen_;
   row_breaker open_;  // the answer's last row
+  look open_look_ = look::plain;
   std::string held_;  // line breaks that are shown when more text follows
   bool begins_ = true;
 };

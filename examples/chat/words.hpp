@@ -98,6 +98,16 @@ inline std::string money(double cost) {
   return "$" + text;
 }
 
+/// "clock {"utc_offset_hours":2}", "clock: done", "clock: failed. It has stopped"
+inline std::string tool(const agent_websocket::client_tool_progress& progress) {
+  if (progress.state == "failed") return progress.name + ": failed. " + progress.error;
+  if (progress.state != "calling") return progress.name + ": " + progress.state;
+  const std::string_view given = agent_websocket::cut_utf8(progress.arguments, 300);
+  std::string text = "Calling " + progress.name;
+  if (given != "{}") text.append(" ").append(given);
+  return given.size() < progress.arguments.size() ? text + "..." : text;
+}
+
 /// What an answer took: "openai/gpt-4o, 12 + 98 tokens, $0.0004, 3.2 s".
 inline std::string usage(const agent_websocket::client_answer& answer,
                          std::chrono::steady_clock::duration took) {

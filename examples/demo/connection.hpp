@@ -189,7 +189,7 @@ class connection : public std::enable_shared_from_this<connection> {
     if (at_ == play_.pieces.size()) return finish_stream();
     const piece& said = play_.pieces[at_++];
     ++made_.completion_tokens;
-    if (said.reasoning) ++made_.reasoning_tokens;
+    if (said.what == piece::kind::reasoning) ++made_.reasoning_tokens;
     send(framed(chunk_event(made_, said)));
     after(word_delay(), &connection::next_piece);
   }
@@ -197,8 +197,9 @@ class connection : public std::enable_shared_from_this<connection> {
   void finish_stream() {
     std::string rest;
     switch (play_.end) {
-      case script::finish::complete: rest = final_events(made_, "stop"); break;
-      case script::finish::limited: rest = final_events(made_, "length"); break;
+      case script::finish::complete:
+      case script::finish::calls:
+      case script::finish::limited: rest = final_events(made_, finish_reason(play_.end)); break;
       case script::finish::error: rest = error_event(made_); break;
       case script::finish::done_only: rest = done_event; break;
       case script::finish::stall: return;
@@ -210,7 +211,9 @@ class connection : public std::enable_shared_from_this<connection> {
 
   void finish_whole() {
     made_.completion_tokens = play_.pieces.size();
-    for (const piece& each : play_.pieces) made_.reasoning_tokens += each.reasoning ? 1 : 0;
+    for (const piece& each : play_.pieces) {
+      made_.reasoning_tokens += each.what == piece::kind::reasoning ? 1 : 0;
+    }
     const std::string body = completion_body(made_, play_);
     const bool broken = play_.end == script::finish::cut;
     send(response_head(200, {{"Content-Type", "application/json"}, {"X-Generation-Id", made_.id}},

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace demo {
 
@@ -32,6 +33,13 @@ struct generation {
   std::size_t completion_tokens = 0;
   std::size_t reasoning_tokens = 0;
 };
+
+/// The reason for an end that has one.
+inline std::string_view finish_reason(script::finish end) {
+  return end == script::finish::calls     ? "tool_calls"
+         : end == script::finish::limited ? "length"
+                                          : "stop";
+}
 
 namespace detail {
 
@@ -59,10 +67,43 @@ inline void write_reason(json::writer& out, std::string_view reason) {
   }
 }
 
-inline void write_choice(json::writer& out, const piece& delta, std::string_view reason) {
+/// The reasoning in the form that goes back with the results of calls; `signature` may be empty.
+inline void write_reasoning(json::writer& out, std::string_view text, std::string_view signature) {
+  out.key("reasoning_details").begin_array().begin_object().member("type", "reasoning.text");
+  if (!text.empty()) out.member("text", text);
+  if (!signature.empty()) out.member("signature", signature);
+  out.member("format", "anthropic-claude-v1").member("index", 0).end_object().end_array();
+}
+
+/// Unique among all calls of all answers.
+inline std::string call_id(const generation& of, std::size_t call) {
+  return "call_" + of.id.substr(4) + "_" + std::to_string(call);
+}
+
+inline void write_call_delta(json::writer& out, const generation& of, const piece& delta) {
+  const bool begins = delta.what == piece::kind::call;
+  out.key("tool_calls").begin_array().begin_object().member("index", delta.call);
+  if (begins) out.member("id", call_id(of, delta.call)).member("type", "function");
+  out.key("function").begin_object();
+  if (begins) out.member("name", delta.text);
+  out.member("arguments", begins ? "" : delta.text).end_object().end_object().end_array();
+}
+
+inline void write_choice(json::writer& out, const generation& of, const piece& delta,
+                         std::string_view reason) {
   out.key("choices").begin_array().begin_object().member("index", 0).key("delta").begin_object();
-  out.member("role", "assistant").member("content", delta.reasoning ? "" : delta.text);
-  if (delta.reasoning) out.member("reasoning", delta.text);
+  out.member("role", "assistant");
+  out.member("content", delta.what == piece::kind::text ? delta.text : "");
+  switch (delta.what) {
+    case piece::kind::text: break;
+    case piece::kind::reasoning:
+      out.member("reasoning", delta.text);
+      write_reasoning(out, delta.text, {});
+      break;
+    case piece::kind::signature: write_reasoning(out, {}, delta.text); break;
+    case piece::kind::call:
+    case piece::kind::arguments: write_call_delta(out, of, delta); break;
+  }
   out.end_object();
   write_reason(out, reason);
   out.end_object().end_array();
@@ -106,7 +147,7 @@ inline std::pair<const char*, const char*> describe(int status) {
 inline std::string chunk_event(const generation& of, const piece& delta) {
   return detail::event([&](json::writer& out) {
     detail::write_head(out, of, "chat.completion.chunk");
-    detail::write_choice(out, delta, {});
+    detail::write_choice(out, of, delta, {});
     out.end_object();
   });
 }
@@ -116,12 +157,12 @@ inline std::string chunk_event(const generation& of, const piece& delta) {
 inline std::string final_events(const generation& of, std::string_view reason) {
   std::string text = detail::event([&](json::writer& out) {
     detail::write_head(out, of, "chat.completion.chunk");
-    detail::write_choice(out, {}, reason);
+    detail::write_choice(out, of, {}, reason);
     out.end_object();
   });
   text += detail::event([&](json::writer& out) {
     detail::write_head(out, of, "chat.completion.chunk");
-    detail::write_choice(out, {}, reason);
+    detail::write_choice(out, of, {}, reason);
     detail::write_usage(out, of);
     out.end_object();
   });
@@ -133,26 +174,46 @@ inline std::string error_event(const generation& of) {
   return detail::event([&](json::writer& out) {
     detail::write_head(out, of, "chat.completion.chunk");
     detail::write_midstream_error(out);
-    detail::write_choice(out, {}, "error");
+    detail::write_choice(out, of, {}, "error");
     out.end_object();
   });
 }
 
 /// The whole answer as one JSON body.
 inline std::string completion_body(const generation& of, const script& play) {
-  std::string content, reasoning, body;
-  for (const piece& each : play.pieces) (each.reasoning ? reasoning : content) += each.text;
-  const bool failed = play.end == script::finish::error;
+  std::string content, reasoning, signature, body;
+  std::vector<std::pair<std::string, std::string>> calls;  // names and arguments
+  for (const piece& each : play.pieces) {
+    switch (each.what) {
+      case piece::kind::text: content += each.text; break;
+      case piece::kind::reasoning: reasoning += each.text; break;
+      case piece::kind::signature: signature = each.text; break;
+      case piece::kind::call: calls.emplace_back(each.text, ""); break;
+      case piece::kind::arguments: calls[each.call].second += each.text; break;
+    }
+  }
   json::writer out(body);
   detail::write_head(out, of, "chat.completion");
   out.key("system_fingerprint").null();  // its schema wants it in a whole answer
   out.key("choices").begin_array().begin_object().member("index", 0);
-  out.key("message").begin_object().member("role", "assistant").member("content", content);
-  if (!reasoning.empty()) out.member("reasoning", reasoning);
+  out.key("message").begin_object().member("role", "assistant").key("content");
+  content.empty() && !calls.empty() ? out.null() : out.value(content);
+  if (!reasoning.empty()) {
+    out.member("reasoning", reasoning);
+    detail::write_reasoning(out, reasoning, signature);
+  }
+  if (!calls.empty()) {
+    out.key("tool_calls").begin_array();
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      out.begin_object().member("id", detail::call_id(of, i)).member("type", "function");
+      out.member("index", i).key("function").begin_object().member("name", calls[i].first);
+      out.member("arguments", calls[i].second).end_object().end_object();
+    }
+    out.end_array();
+  }
   out.end_object();
-  detail::write_reason(out, failed                                ? "error"
-                            : play.end == script::finish::limited ? "length"
-                                                                  : "stop");
+  const bool failed = play.end == script::finish::error;
+  detail::write_reason(out, failed ? "error" : finish_reason(play.end));
   if (failed) detail::write_midstream_error(out);
   out.end_object().end_array();
   detail::write_usage(out, of);
@@ -190,7 +251,7 @@ inline std::string models_body() {
          R"("pricing":{"prompt":"0.000001","completion":"0.000002"},)"
          R"("top_provider":{"context_length":131072,"max_completion_tokens":null,)"
          R"("is_moderated":false},"per_request_limits":null,"default_parameters":null,)"
-         R"("supported_parameters":["max_tokens","temperature"],"supported_voices":null,)"
+         R"("supported_parameters":["max_tokens","reasoning","temperature","tool_choice","tools"],"supported_voices":null,)"
          R"("links":{"details":"/api/v1/models/demo/echo/endpoints"}}],)"
          R"("links":{"next":null},"total_count":1})";
 }

@@ -11,7 +11,7 @@ inline constexpr char chat_page_text[] =
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
-<!-- Only the client's module is loaded, from this server; trusted types make a string that is used as HTML an error instead of a hole. -->
+<!-- Only two modules are loaded, from this server; trusted types make a string that is used as HTML an error instead of a hole. -->
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'">
 <title>Agent WebSocket</title>
 <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='9' fill='%230d6b5e'/%3E%3Cpath d='M8 12h13l-4-4M24 20H11l4 4' fill='none' stroke='%23fff' stroke-width='2.6' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E">
@@ -125,6 +125,23 @@ article { overflow-wrap: anywhere; }
 [data-action="rate-down"] .icon { transform: scaleY(-1); }
 .actions span:empty, [data-role="assistant"]:not(.latest) [data-action="regenerate"] { display: none; }
 .card { padding: .8rem .95rem; }
+.thought, .call { font-size: .875rem; color: var(--muted); }
+.thought { margin-bottom: .5rem; }
+.thought div { padding: .1rem 0 .2rem .9rem; border-inline-start: 2px solid var(--line); white-space: pre-wrap; }
+summary { padding: .2rem 0; cursor: pointer; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.call code, .ask pre, .ask textarea { font: .8125rem/1.5 var(--mono); }
+.call b { font-weight: 600; color: var(--ink); }
+.call::before { content: ""; float: left; width: .5rem; height: .5rem; margin: .7rem .6rem 0 0; border-radius: 50%; background: var(--accent); }
+.call[data-state="done"]::before { background: var(--good); }
+.call[data-state="waiting"]::before { background: var(--warn); }
+.call[data-state="failed"]::before { background: var(--bad); }
+.call pre, .ask pre { margin: .3rem 0 .6rem; padding: .5rem .75rem; border-radius: .5rem; background: var(--sunken); color: var(--ink); overflow-wrap: anywhere; }
+.calls:not(:empty) { margin-bottom: .7rem; }
+.ask { border-color: var(--edge); }
+.ask[data-open="false"] { border-color: var(--line); }
+.ask .row, .ask .small { margin-top: .6rem; }
+#ask-bar { margin-bottom: .5rem; border-radius: .9rem; }
+.ask .bad { color: var(--bad); }
 .small { display: block; font-weight: 600; }
 [data-role="notification"] { margin-top: 1.2rem; }
 [data-role="divider"] { gap: 1rem; margin: 1.8rem 0 .5rem; text-align: center; }
@@ -202,7 +219,8 @@ dd { margin: 0; }
 <div class="bar" id="connection-bar" hidden><span id="connection-text"></span><button class="button" id="reconnect">Connect again</button></div>
 
 <main>
-  <div id="log" role="log" aria-live="off" aria-label="Conversation" tabindex="0">
+)page"
+    R"page(  <div id="log" role="log" aria-live="off" aria-label="Conversation" tabindex="0">
     <section id="empty" aria-label="Examples">
       <h2>What would you like to know?</h2>
       <p>Your messages go to the agent over one WebSocket, and its answers appear as they are written.</p>
@@ -212,6 +230,7 @@ dd { margin: 0; }
   </div>
   <div class="below">
     <button class="button" id="jump" hidden>Jump to newest &darr;</button>
+    <div class="bar" id="ask-bar" hidden><span id="ask-text"></span><button class="button" id="go-ask">Decide</button></div>
     <form id="compose">
       <label class="sr" for="composer">Message to the agent. Enter sends, Shift and Enter starts a new line.</label>
       <textarea id="composer" rows="1" dir="auto" placeholder="Message the agent" enterkeyhint="send" aria-describedby="composer-note"></textarea>
@@ -224,8 +243,7 @@ dd { margin: 0; }
 <div id="toasts" role="status"></div>
 <div id="announcer" class="sr" aria-live="polite"></div>
 
-)page"
-    R"page(<dialog id="settings" aria-labelledby="settings-title">
+<dialog id="settings" aria-labelledby="settings-title">
   <div class="row"><h2 id="settings-title">Settings</h2><button class="icon-button" id="close-settings" aria-label="Close settings"><svg class="icon"><use href="#i-close"/></svg></button></div>
   <form id="settings-form">
     <h3>Answers in this session</h3>
@@ -254,6 +272,7 @@ dd { margin: 0; }
 <script type="module">
 // The connection, the session and the order of things are the client's; this page asks and shows.
 import { AgentWebSocket, limits } from './agent-websocket.js';
+import { AnswerBody, el, textButton } from './answer-text.js';
 
 // ---- limits: each bounds something that a server or a person could make grow
 const logItems = 500, shownToasts = 4, toastMs = 7000;
@@ -265,13 +284,6 @@ const now = () => performance.now();
 const bytesOf = (text) => new TextEncoder().encode(text).length;
 const seconds = (ms) => Math.max(1, Math.ceil(ms / 1000));
 
-/** Builds an element. Text becomes text nodes: this page never makes HTML out of a string. */
-function el(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
 function iconButton(action, name, label, extra = {}) {
   const button = el('button', { class: 'icon-button', type: 'button', 'data-action': action, 'aria-label': label, title: label, ...extra });
   const [svg, use] = ['svg', 'use'].map((tag) => document.createElementNS('http://www.w3.org/2000/svg', tag));
@@ -281,7 +293,6 @@ function iconButton(action, name, label, extra = {}) {
   button.append(svg);
   return button;
 }
-const textButton = (action, label, look = 'button') => el('button', { class: look, type: 'button', 'data-action': action }, label);
 
 /** `content` is a string, or parts of which only the text is shown. */
 function textOf(content) {
@@ -338,134 +349,6 @@ function toggleTheme() {
   showTheme();
 }
 
-// ---- the text of an answer as DOM nodes: code, headings, lists, paragraphs, emphasis. All else stays as it was written.
-const fenceLine = /^([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*)$/;
-const headingLine = /^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$/;
-const itemLine = /^([ \t]*)([-*+]|\d{1,9}[.)])[ \t]+(.*)$/;
-
-function lineAt(text, start) {
-  const newline = text.indexOf('\n', start);
-  const stop = newline < 0 ? text.length : newline;
-  return { text: text.slice(start, stop).replace(/\r$/, ''), next: newline < 0 ? stop : newline + 1 };
-}
-function readLines(text, start, belongs) {
-  const lines = [];
-  while (start < text.length) {
-    const line = lineAt(text, start);
-    if (lines.length && !belongs(line.text)) break;
-    lines.push(line.text);
-    start = line.next;
-  }
-  return { lines, end: start, body: lines.join('\n').trimEnd() };
-}
-function readCode(text, start) {
-  const opening = lineAt(text, start);
-  const [, indent, fence, info] = fenceLine.exec(opening.text);
-  let bodyEnd = text.length, end = text.length; // a fence that is still open reaches to the end
-  for (let at = opening.next; at < text.length;) {
-    const line = lineAt(text, at), mark = line.text.trim();
-    if (mark.length >= fence.length && mark === fence[0].repeat(mark.length)) { bodyEnd = at; end = line.next; break; }
-    at = line.next;
-  }
-  let body = text.slice(Math.min(opening.next, bodyEnd), bodyEnd).replace(/\r?\n$/, '');
-  if (indent) body = body.split('\n').map((line) => line.startsWith(indent) ? line.slice(indent.length) : line).join('\n');
-  return { kind: 'code', end, body, language: info.trim().split(/\s/)[0] || 'code' };
-}
-/** Inside a paragraph only "1." begins a list: a line may happen to start with a year. */
-function continuesParagraph(line) {
-  const item = itemLine.exec(line);
-  return line.trim() && !fenceLine.test(line) && !headingLine.test(line) && !(item && /^([-*+]|1[.)])$/.test(item[2]));
-}
-function readBlock(text, start) {
-  const first = lineAt(text, start);
-  const heading = headingLine.exec(first.text);
-  if (fenceLine.test(first.text)) return readCode(text, start);
-  if (heading) return { kind: 'heading', end: first.next, body: heading[1] };
-  if (itemLine.test(first.text)) return { kind: 'list', ...readLines(text, start, (line) => itemLine.test(line) || (/^\s{2,}\S/.test(line) && !fenceLine.test(line))) };
-  return { kind: 'paragraph', ...readLines(text, start, continuesParagraph) };
-}
-function parseBlocks(text, from) {
-  const blocks = [];
-  for (let at = from; at < text.length;) {
-    const line = lineAt(text, at), block = line.text.trim() ? { start: at, ...readBlock(text, at) } : null;
-    if (block) blocks.push(block);
-    at = block ? block.end : line.next;
-  }
-  return blocks;
-}
-/** Each alternative is bounded, so that no text makes the search slow. */
-function inline(text) {
-  const nodes = [];
-  let at = 0;
-  for (const { 0: whole, 1: code, 2: bold, 3: italic, index } of text.matchAll(/`([^`\n]{1,500})`|\*\*([^*\n]{1,800})\*\*|\B\*([^*\s][^*\n]{0,400})\*(?!\w)/g)) {
-    nodes.push(text.slice(at, index), code ? el('code', {}, code) : bold ? el('strong', {}, bold) : el('em', {}, italic));
-    at = index + whole.length;
-  }
-  nodes.push(text.slice(at));
-  return nodes.filter((node) => node !== '');
-}
-/** Marks stay text, so that numbers are the model's own even when code stands between two items. */
-function listNode(lines) {
-  const items = [];
-  for (const line of lines) {
-    const item = itemLine.exec(line);
-    if (item) items.push({ depth: item[1].length, mark: item[2].length > 1 ? item[2] : '\u2022', words: item[3] });
-    else items[items.length - 1].words += '\n' + line.trim();
-  }
-  return el('ul', {}, ...items.map(({ depth, mark, words }) => {
-    const node = el('li', { dir: 'auto' }, el('span', {}, mark), el('span', {}, ...inline(words)));
-    node.style.paddingInlineStart = Math.min(depth, 12) * 0.55 + 'rem';
-    return node;
-  }));
-}
-function blockNode({ kind, body, language, lines }) {
-  if (kind === 'list') return listNode(lines);
-  if (kind === 'heading') return el('h3', { dir: 'auto' }, ...inline(body));
-  if (kind === 'paragraph') return el('p', { dir: 'auto' }, ...inline(body));
-  const copy = textButton('copy-code', 'Copy', 'link');
-  copy.setAttribute('aria-label', `Copy ${language}`);
-  return el('figure', { class: 'code' }, el('figcaption', {}, language, copy), el('pre', { dir: 'ltr' }, el('code', {}, document.createTextNode(body))));
-}
-
-/** Shows a growing text. Only the last block can still change, so parsing starts there. */
-class AnswerBody {
-  constructor() {
-    this.node = el('div', { class: 'body' });
-    this.reset();
-  }
-  reset() {
-    this.node.replaceChildren();
-    this.shown = '';
-    this.last = null;
-  }
-  update(text) {
-    if (text === this.shown) return;
-    if (!text.startsWith(this.shown)) this.reset();
-    const previous = this.last;
-    parseBlocks(text, previous ? previous.block.start : 0).forEach((block, index) => {
-      if (index === 0 && previous) this.replace(previous, block);
-      else this.append(block);
-    });
-    this.shown = text;
-  }
-  append(block) {
-    this.last = { block, node: blockNode(block) };
-    this.node.append(this.last.node);
-  }
-  replace(previous, block) {
-    const grown = this.grow(previous, block);
-    this.last = { block, node: grown ? previous.node : blockNode(block) };
-    if (!grown) previous.node.replaceWith(this.last.node);
-  }
-  /** The cheap way for most frames: plain text added to a text node that is already there. */
-  grow({ node, block: old }, block) {
-    if (old.kind !== block.kind || old.language !== block.language || !block.body.startsWith(old.body)) return false;
-    if (block.kind !== 'code' && (block.kind !== 'paragraph' || /[`*]/.test(block.body))) return false;
-    (block.kind === 'code' ? node.querySelector('code') : node).firstChild.appendData(block.body.slice(old.body.length));
-    return true;
-  }
-}
-
 // ---- the log: drawing, scrolling and its bound
 let pinned = true, lastTop = 0, frame = 0;
 const dirty = new Set();                // whose text is newer than the screen
@@ -494,7 +377,10 @@ function jumpToNewest() {
 function scheduleFrame() { frame ||= requestAnimationFrame(drawFrame); }
 function drawFrame() {
   frame = 0;
-  for (const x of dirty) x.answer?.body.update(x.answerText);
+  for (const x of dirty) {
+    x.answer?.body.update(x.answerText);
+    if (x.thought) showThought(x);
+  }
   dirty.clear();
   followEnd();
 }
@@ -533,7 +419,7 @@ function showQuestion(x) {
   exchangeOfNode.set(node, x);
 }
 function prepare(x, kind) {
-  Object.assign(x, { id: '', kind, phase: 'held', position: 0, answerText: '', cancelling: false, activity: '', writes: false, since: now(), session: client.sessionId, model: '', rating: undefined });
+  Object.assign(x, { id: '', kind, phase: 'held', position: 0, answerText: '', thought: '', cancelling: false, activity: '', writes: false, since: now(), session: client.sessionId, model: '', rating: undefined });
   open.add(x);
   messages.querySelector('.latest')?.classList.remove('latest');
 }
@@ -566,13 +452,21 @@ function answerView(x) {
   if (x.answer) return x.answer;
   const words = el('span'), body = new AnswerBody();
   const activity = el('div', { class: 'activity' }, el('span', { class: 'dots', 'aria-hidden': 'true' }, el('i'), el('i'), el('i')), words);
-)page"
-    R"page(  const note = el('div', { class: 'note' }), actions = el('div', { class: 'actions' }), after = el('div');
-  const node = el('article', { 'data-role': 'assistant', 'aria-label': 'Agent' }, body.node, activity, note, actions, after);
-  x.answer = { node, body, activity, words, note, actions, after };
+  const [note, actions, calls, after] = ['note', 'actions', 'calls', 'after'].map((name) => el('div', { class: name }));
+  const thought = el('details', { class: 'thought', hidden: '' }, el('summary', {}, 'Reasoning'), el('div', { dir: 'auto' }, ''));
+  const node = el('article', { 'data-role': 'assistant', 'aria-label': 'Agent' }, thought, calls, body.node, activity, note, actions, after);
+  x.answer = { node, thought, calls, body, activity, words, note, actions, after };
   exchangeOfNode.set(node, x);
   addToLog(node, x.user?.node);
   return x.answer;
+}
+/** What answers the same question again begins with nothing. */
+function clearAnswer(x) {
+  const { body, thought, calls } = x.answer;
+  body.reset();
+  thought.hidden = true;
+  thought.lastChild.firstChild.data = '';
+  calls.replaceChildren();
 }
 function showActivity(x, words) {
   x.activity = words;
@@ -677,7 +571,9 @@ function finish(x, status, m = {}) {
   activity.hidden = true;
   x.responseId = kept ? x.before.responseId : m.stream ?? m.ref;
   body.update(x.answerText); // at once: who sees the status may rely on the text
-  showOutcome(x, status, m);
+  if (x.thought) showThought(x);
+)page"
+    R"page(  showOutcome(x, status, m);
   if (kept || status === 'completed' || status === 'incomplete') showActions(x, m);
   if ([...messages.querySelectorAll('[data-role="assistant"]')].pop() === node) {
     messages.querySelector('.latest')?.classList.remove('latest');
@@ -725,8 +621,8 @@ function retryButton(waitMs) {
   return button;
 }
 function showActions(x, m) {
-  const tokens = m.usage?.completion_tokens, cost = m.usage?.cost, took = now() - x.since;
-  const facts = [m.model ?? x.model, tokens > 0 && `${tokens} tokens`, cost > 0 && `$${Number(cost.toPrecision(2))}`, !restoring && !m.replay && `${(took / 1000).toFixed(1)} s`];
+  const { prompt_tokens: read, completion_tokens: written, cost } = m.usage ?? {}, took = now() - x.since;
+  const facts = [m.model ?? x.model, written > 0 && `${read > 0 ? `${read} + ` : ''}${written} tokens`, cost > 0 && `$${Number(cost.toPrecision(2))}`, !restoring && !m.replay && `${(took / 1000).toFixed(1)} s`];
   x.answer.actions.replaceChildren(
     iconButton('copy', 'copy', 'Copy the answer'),
     ...(x.user ? [iconButton('regenerate', 'again', 'Answer again')] : []),
@@ -744,6 +640,133 @@ function shortenQueue() {
   });
 }
 
+// ---- the model's reasoning and its tools
+function showThought(x) {
+  const { thought } = answerView(x), text = thought.lastChild.firstChild;
+  thought.hidden = false;
+  if (x.thought.startsWith(text.data)) text.appendData(x.thought.slice(text.data.length));
+  else text.data = x.thought;
+}
+const callStates = { calling: 'is running', waiting: 'waits for a decision', done: 'done', failed: 'failed' };
+function showCall(x, { call, name, arguments: given, state, error }) {
+  const { calls } = answerView(x), id = String(call);
+  let node = [...calls.children].find((each) => each.dataset.call === id);
+  if (!node) {
+    node = el('details', { class: 'call', 'data-call': id });
+    calls.append(node);
+  }
+  node.dataset.state = state;
+  const shown = given === undefined ? '' : JSON.stringify(given);
+  node.replaceChildren(el('summary', {}, el('b', {}, textOf(name)), ` ${callStates[state] ?? textOf(state)} `, el('code', {}, shown === '{}' ? '' : shown)),
+    ...(shown ? [el('pre', { dir: 'ltr' }, JSON.stringify(given, null, 2))] : []), ...(error ? [el('p', { dir: 'auto' }, textOf(error))] : []));
+  scheduleFrame();
+}
+
+// ---- decisions that the server asks a person for
+const asked = new Map();                // by the id of the request, in the order of asking
+const verdicts = { approve: 'Approved', reject: 'Rejected', edit: 'Approved with other arguments', answer: 'Answered' };
+const openAsks = () => [...asked.values()].filter((ask) => ask.open);
+function showAsk(request) {
+  if (asked.get(request.id)?.open) return; // a new session may use an id again
+  const { id, kind, content, tool, expires_at: until } = request, question = kind === 'question';
+  const state = el('p', { class: 'small' }), body = el('div');
+  const node = el('form', { class: 'card ask', 'data-ask': id, 'data-open': 'true', tabindex: '-1', 'aria-label': question ? 'Question' : 'Approval' },
+    el('p', { dir: 'auto' }, textOf(content)), body, state);
+  const ask = { id, request, node, state, body, open: true, mode: '', sent: '', problem: '', until: Date.parse(until), question };
+  asked.set(id, ask);
+  const answer = client.answer(request.ref);
+  if (answer) answerView(exchangeOf(answer)).calls.append(node);
+  else addToLog(node);
+  node.addEventListener('submit', (event) => { event.preventDefault(); decide(ask); });
+  setMode(ask, question ? 'answer' : 'approve');
+  showAsks();
+  announce(`The agent asks: ${textOf(content)} ${tool ? textOf(tool.name) : ''}`);
+}
+/** What is being decided; each mode has its field and its way back. */
+const modes = {
+  approve: { submit: 'Approve' },
+  reject: { submit: 'Reject', label: 'Why not? The agent is told.' },
+  edit: { submit: 'Run with these', label: 'Arguments, as JSON' },
+  answer: { submit: 'Answer', label: 'What the agent is told' },
+};
+function setMode(ask, mode, focus = false) {
+  const { label, submit } = modes[mode], { tool } = ask.request, json = JSON.stringify(tool?.arguments ?? {}, null, 2);
+  Object.assign(ask, { mode, problem: '' });
+  ask.field = label && el('textarea', { rows: mode === 'edit' ? '4' : '2', dir: 'auto', maxlength: '16000' });
+  if (mode === 'edit') ask.field.value = json;
+  const others = mode === 'approve' ? ['reject', 'edit', 'answer'] : ask.question ? (mode === 'answer' ? ['reject'] : ['answer']) : ['approve'];
+  const names = { approve: 'Back', reject: 'Reject...', edit: 'Edit...', answer: 'Answer...' };
+  ask.body.replaceChildren(
+    ...(tool && !ask.question && mode !== 'edit' ? [el('pre', { dir: 'ltr' }, `${textOf(tool.name)} ${json}`)] : []),
+    ...(label ? [el('label', { class: 'field' }, label, ask.field)] : []),
+    el('div', { class: 'row' }, el('button', { class: 'button primary', 'data-decide': mode }, submit), ...others.map((other) => {
+      const button = el('button', { class: 'button', type: 'button', 'data-mode': other }, names[other]);
+      button.addEventListener('click', () => setMode(ask, other, true));
+      return button;
+    })));
+  if (focus) (ask.field ?? ask.body.querySelector('.primary')).focus();
+  showAskState(ask);
+}
+function decide(ask) {
+  const { mode, id } = ask, text = ask.field?.value.trim() ?? '', fields = {};
+  if (mode === 'answer' && !text) { ask.field.focus(); return; }
+  if (mode === 'edit') {
+    try {
+      fields.data = JSON.parse(text);
+    } catch (error) {
+      showAskState(ask, `This is not JSON: ${error.message}`);
+      return;
+    }
+  } else if (text) {
+    fields.content = text;
+  }
+  const failed = (error) => {
+    ask.sent = '';
+    if (ask.open && ['feedback_expired', 'feedback_unknown'].includes(error.code)) closeAsk(ask, error.message);
+    else showAskState(ask, error.message);
+  };
+  ask.sent = mode;
+  showAskState(ask, '');
+  try { client.outcome(client.decide(id, mode, fields), { timeoutMs: 600000 }).catch(failed); } catch (error) { failed(error); }
+}
+function showAskState(ask, problem = ask.problem) {
+  if (!ask.open) return;
+  const left = Math.max(0, Math.ceil((ask.until - Date.now()) / 1000)), clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
+  const waits = client.state === 'live' ? 'Sending...' : 'Is sent when the connection is back.';
+  const words = ask.sent ? waits : problem || (Number.isNaN(ask.until) ? '' : `Open for ${clock}, then: ${ask.request.default === 'approve' ? 'approved' : 'rejected'}.`);
+  ask.problem = problem;
+  ask.state.classList.toggle('bad', problem !== '' && !ask.sent);
+  if (ask.state.textContent !== words) ask.state.textContent = words;
+  for (const button of ask.body.querySelectorAll('button')) button.disabled = ask.sent !== '';
+}
+function closeAsk(ask, words) {
+  const inside = ask.node.contains(document.activeElement);
+  ask.open = false;
+  ask.node.dataset.open = 'false';
+  ask.body.replaceChildren();
+  ask.state.classList.remove('bad');
+  ask.state.textContent = words;
+  showAsks();
+  if (inside) focusComposer();
+}
+function onResolved({ id, decision, reason }) {
+  const ask = asked.get(id);
+  if (!ask?.open) return;
+  const verdict = verdicts[decision] ?? textOf(decision);
+  closeAsk(ask, reason === 'expired' ? `Nobody decided in time. ${verdict}.` : reason ? 'Withdrawn.' : ask.sent ? `${verdict}.` : `${verdict}, elsewhere.`);
+}
+function showAsks() {
+  const waiting = openAsks();
+  ui('ask-bar').hidden = !waiting.length;
+  ui('ask-text').textContent = waiting.length > 1 ? `The agent waits for ${waiting.length} decisions.` : 'The agent waits for your decision.';
+  scheduleFrame();
+}
+function goToAsk() {
+  const [ask] = openAsks();
+  ask?.node.scrollIntoView({ block: 'nearest' });
+  (ask?.node.querySelector('textarea') ?? ask?.node)?.focus({ preventScroll: true });
+}
+
 // ---- what one can do with a message
 function cancel(x) {
   if (!x || x.phase === 'done' || x.cancelling) return;
@@ -757,7 +780,7 @@ function regenerate(x) {
   const before = { answerText: x.answerText, responseId: x.responseId };
   prepare(x, 'regenerate');
   x.before = before;
-  x.answer.body.reset();
+  clearAnswer(x);
   follow(x, client.command('regenerate', { stream: true }));
   run(x);
 }
@@ -829,7 +852,7 @@ function socketUrl() {
 function tabStorage() {
   try { return sessionStorage; } catch { return undefined; } // forbidden: a reload then begins a new session
 }
-const client = new AgentWebSocket({ url: socketUrl(), client: 'page/1.0', caps: ['delta'], storage: tabStorage() });
+const client = new AgentWebSocket({ url: socketUrl(), client: 'page/1.0', caps: ['delta', 'reasoning', 'feedback'], storage: tabStorage() });
 const settings = {};                    // kept, because a new session would not have them
 let restoring = false, stopWords = '';
 
@@ -838,7 +861,12 @@ client.on('welcome', ({ message: m }) => {
   showExamples(m.data?.demo === true);
 });
 client.on('text', ({ answer }) => write(exchangeOf(answer), answer.text));
-client.on('reasoning', ({ answer }) => run(exchangeOf(answer), 'Reasoning...'));
+client.on('reasoning', ({ answer }) => {
+  const x = exchangeOf(answer);
+  x.thought = answer.reasoning;
+  dirty.add(x);
+  run(x, 'Reasoning...');
+});
 client.on('status', ({ message: m, answer }) => {
   if (m.op === 'drain') toast('The server is about to restart. This page connects again by itself.');
   if (!answer || answer.status !== null) return;
@@ -848,18 +876,26 @@ client.on('status', ({ message: m, answer }) => {
   if (m.op !== 'ack' && m.op !== 'queued') run(x, textOf(m.content) || 'Thinking...');
   else if (x.phase !== 'running') setPhase(x, 'accepted');
 });
-client.on('tool', ({ message: m, answer }) => { if (answer && answer.status === null) run(exchangeOf(answer), textOf(m.content) || 'Thinking...'); });
+client.on('tool', ({ tool, message: m, answer }) => {
+  if (!answer || answer.status !== null) return;
+  const x = exchangeOf(answer);
+  run(x, tool.state === 'waiting' ? 'Waits for a decision...' : textOf(m.content) || 'Thinking...');
+  showCall(x, tool);
+});
+client.on('feedback_request', ({ request, open: isOpen }) => { if (isOpen) showAsk(request); });
+client.on('feedback_resolved', onResolved);
 client.on('answer', ({ answer, message }) => {
   if (!answer.own && answer.ref === null) addNotification(answer.text, 'Agent'); // the application speaks unasked
   else showEnd(exchangeOf(answer), answer, message.replay === true);
 });
 client.on('notification', ({ message: m }) => addNotification(textOf(m.content) || textOf(m.data), m.topic));
-client.on('error', ({ message: m, answer }) => { if (!answer && m.ref === undefined) addNotification(errorText(m), 'Error'); });
+)page"
+    R"page(client.on('error', ({ message: m, answer }) => { if (!answer && m.ref === undefined) addNotification(errorText(m), 'Error'); });
 client.on('reset', onReset);
 client.on('state', onState);
 
 function showEnd(x, answer, replay) {
-  x.answerText = answer.text;
+  Object.assign(x, { answerText: answer.text, thought: answer.reasoning });
   if (x.phase !== 'running' && answer.text) run(x);
   finish(x, answer.status, { ...answer, replay });
   if (x.text === null) learnQuestion(x);
@@ -884,6 +920,7 @@ function onReset({ same_session: same }) {
     for (const node of [...messages.children]) if (!kept.has(node)) node.remove(); // it comes again
     for (const x of [...open]) if (!x.user) { x.answer?.node.remove(); forget(x); } // not ours: so does this
     for (const x of open) dirty.add(x);
+    for (const ask of openAsks()) if (!ask.node.isConnected) { asked.delete(ask.id); showAsk(ask.request); }
     scheduleFrame();
     return;
   }
@@ -911,22 +948,23 @@ function onState({ state, previous, code, reason }) {
 /** What the client kept over a reload. The connection then brings the rest. */
 function restore() {
   restoring = true;
-)page"
-    R"page(  let latest = null;
+  let latest = null;
   for (const answer of client.transcript.answers) {
     if (answer.kind === 'regenerate' && latest?.phase === 'done') { // answers the same question again
       const { answerText, responseId } = latest;
       prepare(latest, 'regenerate');
       Object.assign(latest, { id: answer.ref, before: { answerText, responseId }, phase: 'accepted' });
       exchangeOfAnswer.set(answer, latest);
-      latest.answer?.body.reset();
+      if (latest.answer) clearAnswer(latest);
     } else {
       latest = exchangeOf(answer);
     }
     if (answer.status !== null) {
       showEnd(latest, answer, true);
-    } else if (answer.text) {
-      write(latest, answer.text);
+    } else {
+      latest.thought = answer.reasoning;
+      if (answer.text) write(latest, answer.text);
+      else if (answer.reasoning) run(latest, 'Reasoning...');
     }
   }
   restoring = false;
@@ -991,8 +1029,10 @@ function onComposerKey(event) {
 }
 function onEscape(event) {
   if (event.key !== 'Escape' || event.isComposing || document.querySelector('dialog[open]')) return;
-  const form = event.target.closest?.('form.card');
-  if (form) toggleComment(exchangeOfNode.get(form.closest('article')));
+  const form = event.target.closest?.('form.card'), ask = asked.get(form?.dataset.ask);
+  const home = ask?.question ? 'answer' : 'approve';
+  if (ask?.open && ask.mode !== home) setMode(ask, home, true);
+  else if (form && !ask) toggleComment(exchangeOfNode.get(form.closest('article')));
   else if (!ui('stop').hidden) cancel(current());
 }
 
@@ -1061,6 +1101,7 @@ function clearConversation() {
 function tick() {
   if (client.state === 'waiting') showConnection();
   for (const x of open) if (x.phase === 'running' && !x.answer.activity.hidden) showActivity(x, x.activity);
+  for (const ask of openAsks()) showAskState(ask);
 }
 /** For browsers whose keyboard covers the page instead of shrinking it. A pinch zoom is left alone. */
 function fitToViewport() {
@@ -1080,6 +1121,7 @@ function start() {
   on('stop', 'click', () => { cancel(current()); focusComposer(); });
   on('reconnect', 'click', () => client.start());
   on('jump', 'click', jumpToNewest);
+  on('go-ask', 'click', goToAsk);
   on('log', 'scroll', onScroll);
   on('log', 'click', onLogClick);
   on('open-settings', 'click', () => ui('settings').showModal());

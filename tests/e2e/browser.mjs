@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Chromium through playwright-core:  node browser.mjs CHROMIUM plain SOCKET_URL PAGE_FILE
 //                                    node browser.mjs CHROMIUM chat PAGE_URL SCREENSHOT_FOLDER
+//                                    node browser.mjs CHROMIUM tools PAGE_URL SCREENSHOT_FOLDER
+//                                    node browser.mjs CHROMIUM expiry PAGE_URL
 //                                    node browser.mjs CHROMIUM cuts|reload|tabs PORT
 // `chat` prints "restart the server" and goes on when a line comes in.
 import fs from 'node:fs';
@@ -89,6 +91,23 @@ class Chat {
   }
 }
 
+/** Light and dark, wide and on a phone; nothing may be wider than the screen. */
+async function photograph(page, folder, what) {
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    for (const [name, width, height] of [['wide', 1280, 800], ['phone', 390, 844]]) {
+      await page.setViewportSize({ width, height });
+      const file = path.join(folder, `${what}-${name}-${colorScheme}.png`);
+      await page.screenshot({ path: file });
+      check(fs.statSync(file).size > 5000, `${file} is empty`);
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      check(over <= 0, `${name}: ${over} pixels wider than the screen`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1280, height: 800 });
+}
+
 async function chat(address, folder) {
   const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   await withPage(async (page) => {
@@ -140,19 +159,7 @@ async function chat(address, folder) {
     await chat.status('completed');
     check(await chat.answer().locator('pre, code').count() > 0, 'no code block');
 
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme });
-      for (const [name, width, height] of [['wide', 1280, 800], ['phone', 390, 844]]) {
-        await page.setViewportSize({ width, height });
-        const file = path.join(folder, `chat-${name}-${colorScheme}.png`);
-        await page.screenshot({ path: file });
-        check(fs.statSync(file).size > 5000, `${file} is empty`);
-        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        check(over <= 0, `${name}: ${over} pixels wider than the screen`);
-      }
-    }
-    await page.emulateMedia({ colorScheme: 'light' });
-    await page.setViewportSize({ width: 1280, height: 800 });
+    await photograph(page, folder, 'chat');
 
     step('reloads');
     await page.reload();
@@ -167,6 +174,172 @@ async function chat(address, folder) {
     await chat.ask('count to 4');
     await chat.status('completed');
     check((await chat.text()).includes('1 2 3 4'), 'no answer after the restart');
+  });
+}
+
+// ---- tools, decisions, reasoning
+
+class ToolChat extends Chat {
+  card() { return this.page.locator('.ask').last(); }
+  async asksFor(question) {
+    await this.ask(question);
+    await this.page.locator('.ask[data-open="true"]').waitFor();
+  }
+  async decide(mode) { await this.card().locator(`[data-decide="${mode}"]`).click(); }
+  async mode(name) { await this.card().locator(`[data-mode="${name}"]`).click(); }
+  async verdict(words) { await this.page.locator('.ask[data-open="false"]').last().getByText(words).waitFor(); }
+  /** Another tab's answer may begin long after its question. */
+  async answers(words) {
+    const last = (wanted) => {
+      const node = [...document.querySelectorAll('[data-role="assistant"]')].pop();
+      return node?.dataset.status === 'completed' && node.querySelector('.body').textContent.includes(wanted);
+    };
+    await this.page.waitForFunction(last, words).catch(async () => {
+      throw new Error(`the answer is "${await this.text()}", not "${words}"`);
+    });
+  }
+  /** A tab of its own, with a copy of this one's sessionStorage. */
+  async twin() {
+    const opened = this.page.waitForEvent('popup');
+    await this.page.evaluate(() => {
+      window.dispatchEvent(new Event('pagehide')); // so that the copy is of now
+      window.open('/');
+    });
+    const twin = new ToolChat(await opened);
+    await twin.live();
+    return twin;
+  }
+}
+
+async function tools(address, folder) {
+  await withPage(async (page) => {
+    const chat = new ToolChat(page);
+    await page.goto(address);
+    await chat.live();
+
+    step('a call is shown with its name, arguments and state');
+    await chat.ask('what is 12 * 7?');
+    await chat.answers('The tool calculate says: 84');
+    const call = chat.answer().locator('.call');
+    check(await call.getAttribute('data-state') === 'done', 'the call is not done');
+    const summary = await call.locator('summary').innerText();
+    check(summary.includes('calculate') && summary.includes('done') && summary.includes('{"expression":"12 * 7"}'), summary);
+    check(!await call.locator('pre').isVisible(), 'the arguments are not folded');
+    await call.locator('summary').press('Enter');
+    check((await call.locator('pre').innerText()).includes('"expression": "12 * 7"'), 'the arguments are not shown');
+
+    step('tokens and cost');
+    const facts = await chat.answer().locator('.actions').innerText();
+    check(/\d+ \+ \d+ tokens \u00b7 \$0\.\d+/.test(facts), () => `the facts are ${facts}`);
+
+    step('a call that fails');
+    await chat.ask('use the tool calculate with {"expression":"1/0"}');
+    await chat.answers('failed: Division by zero');
+    check(await chat.answer().locator('.call[data-state="failed"]').count() === 1, 'the call has not failed');
+
+    step('reasoning is folded');
+    await chat.ask('think about sheep');
+    await chat.answers('You said: "think about sheep"');
+    const thought = chat.answer().locator('.thought');
+    check(await thought.isVisible() && !await thought.locator('div').isVisible(), 'the reasoning is not folded');
+    await thought.locator('summary').press('Enter');
+    check((await thought.locator('div').innerText()).includes('think about "sheep". I have thought'), 'the reasoning is not shown');
+
+    step('approved by the keyboard alone');
+    await chat.asksFor('read notes.txt');
+    const asked = await chat.card().innerText();
+    check(asked.includes('May the agent read this file?') && asked.includes('"path": "notes.txt"'), asked);
+    check(/Open for \d:\d\d, then: rejected/.test(asked), asked);
+    await photograph(page, folder, 'tools');
+    await page.locator('#go-ask').focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await chat.verdict('Approved.');
+    await chat.answers('The tool read_file says: buy milk');
+    check(await page.locator('#ask-bar').isHidden(), 'something is still asked for');
+
+    step('rejected with a reason');
+    await chat.asksFor('read notes.txt');
+    await chat.mode('reject');
+    await page.keyboard.press('Escape');
+    await chat.card().locator('[data-decide="approve"]').waitFor();
+    await chat.mode('reject');
+    await page.keyboard.type('that is private');
+    await chat.decide('reject');
+    await chat.verdict('Rejected.');
+    await chat.answers('that is private');
+
+    step('approved with other arguments');
+    await chat.asksFor('read notes.txt');
+    await chat.mode('edit');
+    const field = chat.card().locator('textarea');
+    for (const [wrong, words] of [['{path', 'This is not JSON'], ['{"path":7}', '`path` must be a string']]) {
+      await field.fill(wrong);
+      await chat.decide('edit');
+      await chat.card().getByText(words).waitFor();
+      check(await field.inputValue() === wrong, 'what was typed is gone');
+    }
+    await field.fill('{"path":"other.txt"}');
+    await chat.decide('edit');
+    await chat.verdict('Approved with other arguments.');
+    await chat.answers('sell wool');
+
+    step('answered in the place of the tool');
+    await chat.asksFor('read notes.txt');
+    await chat.mode('answer');
+    await chat.decide('answer'); // nothing to answer with
+    await chat.card().locator('textarea').fill('buy nothing');
+    await chat.decide('answer');
+    await chat.verdict('Answered.');
+    await chat.answers('The tool read_file says: buy nothing');
+
+    step('markup is text; stopping withdraws the question');
+    await chat.asksFor('use the tool read_file with {"path":"<img src=x onerror=alert(1)>"}');
+    check((await chat.card().innerText()).includes('<img src=x'), 'the arguments are not shown as text');
+    check(await page.locator('#log img').count() === 0, 'the arguments became an element');
+    await page.click('#stop');
+    await chat.verdict('Withdrawn.');
+    await chat.status('cancelled');
+
+    step('a reload, and the question is there again');
+    await chat.asksFor('read notes.txt');
+    await page.reload();
+    await chat.live();
+    await page.locator('.ask[data-open="true"]').waitFor();
+    check(await page.locator('.ask').count() === 1, 'the question is there twice');
+    await chat.decide('approve');
+    await chat.answers('The tool read_file says: buy milk');
+
+    step('another tab decides');
+    const twin = await chat.twin();
+    await chat.asksFor('read notes.txt');
+    await twin.page.locator('.ask[data-open="true"]').waitFor();
+    await twin.mode('reject');
+    await twin.decide('reject');
+    await chat.verdict('Rejected, elsewhere.');
+    await twin.verdict('Rejected.');
+    for (const each of [chat, twin]) await each.answers('failed: A person has declined');
+
+    step('the tab that asked is closed, the other one decides');
+    await chat.asksFor('read notes.txt');
+    await twin.page.locator('.ask[data-open="true"]').waitFor();
+    await page.close();
+    await twin.decide('approve');
+    await twin.verdict('Approved.');
+    await twin.answers('The tool read_file says: buy milk');
+  });
+}
+
+async function expiry(address) {
+  await withPage(async (page) => {
+    const chat = new ToolChat(page);
+    await page.goto(address);
+    await chat.live();
+    await chat.asksFor('read notes.txt');
+    await chat.card().getByText(/Open for 0:0\d, then: rejected/).waitFor();
+    await chat.verdict('Nobody decided in time. Rejected.');
+    await chat.answers('Nobody has decided about this call in time');
   });
 }
 
@@ -337,4 +510,4 @@ async function tabs(port) {
   });
 }
 
-await run(() => ({ plain, chat, cuts, reload, tabs })[mode](...rest));
+await run(() => ({ plain, chat, tools, expiry, cuts, reload, tabs })[mode](...rest));

@@ -151,8 +151,10 @@ class ServerProgram(Process):
     secret = "sk-or-v1-e2e0123456789abcdef0123456789abcdef"
     expected_code = 0
 
+    variable = "AGENT_WEBSOCKET_SERVER"
+
     def __init__(self, arguments, environment, announcement):
-        super().__init__([program("AGENT_WEBSOCKET_SERVER"), *arguments], environment)
+        super().__init__([program(self.variable), *arguments], environment)
         try:
             self.announced = self.wait_for_line(announcement)
         except BaseException:
@@ -185,8 +187,8 @@ class ServerProgram(Process):
 class Server(ServerProgram):
     """A server with these variables. Without a base URL it brings its own demo upstream."""
 
-    def __init__(self, port=0, **variables):
-        super().__init__([], clean_environment(HOST="127.0.0.1", PORT=port, **variables),
+    def __init__(self, *arguments, port=0, **variables):
+        super().__init__(arguments, clean_environment(HOST="127.0.0.1", PORT=port, **variables),
                          r"listening on http://127\.0\.0\.1:(?P<port>\d+)/")
 
     def socket_url(self, path=SOCKET_PATH):

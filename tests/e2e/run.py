@@ -34,7 +34,7 @@ except ImportError:
 
 import harness  # noqa: E402
 
-GROUPS = ("http", "conversation", "malformed", "cancel", "lifetime", "upstream", "node", "browser",
+GROUPS = ("http", "conversation", "malformed", "cancel", "lifetime", "upstream", "tools", "node", "browser",
           "resume", "chat")
 
 

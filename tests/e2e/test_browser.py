@@ -36,3 +36,27 @@ def chat_page():
                     code = page.wait(40)
                     check(code == 0, lambda: f"ended with {code}: {last_line(page)}")
                     equal(len(list(shots.glob("chat-*.png"))), 4, "screenshots")
+
+
+def page_with_files(mode, *arguments, **variables):
+    chromium = browser()
+    with temporary_folder() as folder:
+        (folder / "notes.txt").write_text("buy milk")
+        (folder / "other.txt").write_text("sell wool")
+        with Server("--demo-tools", "--files", folder, **variables) as server:
+            output = run_script("browser.mjs", chromium, mode, f"http://127.0.0.1:{server.port}/",
+                                *arguments, least=20, timeout=55)
+            check("all well" in output, output)
+
+
+@test("browser: the chat page shows tools and reasoning, and takes decisions, in any tab")
+def page_tools():
+    with temporary_folder() as folder:
+        shots = Path(os.environ.get("AGENT_WEBSOCKET_E2E_SHOTS", folder))
+        page_with_files("tools", shots)
+        equal(len(list(shots.glob("tools-*.png"))), 4, "screenshots")
+
+
+@test("browser: the chat page tells when nobody has decided in time")
+def page_expiry():
+    page_with_files("expiry", APPROVAL_TIMEOUT=3)

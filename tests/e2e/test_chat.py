@@ -15,7 +15,8 @@ import termios
 import threading
 import time
 
-from harness import Failure, Server, check, clean_environment, equal, program, test
+from harness import (Failure, Server, check, clean_environment, equal, program, temporary_folder,
+                     test)
 
 ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|\x1b.")
 
@@ -142,6 +143,60 @@ def no_server():
         terminal.expect("(?i)refused|cannot|could not|fail|reconnect|connecting again|retry")
 
 
+@test("chat: tools are shown; what they ask for is approved, rejected, edited, answered")
+def decisions():
+    with temporary_folder() as folder:
+        (folder / "notes.txt").write_text("buy milk")
+        (folder / "other.txt").write_text("sell wool")
+        with Server("--demo-tools", "--files", folder) as server, chat(server) as terminal:
+            terminal.expect("(?i)connected|session")
+            terminal.type("what is 12 * 7?\r")
+            terminal.expect(r'Calling calculate \{"expression":"12 \* 7"\}')
+            terminal.expect("calculate: done")
+            terminal.expect(r"says: 84.*\d+ \+ \d+ tokens, \$0\.\d+")
+            for decision, shown in (
+                    ("/approve", "Approved\\..*says: buy milk"),
+                    ("/reject that is private", "Rejected\\..*failed:.*that is private"),
+                    ('/edit {"path":"other.txt"}', "Approved with.*sell wool"),
+                    ("/answer buy nothing", "Answered\\..*says: buy nothing")):
+                terminal.type("read notes.txt\r")
+                terminal.expect(r'\? May the agent read this file\?.*read_file \{"path":"notes.txt"\}')
+                terminal.expect(r"/approve, /reject.*until \d\d:\d\d:\d\d UTC; then it is rejected")
+                terminal.type(decision + "\r")
+                terminal.expect(shown)
+                terminal.expect(r"\d tokens")
+            terminal.type("read notes.txt\r")
+            terminal.expect("until .* rejected")
+            terminal.type("/edit {path\r")
+            terminal.expect("! The decision needs data that are JSON")
+            terminal.type("\x15/edit {\"path\":7}\r")
+            terminal.expect("! `path` must be a string")
+            terminal.type("\x03")
+            terminal.expect("withdrawn")
+            terminal.type("/approve\r")
+            terminal.expect("! Nothing is asked")
+
+
+@test("chat: reasoning is folded until /reasoning shows it")
+def reasoning():
+    with Server() as server, chat(server) as terminal:
+        terminal.expect("(?i)connected|session")
+        terminal.type("think about sheep\r")
+        terminal.expect(r"You said: .*tokens.*/reasoning shows what it thought")
+        check("I have thought" not in terminal.shown, "the reasoning is not folded")
+        terminal.type("/reasoning\r")
+        terminal.expect('The user wants me to think about "sheep". I have thought')
+        terminal.type("/reasoning on\r")
+        terminal.expect("is shown")
+        terminal.type("think about goats\r")
+        terminal.expect('think about "goats". I have thought, and I can answer now.\nYou')
+        terminal.expect("tokens")
+        terminal.type("/reasoning off\r")
+        terminal.expect("is not shown")
+        terminal.type("/reasoning maybe\r")
+        terminal.expect("! /reasoning needs on, off or nothing")
+
+
 def plain(url, text):
     """Code, output and error output of the chat without a terminal."""
     ended = subprocess.run([program("AGENT_WEBSOCKET_CHAT"), "--plain", url], input=text, text=True,
@@ -159,6 +214,14 @@ def plain_input():
     code, _, errors = plain(server.socket_url(), "count to 4\n")
     equal(code, 1, "exit code without a server")
     check(errors, "nothing is said about it")
+    with temporary_folder() as folder:
+        (folder / "notes.txt").write_text("buy milk")
+        with Server("--files", folder) as server:
+            for decision, said in (("/approve\n", "says: buy milk"), ("", "nobody is there to decide")):
+                code, output, errors = plain(server.socket_url(), "read notes.txt\n" + decision)
+                equal(code, 0, f"exit code with {errors!r}")
+                check(said in output and "May the agent" in errors, f"{output!r}, {errors!r}")
+
 
 
 class CuttingProxy:

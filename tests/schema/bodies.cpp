@@ -3,6 +3,8 @@
 // Prints request bodies as the library makes them, one JSON object a line:
 // {"case":"...","body":{...}}. run.py has them checked against the schema of the official SDK.
 #include <agent_websocket/openrouter/request.hpp>
+#include <agent_websocket/openrouter/response_format.hpp>
+#include <agent_websocket/openrouter/tool_definition.hpp>
 
 #include <cstdio>
 #include <initializer_list>
@@ -33,11 +35,26 @@ chat_request question() {
   return asked;
 }
 
-const char* const weather_tool =
-    R"({"type":"function","function":{"name":"get_weather","description":"Weather of a city",)"
-    R"("parameters":{"type":"object","properties":{"city":{"type":"string"},"max_tokens":)"
-    R"({"type":"number","multipleOf":0.5}},"required":["city"],"additionalProperties":false},)"
-    R"("strict":true}})";
+/// The text, or a refusal that fails the run.
+std::string made(const agent_websocket::result<std::string>& text) {
+  if (text) return *text;
+  std::fprintf(stderr, "%s\n", text.error().message.c_str());
+  failed = true;
+  return "";
+}
+
+tool_definition weather_tool() {
+  tool_definition tool;
+  tool.name = "get_weather";
+  tool.description = "Weather of a city";
+  // With names that are also fields of a request, and a number that is not to be touched.
+  tool.parameters =
+      R"({"type":"object","properties":{"city":{"type":"string"},"max_tokens":)"
+      R"({"type":"number","multipleOf":1.0}},"required":["city"],"additionalProperties":false})";
+  tool.strict = true;
+  return tool;
+}
+std::string weather_tools() { return made(encode_tools({weather_tool()})); }
 
 chat_request full() {
   chat_request asked = question();
@@ -61,21 +78,52 @@ chat_request full() {
   asked.service_tier = "default";
   asked.user = "user-7";
   asked.session_id = "session-9";
-  asked.tools = std::string("[") + weather_tool + "]";
+  asked.tools = weather_tools();
   asked.tool_choice = "\"auto\"";
   asked.response_format = R"({"type":"json_object"})";
-  asked.reasoning = R"({"effort":"low","summary":"auto","exclude":false,"enabled":true})";
-  asked.provider =
-      R"({"order":["deepinfra/turbo","Anthropic"],"only":["anthropic"],"ignore":["azure"],)"
-      R"("allow_fallbacks":false,"require_parameters":true,"data_collection":"deny","zdr":true,)"
-      R"("enforce_distillable_text":false,"quantizations":["fp8","bf16"],"sort":"price",)"
-      R"("max_price":{"prompt":"1","completion":"2.5"}})";
+  asked.reasoning.effort = "low";
+  asked.reasoning.summary = "auto";
+  asked.reasoning.exclude = false;
+  asked.reasoning.enabled = true;
+  asked.provider.order = {"deepinfra/turbo", "Anthropic"};
+  asked.provider.only = {"anthropic"};
+  asked.provider.ignore = {"azure"};
+  asked.provider.allow_fallbacks = false;
+  asked.provider.require_parameters = true;
+  asked.provider.data_collection = "deny";
+  asked.provider.zdr = true;
+  asked.provider.enforce_distillable_text = false;
+  asked.provider.quantizations = {"fp8", "bf16"};
+  asked.provider.sort = "price";
+  asked.provider.max_price.prompt = 1;
+  asked.provider.max_price.completion = 2.5;
+  asked.provider.max_price.image = 0;
+  asked.provider.max_price.audio = 0.1;
+  asked.provider.max_price.request = 3;
+  asked.provider.preferred_min_throughput.value = 50;
+  asked.provider.preferred_max_latency.p50 = 1.5;
+  asked.provider.preferred_max_latency.p75 = 2;
+  asked.provider.preferred_max_latency.p90 = 4;
+  asked.provider.preferred_max_latency.p99 = 9;
   asked.plugins = R"([{"id":"web","max_results":3},{"id":"response-healing"}])";
-  asked.extra =
-      R"({"logit_bias":{"50256":-100},"metadata":{"team":"a"},"modalities":["text"],)"
-      R"("trace":{"trace_id":"t","trace_name":"n","custom_key":"c"},"prompt_cache_key":"k",)"
-      R"("cache_control":{"type":"ephemeral","ttl":"1h"},"debug":{"echo_upstream_body":true},)"
-      R"("prediction":{"type":"content","content":"p"},"structured_outputs":true})";
+  asked.preset = "my-preset";
+  asked.logit_bias = {{"50256", -100}, {"7", 0.5}};
+  asked.structured_outputs = true;
+  asked.stop_server_tools_when = R"([{"type":"step_count_is","step_count":3}])";
+  asked.modalities = {"text", "image"};
+  asked.image_config = R"({"aspect_ratio":"16:9"})";
+  asked.prediction = "It rains";
+  asked.web_search_options = "{}";
+  asked.metadata = {{"team", "a"}, {"", "\xC3\xA9"}};
+  asked.trace.trace_id = "t";
+  asked.trace.trace_name = "n";
+  asked.trace.span_name = "s";
+  asked.trace.generation_name = "g";
+  asked.trace.parent_span_id = "p";
+  asked.trace.extra = R"({"custom_key":{"a":1}})";
+  asked.cache_control = cache_control{"ephemeral", "1h"};
+  asked.prompt_cache_key = "k";
+  asked.prompt_cache_options = prompt_cache_options{"explicit", "30m"};
   return asked;
 }
 
@@ -120,37 +168,75 @@ void print_words() {
   each("service_tier", &chat_request::service_tier,
        {"auto", "default", "flex", "priority", "scale", "fast"});
   int number = 0;
-  const auto json = [&number](std::string chat_request::*where,
-                              std::initializer_list<const char*> texts) {
-    for (const char* text : texts) {
-      chat_request asked = question();
-      asked.tools = std::string("[") + weather_tool + "]";
-      asked.*where = text;
-      print("JSON " + std::to_string(++number), asked);
-    }
+  const auto changed = [&number](auto change) {
+    chat_request asked = question();
+    asked.tools = weather_tools();
+    change(asked);
+    print("change " + std::to_string(++number), asked);
   };
-  json(&chat_request::tool_choice, {R"("none")", R"("auto")", R"("required")",
-                                    R"({"type":"function","function":{"name":"get_weather"}})"});
-  json(&chat_request::response_format,
-       {R"({"type":"text"})", R"({"type":"json_object"})",
-        R"({"type":"json_schema","json_schema":{"name":"city-1","strict":true,"description":"d",)"
-        R"("schema":{"type":"object","properties":{"top_k":{"type":"integer"}}}}})",
-        R"({"type":"grammar","grammar":"root ::= \"a\""})", R"({"type":"python"})"});
-  json(&chat_request::reasoning,
-       {R"({"effort":"high"})", R"({"max_tokens":2048})", R"({"exclude":true})",
-        R"({"enabled":true})", R"({"effort":"low","summary":"detailed"})"});
-  json(&chat_request::provider,
-       {R"({"sort":"throughput"})", R"({"sort":{"by":"latency","partition":"model"}})",
-        R"({"data_collection":"allow","quantizations":["int4","unknown"]})",
-        R"({"preferred_min_throughput":50,"preferred_max_latency":{"p50":1.5,"p99":9}})"});
-  json(&chat_request::plugins,
+  for (const char* word : {"none", "auto", "required"}) {
+    changed([&](chat_request& to) { to.tool_choice = tool_choice(word); });
+  }
+  changed([](chat_request& to) { to.tool_choice = tool_choice_function("get_weather"); });
+  const json_schema plain{"city-1", "", std::nullopt, ""};
+  const json_schema whole{"city_2", R"({"type":"object","properties":{"top_k":{"minimum":1.0}}})",
+                          true, "A city"};
+  for (const std::string& format :
+       {std::string(R"({"type":"text"})"), json_object_format(), made(json_schema_format(plain)),
+        made(json_schema_format(whole)), grammar_format("root ::= \"a\""),
+        std::string(R"({"type":"python"})")}) {
+    changed([&](chat_request& to) { to.response_format = format; });
+  }
+  for (const char* effort : {"max", "xhigh", "high", "medium", "low", "minimal", "none"}) {
+    changed([&](chat_request& to) { to.reasoning.effort = to.reasoning_effort = effort; });
+  }
+  for (const char* summary : {"auto", "concise", "detailed"}) {
+    changed([&](chat_request& to) { to.reasoning.summary = summary; });
+  }
+  changed([](chat_request& to) { to.reasoning.max_tokens = 2048; });
+  changed([](chat_request& to) { to.reasoning.enabled = true; });
+  for (const char* sort : {"price", "throughput", "latency", "exacto"}) {
+    for (const char* partition : {"model", "none"}) {
+      changed([&](chat_request& to) {
+        to.provider.sort = sort;
+        to.provider.sort_partition = partition;
+      });
+    }
+    changed([&](chat_request& to) { to.provider.sort = sort; });
+  }
+  changed([](chat_request& to) {
+    to.provider.data_collection = "allow";
+    to.provider.quantizations = {"int4", "int8",  "fp4",  "mxfp4", "nvfp4", "fp6",
+                                 "fp8",  "mxfp8", "fp16", "bf16",  "fp32",  "unknown"};
+    to.provider.max_price.prompt = 0.0000001;
+    to.provider.preferred_min_throughput.p50 = 1e21;
+    to.provider.preferred_max_latency.value = 0.5;
+  });
+  for (const char* plugins :
        {R"([{"id":"web"}])", R"([{"id":"file-parser","pdf":{"engine":"native"}}])",
-        R"([{"id":"context-compression","enabled":false}])", R"([{"id":"moderation"}])"});
-  json(
-      &chat_request::tools,
-      {R"([{"type":"openrouter:web_search","parameters":{"max_results":3}}])",
-       R"([{"type":"openrouter:datetime"}])",
-       R"([{"type":"function","function":{"name":"bare"},"cache_control":{"type":"ephemeral"}}])"});
+        R"([{"id":"context-compression","enabled":false}])", R"([{"id":"moderation"}])"}) {
+    changed([&](chat_request& to) { to.plugins = plugins; });
+  }
+  for (const char* ttl : {"", "5m", "1h"}) {
+    changed([&](chat_request& to) { to.cache_control = cache_control{"ephemeral", ttl}; });
+  }
+  changed([](chat_request& to) { to.prompt_cache_options.emplace(); });
+  changed([](chat_request& to) { to.debug_echo_upstream_body = true; });
+  changed([](chat_request& to) {
+    to.modalities = {"text", "audio"};
+    to.audio = {"alloy", "pcm16"};
+  });
+  changed([](chat_request& to) {
+    tool_definition bare;
+    bare.name = "bare";
+    tool_definition cached = weather_tool();
+    cached.cache_control.emplace();
+    to.tools = made(encode_tools({bare, cached}));
+  });
+  for (const char* tools : {R"([{"type":"openrouter:web_search","parameters":{"max_results":3}}])",
+                            R"([{"type":"openrouter:datetime"}])"}) {
+    changed([&](chat_request& to) { to.tools = tools; });
+  }
 }
 
 void print_messages() {
@@ -184,7 +270,7 @@ void print_messages() {
   both.text = "Let me look once more.";
   both.reasoning_details.clear();
   chat_request loop = question();
-  loop.tools = std::string("[") + weather_tool + "]";
+  loop.tools = weather_tools();
   loop.messages = {chat_message::system("Be brief."),
                    chat_message::user("Weather?"),
                    chat_message::assistant(calling),

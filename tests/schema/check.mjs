@@ -31,6 +31,7 @@ const isList = (value) => Array.isArray(value);
 const notInSdk = {
   verbosity: oneOf('low', 'medium', 'high', 'xhigh', 'max'),
   structured_outputs: isBoolean,
+  audio: (value) => isDeepStrictEqual(Object.keys(value), ['voice', 'format']),
   preset: (value) => typeof value === 'string',
   web_search_options: (value) => typeof value === 'object' && !isList(value),
   'reasoning.max_tokens': (value) => Number.isInteger(value) && value >= 1,
@@ -65,6 +66,9 @@ const limits = {
   // One more than the SDK has: an alias of priority.
   service_tier: (value) => value === 'fast' || wordsOf('ChatRequestServiceTier')(value),
   'modalities.*': wordsOf('Modality'),
+  // Takes any member beside these; the bodies' own are called custom.
+  trace: (value) => Object.keys(value).every((key) => /^custom/.test(key) || ['trace_id',
+    'trace_name', 'span_name', 'generation_name', 'parent_span_id'].includes(key)),
   'provider.data_collection': wordsOf('DataCollection'),
   'provider.quantizations.*': wordsOf('Quantization'),
   'provider.sort': (value) => typeof value === 'object' || wordsOf('ProviderSort')(value),
@@ -104,7 +108,10 @@ const wanted = [
   'frequency_penalty', 'presence_penalty', 'repetition_penalty', 'max_tokens',
   'max_completion_tokens', 'stop', 'seed', 'logprobs', 'top_logprobs', 'tools', 'tool_choice',
   'parallel_tool_calls', 'response_format', 'reasoning', 'reasoning_effort', 'verbosity',
-  'provider', 'plugins', 'service_tier', 'user', 'session_id', 'stream', 'stream_options',
+  'provider', 'plugins', 'service_tier', 'user', 'session_id', 'stream', 'stream_options', 'preset',
+  'logit_bias', 'structured_outputs', 'stop_server_tools_when', 'modalities', 'audio',
+  'image_config', 'prediction', 'web_search_options', 'metadata', 'trace', 'cache_control',
+  'prompt_cache_key', 'prompt_cache_options', 'debug',
 ];
 
 // ---- the schema

@@ -10,8 +10,10 @@
 #include <agent_websocket/http/headers.hpp>
 #include <agent_websocket/openrouter/completion.hpp>
 #include <agent_websocket/openrouter/request.hpp>
+#include <agent_websocket/openrouter/response_format.hpp>
 #include <agent_websocket/openrouter/settings.hpp>
 #include <agent_websocket/openrouter/sink.hpp>
+#include <agent_websocket/openrouter/tool_definition.hpp>
 #include <agent_websocket/policy/http_client.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 

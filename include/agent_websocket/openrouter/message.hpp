@@ -36,7 +36,7 @@ constexpr std::string_view to_string(chat_role role) noexcept {
 /// for byte, since models refuse reasoning whose signature no longer fits.
 struct assistant_message {
   std::string text;
-  std::vector<tool_call> tool_calls;  ///< each needs its tool_result() behind the message
+  std::vector<tool_call> tool_calls;  ///< complete ones; each needs its tool_result() behind
   std::string reasoning_details;      ///< array; an explicit "[]" is sent too
   std::string annotations;            ///< array; spares the parsing of files once more
 };

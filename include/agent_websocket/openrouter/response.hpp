@@ -54,8 +54,8 @@ struct outcome {
   std::string provider;       ///< display name
   std::string generation_id;  ///< for GET /generation
   openrouter::usage usage;
-  /// In the order in which they began, whatever the finish reason; with `failed`, or after a limit
-  /// of tokens, some may not be complete.
+  /// Whatever the finish reason; with `failed`, or after a limit of tokens, some may not be
+  /// complete.
   std::vector<tool_call> tool_calls;
   // JSON texts of arrays, or empty. With `failed` what there was of them, which is not to be sent
   // back.

@@ -34,6 +34,8 @@ class bracket_counter {
   void feed(std::string_view text) noexcept {
     for (const char c : text) take(c);
   }
+  /// Only blanks have come.
+  bool is_blank() const noexcept { return state_ == state::before; }
   /// An object or array has closed, and only blanks have come behind it.
   bool is_closed() const noexcept { return state_ == state::closed; }
 
@@ -49,7 +51,7 @@ class bracket_counter {
         return;
       case state::before:
       case state::closed:
-        if (is_blank(std::string_view(&c, 1))) return;
+        if (detail::is_blank(std::string_view(&c, 1))) return;
         state_ = state_ == state::before && (c == '{' || c == '[') ? state::inside : state::other;
         depth_ = 1;
         return;
@@ -106,12 +108,17 @@ class tool_call_accumulator {
     return std::all_of(calls_.begin(), calls_.end(), [](const call& each) { return each.empty(); });
   }
 
-  /// The calls in the order in which they began. `cut`: the answer is not whole (finish reason
-  /// length, an error, no end); then calls whose arguments do not parse are not complete. `seed` is
-  /// what ids are made of, beside the call: the same in, the same out.
+  /// The calls in the order of their indexes, or else in that in which they began. `cut`: the
+  /// answer is not whole (finish reason length, an error, no end); then calls whose arguments do
+  /// not parse are not complete. `seed` is what ids are made of, beside the call: the same in, the
+  /// same out.
   std::vector<tool_call> take(bool cut, std::string_view seed) {
     const auto is_nothing = [](const call& each) { return each.empty(); };
     calls_.erase(std::remove_if(calls_.begin(), calls_.end(), is_nothing), calls_.end());
+    if (std::all_of(calls_.begin(), calls_.end(), [](const call& each) { return each.index; })) {
+      const auto before = [](const call& a, const call& b) { return *a.index < *b.index; };
+      std::stable_sort(calls_.begin(), calls_.end(), before);
+    }
     for (auto each = calls_.begin(); each != calls_.end(); ++each) {
       tool_call& made = each->made;
       made.complete = !cut || json::document().parse(made.arguments).has_value();
@@ -136,7 +143,7 @@ class tool_call_accumulator {
     std::uint64_t array = 0;      // the last one that had a piece of it
     detail::bracket_counter brackets;
 
-    bool is_blank() const noexcept { return detail::is_blank(made.arguments); }
+    bool is_blank() const noexcept { return brackets.is_blank(); }
     bool empty() const noexcept { return made.id.empty() && made.name.empty() && is_blank(); }
   };
 
@@ -185,8 +192,9 @@ class tool_call_accumulator {
         if (call* const found = latest(both)) return found;
       }
       if (call* const found = latest(at_index)) return found;
-      const bool begins = !what.id.empty() || !what.name.empty();
-      return last.index || begins ? nullptr : &last;
+      // Some count the fragments instead of the calls.
+      const bool begins = !what.id.empty() || !what.name.empty() || is_closed(last);
+      return begins ? nullptr : &last;
     }
     if (!what.id.empty()) {
       if (call* const found = latest(has_id)) return found;
@@ -238,8 +246,9 @@ class tool_call_accumulator {
     if (to->made.id.empty() && !keep(to->made.id, what.id)) return false;
     if (to->made.name.empty() && !keep(to->made.name, what.name)) return false;
     if (what.arguments == to->made.arguments && is_closed(*to)) return true;  // the same again
+    if (!keep(to->made.arguments, what.arguments)) return false;
     to->brackets.feed(what.arguments);
-    return keep(to->made.arguments, what.arguments);
+    return true;
   }
 
   bool keep(std::string& in, std::string_view text) {

@@ -74,6 +74,12 @@ TEST_CASE("T23: an empty finish reason is none") {
   CHECK(told.text == "aab");
   CHECK(told.ended->finish_reason == "stop");
   CHECK(read(middle).code() == errc::truncated);
+  // Nor does it, or a null, take back the reason that was given before.
+  for (const std::string& later : {finish(""), delta(R"({"content":""})")}) {
+    const recorder after = read(content("x") + finish("stop") + later);
+    CHECK(after.complete());
+    CHECK(after.ended->finish_reason == "stop");
+  }
 }
 
 TEST_CASE("T24: an unknown finish reason, unknown keys") {

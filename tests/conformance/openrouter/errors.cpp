@@ -157,6 +157,19 @@ TEST_CASE("T48: a finish reason of error without an error") {
   CHECK(told.code() == errc::provider_error);
 }
 
+TEST_CASE("T48: an error beside the part of a whole message") {
+  for (const char* place : {R"("error":{"code":502,"message":"died"},)", ""}) {
+    const recorder told = read(
+        std::string(R"({"id":"gen-1","choices":[{"index":0,)") + place +
+        R"("finish_reason":"error","message":{"role":"assistant","content":"part"}}],"usage":)" +
+        usage_object + "}");
+    CHECK(told.text == "part");
+    CHECK(told.code() == errc::provider_error);
+    CHECK(told.why().status == (place[0] != '\0' ? 502 : 0));
+    CHECK(told.ended->usage.total_tokens == 17);
+  }
+}
+
 TEST_CASE("T49: an error of null, of nothing") {
   for (const char* nothing : {"null", "{}", "\"\""}) {
     CAPTURE(nothing);
@@ -695,6 +708,15 @@ TEST_CASE("errors: a success without an answer is asked for once more") {
   meet(streamed, {200, ping + finish("stop") + done});
   CHECK(streamed.sink.code() == errc::empty_response);
   CHECK(streamed.requests() == 2);
+}
+
+TEST_CASE("errors: a page in place of an answer") {
+  exchange one;
+  one.settings.retry.max_attempts = 1;
+  meet(one, {200, "<!DOCTYPE html><html><body>Please log in to this network</body></html>"});
+  CHECK(one.sink.code() == errc::provider_error);
+  CHECK(!one.sink.says("log in"));
+  CHECK(one.sink.why().why.detail.find("Please log in") != std::string::npos);
 }
 
 TEST_CASE("errors: answers that are empty and valid") {

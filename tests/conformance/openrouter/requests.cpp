@@ -58,10 +58,14 @@ chat_request full_request() {
   asked.tools = R"([{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}])";
   asked.tool_choice = "\"auto\"";
   asked.response_format = R"({"type":"json_object"})";
-  asked.reasoning = R"({"effort":"low","exclude":false})";
-  asked.provider = R"({"order":["deepinfra/turbo"],"allow_fallbacks":false})";
+  asked.reasoning.effort = "low";
+  asked.reasoning.exclude = false;
+  asked.provider.order = {"deepinfra/turbo"};
+  asked.provider.allow_fallbacks = false;
   asked.plugins = R"([{"id":"web"}])";
-  asked.extra = R"({"logit_bias":{"50256":-100},"metadata":{"a":"b"}})";
+  asked.logit_bias = {{"50256", -100}};
+  asked.metadata = {{"a", "b"}};
+  asked.extra = R"({"route":"sort"})";
   return asked;
 }
 
@@ -149,6 +153,7 @@ TEST_CASE("T64: whole numbers are written whole, always in the same order") {
         R"("tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}])",
         R"("response_format":{"type":"json_object"})",
         R"("logit_bias":{"50256":-100})",
+        R"("route":"sort")",
         R"("metadata":{"a":"b"})"}) {
     CAPTURE(field);
     CHECK(body.find(field) != std::string::npos);
@@ -180,8 +185,36 @@ TEST_CASE("T64: what is out of range is refused before anything is sent") {
       {"session_id", [](chat_request& to) { to.session_id.assign(257, 'x'); }},
       {"tools", [](chat_request& to) { to.tools = "{}"; }},
       {"tools", [](chat_request& to) { to.tools = "[{"; }},
-      {"reasoning", [](chat_request& to) { to.reasoning = "[]"; }},
-      {"provider", [](chat_request& to) { to.provider = "7"; }},
+      {"reasoning.max_tokens", [](chat_request& to) { to.reasoning.max_tokens = 0; }},
+      {"reasoning.max_tokens",
+       [](chat_request& to) {
+         to.reasoning.effort = "low";
+         to.reasoning.max_tokens = 2000;
+       }},
+      {"reasoning.max_tokens",  // the limit of the whole answer must be larger
+       [](chat_request& to) { to.max_tokens = to.reasoning.max_tokens = 2000; }},
+      {"reasoning_effort",
+       [](chat_request& to) {
+         to.reasoning.effort = "low";
+         to.reasoning_effort = "high";
+       }},
+      {"provider.max_price.prompt", [](chat_request& to) { to.provider.max_price.prompt = -1; }},
+      {"logit_bias",
+       [](chat_request& to) {
+         to.logit_bias = {{"7", 100.5}};
+       }},
+      {"metadata",
+       [](chat_request& to) {
+         for (int i = 0; i < 17; ++i) to.metadata[std::to_string(i)] = "x";
+       }},
+      {"metadata", [](chat_request& to) { to.metadata[std::string(65, 'x')] = "x"; }},
+      {"metadata", [](chat_request& to) { to.metadata["x"] = std::string(513, 'x'); }},
+      {"stop_server_tools_when", [](chat_request& to) { to.stop_server_tools_when = "[]"; }},
+      {"debug",  // for streams only
+       [](chat_request& to) {
+         to.stream = false;
+         to.debug_echo_upstream_body = true;
+       }},
       {"model", [](chat_request& to) { to.extra = R"({"model":"x"})"; }},
   };
   struct real {
@@ -298,7 +331,7 @@ TEST_CASE("T68: who has served is told") {
   one.asked.fallback_models = {"b"};
   one.http.reply_with(http_script()
                           .head(200, {{"X-Generation-Id", "gen-7"}})
-                          .body(frame(R"({"id":"gen-7","model":"b","provider":"P","choices":[)"
+                          .body(frame(R"({"model":"b","provider":"P","choices":[)"
                                       R"({"index":0,"delta":{"content":"x"}}]})") +
                                 finish("stop") + done)
                           .complete());

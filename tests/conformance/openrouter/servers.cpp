@@ -288,10 +288,13 @@ TEST_CASE("LM Studio: errors come by name inside a 200") {
     CAPTURE(data);
     for (const std::string& begun :
          {std::string(), lm_studio(R"({"index":0,"delta":{"content":"part"}})")}) {
-      const recorder told = read(begun + "event: error\ndata: " + data + "\n\n");
-      CHECK(told.code() == errc::provider_error);
-      CHECK(told.text == (begun.empty() ? "" : "part"));
-      CHECK(told.why().why.detail.find("first 9001 tokens") != std::string::npos);
+      for (const char* end : {"\n", "\r\n"}) {
+        const recorder told =
+            read(replace_all(begun + "event: error\ndata: " + data + "\n\n", "\n", end));
+        CHECK(told.code() == errc::provider_error);
+        CHECK(told.text == (begun.empty() ? "" : "part"));
+        CHECK(told.why().why.detail.find("first 9001 tokens") != std::string::npos);
+      }
     }
   }
 }
@@ -347,6 +350,10 @@ TEST_CASE("T67: the base URL, and a key that may be missing") {
   asked.settings.title = "My app";
   asked.settings.attribution = openrouter::openrouter_headers::always;
   CHECK(sent_by(asked).headers.find("X-OpenRouter-Title") == "My app");
+  exchange never;
+  never.settings.title = "My app";
+  never.settings.attribution = openrouter::openrouter_headers::never;
+  CHECK(!sent_by(never).headers.contains("X-OpenRouter-Title"));
 }
 
 TEST_CASE("the limit of the answer, under the name that the server knows") {

@@ -60,6 +60,20 @@ const std::vector<row> rows = {
       R"([{"index":1,"function":{"arguments":":2}"}},{"index":0,"function":{"arguments":":"}}])",
       R"([{"index":0,"function":{"arguments":"1}"}}])"},
      R"(a:f({"x":1}) b:g({"y":2}))"},
+    {"the second index before the first",
+     {R"([{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}])",
+      R"([{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}])",
+      R"([{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}])"},
+     "a:f({}) c:f({}) b:g({})"},
+    {"arguments under indexes that no call began with",
+     {R"([{"index":0,"id":"a","function":{"name":"f","arguments":""}}])",
+      R"([{"index":1,"function":{"arguments":"{\"x\":"}}])", R"([{"index":2,"function":{"arguments":"1}"}}])",
+      R"([{"index":3,"function":{"arguments":""}}])", R"([{"index":4,"id":"b","function":{"name":"g"}}])"},
+     R"(a:f({"x":1}) b:g({}))"},
+    {"arguments that belong to no call do not spoil one that is whole",
+     {R"([{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}])",
+      R"([{"index":1,"function":{"arguments":"{\"x\":1}"}}])"},
+     R"(a:f({}) ?:({"x":1}))"},
     {"T36 a whole call in one delta",
      {R"([{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}])"},
      R"(a:f({"x":1}))"},
@@ -115,7 +129,7 @@ const std::vector<row> rows = {
       R"([{"function":{"arguments":":1}"}},{"function":{"name":"g","arguments":"{}"}}])"},
      R"(?:f({"x":1}) ?:g({}))"},
     {"an index in the first fragment only, and in later ones only",
-     {R"([{"index":3,"id":"a","function":{"name":"f","arguments":"{"}}])",
+     {R"([{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}])",
       R"([{"function":{"arguments":"}"}}])",
       R"([{"id":"b","function":{"name":"g","arguments":"{"}}])",
       R"([{"index":1,"function":{"arguments":"}"}}])"},
@@ -311,5 +325,9 @@ TEST_CASE("tool calls: the limit of their text") {
   for (std::size_t limit = 0; limit < 8; ++limit) {
     tool_call_accumulator calls(limit);
     CHECK(!add(calls, first));
+    for (const tool_call& each : calls.take(true, "")) {
+      CHECK(each.arguments == "{}");
+      CHECK(!each.complete);
+    }
   }
 }
