@@ -38,6 +38,15 @@ TEST_CASE_FIXTURE(tool_fixture, "client tools: declared in hello, called and ans
   CHECK(again.truth("duplicate"));
 }
 
+TEST_CASE_FIXTURE(tool_fixture, "client tools: a result may be null") {
+  const auto id = greet(R"("delta","tools")", declared);
+  http.reply_with(calls({{"c", "beep", "{}"}}));
+  http.reply_with(answer({"done"}));
+  say(id, R"({"id":"q","content":"x"})");
+  say(id, R"({"type":"command","op":"tool_result","ref":"t_1","data":null})");
+  CHECK(told_by_tools(http.last().request) == "c=null");
+}
+
 TEST_CASE_FIXTURE(tool_fixture, "client tools: an error, and silence") {
   const auto id = greet(R"("delta","tools")", declared);
   http.reply_with(calls({{"c", "beep", "{}"}, {"d", "beep", "{}"}}));
