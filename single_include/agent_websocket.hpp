@@ -187,7 +187,7 @@ class answer_text {
   /// A piece of reasoning, which no end brings whole: one that begins at 0 is all that counts, and
   /// what stands behind a hole is dropped until then.
   outcome add_reasoning(std::int64_t idx, std::int64_t n, std::string_view content) {
-    if (idx == 0) have_ = 0;
+    if (idx == 0 && n > 0) have_ = 0;
     const outcome made = add(idx, n, content);
     return made.what == text_change::hole ? outcome() : made;
   }
@@ -2305,171 +2305,6 @@ class header_list {
 }  // namespace http
 }  // namespace agent_websocket
 
-// --- agent_websocket/wire/encode_client.hpp
-
-// Messages of a client -> the text of one WebSocket frame, appended to a string. The counterpart of
-// decode.hpp; what has no value, or the value that the server assumes anyway, is left out. No
-// timestamp: a client's is information that nobody reads.
-
-namespace agent_websocket {
-namespace wire {
-
-/// A tool that the client runs itself, for the model to call.
-struct tool_declaration {
-  std::string name;
-  std::string description;
-  std::string parameters;  ///< JSON Schema of the arguments, or empty
-};
-
-/// `command`, op `tool_result`: what came of a call, or why nothing did.
-struct tool_result {
-  std::string id;
-  std::string ref;                   ///< the call
-  std::string data;                  ///< JSON text; empty: null
-  std::optional<std::string> error;  ///< in place of data
-};
-
-/// `command`, op `hello`: the first message of a client, and what it says again to be brought up to
-/// date.
-struct hello {
-  std::string_view client;
-  const std::vector<std::string>* caps = nullptr;
-  const std::vector<tool_declaration>* tools = nullptr;
-  std::string_view auth_token;                       ///< or empty
-  std::string_view session_id, resume_token, epoch;  ///< no resume_token: a new session
-  std::int64_t last_seq = 0;
-  std::vector<std::string_view> outbox;  ///< ids that the server has not acknowledged
-};
-
-namespace detail {
-
-inline void client_member_if(json::writer& w, std::string_view name, std::string_view text) {
-  if (!text.empty()) w.member(name, text);
-}
-inline void client_raw_if(json::writer& w, std::string_view name, std::string_view json) {
-  if (!json.empty()) w.member_raw(name, json);
-}
-
-}  // namespace detail
-
-constexpr std::string_view to_string(overlap value) noexcept {
-  switch (value) {
-    case overlap::queue: return "queue";
-    case overlap::reject: return "reject";
-    case overlap::interrupt: return "interrupt";
-    case overlap::latest: return "latest";
-  }
-  return "queue";
-}
-
-inline void encode(std::string& out, const query& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "query");
-  detail::client_member_if(w, "id", m.id);
-  if (m.parts.empty()) {
-    w.member("content", m.content);
-  } else {
-    w.member_raw("content", m.parts);
-  }
-  if (m.stream) w.member("stream", *m.stream);
-  if (m.priority != 5) w.member("priority", m.priority);
-  if (m.overlap != overlap::queue) w.member("overlap", to_string(m.overlap));
-  if (m.timeout) w.member("timeout_ms", m.timeout->count());
-  detail::client_member_if(w, "model", m.model);
-  detail::client_raw_if(w, "meta", m.meta);
-  w.end_object();
-}
-
-/// Of a `hello` only what `command` has in common with all others: see the other overload.
-inline void encode(std::string& out, const command& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "command").member("op", m.op);
-  detail::client_member_if(w, "id", m.id);
-  detail::client_member_if(w, "ref", m.ref);
-  detail::client_member_if(w, "content", m.content);
-  detail::client_raw_if(w, "data", m.data);
-  if (m.stream) w.member("stream", *m.stream);
-  if (m.before_seq) w.member("before_seq", *m.before_seq);
-  if (m.limit) w.member("limit", *m.limit);
-  detail::client_raw_if(w, "meta", m.meta);
-  w.end_object();
-}
-
-inline void encode(std::string& out, const human_feedback& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "human_feedback");
-  detail::client_member_if(w, "id", m.id);
-  detail::client_member_if(w, "ref", m.ref);
-  detail::client_member_if(w, "decision", m.decision);
-  if (m.rating) w.member("rating", *m.rating);
-  detail::client_member_if(w, "content", m.content);
-  detail::client_member_if(w, "correction", m.correction);
-  detail::client_raw_if(w, "data", m.data);
-  detail::client_raw_if(w, "meta", m.meta);
-  w.end_object();
-}
-
-inline void encode(std::string& out, const tool_result& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "command").member("op", "tool_result");
-  detail::client_member_if(w, "id", m.id);
-  detail::client_member_if(w, "ref", m.ref);
-  if (m.error) {
-    w.member("error", *m.error);
-  } else {
-    w.member_raw("data", m.data.empty() ? std::string_view("null") : std::string_view(m.data));
-  }
-  w.end_object();
-}
-
-inline void encode(std::string& out, const hello& m) {
-  json::writer w(out);
-  w.begin_object().member("type", "command").member("op", "hello").member("v", protocol_version);
-  detail::client_member_if(w, "client", m.client);
-  w.key("caps").begin_array();
-  if (m.caps != nullptr) {
-    for (const std::string& each : *m.caps) w.value(each);
-  }
-  w.end_array();
-  if (m.tools != nullptr && !m.tools->empty()) {
-    w.key("tools").begin_array();
-    for (const tool_declaration& each : *m.tools) {
-      w.begin_object().member("name", each.name);
-      detail::client_member_if(w, "description", each.description);
-      detail::client_raw_if(w, "parameters", each.parameters);
-      w.end_object();
-    }
-    w.end_array();
-  }
-  if (!m.auth_token.empty()) {
-    w.key("auth").begin_object().member("token", m.auth_token).end_object();
-  }
-  if (!m.resume_token.empty()) {
-    w.member("session_id", m.session_id);
-    w.key("resume").begin_object().member("token", m.resume_token).member("epoch", m.epoch);
-    w.member("last_seq", m.last_seq).end_object();
-    if (!m.outbox.empty()) {
-      w.key("outbox").begin_array();
-      for (const std::string_view each : m.outbox) w.value(each);
-      w.end_array();
-    }
-  }
-  w.end_object();
-}
-
-/// `command`, op `ack`: everything numbered up to `seq` has arrived.
-inline void encode_ack(std::string& out, std::int64_t seq) {
-  json::writer(out)
-      .begin_object()
-      .member("type", "command")
-      .member("op", "ack")
-      .member("seq", seq)
-      .end_object();
-}
-
-}  // namespace wire
-}  // namespace agent_websocket
-
 // --- agent_websocket/client/options.hpp
 
 // What a client is made with: where to, as whom, with which capabilities, within which limits; and
@@ -2498,7 +2333,7 @@ struct client_options {
   /// decision). `tools` is added when there are some.
   std::vector<std::string> caps = {"delta"};
   /// What the model may call here: see client_sink::on_tool_call. Parameters are JSON object text.
-  std::vector<wire::tool_declaration> tools;
+  std::vector<wire::declared_tool> tools;
   /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
   /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
   /// error counts as an attempt that failed. Does not throw.
@@ -2613,6 +2448,147 @@ constexpr bool require_scheduler() {
   return true;
 }
 
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/encode_client.hpp
+
+// Messages of a client -> the text of one WebSocket frame, appended to a string. The counterpart of
+// decode.hpp; what has no value, or the value that the server assumes anyway, is left out. No
+// timestamp: a client's is information that nobody reads.
+
+namespace agent_websocket {
+namespace wire {
+
+/// `command`, op `hello`: the first message of a client, and what it says again to be brought up to
+/// date.
+struct hello {
+  std::string_view client;
+  const std::vector<std::string>* caps = nullptr;
+  const std::vector<declared_tool>* tools = nullptr;
+  std::string_view auth_token;                       ///< or empty
+  std::string_view session_id, resume_token, epoch;  ///< no resume_token: a new session
+  std::int64_t last_seq = 0;
+  std::vector<std::string_view> outbox;  ///< ids that the server has not acknowledged
+};
+
+namespace detail {
+
+inline void client_member_if(json::writer& w, std::string_view name, std::string_view text) {
+  if (!text.empty()) w.member(name, text);
+}
+inline void client_raw_if(json::writer& w, std::string_view name, std::string_view json) {
+  if (!json.empty()) w.member_raw(name, json);
+}
+inline void client_tools_if(json::writer& w, const std::vector<declared_tool>& tools) {
+  if (tools.empty()) return;
+  w.key("tools").begin_array();
+  for (const declared_tool& each : tools) {
+    w.begin_object().member("name", each.name);
+    client_member_if(w, "description", each.description);
+    client_raw_if(w, "parameters", each.parameters);
+    w.end_object();
+  }
+  w.end_array();
+}
+
+}  // namespace detail
+
+constexpr std::string_view to_string(overlap value) noexcept {
+  switch (value) {
+    case overlap::queue: return "queue";
+    case overlap::reject: return "reject";
+    case overlap::interrupt: return "interrupt";
+    case overlap::latest: return "latest";
+  }
+  return "queue";
+}
+
+inline void encode(std::string& out, const query& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "query");
+  detail::client_member_if(w, "id", m.id);
+  if (m.parts.empty()) {
+    w.member("content", m.content);
+  } else {
+    w.member_raw("content", m.parts);
+  }
+  if (m.stream) w.member("stream", *m.stream);
+  if (m.priority != 5) w.member("priority", m.priority);
+  if (m.overlap != overlap::queue) w.member("overlap", to_string(m.overlap));
+  if (m.timeout) w.member("timeout_ms", m.timeout->count());
+  detail::client_member_if(w, "model", m.model);
+  detail::client_tools_if(w, m.tools);
+  detail::client_raw_if(w, "meta", m.meta);
+  w.end_object();
+}
+
+/// Of a `hello` only what `command` has in common with all others: see the other overload.
+inline void encode(std::string& out, const command& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", m.op);
+  detail::client_member_if(w, "id", m.id);
+  detail::client_member_if(w, "ref", m.ref);
+  detail::client_member_if(w, "content", m.content);
+  detail::client_raw_if(w, "data", m.data);
+  detail::client_member_if(w, "error", m.failure);
+  if (m.stream) w.member("stream", *m.stream);
+  if (m.before_seq) w.member("before_seq", *m.before_seq);
+  if (m.limit) w.member("limit", *m.limit);
+  detail::client_raw_if(w, "meta", m.meta);
+  w.end_object();
+}
+
+inline void encode(std::string& out, const human_feedback& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "human_feedback");
+  detail::client_member_if(w, "id", m.id);
+  detail::client_member_if(w, "ref", m.ref);
+  detail::client_member_if(w, "decision", m.decision);
+  if (m.rating) w.member("rating", *m.rating);
+  detail::client_member_if(w, "content", m.content);
+  detail::client_member_if(w, "correction", m.correction);
+  detail::client_raw_if(w, "data", m.data);
+  detail::client_raw_if(w, "meta", m.meta);
+  w.end_object();
+}
+
+inline void encode(std::string& out, const hello& m) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", "hello").member("v", protocol_version);
+  detail::client_member_if(w, "client", m.client);
+  w.key("caps").begin_array();
+  if (m.caps != nullptr) {
+    for (const std::string& each : *m.caps) w.value(each);
+  }
+  w.end_array();
+  if (m.tools != nullptr) detail::client_tools_if(w, *m.tools);
+  if (!m.auth_token.empty()) {
+    w.key("auth").begin_object().member("token", m.auth_token).end_object();
+  }
+  if (!m.resume_token.empty()) {
+    w.member("session_id", m.session_id);
+    w.key("resume").begin_object().member("token", m.resume_token).member("epoch", m.epoch);
+    w.member("last_seq", m.last_seq).end_object();
+    if (!m.outbox.empty()) {
+      w.key("outbox").begin_array();
+      for (const std::string_view each : m.outbox) w.value(each);
+      w.end_array();
+    }
+  }
+  w.end_object();
+}
+
+/// `command`, op `ack`: everything numbered up to `seq` has arrived.
+inline void encode_ack(std::string& out, std::int64_t seq) {
+  json::writer(out)
+      .begin_object()
+      .member("type", "command")
+      .member("op", "ack")
+      .member("seq", seq)
+      .end_object();
+}
+
+}  // namespace wire
 }  // namespace agent_websocket
 
 // --- agent_websocket/client/connection.hpp
@@ -3271,10 +3247,10 @@ class client_core {
   /// stays open after all other errors.
   result<void> tool_result(std::string_view call, std::string data) {
     if (!is_json_or_empty(data)) return error(errc::bad_message, "The result is no JSON");
-    return answer_call(call, std::move(data), std::nullopt);
+    return answer_call(call, data.empty() ? "null" : std::move(data), {});
   }
   result<void> tool_error(std::string_view call, std::string words) {
-    return answer_call(call, {}, std::move(words));
+    return answer_call(call, {}, words.empty() ? message_of(errc::tool_failed) : std::move(words));
   }
 
   /// Judges an answer or decides on a request. Kept until the server has it; errors as of query().
@@ -3387,11 +3363,14 @@ class client_core {
     return text.empty() || json::document().parse(text).has_value();
   }
 
-  result<void> answer_call(std::string_view call, std::string data,
-                           std::optional<std::string> why_not) {
+  result<void> answer_call(std::string_view call, std::string data, std::string why_not) {
     if (!calls_.is_running(call)) return error(errc::not_found);
-    wire::tool_result made{id_prefix_ + result_mark + std::to_string(++made_ids_),
-                           std::string(call), std::move(data), std::move(why_not)};
+    wire::command made;
+    made.op = "tool_result";
+    made.id = id_prefix_ + result_mark + std::to_string(++made_ids_);
+    made.ref = std::string(call);
+    made.data = std::move(data);
+    made.failure = std::move(why_not);
     const auto kept = keep_and_send(made);
     if (!kept) return kept.error();
     calls_.answered(call, made.id);
@@ -4605,7 +4584,7 @@ constexpr std::string_view to_string(chat_role role) noexcept {
 /// for byte, since models refuse reasoning whose signature no longer fits.
 struct assistant_message {
   std::string text;
-  std::vector<tool_call> tool_calls;  ///< each needs its tool_result() behind the message
+  std::vector<tool_call> tool_calls;  ///< complete ones; each needs its tool_result() behind
   std::string reasoning_details;      ///< array; an explicit "[]" is sent too
   std::string annotations;            ///< array; spares the parsing of files once more
 };
@@ -7808,8 +7787,8 @@ struct outcome {
   std::string provider;       ///< display name
   std::string generation_id;  ///< for GET /generation
   openrouter::usage usage;
-  /// In the order in which they began, whatever the finish reason; with `failed`, or after a limit
-  /// of tokens, some may not be complete.
+  /// Whatever the finish reason; with `failed`, or after a limit of tokens, some may not be
+  /// complete.
   std::vector<tool_call> tool_calls;
   // JSON texts of arrays, or empty. With `failed` what there was of them, which is not to be sent
   // back.
@@ -8359,6 +8338,8 @@ class bracket_counter {
   void feed(std::string_view text) noexcept {
     for (const char c : text) take(c);
   }
+  /// Only blanks have come.
+  bool is_blank() const noexcept { return state_ == state::before; }
   /// An object or array has closed, and only blanks have come behind it.
   bool is_closed() const noexcept { return state_ == state::closed; }
 
@@ -8374,7 +8355,7 @@ class bracket_counter {
         return;
       case state::before:
       case state::closed:
-        if (is_blank(std::string_view(&c, 1))) return;
+        if (detail::is_blank(std::string_view(&c, 1))) return;
         state_ = state_ == state::before && (c == '{' || c == '[') ? state::inside : state::other;
         depth_ = 1;
         return;
@@ -8431,12 +8412,17 @@ class tool_call_accumulator {
     return std::all_of(calls_.begin(), calls_.end(), [](const call& each) { return each.empty(); });
   }
 
-  /// The calls in the order in which they began. `cut`: the answer is not whole (finish reason
-  /// length, an error, no end); then calls whose arguments do not parse are not complete. `seed` is
-  /// what ids are made of, beside the call: the same in, the same out.
+  /// The calls in the order of their indexes, or else in that in which they began. `cut`: the
+  /// answer is not whole (finish reason length, an error, no end); then calls whose arguments do
+  /// not parse are not complete. `seed` is what ids are made of, beside the call: the same in, the
+  /// same out.
   std::vector<tool_call> take(bool cut, std::string_view seed) {
     const auto is_nothing = [](const call& each) { return each.empty(); };
     calls_.erase(std::remove_if(calls_.begin(), calls_.end(), is_nothing), calls_.end());
+    if (std::all_of(calls_.begin(), calls_.end(), [](const call& each) { return each.index; })) {
+      const auto before = [](const call& a, const call& b) { return *a.index < *b.index; };
+      std::stable_sort(calls_.begin(), calls_.end(), before);
+    }
     for (auto each = calls_.begin(); each != calls_.end(); ++each) {
       tool_call& made = each->made;
       made.complete = !cut || json::document().parse(made.arguments).has_value();
@@ -8461,7 +8447,7 @@ class tool_call_accumulator {
     std::uint64_t array = 0;      // the last one that had a piece of it
     detail::bracket_counter brackets;
 
-    bool is_blank() const noexcept { return detail::is_blank(made.arguments); }
+    bool is_blank() const noexcept { return brackets.is_blank(); }
     bool empty() const noexcept { return made.id.empty() && made.name.empty() && is_blank(); }
   };
 
@@ -8510,8 +8496,9 @@ class tool_call_accumulator {
         if (call* const found = latest(both)) return found;
       }
       if (call* const found = latest(at_index)) return found;
-      const bool begins = !what.id.empty() || !what.name.empty();
-      return last.index || begins ? nullptr : &last;
+      // Some count the fragments instead of the calls.
+      const bool begins = !what.id.empty() || !what.name.empty() || is_closed(last);
+      return begins ? nullptr : &last;
     }
     if (!what.id.empty()) {
       if (call* const found = latest(has_id)) return found;

@@ -3,6 +3,7 @@
 behind the server."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -214,12 +215,74 @@ def aimock():
             error = await client.ask("limit", timeout=20)
             equal((error["type"], error.get("code")), ("error", "provider_rate_limited"), "429")
 
+    with aimock_upstream(fixtures) as url:
+        with Server(OPENROUTER_BASE_URL=url, OPENROUTER_API_KEY="test", MAX_RETRIES=1) as server:
+            asyncio.run(body(server))
+
+
+@contextlib.contextmanager
+def aimock_upstream(fixtures, *options):
+    """The base URL of a mock that answers by these fixtures."""
     cli = modules() / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
     with temporary_folder() as folder:
         (folder / "fixtures.json").write_text(json.dumps(fixtures))
-        with Process([node(20), cli, "--port", "0", "--fixtures", folder / "fixtures.json"],
-                     clean_environment()) as mock:
+        command = [node(20), cli, "--port", "0", "--fixtures", folder / "fixtures.json", *options]
+        with Process(command, clean_environment()) as mock:
             port = mock.wait_for_line(r"listening on http://127\.0\.0\.1:(\d+)", 20)[1]
-            with Server(OPENROUTER_BASE_URL=f"http://127.0.0.1:{port}/api/v1",
-                        OPENROUTER_API_KEY="test", MAX_RETRIES=1) as server:
-                asyncio.run(body(server))
+            yield f"http://127.0.0.1:{port}/api/v1"
+
+
+ANSWER = "Good day from the mock. " * 5
+GREETING = {"fixtures": [{"match": {"userMessage": "greet"}, "response": {"content": ANSWER}}]}
+
+
+@test("aimock: each of its kinds of chaos has its error, and none of its words")
+def aimock_chaos():
+    kinds = {("--chaos-drop", "1"): "provider_error",
+             ("--chaos-malformed", "1"): "provider_error",
+             ("--chaos-disconnect", "1"): "provider_error",
+             ("--chaos-ratelimit", "1"): "provider_rate_limited",
+             ("--chaos-latency", "300"): None}
+
+    async def body(server, code):
+        async with Client.open(server) as client:
+            for stream in (True, False):
+                end = await client.ask("greet", stream=stream, timeout=20)
+                if code is None:
+                    equal((end.get("status"), end["content"]), ("completed", ANSWER), "answer")
+                    continue
+                why = end["error"] if stream else end
+                equal(why.get("code"), code, f"{code}, stream {stream}")
+                for word in ("chaos", "aimock", "127.0.0.1", "{"):
+                    check(word not in why["content"].lower(), end)
+
+    for options, code in kinds.items():
+        with aimock_upstream(GREETING, *options) as url:
+            with Server(OPENROUTER_BASE_URL=url, OPENROUTER_API_KEY="test", MAX_RETRIES=0) as server:
+                asyncio.run(body(server, code))
+
+
+@test("aimock: under mixed chaos every query has its one end, and retries find most answers")
+def aimock_mixed_chaos():
+    async def body(server):
+        async with Client.open(server) as client:
+            whole = 0
+            for i in range(40):
+                end = await client.ask("greet", stream=i % 2 == 0, timeout=30)
+                why = end.get("error") or (end if end["type"] == "error" else None)
+                if why is None:
+                    equal((end["status"], end["content"]), ("completed", ANSWER), "answer")
+                    whole += 1
+                else:
+                    check(why["code"] in ("provider_error", "provider_rate_limited", "truncated",
+                                          "empty_response"), end)
+            terminals = [m["ref"] for m in client.seen if m.get("phase") in ("end", "full")
+                         or m.get("terminal")]
+            equal(len(terminals), len(set(terminals)), "one end each")
+            equal(len(terminals), 40, "ends")
+            check(whole >= 20, f"only {whole} of 40 answers were whole")
+
+    chaos = [word for kind in ("drop", "malformed", "disconnect") for word in (f"--chaos-{kind}", "0.12")]
+    with aimock_upstream(GREETING, *chaos) as url:
+        with Server(OPENROUTER_BASE_URL=url, OPENROUTER_API_KEY="test", MAX_RETRIES=3) as server:
+            asyncio.run(body(server))

@@ -28,9 +28,9 @@ inline aw::testing::http_script calls(const std::vector<model_call_text>& made,
     script.body(aw::testing::sse(
         R"({"id":"gen-1","model":"served/model","choices":[{"index":0,"delta":{"tool_calls":[)"
         R"({"index":)" +
-        std::to_string(i) + R"(,"id":)" + quoted(made[i].id) +
-        R"(,"type":"function","function":{"name":)" + quoted(made[i].name) + R"(,"arguments":)" +
-        quoted(made[i].arguments) + R"(}}]},"finish_reason":null}]})"));
+        std::to_string(i) + R"(,"id":)" + ::quoted(made[i].id) +
+        R"(,"type":"function","function":{"name":)" + ::quoted(made[i].name) + R"(,"arguments":)" +
+        ::quoted(made[i].arguments) + R"(}}]},"finish_reason":null}]})"));
   }
   return script.body(finish(reason)).body(done()).complete();
 }
