@@ -101,7 +101,8 @@ class session_core {
 
   /// Answers a hello that asked for no session, or for one that it does not get: the client begins
   /// with what this one has.
-  void greet(connection_id connection, std::string_view reason, std::string_view token, moment at);
+  void greet(const wire::command& hello, std::string_view reason, std::string_view token,
+             moment at);
 
   /// Answers a hello that has shown its right to this session: verdict, what was missed, `live`.
   /// The socket may be new here.

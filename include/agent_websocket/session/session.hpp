@@ -124,9 +124,9 @@ class basic_session final
       core.opened(connection, make_token(around_.random), at);
     });
   }
-  void greet(connection_id connection, std::string_view reason) {
+  void greet(const wire::command& hello, std::string_view reason) {
     apply([&](session_core& core, moment at) {
-      core.greet(connection, reason, make_token(around_.random), at);
+      core.greet(hello, reason, make_token(around_.random), at);
     });
   }
   /// Precondition: the hello has shown its right to this session.
