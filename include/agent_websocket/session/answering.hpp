@@ -220,6 +220,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   }
   current_run ended = std::move(*run_);
   run_.reset();
+  const bool several = ended.rounds != 0 || ended.used.answers != 0;  // requests
   ended.used += result.used;
   ended.used.answers = ended.used.answers == 0 ? 0 : 1;
 
@@ -230,7 +231,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.status = status;
   record.finish_reason = result.finish_reason;
   record.model = std::move(ended.model);
-  record.usage = ended.rounds == 0 ? result.usage : describe_usage(ended.used);
+  record.usage = several ? describe_usage(ended.used) : result.usage;
   record.used = ended.used;
   record.rounds = ended.rounds;
   record.generation_id = result.generation_id;
