@@ -292,7 +292,7 @@ class session_core {
   void continue_run();
   void keep_results();
   void drop_calls(moment at);
-  connection_id runner_of(const called_tool& call) const;
+  connection_id runner_of(const called_tool& call);
   wire::tool_status status_of(const called_tool& call, std::string_view state,
                               bool to_be_run) const;
   void tell_call(const called_tool& call, std::string_view state, moment at);
