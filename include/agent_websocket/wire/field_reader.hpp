@@ -35,11 +35,14 @@ class field_reader {
     why_ = error(errc::bad_message, std::move(words));
   }
 
-  /// null counts as absent everywhere.
+  /// null counts as absent.
   json::value find(std::string_view name) const {
     const json::value found = object_[name];
     return found.is_null() ? json::value() : found;
   }
+
+  /// Also of null.
+  bool has(std::string_view name) const { return object_[name].exists(); }
 
   std::string text(const char* name, std::size_t max_bytes = std::string::npos) {
     const json::value found = find(name);
