@@ -233,6 +233,7 @@ class basic_session final
     call_.stop();
   }
   void perform(action::run_tool& what) {
+    if (!core_.is_current(what.run)) return;  // ended by the handler of another call
     log(log_level::info, "tool_called", what.name);
     tools_.run(this->weak_from_this(), what,
                [&](const tool_invocation<basic_session>& call, const tool_reply& reply) {
