@@ -83,7 +83,7 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
   if (claimed.end_seq >= log.oldest() && claimed.end_seq <= log.top())
     return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
   const turn* const asked = conversation_.find(claimed.stream);
-  if (asked != nullptr && asked->answer) {
+  if (asked != nullptr && asked->has_words()) {
     const std::string& text = asked->text();
     wire::response_end again;
     again.seq = claimed.end_seq;

@@ -408,3 +408,72 @@ TEST_CASE("tool_loop: whatever ends the run, its calls end first, then the query
     CHECK(f.answers.size() == 1u);
   }
 }
+
+TEST_CASE_FIXTURE(tool_core,
+                  "tool_loop: an answer that was cut off in mid-call is known by its words") {
+  hello();
+  send(R"({"id":"q","content":"x"})");
+  proceed();
+  text("Hm.");
+  call({{"c", "weather", rome}});
+  core.received(here, command("cancel"), at);
+  collect();
+  sent();
+  // It is kept, told again, and can be judged.
+  for (int i = 0; i < 1100; ++i) core.notify("n", {}, {}, false, at);
+  sent();
+  const auto again = terminals(send(R"({"id":"q","content":"x"})"));
+  REQUIRE(again.size() == 1u);
+  CHECK(again[0].content() == "Hm.");
+  CHECK(again[0].text("status") == "cancelled");
+  CHECK(send(R"({"type":"human_feedback","rating":-1})").at(0).is_status("ack"));
+  const frame history = send(R"({"type":"command","op":"history"})").at(0);
+  CHECK(history.size("data.messages") == 2u);
+}
+
+TEST_CASE_FIXTURE(tool_core, "tool_loop: regenerate asks anew, without the steps of before") {
+  hello();
+  ask_and_call({{"c", "weather", rome}});
+  reply("t_1", "old");
+  text("Old.");
+  complete();
+  sent();
+  send(R"({"type":"command","op":"regenerate","id":"g"})");
+  proceed();
+  CHECK(transcript(starts.back().request) == "system:P|user:x");
+  call({{"c", "weather", rome}});
+  CHECK(tools.back().call == "t_2");
+  reply("t_2", "new");
+  text("New.");
+  complete();
+  CHECK(sent().back().content() == "New.");
+  send(R"({"content":"y"})");
+  proceed();
+  CHECK(transcript(starts.back().request) ==
+        "system:P|user:x|assistant:|tool:new|assistant:New.|user:y");
+}
+
+TEST_CASE_FIXTURE(tool_core, "tool_loop: clear forgets the steps too") {
+  ask_and_call({{"c", "weather", rome}});
+  reply("t_1", "r");
+  text("Sunny.");
+  complete();
+  core.received(here, command("clear"), at);
+  send(R"({"content":"y"})");
+  proceed();
+  CHECK(transcript(starts.back().request) == "system:P|user:y");
+}
+
+TEST_CASE("tool_loop: a turn of many steps is trimmed whole") {
+  session_settings settings = tool_settings();
+  settings.max_history = 5;
+  tool_core f(settings);
+  f.ask_and_call({{"a", "weather", rome}, {"b", "weather", rome}, {"c", "weather", rome}});
+  for (const char* id : {"t_1", "t_2", "t_3"}) f.reply(id, "r");
+  CHECK(f.starts.back().request.messages.size() == 6u);  // the running turn stays whole
+  f.text("Sunny.");
+  f.complete();
+  f.send(R"({"content":"y"})");
+  f.proceed();
+  CHECK(transcript(f.starts.back().request) == "system:P|user:y");
+}
