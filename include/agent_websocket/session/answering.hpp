@@ -88,7 +88,7 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
   if (claimed.end_seq >= log.oldest() && claimed.end_seq <= log.top())
     return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
   const turn* const asked = conversation_.find(claimed.stream);
-  if (asked != nullptr && asked->answer) {
+  if (asked != nullptr && asked->has_words()) {
     const std::string& text = asked->text();
     wire::response_end again;
     again.seq = claimed.end_seq;
@@ -230,6 +230,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   }
   current_run ended = std::move(*run_);
   run_.reset();
+  const bool several = ended.rounds != 0 || ended.used.answers != 0;  // requests
   ended.used += result.used;
   ended.used.answers = ended.used.answers == 0 ? 0 : 1;
 
@@ -240,7 +241,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.status = status;
   record.finish_reason = result.finish_reason;
   record.model = std::move(ended.model);
-  record.usage = ended.rounds == 0 ? result.usage : describe_usage(ended.used);
+  record.usage = several ? describe_usage(ended.used) : result.usage;
   record.used = ended.used;
   record.rounds = ended.rounds;
   record.generation_id = result.generation_id;

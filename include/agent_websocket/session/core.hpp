@@ -103,7 +103,8 @@ class session_core {
 
   /// Answers a hello that asked for no session, or for one that it does not get: the client begins
   /// with what this one has.
-  void greet(connection_id connection, std::string_view reason, std::string_view token, moment at);
+  void greet(const wire::command& hello, std::string_view reason, std::string_view token,
+             moment at);
 
   /// Answers a hello that has shown its right to this session: verdict, what was missed, `live`.
   /// The socket may be new here.
@@ -293,7 +294,7 @@ class session_core {
   void continue_run();
   void keep_results();
   void drop_calls(moment at);
-  connection_id runner_of(const called_tool& call) const;
+  connection_id runner_of(const called_tool& call);
   wire::tool_status status_of(const called_tool& call, std::string_view state,
                               bool to_be_run) const;
   void tell_call(const called_tool& call, std::string_view state, moment at);

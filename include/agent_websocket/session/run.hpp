@@ -34,8 +34,8 @@ struct called_tool {
   phase at = phase::running;
   bool checked = false;   ///< the arguments are an object that fits the tool
   std::string arguments;  ///< that it runs with: the model's, or what a person made of them
-  connection_id runner =
-      0;  ///< the client that runs it, of a tool of a query; else see client_tools
+  /// Of a tool of a query: the socket that asked, as long as it is here. Else see client_tools.
+  connection_id runner = 0;
   tool_result result;
 };
 
@@ -55,6 +55,7 @@ struct current_run {
       extra;  ///< for every request of this run, see query_decision
   std::vector<openrouter::chat_message> steps;  ///< calls and results of the rounds that are over
   std::vector<tool_ptr> offered;
+  std::vector<tool_ptr> of_query;  ///< those of them that came with the query
   std::vector<called_tool> calls;  ///< of the round that is under way
   unsigned rounds = 0;
   std::size_t round_begin = 0;  ///< where the text of the last round begins

@@ -60,14 +60,19 @@ inline void session_core::offer_tools() {
       if (!toolbox::find_tool(offered, each->definition.name)) offered.push_back(each);
     }
   };
+<<<<<<< HEAD
   add(run_->of.tools);
+=======
+  run_->of_query = check_declared(run_->of.query.tools, run_->of.from, run_->of.query.id, at);
+  add(run_->of_query);
+>>>>>>> w4-F
   add(client_tools_.tools());
 }
 
 /// The socket that is to run the call of a client's tool; 0: none is here.
-inline connection_id session_core::runner_of(const called_tool& call) const {
-  const connection_id declared = client_tools_.runner_of(call.tool->definition.name);
-  return declared != 0 ? declared : run_->of.from;
+inline connection_id session_core::runner_of(const called_tool& call) {
+  if (call.runner != 0 && outbox_.find(call.runner) != nullptr) return call.runner;
+  return client_tools_.runner_of(call.tool->definition.name);
 }
 
 /// A client that declares a tool again gets the calls of it that are open.
@@ -105,6 +110,7 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
     called_tool made;
     made.id = "t_" + std::to_string(++calls_);
     made.tool = toolbox::find_tool(run_->offered, each.name);
+    if (toolbox::find_tool(run_->of_query, each.name)) made.runner = run_->of.from;
     made.arguments = each.arguments;
     made.call = each;
     run_->calls.push_back(std::move(made));
