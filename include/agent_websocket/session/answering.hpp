@@ -201,7 +201,8 @@ inline void session_core::completed(run_number run, completion_result result, mo
   if (!is_current(run) || run_->state == run_state::deciding) return;
   if (!result.model.empty()) run_->model = result.model;
   if (run_->state == run_state::calling || begin_calls(result, at)) return;
-  if (!result.failure && result.finish_reason == "length" && run_->text.empty()) {
+  if (!result.failure && result.finish_reason == "length" && run_->text.empty() &&
+      result.tool_calls.empty()) {
     result.failure = error(errc::empty_response,
                            "The model has used up its tokens before it began to answer; allow more "
                            "tokens, or ask for less");

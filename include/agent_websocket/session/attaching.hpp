@@ -82,10 +82,9 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   if (closing_ || !hello.resume) return;
   spoken_ = true;
   lanes* socket = outbox_.find(connection);
-  const bool is_new = socket == nullptr;  // else it was told of wrong tools before
-  if (is_new) socket = &attach(connection, at);
+  if (socket == nullptr) socket = &attach(connection, at);
   socket->take_caps(hello.caps);
-  declare_tools(connection, hello, is_new, at);
+  declare_tools(connection, hello, at);
   const message_log& log = outbox_.log();
   const bool same_epoch = hello.resume->epoch == epoch_;
   const bool whole = same_epoch && log.holds_after(hello.resume->last_seq);

@@ -67,10 +67,6 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
-<<<<<<< HEAD
-    s.declare_tools(command.from, command, true, at);
-=======
->>>>>>> w4-F
     s.actions_.push_back(action::answer_hello{command.from, command});
   }
 

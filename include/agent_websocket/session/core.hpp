@@ -281,7 +281,7 @@ class session_core {
 
   result<tool_ptr> check_tool(const wire::declared_tool& declared,
                               const std::vector<tool_ptr>& others) const;
-  void declare_tools(connection_id connection, const wire::command& hello, bool tell, moment at);
+  void declare_tools(connection_id connection, const wire::command& hello, moment at);
   void offer_tools();
   void repeat_calls(connection_id to, moment at);
   bool begin_calls(const completion_result& result, moment at);

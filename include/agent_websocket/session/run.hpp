@@ -55,7 +55,6 @@ struct current_run {
       extra;  ///< for every request of this run, see query_decision
   std::vector<openrouter::chat_message> steps;  ///< calls and results of the rounds that are over
   std::vector<tool_ptr> offered;
-  std::vector<tool_ptr> of_query;  ///< those of them that came with the query
   std::vector<called_tool> calls;  ///< of the round that is under way
   unsigned rounds = 0;
   std::size_t round_begin = 0;  ///< where the text of the last round begins

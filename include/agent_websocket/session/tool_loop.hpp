@@ -37,13 +37,13 @@ inline result<tool_ptr> session_core::check_tool(const wire::declared_tool& decl
 
 /// A hello says which tools its client runs: the good ones are taken, it is told of the others.
 inline void session_core::declare_tools(connection_id connection, const wire::command& hello,
-                                        bool tell, moment at) {
+                                        moment at) {
   std::vector<tool_ptr> good;
   for (const wire::declared_tool& each : hello.tools) {
     auto checked = check_tool(each, good);
     if (checked) {
       good.push_back(std::move(*checked));
-    } else if (tell) {
+    } else {
       refuse(connection, hello.id, checked.error(), at);
     }
   }
@@ -60,12 +60,7 @@ inline void session_core::offer_tools() {
       if (!toolbox::find_tool(offered, each->definition.name)) offered.push_back(each);
     }
   };
-<<<<<<< HEAD
   add(run_->of.tools);
-=======
-  run_->of_query = check_declared(run_->of.query.tools, run_->of.from, run_->of.query.id, at);
-  add(run_->of_query);
->>>>>>> w4-F
   add(client_tools_.tools());
 }
 
@@ -110,7 +105,7 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
     called_tool made;
     made.id = "t_" + std::to_string(++calls_);
     made.tool = toolbox::find_tool(run_->offered, each.name);
-    if (toolbox::find_tool(run_->of_query, each.name)) made.runner = run_->of.from;
+    if (toolbox::find_tool(run_->of.tools, each.name)) made.runner = run_->of.from;
     made.arguments = each.arguments;
     made.call = each;
     run_->calls.push_back(std::move(made));

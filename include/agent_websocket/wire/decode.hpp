@@ -134,7 +134,6 @@ inline command read_command(field_reader& fields) {
   } else if (read.op == "tool_result") {
     read.data = fields.any("data");  // a tool may give null
     read.failure = fields.text("error");
-    if (read.data.empty() && fields.has("data")) read.data = "null";  // a result like any other
     if (read.ref.empty()) fields.fail("A tool_result needs the `ref` of the call that it answers");
     if (read.data.empty() && read.content.empty() && read.failure.empty())
       fields.fail("A tool_result needs `data`, or an `error` in words");

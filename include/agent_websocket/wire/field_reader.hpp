@@ -41,16 +41,11 @@ class field_reader {
     return found.is_null() ? json::value() : found;
   }
 
-<<<<<<< HEAD
   /// Any JSON as text, also null; empty when it is absent.
   std::string any(const char* name) const {
     const json::value found = object_[name];
     return found ? json::to_text(found) : std::string();
   }
-=======
-  /// Also of null.
-  bool has(std::string_view name) const { return object_[name].exists(); }
->>>>>>> w4-F
 
   std::string text(const char* name, std::size_t max_bytes = std::string::npos) {
     const json::value found = find(name);
