@@ -421,8 +421,10 @@ TEST_CASE_FIXTURE(tool_core,
   collect();
   sent();
   // It is kept, told again, and can be judged.
-  for (int i = 0; i < 1100; ++i) core.notify("n", {}, {}, false, at);
-  sent();
+  for (int i = 0; i < 1100; ++i) {  // its terminal message leaves the log
+    core.notify("n", {}, {}, false, at);
+    sent();
+  }
   const auto again = terminals(send(R"({"id":"q","content":"x"})"));
   REQUIRE(again.size() == 1u);
   CHECK(again[0].content() == "Hm.");
