@@ -12832,7 +12832,6 @@ struct current_run {
       extra;  ///< for every request of this run, see query_decision
   std::vector<openrouter::chat_message> steps;  ///< calls and results of the rounds that are over
   std::vector<tool_ptr> offered;
-  std::vector<tool_ptr> of_query;  ///< those of them that came with the query
   std::vector<called_tool> calls;  ///< of the round that is under way
   unsigned rounds = 0;
   std::size_t round_begin = 0;  ///< where the text of the last round begins
@@ -13152,7 +13151,7 @@ class session_core {
 
   result<tool_ptr> check_tool(const wire::declared_tool& declared,
                               const std::vector<tool_ptr>& others) const;
-  void declare_tools(connection_id connection, const wire::command& hello, bool tell, moment at);
+  void declare_tools(connection_id connection, const wire::command& hello, moment at);
   void offer_tools();
   void repeat_calls(connection_id to, moment at);
   bool begin_calls(const completion_result& result, moment at);
@@ -13407,7 +13406,8 @@ inline void session_core::completed(run_number run, completion_result result, mo
   if (!is_current(run) || run_->state == run_state::deciding) return;
   if (!result.model.empty()) run_->model = result.model;
   if (run_->state == run_state::calling || begin_calls(result, at)) return;
-  if (!result.failure && result.finish_reason == "length" && run_->text.empty()) {
+  if (!result.failure && result.finish_reason == "length" && run_->text.empty() &&
+      result.tool_calls.empty()) {
     result.failure = error(errc::empty_response,
                            "The model has used up its tokens before it began to answer; allow more "
                            "tokens, or ask for less");
@@ -13569,7 +13569,7 @@ inline void session_core::close(std::uint16_t code, std::string reason) {
 inline void session_core::expired(moment at) {
   if (closing_) return;
   publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
-  close(1000, "Session timeout");
+  end(1000, "Session timeout", error(errc::interrupted), at);  // a busy session is not idle
 }
 
 inline void session_core::interrupt(moment at) {
@@ -13746,13 +13746,13 @@ inline result<tool_ptr> session_core::check_tool(const wire::declared_tool& decl
 
 /// A hello says which tools its client runs: the good ones are taken, it is told of the others.
 inline void session_core::declare_tools(connection_id connection, const wire::command& hello,
-                                        bool tell, moment at) {
+                                        moment at) {
   std::vector<tool_ptr> good;
   for (const wire::declared_tool& each : hello.tools) {
     auto checked = check_tool(each, good);
     if (checked) {
       good.push_back(std::move(*checked));
-    } else if (tell) {
+    } else {
       refuse(connection, hello.id, checked.error(), at);
     }
   }
@@ -13769,12 +13769,7 @@ inline void session_core::offer_tools() {
       if (!toolbox::find_tool(offered, each->definition.name)) offered.push_back(each);
     }
   };
-<<<<<<< HEAD
   add(run_->of.tools);
-=======
-  run_->of_query = check_declared(run_->of.query.tools, run_->of.from, run_->of.query.id, at);
-  add(run_->of_query);
->>>>>>> w4-F
   add(client_tools_.tools());
 }
 
@@ -13819,7 +13814,7 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
     called_tool made;
     made.id = "t_" + std::to_string(++calls_);
     made.tool = toolbox::find_tool(run_->offered, each.name);
-    if (toolbox::find_tool(run_->of_query, each.name)) made.runner = run_->of.from;
+    if (toolbox::find_tool(run_->of.tools, each.name)) made.runner = run_->of.from;
     made.arguments = each.arguments;
     made.call = each;
     run_->calls.push_back(std::move(made));
@@ -14033,10 +14028,6 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
-<<<<<<< HEAD
-    s.declare_tools(command.from, command, true, at);
-=======
->>>>>>> w4-F
     s.actions_.push_back(action::answer_hello{command.from, command});
   }
 
@@ -14317,10 +14308,9 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   if (closing_ || !hello.resume) return;
   spoken_ = true;
   lanes* socket = outbox_.find(connection);
-  const bool is_new = socket == nullptr;  // else it was told of wrong tools before
-  if (is_new) socket = &attach(connection, at);
+  if (socket == nullptr) socket = &attach(connection, at);
   socket->take_caps(hello.caps);
-  declare_tools(connection, hello, is_new, at);
+  declare_tools(connection, hello, at);
   const message_log& log = outbox_.log();
   const bool same_epoch = hello.resume->epoch == epoch_;
   const bool whole = same_epoch && log.holds_after(hello.resume->last_seq);
@@ -15112,16 +15102,11 @@ class field_reader {
     return found.is_null() ? json::value() : found;
   }
 
-<<<<<<< HEAD
   /// Any JSON as text, also null; empty when it is absent.
   std::string any(const char* name) const {
     const json::value found = object_[name];
     return found ? json::to_text(found) : std::string();
   }
-=======
-  /// Also of null.
-  bool has(std::string_view name) const { return object_[name].exists(); }
->>>>>>> w4-F
 
   std::string text(const char* name, std::size_t max_bytes = std::string::npos) {
     const json::value found = find(name);
@@ -15429,7 +15414,6 @@ inline command read_command(field_reader& fields) {
   } else if (read.op == "tool_result") {
     read.data = fields.any("data");  // a tool may give null
     read.failure = fields.text("error");
-    if (read.data.empty() && fields.has("data")) read.data = "null";  // a result like any other
     if (read.ref.empty()) fields.fail("A tool_result needs the `ref` of the call that it answers");
     if (read.data.empty() && read.content.empty() && read.failure.empty())
       fields.fail("A tool_result needs `data`, or an `error` in words");

@@ -213,13 +213,12 @@ TEST_CASE_FIXTURE(
   CHECK(call_ids(sent(4)) == "t_1 ");
 }
 
-TEST_CASE_FIXTURE(tool_core,
-                  "client tools: a query with one that is wrong, or whose name is taken, is refused") {
+TEST_CASE_FIXTURE(
+    tool_core, "client tools: a query with one that is wrong, or whose name is taken, is refused") {
   hello();
-  for (const char* wrong : {R"({"name":"weather"})", R"({"name":"a b"})",
-                            R"({"name":"ok"},{"name":"ok"})"}) {
-    const auto frames =
-        send(R"({"id":"q","content":"x","tools":[)" + std::string(wrong) + "]}");
+  for (const char* wrong :
+       {R"({"name":"weather"})", R"({"name":"a b"})", R"({"name":"ok"},{"name":"ok"})"}) {
+    const auto frames = send(R"({"id":"q","content":"x","tools":[)" + std::string(wrong) + "]}");
     REQUIRE(frames.size() == 1u);
     CHECK(frames[0].ref() == "q");
     CHECK(frames[0].code() == "bad_message");
@@ -233,7 +232,8 @@ TEST_CASE("client tools: not where the operator does not want them") {
   settings.client_tools = false;
   tool_core f(settings);
   f.hello(beep);
-  CHECK(f.send(R"({"id":"q","content":"x","tools":[{"name":"beep"}]})").at(0).code() == "forbidden");
+  CHECK(f.send(R"({"id":"q","content":"x","tools":[{"name":"beep"}]})").at(0).code() ==
+        "forbidden");
   f.send(R"({"id":"q","content":"x"})");
   CHECK(f.proceed().tools.empty());
 }
