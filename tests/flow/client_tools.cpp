@@ -143,6 +143,17 @@ TEST_CASE("client tools: a call waits for its client to come back") {
             .content() == "done");
 }
 
+TEST_CASE_FIXTURE(tool_fixture, "client tools: declared with a hello for a session that is gone") {
+  const auto id = connect();
+  const auto frames =
+      say(id, R"({"type":"command","op":"hello","v":1,"caps":["tools"],"session_id":"gone",)"
+              R"("resume":{"token":"t","epoch":"e","last_seq":3})" +
+                  std::string(declared) + "}");
+  CHECK(with_op(frames, "welcome").at(0).text("reason") == "expired");
+  http.reply_with(calls({{"c", "beep", "{}"}}));
+  CHECK(with_op(say(id, R"({"id":"q","content":"x"})"), "tool").at(0).text("id") == "t_1");
+}
+
 TEST_CASE("client tools: not where the operator does not want them") {
   aw::options chosen = settings();
   chosen.session.client_tools = false;

@@ -168,7 +168,8 @@ class session_core {
 
   /// A piece of what the model thinks, for those who want to see it.
   void reasoning(run_number run, std::string_view piece, moment at) {
-    if (!is_current(run) || !run_->of.streamed || run_->state == run_state::deciding) return;
+    if (!is_current(run) || !run_->of.streamed || piece.empty()) return;
+    if (run_->state == run_state::deciding || run_->state == run_state::calling) return;
     run_->reasoning.append(piece);
     ++run_->reasoning_chunks;
     start_stream(at);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <ostream>  // prints a shared_ptr
 #include <string>
 #include <utility>
 #include <vector>
@@ -144,4 +145,79 @@ TEST_CASE("router: a hook throws to its caller, who catches") {
   fake_session session;
   hooks.on_connect([](fake_session&, const handshake&) { throw 7; });
   CHECK_THROWS_AS(hooks.connected(session, {}), int);
+}
+
+// ---- tools
+
+namespace {
+
+using invocation = tool_invocation<fake_session>;
+
+/// What the handler of that tool answers, "!words" for a failure.
+std::string run_tool(const router& hooks, const std::string& name) {
+  std::string told;
+  const invocation call("t_1", name, R"({"a":1})", {}, std::make_shared<tool_cancellation>());
+  hooks.run_tool(call, tool_reply([&told](tool_result result) {
+                   told += (result.failed ? "!" : "") + result.text;
+                 }));
+  return told;
+}
+void deaf(const invocation&, const tool_reply&) {}
+
+}  // namespace
+
+TEST_CASE("router: tools in the order of their registration, each with its handler") {
+  router hooks;
+  hooks.tool({"b", "second"}, [](const invocation& call, const tool_reply& reply) {
+    reply(call.name + call.arguments);
+  });
+  hooks.tool({"a", "first"}, [](const invocation&, const tool_reply& reply) { reply.fail("no"); });
+  const auto tools = hooks.tools();
+  REQUIRE(tools);
+  REQUIRE((*tools)->tools().size() == 2u);
+  CHECK((*tools)->tools()[0]->definition.name == "b");
+  CHECK((*tools)->tools()[1]->definition.description == "first");
+  CHECK(run_tool(hooks, "b") == R"(b{"a":1})");
+  CHECK(run_tool(hooks, "a") == "!no");
+  CHECK(run_tool(hooks, "c").substr(0, 1) == "!");
+}
+
+TEST_CASE("router: without tools there is an empty box") {
+  const router plain;
+  const auto tools = plain.tools();
+  REQUIRE(tools);
+  CHECK((*tools)->tools().empty());
+}
+
+TEST_CASE("router: a tool that asks a person needs no handler, any other does") {
+  tool_definition question{"ask", "asks"};
+  question.asks_person = true;
+  router good;
+  good.tool(question);
+  CHECK(good.tools());
+  router bad;
+  bad.tool({"weather", "w"}).tool(question);
+  const auto tools = bad.tools();
+  REQUIRE_FALSE(tools);
+  CHECK(tools.error().code == errc::bad_configuration);
+  CHECK(tools.error().message.find("`weather`") != std::string::npos);
+}
+
+TEST_CASE("router: the first thing that is wrong with the tools is told") {
+  router hooks;
+  hooks.tool({"good", "g"}, deaf).tool({"first wrong", "f"}, deaf).tool({"good", "again"}, deaf);
+  const auto tools = hooks.tools();
+  REQUIRE_FALSE(tools);
+  CHECK(tools.error().code == errc::bad_configuration);
+  CHECK(tools.error().message.find("name of a tool") != std::string::npos);
+  router twice;
+  twice.tool({"good", "g"}, deaf).tool({"good", "again"}, deaf);
+  REQUIRE_FALSE(twice.tools());
+  CHECK(twice.tools().error().message.find("`good`") != std::string::npos);
+}
+
+TEST_CASE("router: a tool that throws, throws to its caller") {
+  router hooks;
+  hooks.tool({"bad", "b"}, [](const invocation&, const tool_reply&) { throw 7; });
+  CHECK_THROWS_AS(run_tool(hooks, "bad"), int);
 }

@@ -26,6 +26,16 @@ TEST_CASE("actions: a decision that says nothing lets the model answer") {
   CHECK(decision.extra.empty());
 }
 
+TEST_CASE("actions: a refusal says why") {
+  const query_decision decision =
+      query_decision::refusal(agent_websocket::error(agent_websocket::errc::forbidden, "Not now"));
+  CHECK(decision.what == query_decision::kind::refuse);
+  CHECK(decision.why.code == agent_websocket::errc::forbidden);
+  CHECK(decision.why.message == "Not now");
+  CHECK(decision.text.empty());
+  CHECK(decision.extra.empty());
+}
+
 TEST_CASE("actions: an action is one of a closed set") {
   CHECK(std::variant_size_v<session_action> == 14u);
   CHECK(std::holds_alternative<action::close_session>(

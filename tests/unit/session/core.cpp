@@ -344,3 +344,57 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: settings of its own") {
   CHECK(request.temperature == 0.1);
   CHECK(request.max_tokens == 7);
 }
+
+// ---- reasoning
+
+TEST_CASE_FIXTURE(core_fixture, "session_core: reasoning is streamed to who asked for it") {
+  send(R"({"type":"command","op":"hello","v":1,"caps":["delta","reasoning"]})");
+  socket(2);
+  send(R"({"id":"q","content":"x"})");
+  sent(2);
+  proceed();
+  core.reasoning(run(), "Hm, ", at);
+  core.reasoning(run(), "well.", at);
+  auto frames = sent();
+  REQUIRE(frames.size() == 2u);
+  CHECK(frames[0].phase() == "start");
+  CHECK(frames[1].phase() == "reasoning");
+  CHECK(frames[1].number("n") == 2);
+  CHECK(frames[1].content() == "Hm, well.");
+  text("Yes.");
+  complete();
+  frames = sent();
+  CHECK(frames.at(0).number("idx") == 0);
+  const frame end = frames.back();
+  CHECK(end.content() == "Yes.");
+  CHECK(end.number("n") == 1);
+  for (const frame& each : sent(2)) CHECK(each.phase() != "reasoning");
+  CHECK(answers.at(0).text == "Yes.");
+}
+
+TEST_CASE_FIXTURE(core_fixture, "session_core: an empty piece of reasoning is none") {
+  send(R"({"type":"command","op":"hello","v":1,"caps":["delta","reasoning"]})");
+  send(R"({"id":"q","content":"x"})");
+  proceed();
+  core.reasoning(run(), "", at);
+  CHECK(sent().empty());
+  core.reasoning(run(), "a", at);
+  CHECK(sent().back().number("n") == 1);
+}
+
+TEST_CASE_FIXTURE(
+    core_fixture,
+    "session_core: reasoning of an answer that is not streamed, or over, is dropped") {
+  send(R"({"type":"command","op":"hello","v":1,"caps":["reasoning"]})");
+  send(R"({"id":"q","content":"x"})");
+  proceed();
+  core.reasoning(run(), "a", at);
+  CHECK(sent().empty());
+  complete();
+  sent();
+  core.reasoning(run(), "late", at);
+  send(R"({"id":"q2","content":"x","stream":true})");
+  core.reasoning(run(), "late", at);
+  core.reasoning(run() + 1, "before the application has decided", at);
+  CHECK(sent().empty());
+}

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -41,6 +43,24 @@ TEST_CASE("query_reply: tells its session what was decided, and for which run") 
   CHECK(session->decided[3].second.why.message == message_of(errc::quota_exceeded));
   CHECK(session->decided[4].second.why.code == errc::forbidden);
   CHECK(session->decided[4].second.why.message == "Not on Sundays");
+}
+
+TEST_CASE("run_hook: what a hook throws is put into words, and it is done without") {
+  std::string logged;
+  int without = 0;
+  const auto log = [&](const std::string& words) { logged += words + "|"; };
+  const auto on_throw = [&] { ++without; };
+  int ran = 0;
+  run_hook([&] { ++ran; }, log, on_throw);
+  CHECK(ran == 1);
+  CHECK(logged.empty());
+  CHECK(without == 0);
+  run_hook([] { throw std::runtime_error("no luck"); }, log, on_throw);
+  run_hook([] { throw 7; }, log, on_throw);
+  CHECK(logged == ": no luck|: not a std::exception|");
+  CHECK(without == 2);
+  // What on_throw throws is its caller's.
+  CHECK_THROWS_AS(run_hook([] { throw 7; }, log, [] { throw 'x'; }), char);
 }
 
 TEST_CASE("query_reply: may be copied, and outlives its session") {

@@ -270,6 +270,44 @@ TEST_CASE("model_call: a good end as the core wants to know it") {
   CHECK(result.used.cost == 0.0004);
 }
 
+TEST_CASE("model_call: what came beside the text goes on as it came") {
+  openrouter::outcome ended;
+  ended.finish_reason = "tool_calls";
+  ended.tool_calls = {{"c", "tool", "{ }", true}, {"d", "tool", "{", false}};
+  ended.reasoning_details = R"([{"type":"reasoning.text"}])";
+  ended.annotations = R"([{"type":"url_citation"}])";
+  ended.images = R"([{"image_url":{}}])";
+  ended.generation_id = "gen-1";
+  ended.provider = "P";
+  const completion_result result = result_of(ended);
+  CHECK(result.tool_calls == ended.tool_calls);
+  CHECK(result.reasoning_details == ended.reasoning_details);
+  CHECK(result.annotations == ended.annotations);
+  CHECK(result.images == ended.images);
+  CHECK(result.generation_id == "gen-1");
+  CHECK(result.provider == "P");
+}
+
+TEST_CASE("model_call: an end in words for the log") {
+  openrouter::outcome ended;
+  CHECK(agent_websocket::describe(ended) == "no id");
+  ended.generation_id = "gen-1";
+  ended.model = "m";
+  ended.provider = "P";
+  ended.finish_reason = "stop";
+  ended.usage.prompt_tokens = 12;
+  ended.usage.completion_tokens = 0;
+  ended.usage.cost = 0.25;
+  ended.attempts = 1;
+  CHECK(agent_websocket::describe(ended) ==
+        "gen-1 model=m provider=P finish=stop prompt=12 completion=0 cost=0.25");
+  ended.attempts = 3;
+  ended.failed = openrouter::failure(error(errc::truncated, "Cut off", "after 3 bytes"));
+  const std::string failed = agent_websocket::describe(ended);
+  CHECK(failed.find("truncated after 3 bytes gen-1") == 0u);
+  CHECK(failed.find("attempts=3") != std::string::npos);
+}
+
 TEST_CASE("model_call: an upstream that does not count is not counted") {
   const completion_result result = result_of({});
   CHECK(result.used.answers == 1);

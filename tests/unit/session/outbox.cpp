@@ -85,6 +85,51 @@ TEST_CASE("outbox: the last text of an answer goes to every socket that misses i
   CHECK(frames[1].phase() == "end");
 }
 
+TEST_CASE("outbox: progress is for those who said hello, and for the one that it asks") {
+  outbox box;
+  for (const connection_id each : {7, 8, 9}) box.attach(each);
+  box.find(8)->take_caps({});
+  box.put_progress("{told}", 0, "{told}", {}, "now");
+  box.put_progress("{told}", 9, "{to run}", {}, "now");
+  box.put_progress("{told}", 8, "{to run}", {}, "now");
+  box.put_progress("{told}", 5, "{to run}", {}, "now");
+  CHECK(taken(box, 7).empty());
+  CHECK(taken(box, 8) == texts{"{told}", "{told}", "{to run}", "{told}"});
+  CHECK(taken(box, 9) == texts{"{to run}"});
+}
+
+TEST_CASE("outbox: progress stands behind what there is of the answer, and before what comes") {
+  outbox box;
+  box.attach(7);
+  box.attach(8);
+  box.find(7)->take_caps({"reasoning"});
+  box.publish(R"({"phase":"start"})");
+  const agent_websocket::live_answer before{1, "r_1", "ab", 2, "hm", 1};
+  box.put_progress(R"({"op":"tool"})", 0, {}, before, "now");
+  box.publish(R"({"phase":"other"})");
+  const agent_websocket::live_answer after{1, "r_1", "abc", 3, "hm", 1};
+  const auto told = [&](connection_id socket) {
+    std::string all, text;
+    while (box.find(socket)->take_next(box.log(), &after, true, text, "now")) {
+      const frame sent(text);
+      all += (sent.op().empty() ? sent.phase() + " " + sent.content() : sent.op()) + ", ";
+    }
+    return all;
+  };
+  CHECK(told(7) == "start , reasoning hm, delta ab, tool, other , delta c, ");
+  CHECK(told(8) == "start , other , delta abc, ");
+}
+
+TEST_CASE("outbox: a socket is told to have been drained, if it is still here") {
+  outbox box;
+  box.attach(7).transport_waits = 5;
+  box.attach(8).transport_waits = 6;
+  box.drained(7);
+  box.drained(9);
+  CHECK(box.find(7)->transport_waits == 0u);
+  CHECK(box.find(8)->transport_waits == 6u);
+}
+
 TEST_CASE("outbox: sockets come and go") {
   outbox box;
   box.attach(7);

@@ -47,7 +47,7 @@ TEST_CASE("records: an answer") {
   CHECK(kept.number("seq") == 7);
   CHECK(kept.content() == "text");
   CHECK(kept.text("status") == "cancelled");
-  for (const char* absent : {"finish_reason", "model", "usage", "error"}) {
+  for (const char* absent : {"finish_reason", "model", "usage", "error", "steps"}) {
     CHECK_FALSE(kept.has(absent));
   }
 
@@ -61,6 +61,15 @@ TEST_CASE("records: an answer") {
   CHECK(full.json("usage.cost") == "0.5");
   CHECK(full.text("error") == "internal");
   CHECK(full.raw().find("secret") == std::string::npos);
+}
+
+TEST_CASE("records: the steps of an answer, byte for byte") {
+  answer_record ended;
+  ended.steps = R"([{"role":"tool","tool_call_id":"c","content":"r"}, 1.50])";
+  const std::string kept = records::of_answer(ended, 7, at);
+  CHECK(kept.find(R"("steps":[{"role":"tool","tool_call_id":"c","content":"r"}, 1.50])") !=
+        std::string::npos);
+  CHECK(frame(kept).text("steps.0.content") == "r");
 }
 
 TEST_CASE("records: feedback and clear") {

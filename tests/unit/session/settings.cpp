@@ -47,6 +47,16 @@ TEST_CASE("settings: the defaults") {
   CHECK(settings.heartbeat_timeout.count() == 8'000);
 }
 
+TEST_CASE("settings: the defaults of the tool loop") {
+  const session_settings plain;
+  CHECK(plain.tools == nullptr);
+  CHECK(plain.client_tools);
+  CHECK(plain.max_tool_rounds == 8u);
+  CHECK(plain.tool_timeout == std::chrono::seconds(60));
+  CHECK(plain.approval_timeout == std::chrono::seconds(300));
+  CHECK(plain.reasoning_effort.empty());
+}
+
 TEST_CASE("settings: which models a client may choose") {
   session_settings settings;
   settings.model = "a/main";

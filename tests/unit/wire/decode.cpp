@@ -198,6 +198,49 @@ TEST_CASE("decode: hello") {
   CHECK(hello.from == 0u);
 }
 
+TEST_CASE("decode: tools of a client, in a hello and in a query") {
+  const auto hello = command(
+      R"({"type":"command","op":"hello","tools":[{"name":"beep","parameters":{"type":"object"}},)"
+      R"({"type":"function","function":{"name":"now","description":"d"}}]})");
+  REQUIRE(hello.tools.size() == 2u);
+  CHECK(hello.tools[0].name == "beep");
+  CHECK(hello.tools[0].parameters == R"({"type":"object"})");
+  CHECK(hello.tools[1].name == "now");
+  CHECK(hello.tools[1].description == "d");
+  CHECK(query(R"({"content":"x","tools":[{"name":"beep"}]})").tools.at(0).name == "beep");
+  CHECK(query(R"({"content":"x"})").tools.empty());
+  CHECK(command(R"({"type":"command","op":"hello"})").tools.empty());
+  CHECK(command(R"({"type":"command","op":"roll","tools":7})").tools.empty());
+  CHECK(verdict(R"({"type":"command","op":"hello","tools":{}})") == "bad_message");
+  CHECK(verdict(R"({"content":"x","tools":[{}]})") == "bad_message");
+}
+
+TEST_CASE("decode: the result of a client's tool") {
+  const auto result = [](const char* more) {
+    return command(R"({"type":"command","op":"tool_result","ref":"t_1")" + std::string(more) + "}");
+  };
+  CHECK(result(R"(,"data":{"ok": true})").data == R"({"ok":true})");
+  CHECK(result(R"(,"data":"x")").data == R"("x")");
+  CHECK(result(R"(,"data":false)").data == "false");
+  CHECK(result(R"(,"data":null)").data == "null");
+  CHECK(result(R"(,"content":"words")").content == "words");
+  CHECK(result(R"(,"error":"no luck")").failure == "no luck");
+  CHECK(result(R"(,"data":1)").failure.empty());
+  CHECK(result(R"(,"data":1,"error":null)").failure.empty());
+  CHECK(result(R"(,"data":1)").ref == "t_1");
+  for (const char* bad : {R"({"type":"command","op":"tool_result","ref":"t_1"})",
+                          R"({"type":"command","op":"tool_result","ref":"t_1","error":""})",
+                          R"({"type":"command","op":"tool_result","ref":"t_1","error":{"a":1}})",
+                          R"({"type":"command","op":"tool_result","ref":"t 1","data":1})",
+                          R"({"type":"command","op":"tool_result","data":1})"}) {
+    CAPTURE(std::string(bad));
+    CHECK(verdict(bad) == "bad_message");
+  }
+  CHECK(mentions(words(R"({"type":"command","op":"tool_result","data":1})"), "`ref`"));
+  // Of other commands null is nothing.
+  CHECK(command(R"({"type":"command","op":"roll","data":null})").data.empty());
+}
+
 TEST_CASE("decode: a hello that wants nothing back") {
   const auto hello = command(R"({"type":"command","op":"hello"})");
   CHECK_FALSE(hello.resume.has_value());

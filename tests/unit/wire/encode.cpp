@@ -135,6 +135,86 @@ TEST_CASE("encode: the whole text of each small message") {
         R"("data":{"build":812},"timestamp":"2026-01-01T00:00:00.000Z"})");
 }
 
+TEST_CASE("encode: reasoning is a phase of its own") {
+  CHECK(encoded(wire::response_delta{"r_1", 0, 3, "Hm", false, true}) ==
+        R"({"type":"response","stream":"r_1","phase":"reasoning","idx":0,"n":3,"content":"Hm",)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+}
+
+TEST_CASE("encode: what becomes of a tool call") {
+  wire::tool_status told;
+  told.ref = "q1";
+  told.stream = "r_1";
+  told.call = "t_3";
+  told.name = "clock";
+  told.arguments = "{}";
+  told.state = "calling";
+  CHECK(encoded(told) ==
+        R"({"type":"status","op":"tool","ref":"q1","stream":"r_1","content":"Calling clock",)"
+        R"("tool":{"call":"t_3","name":"clock","arguments":{},"state":"calling"},)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+  told.to_be_run = true;
+  CHECK(frame(encoded(told)).text("id") == "t_3");
+  told.to_be_run = false;
+  for (const char* state : {"waiting", "done", "failed"}) {
+    told.state = state;
+    const frame sent(encoded(told));
+    CHECK(sent.text("tool.state") == state);
+    CHECK(sent.content().find("clock") != std::string::npos);
+    CHECK_FALSE(sent.has("id"));
+    CHECK_FALSE(sent.has("tool.error"));
+    CHECK_FALSE(sent.has("seq"));
+  }
+  told.arguments = {};
+  told.failure = "No \"luck\"";
+  const frame failed(encoded(told));
+  CHECK_FALSE(failed.has("tool.arguments"));
+  CHECK(failed.text("tool.error") == "No \"luck\"");
+}
+
+TEST_CASE("encode: a request for a decision, and what became of it") {
+  wire::feedback_request asked{"f_1",
+                               "q1",
+                               "approval",
+                               "Run delete_file?",
+                               "delete_file",
+                               R"({"path":"notes.txt"})",
+                               "2026-01-01T00:05:00.000Z",
+                               "reject",
+                               60};
+  CHECK(encoded(asked) ==
+        R"({"type":"human_feedback","seq":60,"id":"f_1","ref":"q1","kind":"approval",)"
+        R"("content":"Run delete_file?","tool":{"name":"delete_file","arguments":)"
+        R"({"path":"notes.txt"}},"expires_at":"2026-01-01T00:05:00.000Z","default":"reject",)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(encoded(wire::feedback_resolved{61, "f_1", "approve", {}}) ==
+        R"({"type":"status","seq":61,"op":"feedback_resolved","ref":"f_1","decision":"approve",)"
+        R"("timestamp":"2026-01-01T00:00:00.000Z"})");
+  CHECK(frame(encoded(wire::feedback_resolved{61, "f_1", "reject", "expired"})).text("reason") ==
+        "expired");
+
+  wire::welcome back;
+  back.resumed.emplace();
+  CHECK(frame(encoded(back)).json("pending_feedback") == "[]");
+  back.resumed->pending_feedback = {asked, asked};
+  const frame sent(encoded(back));
+  CHECK(sent.size("pending_feedback") == 2u);
+  CHECK(sent.json("pending_feedback.0") ==
+        R"({"id":"f_1","ref":"q1","kind":"approval","content":"Run delete_file?","tool":)"
+        R"({"name":"delete_file","arguments":{"path":"notes.txt"}},)"
+        R"("expires_at":"2026-01-01T00:05:00.000Z","default":"reject"})");
+  back.resumed.reset();
+  CHECK_FALSE(frame(encoded(back)).has("pending_feedback"));
+}
+
+TEST_CASE("encode: the citations of an answer") {
+  wire::response_end end;
+  CHECK_FALSE(frame(encoded(end)).has("annotations"));
+  end.annotations = R"([{"type":"url_citation","url_citation":{"url":"https://x"}}])";
+  const frame sent(encoded(end));
+  CHECK(sent.text("annotations.0.url_citation.url") == "https://x");
+}
+
 TEST_CASE("encode: a status carries what it has") {
   const frame sent(encoded(wire::status{"info", "i1", "c", R"({"a":1})", R"({"tab":2})", 7, {}}));
   CHECK(sent.is_status("info"));

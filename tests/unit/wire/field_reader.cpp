@@ -50,6 +50,14 @@ std::string refusal(std::string_view text, Read read) {
 
 }  // namespace
 
+TEST_CASE("field_reader: null may be told from what is absent, where that matters") {
+  const fields_of given(R"({"n":null,"f":false})");
+  CHECK(given.fields.has("n"));
+  CHECK(given.fields.has("f"));
+  CHECK_FALSE(given.fields.has("x"));
+  CHECK_FALSE(given.fields.find("n").exists());
+}
+
 TEST_CASE("field_reader: what is absent or null reads as nothing and is no error") {
   for (
       const char* text :
