@@ -29,7 +29,7 @@ constexpr std::string_view usage =
     "  --env-file FILE       read variables from FILE; the environment wins\n"
     "  --check-config        check the settings and exit\n"
     "  --demo-upstream PORT  run only the demo model (OpenRouter's API) on 127.0.0.1:PORT; 0 takes any\n"
-    "  --demo-tools          give the model a clock and a calculator\n"
+    "  --demo-tools          give the model a clock, a calculator and questions to you\n"
     "  --files FOLDER        let the model list and read files of FOLDER, when a person agrees\n"
     "  --help, -h            print this\n"
     "  --version             print the version\n"
@@ -142,6 +142,7 @@ int serve(agent_websocket::options options, bool demo, const arguments& given) {
   if (given.demo_tools) {
     example_tools::add_clock(server);
     example_tools::add_calculator(server);
+    example_tools::add_question(server);
   }
   if (given.files) example_tools::add_files(server, *given.files);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// An agent with tools: a clock, a calculator and, when a folder is named, its files, which it may
-// list and read when a person agrees. The tools themselves are in tools/agent_tools.hpp. Without a
-// key the demo model answers; it uses them when asked plainly.
-// Try it: ./tools ~/notes, then npx wscat -c ws://localhost:54321/ws
+// An agent with tools: a clock, a calculator, a question to the person and, when a folder is named,
+// its files, which it may list and read when the person agrees. The tools themselves are in
+// tools/agent_tools.hpp. Without a key the demo model answers; it uses them when asked plainly. Try
+// it: ./tools ~/notes, then npx wscat -c ws://localhost:54321/ws
 //   {"content":"what is 12 * (3 + 4)?"}
 //   {"content":"read todo.txt"}  and then  {"type":"human_feedback","decision":"approve"}
 #include <agent_websocket.hpp>
@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   agent_websocket::server server(*options, io);
   example_tools::add_clock(server);
   example_tools::add_calculator(server);
+  example_tools::add_question(server);
   if (argc == 2) {
     const auto folder = example_tools::folder::open(argv[1]);
     if (!folder) return std::cerr << "tools: " << folder.error().message << '\n', 2;

@@ -6236,7 +6236,7 @@ struct options {
   std::string http_referer;  ///< sent for OpenRouter's rankings
   std::string app_title;     ///< likewise
   milliseconds connect_timeout{10'000};
-  milliseconds first_token_timeout{120'000};
+  milliseconds first_token_timeout{300'000};
   milliseconds idle_timeout{120'000};  ///< between two bytes of an answer
   milliseconds total_timeout{0};       ///< of an answer, retries included; 0: none
   int max_retries = 2;                 ///< after the first attempt, before the first token only
@@ -6608,7 +6608,7 @@ inline const std::vector<option_variable>& option_variables() {
        [](options& o, std::string_view text) {
          return detail::read_seconds(o.connect_timeout, text, 0.01, 3600);
        }},
-      {"FIRST_TOKEN_TIMEOUT", "120", "seconds until the first token",
+      {"FIRST_TOKEN_TIMEOUT", "300", "seconds until the first token",
        [](options& o, std::string_view text) {
          return detail::read_seconds(o.first_token_timeout, text, 0.01, 86'400);
        }},
@@ -6901,9 +6901,9 @@ struct client_settings {
   openrouter_headers attribution = openrouter_headers::automatic;
   openrouter::dialect dialect;
 
-  // Zero means no limit. Reasoning models are silent for one to two minutes before the first token.
+  // Zero means no limit. Reasoning models are silent for minutes before the first token.
   std::chrono::milliseconds connect_timeout{10'000};       ///< name, TCP and TLS of one attempt
-  std::chrono::milliseconds first_token_timeout{120'000};  ///< from sending to the first fragment
+  std::chrono::milliseconds first_token_timeout{300'000};  ///< from sending to the first fragment
   std::chrono::milliseconds idle_timeout{120'000};         ///< without a byte; comments count
   std::chrono::milliseconds total_timeout{0};              ///< over all attempts and waits
 
@@ -8550,8 +8550,9 @@ class tool_call_accumulator {
     if (to->made.id.empty() && !keep(to->made.id, what.id)) return false;
     if (to->made.name.empty() && !keep(to->made.name, what.name)) return false;
     if (what.arguments == to->made.arguments && is_closed(*to)) return true;  // the same again
+    if (!keep(to->made.arguments, what.arguments)) return false;
     to->brackets.feed(what.arguments);
-    return keep(to->made.arguments, what.arguments);
+    return true;
   }
 
   bool keep(std::string& in, std::string_view text) {
@@ -10603,8 +10604,10 @@ struct turn {
     return (answer || !steps.empty() ? 2u : 1u) + steps.size() + corrections;
   }
 
+  /// People have seen something of an answer.
+  bool has_words() const noexcept { return answer || !shown.empty(); }
   /// What people see of it: the question, and an answer or what was said in its place.
-  bool has_reply() const noexcept { return answer || !feedback.empty(); }
+  bool has_reply() const noexcept { return has_words() || !feedback.empty(); }
 };
 
 class conversation {
@@ -10639,8 +10642,7 @@ class conversation {
   turn* find(std::string_view ref) noexcept {
     for (std::size_t i = turns_.size(); i-- > 0;) {
       turn& each = turns_[i];
-      if (ref.empty() ? !each.running() && each.answer.has_value()
-                      : each.stream == ref || each.id == ref)
+      if (ref.empty() ? !each.running() && each.has_words() : each.stream == ref || each.id == ref)
         return &each;
     }
     return nullptr;
@@ -11517,15 +11519,11 @@ namespace agent_websocket {
 
 class client_tools {
  public:
-  /// Replaces what that socket declared before. A name that another socket has goes to this one.
+  /// Replaces what that socket declared before. Of several sockets with one name the last to
+  /// declare it counts, as long as it is here.
   void declare(connection_id connection, std::vector<tool_ptr> tools) {
     forget(connection);
-    for (tool_ptr& each : tools) {
-      const std::string_view name = each->definition.name;
-      const auto same = [name](const entry& of) { return of.tool->definition.name == name; };
-      entries_.erase(std::remove_if(entries_.begin(), entries_.end(), same), entries_.end());
-      entries_.push_back({connection, std::move(each)});
-    }
+    for (tool_ptr& each : tools) entries_.push_back({connection, std::move(each)});
   }
 
   void forget(connection_id connection) {
@@ -11535,15 +11533,15 @@ class client_tools {
 
   /// The socket that runs the tool of that name; 0 when none does now.
   connection_id runner_of(std::string_view name) const noexcept {
-    for (const entry& each : entries_) {
-      if (each.tool->definition.name == name) return each.connection;
-    }
-    return 0;
+    const entry* const found = last(name);
+    return found == nullptr ? 0 : found->connection;
   }
 
   std::vector<tool_ptr> tools() const {
     std::vector<tool_ptr> all;
-    for (const entry& each : entries_) all.push_back(each.tool);
+    for (const entry& each : entries_) {
+      if (last(each.tool->definition.name) == &each) all.push_back(each.tool);
+    }
     return all;
   }
 
@@ -11552,6 +11550,14 @@ class client_tools {
     connection_id connection;
     tool_ptr tool;
   };
+
+  const entry* last(std::string_view name) const noexcept {
+    for (std::size_t i = entries_.size(); i-- > 0;) {
+      if (entries_[i].tool->definition.name == name) return &entries_[i];
+    }
+    return nullptr;
+  }
+
   std::vector<entry> entries_;
 };
 
@@ -11639,13 +11645,14 @@ namespace agent_websocket {
 
 /// A query that was accepted, with what its answer needs.
 struct accepted_query {
-  wire::query query;        ///< with an id in any case
-  std::string stream;       ///< the id of its answer
-  connection_id from = 0;   ///< the socket that it came on
-  bool streamed = false;    ///< deltas, or one full response
-  bool first = false;       ///< goes before all that wait
-  unsigned overtaken = 0;   ///< by how many that came later
-  bool regenerate = false;  ///< answers the last question anew instead of asking one
+  wire::query query;              ///< with an id in any case
+  std::string stream;             ///< the id of its answer
+  connection_id from = 0;         ///< the socket that it came on
+  std::vector<tool_ptr> tools{};  ///< that the client runs for it
+  bool streamed = false;          ///< deltas, or one full response
+  bool first = false;             ///< goes before all that wait
+  unsigned overtaken = 0;         ///< by how many that came later
+  bool regenerate = false;        ///< answers the last question anew instead of asking one
 };
 
 class inbox {
@@ -12804,8 +12811,8 @@ struct called_tool {
   phase at = phase::running;
   bool checked = false;   ///< the arguments are an object that fits the tool
   std::string arguments;  ///< that it runs with: the model's, or what a person made of them
-  connection_id runner =
-      0;  ///< the client that runs it, of a tool of a query; else see client_tools
+  /// Of a tool of a query: the socket that asked, as long as it is here. Else see client_tools.
+  connection_id runner = 0;
   tool_result result;
 };
 
@@ -12909,6 +12916,8 @@ class session_core {
  public:
   /// Sockets of one session; the one that was silent for longest makes room for one more.
   static constexpr std::size_t max_sockets = 32;
+  /// Calls of one round that are run; the model is told so of those above.
+  static constexpr std::size_t max_calls_at_once = 32;
 
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
@@ -12964,7 +12973,8 @@ class session_core {
 
   /// Answers a hello that asked for no session, or for one that it does not get: the client begins
   /// with what this one has.
-  void greet(connection_id connection, std::string_view reason, std::string_view token, moment at);
+  void greet(const wire::command& hello, std::string_view reason, std::string_view token,
+             moment at);
 
   /// Answers a hello that has shown its right to this session: verdict, what was missed, `live`.
   /// The socket may be new here.
@@ -13139,10 +13149,10 @@ class session_core {
   void begin_next(moment at);
   openrouter::chat_request build_request() const;
 
+  result<tool_ptr> check_tool(const wire::declared_tool& declared,
+                              const std::vector<tool_ptr>& others) const;
   void declare_tools(connection_id connection, const wire::command& hello, moment at);
-  std::vector<tool_ptr> check_declared(const std::vector<wire::declared_tool>& tools,
-                                       connection_id from, std::string_view ref, moment at);
-  void offer_tools(moment at);
+  void offer_tools();
   void repeat_calls(connection_id to, moment at);
   bool begin_calls(const completion_result& result, moment at);
   void begin_call(called_tool& call, moment at);
@@ -13154,7 +13164,7 @@ class session_core {
   void continue_run();
   void keep_results();
   void drop_calls(moment at);
-  connection_id runner_of(const called_tool& call) const;
+  connection_id runner_of(const called_tool& call);
   wire::tool_status status_of(const called_tool& call, std::string_view state,
                               bool to_be_run) const;
   void tell_call(const called_tool& call, std::string_view state, moment at);
@@ -13221,6 +13231,11 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
     return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
   accepted_query accepted;
+  for (const wire::declared_tool& each : query.tools) {
+    auto checked = check_tool(each, accepted.tools);
+    if (!checked) return refuse(from, query.id, checked.error(), at);
+    accepted.tools.push_back(std::move(*checked));
+  }
   switch (query.overlap) {
     case wire::overlap::queue: break;
     case wire::overlap::reject:
@@ -13278,7 +13293,7 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
   if (claimed.end_seq >= log.oldest() && claimed.end_seq <= log.top())
     return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
   const turn* const asked = conversation_.find(claimed.stream);
-  if (asked != nullptr && asked->answer) {
+  if (asked != nullptr && asked->has_words()) {
     const std::string& text = asked->text();
     wire::response_end again;
     again.seq = claimed.end_seq;
@@ -13369,7 +13384,7 @@ inline void session_core::decided(run_number run, query_decision decision, momen
     case query_decision::kind::proceed:
       run_->state = *next_state(run_->state, run_event::proceed);
       run_->extra = std::move(decision.extra);
-      offer_tools(at);
+      offer_tools();
       actions_.push_back(action::start_completion{run, build_request()});
       return;
     case query_decision::kind::answer: {
@@ -13391,6 +13406,12 @@ inline void session_core::completed(run_number run, completion_result result, mo
   if (!is_current(run) || run_->state == run_state::deciding) return;
   if (!result.model.empty()) run_->model = result.model;
   if (run_->state == run_state::calling || begin_calls(result, at)) return;
+  if (!result.failure && result.finish_reason == "length" && run_->text.empty() &&
+      result.tool_calls.empty()) {
+    result.failure = error(errc::empty_response,
+                           "The model has used up its tokens before it began to answer; allow more "
+                           "tokens, or ask for less");
+  }
   wire::answer_status status = wire::answer_status::completed;
   if (result.failure) {
     status = wire::answer_status::failed;
@@ -13415,6 +13436,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   }
   current_run ended = std::move(*run_);
   run_.reset();
+  const bool several = ended.rounds != 0 || ended.used.answers != 0;  // requests
   ended.used += result.used;
   ended.used.answers = ended.used.answers == 0 ? 0 : 1;
 
@@ -13425,7 +13447,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.status = status;
   record.finish_reason = result.finish_reason;
   record.model = std::move(ended.model);
-  record.usage = ended.rounds == 0 ? result.usage : describe_usage(ended.used);
+  record.usage = several ? describe_usage(ended.used) : result.usage;
   record.used = ended.used;
   record.rounds = ended.rounds;
   record.generation_id = result.generation_id;
@@ -13547,7 +13569,7 @@ inline void session_core::close(std::uint16_t code, std::string reason) {
 inline void session_core::expired(moment at) {
   if (closing_) return;
   publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
-  close(1000, "Session timeout");
+  end(1000, "Session timeout", error(errc::interrupted), at);  // a busy session is not idle
 }
 
 inline void session_core::interrupt(moment at) {
@@ -13706,57 +13728,55 @@ inline void session_core::on_decision(connection_id from, const wire::human_feed
 
 namespace agent_websocket {
 
-/// A hello says which tools its client runs.
-inline void session_core::declare_tools(connection_id connection, const wire::command& hello,
-                                        moment at) {
-  std::vector<tool_ptr> declared;
-  if (settings_->client_tools) declared = check_declared(hello.tools, connection, hello.id, at);
-  client_tools_.declare(connection, std::move(declared));
+/// A tool that a client brings, beside `others` of its own. Errors: bad_message, forbidden.
+inline result<tool_ptr> session_core::check_tool(const wire::declared_tool& declared,
+                                                 const std::vector<tool_ptr>& others) const {
+  if (!settings_->client_tools)
+    return error(errc::forbidden, "Clients may not bring tools of their own here");
+  if ((settings_->tools && settings_->tools->find(declared.name)) ||
+      toolbox::find_tool(others, declared.name)) {
+    return error(errc::bad_message, "There is another tool of the name `" + declared.name + "`");
+  }
+  tool_definition definition;
+  definition.name = declared.name;
+  definition.description = declared.description;
+  definition.parameters = declared.parameters;
+  return make_tool(std::move(definition), true);
 }
 
-/// Those that are good; the client is told of the others.
-inline std::vector<tool_ptr> session_core::check_declared(
-    const std::vector<wire::declared_tool>& tools, connection_id from, std::string_view ref,
-    moment at) {
+/// A hello says which tools its client runs: the good ones are taken, it is told of the others.
+inline void session_core::declare_tools(connection_id connection, const wire::command& hello,
+                                        moment at) {
   std::vector<tool_ptr> good;
-  for (const wire::declared_tool& each : tools) {
-    tool_definition definition;
-    definition.name = each.name;
-    definition.description = each.description;
-    definition.parameters = each.parameters;
-    auto made = make_tool(std::move(definition), true);
-    if (!made) {
-      refuse(from, ref, made.error(), at);
-    } else if ((settings_->tools && settings_->tools->find(each.name)) ||
-               toolbox::find_tool(good, each.name)) {
-      refuse(from, ref,
-             error(errc::bad_message, "There is another tool of the name `" + each.name + "`"), at);
+  for (const wire::declared_tool& each : hello.tools) {
+    auto checked = check_tool(each, good);
+    if (checked) {
+      good.push_back(std::move(*checked));
     } else {
-      good.push_back(std::move(*made));
+      refuse(connection, hello.id, checked.error(), at);
     }
   }
-  return good;
+  client_tools_.declare(connection, std::move(good));
 }
 
 /// What the model may call in this run: the server's tools, those of the query, those of the
 /// clients that are here.
-inline void session_core::offer_tools(moment at) {
+inline void session_core::offer_tools() {
   std::vector<tool_ptr>& offered = run_->offered;
   if (settings_->tools) offered = settings_->tools->tools();
-  if (!settings_->client_tools) return;
   const auto add = [&offered](const std::vector<tool_ptr>& more) {
     for (const tool_ptr& each : more) {
       if (!toolbox::find_tool(offered, each->definition.name)) offered.push_back(each);
     }
   };
-  add(check_declared(run_->of.query.tools, run_->of.from, run_->of.query.id, at));
+  add(run_->of.tools);
   add(client_tools_.tools());
 }
 
 /// The socket that is to run the call of a client's tool; 0: none is here.
-inline connection_id session_core::runner_of(const called_tool& call) const {
-  const connection_id declared = client_tools_.runner_of(call.tool->definition.name);
-  return declared != 0 ? declared : run_->of.from;
+inline connection_id session_core::runner_of(const called_tool& call) {
+  if (call.runner != 0 && outbox_.find(call.runner) != nullptr) return call.runner;
+  return client_tools_.runner_of(call.tool->definition.name);
 }
 
 /// A client that declares a tool again gets the calls of it that are open.
@@ -13794,11 +13814,18 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
     called_tool made;
     made.id = "t_" + std::to_string(++calls_);
     made.tool = toolbox::find_tool(run_->offered, each.name);
+    if (toolbox::find_tool(run_->of.tools, each.name)) made.runner = run_->of.from;
     made.arguments = each.arguments;
     made.call = each;
     run_->calls.push_back(std::move(made));
   }
-  for (called_tool& each : run_->calls) begin_call(each, at);
+  for (std::size_t i = 0; i < run_->calls.size(); ++i) {
+    if (i < max_calls_at_once) {
+      begin_call(run_->calls[i], at);
+    } else {
+      end_call(run_->calls[i], tool_result::failure("Too many calls at once"), true, at);
+    }
+  }
   continue_run();
   return true;
 }
@@ -14001,7 +14028,6 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
-    if (command.resume_session.empty()) s.declare_tools(command.from, command, at);
     s.actions_.push_back(action::answer_hello{command.from, command});
   }
 
@@ -14253,11 +14279,13 @@ inline void session_core::opened(connection_id connection, std::string_view toke
     actions_.push_back(action::close_socket{connection, closing_->code, closing_->reason, true});
 }
 
-inline void session_core::greet(connection_id connection, std::string_view reason,
+inline void session_core::greet(const wire::command& hello, std::string_view reason,
                                 std::string_view token, moment at) {
+  const connection_id connection = hello.from;
   lanes* const socket = outbox_.find(connection);
   if (closing_ || socket == nullptr) return;
   spoken_ = true;
+  declare_tools(connection, hello, at);
   const message_log& log = outbox_.log();
   tokens_.issue(connection, token);
   wire::welcome said = make_welcome(reason, token);
@@ -14822,9 +14850,9 @@ class basic_session final
       core.opened(connection, make_token(around_.random), at);
     });
   }
-  void greet(connection_id connection, std::string_view reason) {
+  void greet(const wire::command& hello, std::string_view reason) {
     apply([&](session_core& core, moment at) {
-      core.greet(connection, reason, make_token(around_.random), at);
+      core.greet(hello, reason, make_token(around_.random), at);
     });
   }
   /// Precondition: the hello has shown its right to this session.
@@ -14931,6 +14959,7 @@ class basic_session final
     call_.stop();
   }
   void perform(action::run_tool& what) {
+    if (!core_.is_current(what.run)) return;  // ended by the handler of another call
     log(log_level::info, "tool_called", what.name);
     tools_.run(this->weak_from_this(), what,
                [&](const tool_invocation<basic_session>& call, const tool_reply& reply) {
@@ -15067,10 +15096,16 @@ class field_reader {
     why_ = error(errc::bad_message, std::move(words));
   }
 
-  /// null counts as absent everywhere.
+  /// null counts as absent.
   json::value find(std::string_view name) const {
     const json::value found = object_[name];
     return found.is_null() ? json::value() : found;
+  }
+
+  /// Any JSON as text, also null; empty when it is absent.
+  std::string any(const char* name) const {
+    const json::value found = object_[name];
+    return found ? json::to_text(found) : std::string();
   }
 
   std::string text(const char* name, std::size_t max_bytes = std::string::npos) {
@@ -15377,6 +15412,7 @@ inline command read_command(field_reader& fields) {
   } else if (read.op == "ack") {
     read.ack = fields.number_of("seq");
   } else if (read.op == "tool_result") {
+    read.data = fields.any("data");  // a tool may give null
     read.failure = fields.text("error");
     if (read.ref.empty()) fields.fail("A tool_result needs the `ref` of the call that it answers");
     if (read.data.empty() && read.content.empty() && read.failure.empty())
@@ -15401,7 +15437,7 @@ inline human_feedback read_feedback(field_reader& fields) {
   read.rating = fields.number("rating", -100, 100);
   read.content = fields.text("content");
   read.correction = fields.text("correction");
-  if (const json::value data = fields.find("data")) read.data = json::to_text(data);
+  read.data = fields.any("data");
   read.meta = fields.object_text("meta", max_meta_bytes);
   read.ack = fields.number_of("ack");
   if (read.decision.empty() && !read.rating && is_blank(read.content) &&
@@ -15690,12 +15726,12 @@ class basic_server final
 
   void on_hello(session_type& session, connection_id connection,
                 const wire::command& hello) override {
-    if (hello.resume_session.empty()) return session.greet(connection, "new");
+    if (hello.resume_session.empty()) return session.greet(hello, "new");
     const auto wanted = living_.sessions.find(hello.resume_session);
-    if (!wanted || wanted->closing()) return session.greet(connection, "expired");
+    if (!wanted || wanted->closing()) return session.greet(hello, "expired");
     if (!hello.resume || wanted->owner().name != session.owner().name ||
         !wanted->core().accepts_token(hello.resume->token)) {
-      return session.greet(connection, "forbidden");
+      return session.greet(hello, "forbidden");
     }
     if (wanted.get() != &session) {
       const auto former = session.shared_from_this();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Three small real tools and how a server is given them: a clock, a calculator, and the files of
-// one folder, which a person has to agree to. The server offers them to the model, checks the
-// arguments by the schema before a handler sees them, and tells the model what came of it.
+// Small real tools and how a server is given them: a clock, a calculator, a question to the person,
+// and the files of one folder, which the person has to agree to. The server offers them to the
+// model, checks the arguments by the schema before a handler sees them, and tells the model what
+// came of it.
 #pragma once
 
 #include "calculator.hpp"
@@ -30,6 +31,7 @@ inline std::string time_at(std::chrono::system_clock::time_point when, int minut
   return text + offset;
 }
 
+// [clock]
 /// The smallest tool: what it is called, what it is for, what it takes, and what it does.
 inline void add_clock(agent_websocket::server& to) {
   agent_websocket::tool_definition clock;
@@ -42,6 +44,7 @@ inline void add_clock(agent_websocket::server& to) {
     reply(time_at(std::chrono::system_clock::now(), static_cast<int>(std::lround(hours * 60))));
   });
 }
+// [clock]
 
 /// A tool that can fail: the words reach the model, which may then do better.
 inline void add_calculator(agent_websocket::server& to) {
@@ -55,6 +58,18 @@ inline void add_calculator(agent_websocket::server& to) {
     number ? reply(agent_websocket::json::print_double(*number))
            : reply.fail(number.error().message);
   });
+}
+
+/// A tool without a handler: the person answers in its place.
+inline void add_question(agent_websocket::server& to) {
+  agent_websocket::tool_definition ask;
+  ask.name = "ask_person";
+  ask.description = "Puts a question to the person, who knows what nobody else does.";
+  ask.parameters = R"({"type":"object","properties":{"question":{"type":"string"}},
+    "required":["question"]})";
+  ask.asks_person = true;
+  ask.question = "The agent has a question:";
+  to.tool(std::move(ask));
 }
 
 /// Tools that a person has to agree to, each time. Their files are small and local, so they are

@@ -690,14 +690,15 @@ const modes = {
   answer: { submit: 'Answer', label: 'What the agent is told' },
 };
 function setMode(ask, mode, focus = false) {
-  const { label, submit } = modes[mode], { tool } = ask.request, json = JSON.stringify(tool?.arguments ?? {}, null, 2);
+  const { label, submit } = modes[mode], { tool } = ask.request, given = Object.values(tool?.arguments ?? {});
+  const json = JSON.stringify(tool?.arguments ?? {}, null, 2), words = ask.question && given.every((each) => typeof each === 'string');
   Object.assign(ask, { mode, problem: '' });
   ask.field = label && el('textarea', { rows: mode === 'edit' ? '4' : '2', dir: 'auto', maxlength: '16000' });
   if (mode === 'edit') ask.field.value = json;
   const others = mode === 'approve' ? ['reject', 'edit', 'answer'] : ask.question ? (mode === 'answer' ? ['reject'] : ['answer']) : ['approve'];
   const names = { approve: 'Back', reject: 'Reject...', edit: 'Edit...', answer: 'Answer...' };
   ask.body.replaceChildren(
-    ...(tool && !ask.question && mode !== 'edit' ? [el('pre', { dir: 'ltr' }, `${textOf(tool.name)} ${json}`)] : []),
+    ...(tool && mode !== 'edit' ? [el('pre', { dir: words ? 'auto' : 'ltr' }, words ? given.join('\n') : `${textOf(tool.name)} ${json}`)] : []),
     ...(label ? [el('label', { class: 'field' }, label, ask.field)] : []),
     el('div', { class: 'row' }, el('button', { class: 'button primary', 'data-decide': mode }, submit), ...others.map((other) => {
       const button = el('button', { class: 'button', type: 'button', 'data-mode': other }, names[other]);
@@ -888,9 +889,9 @@ client.on('answer', ({ answer, message }) => {
   if (!answer.own && answer.ref === null) addNotification(answer.text, 'Agent'); // the application speaks unasked
   else showEnd(exchangeOf(answer), answer, message.replay === true);
 });
-client.on('notification', ({ message: m }) => addNotification(textOf(m.content) || textOf(m.data), m.topic));
 )page"
-    R"page(client.on('error', ({ message: m, answer }) => { if (!answer && m.ref === undefined) addNotification(errorText(m), 'Error'); });
+    R"page(client.on('notification', ({ message: m }) => addNotification(textOf(m.content) || textOf(m.data), m.topic));
+client.on('error', ({ message: m, answer }) => { if (!answer && m.ref === undefined) addNotification(errorText(m), 'Error'); });
 client.on('reset', onReset);
 client.on('state', onState);
 

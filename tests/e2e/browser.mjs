@@ -294,6 +294,17 @@ async function tools(address, folder) {
     await chat.verdict('Answered.');
     await chat.answers('The tool read_file says: buy nothing');
 
+    step('a question, answered by the keyboard alone');
+    await chat.asksFor('use the tool ask_person with {"question":"Which city?"}');
+    const question = await chat.card().innerText();
+    check(question.includes('The agent has a question:') && question.includes('Which city?'), question);
+    await page.locator('#go-ask').press('Enter');
+    await page.keyboard.type('Rome');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await chat.verdict('Answered.');
+    await chat.answers('The tool ask_person says: Rome');
+
     step('markup is text; stopping withdraws the question');
     await chat.asksFor('use the tool read_file with {"path":"<img src=x onerror=alert(1)>"}');
     check((await chat.card().innerText()).includes('<img src=x'), 'the arguments are not shown as text');

@@ -38,6 +38,15 @@ TEST_CASE_FIXTURE(tool_fixture, "client tools: declared in hello, called and ans
   CHECK(again.truth("duplicate"));
 }
 
+TEST_CASE_FIXTURE(tool_fixture, "client tools: a result may be null") {
+  const auto id = greet(R"("delta","tools")", declared);
+  http.reply_with(calls({{"c", "beep", "{}"}}));
+  http.reply_with(answer({"done"}));
+  say(id, R"({"id":"q","content":"x"})");
+  say(id, R"({"type":"command","op":"tool_result","ref":"t_1","data":null})");
+  CHECK(told_by_tools(http.last().request) == "c=null");
+}
+
 TEST_CASE_FIXTURE(tool_fixture, "client tools: an error, and silence") {
   const auto id = greet(R"("delta","tools")", declared);
   http.reply_with(calls({{"c", "beep", "{}"}, {"d", "beep", "{}"}}));
@@ -84,6 +93,27 @@ TEST_CASE_FIXTURE(tool_fixture, "client tools: bad ones are refused, the rest is
   CHECK(body.text("tools.1.function.name") == "ok");
 }
 
+TEST_CASE_FIXTURE(tool_fixture, "client tools: a query with a bad one is refused") {
+  const auto id = connect();
+  const auto frames = say(id, R"({"id":"q","content":"x","tools":[{"name":"a b"}]})");
+  REQUIRE(frames.size() == 1u);
+  CHECK(frames[0].code() == "bad_message");
+  CHECK(frames[0].ref() == "q");
+  CHECK_FALSE(frames[0].truth("terminal"));
+  CHECK(http.calls().empty());
+}
+
+TEST_CASE_FIXTURE(tool_fixture, "client tools: those of a hello whose resume is refused count") {
+  const auto id = connect();
+  const auto frames = say(
+      id,
+      R"({"type":"command","op":"hello","v":1,"session_id":"5a0b7c0e-0000-4000-8000-000000000000",)"
+      R"("resume":{"token":"t","epoch":"e","last_seq":0},"tools":[{"name":"beep"}]})");
+  CHECK(with_op(frames, "welcome").at(0).text("reason") == "expired");
+  ask(id, R"({"content":"y"})", {"z"});
+  CHECK(frame(http.last().request.body).text("tools.0.function.name") == "beep");
+}
+
 TEST_CASE("client tools: a call waits for its client to come back") {
   aw::options chosen = settings();
   chosen.session.resume_window = 600s;
@@ -117,7 +147,10 @@ TEST_CASE("client tools: not where the operator does not want them") {
   aw::options chosen = settings();
   chosen.session.client_tools = false;
   tool_fixture f(chosen);
-  const auto id = f.greet(R"("tools")", declared);
+  const auto id = f.connect();
+  const auto refused = f.say(
+      id, R"({"type":"command","op":"hello","v":1,"caps":["tools"])" + std::string(declared) + "}");
+  CHECK(of_type(refused, "error").at(0).code() == "forbidden");
   f.ask(id, R"({"content":"y"})", {"z"});
   CHECK_FALSE(frame(f.http.last().request.body).has("tools"));
 }

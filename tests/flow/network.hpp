@@ -21,10 +21,11 @@
 namespace flow {
 
 /// A program that uses the client: keeps what it is told.
-class user final : public aw::client_sink {
+class user : public aw::client_sink {
  public:
   user(aw::testing::manual_scheduler& clock, aw::client_options options)
       : client(transport, clock, *this, std::move(options)) {}
+  virtual ~user() = default;
 
   aw::testing::mock_client_transport transport;
   std::map<std::string, int> ends;                 ///< of own queries: how often each was told

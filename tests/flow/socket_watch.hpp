@@ -3,7 +3,7 @@
 // What one socket may be sent, frame by frame, whether its client comes new, comes back or asks
 // anew: fails the test when a frame breaks a rule of PROTOCOL's catching up. Numbered messages go
 // on from the welcome's position without a gap; until `live` there is replay alone, then none; text
-// is sent once, between the start of its stream (or a snapshot) and its end.
+// is sent once, from its beginning or behind a snapshot, up to the end of its stream.
 #pragma once
 
 #include "flow/frame.hpp"
@@ -81,18 +81,20 @@ class socket_watch {
       if (message.number("idx") != 0) breach("a snapshot that does not begin at 0", message);
     } else if (phase == "delta") {
       if (catching_up_) breach("a delta before live", message);
-      if (found == streams_.end()) breach("a delta without start or snapshot", message);
-      stream& of = found->second;
+      // Its start may lie before the welcome, when there was no text yet to make a snapshot of.
+      if (found == streams_.end() && message.number("idx") != 0)
+        breach("a delta without start or snapshot", message);
+      stream& of = streams_[name];
       if (message.number("idx") < of.have) breach("a delta twice", message);
       if (message.number("idx") > of.have) breach("a hole between deltas", message);
       of.have += message.number("n");
       of.text += message.content();
     } else if (phase == "end") {
-      if (found == streams_.end()) breach("an end without its start", message);
-      if (message.number("n") != found->second.have || message.content() != found->second.text)
+      const stream of = found == streams_.end() ? stream() : found->second;
+      if (message.number("n") != of.have || message.content() != of.text)
         breach("an end before its deltas", message);
-      streams_.erase(found);
-    } else {
+      streams_.erase(name);
+    } else if (phase != "reasoning") {
       streams_.erase(name);
     }
   }

@@ -196,6 +196,19 @@ TEST_CASE_FIXTURE(tool_fixture, "tools: the upstream fails in the second round")
   CHECK(end.number("usage.completion_tokens") == 98);
 }
 
+TEST_CASE_FIXTURE(tool_fixture, "reasoning: that used up all tokens is told in words") {
+  const auto id = greet();
+  aw::testing::http_script script;
+  script.head(200, event_stream());
+  script.body(aw::testing::sse(R"({"choices":[{"delta":{"reasoning":"hm"}}]})"));
+  http.reply_with(script.body(finish("length")).body(done()).complete());
+  const frame end = terminal(say(id, R"({"content":"x","stream":true})"));
+  CHECK(end.text("status") == "failed");
+  CHECK(end.text("error.code") == "empty_response");
+  CHECK(mentions(end.text("error.content"), "tokens"));
+  CHECK(end.number("usage.completion_tokens") == 98);
+}
+
 TEST_CASE_FIXTURE(tool_fixture, "reasoning: goes to clients that ask for it, apart from the text") {
   const auto thinking = [] {
     aw::testing::http_script script;

@@ -43,9 +43,9 @@ struct client_settings {
   openrouter_headers attribution = openrouter_headers::automatic;
   openrouter::dialect dialect;
 
-  // Zero means no limit. Reasoning models are silent for one to two minutes before the first token.
+  // Zero means no limit. Reasoning models are silent for minutes before the first token.
   std::chrono::milliseconds connect_timeout{10'000};       ///< name, TCP and TLS of one attempt
-  std::chrono::milliseconds first_token_timeout{120'000};  ///< from sending to the first fragment
+  std::chrono::milliseconds first_token_timeout{300'000};  ///< from sending to the first fragment
   std::chrono::milliseconds idle_timeout{120'000};         ///< without a byte; comments count
   std::chrono::milliseconds total_timeout{0};              ///< over all attempts and waits
 

@@ -246,7 +246,7 @@ inline const std::vector<option_variable>& option_variables() {
        [](options& o, std::string_view text) {
          return detail::read_seconds(o.connect_timeout, text, 0.01, 3600);
        }},
-      {"FIRST_TOKEN_TIMEOUT", "120", "seconds until the first token",
+      {"FIRST_TOKEN_TIMEOUT", "300", "seconds until the first token",
        [](options& o, std::string_view text) {
          return detail::read_seconds(o.first_token_timeout, text, 0.01, 86'400);
        }},

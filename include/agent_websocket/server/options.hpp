@@ -26,7 +26,7 @@ struct options {
   std::string http_referer;  ///< sent for OpenRouter's rankings
   std::string app_title;     ///< likewise
   milliseconds connect_timeout{10'000};
-  milliseconds first_token_timeout{120'000};
+  milliseconds first_token_timeout{300'000};
   milliseconds idle_timeout{120'000};  ///< between two bytes of an answer
   milliseconds total_timeout{0};       ///< of an answer, retries included; 0: none
   int max_retries = 2;                 ///< after the first attempt, before the first token only

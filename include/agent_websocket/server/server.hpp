@@ -247,12 +247,12 @@ class basic_server final
 
   void on_hello(session_type& session, connection_id connection,
                 const wire::command& hello) override {
-    if (hello.resume_session.empty()) return session.greet(connection, "new");
+    if (hello.resume_session.empty()) return session.greet(hello, "new");
     const auto wanted = living_.sessions.find(hello.resume_session);
-    if (!wanted || wanted->closing()) return session.greet(connection, "expired");
+    if (!wanted || wanted->closing()) return session.greet(hello, "expired");
     if (!hello.resume || wanted->owner().name != session.owner().name ||
         !wanted->core().accepts_token(hello.resume->token)) {
-      return session.greet(connection, "forbidden");
+      return session.greet(hello, "forbidden");
     }
     if (wanted.get() != &session) {
       const auto former = session.shared_from_this();

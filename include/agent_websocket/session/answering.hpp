@@ -26,6 +26,11 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
     return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
   accepted_query accepted;
+  for (const wire::declared_tool& each : query.tools) {
+    auto checked = check_tool(each, accepted.tools);
+    if (!checked) return refuse(from, query.id, checked.error(), at);
+    accepted.tools.push_back(std::move(*checked));
+  }
   switch (query.overlap) {
     case wire::overlap::queue: break;
     case wire::overlap::reject:
@@ -83,7 +88,7 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
   if (claimed.end_seq >= log.oldest() && claimed.end_seq <= log.top())
     return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
   const turn* const asked = conversation_.find(claimed.stream);
-  if (asked != nullptr && asked->answer) {
+  if (asked != nullptr && asked->has_words()) {
     const std::string& text = asked->text();
     wire::response_end again;
     again.seq = claimed.end_seq;
@@ -174,7 +179,7 @@ inline void session_core::decided(run_number run, query_decision decision, momen
     case query_decision::kind::proceed:
       run_->state = *next_state(run_->state, run_event::proceed);
       run_->extra = std::move(decision.extra);
-      offer_tools(at);
+      offer_tools();
       actions_.push_back(action::start_completion{run, build_request()});
       return;
     case query_decision::kind::answer: {
@@ -196,6 +201,12 @@ inline void session_core::completed(run_number run, completion_result result, mo
   if (!is_current(run) || run_->state == run_state::deciding) return;
   if (!result.model.empty()) run_->model = result.model;
   if (run_->state == run_state::calling || begin_calls(result, at)) return;
+  if (!result.failure && result.finish_reason == "length" && run_->text.empty() &&
+      result.tool_calls.empty()) {
+    result.failure = error(errc::empty_response,
+                           "The model has used up its tokens before it began to answer; allow more "
+                           "tokens, or ask for less");
+  }
   wire::answer_status status = wire::answer_status::completed;
   if (result.failure) {
     status = wire::answer_status::failed;
@@ -220,6 +231,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   }
   current_run ended = std::move(*run_);
   run_.reset();
+  const bool several = ended.rounds != 0 || ended.used.answers != 0;  // requests
   ended.used += result.used;
   ended.used.answers = ended.used.answers == 0 ? 0 : 1;
 
@@ -230,7 +242,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.status = status;
   record.finish_reason = result.finish_reason;
   record.model = std::move(ended.model);
-  record.usage = ended.rounds == 0 ? result.usage : describe_usage(ended.used);
+  record.usage = several ? describe_usage(ended.used) : result.usage;
   record.used = ended.used;
   record.rounds = ended.rounds;
   record.generation_id = result.generation_id;

@@ -53,11 +53,13 @@ inline void session_core::opened(connection_id connection, std::string_view toke
     actions_.push_back(action::close_socket{connection, closing_->code, closing_->reason, true});
 }
 
-inline void session_core::greet(connection_id connection, std::string_view reason,
+inline void session_core::greet(const wire::command& hello, std::string_view reason,
                                 std::string_view token, moment at) {
+  const connection_id connection = hello.from;
   lanes* const socket = outbox_.find(connection);
   if (closing_ || socket == nullptr) return;
   spoken_ = true;
+  declare_tools(connection, hello, at);
   const message_log& log = outbox_.log();
   tokens_.issue(connection, token);
   wire::welcome said = make_welcome(reason, token);

@@ -8,6 +8,7 @@
 #include <agent_websocket/session/tool.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -16,15 +17,11 @@ namespace agent_websocket {
 
 class client_tools {
  public:
-  /// Replaces what that socket declared before. A name that another socket has goes to this one.
+  /// Replaces what that socket declared before. Of several sockets with one name the last to
+  /// declare it counts, as long as it is here.
   void declare(connection_id connection, std::vector<tool_ptr> tools) {
     forget(connection);
-    for (tool_ptr& each : tools) {
-      const std::string_view name = each->definition.name;
-      const auto same = [name](const entry& of) { return of.tool->definition.name == name; };
-      entries_.erase(std::remove_if(entries_.begin(), entries_.end(), same), entries_.end());
-      entries_.push_back({connection, std::move(each)});
-    }
+    for (tool_ptr& each : tools) entries_.push_back({connection, std::move(each)});
   }
 
   void forget(connection_id connection) {
@@ -34,15 +31,15 @@ class client_tools {
 
   /// The socket that runs the tool of that name; 0 when none does now.
   connection_id runner_of(std::string_view name) const noexcept {
-    for (const entry& each : entries_) {
-      if (each.tool->definition.name == name) return each.connection;
-    }
-    return 0;
+    const entry* const found = last(name);
+    return found == nullptr ? 0 : found->connection;
   }
 
   std::vector<tool_ptr> tools() const {
     std::vector<tool_ptr> all;
-    for (const entry& each : entries_) all.push_back(each.tool);
+    for (const entry& each : entries_) {
+      if (last(each.tool->definition.name) == &each) all.push_back(each.tool);
+    }
     return all;
   }
 
@@ -51,6 +48,14 @@ class client_tools {
     connection_id connection;
     tool_ptr tool;
   };
+
+  const entry* last(std::string_view name) const noexcept {
+    for (std::size_t i = entries_.size(); i-- > 0;) {
+      if (entries_[i].tool->definition.name == name) return &entries_[i];
+    }
+    return nullptr;
+  }
+
   std::vector<entry> entries_;
 };
 

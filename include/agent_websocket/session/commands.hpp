@@ -67,7 +67,6 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
-    if (command.resume_session.empty()) s.declare_tools(command.from, command, at);
     s.actions_.push_back(action::answer_hello{command.from, command});
   }
 

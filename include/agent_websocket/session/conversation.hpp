@@ -62,8 +62,10 @@ struct turn {
     return (answer || !steps.empty() ? 2u : 1u) + steps.size() + corrections;
   }
 
+  /// People have seen something of an answer.
+  bool has_words() const noexcept { return answer || !shown.empty(); }
   /// What people see of it: the question, and an answer or what was said in its place.
-  bool has_reply() const noexcept { return answer || !feedback.empty(); }
+  bool has_reply() const noexcept { return has_words() || !feedback.empty(); }
 };
 
 class conversation {
@@ -98,8 +100,7 @@ class conversation {
   turn* find(std::string_view ref) noexcept {
     for (std::size_t i = turns_.size(); i-- > 0;) {
       turn& each = turns_[i];
-      if (ref.empty() ? !each.running() && each.answer.has_value()
-                      : each.stream == ref || each.id == ref)
+      if (ref.empty() ? !each.running() && each.has_words() : each.stream == ref || each.id == ref)
         return &each;
     }
     return nullptr;

@@ -46,6 +46,8 @@ class session_core {
  public:
   /// Sockets of one session; the one that was silent for longest makes room for one more.
   static constexpr std::size_t max_sockets = 32;
+  /// Calls of one round that are run; the model is told so of those above.
+  static constexpr std::size_t max_calls_at_once = 32;
 
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
@@ -101,7 +103,8 @@ class session_core {
 
   /// Answers a hello that asked for no session, or for one that it does not get: the client begins
   /// with what this one has.
-  void greet(connection_id connection, std::string_view reason, std::string_view token, moment at);
+  void greet(const wire::command& hello, std::string_view reason, std::string_view token,
+             moment at);
 
   /// Answers a hello that has shown its right to this session: verdict, what was missed, `live`.
   /// The socket may be new here.
@@ -276,10 +279,10 @@ class session_core {
   void begin_next(moment at);
   openrouter::chat_request build_request() const;
 
+  result<tool_ptr> check_tool(const wire::declared_tool& declared,
+                              const std::vector<tool_ptr>& others) const;
   void declare_tools(connection_id connection, const wire::command& hello, moment at);
-  std::vector<tool_ptr> check_declared(const std::vector<wire::declared_tool>& tools,
-                                       connection_id from, std::string_view ref, moment at);
-  void offer_tools(moment at);
+  void offer_tools();
   void repeat_calls(connection_id to, moment at);
   bool begin_calls(const completion_result& result, moment at);
   void begin_call(called_tool& call, moment at);
@@ -291,7 +294,7 @@ class session_core {
   void continue_run();
   void keep_results();
   void drop_calls(moment at);
-  connection_id runner_of(const called_tool& call) const;
+  connection_id runner_of(const called_tool& call);
   wire::tool_status status_of(const called_tool& call, std::string_view state,
                               bool to_be_run) const;
   void tell_call(const called_tool& call, std::string_view state, moment at);

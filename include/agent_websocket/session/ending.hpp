@@ -23,7 +23,7 @@ inline void session_core::close(std::uint16_t code, std::string reason) {
 inline void session_core::expired(moment at) {
   if (closing_) return;
   publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
-  close(1000, "Session timeout");
+  end(1000, "Session timeout", error(errc::interrupted), at);  // a busy session is not idle
 }
 
 inline void session_core::interrupt(moment at) {

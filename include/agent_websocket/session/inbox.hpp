@@ -7,6 +7,7 @@
 
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/policy/transport.hpp>
+#include <agent_websocket/session/tool.hpp>
 #include <agent_websocket/wire/message.hpp>
 
 #include <cstddef>
@@ -14,18 +15,20 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace agent_websocket {
 
 /// A query that was accepted, with what its answer needs.
 struct accepted_query {
-  wire::query query;        ///< with an id in any case
-  std::string stream;       ///< the id of its answer
-  connection_id from = 0;   ///< the socket that it came on
-  bool streamed = false;    ///< deltas, or one full response
-  bool first = false;       ///< goes before all that wait
-  unsigned overtaken = 0;   ///< by how many that came later
-  bool regenerate = false;  ///< answers the last question anew instead of asking one
+  wire::query query;              ///< with an id in any case
+  std::string stream;             ///< the id of its answer
+  connection_id from = 0;         ///< the socket that it came on
+  std::vector<tool_ptr> tools{};  ///< that the client runs for it
+  bool streamed = false;          ///< deltas, or one full response
+  bool first = false;             ///< goes before all that wait
+  unsigned overtaken = 0;         ///< by how many that came later
+  bool regenerate = false;        ///< answers the last question anew instead of asking one
 };
 
 class inbox {

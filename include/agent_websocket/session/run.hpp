@@ -34,8 +34,8 @@ struct called_tool {
   phase at = phase::running;
   bool checked = false;   ///< the arguments are an object that fits the tool
   std::string arguments;  ///< that it runs with: the model's, or what a person made of them
-  connection_id runner =
-      0;  ///< the client that runs it, of a tool of a query; else see client_tools
+  /// Of a tool of a query: the socket that asked, as long as it is here. Else see client_tools.
+  connection_id runner = 0;
   tool_result result;
 };
 

@@ -124,9 +124,9 @@ class basic_session final
       core.opened(connection, make_token(around_.random), at);
     });
   }
-  void greet(connection_id connection, std::string_view reason) {
+  void greet(const wire::command& hello, std::string_view reason) {
     apply([&](session_core& core, moment at) {
-      core.greet(connection, reason, make_token(around_.random), at);
+      core.greet(hello, reason, make_token(around_.random), at);
     });
   }
   /// Precondition: the hello has shown its right to this session.
@@ -233,6 +233,7 @@ class basic_session final
     call_.stop();
   }
   void perform(action::run_tool& what) {
+    if (!core_.is_current(what.run)) return;  // ended by the handler of another call
     log(log_level::info, "tool_called", what.name);
     tools_.run(this->weak_from_this(), what,
                [&](const tool_invocation<basic_session>& call, const tool_reply& reply) {

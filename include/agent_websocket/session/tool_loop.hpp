@@ -19,57 +19,55 @@
 
 namespace agent_websocket {
 
-/// A hello says which tools its client runs.
-inline void session_core::declare_tools(connection_id connection, const wire::command& hello,
-                                        moment at) {
-  std::vector<tool_ptr> declared;
-  if (settings_->client_tools) declared = check_declared(hello.tools, connection, hello.id, at);
-  client_tools_.declare(connection, std::move(declared));
+/// A tool that a client brings, beside `others` of its own. Errors: bad_message, forbidden.
+inline result<tool_ptr> session_core::check_tool(const wire::declared_tool& declared,
+                                                 const std::vector<tool_ptr>& others) const {
+  if (!settings_->client_tools)
+    return error(errc::forbidden, "Clients may not bring tools of their own here");
+  if ((settings_->tools && settings_->tools->find(declared.name)) ||
+      toolbox::find_tool(others, declared.name)) {
+    return error(errc::bad_message, "There is another tool of the name `" + declared.name + "`");
+  }
+  tool_definition definition;
+  definition.name = declared.name;
+  definition.description = declared.description;
+  definition.parameters = declared.parameters;
+  return make_tool(std::move(definition), true);
 }
 
-/// Those that are good; the client is told of the others.
-inline std::vector<tool_ptr> session_core::check_declared(
-    const std::vector<wire::declared_tool>& tools, connection_id from, std::string_view ref,
-    moment at) {
+/// A hello says which tools its client runs: the good ones are taken, it is told of the others.
+inline void session_core::declare_tools(connection_id connection, const wire::command& hello,
+                                        moment at) {
   std::vector<tool_ptr> good;
-  for (const wire::declared_tool& each : tools) {
-    tool_definition definition;
-    definition.name = each.name;
-    definition.description = each.description;
-    definition.parameters = each.parameters;
-    auto made = make_tool(std::move(definition), true);
-    if (!made) {
-      refuse(from, ref, made.error(), at);
-    } else if ((settings_->tools && settings_->tools->find(each.name)) ||
-               toolbox::find_tool(good, each.name)) {
-      refuse(from, ref,
-             error(errc::bad_message, "There is another tool of the name `" + each.name + "`"), at);
+  for (const wire::declared_tool& each : hello.tools) {
+    auto checked = check_tool(each, good);
+    if (checked) {
+      good.push_back(std::move(*checked));
     } else {
-      good.push_back(std::move(*made));
+      refuse(connection, hello.id, checked.error(), at);
     }
   }
-  return good;
+  client_tools_.declare(connection, std::move(good));
 }
 
 /// What the model may call in this run: the server's tools, those of the query, those of the
 /// clients that are here.
-inline void session_core::offer_tools(moment at) {
+inline void session_core::offer_tools() {
   std::vector<tool_ptr>& offered = run_->offered;
   if (settings_->tools) offered = settings_->tools->tools();
-  if (!settings_->client_tools) return;
   const auto add = [&offered](const std::vector<tool_ptr>& more) {
     for (const tool_ptr& each : more) {
       if (!toolbox::find_tool(offered, each->definition.name)) offered.push_back(each);
     }
   };
-  add(check_declared(run_->of.query.tools, run_->of.from, run_->of.query.id, at));
+  add(run_->of.tools);
   add(client_tools_.tools());
 }
 
 /// The socket that is to run the call of a client's tool; 0: none is here.
-inline connection_id session_core::runner_of(const called_tool& call) const {
-  const connection_id declared = client_tools_.runner_of(call.tool->definition.name);
-  return declared != 0 ? declared : run_->of.from;
+inline connection_id session_core::runner_of(const called_tool& call) {
+  if (call.runner != 0 && outbox_.find(call.runner) != nullptr) return call.runner;
+  return client_tools_.runner_of(call.tool->definition.name);
 }
 
 /// A client that declares a tool again gets the calls of it that are open.
@@ -107,11 +105,18 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
     called_tool made;
     made.id = "t_" + std::to_string(++calls_);
     made.tool = toolbox::find_tool(run_->offered, each.name);
+    if (toolbox::find_tool(run_->of.tools, each.name)) made.runner = run_->of.from;
     made.arguments = each.arguments;
     made.call = each;
     run_->calls.push_back(std::move(made));
   }
-  for (called_tool& each : run_->calls) begin_call(each, at);
+  for (std::size_t i = 0; i < run_->calls.size(); ++i) {
+    if (i < max_calls_at_once) {
+      begin_call(run_->calls[i], at);
+    } else {
+      end_call(run_->calls[i], tool_result::failure("Too many calls at once"), true, at);
+    }
+  }
   continue_run();
   return true;
 }

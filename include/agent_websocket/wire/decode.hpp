@@ -132,6 +132,7 @@ inline command read_command(field_reader& fields) {
   } else if (read.op == "ack") {
     read.ack = fields.number_of("seq");
   } else if (read.op == "tool_result") {
+    read.data = fields.any("data");  // a tool may give null
     read.failure = fields.text("error");
     if (read.ref.empty()) fields.fail("A tool_result needs the `ref` of the call that it answers");
     if (read.data.empty() && read.content.empty() && read.failure.empty())
@@ -156,7 +157,7 @@ inline human_feedback read_feedback(field_reader& fields) {
   read.rating = fields.number("rating", -100, 100);
   read.content = fields.text("content");
   read.correction = fields.text("correction");
-  if (const json::value data = fields.find("data")) read.data = json::to_text(data);
+  read.data = fields.any("data");
   read.meta = fields.object_text("meta", max_meta_bytes);
   read.ack = fields.number_of("ack");
   if (read.decision.empty() && !read.rating && is_blank(read.content) &&

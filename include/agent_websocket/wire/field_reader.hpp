@@ -35,10 +35,16 @@ class field_reader {
     why_ = error(errc::bad_message, std::move(words));
   }
 
-  /// null counts as absent everywhere.
+  /// null counts as absent.
   json::value find(std::string_view name) const {
     const json::value found = object_[name];
     return found.is_null() ? json::value() : found;
+  }
+
+  /// Any JSON as text, also null; empty when it is absent.
+  std::string any(const char* name) const {
+    const json::value found = object_[name];
+    return found ? json::to_text(found) : std::string();
   }
 
   std::string text(const char* name, std::size_t max_bytes = std::string::npos) {

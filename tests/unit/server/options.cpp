@@ -40,7 +40,7 @@ TEST_CASE("options: the defaults") {
   CHECK(chosen.session_timeout == 30min);
   CHECK(chosen.cleanup_interval == 60s);
   CHECK(chosen.connect_timeout == 10s);
-  CHECK(chosen.first_token_timeout == 120s);
+  CHECK(chosen.first_token_timeout == 300s);
   CHECK(chosen.idle_timeout == 120s);
   CHECK(chosen.total_timeout == 0s);
   CHECK(chosen.max_retries == 2);

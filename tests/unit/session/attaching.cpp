@@ -18,12 +18,19 @@ std::string position(std::uint64_t last_seq, const std::string& epoch = "e1") {
          "}";
 }
 
+wire::command hello() {
+  wire::command said;
+  said.op = "hello";
+  said.from = core_fixture::here;
+  return said;
+}
+
 }  // namespace
 
 TEST_CASE_FIXTURE(core_fixture, "attaching: a hello that asks for nothing is greeted again") {
   core.notify("n", {}, {}, false, at);
   sent();
-  core.greet(here, "new", "second", at);
+  core.greet(hello(), "new", "second", at);
   const auto frames = sent();
   REQUIRE(frames.size() == 3u);
   CHECK(frames[0].op() == "welcome");
@@ -44,7 +51,7 @@ TEST_CASE_FIXTURE(core_fixture, "attaching: a greeting in mid-answer brings the 
   proceed();
   text("Hel");
   sent();
-  core.greet(here, "new", "t", at);
+  core.greet(hello(), "new", "t", at);
   const auto frames = sent();
   REQUIRE(frames.size() == 4u);
   CHECK(frames[0].text("active.0.ref") == "q1");
@@ -56,11 +63,27 @@ TEST_CASE_FIXTURE(core_fixture, "attaching: a greeting in mid-answer brings the 
 }
 
 TEST_CASE_FIXTURE(core_fixture, "attaching: a refused resume says why, and takes nothing") {
-  core.greet(here, "expired", "t", at);
+  core.greet(hello(), "expired", "t", at);
   const auto frames = sent();
   CHECK(frames.at(0).text("reason") == "expired");
   CHECK(frames[0].json("recovered") == "false");
   CHECK(frames[0].json("accepted") == "[]");
+}
+
+TEST_CASE_FIXTURE(core_fixture,
+                  "attaching: the tools of a hello hold, also when it gets no session") {
+  for (const char* reason : {"new", "expired", "forbidden"}) {
+    CAPTURE(reason);
+    wire::command said = hello();
+    said.tools.push_back({reason, {}, {}});
+    said.resume_session = "another";
+    core.greet(said, reason, "t", at);
+    send(R"({"content":"x"})");
+    const frame offered("{\"tools\":" + proceed().tools + "}");
+    CHECK(offered.size("tools") == 1u);
+    CHECK(offered.text("tools.0.function.name") == reason);
+    complete();
+  }
 }
 
 TEST_CASE_FIXTURE(core_fixture, "attaching: resume brings what was missed, then live") {

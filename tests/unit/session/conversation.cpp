@@ -175,6 +175,89 @@ TEST_CASE("conversation: finds a turn by the query's id, the answer's id, or the
   CHECK(talk.find("")->id == "q2");
 }
 
+// ---- turns in which tools were called
+
+namespace {
+
+/// The model spoke, called a tool twice, and was told.
+turn with_steps(const std::string& name) {
+  turn made = asked(name);
+  agent_websocket::openrouter::assistant_message said;
+  said.text = "Let me see.";
+  said.tool_calls = {{"a", "tool", "{}", true}, {"b", "tool", "{}", true}};
+  made.steps = {chat_message::assistant(said), chat_message::tool_result("a", "one"),
+                chat_message::tool_result("b", "two")};
+  made.shown = "Let me see.\n\nanswer to " + made.id;
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("conversation: steps stand between question and answer") {
+  conversation talk(50);
+  answer(talk.begin(with_steps("1")), 1);
+  talk.begin(asked("2"));
+  CHECK(texts(talk) == "P|question 1|Let me see.|one|two|answer to q1|question 2");
+  CHECK(talk.turns()[0].messages() == 5u);
+  CHECK(talk.message_count() == talk.messages("").size());
+  // People see the words as one answer.
+  CHECK(talk.turns()[0].text() == "Let me see.\n\nanswer to q1");
+}
+
+TEST_CASE("conversation: somebody speaks after the steps, also when the answer never came") {
+  conversation talk(50);
+  turn& cut = talk.begin(with_steps("1"));
+  cut.seq = 1;
+  cut.shown = "Let me see.";
+  cut.status = agent_websocket::wire::answer_status::cancelled;
+  cut.feedback.push_back(correction("no"));
+  talk.begin(asked("2"));
+  CHECK(texts(talk) ==
+        "P|question 1|Let me see.|one|two|(This answer was cut off.)|Correction of your previous "
+        "answer: no|question 2");
+  CHECK(talk.turns()[0].messages() == 6u);
+  CHECK(talk.message_count() == talk.messages("").size());
+}
+
+TEST_CASE("conversation: words before the calls are an answer to people") {
+  conversation talk(50);
+  turn& cut = talk.begin(with_steps("1"));
+  cut.shown = "Let me see.";
+  CHECK(talk.find("") == nullptr);  // it runs
+  cut.seq = 1;
+  CHECK(cut.has_reply());
+  CHECK(cut.text() == "Let me see.");
+  REQUIRE(talk.find("") != nullptr);
+  CHECK(talk.find("")->id == "q1");
+  // Calls without a word are none.
+  turn& silent = talk.begin(with_steps("2"));
+  silent.shown.clear();
+  silent.seq = 2;
+  CHECK_FALSE(silent.has_reply());
+  CHECK(silent.text().empty());
+  CHECK(talk.find("")->id == "q1");
+}
+
+TEST_CASE("conversation: a turn of many steps is dropped whole") {
+  conversation talk(6);
+  answer(talk.begin(with_steps("1")), 1);
+  talk.trim();
+  CHECK(talk.turns().size() == 1u);
+  talk.begin(asked("2"));
+  CHECK(talk.message_count() == 6u);
+  CHECK(talk.turns().size() == 2u);
+  answer(talk.back(), 2);
+  talk.trim();
+  CHECK(texts(talk) == "P|question 2|answer to q2");
+  // Alone it stays, however long it is.
+  turn& longest = talk.begin(with_steps("3"));
+  for (int i = 0; i < 100; ++i) longest.steps.push_back(chat_message::tool_result("c", "x"));
+  answer(longest, 3);
+  talk.trim();
+  CHECK(talk.turns().size() == 1u);
+  CHECK(talk.message_count() == 105u);
+}
+
 TEST_CASE("conversation: clear forgets all turns") {
   conversation talk(50);
   add_turn(talk, 1);

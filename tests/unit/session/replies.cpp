@@ -173,6 +173,36 @@ TEST_CASE("replies: what is still running is not listed; what failed or was canc
   CHECK(all.data.text("messages.4.status") == "cancelled");
 }
 
+TEST_CASE("replies: of an answer with tool calls the words are listed, not the calls") {
+  conversation of = talk(1);
+  turn called;
+  called.id = "q2";
+  called.stream = "r2";
+  called.seq = 20;
+  called.question = openrouter::chat_message::user("question 2");
+  openrouter::assistant_message said;
+  said.text = "Hm.";
+  said.tool_calls = {{"c", "tool", "{}", true}};
+  called.steps = {openrouter::chat_message::assistant(said),
+                  openrouter::chat_message::tool_result("c", "secret")};
+  called.shown = "Hm.";
+  SUBCASE("answered") {
+    called.answer = openrouter::chat_message::assistant("Yes.");
+    called.shown = "Hm.\n\nYes.";
+    of.begin(called);
+    CHECK(listed(of).data.text("messages.3.content") == "Hm.\n\nYes.");
+  }
+  SUBCASE("cancelled in mid-call") {
+    called.status = wire::answer_status::cancelled;
+    of.begin(called);
+    CHECK(listed(of).data.text("messages.3.content") == "Hm.");
+    CHECK(listed(of).data.text("messages.3.status") == "cancelled");
+  }
+  CHECK(listed(of).count == 4u);
+  CHECK(listed(of).data.size("messages") == 4u);
+  CHECK(listed(of).data.raw().find("secret") == std::string::npos);
+}
+
 TEST_CASE("replies: feedback stands with the answer that it is for") {
   conversation of = talk(2);
   feedback_entry said;
