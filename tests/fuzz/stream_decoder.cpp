@@ -76,6 +76,7 @@ std::vector<std::string_view> fuzz_pieces() {
   return {
       "data: ", "data: [DONE]\n\n", "\n", "\n\n", "\r\n", ": OPENROUTER PROCESSING\n\n", "event: error\n", "error: x\n",
       "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n", "data: {\"choices\":[{\"delta\":{\"content\":\"you\"}}]}\n\n",
+      "data: {\"choices\":[{\"delta\":{\"content\":\"<think>\"}}]}\n\n", "data: {\"choices\":[{\"delta\":{\"content\":\"</think>\"}}]}\n\n", "<think>", "</think>", "<",
       "data: {\"choices\":[{\"delta\":{\"content\":\"\xC3\xA4\\n\\ud83e\"}}]}\n\n",
       "data: {\"choices\":[{\"delta\":{\"reasoning\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"index\":0}]}}]}\n\n",
       "data: {\"choices\":[{\"delta\":{\"reasoning_details\":[{\"type\":\"reasoning.text\",\"signature\":\"s\"}]}}]}\n\n",

@@ -12,7 +12,9 @@
 #include <agent_websocket/openrouter/json_list.hpp>
 #include <agent_websocket/openrouter/reasoning_details.hpp>
 #include <agent_websocket/openrouter/response.hpp>
+#include <agent_websocket/openrouter/request.hpp>
 #include <agent_websocket/openrouter/settings.hpp>
+#include <agent_websocket/openrouter/think_tags.hpp>
 #include <agent_websocket/openrouter/tool_calls.hpp>
 
 #include <cstddef>
@@ -41,8 +43,9 @@ class answer_sink {
 /// The state of one answer. A sink function that wants no more calls stop().
 class answer_reader {
  public:
-  explicit answer_reader(const answer_limits& limits) noexcept
+  explicit answer_reader(const answer_limits& limits, const dialect& as = {}) noexcept
       : max_text_bytes_(limits.max_text_bytes),
+        tags_(as.think_tags),
         calls_(limits.max_text_bytes),
         details_(limits.max_text_bytes),
         annotations_(limits.max_text_bytes),
@@ -56,17 +59,21 @@ class answer_reader {
     return stopped_ || has_more_ ? std::string_view() : plain_text_;
   }
   /// The text of a chunk that holds nothing else that is new.
-  void read_text(std::string_view text, answer_sink& sink) { give_text(text, sink); }
+  void read_text(std::string_view text, answer_sink& sink) { give_content(text, sink); }
   /// A whole answer ("choices[].message").
   void read_whole(const json::value& top, answer_sink& sink) {
     read(top, true, sink);
-    if (!stopped_ && !top["choices"][0].exists()) fail(failure(errc::empty_response));
+    if (!stopped_ && !top["choices"][0].exists()) fail(failure(errc::empty_response), sink);
   }
 
+  /// No content follows: gives what may have become a tag.
+  void finish(answer_sink& sink) {
+    tags_.finish([&](content_kind kind, std::string_view part) { give_part(kind, part, sink); });
+  }
   /// Ends the answer with a failure; what was collected stays.
-  void fail(failure why) {
-    if (!ended_.failed) ended_.failed = std::move(why);
-    stopped_ = true;
+  void fail(failure why, answer_sink& sink) {
+    finish(sink);
+    fail(std::move(why));
   }
   /// No more calls to the sink.
   void stop() noexcept { stopped_ = true; }
@@ -116,9 +123,9 @@ class answer_reader {
       has_more_ = true;
     }
     if (const json::value fault = find_error(top); fault.exists()) {
-      fail(read_stream_failure(top, fault, sink.context()));
+      fail(read_stream_failure(top, fault, sink.context()), sink);
     } else if (ended_.finish_reason == "error") {
-      fail(read_stream_failure(top, {}, sink.context()));
+      fail(read_stream_failure(top, {}, sink.context()), sink);
       ended_.failed->retryable = true;
     }
   }
@@ -141,13 +148,13 @@ class answer_reader {
     const json::value content = piece["content"];
     if (const auto text = content.string()) {
       plain_text_ = *text;
-      give_text(*text, sink);
+      give_content(*text, sink);
     } else if (content.is_array()) {  // Mistral: parts, of which some are thoughts
       content.for_each_element([&](const json::value& part) {
-        if (const auto words = part["text"].string()) give_text(*words, sink);
+        if (const auto words = part["text"].string()) give_content(*words, sink);
       });
     } else if (const auto refused = piece["refusal"].string()) {
-      give_text(*refused, sink);
+      give_content(*refused, sink);
     }
     if (piece["audio"].is_object()) begin_more(sink);
   }
@@ -190,15 +197,25 @@ class answer_reader {
     if (shown_ == reasoning_field::none) shown_ = field;
     if (shown_ != field) return;
     begin_more(sink);
-    const std::string_view fits = cut_utf8(*text, max_text_bytes_ - reasoning_bytes_);
+    give_part(content_kind::reasoning, *text, sink);
+  }
+
+  void give_content(std::string_view content, answer_sink& sink) {
+    if (content.empty()) return;
+    begin(sink);
+    tags_.feed(content,
+               [&](content_kind kind, std::string_view part) { give_part(kind, part, sink); });
+  }
+
+  void give_part(content_kind kind, std::string_view part, answer_sink& sink) {
+    if (kind == content_kind::text) return give_text(part, sink);
+    const std::string_view fits = cut_utf8(part, max_text_bytes_ - reasoning_bytes_);
     reasoning_bytes_ += fits.size();
     if (!stopped_ && !fits.empty()) sink.on_reasoning(fits);
-    if (!stopped_ && fits.size() != text->size()) fail_too_long("reasoning");
+    if (!stopped_ && fits.size() != part.size()) fail_too_long("reasoning");
   }
 
   void give_text(std::string_view text, answer_sink& sink) {
-    if (text.empty()) return;
-    begin(sink);
     const std::string_view fits = cut_utf8(text, max_text_bytes_ - text_bytes_);
     text_bytes_ += fits.size();
     if (!stopped_ && !fits.empty()) sink.on_text(fits);
@@ -217,6 +234,11 @@ class answer_reader {
     begin(sink);
   }
 
+  void fail(failure why) {
+    if (!ended_.failed) ended_.failed = std::move(why);
+    stopped_ = true;
+  }
+
   void fail_too_long(const char* of_what) {
     failure why(error(errc::truncated, "The answer is longer than allowed"));
     why.why.detail = std::string("too many bytes, or too many pieces, of ") + of_what;
@@ -227,6 +249,7 @@ class answer_reader {
   std::size_t max_text_bytes_;
   std::size_t text_bytes_ = 0;
   std::size_t reasoning_bytes_ = 0;
+  think_tags tags_;
   outcome ended_;
   tool_call_accumulator calls_;
   reasoning_details_accumulator details_;

@@ -160,7 +160,7 @@ class basic_completion final
         usable = encoded.error();
       }
     }
-    answer_.emplace(around_.settings.limits);
+    answer_.emplace(around_.settings.limits, around_.settings.dialect);
     state_ = state::sent;
     if (!usable) return refuse_later(usable.error());
     ++attempts_;
@@ -205,8 +205,8 @@ class basic_completion final
   }
 
   void give_up(failure why) {
-    answer_->fail(std::move(why));
-    conclude();
+    answer_->fail(std::move(why), *this);
+    if (state_ == state::sent) conclude();
   }
 
   // ---- the end of an attempt

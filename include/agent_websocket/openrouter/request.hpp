@@ -90,6 +90,8 @@ struct dialect {
   max_tokens_name limit_name = max_tokens_name::max_tokens;
   /// Sends stream_options.include_usage with streams: OpenRouter needs it no more, others do.
   bool include_usage = true;
+  /// Takes `<think>...</think>` at the very beginning of an answer for reasoning, not for text.
+  bool think_tags = true;
 };
 
 namespace detail {

@@ -28,8 +28,10 @@ namespace openrouter {
 /// One answer. The sink may call stop() from inside its functions; it must not destroy the decoder.
 class stream_decoder {
  public:
-  explicit stream_decoder(const answer_limits& limits = {})
-      : max_body_bytes_(limits.max_event_bytes), events_(limits.max_event_bytes), answer_(limits) {}
+  explicit stream_decoder(const answer_limits& limits = {}, const dialect& as = {})
+      : max_body_bytes_(limits.max_event_bytes),
+        events_(limits.max_event_bytes),
+        answer_(limits, as) {}
 
   /// Takes the next bytes of the body. Once done() they are dropped.
   void feed(std::string_view bytes, answer_sink& sink) {
@@ -39,11 +41,11 @@ class stream_decoder {
       case form::unknown: return;
       case form::events: {
         const auto take = [&](const http::sse_event& event) { return read_event(event, sink); };
-        if (events_.feed(bytes, take)) fail_too_large();
+        if (events_.feed(bytes, take)) fail_too_large(sink);
         return;
       }
       case form::json:
-      case form::other: return collect(bytes);
+      case form::other: return collect(bytes, sink);
     }
   }
 
@@ -54,17 +56,17 @@ class stream_decoder {
       case form::unknown: break;
       case form::events: {
         const auto take = [&](const http::sse_event& event) { return read_event(event, sink); };
-        if (events_.finish(take)) fail_too_large();
+        if (events_.finish(take)) fail_too_large(sink);
         break;
       }
       case form::json: read_body(lost, sink); break;
       case form::other: fail_malformed("answer", body_, sink); break;
     }
-    if (!answer_.stopped()) end(form_ == form::json, lost);
+    if (!answer_.stopped()) end(form_ == form::json, lost, sink);
   }
 
   /// Ends the answer with a failure from outside, such as a timeout; what was collected stays.
-  void fail(failure why) { answer_.fail(std::move(why)); }
+  void fail(failure why, answer_sink& sink) { answer_.fail(std::move(why), sink); }
   /// No more calls to the sink.
   void stop() noexcept { answer_.stop(); }
 
@@ -111,12 +113,12 @@ class stream_decoder {
            c == '\xBF';
   }
 
-  void collect(std::string_view bytes) {
+  void collect(std::string_view bytes, answer_sink& sink) {
     if (form_ == form::other) {
       body_.append(bytes.substr(0, 8192 - std::min<std::size_t>(body_.size(), 8192)));
       return;
     }
-    if (bytes.size() > max_body_bytes_ - body_.size()) return fail_too_large();
+    if (bytes.size() > max_body_bytes_ - body_.size()) return fail_too_large(sink);
     body_.append(bytes);
   }
 
@@ -127,7 +129,7 @@ class stream_decoder {
     if (data.empty()) return true;
     if (data == "[DONE]") {
       saw_done_ = true;
-      end(true, nullptr);
+      end(true, nullptr, sink);
       return false;
     }
     const bool is_error = event.is_error_field || event.event_type == "error";
@@ -159,7 +161,7 @@ class stream_decoder {
     const json::value top = document_.root();
     if (is_error) {
       const json::value fault = find_error(top);
-      answer_.fail(read_stream_failure(top, fault.exists() ? fault : top, sink.context()));
+      answer_.fail(read_stream_failure(top, fault.exists() ? fault : top, sink.context()), sink);
     } else if (top.is_object()) {
       pattern_.learn(data, answer_.read_chunk(top, sink));
     } else {
@@ -173,7 +175,7 @@ class stream_decoder {
     if (parse(body_) && document_.root().is_object()) {
       answer_.read_whole(document_.root(), sink);
     } else if (lost != nullptr) {
-      answer_.fail(*lost);
+      answer_.fail(*lost, sink);
     } else {
       fail_malformed("answer", body_, sink);
     }
@@ -187,7 +189,9 @@ class stream_decoder {
   }
 
   /// The answer has ended without an error of its own. `whole`: it said so itself.
-  void end(bool whole, const failure* lost) {
+  void end(bool whole, const failure* lost, answer_sink& sink) {
+    answer_.finish(sink);
+    if (answer_.stopped()) return;
     outcome& ended = answer_.ended();
     answer_.stop();
     ended.no_done = form_ == form::events && !saw_done_;
@@ -212,17 +216,17 @@ class stream_decoder {
     return ended.usage.completion_tokens.value_or(0) == 0;
   }
 
-  void fail_too_large() {
+  void fail_too_large(answer_sink& sink) {
     failure why(error(errc::truncated, "The model's provider sent too much at once"));
     why.retryable = false;
-    answer_.fail(std::move(why));
+    answer_.fail(std::move(why), sink);
   }
 
   void fail_malformed(const std::string& what, std::string_view text, answer_sink& sink) {
     failure why(errc::provider_error);
     why.why.message = "The model's provider sent a malformed " + what;
     why.why.detail = words_for_log(cut_utf8(text, 8192), sink.context().secret);
-    answer_.fail(std::move(why));
+    answer_.fail(std::move(why), sink);
   }
 
   void fail_with_words(std::string_view text, answer_sink& sink) {
@@ -231,7 +235,7 @@ class stream_decoder {
     if (!words.empty()) why.why.message.append(": ").append(words);
     why.why.detail = words_for_log(text, sink.context().secret);
     why.retryable = false;
-    answer_.fail(std::move(why));
+    answer_.fail(std::move(why), sink);
   }
 
   std::size_t max_body_bytes_;

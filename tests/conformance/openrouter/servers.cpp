@@ -278,6 +278,18 @@ TEST_CASE("LM Studio: a stream") {
              "Hm.");
 }
 
+TEST_CASE("LM Studio: a stream with the thoughts in the content") {
+  const auto piece = [](const char* text) {
+    return lm_studio(R"({"index":0,"delta":{"role":"assistant","content":")" + std::string(text) +
+                     R"("},"logprobs":null,"finish_reason":null})");
+  };
+  check_told(read(piece("<think>") + piece("\\n") + piece("Hm") + piece(".") + piece("</") +
+                  piece("think>") + piece("\\n\\n") + piece("Hel") + piece("lo!") +
+                  lm_studio(R"({"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"})") +
+                  usage_with(lm_studio) + done),
+             "Hm.");
+}
+
 TEST_CASE("LM Studio: errors come by name inside a 200") {
   const std::string words = "Trying to keep the first 9001 tokens when context the overflows";
   for (const std::string& data :

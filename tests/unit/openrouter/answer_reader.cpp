@@ -11,6 +11,7 @@ using agent_websocket::errc;
 using agent_websocket::json::document;
 using agent_websocket::openrouter::answer_limits;
 using agent_websocket::openrouter::answer_reader;
+using agent_websocket::openrouter::dialect;
 using agent_websocket::openrouter::failure;
 using agent_websocket::openrouter::tool_call;
 
@@ -19,7 +20,7 @@ using agent_websocket::openrouter::tool_call;
 namespace {
 
 struct reading {
-  explicit reading(const answer_limits& limits = {}) : reader(limits) {}
+  explicit reading(const answer_limits& limits = {}, const dialect& as = {}) : reader(limits, as) {}
 
   answers::decoded seen;
   answers::recording_sink sink{seen};
@@ -89,6 +90,47 @@ TEST_CASE("answer reader: content in parts, and refusals") {
   CHECK(one.seen.text == "abI cannotc");
 }
 
+TEST_CASE("answer reader: thoughts in tags, in content of all kinds") {
+  reading one;
+  one.delta(R"({"content":"\n<thi"})");
+  CHECK(one.reader.has_output());
+  CHECK(one.seen.text.empty());
+  one.delta(R"({"content":[{"type":"text","text":"nk>a</think>"},{"type":"text","text":"\nb"}]})");
+  CHECK(one.seen.begins == 1);
+  CHECK(one.seen.reasoning == "a");
+  CHECK(one.seen.text == "b");
+  CHECK(one.reader.has_text());
+
+  reading thought;
+  thought.delta(R"({"content":"<think>a"})");
+  CHECK(!thought.reader.has_text());
+  // A field of reasoning does not take the tags' place, nor they its.
+  thought.delta(R"({"reasoning":"b","content":"c</think>d"})");
+  CHECK(thought.seen.reasoning == "abc");
+  CHECK(thought.seen.text == "d");
+
+  dialect plain;
+  plain.think_tags = false;
+  reading off({}, plain);
+  off.delta(R"({"content":"<think>a</think>b"})");
+  CHECK(off.seen.text == "<think>a</think>b");
+}
+
+TEST_CASE("answer reader: what may have become a tag is given at the end, however that comes") {
+  for (const bool fails : {false, true}) {
+    reading one;
+    one.delta(R"({"content":"<thi"})");
+    fails ? one.reader.fail(failure(errc::timeout_idle), one.sink) : one.reader.finish(one.sink);
+    CHECK(one.seen.text == "<thi");
+    CHECK(one.reader.stopped() == fails);
+  }
+  reading stopped;
+  stopped.delta(R"({"content":"<thi"})");
+  stopped.reader.stop();
+  stopped.reader.finish(stopped.sink);
+  CHECK(stopped.seen.text.empty());
+}
+
 TEST_CASE("answer reader: a whole message as the only chunk") {
   reading one;
   one.chunk(R"({"choices":[{"message":{"content":"all"},"finish_reason":"stop"}]})");
@@ -144,8 +186,8 @@ TEST_CASE("answer reader: limits of what is kept") {
 
 TEST_CASE("answer reader: the first failure stays, and ends it") {
   reading one;
-  one.reader.fail(failure(errc::timeout_idle));
-  one.reader.fail(failure(errc::truncated));
+  one.reader.fail(failure(errc::timeout_idle), one.sink);
+  one.reader.fail(failure(errc::truncated), one.sink);
   CHECK(one.reader.stopped());
   CHECK(one.reader.ended().failed->why.code == errc::timeout_idle);
 }

@@ -7,9 +7,11 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "answers.hpp"
@@ -30,7 +32,10 @@ class owner final : public completion_owner, public completion_sink {
   void on_ended(completion_id) override { log += "ended "; }
   void on_finished(completion_id) override { log += "finished "; }
   void on_begin(completion_id, std::string_view) override { log += "begin "; }
-  void on_text(completion_id, std::string_view text) override { log += std::string(text) + " "; }
+  void on_text(completion_id, std::string_view text) override {
+    log += std::string(text) + " ";
+    if (const auto act = std::exchange(on_first_text, nullptr)) act();
+  }
   void on_reasoning(completion_id, std::string_view) override {}
   void on_retry(completion_id, int, milliseconds, const failure&) override { log += "retry "; }
   void on_complete(completion_id, const outcome& what) override {
@@ -38,6 +43,7 @@ class owner final : public completion_owner, public completion_sink {
     log += " ";
   }
   std::string log;
+  std::function<void()> on_first_text;
 };
 
 struct fixture {
@@ -91,6 +97,37 @@ TEST_CASE("completion: whatever fails is finished at once") {
   CHECK(one.seen.log == "begin x finished provider_error ");
   CHECK(one.http.last().state == mock_http_client::call_state::cancelled);
   CHECK(!one.clock.has_work());
+}
+
+TEST_CASE("completion: a clock that runs out gives what may have become a tag") {
+  fixture one;
+  one.made->begin();
+  one.http.respond_head(1, 200);
+  one.http.respond_body(1, answers::content("<thi"));
+  CHECK(one.seen.log == "begin ");
+  one.clock.advance(std::chrono::minutes(2));
+  CHECK(one.seen.log == "begin <thi finished timeout_idle ");
+  // The sink may end it then.
+  fixture other;
+  other.made->begin();
+  other.http.respond_head(1, 200);
+  other.http.respond_body(1, answers::content("<thi"));
+  other.seen.on_first_text = [&] { other.made->abandon(); };
+  other.clock.advance(std::chrono::minutes(2));
+  CHECK(other.seen.log == "begin <thi ");
+  CHECK(!other.clock.has_work());
+}
+
+TEST_CASE("completion: thoughts in tags are text where the dialect says so") {
+  for (const bool apart : {true, false}) {
+    fixture one;
+    one.around.settings.dialect.think_tags = apart;
+    one.made->begin();
+    one.http.respond_head(1, 200);
+    one.http.respond_body(1, answers::content("<think>a</think>b") + answers::done);
+    CHECK(one.seen.log ==
+          (apart ? "begin b ended complete " : "begin <think>a</think>b ended complete "));
+  }
 }
 
 TEST_CASE("completion: nothing holds it but its owner") {

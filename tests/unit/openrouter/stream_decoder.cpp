@@ -269,6 +269,72 @@ TEST_CASE("decoder: T25 reasoning once, wherever it stands") {
   CHECK(details.begins == 1);
 }
 
+TEST_CASE("decoder: thoughts that stand in the content, in tags") {
+  const auto check = [](const std::string& stream, const char* reasoning, const char* text) {
+    const decoded found = read(stream);
+    CHECK(found.reasoning == reasoning);
+    CHECK(found.text == text);
+    CHECK(found.ended.complete());
+  };
+  const std::string end = finish("stop") + done;
+  // The first chunk is parsed, those behind it are taken without parsing: tags anywhere in them.
+  check(content("<think>") + content("Hm") + content("</think>") + content("Hello") + end, "Hm",
+        "Hello");
+  check(content("<") + content("think") + content(">Hm") + content("</th") + content("ink>") + end,
+        "Hm", "");
+  check(content("\n<think>\nHm") + content("\n</think>\n\n") + content("\nHel") + content("lo") +
+            content(" <think>x</think>") + end,
+        "Hm\n", "Hello <think>x</think>");
+  check(content("<thi") + content("s>") + content("<think>") + end, "", "<this><think>");
+  // The end is the answer's, not the tag's.
+  for (const std::string& last : {end, done, finish("stop")}) {
+    check(content("<think>Hm</th") + last, "Hm</th", "");
+    check(content("\n") + content("<think") + last, "", "\n<think");
+  }
+  // An answer that does not stream.
+  check(R"({"choices":[{"message":{"content":"<think>Hm</think>\n\nHello"}}]})", "Hm", "Hello");
+  check(R"({"choices":[{"message":{"content":"<think"}}]})", "", "<think");
+  // Beside a field for it, and a call.
+  check(delta(R"({"reasoning":"A"})") + content("<think>B</think>C") + end, "AB", "C");
+  const decoded call =
+      read(content("<think>Hm</think>") +
+           delta(R"({"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}}]})") + done);
+  CHECK(call.reasoning == "Hm");
+  CHECK(call.ended.finish_reason == "tool_calls");
+  REQUIRE(call.ended.tool_calls.size() == 1);
+}
+
+TEST_CASE("decoder: an answer that fails has what was held back") {
+  failure lost(errc::connection_failed);
+  for (const char* fault : {"", "data: {broken\n\n", "event: error\ndata: x\n\n",
+                            "event: error\ndata: {\"message\":\"x\"}\n\n",
+                            "data: {\"error\":{\"message\":\"x\"}}\n\n"}) {
+    CAPTURE(fault);
+    const decoded text = read(content(" <thin") + fault, &lost);
+    CHECK(text.text == " <thin");
+    CHECK(text.ended.failed);
+    const decoded thought = read(content("<think>a</thin") + fault, &lost);
+    CHECK(thought.reasoning == "a</thin");
+    CHECK(thought.text.empty());
+  }
+  answer_limits limits;
+  limits.max_event_bytes = 400;
+  const decoded large = answers::decode(
+      content("<") + content(std::string(500, 'x')), [](std::size_t) { return 50u; }, true, nullptr,
+      limits);
+  CHECK(large.text == "<");
+  CHECK(large.failed_with(errc::truncated));
+  // From outside, such as a timeout.
+  decoded seen;
+  recording_sink sink(seen);
+  stream_decoder decoder;
+  decoder.feed(content("<"), sink);
+  CHECK(seen.text.empty());
+  decoder.fail(failure(errc::timeout_idle), sink);
+  CHECK(seen.text == "<");
+  CHECK(decoder.done());
+}
+
 TEST_CASE("decoder: T27, T28 what is not known or null is no error") {
   const std::string more =
       R"(,"service_tier":null,"system_fingerprint":"fp","openrouter_metadata":{})";
@@ -604,6 +670,13 @@ TEST_CASE("decoder: the limit of text and of reasoning") {
       answers::decode(delta(R"({"reasoning":"0123456789X"})"), by, true, nullptr, limits);
   CHECK(thoughts.reasoning == "0123456789");
   CHECK(thoughts.failed_with(errc::truncated));
+  for (const std::string& stream : {content("<think>0123456789X"), content("<think>0123456789<"),
+                                    content("<think>0123456789<") + done}) {
+    const decoded tagged = answers::decode(stream, by, true, nullptr, limits);
+    CHECK(tagged.reasoning == "0123456789");
+    REQUIRE(tagged.failed_with(errc::truncated));
+    CHECK(!tagged.ended.failed->retryable);
+  }
 }
 
 TEST_CASE("decoder: the sink stops it") {
