@@ -4875,6 +4875,8 @@ struct dialect {
   max_tokens_name limit_name = max_tokens_name::max_tokens;
   /// Sends stream_options.include_usage with streams: OpenRouter needs it no more, others do.
   bool include_usage = true;
+  /// Takes `<think>...</think>` at the very beginning of an answer for reasoning, not for text.
+  bool think_tags = true;
 };
 
 namespace detail {
@@ -8316,6 +8318,112 @@ class reasoning_details_accumulator {
 }  // namespace openrouter
 }  // namespace agent_websocket
 
+// --- agent_websocket/openrouter/think_tags.hpp
+
+// Keeps thoughts apart that a server leaves in the content, as `<think>...</think>` at its very
+// beginning (LM Studio, older vLLM and llama.cpp). Content in, cut anywhere; text and reasoning
+// out. A tag that stands elsewhere is text. Holds back only what may still become a tag.
+
+namespace agent_websocket {
+namespace openrouter {
+
+enum class content_kind { text, reasoning };
+
+/// The content of one answer.
+class think_tags {
+ public:
+  /// More blanks than this in front of `<think>`, and it is text: they are held back until then.
+  static constexpr std::size_t max_blanks = 64;
+
+  /// Not `enabled`: all of the content is text.
+  explicit think_tags(bool enabled = true) noexcept
+      : state_(enabled ? state::begin : state::text) {}
+
+  /// Takes the next piece. `take(content_kind, std::string_view)` gets what is certain now, in
+  /// order and never empty; what is whole UTF-8 stays so.
+  template <typename Take>
+  void feed(std::string_view piece, Take&& take) {
+    std::string joined;
+    if (!held_.empty()) {
+      joined = std::exchange(held_, {}).append(piece);
+      piece = joined;
+    }
+    if (state_ == state::begin) piece = look_at_begin(piece);
+    if (state_ == state::thought_begin) {
+      piece = without_blanks(piece);
+      if (!piece.empty()) state_ = state::thought;
+    }
+    if (state_ == state::thought) piece = read_thought(piece, take);
+    if (state_ == state::text_begin) {
+      piece = without_blanks(piece);
+      if (!piece.empty()) state_ = state::text;
+    }
+    if (state_ == state::text && !piece.empty()) take(content_kind::text, piece);
+  }
+
+  /// The content has ended: what was held back is no tag.
+  template <typename Take>
+  void finish(Take&& take) {
+    const bool is_text = state_ == state::begin;
+    state_ = state::text;
+    const std::string held = std::exchange(held_, {});
+    if (!held.empty()) take(is_text ? content_kind::text : content_kind::reasoning, held);
+  }
+
+ private:
+  enum class state { begin, thought_begin, thought, text_begin, text };
+
+  static constexpr std::string_view opening = "<think>";
+  static constexpr std::string_view closing = "</think>";
+
+  static std::string_view without_blanks(std::string_view text) noexcept {
+    const std::size_t at = text.find_first_not_of(" \t\r\n");
+    return at == std::string_view::npos ? std::string_view() : text.substr(at);
+  }
+
+  /// Returns what is behind the tag, all of it when there is none, or nothing while that is open.
+  std::string_view look_at_begin(std::string_view piece) {
+    const std::string_view rest = without_blanks(piece);
+    const bool far = piece.size() - rest.size() > max_blanks;
+    if (!far && rest.substr(0, opening.size()) == opening) {
+      state_ = state::thought_begin;
+      return rest.substr(opening.size());
+    }
+    if (!far && opening.substr(0, rest.size()) == rest) {
+      held_ = piece;
+      return {};
+    }
+    state_ = state::text;
+    return piece;
+  }
+
+  /// Returns what is behind the tag that ends the thought.
+  template <typename Take>
+  std::string_view read_thought(std::string_view piece, Take& take) {
+    const std::size_t at = piece.find(closing);
+    std::string_view thought = piece.substr(0, at);
+    if (at == std::string_view::npos) {
+      const std::size_t last = piece.rfind('<');
+      const std::string_view tail =
+          last == std::string_view::npos ? std::string_view() : piece.substr(last);
+      if (closing.substr(0, tail.size()) == tail) {
+        held_ = tail;
+        thought.remove_suffix(tail.size());
+      }
+    }
+    if (!thought.empty()) take(content_kind::reasoning, thought);
+    if (at == std::string_view::npos) return {};
+    state_ = state::text_begin;
+    return piece.substr(at + closing.size());
+  }
+
+  std::string held_;
+  state state_;
+};
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
 // --- agent_websocket/openrouter/tool_calls.hpp
 
 // Puts tool calls together from the fragments of a stream ("choices[].delta.tool_calls" of
@@ -8620,8 +8728,9 @@ class answer_sink {
 /// The state of one answer. A sink function that wants no more calls stop().
 class answer_reader {
  public:
-  explicit answer_reader(const answer_limits& limits) noexcept
+  explicit answer_reader(const answer_limits& limits, const dialect& as = {}) noexcept
       : max_text_bytes_(limits.max_text_bytes),
+        tags_(as.think_tags),
         calls_(limits.max_text_bytes),
         details_(limits.max_text_bytes),
         annotations_(limits.max_text_bytes),
@@ -8635,17 +8744,21 @@ class answer_reader {
     return stopped_ || has_more_ ? std::string_view() : plain_text_;
   }
   /// The text of a chunk that holds nothing else that is new.
-  void read_text(std::string_view text, answer_sink& sink) { give_text(text, sink); }
+  void read_text(std::string_view text, answer_sink& sink) { give_content(text, sink); }
   /// A whole answer ("choices[].message").
   void read_whole(const json::value& top, answer_sink& sink) {
     read(top, true, sink);
-    if (!stopped_ && !top["choices"][0].exists()) fail(failure(errc::empty_response));
+    if (!stopped_ && !top["choices"][0].exists()) fail(failure(errc::empty_response), sink);
   }
 
+  /// No content follows: gives what may have become a tag.
+  void finish(answer_sink& sink) {
+    tags_.finish([&](content_kind kind, std::string_view part) { give_part(kind, part, sink); });
+  }
   /// Ends the answer with a failure; what was collected stays.
-  void fail(failure why) {
-    if (!ended_.failed) ended_.failed = std::move(why);
-    stopped_ = true;
+  void fail(failure why, answer_sink& sink) {
+    finish(sink);
+    fail(std::move(why));
   }
   /// No more calls to the sink.
   void stop() noexcept { stopped_ = true; }
@@ -8695,9 +8808,9 @@ class answer_reader {
       has_more_ = true;
     }
     if (const json::value fault = find_error(top); fault.exists()) {
-      fail(read_stream_failure(top, fault, sink.context()));
+      fail(read_stream_failure(top, fault, sink.context()), sink);
     } else if (ended_.finish_reason == "error") {
-      fail(read_stream_failure(top, {}, sink.context()));
+      fail(read_stream_failure(top, {}, sink.context()), sink);
       ended_.failed->retryable = true;
     }
   }
@@ -8720,13 +8833,13 @@ class answer_reader {
     const json::value content = piece["content"];
     if (const auto text = content.string()) {
       plain_text_ = *text;
-      give_text(*text, sink);
+      give_content(*text, sink);
     } else if (content.is_array()) {  // Mistral: parts, of which some are thoughts
       content.for_each_element([&](const json::value& part) {
-        if (const auto words = part["text"].string()) give_text(*words, sink);
+        if (const auto words = part["text"].string()) give_content(*words, sink);
       });
     } else if (const auto refused = piece["refusal"].string()) {
-      give_text(*refused, sink);
+      give_content(*refused, sink);
     }
     if (piece["audio"].is_object()) begin_more(sink);
   }
@@ -8769,15 +8882,25 @@ class answer_reader {
     if (shown_ == reasoning_field::none) shown_ = field;
     if (shown_ != field) return;
     begin_more(sink);
-    const std::string_view fits = cut_utf8(*text, max_text_bytes_ - reasoning_bytes_);
+    give_part(content_kind::reasoning, *text, sink);
+  }
+
+  void give_content(std::string_view content, answer_sink& sink) {
+    if (content.empty()) return;
+    begin(sink);
+    tags_.feed(content,
+               [&](content_kind kind, std::string_view part) { give_part(kind, part, sink); });
+  }
+
+  void give_part(content_kind kind, std::string_view part, answer_sink& sink) {
+    if (kind == content_kind::text) return give_text(part, sink);
+    const std::string_view fits = cut_utf8(part, max_text_bytes_ - reasoning_bytes_);
     reasoning_bytes_ += fits.size();
     if (!stopped_ && !fits.empty()) sink.on_reasoning(fits);
-    if (!stopped_ && fits.size() != text->size()) fail_too_long("reasoning");
+    if (!stopped_ && fits.size() != part.size()) fail_too_long("reasoning");
   }
 
   void give_text(std::string_view text, answer_sink& sink) {
-    if (text.empty()) return;
-    begin(sink);
     const std::string_view fits = cut_utf8(text, max_text_bytes_ - text_bytes_);
     text_bytes_ += fits.size();
     if (!stopped_ && !fits.empty()) sink.on_text(fits);
@@ -8796,6 +8919,11 @@ class answer_reader {
     begin(sink);
   }
 
+  void fail(failure why) {
+    if (!ended_.failed) ended_.failed = std::move(why);
+    stopped_ = true;
+  }
+
   void fail_too_long(const char* of_what) {
     failure why(error(errc::truncated, "The answer is longer than allowed"));
     why.why.detail = std::string("too many bytes, or too many pieces, of ") + of_what;
@@ -8806,6 +8934,7 @@ class answer_reader {
   std::size_t max_text_bytes_;
   std::size_t text_bytes_ = 0;
   std::size_t reasoning_bytes_ = 0;
+  think_tags tags_;
   outcome ended_;
   tool_call_accumulator calls_;
   reasoning_details_accumulator details_;
@@ -8958,8 +9087,10 @@ namespace openrouter {
 /// One answer. The sink may call stop() from inside its functions; it must not destroy the decoder.
 class stream_decoder {
  public:
-  explicit stream_decoder(const answer_limits& limits = {})
-      : max_body_bytes_(limits.max_event_bytes), events_(limits.max_event_bytes), answer_(limits) {}
+  explicit stream_decoder(const answer_limits& limits = {}, const dialect& as = {})
+      : max_body_bytes_(limits.max_event_bytes),
+        events_(limits.max_event_bytes),
+        answer_(limits, as) {}
 
   /// Takes the next bytes of the body. Once done() they are dropped.
   void feed(std::string_view bytes, answer_sink& sink) {
@@ -8969,11 +9100,11 @@ class stream_decoder {
       case form::unknown: return;
       case form::events: {
         const auto take = [&](const http::sse_event& event) { return read_event(event, sink); };
-        if (events_.feed(bytes, take)) fail_too_large();
+        if (events_.feed(bytes, take)) fail_too_large(sink);
         return;
       }
       case form::json:
-      case form::other: return collect(bytes);
+      case form::other: return collect(bytes, sink);
     }
   }
 
@@ -8984,17 +9115,17 @@ class stream_decoder {
       case form::unknown: break;
       case form::events: {
         const auto take = [&](const http::sse_event& event) { return read_event(event, sink); };
-        if (events_.finish(take)) fail_too_large();
+        if (events_.finish(take)) fail_too_large(sink);
         break;
       }
       case form::json: read_body(lost, sink); break;
       case form::other: fail_malformed("answer", body_, sink); break;
     }
-    if (!answer_.stopped()) end(form_ == form::json, lost);
+    if (!answer_.stopped()) end(form_ == form::json, lost, sink);
   }
 
   /// Ends the answer with a failure from outside, such as a timeout; what was collected stays.
-  void fail(failure why) { answer_.fail(std::move(why)); }
+  void fail(failure why, answer_sink& sink) { answer_.fail(std::move(why), sink); }
   /// No more calls to the sink.
   void stop() noexcept { answer_.stop(); }
 
@@ -9041,12 +9172,12 @@ class stream_decoder {
            c == '\xBF';
   }
 
-  void collect(std::string_view bytes) {
+  void collect(std::string_view bytes, answer_sink& sink) {
     if (form_ == form::other) {
       body_.append(bytes.substr(0, 8192 - std::min<std::size_t>(body_.size(), 8192)));
       return;
     }
-    if (bytes.size() > max_body_bytes_ - body_.size()) return fail_too_large();
+    if (bytes.size() > max_body_bytes_ - body_.size()) return fail_too_large(sink);
     body_.append(bytes);
   }
 
@@ -9057,7 +9188,7 @@ class stream_decoder {
     if (data.empty()) return true;
     if (data == "[DONE]") {
       saw_done_ = true;
-      end(true, nullptr);
+      end(true, nullptr, sink);
       return false;
     }
     const bool is_error = event.is_error_field || event.event_type == "error";
@@ -9089,7 +9220,7 @@ class stream_decoder {
     const json::value top = document_.root();
     if (is_error) {
       const json::value fault = find_error(top);
-      answer_.fail(read_stream_failure(top, fault.exists() ? fault : top, sink.context()));
+      answer_.fail(read_stream_failure(top, fault.exists() ? fault : top, sink.context()), sink);
     } else if (top.is_object()) {
       pattern_.learn(data, answer_.read_chunk(top, sink));
     } else {
@@ -9103,7 +9234,7 @@ class stream_decoder {
     if (parse(body_) && document_.root().is_object()) {
       answer_.read_whole(document_.root(), sink);
     } else if (lost != nullptr) {
-      answer_.fail(*lost);
+      answer_.fail(*lost, sink);
     } else {
       fail_malformed("answer", body_, sink);
     }
@@ -9117,7 +9248,9 @@ class stream_decoder {
   }
 
   /// The answer has ended without an error of its own. `whole`: it said so itself.
-  void end(bool whole, const failure* lost) {
+  void end(bool whole, const failure* lost, answer_sink& sink) {
+    answer_.finish(sink);
+    if (answer_.stopped()) return;
     outcome& ended = answer_.ended();
     answer_.stop();
     ended.no_done = form_ == form::events && !saw_done_;
@@ -9142,17 +9275,17 @@ class stream_decoder {
     return ended.usage.completion_tokens.value_or(0) == 0;
   }
 
-  void fail_too_large() {
+  void fail_too_large(answer_sink& sink) {
     failure why(error(errc::truncated, "The model's provider sent too much at once"));
     why.retryable = false;
-    answer_.fail(std::move(why));
+    answer_.fail(std::move(why), sink);
   }
 
   void fail_malformed(const std::string& what, std::string_view text, answer_sink& sink) {
     failure why(errc::provider_error);
     why.why.message = "The model's provider sent a malformed " + what;
     why.why.detail = words_for_log(cut_utf8(text, 8192), sink.context().secret);
-    answer_.fail(std::move(why));
+    answer_.fail(std::move(why), sink);
   }
 
   void fail_with_words(std::string_view text, answer_sink& sink) {
@@ -9161,7 +9294,7 @@ class stream_decoder {
     if (!words.empty()) why.why.message.append(": ").append(words);
     why.why.detail = words_for_log(text, sink.context().secret);
     why.retryable = false;
-    answer_.fail(std::move(why));
+    answer_.fail(std::move(why), sink);
   }
 
   std::size_t max_body_bytes_;
@@ -9406,7 +9539,7 @@ class basic_completion final
         usable = encoded.error();
       }
     }
-    answer_.emplace(around_.settings.limits);
+    answer_.emplace(around_.settings.limits, around_.settings.dialect);
     state_ = state::sent;
     if (!usable) return refuse_later(usable.error());
     ++attempts_;
@@ -9451,8 +9584,8 @@ class basic_completion final
   }
 
   void give_up(failure why) {
-    answer_->fail(std::move(why));
-    conclude();
+    answer_->fail(std::move(why), *this);
+    if (state_ == state::sent) conclude();
   }
 
   // ---- the end of an attempt
@@ -13038,7 +13171,8 @@ class session_core {
 
   /// A piece of what the model thinks, for those who want to see it.
   void reasoning(run_number run, std::string_view piece, moment at) {
-    if (!is_current(run) || !run_->of.streamed || run_->state == run_state::deciding) return;
+    if (!is_current(run) || !run_->of.streamed || piece.empty()) return;
+    if (run_->state == run_state::deciding || run_->state == run_state::calling) return;
     run_->reasoning.append(piece);
     ++run_->reasoning_chunks;
     start_stream(at);
