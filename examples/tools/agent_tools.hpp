@@ -72,9 +72,25 @@ inline void add_question(agent_websocket::server& to) {
   to.tool(std::move(ask));
 }
 
-/// Tools that a person has to agree to, each time. Their files are small and local, so they are
-/// read at once; what takes long belongs on a thread of its own, which calls `reply` when it is
-/// done.
+// [approval]
+/// A tool that a person has to agree to, each time.
+inline void add_read_file(agent_websocket::server& to, const folder& files) {
+  agent_websocket::tool_definition read;
+  read.name = "read_file";
+  read.description = "Reads a text file of the user's folder.";
+  read.parameters = R"({"type":"object","properties":{"path":{"type":"string",
+    "description":"Relative, for instance notes.txt"}},"required":["path"]})";
+  read.requires_approval = true;
+  read.question = "May the agent read this file?";
+  to.tool(std::move(read), [files](const auto& call, const auto& reply) {
+    const auto content = files.read(*call.value()["path"].string());
+    content ? reply(*content) : reply.fail(content.error().message);
+  });
+}
+// [approval]
+
+/// The files of a folder. They are small and local, so they are read at once; what takes long
+/// belongs on a thread of its own, which calls `reply` when it is done.
 inline void add_files(agent_websocket::server& to, const folder& files) {
   agent_websocket::tool_definition list;
   list.name = "list_files";
@@ -87,18 +103,7 @@ inline void add_files(agent_websocket::server& to, const folder& files) {
     const auto names = files.list(call.value()["folder"].string().value_or(""));
     names ? reply(*names) : reply.fail(names.error().message);
   });
-
-  agent_websocket::tool_definition read;
-  read.name = "read_file";
-  read.description = "Reads a text file of the user's folder.";
-  read.parameters = R"({"type":"object","properties":{"path":{"type":"string",
-    "description":"Relative, for instance notes.txt"}},"required":["path"]})";
-  read.requires_approval = true;
-  read.question = "May the agent read this file?";
-  to.tool(std::move(read), [files](const auto& call, const auto& reply) {
-    const auto content = files.read(*call.value()["path"].string());
-    content ? reply(*content) : reply.fail(content.error().message);
-  });
+  add_read_file(to, files);
 }
 
 }  // namespace example_tools
