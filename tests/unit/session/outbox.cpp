@@ -87,7 +87,7 @@ TEST_CASE("outbox: the last text of an answer goes to every socket that misses i
 
 TEST_CASE("outbox: progress is for those who said hello, and for the one that it asks") {
   outbox box;
-  for (const connection_id each : {7, 8, 9}) box.attach(each);
+  for (connection_id each = 7; each < 10; ++each) box.attach(each);
   box.find(8)->take_caps({});
   box.put_progress("{told}", 0, "{told}", {}, "now");
   box.put_progress("{told}", 9, "{to run}", {}, "now");
