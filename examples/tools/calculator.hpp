@@ -26,7 +26,7 @@ class calculator {
   agent_websocket::result<double> result() {
     if (text_.size() > max_bytes) fail("The expression is too long");
     const double number = failed_ ? 0 : sum();
-    if (!failed_ && next() != '\0') fail("There is something behind the expression");
+    if (!failed_ && (next(), at_ != text_.size())) fail("There is something behind the expression");
     if (!failed_ && !std::isfinite(number)) fail("The result is too large, or no real number");
     if (failed_) return agent_websocket::error(agent_websocket::errc::bad_message, *failed_);
     return number;

@@ -154,6 +154,35 @@ TEST_CASE_FIXTURE(tool_fixture, "client tools: declared with a hello for a sessi
   CHECK(with_op(say(id, R"({"id":"q","content":"x"})"), "tool").at(0).text("id") == "t_1");
 }
 
+TEST_CASE("client tools: a call that a client leaves open goes to the other that has the tool") {
+  aw::options chosen = settings();
+  chosen.session.resume_window = 600s;
+  chosen.run_grace = 60s;
+  tool_fixture f(chosen);
+  const auto one = f.connect();
+  const auto hello = f.say(one, R"({"type":"command","op":"hello","v":1,"caps":["tools"])" +
+                                    std::string(declared) + "}");
+  const frame welcome = with_op(hello, "welcome").at(0);
+  const auto two = f.transport.connect({});
+  f.run();
+  f.heard(two);
+  f.say(two, R"({"type":"command","op":"hello","v":1,"caps":["tools"],"session_id":")" +
+                 welcome.text("session_id") + R"(","resume":{"token":")" +
+                 welcome.text("resume_token") + R"(","epoch":")" + welcome.text("epoch") +
+                 R"(","last_seq":0})" + declared + "}");
+  f.http.reply_with(calls({{"c", "beep", "{}"}}));
+  f.http.reply_with(answer({"done"}));
+  f.say(one, R"({"id":"q","content":"x"})");
+  CHECK(with_op(f.heard(two), "tool").at(0).text("id") == "t_1");  // the last to declare it
+  f.transport.disconnect(two);
+  f.run();
+  const auto passed = with_op(f.heard(one), "tool");
+  REQUIRE_FALSE(passed.empty());
+  CHECK(passed.back().text("id") == "t_1");
+  CHECK(terminal(f.say(one, R"({"type":"command","op":"tool_result","ref":"t_1","data":1})"))
+            .content() == "done");
+}
+
 TEST_CASE("client tools: not where the operator does not want them") {
   aw::options chosen = settings();
   chosen.session.client_tools = false;

@@ -177,6 +177,19 @@ TEST_CASE_FIXTURE(approval_fixture, "decisions: the query's clock stands still m
   CHECK(cancelled.size() == 1u);
 }
 
+TEST_CASE_FIXTURE(approval_fixture, "decisions: that nobody came back for end the answer") {
+  const auto one = greet();
+  call_tool(one);
+  const auto kept = session(one);
+  transport.disconnect(one);
+  run();
+  pass(120s);  // the grace of 30 s is over, the decision is still open
+  CHECK(kept->core().running());
+  pass(200s);
+  CHECK_FALSE(kept->core().running());
+  CHECK(http.calls().size() == 1u);  // the model was not asked again
+}
+
 TEST_CASE_FIXTURE(approval_fixture, "decisions: survive a reconnect, and are in the welcome") {
   const auto one = connect();
   const auto hello =

@@ -89,6 +89,21 @@ TEST_CASE_FIXTURE(tool_fixture, "tools: what is wrong with a call is told to the
   CHECK(log.has("handler_threw"));
 }
 
+TEST_CASE_FIXTURE(tool_fixture, "tools: what goes back to the model is what providers take") {
+  add_weather();
+  const auto id = greet();
+  http.reply_with(calls({{"same", "weather", R"({"city":"Rome"})"}}));
+  http.reply_with(calls({{"same", "functions.weather", R"({"ci)"}}));
+  ask(id, R"({"id":"q","content":"x"})", {"ok"});
+  const frame body(http.last().request.body);
+  CHECK(body.text("messages.2.tool_calls.0.id") == "same");
+  const std::string other = body.text("messages.4.tool_calls.0.id");
+  CHECK(other != "same");
+  CHECK(body.text("messages.5.tool_call_id") == other);
+  CHECK(body.text("messages.4.tool_calls.0.function.name") == "unknown_tool");
+  CHECK(body.text("messages.4.tool_calls.0.function.arguments") == "{}");
+}
+
 TEST_CASE_FIXTURE(tool_fixture, "tools: calls of a round run beside each other") {
   add_slow({"slow", "takes time", ""});
   const auto id = greet();

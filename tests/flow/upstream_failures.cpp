@@ -237,7 +237,9 @@ TEST_CASE("upstream_failures: an error in mid-stream keeps the text and tells th
 TEST_CASE("upstream_failures: silence, by virtual time") {
   for (const bool streamed : {false, true}) {
     CAPTURE(streamed);
-    fixture talk;
+    aw::options chosen = settings();
+    chosen.first_token_timeout = 120s;
+    fixture talk(chosen);
     const auto id = talk.connect();
     talk.say(id, query(streamed));
     talk.pass(120s - 1ms);

@@ -25,8 +25,27 @@ struct usage {
   std::optional<std::int64_t> completion_tokens;
   std::optional<std::int64_t> total_tokens;
   std::optional<double> cost;  ///< in USD; no cost is not 0
-  std::string json;            ///< the whole object as sent, compact; empty when there was none
+  /// The object as sent, compact, without members that are no numbers; empty when there was none.
+  std::string json;
 };
+
+namespace detail {
+
+/// Clients see it, and words of an upstream are not for them.
+inline void print_numbers(json::writer& w, const json::value& from, int depth) {
+  w.begin_object();
+  from.for_each_member([&](std::string_view name, const json::value& value) {
+    if (value.is_number() || value.is_boolean()) {
+      json::print(w.key(name), value);
+    } else if (value.is_object() && depth < 2) {
+      w.key(name);
+      print_numbers(w, value, depth + 1);
+    }
+  });
+  w.end_object();
+}
+
+}  // namespace detail
 
 /// Reads a "usage" object; anything else leaves `into` as it is and returns false.
 inline bool read_usage(const json::value& from, usage& into) {
@@ -41,7 +60,7 @@ inline bool read_usage(const json::value& from, usage& into) {
   into.cost = from["cost"].number();
   into.json.clear();
   json::writer w(into.json);
-  json::print(w, from);
+  detail::print_numbers(w, from, 0);
   return true;
 }
 

@@ -80,13 +80,13 @@ namespace detail {
 
 using hint = std::optional<std::chrono::milliseconds>;
 
-/// A wait of that many units of a millisecond; nothing when it is negative or absurd.
+/// A wait of that many units of a millisecond, at most a year; nothing when it is negative.
 inline hint wait_of(std::optional<double> number, double unit) {
   constexpr double longest = 1000.0 * 86'400 * 366;
   if (!number) return std::nullopt;
   const double ms = *number * unit;
-  if (!(ms >= 0 && ms <= longest)) return std::nullopt;
-  return std::chrono::milliseconds(static_cast<std::int64_t>(ms));
+  if (!(ms >= 0)) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(ms < longest ? ms : longest));
 }
 
 inline std::optional<double> decimal(std::string_view text) {

@@ -210,7 +210,7 @@ class basic_server final
   void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
     const auto session = living_.connections.remove(connection);
     if (!session) return;
-    session->apply([&](session_core& core, moment) { core.detached(connection); });
+    session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
     log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
     guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
     settle(*session);
@@ -257,7 +257,7 @@ class basic_server final
     if (wanted.get() != &session) {
       const auto former = session.shared_from_this();
       living_.connections.move(connection, wanted);
-      session.apply([&](session_core& core, moment) { core.detached(connection); });
+      session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
       settle(session);
       living_.sessions.attached(*wanted, scheduler_.now());
       log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,14 +29,23 @@ struct usage_totals {
   std::int64_t answers = 0;
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
-  double cost = 0;  ///< in the provider's credits (OpenRouter: US dollars)
+  double cost = 0;       ///< in the provider's credits (OpenRouter: US dollars)
+  bool counted = false;  ///< something told the tokens
+  bool priced = false;   ///< something told a cost, which may be 0
 
   usage_totals& operator+=(const usage_totals& more) noexcept {
     answers += more.answers;
-    prompt_tokens += more.prompt_tokens;
-    completion_tokens += more.completion_tokens;
+    prompt_tokens = sum(prompt_tokens, more.prompt_tokens);
+    completion_tokens = sum(completion_tokens, more.completion_tokens);
     cost += more.cost;
+    counted = counted || more.counted;
+    priced = priced || more.priced;
     return *this;
+  }
+  /// Of counts, which are not negative: the largest number when it would be larger.
+  static std::int64_t sum(std::int64_t a, std::int64_t b) noexcept {
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+    return a > most - b ? most : a + b;
   }
 };
 
@@ -143,6 +153,7 @@ using session_action =
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
   std::optional<error> failure;
+  std::optional<bool> retryable;  ///< of a failure, where more is known than its code says
   std::optional<std::chrono::milliseconds> retry_after;
   std::string finish_reason;
   std::string model;

@@ -62,6 +62,14 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
   accept(from, std::move(accepted), with_id, at);
 }
 
+// With a part of the epoch, so that it is no id that a client would choose.
+inline std::string session_core::make_query_id(moment at) {
+  for (;;) {
+    std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
+    if (claims_.find(id, at.now) == nullptr) return id;
+  }
+}
+
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
 inline bool session_core::answer_duplicate(connection_id from, const wire::query& query,
                                            moment at) {
@@ -253,7 +261,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.steps = describe_steps(ended.steps);
   record.failure = result.failure;
   if (record.failure) {
-    record.retryable = is_retryable(record.failure->code);
+    record.retryable = result.retryable.value_or(is_retryable(record.failure->code));
   }
 
   conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);
@@ -320,30 +328,6 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
   }
   claims_.ended(of.query.id, outbox_.log().top());
   actions_.push_back(action::persist{records::of_answer(record, outbox_.log().top(), at.wall)});
-}
-
-inline void session_core::fail_run(const error& why, moment at) {
-  if (!run_) return;
-  drop_calls(at);
-  actions_.push_back(action::cancel_completion{run_->number});
-  completion_result result;
-  result.failure = why;
-  finish(wire::answer_status::failed, result, at);
-}
-
-inline void session_core::cancel_run(moment at) {
-  drop_calls(at);
-  actions_.push_back(action::cancel_completion{run_->number});
-  completion_result result;
-  finish(wire::answer_status::cancelled, result, at);
-}
-
-inline void session_core::cancel_waiting(const accepted_query& waiting, moment at) {
-  answer_record record;
-  record.query_id = waiting.query.id;
-  record.stream = waiting.stream;
-  record.status = wire::answer_status::cancelled;
-  conclude(waiting, record, std::nullopt, false, 0, at);
 }
 
 }  // namespace agent_websocket

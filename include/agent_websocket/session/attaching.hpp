@@ -26,6 +26,7 @@ inline lanes& session_core::attach(connection_id connection, moment at) {
   if (open >= max_sockets) close_socket(silent->connection(), 4429, "connection_limit");
   lanes& added = outbox_.attach(connection);
   added.heard = at.now;
+  grace_over_ = false;
   return added;
 }
 

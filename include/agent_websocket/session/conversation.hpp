@@ -2,7 +2,9 @@
 //
 // The turns of one conversation: question, answer, how it ended, and what people said of it.
 // Trimmed to a number of messages by dropping the oldest whole turns; the system prompt stands
-// apart and is never dropped.
+// apart and is never dropped. Calls of tools and their results do not count: of those as many are
+// kept again, of the newest turns, so that one turn with many calls does not drive out what people
+// have said.
 #pragma once
 
 #include <agent_websocket/openrouter/message.hpp>
@@ -53,13 +55,13 @@ struct turn {
     return !shown.empty() ? shown : answer ? answer->text() : none;
   }
 
-  /// Messages that this turn adds to a request. A question that failed without an answer and
-  /// without a correction adds none.
+  /// Messages of people and of the model that this turn adds to a request. A question that failed
+  /// without an answer and without a correction adds none.
   std::size_t messages() const noexcept {
     std::size_t corrections = 0;
     for (const feedback_entry& each : feedback) corrections += each.correction.empty() ? 0 : 1;
     if (!running() && !answer && steps.empty() && corrections == 0) return 0;
-    return (answer || !steps.empty() ? 2u : 1u) + steps.size() + corrections;
+    return (answer || !steps.empty() ? 2u : 1u) + corrections;
   }
 
   /// People have seen something of an answer.
@@ -92,6 +94,11 @@ class conversation {
     while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
       count -= turns_.front().messages();
       turns_.erase(turns_.begin());
+    }
+    std::size_t steps = 0;
+    for (std::size_t i = turns_.size(); i-- > 0;) {
+      steps += turns_[i].steps.size();
+      if (i + 1 != turns_.size() && steps > max_messages_) turns_[i].steps.clear();
     }
   }
 

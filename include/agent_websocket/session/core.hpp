@@ -14,6 +14,7 @@
 #include <agent_websocket/session/actions.hpp>
 #include <agent_websocket/session/claims.hpp>
 #include <agent_websocket/session/client_tools.hpp>
+#include <agent_websocket/session/used_call_ids.hpp>
 #include <agent_websocket/session/feedback_requests.hpp>
 #include <agent_websocket/session/inbox.hpp>
 #include <agent_websocket/session/outbox.hpp>
@@ -112,10 +113,11 @@ class session_core {
               moment at);
 
   /// The socket is gone, or watches another session now.
-  void detached(connection_id connection) {
+  void detached(connection_id connection, moment at) {
     tokens_.released(connection);
     client_tools_.forget(connection);
     outbox_.detach(connection);
+    pass_on_calls(connection, at);
   }
 
   /// A decoded message, or the reason why the text was none.
@@ -285,6 +287,7 @@ class session_core {
   void declare_tools(connection_id connection, const wire::command& hello, moment at);
   void offer_tools();
   void repeat_calls(connection_id to, moment at);
+  void pass_on_calls(connection_id from, moment at);
   bool begin_calls(const completion_result& result, moment at);
   void begin_call(called_tool& call, moment at);
   void start_call(called_tool& call, moment at);
@@ -308,13 +311,7 @@ class session_core {
   void fail_waiting(const error& why, moment at);
   void cancel_run(moment at);
   void cancel_waiting(const accepted_query& waiting, moment at);
-  // With a part of the epoch, so that it is no id that a client would choose.
-  std::string make_query_id(moment at) {
-    for (;;) {
-      std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
-      if (claims_.find(id, at.now) == nullptr) return id;
-    }
-  }
+  std::string make_query_id(moment at);
   std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
 
   std::string id_;
@@ -328,6 +325,7 @@ class session_core {
   resume_tokens tokens_;
   agent_websocket::client_tools client_tools_;
   feedback_requests requests_;
+  used_call_ids call_ids_;
   std::optional<current_run> run_;
   std::vector<session_action> actions_;
   timestamp_cache stamp_;
@@ -340,7 +338,8 @@ class session_core {
   std::uint64_t calls_ = 0;
   std::uint64_t asked_ = 0;
   bool spoken_ = false;
-  bool held_ = false;  // the next query is not to begin yet
+  bool grace_over_ = false;  // nobody came back in time, but a person is asked
+  bool held_ = false;        // the next query is not to begin yet
   bool draining_ = false;
   std::optional<action::close_session> closing_;  // how
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The part of session_core that ends things which did not end by themselves: idle sessions, answers
-// that nobody came back for, and what is open when the server stops.
+// The part of session_core that ends things which did not end by themselves: cancelled and failed
+// answers, idle sessions, answers that nobody came back for, what is open when the server stops.
 #pragma once
 
 #include <agent_websocket/session/answering.hpp>
@@ -20,6 +20,30 @@ inline void session_core::close(std::uint16_t code, std::string reason) {
   actions_.push_back(action::close_session{closing_->code, closing_->reason});
 }
 
+inline void session_core::fail_run(const error& why, moment at) {
+  if (!run_) return;
+  drop_calls(at);
+  actions_.push_back(action::cancel_completion{run_->number});
+  completion_result result;
+  result.failure = why;
+  finish(wire::answer_status::failed, result, at);
+}
+
+inline void session_core::cancel_run(moment at) {
+  drop_calls(at);
+  actions_.push_back(action::cancel_completion{run_->number});
+  completion_result result;
+  finish(wire::answer_status::cancelled, result, at);
+}
+
+inline void session_core::cancel_waiting(const accepted_query& waiting, moment at) {
+  answer_record record;
+  record.query_id = waiting.query.id;
+  record.stream = waiting.stream;
+  record.status = wire::answer_status::cancelled;
+  conclude(waiting, record, std::nullopt, false, 0, at);
+}
+
 inline void session_core::expired(moment at) {
   if (closing_) return;
   publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
@@ -27,7 +51,9 @@ inline void session_core::expired(moment at) {
 }
 
 inline void session_core::interrupt(moment at) {
-  if (closing_ || !requests_.empty()) return;  // a person may still answer
+  if (closing_) return;
+  grace_over_ = !requests_.empty();  // a person may still answer
+  if (grace_over_) return;
   fail_waiting(error(errc::interrupted), at);
   fail_run(error(errc::interrupted), at);
 }

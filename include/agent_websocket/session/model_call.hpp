@@ -27,6 +27,10 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
     const errc code = is_of_the_way ? errc::provider_error : why.code;
     result.failure = error(code, message_of(code), why.message + "; " + why.detail);
     result.retry_after = outcome.failed->retry_after;
+    // The upstream knows better than the code; a time limit is ours.
+    const bool is_ours = code == errc::timeout_connect || code == errc::timeout_first_token ||
+                         code == errc::timeout_idle;
+    result.retryable = is_retryable(code) && (outcome.failed->retryable || is_ours);
   }
   result.finish_reason = outcome.finish_reason;
   result.model = outcome.model;
@@ -37,8 +41,12 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
   result.images = outcome.images;
   result.generation_id = outcome.generation_id;
   result.provider = outcome.provider;
-  result.used = {1, outcome.usage.prompt_tokens.value_or(0),
-                 outcome.usage.completion_tokens.value_or(0), outcome.usage.cost.value_or(0)};
+  result.used = {1,
+                 outcome.usage.prompt_tokens.value_or(0),
+                 outcome.usage.completion_tokens.value_or(0),
+                 outcome.usage.cost.value_or(0),
+                 outcome.usage.prompt_tokens || outcome.usage.completion_tokens,
+                 outcome.usage.cost.has_value()};
   return result;
 }
 

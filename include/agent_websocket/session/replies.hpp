@@ -81,7 +81,8 @@ inline std::string describe_session(const session_info& info) {
   w.key("usage").begin_object().member("answers", info.usage.answers);
   w.member("prompt_tokens", info.usage.prompt_tokens)
       .member("completion_tokens", info.usage.completion_tokens);
-  w.member("cost", info.usage.cost).end_object();
+  if (info.usage.priced) w.member("cost", info.usage.cost);
+  w.end_object();
   w.member("version", AGENT_WEBSOCKET_VERSION_STRING).end_object();
   return data;
 }

@@ -36,6 +36,7 @@ struct called_tool {
   std::string arguments;  ///< that it runs with: the model's, or what a person made of them
   /// Of a tool of a query: the socket that asked, as long as it is here. Else see client_tools.
   connection_id runner = 0;
+  connection_id told = 0;  ///< the client that was asked to run it
   tool_result result;
 };
 
@@ -82,14 +83,19 @@ inline std::optional<std::string> wrong_arguments(const tool_spec& tool,
   return tool.arguments.violation(parsed.root());
 }
 
-/// The `usage` of an answer of several rounds, as JSON object text.
+/// The `usage` of an answer of several rounds, as JSON object text; empty when nothing is known.
 inline std::string describe_usage(const usage_totals& used) {
   std::string text;
+  if (!used.counted && !used.priced) return text;
   json::writer w(text);
-  w.begin_object().member("prompt_tokens", used.prompt_tokens);
-  w.member("completion_tokens", used.completion_tokens);
-  w.member("total_tokens", used.prompt_tokens + used.completion_tokens);
-  w.member("cost", used.cost).end_object();
+  w.begin_object();
+  if (used.counted) {
+    w.member("prompt_tokens", used.prompt_tokens);
+    w.member("completion_tokens", used.completion_tokens);
+    w.member("total_tokens", usage_totals::sum(used.prompt_tokens, used.completion_tokens));
+  }
+  if (used.priced) w.member("cost", used.cost);
+  w.end_object();
   return text;
 }
 

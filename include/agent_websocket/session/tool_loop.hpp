@@ -73,9 +73,22 @@ inline connection_id session_core::runner_of(const called_tool& call) {
 /// A client that declares a tool again gets the calls of it that are open.
 inline void session_core::repeat_calls(connection_id to, moment at) {
   if (!run_) return;
-  for (const called_tool& each : run_->calls) {
-    if (each.at == called_tool::phase::running && each.tool->of_client && runner_of(each) == to)
-      put_ordered(to, status_of(each, "calling", true), at);
+  for (called_tool& each : run_->calls) {
+    if (each.at != called_tool::phase::running || !each.tool->of_client || runner_of(each) != to)
+      continue;
+    each.told = to;
+    put_ordered(to, status_of(each, "calling", true), at);
+  }
+}
+
+/// The calls that a client has left open go to another one that has the tool.
+inline void session_core::pass_on_calls(connection_id from, moment at) {
+  if (!run_ || closing_) return;
+  for (called_tool& each : run_->calls) {
+    if (each.at != called_tool::phase::running || !each.tool->of_client || each.told != from)
+      continue;
+    each.told = runner_of(each);
+    if (each.told != 0) put_ordered(each.told, status_of(each, "calling", true), at);
   }
 }
 
@@ -96,18 +109,21 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
   run_->state = *next;
   openrouter::assistant_message said;
   said.text = run_->text.substr(run_->round_begin);
-  said.tool_calls = result.tool_calls;
+  for (const openrouter::tool_call& each : result.tool_calls)
+    said.tool_calls.push_back(call_ids_.replayable(each));
   said.reasoning_details = result.reasoning_details;
   said.annotations = result.annotations;
-  run_->steps.push_back(openrouter::chat_message::assistant(std::move(said)));
+  run_->steps.push_back(openrouter::chat_message::assistant(said));
   run_->round_begin = run_->text.size();
-  for (const openrouter::tool_call& each : result.tool_calls) {
+  for (std::size_t i = 0; i < result.tool_calls.size(); ++i) {
+    const openrouter::tool_call& each = result.tool_calls[i];
     called_tool made;
     made.id = "t_" + std::to_string(++calls_);
     made.tool = toolbox::find_tool(run_->offered, each.name);
-    if (toolbox::find_tool(run_->of.tools, each.name)) made.runner = run_->of.from;
     made.arguments = each.arguments;
     made.call = each;
+    made.call.id = said.tool_calls[i].id;
+    if (toolbox::find_tool(run_->of.tools, each.name)) made.runner = run_->of.from;
     run_->calls.push_back(std::move(made));
   }
   for (std::size_t i = 0; i < run_->calls.size(); ++i) {
@@ -134,6 +150,7 @@ inline void session_core::begin_call(called_tool& call, moment at) {
 
 inline void session_core::start_call(called_tool& call, moment at) {
   call.at = called_tool::phase::running;
+  if (call.tool->of_client) call.told = runner_of(call);
   tell_call(call, "calling", at);
   const tool_definition& definition = call.tool->definition;
   const auto limit = definition.timeout.count() > 0 ? definition.timeout : settings_->tool_timeout;
@@ -151,6 +168,7 @@ inline void session_core::clock_over(run_number run, const std::string& id, mome
   const auto closed = resolve(id, approved ? "approve" : "reject", "expired", at);
   called_tool* const call = run_->find_call(closed.call);
   if (call == nullptr) return;
+  if (grace_over_ && requests_.empty()) return fail_run(error(errc::interrupted), at);
   if (approved) {
     start_call(*call, at);
   } else {
@@ -208,9 +226,9 @@ inline void session_core::keep_results() {
       const std::string words = std::move(text);
       text.clear();
       json::writer(text).begin_object().member("error", words).end_object();
-    } else if (each.arguments != each.call.arguments) {
-      text = "A person has changed the arguments to " + each.arguments + "\n" + text;
     }
+    if (each.arguments != each.call.arguments)
+      text = "A person has changed the arguments to " + each.arguments + "\n" + text;
     run_->steps.push_back(openrouter::chat_message::tool_result(each.call.id, std::move(text)));
   }
   run_->calls.clear();
@@ -254,8 +272,7 @@ inline wire::tool_status session_core::status_of(const called_tool& call, std::s
 
 /// To clients that said hello; the one that is to run it gets it with its id.
 inline void session_core::tell_call(const called_tool& call, std::string_view state, moment at) {
-  const bool runs_elsewhere = call.tool != nullptr && call.tool->of_client && state == "calling";
-  const connection_id runner = runs_elsewhere ? runner_of(call) : 0;
+  const connection_id runner = state == "calling" ? call.told : 0;
   const std::string plain = encoded(status_of(call, state, false), at);
   const std::string to_run = runner == 0 ? plain : encoded(status_of(call, state, true), at);
   outbox_.put_progress(plain, runner, to_run, streamed(), stamp_.text(at.wall));

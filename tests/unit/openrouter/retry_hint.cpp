@@ -66,7 +66,9 @@ TEST_CASE("retry hint: T54 headers") {
   CHECK(hint({{"Retry-After", "Thu, 01 Jan 2026 00:01:00 GMT"}}) == 60'000);
   CHECK(hint({{"Retry-After", "Wed, 31 Dec 2025 00:01:00 GMT"}}) == 0);
   CHECK(hint({{"retry-after-ms", "250"}, {"Retry-After", "1"}}) == 250);
-  for (const char* bad : {"", "-1", "soon", "1e3", "99999999999999999999", "1.2.3", "NaN"}) {
+  // A wait without end is one, and not none.
+  CHECK(hint({{"Retry-After", "99999999999999999999"}}) == 366LL * 86'400'000);
+  for (const char* bad : {"", "-1", "soon", "1e3", "1.2.3", "NaN"}) {
     CAPTURE(bad);
     CHECK(!hint({{"Retry-After", bad}}));
   }

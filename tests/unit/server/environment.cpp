@@ -353,10 +353,6 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.session.temperature == plain.session.temperature) +
         (set.session.max_tokens == plain.session.max_tokens) +
         (set.max_tokens_field == plain.max_tokens_field) +
-        (set.session.max_tool_rounds == plain.session.max_tool_rounds) +
-        (set.session.tool_timeout == plain.session.tool_timeout) +
-        (set.session.approval_timeout == plain.session.approval_timeout) +
-        (set.session.client_tools == plain.session.client_tools) +
         (set.session.max_history == plain.session.max_history) +
         (set.session.max_queue == plain.session.max_queue) +
         (set.session.max_message_bytes == plain.session.max_message_bytes) +

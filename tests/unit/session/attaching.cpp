@@ -185,7 +185,7 @@ TEST_CASE_FIXTURE(core_fixture, "attaching: an answer that ended meanwhile comes
   proceed();
   text("Hel");
   sent();
-  core.detached(here);
+  core.detached(here, at);
   text("lo");
   complete();
   const auto frames = resume(position(1), 2);
@@ -293,7 +293,7 @@ TEST_CASE_FIXTURE(core_fixture, "attaching: a token is good until its successor 
   open();
   CHECK(core.accepts_token("token"));
   CHECK_FALSE(core.accepts_token("tokem"));
-  core.detached(here);
+  core.detached(here, at);
   sent();
   json::document scratch;
   auto message = wire::decode(

@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(tool_core, "client tools: its client leaves, another declares 
   hello({}, 2);
   ask_and_call({{"c", "beep", "{}"}}, query);
   sent(2);
-  core.detached(here);
+  core.detached(here, at);
   CHECK(core.running());
   const std::string more = R"(,"tools":[{"name":"beep"}])";
   send(R"({"type":"command","op":"hello","v":1,"caps":["tools"])" + more + "}", 2);
@@ -182,7 +182,7 @@ TEST_CASE_FIXTURE(tool_core, "client tools: a client without that tool is never 
   send(query, 3);
   proceed();
   sent(3);
-  core.detached(2);
+  core.detached(2, at);
   call({{"c", "beep", "{}"}});
   CHECK(with_op(sent(3), "tool").empty());
   time_is_up("t_1");
@@ -206,7 +206,7 @@ TEST_CASE_FIXTURE(
   collect();
   core.greet(hellos.back(), "new", "t", at);
   CHECK(call_ids(sent()) == "t_1 ");
-  core.detached(here);
+  core.detached(here, at);
   send(R"({"type":"command","op":"hello","v":1,"caps":[],"tools":[{"name":"beep"}]})", 4);
   collect();
   core.greet(hellos.back(), "new", "t", at);
@@ -243,7 +243,7 @@ TEST_CASE_FIXTURE(tool_core,
   send(R"({"type":"command","op":"hello","v":1,"caps":["tools"],"session_id":"other","resume":)"
        R"({"token":"t","epoch":"e","last_seq":0},"tools":[{"name":"beep"}]})");
   collect();
-  core.detached(here);
+  core.detached(here, at);
   send(R"({"content":"x"})", 2);
   CHECK(proceed().tools.find("beep") == std::string::npos);
 }
@@ -251,7 +251,7 @@ TEST_CASE_FIXTURE(tool_core,
 TEST_CASE_FIXTURE(tool_core, "client tools: resume declares them, and brings the open calls") {
   hello(beep);
   ask_and_call({{"c", "beep", "{}"}}, query);
-  core.detached(here);
+  core.detached(here, at);
   json::document scratch;
   auto back = std::get<wire::command>(wire::decode(
       R"({"type":"command","op":"hello","v":1,"caps":["tools"],"session_id":"s","resume":)"

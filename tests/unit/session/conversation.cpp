@@ -198,8 +198,8 @@ TEST_CASE("conversation: steps stand between question and answer") {
   answer(talk.begin(with_steps("1")), 1);
   talk.begin(asked("2"));
   CHECK(texts(talk) == "P|question 1|Let me see.|one|two|answer to q1|question 2");
-  CHECK(talk.turns()[0].messages() == 5u);
-  CHECK(talk.message_count() == talk.messages("").size());
+  CHECK(talk.turns()[0].messages() == 2u);  // steps do not count
+  CHECK(talk.message_count() == 3u);
   // People see the words as one answer.
   CHECK(talk.turns()[0].text() == "Let me see.\n\nanswer to q1");
 }
@@ -215,8 +215,8 @@ TEST_CASE("conversation: somebody speaks after the steps, also when the answer n
   CHECK(texts(talk) ==
         "P|question 1|Let me see.|one|two|(This answer was cut off.)|Correction of your previous "
         "answer: no|question 2");
-  CHECK(talk.turns()[0].messages() == 6u);
-  CHECK(talk.message_count() == talk.messages("").size());
+  CHECK(talk.turns()[0].messages() == 3u);
+  CHECK(talk.message_count() == 4u);
 }
 
 TEST_CASE("conversation: words before the calls are an answer to people") {
@@ -238,24 +238,26 @@ TEST_CASE("conversation: words before the calls are an answer to people") {
   CHECK(talk.find("")->id == "q1");
 }
 
-TEST_CASE("conversation: a turn of many steps is dropped whole") {
+TEST_CASE("conversation: steps drive nothing out but older steps") {
   conversation talk(6);
   answer(talk.begin(with_steps("1")), 1);
+  answer(talk.begin(with_steps("2")), 2);
   talk.trim();
-  CHECK(talk.turns().size() == 1u);
-  talk.begin(asked("2"));
-  CHECK(talk.message_count() == 6u);
-  CHECK(talk.turns().size() == 2u);
-  answer(talk.back(), 2);
-  talk.trim();
-  CHECK(texts(talk) == "P|question 2|answer to q2");
-  // Alone it stays, however long it is.
+  CHECK(
+      texts(talk) ==
+      "P|question 1|Let me see.|one|two|answer to q1|question 2|Let me see.|one|two|answer to q2");
+  // A turn with more of them than are kept, as long as it is the last.
   turn& longest = talk.begin(with_steps("3"));
   for (int i = 0; i < 100; ++i) longest.steps.push_back(chat_message::tool_result("c", "x"));
   answer(longest, 3);
   talk.trim();
-  CHECK(talk.turns().size() == 1u);
-  CHECK(talk.message_count() == 105u);
+  CHECK(talk.turns().size() == 3u);
+  CHECK(talk.turns()[2].steps.size() == 103u);
+  CHECK(talk.turns()[0].steps.empty());
+  CHECK(talk.turns()[1].steps.empty());
+  CHECK(talk.messages("").size() == 109u);
+  talk.begin(asked("4"));
+  CHECK(texts(talk) == "P|question 2|answer to q2|question 3|answer to q3|question 4");
 }
 
 TEST_CASE("conversation: clear forgets all turns") {

@@ -196,7 +196,7 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: a run goes on when its socket is 
   proceed();
   send(R"({"id":"q2","content":"y"})");
   sent();
-  core.detached(here);
+  core.detached(here, at);
   collect();
   CHECK(cancels.empty());
   CHECK(closes.empty());
@@ -219,7 +219,7 @@ TEST_CASE_FIXTURE(core_fixture,
   proceed();
   text("half");
   send(R"({"id":"q2","content":"y"})");
-  core.detached(here);
+  core.detached(here, at);
   core.interrupt(at);
   collect();
   CHECK(cancels == std::vector<run_number>{run()});

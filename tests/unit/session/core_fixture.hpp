@@ -43,7 +43,7 @@ struct core_fixture {
 
   /// The session begins, with a welcome.
   void open() {
-    core.detached(here);
+    core.detached(here, at);
     core.opened(here, "token", at);
   }
 

@@ -52,7 +52,7 @@ struct tool_core : core_fixture {
     result.finish_reason = std::move(finish_reason);
     for (const call_text& each : made)
       result.tool_calls.push_back({each.id, each.name, each.arguments, true});
-    result.used = {1, 10, 20, 0.5};
+    result.used = {1, 10, 20, 0.5, true, true};
     core.completed(run(), std::move(result), at);
     collect();
   }

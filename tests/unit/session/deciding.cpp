@@ -256,7 +256,7 @@ TEST_CASE("deciding: whatever ends the run, each request is resolved once before
 }
 
 TEST_CASE_FIXTURE(two_asked, "deciding: who leaves may still come back and decide") {
-  core.detached(here);
+  core.detached(here, at);
   core.interrupt(at);
   CHECK(core.running());
   const auto frames = resume(R"({"token":"t","epoch":"e1","last_seq":0})", 2);

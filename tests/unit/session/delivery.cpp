@@ -257,7 +257,7 @@ TEST_CASE("delivery: without a window each piece goes out at once") {
 TEST_CASE_FIXTURE(fixture, "delivery: text that nobody is here for keeps no window open") {
   attach(1);
   begin();
-  core.detached(1);
+  core.detached(1, now());
   say("a");
   CHECK_FALSE(run().wake.has_value());
   attach(2);

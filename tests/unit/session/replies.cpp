@@ -79,7 +79,7 @@ TEST_CASE("replies: info") {
   info.running = true;
   info.created = "2026-01-01T00:00:00.000Z";
   info.last_activity = "2026-01-01T00:00:01.000Z";
-  info.usage = {2, 10, 20, 0.0004};
+  info.usage = {2, 10, 20, 0.0004, true, true};
   const frame data(describe_session(info));
   CHECK(data.text("session_id") == "s");
   CHECK(data.text("agent") == "a");

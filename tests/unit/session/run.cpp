@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <cstdint>
+#include <limits>
 #include <string>
 
 using namespace agent_websocket;
@@ -77,12 +79,17 @@ TEST_CASE("run: finds its calls, and knows when all have ended") {
 }
 
 TEST_CASE("run: usage of several rounds, in the words of the protocol") {
-  const frame told(describe_usage({3, 12, 98, 0.25}));
+  const frame told(describe_usage({3, 12, 98, 0.25, true, true}));
   CHECK(told.number("prompt_tokens") == 12);
   CHECK(told.number("completion_tokens") == 98);
   CHECK(told.number("total_tokens") == 110);
   CHECK(told.real("cost") == 0.25);
   CHECK(told.at("").size() == 4u);
+  // No cost is not a cost of 0, and nothing is nothing.
+  CHECK(describe_usage({3, 12, 98, 0, true, false}).find("cost") == std::string::npos);
+  CHECK(describe_usage({}).empty());
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  CHECK(frame(describe_usage({1, most, most, 0, true, false})).number("total_tokens") == most);
 }
 
 TEST_CASE("run: steps as JSON, byte for byte as they are sent again") {

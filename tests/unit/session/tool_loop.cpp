@@ -62,7 +62,7 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: the usage of all rounds is added up") {
   completion_result last;
   last.finish_reason = "stop";
   last.usage = R"({"prompt_tokens":1})";
-  last.used = {1, 1, 2, 0.25};
+  last.used = {1, 1, 2, 0.25, true, true};
   text("done");
   core.completed(run(), last, at);
   collect();
@@ -467,9 +467,9 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: clear forgets the steps too") {
   CHECK(transcript(starts.back().request) == "system:P|user:y");
 }
 
-TEST_CASE("tool_loop: a turn of many steps is trimmed whole") {
+TEST_CASE("tool_loop: many calls drive nothing out of the conversation but themselves") {
   session_settings settings = tool_settings();
-  settings.max_history = 5;
+  settings.max_history = 3;
   tool_core f(settings);
   f.ask_and_call({{"a", "weather", rome}, {"b", "weather", rome}, {"c", "weather", rome}});
   for (const char* id : {"t_1", "t_2", "t_3"}) f.reply(id, "r");
@@ -478,5 +478,5 @@ TEST_CASE("tool_loop: a turn of many steps is trimmed whole") {
   f.complete();
   f.send(R"({"content":"y"})");
   f.proceed();
-  CHECK(transcript(f.starts.back().request) == "system:P|user:y");
+  CHECK(transcript(f.starts.back().request) == "system:P|user:x|assistant:Sunny.|user:y");
 }

@@ -128,7 +128,7 @@ struct random_talk : tool_core {
     go_on();
   }
   void come_back() {
-    core.detached(here);
+    core.detached(here, at);
     hello(any(2) == 0 ? beep : "");
   }
 
