@@ -7474,13 +7474,13 @@ namespace detail {
 
 using hint = std::optional<std::chrono::milliseconds>;
 
-/// A wait of that many units of a millisecond; nothing when it is negative or absurd.
+/// A wait of that many units of a millisecond, at most a year; nothing when it is negative.
 inline hint wait_of(std::optional<double> number, double unit) {
   constexpr double longest = 1000.0 * 86'400 * 366;
   if (!number) return std::nullopt;
   const double ms = *number * unit;
-  if (!(ms >= 0 && ms <= longest)) return std::nullopt;
-  return std::chrono::milliseconds(static_cast<std::int64_t>(ms));
+  if (!(ms >= 0)) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(ms < longest ? ms : longest));
 }
 
 inline std::optional<double> decimal(std::string_view text) {
@@ -7760,8 +7760,27 @@ struct usage {
   std::optional<std::int64_t> completion_tokens;
   std::optional<std::int64_t> total_tokens;
   std::optional<double> cost;  ///< in USD; no cost is not 0
-  std::string json;            ///< the whole object as sent, compact; empty when there was none
+  /// The object as sent, compact, without members that are no numbers; empty when there was none.
+  std::string json;
 };
+
+namespace detail {
+
+/// Clients see it, and words of an upstream are not for them.
+inline void print_numbers(json::writer& w, const json::value& from, int depth) {
+  w.begin_object();
+  from.for_each_member([&](std::string_view name, const json::value& value) {
+    if (value.is_number() || value.is_boolean()) {
+      json::print(w.key(name), value);
+    } else if (value.is_object() && depth < 2) {
+      w.key(name);
+      print_numbers(w, value, depth + 1);
+    }
+  });
+  w.end_object();
+}
+
+}  // namespace detail
 
 /// Reads a "usage" object; anything else leaves `into` as it is and returns false.
 inline bool read_usage(const json::value& from, usage& into) {
@@ -7776,7 +7795,7 @@ inline bool read_usage(const json::value& from, usage& into) {
   into.cost = from["cost"].number();
   into.json.clear();
   json::writer w(into.json);
-  json::print(w, from);
+  detail::print_numbers(w, from, 0);
   return true;
 }
 
@@ -10690,7 +10709,9 @@ class journal {
 
 // The turns of one conversation: question, answer, how it ended, and what people said of it.
 // Trimmed to a number of messages by dropping the oldest whole turns; the system prompt stands
-// apart and is never dropped.
+// apart and is never dropped. Calls of tools and their results do not count: of those as many are
+// kept again, of the newest turns, so that one turn with many calls does not drive out what people
+// have said.
 
 namespace agent_websocket {
 
@@ -10728,13 +10749,13 @@ struct turn {
     return !shown.empty() ? shown : answer ? answer->text() : none;
   }
 
-  /// Messages that this turn adds to a request. A question that failed without an answer and
-  /// without a correction adds none.
+  /// Messages of people and of the model that this turn adds to a request. A question that failed
+  /// without an answer and without a correction adds none.
   std::size_t messages() const noexcept {
     std::size_t corrections = 0;
     for (const feedback_entry& each : feedback) corrections += each.correction.empty() ? 0 : 1;
     if (!running() && !answer && steps.empty() && corrections == 0) return 0;
-    return (answer || !steps.empty() ? 2u : 1u) + steps.size() + corrections;
+    return (answer || !steps.empty() ? 2u : 1u) + corrections;
   }
 
   /// People have seen something of an answer.
@@ -10767,6 +10788,11 @@ class conversation {
     while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
       count -= turns_.front().messages();
       turns_.erase(turns_.begin());
+    }
+    std::size_t steps = 0;
+    for (std::size_t i = turns_.size(); i-- > 0;) {
+      steps += turns_[i].steps.size();
+      if (i + 1 != turns_.size() && steps > max_messages_) turns_[i].steps.clear();
     }
   }
 
@@ -10840,14 +10866,23 @@ struct usage_totals {
   std::int64_t answers = 0;
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
-  double cost = 0;  ///< in the provider's credits (OpenRouter: US dollars)
+  double cost = 0;       ///< in the provider's credits (OpenRouter: US dollars)
+  bool counted = false;  ///< something told the tokens
+  bool priced = false;   ///< something told a cost, which may be 0
 
   usage_totals& operator+=(const usage_totals& more) noexcept {
     answers += more.answers;
-    prompt_tokens += more.prompt_tokens;
-    completion_tokens += more.completion_tokens;
+    prompt_tokens = sum(prompt_tokens, more.prompt_tokens);
+    completion_tokens = sum(completion_tokens, more.completion_tokens);
     cost += more.cost;
+    counted = counted || more.counted;
+    priced = priced || more.priced;
     return *this;
+  }
+  /// Of counts, which are not negative: the largest number when it would be larger.
+  static std::int64_t sum(std::int64_t a, std::int64_t b) noexcept {
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+    return a > most - b ? most : a + b;
   }
 };
 
@@ -10955,6 +10990,7 @@ using session_action =
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
   std::optional<error> failure;
+  std::optional<bool> retryable;  ///< of a failure, where more is known than its code says
   std::optional<std::chrono::milliseconds> retry_after;
   std::string finish_reason;
   std::string model;
@@ -11692,6 +11728,45 @@ class client_tools {
   }
 
   std::vector<entry> entries_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/used_call_ids.hpp
+
+// Makes the model's calls fit to be sent back to it, now and in every later request of the session:
+// ids that no other call has, names and arguments that providers do not refuse. What the model got
+// wrong it is told in the call's result.
+
+#include <unordered_set>
+
+namespace agent_websocket {
+
+class used_call_ids {
+ public:
+  static constexpr std::size_t max_ids = 4096;  ///< remembered; more than a conversation holds
+
+  /// The call as the model is shown it. Good ones are not touched: arguments go back byte for byte.
+  openrouter::tool_call replayable(openrouter::tool_call call) {
+    if (!openrouter::is_tool_name(call.name)) call.name = "unknown_tool";
+    json::document parsed;
+    if (!parsed.parse(call.arguments) || !parsed.root().is_object()) call.arguments = "{}";
+    while (call.id.empty() || !ids_.insert(call.id).second) call.id = make_id();
+    order_.push_back(call.id);
+    if (order_.size() > max_ids) ids_.erase(order_.take_front());
+    return call;
+  }
+
+ private:
+  /// Nine letters and digits, the one form that all providers take.
+  std::string make_id() {
+    std::string digits = std::to_string(++made_);
+    return "c" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
+  }
+
+  std::unordered_set<std::string> ids_;
+  fifo<std::string> order_;
+  std::size_t made_ = 0;
 };
 
 }  // namespace agent_websocket
@@ -12624,7 +12699,8 @@ inline std::string describe_session(const session_info& info) {
   w.key("usage").begin_object().member("answers", info.usage.answers);
   w.member("prompt_tokens", info.usage.prompt_tokens)
       .member("completion_tokens", info.usage.completion_tokens);
-  w.member("cost", info.usage.cost).end_object();
+  if (info.usage.priced) w.member("cost", info.usage.cost);
+  w.end_object();
   w.member("version", AGENT_WEBSOCKET_VERSION_STRING).end_object();
   return data;
 }
@@ -12946,6 +13022,7 @@ struct called_tool {
   std::string arguments;  ///< that it runs with: the model's, or what a person made of them
   /// Of a tool of a query: the socket that asked, as long as it is here. Else see client_tools.
   connection_id runner = 0;
+  connection_id told = 0;  ///< the client that was asked to run it
   tool_result result;
 };
 
@@ -12992,14 +13069,19 @@ inline std::optional<std::string> wrong_arguments(const tool_spec& tool,
   return tool.arguments.violation(parsed.root());
 }
 
-/// The `usage` of an answer of several rounds, as JSON object text.
+/// The `usage` of an answer of several rounds, as JSON object text; empty when nothing is known.
 inline std::string describe_usage(const usage_totals& used) {
   std::string text;
+  if (!used.counted && !used.priced) return text;
   json::writer w(text);
-  w.begin_object().member("prompt_tokens", used.prompt_tokens);
-  w.member("completion_tokens", used.completion_tokens);
-  w.member("total_tokens", used.prompt_tokens + used.completion_tokens);
-  w.member("cost", used.cost).end_object();
+  w.begin_object();
+  if (used.counted) {
+    w.member("prompt_tokens", used.prompt_tokens);
+    w.member("completion_tokens", used.completion_tokens);
+    w.member("total_tokens", usage_totals::sum(used.prompt_tokens, used.completion_tokens));
+  }
+  if (used.priced) w.member("cost", used.cost);
+  w.end_object();
   return text;
 }
 
@@ -13115,10 +13197,11 @@ class session_core {
               moment at);
 
   /// The socket is gone, or watches another session now.
-  void detached(connection_id connection) {
+  void detached(connection_id connection, moment at) {
     tokens_.released(connection);
     client_tools_.forget(connection);
     outbox_.detach(connection);
+    pass_on_calls(connection, at);
   }
 
   /// A decoded message, or the reason why the text was none.
@@ -13288,6 +13371,7 @@ class session_core {
   void declare_tools(connection_id connection, const wire::command& hello, moment at);
   void offer_tools();
   void repeat_calls(connection_id to, moment at);
+  void pass_on_calls(connection_id from, moment at);
   bool begin_calls(const completion_result& result, moment at);
   void begin_call(called_tool& call, moment at);
   void start_call(called_tool& call, moment at);
@@ -13311,13 +13395,7 @@ class session_core {
   void fail_waiting(const error& why, moment at);
   void cancel_run(moment at);
   void cancel_waiting(const accepted_query& waiting, moment at);
-  // With a part of the epoch, so that it is no id that a client would choose.
-  std::string make_query_id(moment at) {
-    for (;;) {
-      std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
-      if (claims_.find(id, at.now) == nullptr) return id;
-    }
-  }
+  std::string make_query_id(moment at);
   std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
 
   std::string id_;
@@ -13331,6 +13409,7 @@ class session_core {
   resume_tokens tokens_;
   agent_websocket::client_tools client_tools_;
   feedback_requests requests_;
+  used_call_ids call_ids_;
   std::optional<current_run> run_;
   std::vector<session_action> actions_;
   timestamp_cache stamp_;
@@ -13343,7 +13422,8 @@ class session_core {
   std::uint64_t calls_ = 0;
   std::uint64_t asked_ = 0;
   bool spoken_ = false;
-  bool held_ = false;  // the next query is not to begin yet
+  bool grace_over_ = false;  // nobody came back in time, but a person is asked
+  bool held_ = false;        // the next query is not to begin yet
   bool draining_ = false;
   std::optional<action::close_session> closing_;  // how
 };
@@ -13399,6 +13479,14 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
   accepted.streamed = query.stream.value_or(asker != nullptr && asker->wants_deltas);
   accepted.query = std::move(query);
   accept(from, std::move(accepted), with_id, at);
+}
+
+// With a part of the epoch, so that it is no id that a client would choose.
+inline std::string session_core::make_query_id(moment at) {
+  for (;;) {
+    std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
+    if (claims_.find(id, at.now) == nullptr) return id;
+  }
 }
 
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
@@ -13592,7 +13680,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.steps = describe_steps(ended.steps);
   record.failure = result.failure;
   if (record.failure) {
-    record.retryable = is_retryable(record.failure->code);
+    record.retryable = result.retryable.value_or(is_retryable(record.failure->code));
   }
 
   conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);
@@ -13661,6 +13749,21 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
   actions_.push_back(action::persist{records::of_answer(record, outbox_.log().top(), at.wall)});
 }
 
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/ending.hpp
+
+// The part of session_core that ends things which did not end by themselves: cancelled and failed
+// answers, idle sessions, answers that nobody came back for, what is open when the server stops.
+
+namespace agent_websocket {
+
+inline void session_core::close(std::uint16_t code, std::string reason) {
+  if (closing_) return;
+  closing_ = {code, std::move(reason)};
+  actions_.push_back(action::close_session{closing_->code, closing_->reason});
+}
+
 inline void session_core::fail_run(const error& why, moment at) {
   if (!run_) return;
   drop_calls(at);
@@ -13685,21 +13788,6 @@ inline void session_core::cancel_waiting(const accepted_query& waiting, moment a
   conclude(waiting, record, std::nullopt, false, 0, at);
 }
 
-}  // namespace agent_websocket
-
-// --- agent_websocket/session/ending.hpp
-
-// The part of session_core that ends things which did not end by themselves: idle sessions, answers
-// that nobody came back for, and what is open when the server stops.
-
-namespace agent_websocket {
-
-inline void session_core::close(std::uint16_t code, std::string reason) {
-  if (closing_) return;
-  closing_ = {code, std::move(reason)};
-  actions_.push_back(action::close_session{closing_->code, closing_->reason});
-}
-
 inline void session_core::expired(moment at) {
   if (closing_) return;
   publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
@@ -13707,7 +13795,9 @@ inline void session_core::expired(moment at) {
 }
 
 inline void session_core::interrupt(moment at) {
-  if (closing_ || !requests_.empty()) return;  // a person may still answer
+  if (closing_) return;
+  grace_over_ = !requests_.empty();  // a person may still answer
+  if (grace_over_) return;
   fail_waiting(error(errc::interrupted), at);
   fail_run(error(errc::interrupted), at);
 }
@@ -13916,9 +14006,22 @@ inline connection_id session_core::runner_of(const called_tool& call) {
 /// A client that declares a tool again gets the calls of it that are open.
 inline void session_core::repeat_calls(connection_id to, moment at) {
   if (!run_) return;
-  for (const called_tool& each : run_->calls) {
-    if (each.at == called_tool::phase::running && each.tool->of_client && runner_of(each) == to)
-      put_ordered(to, status_of(each, "calling", true), at);
+  for (called_tool& each : run_->calls) {
+    if (each.at != called_tool::phase::running || !each.tool->of_client || runner_of(each) != to)
+      continue;
+    each.told = to;
+    put_ordered(to, status_of(each, "calling", true), at);
+  }
+}
+
+/// The calls that a client has left open go to another one that has the tool.
+inline void session_core::pass_on_calls(connection_id from, moment at) {
+  if (!run_ || closing_) return;
+  for (called_tool& each : run_->calls) {
+    if (each.at != called_tool::phase::running || !each.tool->of_client || each.told != from)
+      continue;
+    each.told = runner_of(each);
+    if (each.told != 0) put_ordered(each.told, status_of(each, "calling", true), at);
   }
 }
 
@@ -13939,18 +14042,21 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
   run_->state = *next;
   openrouter::assistant_message said;
   said.text = run_->text.substr(run_->round_begin);
-  said.tool_calls = result.tool_calls;
+  for (const openrouter::tool_call& each : result.tool_calls)
+    said.tool_calls.push_back(call_ids_.replayable(each));
   said.reasoning_details = result.reasoning_details;
   said.annotations = result.annotations;
-  run_->steps.push_back(openrouter::chat_message::assistant(std::move(said)));
+  run_->steps.push_back(openrouter::chat_message::assistant(said));
   run_->round_begin = run_->text.size();
-  for (const openrouter::tool_call& each : result.tool_calls) {
+  for (std::size_t i = 0; i < result.tool_calls.size(); ++i) {
+    const openrouter::tool_call& each = result.tool_calls[i];
     called_tool made;
     made.id = "t_" + std::to_string(++calls_);
     made.tool = toolbox::find_tool(run_->offered, each.name);
-    if (toolbox::find_tool(run_->of.tools, each.name)) made.runner = run_->of.from;
     made.arguments = each.arguments;
     made.call = each;
+    made.call.id = said.tool_calls[i].id;
+    if (toolbox::find_tool(run_->of.tools, each.name)) made.runner = run_->of.from;
     run_->calls.push_back(std::move(made));
   }
   for (std::size_t i = 0; i < run_->calls.size(); ++i) {
@@ -13977,6 +14083,7 @@ inline void session_core::begin_call(called_tool& call, moment at) {
 
 inline void session_core::start_call(called_tool& call, moment at) {
   call.at = called_tool::phase::running;
+  if (call.tool->of_client) call.told = runner_of(call);
   tell_call(call, "calling", at);
   const tool_definition& definition = call.tool->definition;
   const auto limit = definition.timeout.count() > 0 ? definition.timeout : settings_->tool_timeout;
@@ -13994,6 +14101,7 @@ inline void session_core::clock_over(run_number run, const std::string& id, mome
   const auto closed = resolve(id, approved ? "approve" : "reject", "expired", at);
   called_tool* const call = run_->find_call(closed.call);
   if (call == nullptr) return;
+  if (grace_over_ && requests_.empty()) return fail_run(error(errc::interrupted), at);
   if (approved) {
     start_call(*call, at);
   } else {
@@ -14051,9 +14159,9 @@ inline void session_core::keep_results() {
       const std::string words = std::move(text);
       text.clear();
       json::writer(text).begin_object().member("error", words).end_object();
-    } else if (each.arguments != each.call.arguments) {
-      text = "A person has changed the arguments to " + each.arguments + "\n" + text;
     }
+    if (each.arguments != each.call.arguments)
+      text = "A person has changed the arguments to " + each.arguments + "\n" + text;
     run_->steps.push_back(openrouter::chat_message::tool_result(each.call.id, std::move(text)));
   }
   run_->calls.clear();
@@ -14097,8 +14205,7 @@ inline wire::tool_status session_core::status_of(const called_tool& call, std::s
 
 /// To clients that said hello; the one that is to run it gets it with its id.
 inline void session_core::tell_call(const called_tool& call, std::string_view state, moment at) {
-  const bool runs_elsewhere = call.tool != nullptr && call.tool->of_client && state == "calling";
-  const connection_id runner = runs_elsewhere ? runner_of(call) : 0;
+  const connection_id runner = state == "calling" ? call.told : 0;
   const std::string plain = encoded(status_of(call, state, false), at);
   const std::string to_run = runner == 0 ? plain : encoded(status_of(call, state, true), at);
   outbox_.put_progress(plain, runner, to_run, streamed(), stamp_.text(at.wall));
@@ -14386,6 +14493,7 @@ inline lanes& session_core::attach(connection_id connection, moment at) {
   if (open >= max_sockets) close_socket(silent->connection(), 4429, "connection_limit");
   lanes& added = outbox_.attach(connection);
   added.heard = at.now;
+  grace_over_ = false;
   return added;
 }
 
@@ -14642,6 +14750,10 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
     const errc code = is_of_the_way ? errc::provider_error : why.code;
     result.failure = error(code, message_of(code), why.message + "; " + why.detail);
     result.retry_after = outcome.failed->retry_after;
+    // The upstream knows better than the code; a time limit is ours.
+    const bool is_ours = code == errc::timeout_connect || code == errc::timeout_first_token ||
+                         code == errc::timeout_idle;
+    result.retryable = is_retryable(code) && (outcome.failed->retryable || is_ours);
   }
   result.finish_reason = outcome.finish_reason;
   result.model = outcome.model;
@@ -14652,8 +14764,12 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
   result.images = outcome.images;
   result.generation_id = outcome.generation_id;
   result.provider = outcome.provider;
-  result.used = {1, outcome.usage.prompt_tokens.value_or(0),
-                 outcome.usage.completion_tokens.value_or(0), outcome.usage.cost.value_or(0)};
+  result.used = {1,
+                 outcome.usage.prompt_tokens.value_or(0),
+                 outcome.usage.completion_tokens.value_or(0),
+                 outcome.usage.cost.value_or(0),
+                 outcome.usage.prompt_tokens || outcome.usage.completion_tokens,
+                 outcome.usage.cost.has_value()};
   return result;
 }
 
@@ -15823,7 +15939,7 @@ class basic_server final
   void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
     const auto session = living_.connections.remove(connection);
     if (!session) return;
-    session->apply([&](session_core& core, moment) { core.detached(connection); });
+    session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
     log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
     guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
     settle(*session);
@@ -15870,7 +15986,7 @@ class basic_server final
     if (wanted.get() != &session) {
       const auto former = session.shared_from_this();
       living_.connections.move(connection, wanted);
-      session.apply([&](session_core& core, moment) { core.detached(connection); });
+      session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
       settle(session);
       living_.sessions.attached(*wanted, scheduler_.now());
       log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
