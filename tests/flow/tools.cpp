@@ -93,8 +93,10 @@ TEST_CASE_FIXTURE(tool_fixture, "tools: what goes back to the model is what prov
   add_weather();
   const auto id = greet();
   http.reply_with(calls({{"same", "weather", R"({"city":"Rome"})"}}));
-  http.reply_with(calls({{"same", "functions.weather", R"({"ci)"}}));
-  ask(id, R"({"id":"q","content":"x"})", {"ok"});
+  http.reply_with(
+      calls({{"same", "functions.weather", R"({"ci)"}, {"d", std::string(5000, 'x'), ""}}));
+  const auto progress = with_op(ask(id, R"({"id":"q","content":"x"})", {"ok"}), "tool");
+  CHECK(progress.back().text("tool.name") == std::string(100, 'x'));
   const frame body(http.last().request.body);
   CHECK(body.text("messages.2.tool_calls.0.id") == "same");
   const std::string other = body.text("messages.4.tool_calls.0.id");

@@ -6,7 +6,8 @@
 // wrong with a call is told to the model, not to the client. People who decide: deciding.hpp.
 #pragma once
 
-#include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/base/utf8.hpp>
+#include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/session/answering.hpp>
 #include <agent_websocket/session/core.hpp>
 #include <agent_websocket/session/deciding.hpp>
@@ -16,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace agent_websocket {
 
@@ -262,7 +264,7 @@ inline wire::tool_status session_core::status_of(const called_tool& call, std::s
   told.ref = run_->of.query.id;
   told.stream = run_->of.stream;
   told.call = call.id;
-  told.name = call.call.name;
+  told.name = cut_utf8(call.call.name, 100);  // which the model may have made up
   told.state = state;
   told.to_be_run = to_be_run;
   if (call.checked) told.arguments = call.arguments;
