@@ -25,7 +25,7 @@ struct usage {
   std::optional<std::int64_t> completion_tokens;
   std::optional<std::int64_t> total_tokens;
   std::optional<double> cost;  ///< in USD; no cost is not 0
-  /// The object as sent, compact, without members that are no numbers; empty when there was none.
+  /// The object as sent, compact, without words; empty when there was none.
   std::string json;
 };
 
@@ -35,7 +35,7 @@ namespace detail {
 inline void print_numbers(json::writer& w, const json::value& from, int depth) {
   w.begin_object();
   from.for_each_member([&](std::string_view name, const json::value& value) {
-    if (value.is_number() || value.is_boolean()) {
+    if (value.is_number() || value.is_boolean() || value.is_null()) {
       json::print(w.key(name), value);
     } else if (value.is_object() && depth < 2) {
       w.key(name);
