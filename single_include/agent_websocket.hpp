@@ -11655,6 +11655,13 @@ class claimed_ids {
     claims_.emplace(std::move(id), claim{std::move(stream), 0});
   }
 
+  /// For what has no terminal message; without an id nothing happens. Precondition: as of take().
+  void take_without_end(const std::string& id, time_point now) {
+    if (id.empty()) return;
+    take(id, {}, now);
+    ended(id, without_end);
+  }
+
   /// The terminal message of that id was sent; ids that were not claimed are ignored.
   void ended(const std::string& id, std::uint64_t seq) {
     const auto found = claims_.find(id);
@@ -11728,45 +11735,6 @@ class client_tools {
   }
 
   std::vector<entry> entries_;
-};
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/session/used_call_ids.hpp
-
-// Makes the model's calls fit to be sent back to it, now and in every later request of the session:
-// ids that no other call has, names and arguments that providers do not refuse. What the model got
-// wrong it is told in the call's result.
-
-#include <unordered_set>
-
-namespace agent_websocket {
-
-class used_call_ids {
- public:
-  static constexpr std::size_t max_ids = 4096;  ///< remembered; more than a conversation holds
-
-  /// The call as the model is shown it. Good ones are not touched: arguments go back byte for byte.
-  openrouter::tool_call replayable(openrouter::tool_call call) {
-    if (!openrouter::is_tool_name(call.name)) call.name = "unknown_tool";
-    json::document parsed;
-    if (!parsed.parse(call.arguments) || !parsed.root().is_object()) call.arguments = "{}";
-    while (call.id.empty() || !ids_.insert(call.id).second) call.id = make_id();
-    order_.push_back(call.id);
-    if (order_.size() > max_ids) ids_.erase(order_.take_front());
-    return call;
-  }
-
- private:
-  /// Nine letters and digits, the one form that all providers take.
-  std::string make_id() {
-    std::string digits = std::to_string(++made_);
-    return "c" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
-  }
-
-  std::unordered_set<std::string> ids_;
-  fifo<std::string> order_;
-  std::size_t made_ = 0;
 };
 
 }  // namespace agent_websocket
@@ -13109,6 +13077,45 @@ inline openrouter::chat_message answer_message(bool complete, std::string words,
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/used_call_ids.hpp
+
+// Makes the model's calls fit to be sent back to it, now and in every later request of the session:
+// ids that no other call has, names and arguments that providers do not refuse. What the model got
+// wrong it is told in the call's result.
+
+#include <unordered_set>
+
+namespace agent_websocket {
+
+class used_call_ids {
+ public:
+  static constexpr std::size_t max_ids = 4096;  ///< remembered; more than a conversation holds
+
+  /// The call as the model is shown it. Good ones are not touched: arguments go back byte for byte.
+  openrouter::tool_call replayable(openrouter::tool_call call) {
+    if (!openrouter::is_tool_name(call.name)) call.name = "unknown_tool";
+    json::document parsed;
+    if (!parsed.parse(call.arguments) || !parsed.root().is_object()) call.arguments = "{}";
+    while (call.id.empty() || !ids_.insert(call.id).second) call.id = make_id();
+    order_.push_back(call.id);
+    if (order_.size() > max_ids) ids_.erase(order_.take_front());
+    return call;
+  }
+
+ private:
+  /// Nine letters and digits, the one form that all providers take.
+  std::string make_id() {
+    std::string digits = std::to_string(++made_);
+    return "c" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
+  }
+
+  std::unordered_set<std::string> ids_;
+  fifo<std::string> order_;
+  std::size_t made_ = 0;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/core.hpp
 
 // The session as a pure state machine: an event and a moment go in; frames for the client come out
@@ -13116,8 +13123,9 @@ inline openrouter::chat_message answer_message(bool complete, std::string words,
 // can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
 // on: exactly one terminal message for every accepted query, whatever happens. A session is not a
 // socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
-// the model's calls of tools and the people who decide about them in tool_loop.hpp, built-in
-// commands in commands.hpp, the carrying out in session.hpp.
+// the model's calls of tools in tool_loop.hpp, the people who decide about them in deciding.hpp,
+// ends from outside in ending.hpp, built-in commands in commands.hpp, the carrying out in
+// session.hpp.
 
 namespace agent_websocket {
 
@@ -13361,6 +13369,7 @@ class session_core {
   void on_tool_result(connection_id from, const wire::command& command, moment at);
   void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
   bool answer_duplicate(connection_id from, const wire::query& query, moment at);
+  bool is_repeat(connection_id from, const std::string& id, moment at);
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
   void begin_next(moment at);
@@ -13505,6 +13514,14 @@ inline bool session_core::answer_duplicate(connection_id from, const wire::query
   const std::string& stream = open != nullptr ? open->stream : claimed->stream;
   put_control(from, wire::ack{query.id, stream, waits ? *waits + 1 : 0, true, true}, at);
   if (open == nullptr) repeat_end(from, query, *claimed, at);
+  return true;
+}
+
+/// True for a command, feedback or result that has arrived before: it is acknowledged, and not done
+/// again.
+inline bool session_core::is_repeat(connection_id from, const std::string& id, moment at) {
+  if (id.empty() || claims_.find(id, at.now) == nullptr) return false;
+  put_control(from, wire::ack{id, {}, 0, true, false}, at);
   return true;
 }
 
@@ -13888,8 +13905,7 @@ inline void session_core::on_decision(connection_id from, const wire::human_feed
   const auto refuse_it = [&](errc code, std::string words) {
     refuse(from, feedback.id, error(code, std::move(words)), at);
   };
-  if (!feedback.id.empty() && claims_.find(feedback.id, at.now) != nullptr)
-    return put_control(from, wire::ack{feedback.id, {}, 0, true, false}, at);
+  if (is_repeat(from, feedback.id, at)) return;
   if (feedback.ref.empty() && requests_.all().size() > 1) {
     return refuse_it(errc::feedback_invalid,
                      "Several requests are open: `ref` must name the one that is meant");
@@ -13919,10 +13935,7 @@ inline void session_core::on_decision(connection_id from, const wire::human_feed
     if (const auto wrong = wrong_arguments(*call->tool, feedback.data))
       return refuse_it(errc::feedback_invalid, *wrong);
   }
-  if (!feedback.id.empty()) {
-    claims_.take(feedback.id, {}, at.now);
-    claims_.ended(feedback.id, claimed_ids::without_end);
-  }
+  claims_.take_without_end(feedback.id, at.now);
   put_control(from, wire::status{"ack", feedback.id, "Decision received", {}, {}, {}, {}}, at);
   resolve(asked->id, decision, {}, at);
   if (decision == "approve") {
@@ -14120,17 +14133,13 @@ inline void session_core::tool_ended(run_number run, const std::string& id, tool
 
 inline void session_core::on_tool_result(connection_id from, const wire::command& command,
                                          moment at) {
-  if (!command.id.empty() && claims_.find(command.id, at.now) != nullptr)
-    return put_control(from, wire::ack{command.id, {}, 0, true, false}, at);
+  if (is_repeat(from, command.id, at)) return;
   called_tool* const call = run_ ? run_->find_call(command.ref) : nullptr;
   if (call == nullptr || call->at != called_tool::phase::running || !call->tool->of_client) {
     return refuse(from, command.id.empty() ? command.ref : command.id,
                   error(errc::not_found, "No tool call of that id is open"), at);
   }
-  if (!command.id.empty()) {
-    claims_.take(command.id, {}, at.now);
-    claims_.ended(command.id, claimed_ids::without_end);
-  }
+  claims_.take_without_end(command.id, at.now);
   acknowledge(from, command.id, at);
   tool_result result{!command.data.empty() ? command.data : command.content, false};
   if (!command.failure.empty()) result = tool_result::failure(command.failure);
@@ -14175,7 +14184,7 @@ inline void session_core::continue_run() {
   actions_.push_back(action::start_completion{run_->number, build_request()});
 }
 
-/// The run ends in the middle of a round: its questions are withdrawn, its calls forgotten.
+/// The run ends in the middle of a round: its questions are withdrawn, its open calls have failed.
 inline void session_core::drop_calls(moment at) {
   while (!requests_.empty()) {
     const std::string id = requests_.all().front().id;
@@ -14346,18 +14355,14 @@ class session_commands {
 
   static void set(session_core& s, const wire::command& command, moment at) {
     // Repeated by a client that does not know whether it arrived, it must not undo a later one.
-    if (!command.id.empty() && s.claims_.find(command.id, at.now) != nullptr)
-      return s.put_control(command.from, wire::ack{command.id, {}, 0, true, false}, at);
+    if (s.is_repeat(command.from, command.id, at)) return;
     json::document document;
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
     auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
     if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
-    if (!command.id.empty()) {
-      s.claims_.take(command.id, {}, at.now);
-      s.claims_.ended(command.id, claimed_ids::without_end);
-    }
+    s.claims_.take_without_end(command.id, at.now);
     std::string data;
     json::writer w(data);
     w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));

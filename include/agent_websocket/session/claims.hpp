@@ -47,6 +47,13 @@ class claimed_ids {
     claims_.emplace(std::move(id), claim{std::move(stream), 0});
   }
 
+  /// For what has no terminal message; without an id nothing happens. Precondition: as of take().
+  void take_without_end(const std::string& id, time_point now) {
+    if (id.empty()) return;
+    take(id, {}, now);
+    ended(id, without_end);
+  }
+
   /// The terminal message of that id was sent; ids that were not claimed are ignored.
   void ended(const std::string& id, std::uint64_t seq) {
     const auto found = claims_.find(id);

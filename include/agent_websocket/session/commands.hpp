@@ -144,18 +144,14 @@ class session_commands {
 
   static void set(session_core& s, const wire::command& command, moment at) {
     // Repeated by a client that does not know whether it arrived, it must not undo a later one.
-    if (!command.id.empty() && s.claims_.find(command.id, at.now) != nullptr)
-      return s.put_control(command.from, wire::ack{command.id, {}, 0, true, false}, at);
+    if (s.is_repeat(command.from, command.id, at)) return;
     json::document document;
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
     auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
     if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
-    if (!command.id.empty()) {
-      s.claims_.take(command.id, {}, at.now);
-      s.claims_.ended(command.id, claimed_ids::without_end);
-    }
+    s.claims_.take_without_end(command.id, at.now);
     std::string data;
     json::writer w(data);
     w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));

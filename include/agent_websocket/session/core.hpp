@@ -5,8 +5,9 @@
 // can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
 // on: exactly one terminal message for every accepted query, whatever happens. A session is not a
 // socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
-// the model's calls of tools and the people who decide about them in tool_loop.hpp, built-in
-// commands in commands.hpp, the carrying out in session.hpp.
+// the model's calls of tools in tool_loop.hpp, the people who decide about them in deciding.hpp,
+// ends from outside in ending.hpp, built-in commands in commands.hpp, the carrying out in
+// session.hpp.
 #pragma once
 
 #include <agent_websocket/base/timestamp.hpp>
@@ -14,7 +15,6 @@
 #include <agent_websocket/session/actions.hpp>
 #include <agent_websocket/session/claims.hpp>
 #include <agent_websocket/session/client_tools.hpp>
-#include <agent_websocket/session/used_call_ids.hpp>
 #include <agent_websocket/session/feedback_requests.hpp>
 #include <agent_websocket/session/inbox.hpp>
 #include <agent_websocket/session/outbox.hpp>
@@ -24,6 +24,7 @@
 #include <agent_websocket/session/run.hpp>
 #include <agent_websocket/session/settings.hpp>
 #include <agent_websocket/session/state.hpp>
+#include <agent_websocket/session/used_call_ids.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -277,6 +278,7 @@ class session_core {
   void on_tool_result(connection_id from, const wire::command& command, moment at);
   void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
   bool answer_duplicate(connection_id from, const wire::query& query, moment at);
+  bool is_repeat(connection_id from, const std::string& id, moment at);
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
   void begin_next(moment at);

@@ -53,8 +53,7 @@ inline void session_core::on_decision(connection_id from, const wire::human_feed
   const auto refuse_it = [&](errc code, std::string words) {
     refuse(from, feedback.id, error(code, std::move(words)), at);
   };
-  if (!feedback.id.empty() && claims_.find(feedback.id, at.now) != nullptr)
-    return put_control(from, wire::ack{feedback.id, {}, 0, true, false}, at);
+  if (is_repeat(from, feedback.id, at)) return;
   if (feedback.ref.empty() && requests_.all().size() > 1) {
     return refuse_it(errc::feedback_invalid,
                      "Several requests are open: `ref` must name the one that is meant");
@@ -84,10 +83,7 @@ inline void session_core::on_decision(connection_id from, const wire::human_feed
     if (const auto wrong = wrong_arguments(*call->tool, feedback.data))
       return refuse_it(errc::feedback_invalid, *wrong);
   }
-  if (!feedback.id.empty()) {
-    claims_.take(feedback.id, {}, at.now);
-    claims_.ended(feedback.id, claimed_ids::without_end);
-  }
+  claims_.take_without_end(feedback.id, at.now);
   put_control(from, wire::status{"ack", feedback.id, "Decision received", {}, {}, {}, {}}, at);
   resolve(asked->id, decision, {}, at);
   if (decision == "approve") {

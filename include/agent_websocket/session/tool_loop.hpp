@@ -189,17 +189,13 @@ inline void session_core::tool_ended(run_number run, const std::string& id, tool
 
 inline void session_core::on_tool_result(connection_id from, const wire::command& command,
                                          moment at) {
-  if (!command.id.empty() && claims_.find(command.id, at.now) != nullptr)
-    return put_control(from, wire::ack{command.id, {}, 0, true, false}, at);
+  if (is_repeat(from, command.id, at)) return;
   called_tool* const call = run_ ? run_->find_call(command.ref) : nullptr;
   if (call == nullptr || call->at != called_tool::phase::running || !call->tool->of_client) {
     return refuse(from, command.id.empty() ? command.ref : command.id,
                   error(errc::not_found, "No tool call of that id is open"), at);
   }
-  if (!command.id.empty()) {
-    claims_.take(command.id, {}, at.now);
-    claims_.ended(command.id, claimed_ids::without_end);
-  }
+  claims_.take_without_end(command.id, at.now);
   acknowledge(from, command.id, at);
   tool_result result{!command.data.empty() ? command.data : command.content, false};
   if (!command.failure.empty()) result = tool_result::failure(command.failure);
@@ -244,7 +240,7 @@ inline void session_core::continue_run() {
   actions_.push_back(action::start_completion{run_->number, build_request()});
 }
 
-/// The run ends in the middle of a round: its questions are withdrawn, its calls forgotten.
+/// The run ends in the middle of a round: its questions are withdrawn, its open calls have failed.
 inline void session_core::drop_calls(moment at) {
   while (!requests_.empty()) {
     const std::string id = requests_.all().front().id;

@@ -15,6 +15,16 @@ namespace {
 const time_point start{24h};
 }
 
+TEST_CASE("claims: what has no end is claimed as such, and nothing without an id") {
+  claimed_ids ids;
+  const time_point now{};
+  ids.take_without_end("s1", now);
+  REQUIRE(ids.find("s1", now) != nullptr);
+  CHECK(ids.find("s1", now)->end_seq == claimed_ids::without_end);
+  ids.take_without_end("", now);
+  CHECK(ids.find("", now) == nullptr);
+}
+
 TEST_CASE("claims: an id is free until it is claimed, then it names its answer") {
   claimed_ids ids;
   CHECK(ids.find("q1", start) == nullptr);
