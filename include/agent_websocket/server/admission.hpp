@@ -6,6 +6,7 @@
 
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/transport.hpp>
+#include <agent_websocket/server/arrival.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
 #include <agent_websocket/server/shown_credentials.hpp>
@@ -20,12 +21,6 @@
 #include <utility>
 
 namespace agent_websocket {
-
-/// A client that was let in.
-struct arrival {
-  handshake request;
-  principal owner;
-};
 
 template <typename Transport, typename Authenticator>
 class admission {
