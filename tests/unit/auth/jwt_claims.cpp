@@ -240,7 +240,9 @@ TEST_CASE("jwt_claims: what is no object of different names is refused") {
       {with("\"x\":\"" + std::string(max_jwt_bytes, 'a') + "\""),
        "JWT: the claims: The JSON text is too large"},
   };
-  for (const auto& [claims, why] : table) {
+  for (const auto& row : table) {
+    const std::string& claims = row.first;
+    const std::string& why = row.second;
     CAPTURE(claims);
     const std::string told = refused(claims);
     CAPTURE(told);

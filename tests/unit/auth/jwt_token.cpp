@@ -114,7 +114,9 @@ TEST_CASE("jwt_token: headers that are refused, each for its reason") {
       {R"({"alg":"HS256","x":[0)" + std::string(5500, ',').replace(1, 0, "0") + "]}",
        "JWT: the header: Not valid JSON"},
   };
-  for (const auto& [header, why] : table) {
+  for (const auto& row : table) {
+    const std::string& header = row.first;
+    const std::string& why = row.second;
     CAPTURE(header);
     const std::string told = refused(compact(header));
     CAPTURE(told);
@@ -160,7 +162,9 @@ TEST_CASE("jwt_token: what is not three parts of base64url is refused") {
       {header + ".{}.c2ln", part},
       {header + std::string(".e30\0.c2ln", 10), part},
   };
-  for (const auto& [text, why] : table) {
+  for (const auto& row : table) {
+    const std::string& text = row.first;
+    const std::string& why = row.second;
     CAPTURE(text);
     const std::string told = refused(text);
     CAPTURE(told);

@@ -135,7 +135,9 @@ TEST_CASE("static_tokens: what is wrong is told by its place, and never shown") 
       {"ada:sha256:" + std::string(63, 'a') + "g", "entry 1 has no 64 hexadecimal digits"},
       {"ada:sha256:" + std::string(65, 'a'), "entry 1 has no 64 hexadecimal digits"},
   };
-  for (const auto& [list, words] : table) {
+  for (const auto& row : table) {
+    const std::string& list = row.first;
+    const std::string& words = row.second;
     const std::string told = refused(list);
     CAPTURE(told);
     CHECK(told.rfind(words, 0) == 0u);

@@ -17,7 +17,9 @@ TEST_CASE("base64url: the vectors of RFC 4648 section 10, without padding") {
   const std::vector<std::pair<std::string, std::string>> vectors{
       {"", ""},         {"f", "Zg"},         {"fo", "Zm8"},         {"foo", "Zm9v"},
       {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
-  for (const auto& [bytes, text] : vectors) {
+  for (const auto& row : vectors) {
+    const std::string& bytes = row.first;
+    const std::string& text = row.second;
     CAPTURE(text);
     CHECK(encode_base64url(bytes) == text);
     CHECK(decode_base64url(text) == bytes);
