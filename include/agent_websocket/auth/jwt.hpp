@@ -11,6 +11,7 @@
 #include <agent_websocket/auth/jwt_token.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
+#include <agent_websocket/policy/jwt_key.hpp>
 
 #include <functional>
 #include <string>
@@ -19,32 +20,6 @@
 #include <vector>
 
 namespace agent_websocket {
-
-enum class jwt_algorithm {
-  hs256,  ///< HMAC with SHA-256
-  rs256,  ///< RSASSA-PKCS1-v1_5 with SHA-256
-  es256   ///< ECDSA on P-256 with SHA-256
-};
-
-/// As `alg` of a header spells it.
-constexpr std::string_view to_string(jwt_algorithm alg) noexcept {
-  switch (alg) {
-    case jwt_algorithm::hs256: return "HS256";
-    case jwt_algorithm::rs256: return "RS256";
-    case jwt_algorithm::es256: return "ES256";
-  }
-  return "";
-}
-
-/// True when `signature` (decoded; of ES256: r and s, 32 bytes each) is the key's over
-/// `signing_input`. Does not throw; called on the executor.
-using jwt_verifier =
-    std::function<bool(std::string_view signing_input, std::string_view signature)>;
-
-struct jwt_key {
-  jwt_algorithm alg;
-  jwt_verifier verify;
-};
 
 class jwt {
  public:
