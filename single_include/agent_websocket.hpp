@@ -2340,9 +2340,10 @@ struct client_options {
   std::vector<std::string> caps = {"delta"};
   /// What the model may call here: see client_sink::on_tool_call. Parameters are JSON object text.
   std::vector<wire::declared_tool> tools;
-  /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
-  /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
-  /// error counts as an attempt that failed. Does not throw.
+  /// Asked before every attempt, because tokens expire, and when the server says that one ends;
+  /// calls the handler now or later. Without it the client says nothing of who it is. Of an
+  /// attempt, unauthorized and forbidden stop the client, any other error counts as one that
+  /// failed. Does not throw.
   std::function<void(client_token_handler)> token;
   resume_point resume;   ///< of a former run of the program, or nothing
   random_source random;  ///< of ids and delays
@@ -2584,6 +2585,13 @@ inline void encode(std::string& out, const hello& m) {
   w.end_object();
 }
 
+/// `command`, op `auth`: a new token.
+inline void encode_auth(std::string& out, std::string_view token) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", "auth");
+  w.key("auth").begin_object().member("token", token).end_object().end_object();
+}
+
 /// `command`, op `ack`: everything numbered up to `seq` has arrived.
 inline void encode_ack(std::string& out, std::int64_t seq) {
   json::writer(out)
@@ -2649,12 +2657,29 @@ class client_connection {
     enter(client_state::connecting);
     give_up_at_ = now + patience;
     auth_token_.clear();
+    renewing_ = false;
     ++attempt_;
     if (options_.token) {
       actions_.push_back(client_action::ask_token{attempt_});
     } else {
       actions_.push_back(client_action::open{});
     }
+  }
+
+  /// The token of this connection ends soon: the application is asked for a new one.
+  void renew_token() {
+    if (!options_.token || !following_ || std::exchange(renewing_, true)) return;
+    actions_.push_back(client_action::ask_token{attempt_});
+  }
+  /// True when that is what was asked for; without a token the server will end the connection.
+  bool token_renewed(std::uint64_t attempt, const std::string* token) {
+    if (attempt != attempt_ || !std::exchange(renewing_, false)) return false;
+    if (token == nullptr || token->empty() || !following_) return true;
+    auth_token_ = *token;
+    std::string json;
+    wire::encode_auth(json, auth_token_);
+    send(std::move(json));
+    return true;
   }
 
   /// False: not of this attempt, or too late.
@@ -2905,7 +2930,8 @@ class client_connection {
   bool pinged_ = false;          // and nothing was heard since
   bool awaits_verdict_ = false;  // on coming back to the session
   bool following_ = false;
-  bool greeted_ = false;  // since the last hello
+  bool renewing_ = false;  // a new token has been asked for
+  bool greeted_ = false;   // since the last hello
 };
 
 }  // namespace agent_websocket
@@ -3301,6 +3327,7 @@ class client_core {
 
   /// Answers client_action::ask_token.
   void token_ready(std::uint64_t attempt, result<std::string> token, time_point now) {
+    if (connection_.token_renewed(attempt, token ? &token.value() : nullptr)) return;
     if (!connection_.awaits_token(attempt)) return;
     if (token) {
       connection_.token_ready(attempt, std::move(token).value(), now);
@@ -3722,6 +3749,8 @@ inline void client_core::on_status(const wire::server_message& m, std::string_vi
   } else if (m.op == "drain") {
     if (const auto wait = wire::detail::wait_or_nothing(m.body["retry_after_ms"]))
       connection_.told_to_wait(*wait);
+  } else if (m.op == "auth_expiring") {
+    connection_.renew_token();
   } else if (m.op == "pong" && m.ref.empty()) {
     return;  // to the client's own
   } else if (!m.ref.empty()) {
