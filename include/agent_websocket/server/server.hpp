@@ -12,10 +12,12 @@
 #include <agent_websocket/policy/store.hpp>
 #include <agent_websocket/server/admission.hpp>
 #include <agent_websocket/server/journal.hpp>
+#include <agent_websocket/server/message_cost.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
 #include <agent_websocket/server/registry.hpp>
 #include <agent_websocket/server/router.hpp>
+#include <agent_websocket/server/sign_in.hpp>
 #include <agent_websocket/server/upstream_settings.hpp>
 #include <agent_websocket/session/session.hpp>
 #include <agent_websocket/wire/decode.hpp>
@@ -31,7 +33,7 @@ namespace agent_websocket {
 template <typename Transport, typename HttpClient, typename Scheduler,
           typename Store = memory_store, typename Authenticator = allow_all,
           typename Logger = null_logger>
-class basic_server final : private transport_sink {
+class basic_server final : private transport_sink, private sign_in_sink {
   static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
 
  public:
@@ -50,7 +52,13 @@ class basic_server final : private transport_sink {
         wakes_(scheduler),
         journal_(router_, logger, options_.level),
         registry_(options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
-                  journal_),
+                  journal_,
+                  [this](session_type& session, const wire::command& auth) {
+                    renew_token(session, auth);
+                  }),
+        sign_in_({options_.access.auth_timeout, options_.access.auth_grace,
+                  options_.session.max_message_bytes},
+                 authenticator, scheduler, *this),
         admission_(options_, transport, authenticator,
                    [this](const http::request& request) { return answer_http(request); }) {}
 
@@ -150,14 +158,32 @@ class basic_server final : private transport_sink {
   }
 
   void on_open(connection_id connection) override {
-    if (const auto arrived = admission_.take(connection)) registry_.open(connection, *arrived);
+    auto arrived = admission_.take(connection);
+    if (!arrived) return;
+    if (!arrived->owner) return sign_in_.hold(connection, std::move(arrived->request));
+    let_in(connection, arrived->request, std::move(*arrived->owner));
+  }
+
+  void let_in(connection_id connection, const handshake& request, principal owner) {
+    sign_in_.watch(connection, owner);
+    registry_.open(connection, request, std::move(owner));
   }
 
   void on_text(connection_id connection, std::string_view text) override {
     const auto session = registry_.find(connection);
-    if (!session) return;
-    session->apply([&](session_core& core, moment at) {
-      core.received(connection, wire::decode(text, scratch_), at);
+    if (!session) return sign_in_.receive(connection, text);
+    take(connection, *session, wire::decode(text, scratch_));
+  }
+
+  void take(connection_id connection, session_type& session, wire::client_message message) {
+    session.apply([&](session_core& core, moment at) {
+      if (sign_in_.is_over(connection) && begins_work(message)) {
+        return core.refuse(connection, id_of(message),
+                           error(errc::token_expired,
+                                 "Your token has expired: send a new one by the command auth"),
+                           at);
+      }
+      core.received(connection, std::move(message), at);
     });
   }
 
@@ -171,7 +197,7 @@ class basic_server final : private transport_sink {
 
   void refuse_frame(connection_id connection, errc code) {
     const auto session = registry_.find(connection);
-    if (!session) return;
+    if (!session) return sign_in_.refuse(connection);
     session->apply(
         [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
   }
@@ -183,7 +209,65 @@ class basic_server final : private transport_sink {
   }
 
   void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
+    sign_in_.gone(connection);
     registry_.closed(connection, code);
+  }
+
+  // ---- sign_in_sink
+
+  void on_signed_in(connection_id connection, signed_in arrived) override {
+    let_in(connection, arrived.request, std::move(arrived.owner));
+    if (const auto session = registry_.find(connection)) {
+      session->apply([&](session_core& core, moment at) {
+        if (arrived.first.op == "auth") return core.acknowledge(connection, arrived.first.id, at);
+        core.received(connection, std::move(arrived.first), at);
+      });
+    }
+    for (const std::string& each : arrived.later) on_text(connection, each);
+  }
+
+  void on_turned_away(connection_id connection, std::uint16_t code, std::string_view reason,
+                      const error& why) override {
+    log(log_level::info, "socket_refused", {}, std::string(reason) + ": " + why.detail);
+    wire::failure_notice notice;
+    notice.code = why.code;
+    notice.content = why.message;
+    notice.retryable = is_retryable(why.code);
+    std::string frame;
+    encode(frame, notice, to_iso8601(scheduler_.wall_now()));
+    transport_.send(connection, frame);
+    transport_.close(connection, code, reason);
+  }
+
+  void on_token_expiring(connection_id connection, wall_time when) override {
+    tell(connection,
+         [&](session_core& core, moment at) { core.token_expires(connection, when, at); });
+  }
+
+  void on_token_expired(connection_id connection) override {
+    tell(connection,
+         [&](session_core& core, moment) { core.close_socket(connection, 4004, "token_expired"); });
+  }
+
+  void renew_token(session_type& session, const wire::command& auth) {
+    sign_in_.renew(auth.from, session.owner(), auth.token,
+                   [this, connection = auth.from, id = auth.id](const result<void>& taken) {
+                     tell(connection, [&](session_core& core, moment at) {
+                       if (!taken) return core.refuse_bad(connection, id, taken.error(), at);
+                       core.heard_good(connection);
+                       core.acknowledge(connection, id, at);
+                     });
+                   });
+  }
+
+  template <typename Tell>
+  void tell(connection_id connection, Tell&& what) {
+    if (const auto session = registry_.find(connection)) session->apply(what);
+  }
+
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
   }
 
   // ---- stopping
@@ -191,6 +275,7 @@ class basic_server final : private transport_sink {
   void begin_drain(std::function<void()> done) {
     if (registry_.draining()) return;
     admission_.close();  // who still comes is told so, until the end
+    sign_in_.close(1012, "Server is shutting down", error(errc::draining));
     registry_.drain([this, done = std::move(done)]() mutable {
       transport_.stop();
       if (done) scheduler_.post(std::move(done));
@@ -208,6 +293,7 @@ class basic_server final : private transport_sink {
   coalescer<Scheduler, session_type> wakes_;
   journal<Logger, router_type> journal_;
   registry<session_type, Scheduler, Logger> registry_;
+  sign_in<Authenticator, Scheduler> sign_in_;
   admission<Transport, Authenticator> admission_;
   json::document scratch_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
