@@ -11,6 +11,7 @@
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/store.hpp>
 #include <agent_websocket/server/admission.hpp>
+#include <agent_websocket/server/exposure.hpp>
 #include <agent_websocket/server/journal.hpp>
 #include <agent_websocket/server/message_cost.hpp>
 #include <agent_websocket/server/options.hpp>
@@ -46,6 +47,7 @@ class basic_server final : private transport_sink, private sign_in_sink {
       : options_(std::move(settings)),
         transport_(transport),
         scheduler_(scheduler),
+        authenticator_(authenticator),
         random_(random),
         client_(upstream_settings(options_), http, scheduler, std::move(random)),
         slots_(options_.max_upstream),
@@ -88,6 +90,8 @@ class basic_server final : private transport_sink, private sign_in_sink {
   /// Checks the options and begins to listen. Hooks are set before.
   result<void> start() {
     if (auto checked = options_.check(); !checked) return checked;
+    if (auto checked = check_exposure(options_, lets_everybody_in(authenticator_)); !checked)
+      return checked;
     if (auto checked = openrouter::check(upstream_settings(options_)); !checked) return checked;
     auto tools = router_.tools();
     if (!tools) return tools.error();
@@ -286,6 +290,7 @@ class basic_server final : private transport_sink, private sign_in_sink {
   options options_;
   Transport& transport_;
   Scheduler& scheduler_;
+  Authenticator& authenticator_;
   random_source random_;
   typename session_type::client_type client_;
   router_type router_;
