@@ -9,6 +9,7 @@
 #include <agent_websocket/base/sha256.hpp>
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/server/http_route.hpp>
+#include <agent_websocket/server/shown_credentials.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -30,29 +31,20 @@ class admin_guard {
 
   /// The refusal of a request that does not show the token; nullopt: it does.
   std::optional<http::response> refuse(const http::request& request) const {
-    const auto shown = request.headers.find("Authorization");
-    const std::string_view token = shown ? bearer(*shown) : std::string_view();
-    const bool is_it = wanted_ && equal_in_constant_time(sha256(token), *wanted_);
-    if (is_it && !token.empty()) return std::nullopt;
+    const auto shown = shown_credentials(request);
+    const bool is_shown = shown && shown->from == credential_source::header;
+    const digest256 digest = sha256(is_shown ? shown->token : std::string_view());
+    if (is_shown && wanted_ && equal_in_constant_time(digest, *wanted_)) return std::nullopt;
     auto refusal =
-        token.empty()
-            ? api_refusal(401, "unauthorized",
-                          "The header `Authorization: Bearer ADMIN_TOKEN` is missing")
-            : api_refusal(401, "unauthorized", "The token is not the server's ADMIN_TOKEN");
-    refusal.headers.add("WWW-Authenticate",
-                        token.empty() ? "Bearer" : "Bearer error=\"invalid_token\"");
+        api_refusal(401, "unauthorized",
+                    !shown     ? std::string_view(shown.error().message)
+                    : is_shown ? "The token is not the server's ADMIN_TOKEN"
+                               : "The header `Authorization: Bearer ADMIN_TOKEN` is missing");
+    refusal.headers.add("WWW-Authenticate", is_shown ? "Bearer error=\"invalid_token\"" : "Bearer");
     return refusal;
   }
 
  private:
-  /// What stands behind the scheme, which is known without regard to case (RFC 9110 section 11.1).
-  static std::string_view bearer(std::string_view field) noexcept {
-    constexpr std::string_view scheme = "Bearer ";
-    field = http::trim(field);
-    if (!http::iequals(field.substr(0, scheme.size()), scheme)) return {};
-    return http::trim(field.substr(scheme.size()));
-  }
-
   std::optional<digest256> wanted_;
 };
 

@@ -22,13 +22,21 @@
 namespace agent_websocket {
 
 /// Why a socket was not let in.
-enum class connection_refusal { origin, unauthorized, forbidden, limit, overload, draining };
+enum class connection_refusal {
+  origin,        ///< a page of another site
+  unauthorized,  ///< no token, or a wrong one
+  forbidden,
+  limit,     ///< of a user or an address
+  overload,  ///< of the whole server
+  draining,
+  unavailable,  ///< the authenticator cannot tell
+};
 
 struct server_counts {
   using number = std::uint64_t;
 
-  static constexpr std::array<std::string_view, 6> refusal_names{
-      {"origin", "unauthorized", "forbidden", "limit", "overload", "draining"}};
+  static constexpr std::array<std::string_view, 7> refusal_names{
+      {"origin", "unauthorized", "forbidden", "limit", "overload", "draining", "unavailable"}};
   /// By what they tell the client, see close_class().
   static constexpr std::array<std::string_view, 7> close_names{
       {"normal", "abnormal", "protocol", "restart", "resume", "new_session", "stop"}};
@@ -44,6 +52,7 @@ struct server_counts {
   std::array<number, status_names.size()> http{};  ///< plain requests that were answered
   number received_bytes = 0;                       ///< of messages
   number sessions_begun = 0, sessions_resumed = 0, sessions_ended = 0;
+  session_counts sessions;  ///< by them
 
   void refuse(connection_refusal why) noexcept { ++refused[static_cast<std::size_t>(why)]; }
   void close(std::uint16_t code) noexcept { ++closed[close_class(code)]; }
@@ -104,11 +113,18 @@ inline void write_each(metrics_text& out, const errc_counts& numbers) {
   }
 }
 
+/// To the millisecond, without the noise of binary fractions of nanoseconds.
+inline double unix_seconds(wall_time at) noexcept {
+  const auto since = at.time_since_epoch();
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count()) /
+         1000;
+}
+
 inline void write_server(metrics_text& out, const server_counts& counts, const server_state& now) {
   out.gauge("agent_websocket_build_info", "Always 1; the label tells the version of the library")
       .sample({{"version", AGENT_WEBSOCKET_VERSION_STRING}}, 1);
   out.gauge("agent_websocket_start_time_seconds", "When the server began to listen, in Unix time")
-      .sample(std::chrono::duration<double>(now.started.time_since_epoch()).count());
+      .sample(unix_seconds(now.started));
   out.gauge("agent_websocket_draining", "1 while the server stops and lets nobody in")
       .sample(now.draining);
   out.gauge("agent_websocket_sockets", "WebSockets that are open").sample(now.sockets);
@@ -182,10 +198,9 @@ inline void write_upstream(metrics_text& out, const server_state& now) {
 
 }  // namespace detail
 
-inline void write_metrics(metrics_text& out, const server_counts& server,
-                          const session_counts& sessions, const server_state& now) {
-  detail::write_server(out, server, now);
-  detail::write_sessions(out, sessions);
+inline void write_metrics(metrics_text& out, const server_counts& counts, const server_state& now) {
+  detail::write_server(out, counts, now);
+  detail::write_sessions(out, counts.sessions);
   detail::write_upstream(out, now);
 }
 
