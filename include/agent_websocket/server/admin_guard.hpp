@@ -11,14 +11,10 @@
 #include <agent_websocket/server/http_route.hpp>
 #include <agent_websocket/server/shown_credentials.hpp>
 
-#include <cstddef>
 #include <optional>
 #include <string_view>
 
 namespace agent_websocket {
-
-/// The shortest ADMIN_TOKEN, in bytes: what can be guessed is no secret.
-inline constexpr std::size_t min_admin_token_bytes = 16;
 
 class admin_guard {
  public:

@@ -17,6 +17,7 @@
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
+#include <agent_websocket/server/access_options.hpp>
 #include <agent_websocket/server/admin_guard.hpp>
 #include <agent_websocket/server/api_actions.hpp>
 #include <agent_websocket/server/api_requests.hpp>
@@ -31,9 +32,6 @@
 #include <utility>
 
 namespace agent_websocket {
-
-/// Who may read /metrics.
-enum class metrics_access { open, admin, off };
 
 class http_api {
  public:

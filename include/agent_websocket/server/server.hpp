@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // basic_server: composes transport, upstream client, sessions, router and clocks into a server. It
-// owns none of the policies: they outlive it. It has no thread and no lock; stop, notify, broadcast
-// and post may be called from any thread, everything else on the executor (or before start).
+// owns none of the policies: they outlive it. It has no thread and no lock; stop, notify,
+// broadcast, disconnect and post may be called from any thread, everything else on the executor (or
+// before start).
 #pragma once
 
 #include <agent_websocket/base/random.hpp>
@@ -11,15 +12,19 @@
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/store.hpp>
 #include <agent_websocket/server/admission.hpp>
+#include <agent_websocket/server/http_api.hpp>
 #include <agent_websocket/server/journal.hpp>
+#include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
 #include <agent_websocket/server/registry.hpp>
 #include <agent_websocket/server/router.hpp>
+#include <agent_websocket/server/session_admin.hpp>
 #include <agent_websocket/server/upstream_settings.hpp>
 #include <agent_websocket/session/session.hpp>
 #include <agent_websocket/wire/decode.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -50,9 +55,13 @@ class basic_server final : private transport_sink {
         wakes_(scheduler),
         journal_(router_, logger, options_.level),
         registry_(options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
-                  journal_),
+                  journal_, counts_),
+        admin_(registry_, [this] { return metrics(); }),
+        api_(options_.access.admin_token, options_.access.metrics, admin_),
         admission_(options_, transport, authenticator,
-                   [this](const http::request& request) { return answer_http(request); }) {}
+                   [this](const http::request& request) { return answer_http(request); }) {
+    admission_.count_into(counts_);
+  }
 
   /// With policies of its own for the rest, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
@@ -88,6 +97,7 @@ class basic_server final : private transport_sink {
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     if (auto listening = transport_.start(*this); !listening) return listening;
     registry_.start(std::move(shared));
+    started_ = scheduler_.wall_now();
     return {};
   }
 
@@ -120,7 +130,44 @@ class basic_server final : private transport_sink {
     });
   }
 
+  /// Ends a session for good, whether its client is here or away: open queries get an error as
+  /// their terminal message, sockets are closed with 4499 and `reason`, of which 123 bytes are
+  /// sent. From any thread.
+  void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
+    post([this, id = std::move(session_id), reason = std::move(reason)] {
+      admin_.disconnect(id, reason);
+    });
+  }
+
+  /// What /metrics answers, in Prometheus' text format, whoever may read it there.
+  std::string metrics() const {
+    server_state now;
+    now.sockets = registry_.socket_count();
+    now.detached_sessions = registry_.detached_count();
+    now.attached_sessions = registry_.size() - now.detached_sessions;
+    now.slots_taken = slots_.taken();
+    now.slots_waiting = slots_.waiting();
+    now.slots_limit = options_.max_upstream;
+    now.upstream_requests = client_.counts().requests;
+    now.upstream_retries = client_.counts().retries;
+    now.started = started_;
+    now.draining = registry_.draining();
+    std::string text;
+    metrics_text out(text);
+    write_metrics(out, counts_, now);
+    const std::size_t ours = text.size();
+    bool whole = false;
+    journal_.guard("on_metrics", {}, [&] {
+      router_.metrics(out);
+      whole = true;
+    });
+    if (!whole) text.resize(ours);
+    return text;
+  }
+
  private:
+  using registry_type = registry<session_type, Scheduler, Logger>;
+
   struct own_policies {
     Store store;
     Authenticator authenticator;
@@ -142,11 +189,19 @@ class basic_server final : private transport_sink {
   void on_abandoned(connection_id connection) override { admission_.abandon(connection); }
 
   http::response answer_http(const http::request& request) {
-    const auto* handler = router_.find_http(request.method, request.path());
-    if (handler == nullptr) return answer_plain_request(request, admission_.closed());
-    auto answer = http::response::text(500, "Internal error");
-    journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
+    http::response answer = route(request);
+    counts_.answer(answer.status);
     return answer;
+  }
+
+  http::response route(const http::request& request) {
+    if (const auto* handler = router_.find_http(request.method, request.path())) {
+      auto answer = http::response::text(500, "Internal error");
+      journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
+      return answer;
+    }
+    if (auto answer = api_.answer(request, scheduler_.now())) return *std::move(answer);
+    return answer_plain_request(request, admission_.closed());
   }
 
   void on_open(connection_id connection) override {
@@ -156,22 +211,24 @@ class basic_server final : private transport_sink {
   void on_text(connection_id connection, std::string_view text) override {
     const auto session = registry_.find(connection);
     if (!session) return;
-    session->apply([&](session_core& core, moment at) {
-      core.received(connection, wire::decode(text, scratch_), at);
-    });
+    wire::client_message message = wire::decode(text, scratch_);
+    counts_.message(message, text.size());
+    session->apply(
+        [&](session_core& core, moment at) { core.received(connection, std::move(message), at); });
   }
 
-  void on_binary(connection_id connection, std::size_t) override {
-    refuse_frame(connection, errc::unsupported_data);
+  void on_binary(connection_id connection, std::size_t bytes) override {
+    refuse_frame(connection, errc::unsupported_data, bytes);
   }
 
-  void on_oversized(connection_id connection, std::size_t) override {
-    refuse_frame(connection, errc::too_large);
+  void on_oversized(connection_id connection, std::size_t bytes) override {
+    refuse_frame(connection, errc::too_large, bytes);
   }
 
-  void refuse_frame(connection_id connection, errc code) {
+  void refuse_frame(connection_id connection, errc code, std::size_t bytes) {
     const auto session = registry_.find(connection);
     if (!session) return;
+    counts_.frame(bytes);
     session->apply(
         [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
   }
@@ -207,9 +264,13 @@ class basic_server final : private transport_sink {
   upstream_slots slots_;
   coalescer<Scheduler, session_type> wakes_;
   journal<Logger, router_type> journal_;
-  registry<session_type, Scheduler, Logger> registry_;
+  server_counts counts_;
+  registry_type registry_;
+  session_admin<registry_type> admin_;
+  http_api api_;
   admission<Transport, Authenticator> admission_;
   json::document scratch_;
+  wall_time started_{};
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
