@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(fixture, "http: health, readiness, and nothing else") {
   CHECK(transport.request(get("/readyz")).status == 200);
   CHECK(transport.request(get("/healthz", "HEAD")).status == 200);
   for (const std::string path : {"/", "/wss", "/ws/", "/functions/v1/", "/functions/v1/other",
-                                 "/metrics", "/.env", "/../etc/passwd"}) {
+                                 "/v1/sessions", "/.env", "/../etc/passwd"}) {
     CAPTURE(path);
     CHECK(transport.request(get(path)).status == 404);
     aw::handshake upgrade;

@@ -8,9 +8,17 @@
 #include <agent_websocket/base/result.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 
 namespace agent_websocket {
+
+/// Who may read /metrics.
+enum class metrics_access {
+  open,   ///< everybody
+  admin,  ///< who shows the admin token
+  off,    ///< nobody: the path is not there
+};
 
 struct access_options {
   using milliseconds = std::chrono::milliseconds;
@@ -39,8 +47,8 @@ struct access_options {
   bool asks_for_tokens() const noexcept { return !tokens.empty() || asks_for_jwt(); }
 
   /// Checks what single values cannot tell: options of which one would do nothing without another,
-  /// and an operator would take the door for locked.
-  result<void> check() const {
+  /// and an operator would take the door for locked. Called by options::check.
+  result<void> check_authentication() const {
     const auto wrong = [](const char* words) { return error(errc::bad_configuration, words); };
     if (!jwt_previous_secret.empty() && jwt_secret.empty())
       return wrong("JWT_PREVIOUS_SECRET is set, but JWT_SECRET is not");
@@ -55,6 +63,26 @@ struct access_options {
       return wrong(
           "ALLOW_ANONYMOUS is 1, but AUTH_TOKENS, JWT_SECRET or JWT_PUBLIC_KEY_FILE says who may "
           "come; unset one of them");
+    }
+    return {};
+  }
+
+  // HTTP API and metrics.
+  static constexpr std::size_t min_admin_token_bytes = 16;  ///< what can be guessed is no secret
+  /// Whoever shows it may use the HTTP API; empty: there is none. Never printed.
+  std::string admin_token;
+  metrics_access metrics = metrics_access::open;
+
+  /// Checks what has to do with the admin token. Called by options::check.
+  result<void> check_admin() const {
+    if (!admin_token.empty() && admin_token.size() < min_admin_token_bytes) {
+      return error(errc::bad_configuration, "ADMIN_TOKEN is too short: it must have at least " +
+                                                std::to_string(min_admin_token_bytes) +
+                                                " bytes, and be hard to guess");
+    }
+    if (metrics == metrics_access::admin && admin_token.empty()) {
+      return error(errc::bad_configuration,
+                   "METRICS is admin, but ADMIN_TOKEN is not set: nobody could read them");
     }
     return {};
   }

@@ -7,6 +7,7 @@
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/server/arrival.hpp>
+#include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
 #include <agent_websocket/server/shown_credentials.hpp>
@@ -42,10 +43,11 @@ class admission {
     if (!request.is_upgrade) {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
     }
-    if (closed_) return transport_.answer(connection, refuse_while_draining(options_.restart_time));
+    if (closed_) return refuse_closed(connection);
     auto shown = shown_credentials(request.request);
     if (!shown) {
-      return transport_.answer(connection, http::response::text(400, shown.error().message));
+      return refuse(connection, connection_refusal::unauthorized,
+                    http::response::text(400, shown.error().message));
     }
     shown->request = &request;
     // Filed first: the authenticator may answer from inside of the call.
@@ -70,6 +72,9 @@ class admission {
     return arrived;
   }
 
+  /// Who is refused from now on is counted there. `counts` outlives this.
+  void count_into(server_counts& counts) noexcept { counts_ = &counts; }
+
   /// Nobody is let in any more.
   void close() noexcept { closed_ = true; }
   bool closed() const noexcept { return closed_; }
@@ -83,12 +88,15 @@ class admission {
                                 !found->second.showed && options_.access.auth_timeout.count() != 0;
     if (closed_ || (!who && !may_show_later)) {
       applicants_.erase(found);
-      if (closed_)
-        return transport_.answer(connection, refuse_while_draining(options_.restart_time));
+      if (closed_) return refuse_closed(connection);
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
                                                               : 401;
-      return transport_.answer(connection, http::response::text(status, who.error().message));
+      return refuse(connection,
+                    status == 403   ? connection_refusal::forbidden
+                    : status == 503 ? connection_refusal::unavailable
+                                    : connection_refusal::unauthorized,
+                    http::response::text(status, who.error().message));
     }
     if (who) arrived.owner = std::move(*who);
     http::response accept;
@@ -99,6 +107,13 @@ class admission {
     transport_.answer(connection, std::move(accept));
   }
 
+  void refuse(connection_id connection, connection_refusal why, http::response answer) {
+    if (counts_ != nullptr) counts_->refuse(why);
+    transport_.answer(connection, std::move(answer));
+  }
+  void refuse_closed(connection_id connection) {
+    refuse(connection, connection_refusal::draining, refuse_while_draining(options_.restart_time));
+  }
   struct applicant {
     arrival arrived;
     bool showed = false;  ///< a token, in its handshake
@@ -110,6 +125,7 @@ class admission {
   http_handler plain_;
   std::unordered_map<connection_id, applicant> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+  server_counts* counts_ = nullptr;
   bool closed_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include <agent_websocket/base/random.hpp>
 #include <agent_websocket/server/deadlines.hpp>
 #include <agent_websocket/server/journal.hpp>
+#include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/router.hpp>
 #include <agent_websocket/session/session.hpp>
@@ -38,13 +39,14 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
            Store& store, random_source& random, upstream_slots& slots,
            coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told,
-           auth_handler on_auth)
+           auth_handler on_auth, server_counts& counts)
       : options_(settings),
         scheduler_(scheduler),
         around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
         router_(router),
         journal_(told),
         on_auth_(std::move(on_auth)),
+        counts_(counts),
         living_(scheduler, *this,
                 {settings.session.heartbeat_interval, settings.session.heartbeat_timeout,
                  settings.cleanup_interval},
@@ -69,6 +71,14 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   /// All sessions as they are now; visiting them may change them.
   std::vector<std::shared_ptr<Session>> all() const { return living_.sessions.all(); }
 
+  /// Visits sessions in the order of their ids, see session_list::each_after.
+  template <typename Visit>
+  void each_after(std::string_view after, Visit&& visit) const {
+    living_.sessions.each_after(after, visit);
+  }
+  std::size_t socket_count() const noexcept { return living_.connections.size(); }
+  std::size_t detached_count() const noexcept { return living_.sessions.detached_count(); }
+
   // ---- sockets
 
   /// A socket begins a session.
@@ -77,6 +87,9 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     const auto session =
         std::make_shared<Session>(around_, std::move(owner), address, make_uuid(around_.random),
                                   make_uuid(around_.random), defaults_);
+    session->core().output().count_into(counts_.sessions);
+    ++counts_.opened;
+    ++counts_.sessions_begun;
     living_.connections.add(connection, session, scheduler_.now());
     living_.sessions.add(session, scheduler_.now());
     living_.watch_heartbeat();
@@ -91,6 +104,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   void closed(connection_id connection, std::uint16_t code) {
     const auto session = living_.connections.remove(connection);
     if (!session) return;
+    counts_.close(code);
     session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
     log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
     guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
@@ -167,6 +181,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
       living_.sessions.attached(*wanted, scheduler_.now());
       log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
     }
+    ++counts_.sessions_resumed;
     wanted->resume(connection, hello);
     guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
   }
@@ -195,6 +210,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     session.apply([](session_core& core, moment at) {
       core.end(4100, "session_expired", error(errc::interrupted), at);
     });
+    ++counts_.sessions_ended;
     around_.store.erase(session.id(), [](const result<void>&) {});
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
@@ -216,6 +232,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   const router_type& router_;
   journal_type& journal_;
   auth_handler on_auth_;
+  server_counts& counts_;
   deadlines<Session, Scheduler> living_;
   std::shared_ptr<const session_settings> defaults_;
   std::function<void()> drained_;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // basic_server: composes transport, upstream client, sessions, router and clocks into a server. It
-// owns none of the policies: they outlive it. It has no thread and no lock; stop, notify, broadcast
-// and post may be called from any thread, everything else on the executor (or before start).
+// owns none of the policies: they outlive it. It has no thread and no lock; stop, notify,
+// broadcast, disconnect and post may be called from any thread, everything else on the executor (or
+// before start).
 #pragma once
 
 #include <agent_websocket/base/random.hpp>
@@ -10,19 +11,20 @@
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/store.hpp>
-#include <agent_websocket/server/admission.hpp>
 #include <agent_websocket/server/exposure.hpp>
+#include <agent_websocket/server/http_api.hpp>
 #include <agent_websocket/server/journal.hpp>
-#include <agent_websocket/server/message_cost.hpp>
+#include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
+#include <agent_websocket/server/reception.hpp>
 #include <agent_websocket/server/registry.hpp>
 #include <agent_websocket/server/router.hpp>
-#include <agent_websocket/server/sign_in.hpp>
+#include <agent_websocket/server/session_admin.hpp>
 #include <agent_websocket/server/upstream_settings.hpp>
 #include <agent_websocket/session/session.hpp>
-#include <agent_websocket/wire/decode.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,7 +36,7 @@ namespace agent_websocket {
 template <typename Transport, typename HttpClient, typename Scheduler,
           typename Store = memory_store, typename Authenticator = allow_all,
           typename Logger = null_logger>
-class basic_server final : private transport_sink, private sign_in_sink {
+class basic_server final {
   static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
 
  public:
@@ -53,15 +55,16 @@ class basic_server final : private transport_sink, private sign_in_sink {
         slots_(options_.max_upstream),
         wakes_(scheduler),
         journal_(router_, logger, options_.level),
-        registry_(options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
-                  journal_,
-                  [this](session_type& session, const wire::command& auth) {
-                    renew_token(session, auth);
-                  }),
-        sign_in_({options_.access.auth_timeout, options_.access.auth_grace,
-                  options_.session.max_message_bytes},
-                 authenticator, scheduler, *this),
-        admission_(options_, transport, authenticator,
+        registry_(
+            options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
+            journal_,
+            [this](session_type& session, const wire::command& auth) {
+              reception_.renew_token(session, auth);
+            },
+            counts_),
+        admin_(registry_, [this] { return metrics(); }),
+        api_(options_.access.admin_token, options_.access.metrics, admin_),
+        reception_(options_, transport, scheduler, authenticator, registry_, journal_, counts_,
                    [this](const http::request& request) { return answer_http(request); }) {}
 
   /// With policies of its own for the rest, default constructed.
@@ -98,8 +101,9 @@ class basic_server final : private transport_sink, private sign_in_sink {
     session_settings shared = options_.session;
     if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
-    if (auto listening = transport_.start(*this); !listening) return listening;
+    if (auto listening = transport_.start(reception_); !listening) return listening;
     registry_.start(std::move(shared));
+    started_ = scheduler_.wall_now();
     return {};
   }
 
@@ -132,7 +136,44 @@ class basic_server final : private transport_sink, private sign_in_sink {
     });
   }
 
+  /// Ends a session for good, whether its client is here or away: open queries get an error as
+  /// their terminal message, sockets are closed with 4499 and `reason`, of which 123 bytes are
+  /// sent. From any thread.
+  void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
+    post([this, id = std::move(session_id), reason = std::move(reason)] {
+      admin_.disconnect(id, reason);
+    });
+  }
+
+  /// What /metrics answers, in Prometheus' text format, whoever may read it there.
+  std::string metrics() const {
+    server_state now;
+    now.sockets = registry_.socket_count();
+    now.detached_sessions = registry_.detached_count();
+    now.attached_sessions = registry_.size() - now.detached_sessions;
+    now.slots_taken = slots_.taken();
+    now.slots_waiting = slots_.waiting();
+    now.slots_limit = options_.max_upstream;
+    now.upstream_requests = client_.counts().requests;
+    now.upstream_retries = client_.counts().retries;
+    now.started = started_;
+    now.draining = registry_.draining();
+    std::string text;
+    metrics_text out(text);
+    write_metrics(out, counts_, now);
+    const std::size_t ours = text.size();
+    bool whole = false;
+    journal_.guard("on_metrics", {}, [&] {
+      router_.metrics(out);
+      whole = true;
+    });
+    if (!whole) text.resize(ours);
+    return text;
+  }
+
  private:
+  using registry_type = registry<session_type, Scheduler, Logger>;
+
   struct own_policies {
     Store store;
     Authenticator authenticator;
@@ -146,140 +187,27 @@ class basic_server final : private transport_sink, private sign_in_sink {
     own_ = std::move(own);
   }
 
-  // ---- transport_sink
-
-  void on_request(connection_id connection, handshake request) override {
-    admission_.ask(connection, std::move(request));
-  }
-  void on_abandoned(connection_id connection) override { admission_.abandon(connection); }
-
   http::response answer_http(const http::request& request) {
-    const auto* handler = router_.find_http(request.method, request.path());
-    if (handler == nullptr) return answer_plain_request(request, admission_.closed());
-    auto answer = http::response::text(500, "Internal error");
-    journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
+    http::response answer = route(request);
+    counts_.answer(answer.status);
     return answer;
   }
 
-  void on_open(connection_id connection) override {
-    auto arrived = admission_.take(connection);
-    if (!arrived) return;
-    if (!arrived->owner) return sign_in_.hold(connection, std::move(arrived->request));
-    let_in(connection, arrived->request, std::move(*arrived->owner));
-  }
-
-  void let_in(connection_id connection, const handshake& request, principal owner) {
-    sign_in_.watch(connection, owner);
-    registry_.open(connection, request, std::move(owner));
-  }
-
-  void on_text(connection_id connection, std::string_view text) override {
-    const auto session = registry_.find(connection);
-    if (!session) return sign_in_.receive(connection, text);
-    take(connection, *session, wire::decode(text, scratch_));
-  }
-
-  void take(connection_id connection, session_type& session, wire::client_message message) {
-    session.apply([&](session_core& core, moment at) {
-      if (sign_in_.is_over(connection) && begins_work(message)) {
-        return core.refuse(connection, id_of(message),
-                           error(errc::token_expired,
-                                 "Your token has expired: send a new one by the command auth"),
-                           at);
-      }
-      core.received(connection, std::move(message), at);
-    });
-  }
-
-  void on_binary(connection_id connection, std::size_t) override {
-    refuse_frame(connection, errc::unsupported_data);
-  }
-
-  void on_oversized(connection_id connection, std::size_t) override {
-    refuse_frame(connection, errc::too_large);
-  }
-
-  void refuse_frame(connection_id connection, errc code) {
-    const auto session = registry_.find(connection);
-    if (!session) return sign_in_.refuse(connection);
-    session->apply(
-        [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
-  }
-
-  void on_alive(connection_id connection) override { registry_.heard(connection); }
-
-  void on_drained(connection_id connection) override {
-    if (const auto session = registry_.find(connection)) session->drained(connection);
-  }
-
-  void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
-    sign_in_.gone(connection);
-    registry_.closed(connection, code);
-  }
-
-  // ---- sign_in_sink
-
-  void on_signed_in(connection_id connection, signed_in arrived) override {
-    let_in(connection, arrived.request, std::move(arrived.owner));
-    if (const auto session = registry_.find(connection)) {
-      session->apply([&](session_core& core, moment at) {
-        if (arrived.first.op == "auth") return core.acknowledge(connection, arrived.first.id, at);
-        core.received(connection, std::move(arrived.first), at);
-      });
+  http::response route(const http::request& request) {
+    if (const auto* handler = router_.find_http(request.method, request.path())) {
+      auto answer = http::response::text(500, "Internal error");
+      journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
+      return answer;
     }
-    for (const std::string& each : arrived.later) on_text(connection, each);
-  }
-
-  void on_turned_away(connection_id connection, std::uint16_t code, std::string_view reason,
-                      const error& why) override {
-    log(log_level::info, "socket_refused", {}, std::string(reason) + ": " + why.detail);
-    wire::failure_notice notice;
-    notice.code = why.code;
-    notice.content = why.message;
-    notice.retryable = is_retryable(why.code);
-    std::string frame;
-    encode(frame, notice, to_iso8601(scheduler_.wall_now()));
-    transport_.send(connection, frame);
-    transport_.close(connection, code, reason);
-  }
-
-  void on_token_expiring(connection_id connection, wall_time when) override {
-    tell(connection,
-         [&](session_core& core, moment at) { core.token_expires(connection, when, at); });
-  }
-
-  void on_token_expired(connection_id connection) override {
-    tell(connection,
-         [&](session_core& core, moment) { core.close_socket(connection, 4004, "token_expired"); });
-  }
-
-  void renew_token(session_type& session, const wire::command& auth) {
-    sign_in_.renew(auth.from, session.owner(), auth.token,
-                   [this, connection = auth.from, id = auth.id](const result<void>& taken) {
-                     tell(connection, [&](session_core& core, moment at) {
-                       if (!taken) return core.refuse_bad(connection, id, taken.error(), at);
-                       core.heard_good(connection);
-                       core.acknowledge(connection, id, at);
-                     });
-                   });
-  }
-
-  template <typename Tell>
-  void tell(connection_id connection, Tell&& what) {
-    if (const auto session = registry_.find(connection)) session->apply(what);
-  }
-
-  void log(log_level level, std::string_view event, std::string_view session,
-           std::string_view text) {
-    journal_.write(level, event, session, text);
+    if (auto answer = api_.answer(request, scheduler_.now())) return *std::move(answer);
+    return answer_plain_request(request, registry_.draining());
   }
 
   // ---- stopping
 
   void begin_drain(std::function<void()> done) {
     if (registry_.draining()) return;
-    admission_.close();  // who still comes is told so, until the end
-    sign_in_.close(1012, "Server is shutting down", error(errc::draining));
+    reception_.close();
     registry_.drain([this, done = std::move(done)]() mutable {
       transport_.stop();
       if (done) scheduler_.post(std::move(done));
@@ -297,10 +225,12 @@ class basic_server final : private transport_sink, private sign_in_sink {
   upstream_slots slots_;
   coalescer<Scheduler, session_type> wakes_;
   journal<Logger, router_type> journal_;
-  registry<session_type, Scheduler, Logger> registry_;
-  sign_in<Authenticator, Scheduler> sign_in_;
-  admission<Transport, Authenticator> admission_;
-  json::document scratch_;
+  server_counts counts_;
+  registry_type registry_;
+  session_admin<registry_type> admin_;
+  http_api api_;
+  reception<Transport, Authenticator, Scheduler, registry_type> reception_;
+  wall_time started_{};
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 

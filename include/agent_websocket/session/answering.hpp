@@ -153,6 +153,7 @@ inline void session_core::begin_next(moment at) {
   run_->number = ++runs_;
   run_->of = std::move(*next);
   run_->state = *next_state(run_state::none, run_event::begin);
+  run_->begun = at.now;
 
   const wire::query& query = run_->of.query;
   turn begun;
@@ -290,6 +291,8 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   }
   conversation_.trim();
   usage_ += ended.used;
+  if (session_counts* const counts = outbox_.counts())
+    counts->answered_after(at.now - ended.begun, ended.used);
   actions_.push_back(action::deliver_answer{std::move(record)});
   active_ = at;
   if (draining_ && !closing_ && inbox_.empty()) {

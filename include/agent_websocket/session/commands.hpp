@@ -32,6 +32,24 @@ class session_commands {
     return false;
   }
 
+  /// What is known of the session; views into it.
+  static session_info describe(const session_core& s) {
+    session_info data;
+    data.session_id = s.id_;
+    data.agent = s.settings_->agent_name;
+    data.model = s.overrides_.model ? *s.overrides_.model : s.settings_->model;
+    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
+    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
+    data.messages = s.conversation_.message_count();
+    data.max_history = s.settings_->max_history;
+    data.queued = s.inbox_.size();
+    data.running = s.running();
+    data.created = to_iso8601(s.created_);
+    data.last_activity = to_iso8601(s.active_.wall);
+    data.usage = s.usage_;
+    return data;
+  }
+
  private:
   using handler = void (*)(session_core&, const wire::command&, moment);
   struct row {
@@ -87,23 +105,10 @@ class session_commands {
   }
 
   static void info(session_core& s, const wire::command& command, moment at) {
-    session_info data;
-    data.session_id = s.id_;
-    data.agent = s.settings_->agent_name;
-    const std::string model = s.overrides_.model.value_or(s.settings_->model);
-    data.model = model;
-    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
-    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
-    data.messages = s.conversation_.message_count();
-    data.max_history = s.settings_->max_history;
-    data.queued = s.inbox_.size();
-    data.running = s.running();
-    data.created = to_iso8601(s.created_);
-    data.last_activity = to_iso8601(s.active_.wall);
-    data.usage = s.usage_;
+    const session_info data = describe(s);
     s.reply(command,
-            "Session " + s.id_ + ", model " + model + ", " + std::to_string(data.messages) +
-                " messages",
+            "Session " + s.id_ + ", model " + std::string(data.model) + ", " +
+                std::to_string(data.messages) + " messages",
             describe_session(data), at);
   }
 

@@ -154,7 +154,8 @@ class session_core {
     }
     run_->state = *next;
     run_->text.append(piece);
-    ++run_->chunks;
+    if (run_->chunks++ == 0 && outbox_.counts() != nullptr)
+      outbox_.counts()->first_text_after(at.now - run_->begun);
     if (run_->of.streamed) start_stream(at);
   }
 
@@ -236,9 +237,7 @@ class session_core {
 
   template <typename Message>
   std::string encoded(const Message& message, moment at) {
-    std::string frame;
-    encode(frame, message, stamp_.text(at.wall));
-    return frame;
+    return outbox_.encoded(message, stamp_.text(at.wall));
   }
   /// Precondition: the message carries next_seq().
   template <typename Message>

@@ -20,12 +20,12 @@ TEST_CASE("access_options: nobody has to show a token until there are tokens or 
   CHECK_FALSE(chosen.asks_for_jwt());
   CHECK_FALSE(chosen.allow_anonymous);
   CHECK(chosen.jwt_leeway == 60s);
-  CHECK(chosen.check().has_value());
+  CHECK(chosen.check_authentication().has_value());
   auto listed = chosen;
   CHECK(listed.tokens.add("ada", "0123456789abcdef").has_value());
   CHECK(listed.asks_for_tokens());
   CHECK_FALSE(listed.asks_for_jwt());
-  CHECK(listed.check().has_value());
+  CHECK(listed.check_authentication().has_value());
   auto secret = chosen;
   secret.jwt_secret = "s";
   CHECK(secret.asks_for_jwt());
@@ -33,13 +33,13 @@ TEST_CASE("access_options: nobody has to show a token until there are tokens or 
   auto file = chosen;
   file.jwt_public_key_file = "key.pem";
   CHECK(file.asks_for_jwt());
-  CHECK(file.check().has_value());
+  CHECK(file.check_authentication().has_value());
 }
 
 TEST_CASE("access_options: what does nothing without another is refused") {
   using agent_websocket::access_options;
   const auto refused = [](const access_options& chosen) {
-    const auto checked = chosen.check();
+    const auto checked = chosen.check_authentication();
     if (checked) return std::string();
     CHECK(checked.error().code == agent_websocket::errc::bad_configuration);
     return checked.error().message;
@@ -74,4 +74,34 @@ TEST_CASE("access_options: what does nothing without another is refused") {
   CHECK(refused(chosen) ==
         "ALLOW_ANONYMOUS is 1, but AUTH_TOKENS, JWT_SECRET or JWT_PUBLIC_KEY_FILE says who may "
         "come; unset one of them");
+}
+
+TEST_CASE("access_options: no HTTP API and metrics for all by default") {
+  agent_websocket::access_options chosen;
+  CHECK(chosen.admin_token.empty());
+  CHECK(chosen.metrics == agent_websocket::metrics_access::open);
+  CHECK(chosen.check_admin());
+}
+
+TEST_CASE("access_options: a short admin token is refused, and not printed") {
+  agent_websocket::access_options chosen;
+  chosen.admin_token = "hunter2-hunter2";
+  const auto refused = chosen.check_admin();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == agent_websocket::errc::bad_configuration);
+  CHECK(refused.error().message.find("hunter2") == std::string::npos);
+  CHECK(refused.error().message.find("16") != std::string::npos);
+  chosen.admin_token += "!";
+  CHECK(chosen.check_admin());
+}
+
+TEST_CASE("access_options: metrics that nobody could read are a mistake") {
+  agent_websocket::access_options chosen;
+  chosen.metrics = agent_websocket::metrics_access::admin;
+  CHECK_FALSE(chosen.check_admin());
+  chosen.admin_token = "0123456789abcdef";
+  CHECK(chosen.check_admin());
+  chosen = {};
+  chosen.metrics = agent_websocket::metrics_access::off;
+  CHECK(chosen.check_admin());
 }
