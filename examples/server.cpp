@@ -209,6 +209,13 @@ int main(int argc, char** argv) {
     }
   }
   if (given.check_only) {
+    const auto authenticator = agent_websocket::make_authenticator(options->access, {});
+    const auto checked = authenticator ? agent_websocket::check_exposure(*options, lets_everybody_in(*authenticator))
+                                       : authenticator.error();
+    if (!checked) {
+      std::cerr << "server: " << checked.error().message << '\n';
+      return 2;
+    }
     std::cout << "the settings are right" << (demo ? "; the demo model will answer" : "") << '\n';
     return 0;
   }

@@ -35,7 +35,7 @@ except ImportError:
 import harness  # noqa: E402
 
 GROUPS = ("http", "conversation", "malformed", "cancel", "lifetime", "upstream", "tools", "node", "browser",
-          "resume", "chat")
+          "resume", "chat", "auth")
 
 
 def too_long(*_):

@@ -212,3 +212,104 @@ TEST_CASE("server: what is wrong is said by start() and run()") {
   CHECK(taken.error().message.find("127.0.0.1:" + std::to_string(chosen.port)) !=
         std::string::npos);
 }
+
+TEST_CASE("server: the options say who may come") {
+  options chosen;
+  REQUIRE(chosen.access.tokens.add("ada", "a-token-of-ada-1"));
+  chosen.access.auth_timeout = std::chrono::milliseconds(0);
+  bench b(chosen);
+  const auto answer = [&](std::string_view fields) {
+    b.clients.push_back(std::make_unique<raw_client>(b.subject->port()));
+    raw_client& client = *b.clients.back();
+    client.send(loopback::upgrade_request("/ws", fields));
+    REQUIRE(b.run_until([&] { return client.in.find("\r\n\r\n") != std::string::npos; }));
+    return client.in;
+  };
+  CHECK(answer("").rfind("HTTP/1.1 401 ", 0) == 0u);
+  CHECK(answer("Authorization: Bearer a-token-of-ada-2\r\n").rfind("HTTP/1.1 401 ", 0) == 0u);
+  CHECK(answer("Authorization: Bearer a-token-of-ada-1\r\n").rfind("HTTP/1.1 101 ", 0) == 0u);
+  const std::string chose =
+      answer("Sec-WebSocket-Protocol: agent-websocket.v1, bearer.a-token-of-ada-1\r\n");
+  CHECK(chose.rfind("HTTP/1.1 101 ", 0) == 0u);
+  CHECK(chose.find("agent-websocket.v1") != std::string::npos);
+  CHECK(chose.find("a-token-of-ada-1") == std::string::npos);
+  CHECK(b.subject->basic().session_count() == 2u);
+}
+
+TEST_CASE("server: the program's own authenticator stands in place of the options") {
+  asio::io_context context(1);
+  options chosen;
+  chosen.host = "127.0.0.1";
+  chosen.port = 0;
+  chosen.api_key = "key";
+  chosen.level = log_level::off;
+  chosen.access.auth_timeout = std::chrono::milliseconds(0);
+  chosen.access.jwt_secret = "too short, and not looked at";
+  server subject(chosen, context);
+  int asked = 0;
+  subject.authenticate_with([&](const credentials& shown) -> result<principal> {
+    ++asked;
+    if (shown.token == "open sesame" || shown.token == "sesame") return principal{"ali"};
+    return error(errc::forbidden);
+  });
+  REQUIRE(subject.start());
+  raw_client good(subject.port()), bad(subject.port());
+  good.send(loopback::upgrade_request("/ws", "Authorization: Bearer sesame\r\n"));
+  bad.send(loopback::upgrade_request("/ws", "Authorization: Bearer barley\r\n"));
+  const std::string end = "\r\n\r\n";
+  REQUIRE(loopback::run_until(
+      context, {&good, &bad},
+      [&] {
+        return good.in.find(end) != std::string::npos && bad.in.find(end) != std::string::npos;
+      },
+      std::chrono::seconds(30)));
+  CHECK(good.in.rfind("HTTP/1.1 101 ", 0) == 0u);
+  CHECK(bad.in.rfind("HTTP/1.1 403 ", 0) == 0u);
+  CHECK(asked == 2);
+}
+
+TEST_CASE("server: without authentication it does not listen where others can reach it") {
+  asio::io_context context(1);
+  options chosen;
+  chosen.host = "0.0.0.0";
+  chosen.port = 0;
+  chosen.api_key = "key";
+  chosen.level = log_level::off;
+  {
+    server subject(chosen, context);
+    const auto refused = subject.start();
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == errc::bad_configuration);
+    CHECK(refused.error().message.find("ALLOW_ANONYMOUS=1") != std::string::npos);
+    CHECK(subject.port() == 0);
+  }
+  {
+    server subject(chosen, context);
+    subject.authenticate_with(allow_all());  // says so of itself
+    CHECK_FALSE(subject.start().has_value());
+  }
+  {
+    server subject(chosen, context);
+    subject.authenticate_with(
+        [](const credentials&) -> result<principal> { return error(errc::unauthorized); });
+    CHECK(subject.start().has_value());
+  }
+  {
+    options locked = chosen;
+    REQUIRE(locked.access.tokens.add("ada", "a-token-of-ada-1"));
+    server subject(locked, context);
+    CHECK(subject.start().has_value());
+  }
+  {
+    options open = chosen;
+    open.access.allow_anonymous = true;
+    server subject(open, context);
+    CHECK(subject.start().has_value());
+  }
+  options wrong = chosen;
+  wrong.access.jwt_public_key_file = "no/such.pem";
+  server subject(wrong, context);
+  const auto refused = subject.start();
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message == "JWT_PUBLIC_KEY_FILE: the file no/such.pem cannot be read");
+}

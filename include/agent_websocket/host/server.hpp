@@ -11,6 +11,8 @@
 #include <agent_websocket/adapters/curl_http_client.hpp>
 #include <agent_websocket/adapters/stderr_logger.hpp>
 #include <agent_websocket/adapters/websocketpp_transport.hpp>
+#include <agent_websocket/auth/any_authenticator.hpp>
+#include <agent_websocket/host/authenticator.hpp>
 #include <agent_websocket/server/environment.hpp>
 #include <agent_websocket/server/server.hpp>
 
@@ -31,9 +33,9 @@ namespace agent_websocket {
 
 class server {
  public:
-  using basic_type =
-      basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
-                   adapters::asio_scheduler, memory_store, allow_all, adapters::stderr_logger>;
+  using basic_type = basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
+                                  adapters::asio_scheduler, memory_store, any_authenticator,
+                                  adapters::stderr_logger>;
   using session_type = basic_type::session_type;
   using router_type = basic_type::router_type;
 
@@ -54,13 +56,27 @@ class server {
   void tool(tool_definition what, router_type::tool_handler handler = nullptr) {
     parts_.server.tool(std::move(what), std::move(handler));
   }
+  /// Who is let in, in place of what the options say: a model of Authenticator, or a function, see
+  /// any_authenticator. Before start() or run().
+  void authenticate_with(any_authenticator chosen) {
+    parts_.authenticator = std::move(chosen);
+    own_authenticator_ = true;
+  }
   const options& settings() const noexcept { return parts_.server.settings(); }
   /// The port that is listened on, also when options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return parts_.transport.port(); }
   basic_type& basic() noexcept { return parts_.server; }
 
   /// Begins to listen. The error is in words for the operator.
-  result<void> start() { return parts_.server.start(); }
+  result<void> start() {
+    if (!own_authenticator_) {
+      auto made =
+          make_authenticator(settings().access, [this] { return parts_.scheduler.wall_now(); });
+      if (!made) return made.error();
+      parts_.authenticator = std::move(*made);
+    }
+    return parts_.server.start();
+  }
 
   /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
   /// drains. Blocks. What fails is also logged. A second signal ends at once. A program that runs
@@ -123,7 +139,7 @@ class server {
     adapters::curl_http_client http;
     adapters::websocketpp_transport transport;
     memory_store store;
-    allow_all authenticator;
+    any_authenticator authenticator;
     adapters::stderr_logger logger;
     basic_type server;
   };
@@ -152,6 +168,7 @@ class server {
   std::optional<asio::signal_set> signals_;
   bool running_ = false;  // inside of run()
   bool signalled_ = false;
+  bool own_authenticator_ = false;  // of the program's choice
 };
 
 /// The types that the shipped `server` is made of.
