@@ -112,6 +112,8 @@ class raw_client {
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int at_once = 1;  // each send() a segment of its own
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     connected = ::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
     ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
   }

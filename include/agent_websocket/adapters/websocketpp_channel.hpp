@@ -44,6 +44,22 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     return output_->tail();
   }
 
+  /// Where to append what a peer has caused that may read nothing, such as a pong. While much waits
+  /// it is kept back, the last one in place of those before it, until send_late().
+  std::string& late_output() {
+    if (pending() < max_output_before_late) {
+      late_.reset();
+      return output();
+    }
+    late_ = std::make_unique<std::string>();
+    return *late_;
+  }
+  /// What was kept back goes out as soon as less waits.
+  void send_late() {
+    if (late_ != nullptr && pending() < max_output_before_late)
+      output().append(*std::exchange(late_, nullptr));
+  }
+
   /// settle() will be called once, soon.
   void touch() {
     if (!std::exchange(touched_, true)) hub_->touch(static_cast<Connection&>(*this));
@@ -78,8 +94,11 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   }
 
  private:
+  static constexpr std::size_t max_output_before_late = 64 * 1024;
+
   hub_type* hub_;
   std::unique_ptr<output_buffer> output_;
+  std::unique_ptr<std::string> late_;
   bool touched_ = false;
   bool above_ = false;
 };

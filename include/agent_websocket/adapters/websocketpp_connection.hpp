@@ -59,8 +59,6 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
 
   static constexpr std::size_t max_refused = 128;
   static constexpr std::size_t max_early_bytes = 16 * 1024;
-  /// A peer that pings without reading gets no pongs beyond this (RFC 6455 section 5.5.3).
-  static constexpr std::size_t max_output_for_pong = 64 * 1024;
 
   /// How close() was called.
   struct farewell {
@@ -85,9 +83,8 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
       return self.is_reading_frames();
     }
     bool on_ping(std::string_view payload) {
-      if (self.phase_ == phase::open && self.pending() < max_output_for_pong) {
-        append_frame(self.output(), opcode::pong, payload);
-      }
+      // Of a peer that pings without reading, only the last ping (RFC 6455 section 5.5.3).
+      if (self.phase_ == phase::open) append_frame(self.late_output(), opcode::pong, payload);
       return true;
     }
     bool on_pong() { return true; }
@@ -321,6 +318,7 @@ inline void websocketpp_connection::on_writable() {
 inline void websocketpp_connection::write() {
   if (phase_ == phase::gone) return;
   if (!transmit_output()) return lost();
+  if (phase_ == phase::open) send_late();
   if (take_drained() && phase_ == phase::open) sink().on_drained(id_);
   if (phase_ != phase::leaving || pending() != 0) return;
   if (clean_) return finish(false);
