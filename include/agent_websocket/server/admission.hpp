@@ -6,8 +6,10 @@
 
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/transport.hpp>
+#include <agent_websocket/server/arrival.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
+#include <agent_websocket/server/shown_credentials.hpp>
 #include <agent_websocket/server/subprotocol.hpp>
 
 #include <functional>
@@ -19,12 +21,6 @@
 #include <utility>
 
 namespace agent_websocket {
-
-/// A client that was let in.
-struct arrival {
-  handshake request;
-  principal owner;
-};
 
 template <typename Transport, typename Authenticator>
 class admission {
@@ -47,23 +43,30 @@ class admission {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
     }
     if (closed_) return transport_.answer(connection, refuse_while_draining(options_.restart_time));
+    auto shown = shown_credentials(request.request);
+    if (!shown) {
+      return transport_.answer(connection, http::response::text(400, shown.error().message));
+    }
+    shown->request = &request;
     // Filed first: the authenticator may answer from inside of the call.
-    arrivals_[connection].request = request;
+    applicant& filed = applicants_[connection];
+    filed.arrived.request = request;
+    filed.showed = shown->from != credential_source::none;
     authenticator_.authenticate(
-        request,
+        *shown,
         [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
           if (weak.lock()) decide(connection, std::move(who));
         });
   }
 
-  void abandon(connection_id connection) { arrivals_.erase(connection); }
+  void abandon(connection_id connection) { applicants_.erase(connection); }
 
   /// Whose socket has opened.
   std::optional<arrival> take(connection_id connection) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return std::nullopt;
-    arrival arrived = std::move(found->second);
-    arrivals_.erase(found);
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return std::nullopt;
+    arrival arrived = std::move(found->second.arrived);
+    applicants_.erase(found);
     return arrived;
   }
 
@@ -73,10 +76,13 @@ class admission {
 
  private:
   void decide(connection_id connection, result<principal> who) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return;  // gone meanwhile
-    if (closed_ || !who) {
-      arrivals_.erase(found);
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return;  // gone meanwhile
+    arrival& arrived = found->second.arrived;
+    const bool may_show_later = !who && who.error().code == errc::unauthorized &&
+                                !found->second.showed && options_.access.auth_timeout.count() != 0;
+    if (closed_ || (!who && !may_show_later)) {
+      applicants_.erase(found);
       if (closed_)
         return transport_.answer(connection, refuse_while_draining(options_.restart_time));
       const int status = who.error().code == errc::forbidden  ? 403
@@ -84,20 +90,25 @@ class admission {
                                                               : 401;
       return transport_.answer(connection, http::response::text(status, who.error().message));
     }
-    found->second.owner = std::move(*who);
+    if (who) arrived.owner = std::move(*who);
     http::response accept;
     accept.status = 101;
-    if (offers_subprotocol(found->second.request.request, subprotocol)) {
+    if (offers_subprotocol(arrived.request.request, subprotocol)) {
       accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
     }
     transport_.answer(connection, std::move(accept));
   }
 
+  struct applicant {
+    arrival arrived;
+    bool showed = false;  ///< a token, in its handshake
+  };
+
   const options& options_;
   Transport& transport_;
   Authenticator& authenticator_;
   http_handler plain_;
-  std::unordered_map<connection_id, arrival> arrivals_;
+  std::unordered_map<connection_id, applicant> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   bool closed_ = false;
 };
