@@ -4,7 +4,10 @@
 // authentication, origins, limits, TLS and the HTTP API. A part of options.hpp; a plain value.
 #pragma once
 
+#include <agent_websocket/base/result.hpp>
+
 #include <chrono>
+#include <string>
 
 namespace agent_websocket {
 
@@ -17,6 +20,24 @@ struct access_options {
   milliseconds auth_timeout{10'000};
   /// After its token has expired, for a client to show a new one before its socket is closed.
   milliseconds auth_grace{30'000};
+
+  // TLS. Files in PEM form; both or none. With them the port speaks https and wss, and nothing
+  // else.
+  std::string tls_cert_file;  ///< the server's certificate, then those that lead to the root
+  std::string tls_key_file;   ///< of the first certificate, without a passphrase
+
+  bool has_tls() const noexcept { return !tls_cert_file.empty() || !tls_key_file.empty(); }
+
+  /// Whether both files are named. Called by options::check; what is in them is looked at when the
+  /// server starts.
+  result<void> check_tls() const {
+    if (tls_cert_file.empty() == tls_key_file.empty()) return {};
+    const bool has_certificate = tls_key_file.empty();
+    return error(errc::bad_configuration,
+                 std::string(has_certificate ? "TLS_CERT_FILE" : "TLS_KEY_FILE") +
+                     " is set without " + (has_certificate ? "TLS_KEY_FILE" : "TLS_CERT_FILE") +
+                     ": TLS needs both, the certificate and its key");
+  }
 };
 
 }  // namespace agent_websocket

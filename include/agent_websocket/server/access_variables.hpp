@@ -7,6 +7,8 @@
 #include <agent_websocket/server/option_variable.hpp>
 #include <agent_websocket/server/variable_text.hpp>
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +25,20 @@ inline const std::vector<option_variable>& access_variables() {
       {"AUTH_GRACE", "30", "seconds after its token has expired until a socket is closed with 4004",
        [](options& o, std::string_view text) {
          return detail::read_seconds(o.access.auth_grace, text, 0, 3600);
+       }},
+      {"TLS_CERT_FILE", "",
+       "certificate chain in PEM form, the server's own first; with it the port speaks https and "
+       "wss only",
+       [](options& o, std::string_view text) -> detail::applied {
+         o.access.tls_cert_file = std::string(text);
+         return std::nullopt;
+       }},
+      {"TLS_KEY_FILE", "",
+       "private key of TLS_CERT_FILE in PEM form, without a passphrase; both are read again on "
+       "SIGHUP",
+       [](options& o, std::string_view text) -> detail::applied {
+         o.access.tls_key_file = std::string(text);
+         return std::nullopt;
        }},
   };
   return table;

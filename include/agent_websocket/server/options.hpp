@@ -78,6 +78,7 @@ struct options {
           "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
           "not sent in the clear");
     }
+    if (auto checked = access.check_tls(); !checked) return checked;
     return {};
   }
 

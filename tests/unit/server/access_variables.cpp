@@ -35,3 +35,11 @@ TEST_CASE("access_variables: times to show a token") {
   CHECK(into.access.auth_grace == 3600s);
   CHECK_FALSE(takes(into, "AUTH_GRACE", "soon"));
 }
+
+TEST_CASE("access_variables: certificate and key") {
+  options into;
+  CHECK(takes(into, "TLS_CERT_FILE", "/etc/tls/chain.pem"));
+  CHECK(takes(into, "TLS_KEY_FILE", "/etc/tls/key.pem"));
+  CHECK(into.access.tls_cert_file == "/etc/tls/chain.pem");
+  CHECK(into.access.tls_key_file == "/etc/tls/key.pem");
+}
