@@ -87,10 +87,29 @@ struct access_options {
     return {};
   }
 
+  // TLS. Files in PEM form; both or none. With them the port speaks https and wss, and nothing
+  // else.
+  std::string tls_cert_file;  ///< the server's certificate, then those that lead to the root
+  std::string tls_key_file;   ///< of the first certificate, without a passphrase
+
+  bool has_tls() const noexcept { return !tls_cert_file.empty() || !tls_key_file.empty(); }
+
+  /// Whether both files are named. What is in them is looked at when the
+  /// server starts.
+  result<void> check_tls() const {
+    if (tls_cert_file.empty() == tls_key_file.empty()) return {};
+    const bool has_certificate = tls_key_file.empty();
+    return error(errc::bad_configuration,
+                 std::string(has_certificate ? "TLS_CERT_FILE" : "TLS_KEY_FILE") +
+                     " is set without " + (has_certificate ? "TLS_KEY_FILE" : "TLS_CERT_FILE") +
+                     ": TLS needs both, the certificate and its key");
+  }
+
   /// Checks all that single values cannot tell. Called by options::check.
   result<void> check() const {
     if (auto checked = check_authentication(); !checked) return checked;
-    return check_admin();
+    if (auto checked = check_admin(); !checked) return checked;
+    return check_tls();
   }
 };
 

@@ -105,3 +105,19 @@ TEST_CASE("access_options: what does nothing without another is refused") {
         "ALLOW_ANONYMOUS is 1, but AUTH_TOKENS, JWT_SECRET or JWT_PUBLIC_KEY_FILE says who may "
         "come; unset one of them");
 }
+
+TEST_CASE("access_options: TLS needs both files") {
+  agent_websocket::access_options chosen;
+  CHECK_FALSE(chosen.has_tls());
+  CHECK(chosen.check_tls());
+  chosen.tls_cert_file = "chain.pem";
+  CHECK(chosen.has_tls());
+  CHECK(chosen.check_tls().error().message ==
+        "TLS_CERT_FILE is set without TLS_KEY_FILE: TLS needs both, the certificate and its key");
+  chosen.tls_key_file = "key.pem";
+  CHECK(chosen.check_tls());
+  chosen.tls_cert_file.clear();
+  CHECK(chosen.has_tls());
+  CHECK(chosen.check_tls().error().message ==
+        "TLS_KEY_FILE is set without TLS_CERT_FILE: TLS needs both, the certificate and its key");
+}

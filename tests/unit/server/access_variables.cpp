@@ -145,3 +145,11 @@ TEST_CASE("access_variables: secrets are secret, and never in the words for what
     CHECK(read.error().message.find("topsecret") == std::string::npos);
   }
 }
+
+TEST_CASE("access_variables: certificate and key") {
+  options into;
+  CHECK(takes(into, "TLS_CERT_FILE", "/etc/tls/chain.pem"));
+  CHECK(takes(into, "TLS_KEY_FILE", "/etc/tls/key.pem"));
+  CHECK(into.access.tls_cert_file == "/etc/tls/chain.pem");
+  CHECK(into.access.tls_key_file == "/etc/tls/key.pem");
+}
