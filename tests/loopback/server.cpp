@@ -5,11 +5,13 @@
 
 #include <loopback/raw_client.hpp>
 #include <loopback/raw_http_server.hpp>
+#include <loopback/tls_client.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -312,4 +314,76 @@ TEST_CASE("server: without authentication it does not listen where others can re
   const auto refused = subject.start();
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().message == "JWT_PUBLIC_KEY_FILE: the file no/such.pem cannot be read");
+}
+
+TEST_CASE("server: a hangup brings another certificate, and ends no socket") {
+  loopback::served_certificate files;
+  const loopback::served_certificate other;
+  options chosen;
+  chosen.host = "127.0.0.1";
+  chosen.port = 0;
+  chosen.base_url = "http://127.0.0.1:9/v1";
+  chosen.level = log_level::off;
+  chosen.access.tls_cert_file = files.files().certificate;
+  chosen.access.tls_key_file = files.files().key;
+  CHECK(server::check_certificates(chosen));
+  server subject(chosen);
+  std::mutex guard;
+  std::string events;
+  subject.router().on_event([&](const server_event& record) {
+    const std::lock_guard<std::mutex> lock(guard);
+    events += std::string(record.name) + ": " + std::string(record.text) + '\n';
+  });
+  REQUIRE(subject.start());
+
+  std::string shown[3];
+  bool went_on = false;
+  std::thread person([&] {
+    const auto until = [](loopback::tls_client& client, const auto& predicate) {
+      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (!predicate() && std::chrono::steady_clock::now() < end) {
+        client.pump();
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+      return predicate();
+    };
+    const auto logged = [&](const std::string& what) {
+      const std::lock_guard<std::mutex> lock(guard);
+      return events.find(what) != std::string::npos;
+    };
+    const auto show = [&] {
+      loopback::tls_client client(subject.port());
+      until(client, [&] { return client.is_established(); });
+      return client.shown();
+    };
+    loopback::tls_client kept(subject.port());
+    kept.send(loopback::upgrade_request());
+    until(kept, [&] { return kept.in.find("Connected to Agent WebSocket") != std::string::npos; });
+    shown[0] = kept.shown();
+    files.chain_file.replace(other.shown.pem());
+    files.key_file.replace(other.shown.key_pem());
+    std::raise(SIGHUP);
+    until(kept, [&] { return logged("certificates_reloaded"); });
+    shown[1] = show();
+    files.key_file.replace("rubbish");
+    subject.reload();
+    until(kept, [&] { return logged("reload_failed"); });
+    shown[2] = show();
+    kept.in.clear();
+    kept.send(loopback::client_frame(loopback::fin | loopback::text,
+                                     R"({"type":"command","op":"get","id":"still"})"));
+    went_on = until(kept, [&] { return kept.in.find("still") != std::string::npos; });
+    subject.stop();
+    until(kept, [&] { return kept.in.find("\x03\xE9") != std::string::npos; });
+    kept.send(loopback::close_frame(1001));
+    until(kept, [&] { return kept.ended; });
+  });
+  CHECK(subject.run());
+  person.join();
+  CHECK(shown[0] != other.shown.pem());
+  CHECK(shown[1] == other.shown.pem());
+  CHECK(shown[2] == other.shown.pem());
+  CHECK(went_on);
+  CHECK(events.find("reload_failed: the key file (TLS_KEY_FILE)") != std::string::npos);
+  CHECK_FALSE(server::check_certificates(chosen));
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
-// curl_http_client and asio_scheduler on one io_context, its own or the program's, and SIGINT and
-// SIGTERM taken as the wish to stop in order. Programs that bring other policies use basic_server.
+// curl_http_client and asio_scheduler on one io_context, its own or the program's, SIGINT and
+// SIGTERM taken as the wish to stop in order, and SIGHUP as the one to read the certificate again.
+// Programs that bring other policies use basic_server.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
@@ -10,6 +11,7 @@
 #include <agent_websocket/adapters/asio_scheduler.hpp>
 #include <agent_websocket/adapters/curl_http_client.hpp>
 #include <agent_websocket/adapters/stderr_logger.hpp>
+#include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_transport.hpp>
 #include <agent_websocket/auth/any_authenticator.hpp>
 #include <agent_websocket/host/authenticator.hpp>
@@ -78,9 +80,18 @@ class server {
     return parts_.server.start();
   }
 
+  /// Whether the files of `access` hold a certificate and its key; also good without TLS. For a
+  /// look at the settings alone: start() does the same.
+  static result<void> check_certificates(const options& settings) {
+    if (!settings.access.has_tls()) return {};
+    const auto loaded = adapters::tls_context::of_server(tls_files(settings));
+    return loaded ? result<void>() : loaded.error();
+  }
+
   /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
-  /// drains. Blocks. What fails is also logged. A second signal ends at once. A program that runs
-  /// the context itself calls start() alone.
+  /// drains. Blocks. What fails is also logged. A second of these signals ends at once. With TLS a
+  /// SIGHUP means reload(), where there is one (POSIX). A program that runs the context itself
+  /// calls start() alone.
   /// `running` is called when it listens and signals are taken: the moment to say so.
   result<void> run(const std::function<void()>& running = {}) {
     if (port() == 0) {
@@ -93,6 +104,9 @@ class server {
     }
     // Kept until the end of this object, so that a late signal does not kill what is ending well.
     signals_.emplace(context_, SIGINT, SIGTERM);
+    std::error_code ignored;
+    // Without TLS a hangup keeps its meaning: the terminal has gone.
+    if (hangup != 0 && settings().access.has_tls()) signals_->add(hangup, ignored);
     wait_for_signal();
     if (running) running();
     running_ = true;
@@ -106,6 +120,12 @@ class server {
     parts_.server.stop([this] {
       if (running_) context_.stop();
     });
+  }
+  /// Reads the certificate and its key again, for connections to come; those that stand go on. When
+  /// the files are wrong the old ones stay in use. Logs certificates_reloaded or reload_failed.
+  /// Nothing to do without TLS. From any thread.
+  void reload() {
+    post([this] { reload_certificates(); });
   }
   /// From any thread.
   void post(std::function<void()> f) { parts_.server.post(std::move(f)); }
@@ -125,6 +145,12 @@ class server {
   }
 
  private:
+#if defined(SIGHUP)
+  static constexpr int hangup = SIGHUP;
+#else
+  static constexpr int hangup = 0;  // no signal
+#endif
+
   // In the order in which they need each other.
   struct parts {
     parts(asio::io_context& context, options settings)
@@ -150,12 +176,31 @@ class server {
     to.port = from.port;
     to.max_message_bytes = from.session.max_message_bytes;
     to.max_connections = from.max_connections;
+    to.tls = tls_files(from);
     return to;
   }
 
+  static adapters::tls_files tls_files(const options& from) {
+    return {from.access.tls_cert_file, from.access.tls_key_file};
+  }
+
+  void reload_certificates() {
+    if (!settings().access.has_tls()) return;
+    if (const auto outcome = parts_.transport.reload_certificates(); !outcome) {
+      parts_.server.log(log_level::error, "reload_failed", {}, outcome.error().message);
+    } else {
+      parts_.server.log(log_level::info, "certificates_reloaded", {},
+                        settings().access.tls_cert_file);
+    }
+  }
+
   void wait_for_signal() {
-    signals_->async_wait([this](const std::error_code& failure, int) {
+    signals_->async_wait([this](const std::error_code& failure, int number) {
       if (failure) return;
+      if (hangup != 0 && number == hangup) {
+        reload_certificates();
+        return wait_for_signal();
+      }
       if (std::exchange(signalled_, true)) return context_.stop();
       stop();
       wait_for_signal();

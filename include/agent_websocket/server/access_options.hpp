@@ -41,13 +41,33 @@ struct access_options {
   /// After its token has expired, for a client to show a new one before its socket is closed.
   milliseconds auth_grace{30'000};
 
+  // HTTP API and metrics.
+  static constexpr std::size_t min_admin_token_bytes = 16;  ///< what can be guessed is no secret
+  /// Whoever shows it may use the HTTP API; empty: there is none. Never printed.
+  std::string admin_token;
+  metrics_access metrics = metrics_access::open;
+
+  /// Checks what has to do with the admin token.
+  result<void> check_admin() const {
+    if (!admin_token.empty() && admin_token.size() < min_admin_token_bytes) {
+      return error(errc::bad_configuration, "ADMIN_TOKEN is too short: it must have at least " +
+                                                std::to_string(min_admin_token_bytes) +
+                                                " bytes, and be hard to guess");
+    }
+    if (metrics == metrics_access::admin && admin_token.empty()) {
+      return error(errc::bad_configuration,
+                   "METRICS is admin, but ADMIN_TOKEN is not set: nobody could read them");
+    }
+    return {};
+  }
+
   /// True when a key for JSON Web Tokens is named.
   bool asks_for_jwt() const noexcept { return !jwt_secret.empty() || !jwt_public_key_file.empty(); }
   /// True when a token has to be shown.
   bool asks_for_tokens() const noexcept { return !tokens.empty() || asks_for_jwt(); }
 
   /// Checks what single values cannot tell: options of which one would do nothing without another,
-  /// and an operator would take the door for locked. Called by options::check.
+  /// and an operator would take the door for locked.
   result<void> check_authentication() const {
     const auto wrong = [](const char* words) { return error(errc::bad_configuration, words); };
     if (!jwt_previous_secret.empty() && jwt_secret.empty())
@@ -67,24 +87,29 @@ struct access_options {
     return {};
   }
 
-  // HTTP API and metrics.
-  static constexpr std::size_t min_admin_token_bytes = 16;  ///< what can be guessed is no secret
-  /// Whoever shows it may use the HTTP API; empty: there is none. Never printed.
-  std::string admin_token;
-  metrics_access metrics = metrics_access::open;
+  // TLS. Files in PEM form; both or none. With them the port speaks https and wss, and nothing
+  // else.
+  std::string tls_cert_file;  ///< the server's certificate, then those that lead to the root
+  std::string tls_key_file;   ///< of the first certificate, without a passphrase
 
-  /// Checks what has to do with the admin token. Called by options::check.
-  result<void> check_admin() const {
-    if (!admin_token.empty() && admin_token.size() < min_admin_token_bytes) {
-      return error(errc::bad_configuration, "ADMIN_TOKEN is too short: it must have at least " +
-                                                std::to_string(min_admin_token_bytes) +
-                                                " bytes, and be hard to guess");
-    }
-    if (metrics == metrics_access::admin && admin_token.empty()) {
-      return error(errc::bad_configuration,
-                   "METRICS is admin, but ADMIN_TOKEN is not set: nobody could read them");
-    }
-    return {};
+  bool has_tls() const noexcept { return !tls_cert_file.empty() || !tls_key_file.empty(); }
+
+  /// Whether both files are named. What is in them is looked at when the
+  /// server starts.
+  result<void> check_tls() const {
+    if (tls_cert_file.empty() == tls_key_file.empty()) return {};
+    const bool has_certificate = tls_key_file.empty();
+    return error(errc::bad_configuration,
+                 std::string(has_certificate ? "TLS_CERT_FILE" : "TLS_KEY_FILE") +
+                     " is set without " + (has_certificate ? "TLS_KEY_FILE" : "TLS_CERT_FILE") +
+                     ": TLS needs both, the certificate and its key");
+  }
+
+  /// Checks all that single values cannot tell. Called by options::check.
+  result<void> check() const {
+    if (auto checked = check_authentication(); !checked) return checked;
+    if (auto checked = check_admin(); !checked) return checked;
+    return check_tls();
   }
 };
 

@@ -123,6 +123,20 @@ inline const std::vector<option_variable>& access_variables() {
                                               : metrics_access::off;
          return std::nullopt;
        }},
+      {"TLS_CERT_FILE", "",
+       "certificate chain in PEM form, the server's own first; with it the port speaks https and "
+       "wss only",
+       [](options& o, std::string_view text) -> detail::applied {
+         o.access.tls_cert_file = std::string(text);
+         return std::nullopt;
+       }},
+      {"TLS_KEY_FILE", "",
+       "private key of TLS_CERT_FILE in PEM form, without a passphrase; both are read again on "
+       "SIGHUP",
+       [](options& o, std::string_view text) -> detail::applied {
+         o.access.tls_key_file = std::string(text);
+         return std::nullopt;
+       }},
   };
   return table;
 }

@@ -78,8 +78,7 @@ struct options {
           "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
           "not sent in the clear");
     }
-    if (auto checked = access.check_authentication(); !checked) return checked;
-    return access.check_admin();
+    return access.check();
   }
 
   /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The

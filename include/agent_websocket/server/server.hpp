@@ -113,6 +113,12 @@ class basic_server final {
     post([this, done = std::move(done)]() mutable { begin_drain(std::move(done)); });
   }
 
+  /// Writes to the log, and tells on_event, as the server itself does.
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
+  }
+
   /// Runs f() on the executor. From any thread; nothing happens when the server is gone by then.
   void post(std::function<void()> f) {
     scheduler_.post([weak = std::weak_ptr<const bool>(alive_), f = std::move(f)] {

@@ -14,18 +14,48 @@ TEST_CASE("access_options: ten seconds to show a token, thirty to show a new one
   CHECK(chosen.auth_grace == 30s);
 }
 
+TEST_CASE("access_options: no HTTP API and metrics for all by default") {
+  agent_websocket::access_options chosen;
+  CHECK(chosen.admin_token.empty());
+  CHECK(chosen.metrics == agent_websocket::metrics_access::open);
+  CHECK(chosen.check_admin());
+}
+
+TEST_CASE("access_options: a short admin token is refused, and not printed") {
+  agent_websocket::access_options chosen;
+  chosen.admin_token = "hunter2-hunter2";
+  const auto refused = chosen.check_admin();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == agent_websocket::errc::bad_configuration);
+  CHECK(refused.error().message.find("hunter2") == std::string::npos);
+  CHECK(refused.error().message.find("16") != std::string::npos);
+  chosen.admin_token += "!";
+  CHECK(chosen.check_admin());
+}
+
+TEST_CASE("access_options: metrics that nobody could read are a mistake") {
+  agent_websocket::access_options chosen;
+  chosen.metrics = agent_websocket::metrics_access::admin;
+  CHECK_FALSE(chosen.check_admin());
+  chosen.admin_token = "0123456789abcdef";
+  CHECK(chosen.check_admin());
+  chosen = {};
+  chosen.metrics = agent_websocket::metrics_access::off;
+  CHECK(chosen.check_admin());
+}
+
 TEST_CASE("access_options: nobody has to show a token until there are tokens or keys") {
   agent_websocket::access_options chosen;
   CHECK_FALSE(chosen.asks_for_tokens());
   CHECK_FALSE(chosen.asks_for_jwt());
   CHECK_FALSE(chosen.allow_anonymous);
   CHECK(chosen.jwt_leeway == 60s);
-  CHECK(chosen.check_authentication().has_value());
+  CHECK(chosen.check().has_value());
   auto listed = chosen;
   CHECK(listed.tokens.add("ada", "0123456789abcdef").has_value());
   CHECK(listed.asks_for_tokens());
   CHECK_FALSE(listed.asks_for_jwt());
-  CHECK(listed.check_authentication().has_value());
+  CHECK(listed.check().has_value());
   auto secret = chosen;
   secret.jwt_secret = "s";
   CHECK(secret.asks_for_jwt());
@@ -33,13 +63,13 @@ TEST_CASE("access_options: nobody has to show a token until there are tokens or 
   auto file = chosen;
   file.jwt_public_key_file = "key.pem";
   CHECK(file.asks_for_jwt());
-  CHECK(file.check_authentication().has_value());
+  CHECK(file.check().has_value());
 }
 
 TEST_CASE("access_options: what does nothing without another is refused") {
   using agent_websocket::access_options;
   const auto refused = [](const access_options& chosen) {
-    const auto checked = chosen.check_authentication();
+    const auto checked = chosen.check();
     if (checked) return std::string();
     CHECK(checked.error().code == agent_websocket::errc::bad_configuration);
     return checked.error().message;
@@ -76,32 +106,18 @@ TEST_CASE("access_options: what does nothing without another is refused") {
         "come; unset one of them");
 }
 
-TEST_CASE("access_options: no HTTP API and metrics for all by default") {
+TEST_CASE("access_options: TLS needs both files") {
   agent_websocket::access_options chosen;
-  CHECK(chosen.admin_token.empty());
-  CHECK(chosen.metrics == agent_websocket::metrics_access::open);
-  CHECK(chosen.check_admin());
-}
-
-TEST_CASE("access_options: a short admin token is refused, and not printed") {
-  agent_websocket::access_options chosen;
-  chosen.admin_token = "hunter2-hunter2";
-  const auto refused = chosen.check_admin();
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == agent_websocket::errc::bad_configuration);
-  CHECK(refused.error().message.find("hunter2") == std::string::npos);
-  CHECK(refused.error().message.find("16") != std::string::npos);
-  chosen.admin_token += "!";
-  CHECK(chosen.check_admin());
-}
-
-TEST_CASE("access_options: metrics that nobody could read are a mistake") {
-  agent_websocket::access_options chosen;
-  chosen.metrics = agent_websocket::metrics_access::admin;
-  CHECK_FALSE(chosen.check_admin());
-  chosen.admin_token = "0123456789abcdef";
-  CHECK(chosen.check_admin());
-  chosen = {};
-  chosen.metrics = agent_websocket::metrics_access::off;
-  CHECK(chosen.check_admin());
+  CHECK_FALSE(chosen.has_tls());
+  CHECK(chosen.check_tls());
+  chosen.tls_cert_file = "chain.pem";
+  CHECK(chosen.has_tls());
+  CHECK(chosen.check_tls().error().message ==
+        "TLS_CERT_FILE is set without TLS_KEY_FILE: TLS needs both, the certificate and its key");
+  chosen.tls_key_file = "key.pem";
+  CHECK(chosen.check_tls());
+  chosen.tls_cert_file.clear();
+  CHECK(chosen.has_tls());
+  CHECK(chosen.check_tls().error().message ==
+        "TLS_KEY_FILE is set without TLS_CERT_FILE: TLS needs both, the certificate and its key");
 }

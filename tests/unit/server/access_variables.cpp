@@ -41,6 +41,41 @@ TEST_CASE("access_variables: times to show a token") {
   CHECK_FALSE(takes(into, "AUTH_GRACE", "soon"));
 }
 
+TEST_CASE("access_variables: the admin token is long, and a secret") {
+  options into;
+  CHECK(takes(into, "ADMIN_TOKEN", "0123456789abcdef"));
+  CHECK(into.access.admin_token == "0123456789abcdef");
+  for (const std::string_view wrong :
+       {"0123456789abcde", "0123456789 abcdef", "0123456789abcdef\n", "0123456789abcde\xc3\xa4"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(takes(into, "ADMIN_TOKEN", wrong));
+  }
+  CHECK(into.access.admin_token == "0123456789abcdef");
+  const auto refused = agent_websocket::read_options(
+      [](std::string_view name) -> std::optional<std::string> {
+        if (name == "ADMIN_TOKEN") return "hunter2";
+        return std::nullopt;
+      });
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("ADMIN_TOKEN") != std::string::npos);
+  CHECK(refused.error().message.find("16 bytes") != std::string::npos);
+  CHECK(refused.error().message.find("hunter2") == std::string::npos);
+}
+
+TEST_CASE("access_variables: who may read the metrics") {
+  options into;
+  CHECK(takes(into, "METRICS", "off"));
+  CHECK(into.access.metrics == metrics_access::off);
+  CHECK(takes(into, "METRICS", "admin"));
+  CHECK(into.access.metrics == metrics_access::admin);
+  CHECK(takes(into, "METRICS", "open"));
+  CHECK(into.access.metrics == metrics_access::open);
+  for (const std::string_view wrong : {"OPEN", "1", "on", "admin,open"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(takes(into, "METRICS", wrong));
+  }
+}
+
 TEST_CASE("access_variables: who may come") {
   options into;
   CHECK(takes(into, "AUTH_TOKENS", "ada:0123456789abcdef, bob:fedcba9876543210"));
@@ -111,37 +146,10 @@ TEST_CASE("access_variables: secrets are secret, and never in the words for what
   }
 }
 
-TEST_CASE("access_variables: the admin token is long, and a secret") {
+TEST_CASE("access_variables: certificate and key") {
   options into;
-  CHECK(takes(into, "ADMIN_TOKEN", "0123456789abcdef"));
-  CHECK(into.access.admin_token == "0123456789abcdef");
-  for (const std::string_view wrong :
-       {"0123456789abcde", "0123456789 abcdef", "0123456789abcdef\n", "0123456789abcde\xc3\xa4"}) {
-    CAPTURE(wrong);
-    CHECK_FALSE(takes(into, "ADMIN_TOKEN", wrong));
-  }
-  CHECK(into.access.admin_token == "0123456789abcdef");
-  const auto refused = agent_websocket::read_options(
-      [](std::string_view name) -> std::optional<std::string> {
-        if (name == "ADMIN_TOKEN") return "hunter2";
-        return std::nullopt;
-      });
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().message.find("ADMIN_TOKEN") != std::string::npos);
-  CHECK(refused.error().message.find("16 bytes") != std::string::npos);
-  CHECK(refused.error().message.find("hunter2") == std::string::npos);
-}
-
-TEST_CASE("access_variables: who may read the metrics") {
-  options into;
-  CHECK(takes(into, "METRICS", "off"));
-  CHECK(into.access.metrics == metrics_access::off);
-  CHECK(takes(into, "METRICS", "admin"));
-  CHECK(into.access.metrics == metrics_access::admin);
-  CHECK(takes(into, "METRICS", "open"));
-  CHECK(into.access.metrics == metrics_access::open);
-  for (const std::string_view wrong : {"OPEN", "1", "on", "admin,open"}) {
-    CAPTURE(wrong);
-    CHECK_FALSE(takes(into, "METRICS", wrong));
-  }
+  CHECK(takes(into, "TLS_CERT_FILE", "/etc/tls/chain.pem"));
+  CHECK(takes(into, "TLS_KEY_FILE", "/etc/tls/key.pem"));
+  CHECK(into.access.tls_cert_file == "/etc/tls/chain.pem");
+  CHECK(into.access.tls_key_file == "/etc/tls/key.pem");
 }
