@@ -28,6 +28,8 @@ class admission {
  public:
   /// Answers a plain HTTP request that is for no socket.
   using http_handler = std::function<http::response(const http::request&)>;
+  /// Hears why the authenticator has refused somebody, in detail: for the log.
+  using refusal_handler = std::function<void(const handshake&, const error&)>;
 
   admission(const options& settings, Transport& transport, Authenticator& authenticator,
             http_handler plain)
@@ -75,6 +77,8 @@ class admission {
   /// Who is refused from now on is counted there. `counts` outlives this.
   void count_into(server_counts& counts) noexcept { counts_ = &counts; }
 
+  void report_to(refusal_handler handler) { on_refused_ = std::move(handler); }
+
   /// Nobody is let in any more.
   void close() noexcept { closed_ = true; }
   bool closed() const noexcept { return closed_; }
@@ -87,6 +91,7 @@ class admission {
     const bool may_show_later = !who && who.error().code == errc::unauthorized &&
                                 !found->second.showed && options_.access.auth_timeout.count() != 0;
     if (closed_ || (!who && !may_show_later)) {
+      if (!closed_ && on_refused_) on_refused_(arrived.request, who.error());
       applicants_.erase(found);
       if (closed_) return refuse_closed(connection);
       const int status = who.error().code == errc::forbidden  ? 403
@@ -123,6 +128,7 @@ class admission {
   Transport& transport_;
   Authenticator& authenticator_;
   http_handler plain_;
+  refusal_handler on_refused_;
   std::unordered_map<connection_id, applicant> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   server_counts* counts_ = nullptr;
