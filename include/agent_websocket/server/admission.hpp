@@ -92,16 +92,10 @@ class admission {
                                 !found->second.showed && options_.access.auth_timeout.count() != 0;
     if (closed_ || (!who && !may_show_later)) {
       if (!closed_ && on_refused_) on_refused_(arrived.request, who.error());
+      const bool showed = found->second.showed;
       applicants_.erase(found);
       if (closed_) return refuse_closed(connection);
-      const int status = who.error().code == errc::forbidden  ? 403
-                         : who.error().code == errc::internal ? 503
-                                                              : 401;
-      return refuse(connection,
-                    status == 403   ? connection_refusal::forbidden
-                    : status == 503 ? connection_refusal::unavailable
-                                    : connection_refusal::unauthorized,
-                    http::response::text(status, who.error().message));
+      return refuse_token(connection, who.error(), showed);
     }
     if (who) arrived.owner = std::move(*who);
     http::response accept;
@@ -116,9 +110,24 @@ class admission {
     if (counts_ != nullptr) counts_->refuse(why);
     transport_.answer(connection, std::move(answer));
   }
+  void refuse_token(connection_id connection, const error& why, bool showed) {
+    if (why.code == errc::forbidden) {
+      return refuse(connection, connection_refusal::forbidden,
+                    http::response::text(403, why.message));
+    }
+    if (why.code == errc::internal) {
+      return refuse(connection, connection_refusal::unavailable,
+                    http::response::text(503, why.message));
+    }
+    auto answer = http::response::text(401, why.message);
+    // RFC 9110 section 15.5.2 wants it, in the form of RFC 6750 section 3.
+    answer.headers.add("WWW-Authenticate", showed ? "Bearer error=\"invalid_token\"" : "Bearer");
+    refuse(connection, connection_refusal::unauthorized, std::move(answer));
+  }
   void refuse_closed(connection_id connection) {
     refuse(connection, connection_refusal::draining, refuse_while_draining(options_.restart_time));
   }
+
   struct applicant {
     arrival arrived;
     bool showed = false;  ///< a token, in its handshake

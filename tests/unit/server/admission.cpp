@@ -290,3 +290,20 @@ TEST_CASE_FIXTURE(fixture, "admission: why the authenticator refused somebody is
   authenticator.waiting[0](error(errc::forbidden, "No", "closed anyway"));
   CHECK(told.find("closed") == std::string::npos);
 }
+
+TEST_CASE_FIXTURE(fixture, "admission: a 401 says how to do better") {
+  settings.access.auth_timeout = std::chrono::milliseconds(0);
+  authenticator.at_once = result<principal>(error(errc::unauthorized));
+  ask(1);
+  CHECK(answer(1).headers.find("WWW-Authenticate") == "Bearer");
+  handshake showing = request("/ws");
+  showing.request.headers.add("Authorization", "Bearer secret");
+  door->ask(2, showing);
+  CHECK(answer(2).headers.find("WWW-Authenticate") == "Bearer error=\"invalid_token\"");
+  authenticator.at_once = result<principal>(error(errc::token_expired));
+  door->ask(3, showing);
+  CHECK(answer(3).headers.find("WWW-Authenticate") == "Bearer error=\"invalid_token\"");
+  authenticator.at_once = result<principal>(error(errc::forbidden));
+  door->ask(4, showing);
+  CHECK_FALSE(answer(4).headers.contains("WWW-Authenticate"));
+}
