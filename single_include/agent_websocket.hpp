@@ -5089,6 +5089,26 @@ constexpr bool require_logger() {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/access_options.hpp
+
+// What an operator can set about who is let in, and how much of the server one client may take:
+// authentication, origins, limits, TLS and the HTTP API. A part of options.hpp; a plain value.
+
+namespace agent_websocket {
+
+struct access_options {
+  using milliseconds = std::chrono::milliseconds;
+
+  // Authentication.
+  /// For a client that showed no token in its handshake to send one as its first message; 0: the
+  /// handshake must have it.
+  milliseconds auth_timeout{10'000};
+  /// After its token has expired, for a client to show a new one before its socket is closed.
+  milliseconds auth_grace{30'000};
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/json/exact.hpp
 
 // Comparing JSON values by what they mean: 1, 1.0 and 10e-1 are one number, the order of members is
@@ -6263,6 +6283,8 @@ struct options {
   milliseconds restart_time{
       5'000};  ///< clients are told to come back after it when the server stops
 
+  access_options access;
+
   // Logging.
   log_level level = log_level::info;
   std::string log_format = "text";  ///< or "json"
@@ -6293,6 +6315,25 @@ struct options {
   /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The
   /// error names the variable, its value and what is allowed.
   static result<options> from_environment(const std::string& env_file = {});
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/option_variable.hpp
+
+// What one environment variable is to the options. The tables are in option_variables.hpp and
+// access_variables.hpp.
+
+namespace agent_websocket {
+
+/// One variable: its name, its default and meaning for people, and how its text gets into the
+/// options. `apply` returns what would be allowed when the text is not.
+struct option_variable {
+  std::string_view name;
+  std::string_view default_text;
+  std::string_view meaning;
+  std::optional<std::string> (*apply)(options&, std::string_view text);
+  bool secret = false;
 };
 
 }  // namespace agent_websocket
@@ -6374,6 +6415,31 @@ inline bool is_path(std::string_view text) noexcept {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/access_variables.hpp
+
+// The environment variables of access_options.hpp, how each gets into the options: a part of the
+// table in option_variables.hpp.
+
+namespace agent_websocket {
+
+/// In the order in which people read about them.
+inline const std::vector<option_variable>& access_variables() {
+  static const std::vector<option_variable> table{
+      {"AUTH_TIMEOUT", "10",
+       "seconds for a client without a token in its handshake to send one; 0: it must have one",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.access.auth_timeout, text, 0, 600);
+       }},
+      {"AUTH_GRACE", "30", "seconds after its token has expired until a socket is closed with 4004",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.access.auth_grace, text, 0, 3600);
+       }},
+  };
+  return table;
+}
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/option_variables.hpp
 
 // One table of all environment variables: how each gets into the options. It also feeds `--help`
@@ -6381,18 +6447,10 @@ inline bool is_path(std::string_view text) noexcept {
 
 namespace agent_websocket {
 
-/// One variable: its name, its default and meaning for people, and how its text gets into the
-/// options. `apply` returns what would be allowed when the text is not.
-struct option_variable {
-  std::string_view name;
-  std::string_view default_text;
-  std::string_view meaning;
-  std::optional<std::string> (*apply)(options&, std::string_view text);
-  bool secret = false;
-};
+namespace detail {
 
-/// All variables, in the order in which people read about them.
-inline const std::vector<option_variable>& option_variables() {
+/// All but those of access_variables().
+inline const std::vector<option_variable>& main_variables() {
   using detail::applied;
   static constexpr double week = 7 * 86'400;
   static const std::vector<option_variable> table{
@@ -6664,6 +6722,18 @@ inline const std::vector<option_variable>& option_variables() {
        }},
   };
   return table;
+}
+
+}  // namespace detail
+
+/// All variables, in the order in which people read about them.
+inline const std::vector<option_variable>& option_variables() {
+  static const std::vector<option_variable> all = [] {
+    std::vector<option_variable> joined = detail::main_variables();
+    joined.insert(joined.end(), access_variables().begin(), access_variables().end());
+    return joined;
+  }();
+  return all;
 }
 
 }  // namespace agent_websocket
@@ -10104,6 +10174,20 @@ constexpr bool require_store() {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/arrival.hpp
+
+// A client that was let in: how it came, and who it is. Made by admission.hpp, taken by
+// registry.hpp.
+
+namespace agent_websocket {
+
+struct arrival {
+  handshake request;
+  principal owner;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/plain_http.hpp
 
 // What a server answers to plain HTTP requests by itself: whether it lives (/healthz) and whether
@@ -10166,12 +10250,6 @@ inline bool offers_subprotocol(const http::request& request, std::string_view pr
 // everybody else is answered. Holds the requests that wait for their authentication.
 
 namespace agent_websocket {
-
-/// A client that was let in.
-struct arrival {
-  handshake request;
-  principal owner;
-};
 
 template <typename Transport, typename Authenticator>
 class admission {
@@ -10247,6 +10325,50 @@ class admission {
   std::unordered_map<connection_id, arrival> arrivals_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   bool closed_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/journal.hpp
+
+// What a server reports of itself: to the application's on_event hook always, to the logger from a
+// level on. Also the place where hooks of the application are called: one that throws is reported.
+
+#include <exception>
+
+namespace agent_websocket {
+
+template <typename Logger, typename Router>
+class journal {
+ public:
+  journal(const Router& router, Logger& logger, log_level from)
+      : router_(router), logger_(logger), from_(from) {}
+
+  void write(log_level level, std::string_view event, std::string_view session,
+             std::string_view text) {
+    try {
+      router_.event({level, event, session, text});
+    } catch (...) {  // nobody is left to tell
+    }
+    if (level >= from_ && logger_.enabled(level)) logger_.write({level, event, session, text});
+  }
+
+  /// Calls hook(); what it throws is written down.
+  template <typename Hook>
+  void guard(const char* name, std::string_view session, Hook&& hook) {
+    try {
+      hook();
+    } catch (const std::exception& thrown) {
+      write(log_level::error, "handler_threw", session, std::string(name) + ": " + thrown.what());
+    } catch (...) {
+      write(log_level::error, "handler_threw", session, name);
+    }
+  }
+
+ private:
+  const Router& router_;
+  Logger& logger_;
+  log_level from_;
 };
 
 }  // namespace agent_websocket
@@ -10657,50 +10779,6 @@ class deadlines {
   timer_id cleanup_timer_ = 0;
   timer_id detached_timer_ = 0;
   time_point detached_at_{};
-};
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/server/journal.hpp
-
-// What a server reports of itself: to the application's on_event hook always, to the logger from a
-// level on. Also the place where hooks of the application are called: one that throws is reported.
-
-#include <exception>
-
-namespace agent_websocket {
-
-template <typename Logger, typename Router>
-class journal {
- public:
-  journal(const Router& router, Logger& logger, log_level from)
-      : router_(router), logger_(logger), from_(from) {}
-
-  void write(log_level level, std::string_view event, std::string_view session,
-             std::string_view text) {
-    try {
-      router_.event({level, event, session, text});
-    } catch (...) {  // nobody is left to tell
-    }
-    if (level >= from_ && logger_.enabled(level)) logger_.write({level, event, session, text});
-  }
-
-  /// Calls hook(); what it throws is written down.
-  template <typename Hook>
-  void guard(const char* name, std::string_view session, Hook&& hook) {
-    try {
-      hook();
-    } catch (const std::exception& thrown) {
-      write(log_level::error, "handler_threw", session, std::string(name) + ": " + thrown.what());
-    } catch (...) {
-      write(log_level::error, "handler_threw", session, name);
-    }
-  }
-
- private:
-  const Router& router_;
-  Logger& logger_;
-  log_level from_;
 };
 
 }  // namespace agent_websocket
@@ -11376,31 +11454,6 @@ class basic_router final : public session_hooks<Session> {
   std::optional<error> wrong_tool_;
   std::map<std::pair<std::string, std::string>, http_handler> http_;
 };
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/server/upstream_settings.hpp
-
-// What of the options concerns the upstream client, in its own terms.
-// Nothing is checked here: options::check and the client do that.
-
-namespace agent_websocket {
-
-/// Settings for openrouter::basic_openrouter_client.
-inline openrouter::client_settings upstream_settings(const options& from) {
-  openrouter::client_settings to;
-  to.base_url = from.base_url;
-  to.api_key = from.api_key;
-  to.referer = from.http_referer;
-  to.title = from.app_title;
-  to.dialect.limit_name = from.max_tokens_field;
-  to.connect_timeout = from.connect_timeout;
-  to.first_token_timeout = from.first_token_timeout;
-  to.idle_timeout = from.idle_timeout;
-  to.total_timeout = from.total_timeout;
-  to.retry.max_attempts = from.max_retries + 1;
-  return to;
-}
 
 }  // namespace agent_websocket
 
@@ -15329,6 +15382,231 @@ class basic_session final
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/registry.hpp
+
+// The sessions of one server and the sockets that watch them, from the first to the last: opens a
+// session for a socket, hands a socket that comes back to the session it had, forgets sessions that
+// nobody can come back to, and ends them all in order. What arrives is not read here.
+
+namespace agent_websocket {
+
+/// One server's; `Session` is a basic_session on the same policies.
+template <typename Session, typename Scheduler, typename Logger>
+class registry final : private session_sink<Session>, private deadline_sink<Session> {
+ public:
+  using session_type = Session;
+  using router_type = basic_router<Session>;
+  using journal_type = journal<Logger, router_type>;
+
+  /// What the sessions share, but the sink, which is the registry itself.
+  template <typename Transport, typename Client, typename Store>
+  registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
+           Store& store, random_source& random, upstream_slots& slots,
+           coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told)
+      : options_(settings),
+        scheduler_(scheduler),
+        around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
+        router_(router),
+        journal_(told),
+        living_(scheduler, *this,
+                {settings.session.heartbeat_interval, settings.session.heartbeat_timeout,
+                 settings.cleanup_interval},
+                {settings.session_timeout, settings.run_grace, settings.session.resume_window,
+                 settings.max_detached}) {}
+  registry(const registry&) = delete;
+  registry& operator=(const registry&) = delete;
+  ~registry() { scheduler_.cancel_timer(drain_timer_); }
+
+  /// Sessions begin with these settings. Once, before the first socket.
+  void start(session_settings defaults) {
+    defaults_ = std::make_shared<const session_settings>(std::move(defaults));
+    living_.watch_inactivity();
+  }
+
+  std::size_t size() const noexcept { return living_.sessions.size(); }
+  /// null when there is none.
+  std::shared_ptr<Session> find(std::string_view id) const { return living_.sessions.find(id); }
+  std::shared_ptr<Session> find(connection_id socket) const {
+    return living_.connections.find(socket);
+  }
+  /// All sessions as they are now; visiting them may change them.
+  std::vector<std::shared_ptr<Session>> all() const { return living_.sessions.all(); }
+
+  // ---- sockets
+
+  /// A socket begins a session.
+  void open(connection_id connection, const arrival& arrived) {
+    const std::string& address = arrived.request.remote_address;
+    const auto session =
+        std::make_shared<Session>(around_, arrived.owner, address, make_uuid(around_.random),
+                                  make_uuid(around_.random), defaults_);
+    living_.connections.add(connection, session, scheduler_.now());
+    living_.sessions.add(session, scheduler_.now());
+    living_.watch_heartbeat();
+    log(log_level::info, "session_opened", session->id(), "from " + address);
+    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived.request); });
+    session->open(connection);
+    if (draining_) drain(*session);
+  }
+
+  void heard(connection_id connection) { living_.connections.heard(connection, scheduler_.now()); }
+
+  void closed(connection_id connection, std::uint16_t code) {
+    const auto session = living_.connections.remove(connection);
+    if (!session) return;
+    session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
+    log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
+    guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
+    settle(*session);
+    finish_drain();
+  }
+
+  // ---- the end of all
+
+  bool draining() const noexcept { return draining_; }
+
+  /// Clients are told, running answers get up to drain_timeout, sockets are closed; then `done`.
+  /// Once.
+  void drain(std::function<void()> done) {
+    draining_ = true;
+    drained_ = std::move(done);
+    log(log_level::info, "draining", {}, std::to_string(size()) + " sessions");
+    for (const auto& session : all()) drain(*session);
+    drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
+      for (const auto& session : all()) {
+        session->apply([](session_core& core, moment at) { core.drain_expired(at); });
+        if (session->sockets() == 0) on_over(*session);
+      }
+    });
+    finish_drain();
+  }
+
+ private:
+  /// A socket has left the session, which may be over by that.
+  void settle(Session& session) {
+    if (session.sockets() != 0) return;
+    const bool over = session.closing() || !session.core().worth_keeping() ||
+                      (draining_ && !session.core().busy());
+    if (over) return on_over(session);
+    living_.sessions.detached(session, scheduler_.now());
+    living_.watch_detached();
+  }
+
+  void drain(Session& session) {
+    session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
+    if (session.sockets() == 0 && !session.core().busy()) on_over(session);
+  }
+
+  void finish_drain() {
+    if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
+    if (auto done = std::exchange(drained_, nullptr)) done();
+  }
+
+  // ---- session_sink
+
+  void on_over(Session& session) override {
+    const auto alive = session.shared_from_this();
+    if (living_.sessions.erase(session)) on_forgotten(session);
+  }
+
+  void on_hello(Session& session, connection_id connection, const wire::command& hello) override {
+    if (hello.resume_session.empty()) return session.greet(hello, "new");
+    const auto wanted = find(hello.resume_session);
+    if (!wanted || wanted->closing()) return session.greet(hello, "expired");
+    if (!hello.resume || wanted->owner().name != session.owner().name ||
+        !wanted->core().accepts_token(hello.resume->token)) {
+      return session.greet(hello, "forbidden");
+    }
+    if (wanted.get() != &session) {
+      const auto former = session.shared_from_this();
+      living_.connections.move(connection, wanted);
+      session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
+      settle(session);
+      living_.sessions.attached(*wanted, scheduler_.now());
+      log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
+    }
+    wanted->resume(connection, hello);
+    guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
+  }
+
+  void on_log(const Session& session, log_level level, std::string_view event,
+              std::string_view text) override {
+    log(level, event, session.id(), text);
+  }
+
+  // ---- deadline_sink
+
+  void on_silent(connection_id connection) override { around_.transport.ping(connection); }
+  void on_lost(connection_id connection, Session& session) override {
+    session.apply([&](session_core& core, moment) {
+      core.close_socket(connection, 4001, "heartbeat_timeout");
+    });
+  }
+  void on_inactive(Session& session) override {
+    session.apply([](session_core& core, moment at) { core.expired(at); });
+  }
+  void on_grace_over(Session& session) override {
+    session.apply([](session_core& core, moment at) { core.interrupt(at); });
+  }
+  /// Nobody can come back to the session any more.
+  void on_forgotten(Session& session) override {
+    session.apply([](session_core& core, moment at) {
+      core.end(4100, "session_expired", error(errc::interrupted), at);
+    });
+    around_.store.erase(session.id(), [](const result<void>&) {});
+    log(log_level::info, "session_closed", session.id(), {});
+    guarded("on_end", session.id(), [&] { router_.ended(session); });
+    finish_drain();
+  }
+
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
+  }
+  template <typename Hook>
+  void guarded(const char* name, std::string_view session, Hook&& hook) {
+    journal_.guard(name, session, hook);
+  }
+
+  const options& options_;
+  Scheduler& scheduler_;
+  typename Session::surroundings around_;
+  const router_type& router_;
+  journal_type& journal_;
+  deadlines<Session, Scheduler> living_;
+  std::shared_ptr<const session_settings> defaults_;
+  std::function<void()> drained_;
+  timer_id drain_timer_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/upstream_settings.hpp
+
+// What of the options concerns the upstream client, in its own terms.
+// Nothing is checked here: options::check and the client do that.
+
+namespace agent_websocket {
+
+/// Settings for openrouter::basic_openrouter_client.
+inline openrouter::client_settings upstream_settings(const options& from) {
+  openrouter::client_settings to;
+  to.base_url = from.base_url;
+  to.api_key = from.api_key;
+  to.referer = from.http_referer;
+  to.title = from.app_title;
+  to.dialect.limit_name = from.max_tokens_field;
+  to.connect_timeout = from.connect_timeout;
+  to.first_token_timeout = from.first_token_timeout;
+  to.idle_timeout = from.idle_timeout;
+  to.total_timeout = from.total_timeout;
+  to.retry.max_attempts = from.max_retries + 1;
+  return to;
+}
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/wire/field_reader.hpp
 
 // Reads the members of one message of a client: each with its type and range, and the first that
@@ -15765,10 +16043,7 @@ namespace agent_websocket {
 template <typename Transport, typename HttpClient, typename Scheduler,
           typename Store = memory_store, typename Authenticator = allow_all,
           typename Logger = null_logger>
-class basic_server final
-    : private transport_sink,
-      private session_sink<basic_session<Transport, HttpClient, Scheduler, Store>>,
-      private deadline_sink<basic_session<Transport, HttpClient, Scheduler, Store>> {
+class basic_server final : private transport_sink {
   static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
 
  public:
@@ -15785,13 +16060,9 @@ class basic_server final
         client_(upstream_settings(options_), http, scheduler, std::move(random)),
         slots_(options_.max_upstream),
         wakes_(scheduler),
-        around_{transport, client_, scheduler, store, random_, slots_, wakes_, router_, *this},
         journal_(router_, logger, options_.level),
-        living_(scheduler, *this,
-                {options_.session.heartbeat_interval, options_.session.heartbeat_timeout,
-                 options_.cleanup_interval},
-                {options_.session_timeout, options_.run_grace, options_.session.resume_window,
-                 options_.max_detached}),
+        registry_(options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
+                  journal_),
         admission_(options_, transport, authenticator,
                    [this](const http::request& request) { return answer_http(request); }) {}
 
@@ -15803,17 +16074,14 @@ class basic_server final
   basic_server(const basic_server&) = delete;
   basic_server& operator=(const basic_server&) = delete;
 
-  ~basic_server() {
-    slots_.dismiss();
-    scheduler_.cancel_timer(drain_timer_);
-  }
+  ~basic_server() { slots_.dismiss(); }
 
   router_type& router() noexcept { return router_; }
   const options& settings() const noexcept { return options_; }
-  std::size_t session_count() const noexcept { return living_.sessions.size(); }
+  std::size_t session_count() const noexcept { return registry_.size(); }
   /// The session of that id, with or without a socket; null when there is none (any more).
   std::shared_ptr<session_type> find_session(std::string_view id) const {
-    return living_.sessions.find(id);
+    return registry_.find(id);
   }
 
   /// A tool that the model may call, see basic_router::tool. Before start.
@@ -15830,9 +16098,8 @@ class basic_server final
     session_settings shared = options_.session;
     if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
-    session_defaults_ = std::make_shared<const session_settings>(std::move(shared));
     if (auto listening = transport_.start(*this); !listening) return listening;
-    living_.watch_inactivity();
+    registry_.start(std::move(shared));
     return {};
   }
 
@@ -15854,14 +16121,14 @@ class basic_server final
               std::string data = {}) {
     post([this, id = std::move(session_id), content = std::move(content), topic = std::move(topic),
           data = std::move(data)] {
-      if (const auto session = living_.sessions.find(id)) session->notify(content, topic, data);
+      if (const auto session = registry_.find(id)) session->notify(content, topic, data);
     });
   }
 
   /// Sends a numbered notification to every session. From any thread.
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
     post([this, content = std::move(content), topic = std::move(topic), data = std::move(data)] {
-      for (const auto& session : living_.sessions.all()) session->notify(content, topic, data);
+      for (const auto& session : registry_.all()) session->notify(content, topic, data);
     });
   }
 
@@ -15890,28 +16157,16 @@ class basic_server final
     const auto* handler = router_.find_http(request.method, request.path());
     if (handler == nullptr) return answer_plain_request(request, admission_.closed());
     auto answer = http::response::text(500, "Internal error");
-    guarded("on_http", {}, [&] { answer = (*handler)(request); });
+    journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
     return answer;
   }
 
   void on_open(connection_id connection) override {
-    const auto arrived = admission_.take(connection);
-    if (!arrived) return;
-    const auto session =
-        std::make_shared<session_type>(around_, arrived->owner, arrived->request.remote_address,
-                                       make_uuid(random_), make_uuid(random_), session_defaults_);
-    living_.connections.add(connection, session, scheduler_.now());
-    living_.sessions.add(session, scheduler_.now());
-    living_.watch_heartbeat();
-    log(log_level::info, "session_opened", session->id(),
-        "from " + arrived->request.remote_address);
-    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived->request); });
-    session->open(connection);
-    if (draining_) drain(*session);
+    if (const auto arrived = admission_.take(connection)) registry_.open(connection, *arrived);
   }
 
   void on_text(connection_id connection, std::string_view text) override {
-    const auto session = living_.connections.find(connection);
+    const auto session = registry_.find(connection);
     if (!session) return;
     session->apply([&](session_core& core, moment at) {
       core.received(connection, wire::decode(text, scratch_), at);
@@ -15927,137 +16182,31 @@ class basic_server final
   }
 
   void refuse_frame(connection_id connection, errc code) {
-    const auto session = living_.connections.find(connection);
+    const auto session = registry_.find(connection);
     if (!session) return;
     session->apply(
         [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
   }
 
-  void on_alive(connection_id connection) override {
-    living_.connections.heard(connection, scheduler_.now());
-  }
+  void on_alive(connection_id connection) override { registry_.heard(connection); }
 
   void on_drained(connection_id connection) override {
-    if (const auto session = living_.connections.find(connection)) session->drained(connection);
+    if (const auto session = registry_.find(connection)) session->drained(connection);
   }
 
   void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
-    const auto session = living_.connections.remove(connection);
-    if (!session) return;
-    session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
-    log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
-    guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
-    settle(*session);
-    finish_drain();
-  }
-
-  // ---- sessions and their sockets
-
-  /// A socket has left the session, which may be over by that.
-  void settle(session_type& session) {
-    if (session.sockets() != 0) return;
-    const bool over = session.closing() || !session.core().worth_keeping() ||
-                      (draining_ && !session.core().busy());
-    if (over) return on_over(session);
-    living_.sessions.detached(session, scheduler_.now());
-    living_.watch_detached();
-  }
-
-  void on_over(session_type& session) override {
-    const auto alive = session.shared_from_this();
-    if (living_.sessions.erase(session)) on_forgotten(session);
-  }
-
-  /// Nobody can come back to the session any more.
-  void on_forgotten(session_type& session) override {
-    session.apply([](session_core& core, moment at) {
-      core.end(4100, "session_expired", error(errc::interrupted), at);
-    });
-    around_.store.erase(session.id(), [](const result<void>&) {});
-    log(log_level::info, "session_closed", session.id(), {});
-    guarded("on_end", session.id(), [&] { router_.ended(session); });
-    finish_drain();
-  }
-
-  void on_hello(session_type& session, connection_id connection,
-                const wire::command& hello) override {
-    if (hello.resume_session.empty()) return session.greet(hello, "new");
-    const auto wanted = living_.sessions.find(hello.resume_session);
-    if (!wanted || wanted->closing()) return session.greet(hello, "expired");
-    if (!hello.resume || wanted->owner().name != session.owner().name ||
-        !wanted->core().accepts_token(hello.resume->token)) {
-      return session.greet(hello, "forbidden");
-    }
-    if (wanted.get() != &session) {
-      const auto former = session.shared_from_this();
-      living_.connections.move(connection, wanted);
-      session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
-      settle(session);
-      living_.sessions.attached(*wanted, scheduler_.now());
-      log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
-    }
-    wanted->resume(connection, hello);
-    guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
-  }
-
-  // ---- session_sink
-
-  void on_log(const session_type& session, log_level level, std::string_view event,
-              std::string_view text) override {
-    log(level, event, session.id(), text);
-  }
-
-  // ---- deadline_sink
-
-  void on_silent(connection_id connection) override { transport_.ping(connection); }
-  void on_lost(connection_id connection, session_type& session) override {
-    session.apply([&](session_core& core, moment) {
-      core.close_socket(connection, 4001, "heartbeat_timeout");
-    });
-  }
-  void on_inactive(session_type& session) override {
-    session.apply([](session_core& core, moment at) { core.expired(at); });
-  }
-  void on_grace_over(session_type& session) override {
-    session.apply([](session_core& core, moment at) { core.interrupt(at); });
+    registry_.closed(connection, code);
   }
 
   // ---- stopping
 
   void begin_drain(std::function<void()> done) {
-    if (draining_) return;
-    draining_ = true;
-    drained_ = std::move(done);
-    log(log_level::info, "draining", {}, std::to_string(living_.sessions.size()) + " sessions");
+    if (registry_.draining()) return;
     admission_.close();  // who still comes is told so, until the end
-    for (const auto& session : living_.sessions.all()) drain(*session);
-    drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
-      for (const auto& session : living_.sessions.all()) {
-        session->apply([](session_core& core, moment at) { core.drain_expired(at); });
-        if (session->sockets() == 0) on_over(*session);
-      }
+    registry_.drain([this, done = std::move(done)]() mutable {
+      transport_.stop();
+      if (done) scheduler_.post(std::move(done));
     });
-    finish_drain();
-  }
-
-  void drain(session_type& session) {
-    session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
-    if (session.sockets() == 0 && !session.core().busy()) on_over(session);
-  }
-
-  void finish_drain() {
-    if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
-    transport_.stop();
-    if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
-  }
-
-  void log(log_level level, std::string_view event, std::string_view session,
-           std::string_view text) {
-    journal_.write(level, event, session, text);
-  }
-  template <typename Hook>
-  void guarded(const char* name, std::string_view session, Hook&& hook) {
-    journal_.guard(name, session, hook);
   }
 
   std::unique_ptr<own_policies> own_;  // first, to outlive what refers to it
@@ -16069,16 +16218,11 @@ class basic_server final
   router_type router_;
   upstream_slots slots_;
   coalescer<Scheduler, session_type> wakes_;
-  typename session_type::surroundings around_;
   journal<Logger, router_type> journal_;
-  deadlines<session_type, Scheduler> living_;
+  registry<session_type, Scheduler, Logger> registry_;
   admission<Transport, Authenticator> admission_;
-  std::shared_ptr<const session_settings> session_defaults_;
   json::document scratch_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
-  std::function<void()> drained_;
-  timer_id drain_timer_ = 0;
-  bool draining_ = false;
 };
 
 }  // namespace agent_websocket

@@ -20,12 +20,11 @@ aw::http::request get(const std::string& target, const std::string& method = "GE
 
 struct guarded_door {
   std::string* last_target = nullptr;
-  void authenticate(const aw::handshake& asked, const aw::authentication_handler& done) {
-    const auto token = asked.request.headers.find("Authorization").value_or("");
-    if (token == "Bearer good") return done(aw::principal{"alice"});
-    if (token == "Bearer old") return done(aw::error(aw::errc::token_expired));
-    if (token == "Bearer bad") return done(aw::error(aw::errc::forbidden));
-    if (token == "Bearer broken") {
+  void authenticate(const aw::credentials& shown, const aw::authentication_handler& done) {
+    if (shown.token == "good") return done(aw::principal{"alice"});
+    if (shown.token == "old") return done(aw::error(aw::errc::token_expired));
+    if (shown.token == "bad") return done(aw::error(aw::errc::forbidden));
+    if (shown.token == "broken") {
       return done(aw::error(aw::errc::internal, "Internal error", "the secret database is down"));
     }
     done(aw::error(aw::errc::unauthorized));
@@ -166,7 +165,7 @@ TEST_CASE("http: the door decides who gets in, and as whom") {
 TEST_CASE_FIXTURE(fixture, "http: whoever goes before he is let in leaves nothing behind") {
   struct slow_door {
     aw::authentication_handler done;
-    void authenticate(const aw::handshake&, aw::authentication_handler handler) {
+    void authenticate(const aw::credentials&, aw::authentication_handler handler) {
       done = std::move(handler);
     }
   };

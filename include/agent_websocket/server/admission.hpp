@@ -6,8 +6,10 @@
 
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/transport.hpp>
+#include <agent_websocket/server/arrival.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
+#include <agent_websocket/server/shown_credentials.hpp>
 #include <agent_websocket/server/subprotocol.hpp>
 
 #include <functional>
@@ -19,12 +21,6 @@
 #include <utility>
 
 namespace agent_websocket {
-
-/// A client that was let in.
-struct arrival {
-  handshake request;
-  principal owner;
-};
 
 template <typename Transport, typename Authenticator>
 class admission {
@@ -47,10 +43,15 @@ class admission {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
     }
     if (closed_) return transport_.answer(connection, refuse_while_draining(options_.restart_time));
+    auto shown = shown_credentials(request.request);
+    if (!shown) {
+      return transport_.answer(connection, http::response::text(400, shown.error().message));
+    }
+    shown->request = &request;
     // Filed first: the authenticator may answer from inside of the call.
     arrivals_[connection].request = request;
     authenticator_.authenticate(
-        request,
+        *shown,
         [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
           if (weak.lock()) decide(connection, std::move(who));
         });

@@ -8,6 +8,7 @@
 #include <agent_websocket/http/url.hpp>
 #include <agent_websocket/openrouter/request.hpp>
 #include <agent_websocket/policy/logger.hpp>
+#include <agent_websocket/server/access_options.hpp>
 #include <agent_websocket/session/settings.hpp>
 
 #include <chrono>
@@ -50,6 +51,8 @@ struct options {
   milliseconds drain_timeout{10'000};
   milliseconds restart_time{
       5'000};  ///< clients are told to come back after it when the server stops
+
+  access_options access;
 
   // Logging.
   log_level level = log_level::info;

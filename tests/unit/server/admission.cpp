@@ -27,9 +27,11 @@ struct fake_authenticator {
   std::optional<result<principal>> at_once;
   std::vector<authentication_handler> waiting;
   std::vector<std::string> asked;
+  std::vector<std::pair<std::string, credential_source>> shown;
 
-  void authenticate(const handshake& request, authentication_handler done) {
-    asked.push_back(request.request.target);
+  void authenticate(const credentials& what, authentication_handler done) {
+    asked.push_back(what.request == nullptr ? "no request" : what.request->request.target);
+    shown.emplace_back(what.token, what.from);
     if (at_once) return done(*at_once);
     waiting.push_back(std::move(done));
   }
@@ -203,4 +205,52 @@ TEST_CASE_FIXTURE(fixture, "admission: the subprotocol is chosen when it is offe
   CHECK_FALSE(answer(2).headers.contains("Sec-WebSocket-Protocol"));
   ask(3);
   CHECK_FALSE(answer(3).headers.contains("Sec-WebSocket-Protocol"));
+}
+
+TEST_CASE_FIXTURE(fixture, "admission: the authenticator is told what the request shows") {
+  allow_at_once();
+  ask(1);
+  handshake by_header = request("/ws");
+  by_header.request.headers.add("Authorization", "Bearer abc");
+  door->ask(2, by_header);
+  handshake by_subprotocol = request("/ws");
+  by_subprotocol.request.headers.add("Sec-WebSocket-Protocol", "agent-websocket.v1, bearer.def");
+  door->ask(3, by_subprotocol);
+  handshake by_url = request("/ws?access_token=ghi&token=ghi");
+  door->ask(4, by_url);
+  CHECK(authenticator.shown == std::vector<std::pair<std::string, credential_source>>{
+                                   {"", credential_source::none},
+                                   {"abc", credential_source::header},
+                                   {"def", credential_source::subprotocol},
+                                   {"", credential_source::none}});
+  CHECK(authenticator.asked[1] == "/ws");
+}
+
+TEST_CASE_FIXTURE(fixture, "admission: a token in the subprotocols is never repeated") {
+  allow_at_once();
+  handshake both = request("/ws");
+  both.request.headers.add("Sec-WebSocket-Protocol", "bearer.secret, agent-websocket.v1");
+  door->ask(1, both);
+  CHECK(answer(1).headers.find("Sec-WebSocket-Protocol") == "agent-websocket.v1");
+  handshake alone = request("/ws");
+  alone.request.headers.add("Sec-WebSocket-Protocol", "bearer.secret");
+  door->ask(2, alone);
+  CHECK(status(2) == 101);
+  CHECK_FALSE(answer(2).headers.contains("Sec-WebSocket-Protocol"));
+}
+
+TEST_CASE_FIXTURE(fixture, "admission: malformed credentials are refused before anybody is asked") {
+  allow_at_once();
+  handshake two = request("/ws");
+  two.request.headers.add("Authorization", "Bearer secret1");
+  two.request.headers.add("Sec-WebSocket-Protocol", "agent-websocket.v1, bearer.secret2");
+  door->ask(1, two);
+  CHECK(status(1) == 400);
+  CHECK(answer(1).body == "The request shows two different tokens");
+  handshake empty = request("/ws");
+  empty.request.headers.add("Authorization", "Bearer");
+  door->ask(2, empty);
+  CHECK(status(2) == 400);
+  CHECK(authenticator.asked.empty());
+  CHECK_FALSE(door->take(1).has_value());
 }
