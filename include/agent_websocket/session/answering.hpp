@@ -25,6 +25,14 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
   if (!query.model.empty() && !settings_->allows_model(query.model)) {
     return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
+  if (const std::size_t most = settings_->max_content_bytes;
+      most != 0 && query.content.size() > most) {
+    return refuse(
+        from, query.id,
+        error(errc::too_large, "`content` has " + std::to_string(query.content.size()) +
+                                   " bytes; at most " + std::to_string(most) + " are allowed"),
+        at);
+  }
   accepted_query accepted;
   for (const wire::declared_tool& each : query.tools) {
     auto checked = check_tool(each, accepted.tools);
