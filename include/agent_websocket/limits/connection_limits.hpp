@@ -33,7 +33,7 @@ class connection_limits {
 
   struct refusal {
     connection_limit what;
-    duration retry_after;  ///< a guess where it depends on others: never below a second
+    duration retry_after;  ///< of the limits at once a guess: somebody has to leave first
   };
 
   /// A connection that was taken, to be given back: by the destructor, once. Movable; may be empty.
@@ -81,14 +81,14 @@ class connection_limits {
     if (found != entries_.end()) {
       const entry& known = found->second;
       if (limits_.per_address != 0 && known.open >= limits_.per_address)
-        return refusal{connection_limit::address, soon};
+        return refusal{connection_limit::address, later};
       if (const duration wait = known.arrivals.wait(now); wait > duration::zero())
-        return refusal{connection_limit::new_from_address, std::max(wait, soon)};
+        return refusal{connection_limit::new_from_address, wait};
     }
     if (limits_.total != 0 && total_ >= limits_.total)
-      return refusal{connection_limit::total, soon};
+      return refusal{connection_limit::total, later};
     if (const duration wait = new_.wait(now); wait > duration::zero())
-      return refusal{connection_limit::new_total, std::max(wait, soon)};
+      return refusal{connection_limit::new_total, wait};
     entry& of = found != entries_.end() ? found->second : add(key);
     new_.take(now);
     of.arrivals.take(now);
@@ -123,8 +123,7 @@ class connection_limits {
     time_point forgotten_at;
   };
 
-  // When one of those that stand may go is not known: a second is what Retry-After can say.
-  static constexpr duration soon = std::chrono::seconds(1);
+  static constexpr duration later = std::chrono::seconds(5);
   // In which each bucket is full again, since bursts are twice what comes back in a second. The
   // smallest share of an address is one a second.
   static constexpr duration refill = std::chrono::seconds(2);

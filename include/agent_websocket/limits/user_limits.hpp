@@ -78,6 +78,7 @@ class user_limits {
   /// One user. Stays where it is as long as somebody holds a place.
   class user {
    public:
+    const std::string& key() const noexcept { return key_; }
     std::size_t connections() const noexcept { return connections_; }
     std::size_t sessions() const noexcept { return sessions_; }
     std::uint64_t tokens_today(wall_time at) const noexcept {

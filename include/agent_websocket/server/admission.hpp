@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// From an HTTP request to an open socket: which paths are sockets, who may open one, and what
-// everybody else is answered. Holds the requests that wait for their authentication.
+// From an HTTP request to an open socket: which paths are sockets, who may open one (by origin, by
+// address, by what is shown, by user, in this order), and what everybody else is answered. Holds
+// the requests that wait for their authentication.
 #pragma once
 
 #include <agent_websocket/policy/authenticator.hpp>
@@ -11,6 +12,7 @@
 #include <agent_websocket/server/plain_http.hpp>
 #include <agent_websocket/server/shown_credentials.hpp>
 #include <agent_websocket/server/subprotocol.hpp>
+#include <agent_websocket/server/visitors.hpp>
 
 #include <functional>
 #include <memory>
@@ -22,31 +24,36 @@
 
 namespace agent_websocket {
 
-template <typename Transport, typename Authenticator>
+template <typename Transport, typename Authenticator, typename Scheduler>
 class admission {
  public:
   /// Answers a plain HTTP request that is for no socket.
   using http_handler = std::function<http::response(const http::request&)>;
 
   admission(const options& settings, Transport& transport, Authenticator& authenticator,
-            http_handler plain)
+            visitors<Scheduler>& guests, http_handler plain)
       : options_(settings),
         transport_(transport),
         authenticator_(authenticator),
+        visitors_(guests),
         plain_(std::move(plain)) {}
 
   void ask(connection_id connection, handshake request) {
     const std::string path(request.request.path());
-    if (path != options_.socket_path() && path != "/ws")
+    if (path != options_.socket_path() && path != "/ws") {
+      // Of a page elsewhere a browser sends such a request before it asks whether it may.
+      if (!is_safe(request.request.method) && !visitors_.origin_allowed(request))
+        return transport_.answer(connection, origin_rules::refusal());
       return transport_.answer(connection, plain_(request.request));
+    }
     if (!request.is_upgrade) {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
     }
     if (closed_) return transport_.answer(connection, refuse_while_draining(options_.restart_time));
+    if (auto refused = visitors_.enter(connection, request))
+      return transport_.answer(connection, std::move(*refused));
     auto shown = shown_credentials(request.request);
-    if (!shown) {
-      return transport_.answer(connection, http::response::text(400, shown.error().message));
-    }
+    if (!shown) return refuse(connection, http::response::text(400, shown.error().message));
     shown->request = &request;
     // Filed first: the authenticator may answer from inside of the call.
     arrivals_[connection].request = request;
@@ -57,7 +64,10 @@ class admission {
         });
   }
 
-  void abandon(connection_id connection) { arrivals_.erase(connection); }
+  void abandon(connection_id connection) {
+    arrivals_.erase(connection);
+    visitors_.leave(connection);
+  }
 
   /// Whose socket has opened.
   std::optional<arrival> take(connection_id connection) {
@@ -73,18 +83,28 @@ class admission {
   bool closed() const noexcept { return closed_; }
 
  private:
+  /// Changes nothing (RFC 9110 section 9.2.1).
+  static bool is_safe(std::string_view method) noexcept {
+    return method == "GET" || method == "HEAD" || method == "OPTIONS";
+  }
+
+  void refuse(connection_id connection, http::response why) {
+    abandon(connection);
+    transport_.answer(connection, std::move(why));
+  }
+
   void decide(connection_id connection, result<principal> who) {
     const auto found = arrivals_.find(connection);
     if (found == arrivals_.end()) return;  // gone meanwhile
-    if (closed_ || !who) {
-      arrivals_.erase(found);
-      if (closed_)
-        return transport_.answer(connection, refuse_while_draining(options_.restart_time));
+    if (closed_) return refuse(connection, refuse_while_draining(options_.restart_time));
+    if (!who) {
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
                                                               : 401;
-      return transport_.answer(connection, http::response::text(status, who.error().message));
+      return refuse(connection, http::response::text(status, who.error().message));
     }
+    if (!visitors_.identify(connection, *who))
+      return refuse(connection, visitors<Scheduler>::too_many_of_user());
     found->second.owner = std::move(*who);
     http::response accept;
     accept.status = 101;
@@ -97,6 +117,7 @@ class admission {
   const options& options_;
   Transport& transport_;
   Authenticator& authenticator_;
+  visitors<Scheduler>& visitors_;
   http_handler plain_;
   std::unordered_map<connection_id, arrival> arrivals_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);

@@ -17,6 +17,7 @@
 #include <agent_websocket/server/registry.hpp>
 #include <agent_websocket/server/router.hpp>
 #include <agent_websocket/server/upstream_settings.hpp>
+#include <agent_websocket/server/visitors.hpp>
 #include <agent_websocket/session/session.hpp>
 #include <agent_websocket/wire/decode.hpp>
 
@@ -49,9 +50,13 @@ class basic_server final : private transport_sink {
         slots_(options_.max_upstream),
         wakes_(scheduler),
         journal_(router_, logger, options_.level),
+        visitors_(options_, scheduler,
+                  [this](std::string_view event, std::string_view text) {
+                    journal_.write(log_level::warning, event, {}, text);
+                  }),
         registry_(options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
-                  journal_),
-        admission_(options_, transport, authenticator,
+                  journal_, visitors_),
+        admission_(options_, transport, authenticator, visitors_,
                    [this](const http::request& request) { return answer_http(request); }) {}
 
   /// With policies of its own for the rest, default constructed.
@@ -84,6 +89,8 @@ class basic_server final : private transport_sink {
     auto tools = router_.tools();
     if (!tools) return tools.error();
     session_settings shared = options_.session;
+    shared.messages_per_minute = options_.access.messages_per_minute;
+    shared.message_burst = options_.access.message_burst;
     if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     if (auto listening = transport_.start(*this); !listening) return listening;
@@ -155,10 +162,35 @@ class basic_server final : private transport_sink {
 
   void on_text(connection_id connection, std::string_view text) override {
     const auto session = registry_.find(connection);
-    if (!session) return;
-    session->apply([&](session_core& core, moment at) {
-      core.received(connection, wire::decode(text, scratch_), at);
-    });
+    if (!session || !take_frame(connection, *session)) return;
+    wire::client_message message = wire::decode(text, scratch_);
+    if (!may_pass(connection, *session, message)) return;
+    session->apply(
+        [&](session_core& core, moment at) { core.received(connection, std::move(message), at); });
+  }
+
+  bool take_frame(connection_id connection, session_type& session) {
+    if (visitors_.take_frame(connection)) return true;
+    session.apply(
+        [&](session_core& core, moment) { core.close_socket(connection, 4005, "rate_exceeded"); });
+    return false;
+  }
+
+  /// The limits of its socket and of its user allow it. If not, the client was told.
+  bool may_pass(connection_id connection, session_type& session,
+                const wire::client_message& message) {
+    const demand what = demand_of(message);
+    if (what == demand::none) return true;
+    const std::string_view id = id_of(message);
+    const moment at{scheduler_.now(), scheduler_.wall_now()};
+    if (!id.empty() && session.core().needs_no_repeat(id, 0, at)) return true;
+    if (const auto refused = visitors_.take(connection, what)) {
+      session.apply([&](session_core& core, moment) {
+        core.refuse(connection, id, refused->why, at, refused->retry_after);
+      });
+      return false;
+    }
+    return registry_.keep(session, connection, id);
   }
 
   void on_binary(connection_id connection, std::size_t) override {
@@ -171,7 +203,7 @@ class basic_server final : private transport_sink {
 
   void refuse_frame(connection_id connection, errc code) {
     const auto session = registry_.find(connection);
-    if (!session) return;
+    if (!session || !take_frame(connection, *session)) return;
     session->apply(
         [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
   }
@@ -184,6 +216,7 @@ class basic_server final : private transport_sink {
 
   void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
     registry_.closed(connection, code);
+    visitors_.leave(connection);
   }
 
   // ---- stopping
@@ -207,8 +240,9 @@ class basic_server final : private transport_sink {
   upstream_slots slots_;
   coalescer<Scheduler, session_type> wakes_;
   journal<Logger, router_type> journal_;
+  visitors<Scheduler> visitors_;
   registry<session_type, Scheduler, Logger> registry_;
-  admission<Transport, Authenticator> admission_;
+  admission<Transport, Authenticator, Scheduler> admission_;
   json::document scratch_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
