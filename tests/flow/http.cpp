@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(fixture, "http: health, readiness, and nothing else") {
   CHECK(transport.request(get("/readyz")).status == 200);
   CHECK(transport.request(get("/healthz", "HEAD")).status == 200);
   for (const std::string path : {"/", "/wss", "/ws/", "/functions/v1/", "/functions/v1/other",
-                                 "/metrics", "/.env", "/../etc/passwd"}) {
+                                 "/v1/sessions", "/.env", "/../etc/passwd"}) {
     CAPTURE(path);
     CHECK(transport.request(get(path)).status == 404);
     aw::handshake upgrade;
@@ -144,7 +144,9 @@ TEST_CASE_FIXTURE(fixture, "http: a route that throws costs one answer") {
 }
 
 TEST_CASE("http: the door decides who gets in, and as whom") {
-  basic_fixture<aw::testing::mock_transport, guarded_door> talk;
+  auto chosen = settings();
+  chosen.access.auth_timeout = 0ms;
+  basic_fixture<aw::testing::mock_transport, guarded_door> talk(chosen);
   talk.start();
   const auto status = [&](const std::string& token) {
     const auto id = talk.transport.connect(with_token(token));

@@ -103,6 +103,10 @@ class server {
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
     parts_.server.broadcast(std::move(content), std::move(topic), std::move(data));
   }
+  /// Ends a session for good, see basic_server::disconnect. From any thread.
+  void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
+    parts_.server.disconnect(std::move(session_id), std::move(reason));
+  }
 
  private:
   // In the order in which they need each other.

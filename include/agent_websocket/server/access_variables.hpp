@@ -9,6 +9,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -111,6 +113,27 @@ inline const std::vector<option_variable>& access_variables() {
          const auto number = detail::read_decimal(text);
          if (!number || *number > 1e9) return "an amount of US dollars, such as 0.50";
          o.access.daily_cost_per_user = *number;
+         return std::nullopt;
+       }},
+      {"ADMIN_TOKEN", "",
+       "secret of 16 bytes or more that opens the HTTP API; without it there is none",
+       [](options& o, std::string_view text) -> detail::applied {
+         for (const char c : text) {
+           if (c <= 0x20 || c >= 0x7F) return "visible ASCII characters only";
+         }
+         if (text.size() < access_options::min_admin_token_bytes)
+           return "of " + std::to_string(access_options::min_admin_token_bytes) + " bytes or more";
+         o.access.admin_token = std::string(text);
+         return std::nullopt;
+       },
+       true},
+      {"METRICS", "open",
+       "who may read /metrics: open (everybody), admin (with ADMIN_TOKEN) or off",
+       [](options& o, std::string_view text) -> detail::applied {
+         if (text != "open" && text != "admin" && text != "off") return "open, admin or off";
+         o.access.metrics = text == "open"    ? metrics_access::open
+                            : text == "admin" ? metrics_access::admin
+                                              : metrics_access::off;
          return std::nullopt;
        }},
   };

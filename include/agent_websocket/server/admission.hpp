@@ -8,6 +8,7 @@
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/server/arrival.hpp>
+#include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
 #include <agent_websocket/server/shown_credentials.hpp>
@@ -49,14 +50,23 @@ class admission {
     if (!request.is_upgrade) {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
     }
-    if (closed_) return transport_.answer(connection, refuse_while_draining(options_.restart_time));
-    if (auto refused = visitors_.enter(connection, request))
-      return transport_.answer(connection, std::move(*refused));
+    if (closed_) return refuse_closed(connection);
+    if (auto refused = visitors_.enter(connection, request)) {
+      const connection_refusal why = refused->status == 403   ? connection_refusal::origin
+                                     : refused->status == 429 ? connection_refusal::limit
+                                                              : connection_refusal::overload;
+      return refuse(connection, why, std::move(*refused));
+    }
     auto shown = shown_credentials(request.request);
-    if (!shown) return refuse(connection, http::response::text(400, shown.error().message));
+    if (!shown) {
+      return refuse(connection, connection_refusal::unauthorized,
+                    http::response::text(400, shown.error().message));
+    }
     shown->request = &request;
     // Filed first: the authenticator may answer from inside of the call.
-    arrivals_[connection].request = request;
+    applicant& filed = applicants_[connection];
+    filed.arrived.request = request;
+    filed.showed = shown->from != credential_source::none;
     authenticator_.authenticate(
         *shown,
         [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
@@ -65,18 +75,21 @@ class admission {
   }
 
   void abandon(connection_id connection) {
-    arrivals_.erase(connection);
+    applicants_.erase(connection);
     visitors_.leave(connection);
   }
 
   /// Whose socket has opened.
   std::optional<arrival> take(connection_id connection) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return std::nullopt;
-    arrival arrived = std::move(found->second);
-    arrivals_.erase(found);
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return std::nullopt;
+    arrival arrived = std::move(found->second.arrived);
+    applicants_.erase(found);
     return arrived;
   }
+
+  /// Who is refused from now on is counted there. `counts` outlives this.
+  void count_into(server_counts& counts) noexcept { counts_ = &counts; }
 
   /// Nobody is let in any more.
   void close() noexcept { closed_ = true; }
@@ -88,39 +101,60 @@ class admission {
     return method == "GET" || method == "HEAD" || method == "OPTIONS";
   }
 
-  void refuse(connection_id connection, http::response why) {
-    abandon(connection);
-    transport_.answer(connection, std::move(why));
-  }
-
   void decide(connection_id connection, result<principal> who) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return;  // gone meanwhile
-    if (closed_) return refuse(connection, refuse_while_draining(options_.restart_time));
-    if (!who) {
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return;  // gone meanwhile
+    arrival& arrived = found->second.arrived;
+    const bool may_show_later = !who && who.error().code == errc::unauthorized &&
+                                !found->second.showed && options_.access.auth_timeout.count() != 0;
+    if (closed_) return refuse_closed(connection);
+    if (!who && !may_show_later) {
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
                                                               : 401;
-      return refuse(connection, http::response::text(status, who.error().message));
+      return refuse(connection,
+                    status == 403   ? connection_refusal::forbidden
+                    : status == 503 ? connection_refusal::unavailable
+                                    : connection_refusal::unauthorized,
+                    http::response::text(status, who.error().message));
     }
-    if (!visitors_.identify(connection, *who))
-      return refuse(connection, visitors<Scheduler>::too_many_of_user());
-    found->second.owner = std::move(*who);
+    if (who) {
+      if (!visitors_.identify(connection, *who)) {
+        return refuse(connection, connection_refusal::limit,
+                      visitors<Scheduler>::too_many_of_user());
+      }
+      arrived.owner = std::move(*who);
+    }
     http::response accept;
     accept.status = 101;
-    if (offers_subprotocol(found->second.request.request, subprotocol)) {
+    if (offers_subprotocol(arrived.request.request, subprotocol)) {
       accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
     }
     transport_.answer(connection, std::move(accept));
   }
+
+  void refuse(connection_id connection, connection_refusal why, http::response answer) {
+    if (counts_ != nullptr) counts_->refuse(why);
+    abandon(connection);
+    transport_.answer(connection, std::move(answer));
+  }
+  void refuse_closed(connection_id connection) {
+    refuse(connection, connection_refusal::draining, refuse_while_draining(options_.restart_time));
+  }
+
+  struct applicant {
+    arrival arrived;
+    bool showed = false;  ///< a token, in its handshake
+  };
 
   const options& options_;
   Transport& transport_;
   Authenticator& authenticator_;
   visitors<Scheduler>& visitors_;
   http_handler plain_;
-  std::unordered_map<connection_id, arrival> arrivals_;
+  std::unordered_map<connection_id, applicant> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+  server_counts* counts_ = nullptr;
   bool closed_ = false;
 };
 

@@ -11,53 +11,15 @@
 #include <agent_websocket/base/error.hpp>
 #include <agent_websocket/limits/token_bucket.hpp>
 #include <agent_websocket/limits/user_limits.hpp>
+#include <agent_websocket/server/message_cost.hpp>
 #include <agent_websocket/wire/message.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <string_view>
-#include <variant>
 
 namespace agent_websocket {
-
-/// What a message wants of the server.
-enum class demand {
-  none,     ///< not a message, or one that only says that its client is there
-  upkeep,   ///< keeps a conversation going
-  service,  ///< has to be answered
-  answer,   ///< has to be answered by the model
-};
-
-inline demand demand_of(const wire::client_message& message) noexcept {
-  if (std::holds_alternative<wire::rejection>(message)) return demand::none;
-  if (std::holds_alternative<wire::query>(message)) return demand::answer;
-  if (const auto* feedback = std::get_if<wire::human_feedback>(&message))
-    return feedback->decision.empty() ? demand::service : demand::upkeep;
-  const std::string_view op = std::get<wire::command>(message).op;
-  if (op == "regenerate") return demand::answer;
-  for (const std::string_view each : {"ping", "ack", "hello", "auth"}) {
-    if (op == each) return demand::none;
-  }
-  for (const std::string_view each : {"cancel", "close", "tool_result"}) {
-    if (op == each) return demand::upkeep;
-  }
-  return demand::service;
-}
-
-/// The id that a message carries, or empty.
-inline std::string_view id_of(const wire::client_message& message) noexcept {
-  struct visitor {
-    std::string_view operator()(const wire::query& m) const noexcept { return m.id; }
-    std::string_view operator()(const wire::command& m) const noexcept { return m.id; }
-    std::string_view operator()(const wire::human_feedback& m) const noexcept { return m.id; }
-    std::string_view operator()(const wire::rejection& m) const noexcept { return m.ref; }
-  };
-  return std::visit(visitor{}, message);
-}
 
 /// Of one socket. Some 50 bytes.
 class message_gate {
@@ -76,9 +38,9 @@ class message_gate {
 
   /// A message has come, which is not known by its id yet. nullopt: it counts, and may pass.
   /// `who` may be null: nobody yet.
-  std::optional<refusal> take(demand what, const user_limits& users, user_limits::user* who,
-                              time_point now, wall_time at) {
-    if (what == demand::none || what == demand::upkeep) return std::nullopt;
+  std::optional<refusal> take(const wire::client_message& message, const user_limits& users,
+                              user_limits::user* who, time_point now, wall_time at) {
+    if (!begins_work(message)) return std::nullopt;
     const duration own = messages_.wait(now);
     const duration of_user = who != nullptr ? who->wait(now) : duration::zero();
     if (const duration wait = std::max(own, of_user); wait > duration::zero()) {
@@ -88,7 +50,7 @@ class message_gate {
     messages_.take(now);
     if (who == nullptr) return std::nullopt;
     who->take_message(now);
-    if (what != demand::answer) return std::nullopt;
+    if (!asks_model(message)) return std::nullopt;
     const auto wait = users.budget_wait(*who, at);
     if (!wait) return std::nullopt;
     return refuse(errc::quota_exceeded,

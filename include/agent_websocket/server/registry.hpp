@@ -6,9 +6,9 @@
 #pragma once
 
 #include <agent_websocket/base/random.hpp>
-#include <agent_websocket/server/arrival.hpp>
 #include <agent_websocket/server/deadlines.hpp>
 #include <agent_websocket/server/journal.hpp>
+#include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/router.hpp>
 #include <agent_websocket/server/visitors.hpp>
@@ -33,18 +33,22 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   using session_type = Session;
   using router_type = basic_router<Session>;
   using journal_type = journal<Logger, router_type>;
+  /// Takes the new token that a client of the session shows.
+  using auth_handler = std::function<void(Session&, const wire::command&)>;
 
   /// What the sessions share, but the sink, which is the registry itself.
   template <typename Transport, typename Client, typename Store>
   registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
            Store& store, random_source& random, upstream_slots& slots,
            coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told,
-           visitors<Scheduler>& guests)
+           auth_handler on_auth, server_counts& counts, visitors<Scheduler>& guests)
       : options_(settings),
         scheduler_(scheduler),
         around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
         router_(router),
         journal_(told),
+        on_auth_(std::move(on_auth)),
+        counts_(counts),
         visitors_(guests),
         living_(scheduler, *this,
                 {settings.session.heartbeat_interval, settings.session.heartbeat_timeout,
@@ -70,19 +74,30 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   /// All sessions as they are now; visiting them may change them.
   std::vector<std::shared_ptr<Session>> all() const { return living_.sessions.all(); }
 
+  /// Visits sessions in the order of their ids, see session_list::each_after.
+  template <typename Visit>
+  void each_after(std::string_view after, Visit&& visit) const {
+    living_.sessions.each_after(after, visit);
+  }
+  std::size_t socket_count() const noexcept { return living_.connections.size(); }
+  std::size_t detached_count() const noexcept { return living_.sessions.detached_count(); }
+
   // ---- sockets
 
   /// A socket begins a session.
-  void open(connection_id connection, const arrival& arrived) {
-    const std::string& address = arrived.request.remote_address;
+  void open(connection_id connection, const handshake& request, principal owner) {
+    const std::string& address = request.remote_address;
     const auto session =
-        std::make_shared<Session>(around_, arrived.owner, address, make_uuid(around_.random),
+        std::make_shared<Session>(around_, std::move(owner), address, make_uuid(around_.random),
                                   make_uuid(around_.random), defaults_);
+    session->core().output().count_into(counts_.sessions);
+    ++counts_.opened;
+    ++counts_.sessions_begun;
     living_.connections.add(connection, session, scheduler_.now());
     living_.sessions.add(session, scheduler_.now());
     living_.watch_heartbeat();
     log(log_level::info, "session_opened", session->id(), "from " + address);
-    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived.request); });
+    guarded("on_connect", session->id(), [&] { router_.connected(*session, request); });
     session->open(connection);
     if (draining_) drain(*session);
   }
@@ -92,6 +107,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   void closed(connection_id connection, std::uint16_t code) {
     const auto session = living_.connections.remove(connection);
     if (!session) return;
+    counts_.close(code);
     session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
     log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
     guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
@@ -191,7 +207,12 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     if (living_.sessions.erase(session)) on_forgotten(session);
   }
 
-  void on_hello(Session& session, connection_id connection, const wire::command& hello) override {
+  void on_command(Session& session, const wire::command& command) override {
+    command.op == "auth" ? on_auth_(session, command) : on_hello(session, command);
+  }
+
+  void on_hello(Session& session, const wire::command& hello) {
+    const connection_id connection = hello.from;
     const auto greet = [&](std::string_view verdict) {
       if (keep(session, connection, hello.id)) session.greet(hello, verdict);
     };
@@ -211,6 +232,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
       settle(session, connection);
       log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
     }
+    ++counts_.sessions_resumed;
     wanted->resume(connection, hello);
     guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
   }
@@ -239,6 +261,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     session.apply([](session_core& core, moment at) {
       core.end(4100, "session_expired", error(errc::interrupted), at);
     });
+    ++counts_.sessions_ended;
     around_.store.erase(session.id(), [](const result<void>&) {});
     accounts_.erase(&session);
     log(log_level::info, "session_closed", session.id(), {});
@@ -260,6 +283,8 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   typename Session::surroundings around_;
   const router_type& router_;
   journal_type& journal_;
+  auth_handler on_auth_;
+  server_counts& counts_;
   visitors<Scheduler>& visitors_;
   std::unordered_map<const Session*, user_limits::place> accounts_;  // of sessions that count
   deadlines<Session, Scheduler> living_;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // basic_server: composes transport, upstream client, sessions, router and clocks into a server. It
-// owns none of the policies: they outlive it. It has no thread and no lock; stop, notify, broadcast
-// and post may be called from any thread, everything else on the executor (or before start).
+// owns none of the policies: they outlive it. It has no thread and no lock; stop, notify,
+// broadcast, disconnect and post may be called from any thread, everything else on the executor (or
+// before start).
 #pragma once
 
 #include <agent_websocket/base/random.hpp>
@@ -10,17 +11,20 @@
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/store.hpp>
-#include <agent_websocket/server/admission.hpp>
+#include <agent_websocket/server/http_api.hpp>
 #include <agent_websocket/server/journal.hpp>
+#include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
+#include <agent_websocket/server/reception.hpp>
 #include <agent_websocket/server/registry.hpp>
 #include <agent_websocket/server/router.hpp>
+#include <agent_websocket/server/session_admin.hpp>
 #include <agent_websocket/server/upstream_settings.hpp>
 #include <agent_websocket/server/visitors.hpp>
 #include <agent_websocket/session/session.hpp>
-#include <agent_websocket/wire/decode.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,7 +36,7 @@ namespace agent_websocket {
 template <typename Transport, typename HttpClient, typename Scheduler,
           typename Store = memory_store, typename Authenticator = allow_all,
           typename Logger = null_logger>
-class basic_server final : private transport_sink {
+class basic_server final {
   static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
 
  public:
@@ -54,10 +58,18 @@ class basic_server final : private transport_sink {
                   [this](std::string_view event, std::string_view text) {
                     journal_.write(log_level::warning, event, {}, text);
                   }),
-        registry_(options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
-                  journal_, visitors_),
-        admission_(options_, transport, authenticator, visitors_,
-                   [this](const http::request& request) { return answer_http(request); }) {}
+        registry_(
+            options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
+            journal_,
+            [this](session_type& session, const wire::command& auth) {
+              reception_.renew_token(session, auth);
+            },
+            counts_, visitors_),
+        admin_(registry_, [this] { return metrics(); }),
+        api_(options_.access.admin_token, options_.access.metrics, admin_),
+        reception_(options_, transport, scheduler, authenticator, registry_, visitors_, journal_,
+                   counts_, [this](const http::request& request) { return answer_http(request); }) {
+  }
 
   /// With policies of its own for the rest, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
@@ -93,8 +105,9 @@ class basic_server final : private transport_sink {
     shared.message_burst = options_.access.message_burst;
     if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
-    if (auto listening = transport_.start(*this); !listening) return listening;
+    if (auto listening = transport_.start(reception_); !listening) return listening;
     registry_.start(std::move(shared));
+    started_ = scheduler_.wall_now();
     return {};
   }
 
@@ -127,7 +140,44 @@ class basic_server final : private transport_sink {
     });
   }
 
+  /// Ends a session for good, whether its client is here or away: open queries get an error as
+  /// their terminal message, sockets are closed with 4499 and `reason`, of which 123 bytes are
+  /// sent. From any thread.
+  void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
+    post([this, id = std::move(session_id), reason = std::move(reason)] {
+      admin_.disconnect(id, reason);
+    });
+  }
+
+  /// What /metrics answers, in Prometheus' text format, whoever may read it there.
+  std::string metrics() const {
+    server_state now;
+    now.sockets = registry_.socket_count();
+    now.detached_sessions = registry_.detached_count();
+    now.attached_sessions = registry_.size() - now.detached_sessions;
+    now.slots_taken = slots_.taken();
+    now.slots_waiting = slots_.waiting();
+    now.slots_limit = options_.max_upstream;
+    now.upstream_requests = client_.counts().requests;
+    now.upstream_retries = client_.counts().retries;
+    now.started = started_;
+    now.draining = registry_.draining();
+    std::string text;
+    metrics_text out(text);
+    write_metrics(out, counts_, now);
+    const std::size_t ours = text.size();
+    bool whole = false;
+    journal_.guard("on_metrics", {}, [&] {
+      router_.metrics(out);
+      whole = true;
+    });
+    if (!whole) text.resize(ours);
+    return text;
+  }
+
  private:
+  using registry_type = registry<session_type, Scheduler, Logger>;
+
   struct own_policies {
     Store store;
     Authenticator authenticator;
@@ -141,89 +191,27 @@ class basic_server final : private transport_sink {
     own_ = std::move(own);
   }
 
-  // ---- transport_sink
-
-  void on_request(connection_id connection, handshake request) override {
-    admission_.ask(connection, std::move(request));
-  }
-  void on_abandoned(connection_id connection) override { admission_.abandon(connection); }
-
   http::response answer_http(const http::request& request) {
-    const auto* handler = router_.find_http(request.method, request.path());
-    if (handler == nullptr) return answer_plain_request(request, admission_.closed());
-    auto answer = http::response::text(500, "Internal error");
-    journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
+    http::response answer = route(request);
+    counts_.answer(answer.status);
     return answer;
   }
 
-  void on_open(connection_id connection) override {
-    if (const auto arrived = admission_.take(connection)) registry_.open(connection, *arrived);
-  }
-
-  void on_text(connection_id connection, std::string_view text) override {
-    const auto session = registry_.find(connection);
-    if (!session || !take_frame(connection, *session)) return;
-    wire::client_message message = wire::decode(text, scratch_);
-    if (!may_pass(connection, *session, message)) return;
-    session->apply(
-        [&](session_core& core, moment at) { core.received(connection, std::move(message), at); });
-  }
-
-  bool take_frame(connection_id connection, session_type& session) {
-    if (visitors_.take_frame(connection)) return true;
-    session.apply(
-        [&](session_core& core, moment) { core.close_socket(connection, 4005, "rate_exceeded"); });
-    return false;
-  }
-
-  /// The limits of its socket and of its user allow it. If not, the client was told.
-  bool may_pass(connection_id connection, session_type& session,
-                const wire::client_message& message) {
-    const demand what = demand_of(message);
-    if (what == demand::none) return true;
-    const std::string_view id = id_of(message);
-    const moment at{scheduler_.now(), scheduler_.wall_now()};
-    if (!id.empty() && session.core().needs_no_repeat(id, 0, at)) return true;
-    if (const auto refused = visitors_.take(connection, what)) {
-      session.apply([&](session_core& core, moment) {
-        core.refuse(connection, id, refused->why, at, refused->retry_after);
-      });
-      return false;
+  http::response route(const http::request& request) {
+    if (const auto* handler = router_.find_http(request.method, request.path())) {
+      auto answer = http::response::text(500, "Internal error");
+      journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
+      return answer;
     }
-    return registry_.keep(session, connection, id);
-  }
-
-  void on_binary(connection_id connection, std::size_t) override {
-    refuse_frame(connection, errc::unsupported_data);
-  }
-
-  void on_oversized(connection_id connection, std::size_t) override {
-    refuse_frame(connection, errc::too_large);
-  }
-
-  void refuse_frame(connection_id connection, errc code) {
-    const auto session = registry_.find(connection);
-    if (!session || !take_frame(connection, *session)) return;
-    session->apply(
-        [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
-  }
-
-  void on_alive(connection_id connection) override { registry_.heard(connection); }
-
-  void on_drained(connection_id connection) override {
-    if (const auto session = registry_.find(connection)) session->drained(connection);
-  }
-
-  void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
-    registry_.closed(connection, code);
-    visitors_.leave(connection);
+    if (auto answer = api_.answer(request, scheduler_.now())) return *std::move(answer);
+    return answer_plain_request(request, registry_.draining());
   }
 
   // ---- stopping
 
   void begin_drain(std::function<void()> done) {
     if (registry_.draining()) return;
-    admission_.close();  // who still comes is told so, until the end
+    reception_.close();
     registry_.drain([this, done = std::move(done)]() mutable {
       transport_.stop();
       if (done) scheduler_.post(std::move(done));
@@ -240,10 +228,13 @@ class basic_server final : private transport_sink {
   upstream_slots slots_;
   coalescer<Scheduler, session_type> wakes_;
   journal<Logger, router_type> journal_;
+  server_counts counts_;
   visitors<Scheduler> visitors_;
-  registry<session_type, Scheduler, Logger> registry_;
-  admission<Transport, Authenticator, Scheduler> admission_;
-  json::document scratch_;
+  registry_type registry_;
+  session_admin<registry_type> admin_;
+  http_api api_;
+  reception<Transport, Authenticator, Scheduler, registry_type> reception_;
+  wall_time started_{};
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 

@@ -103,11 +103,12 @@ class visitors {
   }
 
   /// A message has come, which is not known by its id yet. nullopt: it counts, and may pass.
-  std::optional<message_gate::refusal> take(connection_id connection, demand what) {
+  std::optional<message_gate::refusal> take(connection_id connection,
+                                            const wire::client_message& message) {
     const auto found = entries_.find(connection);
     if (found == entries_.end()) return std::nullopt;
     entry& of = found->second;
-    return of.gate.take(what, users_, of.user ? &of.user.who() : nullptr, scheduler_.now(),
+    return of.gate.take(message, users_, of.user ? &of.user.who() : nullptr, scheduler_.now(),
                         scheduler_.wall_now());
   }
 

@@ -81,6 +81,13 @@ struct session_settings {
            std::any_of(allowed_models.begin(), allowed_models.end(), is);
   }
 
+  /// Of the text of a query. Error: too_large.
+  result<void> check_content(std::size_t bytes) const {
+    if (max_content_bytes == 0 || bytes <= max_content_bytes) return {};
+    return error(errc::too_large, "`content` has " + std::to_string(bytes) + " bytes; at most " +
+                                      std::to_string(max_content_bytes) + " are allowed");
+  }
+
   bool allows_setting(std::string_view name) const {
     return std::find(client_settings.begin(), client_settings.end(), name) != client_settings.end();
   }

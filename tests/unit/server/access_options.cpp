@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <string>
 
 using namespace std::chrono_literals;
 
@@ -27,4 +28,34 @@ TEST_CASE("access_options: nobody else's page, nobody's proxy, and room for an o
   CHECK(chosen.max_sessions_per_user == 1000u);
   CHECK(chosen.daily_tokens_per_user == 0u);
   CHECK(chosen.daily_cost_per_user == 0.0);
+}
+
+TEST_CASE("access_options: no HTTP API and metrics for all by default") {
+  agent_websocket::access_options chosen;
+  CHECK(chosen.admin_token.empty());
+  CHECK(chosen.metrics == agent_websocket::metrics_access::open);
+  CHECK(chosen.check_admin());
+}
+
+TEST_CASE("access_options: a short admin token is refused, and not printed") {
+  agent_websocket::access_options chosen;
+  chosen.admin_token = "hunter2-hunter2";
+  const auto refused = chosen.check_admin();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == agent_websocket::errc::bad_configuration);
+  CHECK(refused.error().message.find("hunter2") == std::string::npos);
+  CHECK(refused.error().message.find("16") != std::string::npos);
+  chosen.admin_token += "!";
+  CHECK(chosen.check_admin());
+}
+
+TEST_CASE("access_options: metrics that nobody could read are a mistake") {
+  agent_websocket::access_options chosen;
+  chosen.metrics = agent_websocket::metrics_access::admin;
+  CHECK_FALSE(chosen.check_admin());
+  chosen.admin_token = "0123456789abcdef";
+  CHECK(chosen.check_admin());
+  chosen = {};
+  chosen.metrics = agent_websocket::metrics_access::off;
+  CHECK(chosen.check_admin());
 }

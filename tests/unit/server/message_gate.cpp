@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 using namespace agent_websocket;
@@ -21,56 +20,29 @@ wire::client_message read(std::string_view text) {
   json::document scratch;
   return wire::decode(text, scratch);
 }
-demand demand_of_text(std::string_view text) { return demand_of(read(text)); }
-demand demand_of_command(const std::string& op) {
-  return demand_of_text(R"({"type":"command","op":")" + op + R"("})");
-}
+const wire::client_message asks = read(R"({"content":"x"})");
+const wire::client_message reads = read(R"({"type":"command","op":"history"})");
+const wire::client_message steers = read(R"({"type":"command","op":"cancel"})");
+const wire::client_message is_none = read("{");
 
 }  // namespace
-
-TEST_CASE("message_gate: what each message wants") {
-  CHECK(demand_of_text(R"({"content":"x"})") == demand::answer);
-  CHECK(demand_of_command("regenerate") == demand::answer);
-  for (const char* each : {"set", "clear", "history", "info", "help", "time", "made_up"}) {
-    CAPTURE(each);
-    CHECK(demand_of_command(each) == demand::service);
-  }
-  for (const char* each : {"ping", "hello", "auth"}) CHECK(demand_of_command(each) == demand::none);
-  CHECK(demand_of_text(R"({"type":"command","op":"ack","seq":1})") == demand::none);
-  for (const char* each : {"cancel", "close"}) CHECK(demand_of_command(each) == demand::upkeep);
-  CHECK(demand_of_text(R"({"type":"command","op":"tool_result","ref":"t1","data":1})") ==
-        demand::upkeep);
-  CHECK(demand_of_text(R"({"type":"command","content":"cancel"})") == demand::upkeep);
-  CHECK(demand_of_text(R"({"type":"human_feedback","decision":"approve"})") == demand::upkeep);
-  CHECK(demand_of_text(R"({"type":"human_feedback","ref":"q1","rating":1})") == demand::service);
-  CHECK(demand_of_text("{") == demand::none);
-  CHECK(demand_of_text(R"({"content":""})") == demand::none);
-}
-
-TEST_CASE("message_gate: the id of each message") {
-  CHECK(id_of(read(R"({"id":"q1","content":"x"})")) == "q1");
-  CHECK(id_of(read(R"({"type":"command","op":"info","id":"c1"})")) == "c1");
-  CHECK(id_of(read(R"({"type":"human_feedback","id":"f1","rating":1})")) == "f1");
-  CHECK(id_of(read(R"({"id":"q1","content":7})")) == "q1");
-  CHECK(id_of(read(R"({"content":"x"})")).empty());
-}
 
 TEST_CASE("message_gate: messages that ask for something count, those that keep it going do not") {
   const user_limits users({});
   message_gate gate(60, 2);
-  CHECK_FALSE(gate.take(demand::answer, users, nullptr, start, noon));
-  CHECK_FALSE(gate.take(demand::service, users, nullptr, start, noon));
-  const auto refused = gate.take(demand::answer, users, nullptr, start + 1us, noon);
+  CHECK_FALSE(gate.take(asks, users, nullptr, start, noon));
+  CHECK_FALSE(gate.take(reads, users, nullptr, start, noon));
+  const auto refused = gate.take(asks, users, nullptr, start + 1us, noon);
   REQUIRE(refused);
   CHECK(refused->why.code == errc::rate_limited);
   CHECK(is_retryable(refused->why.code));
   CHECK(refused->retry_after == 1000ms);  // rounded up
   for (int i = 0; i < 1'000; ++i) {
-    CHECK_FALSE(gate.take(demand::upkeep, users, nullptr, start, noon));
-    CHECK_FALSE(gate.take(demand::none, users, nullptr, start, noon));
+    CHECK_FALSE(gate.take(steers, users, nullptr, start, noon));
+    CHECK_FALSE(gate.take(is_none, users, nullptr, start, noon));
   }
-  CHECK(gate.take(demand::service, users, nullptr, start + 999ms, noon));
-  CHECK_FALSE(gate.take(demand::service, users, nullptr, start + 1000ms, noon));
+  CHECK(gate.take(reads, users, nullptr, start + 999ms, noon));
+  CHECK_FALSE(gate.take(reads, users, nullptr, start + 1000ms, noon));
 }
 
 TEST_CASE("message_gate: the user's rate holds over all of his sockets") {
@@ -80,17 +52,17 @@ TEST_CASE("message_gate: the user's rate holds over all of his sockets") {
   user_limits::place ada;
   users.connect(ada, "ada", start, noon);
   message_gate one(60, 2), other(60, 2);
-  CHECK_FALSE(one.take(demand::answer, users, &ada.who(), start, noon));
-  CHECK_FALSE(one.take(demand::answer, users, &ada.who(), start, noon));
-  CHECK(one.take(demand::answer, users, &ada.who(), start, noon)->why.message ==
+  CHECK_FALSE(one.take(asks, users, &ada.who(), start, noon));
+  CHECK_FALSE(one.take(asks, users, &ada.who(), start, noon));
+  CHECK(one.take(asks, users, &ada.who(), start, noon)->why.message ==
         "Too many messages");
-  CHECK_FALSE(other.take(demand::answer, users, &ada.who(), start, noon));
-  const auto refused = other.take(demand::answer, users, &ada.who(), start, noon);
+  CHECK_FALSE(other.take(asks, users, &ada.who(), start, noon));
+  const auto refused = other.take(asks, users, &ada.who(), start, noon);
   REQUIRE(refused);
   CHECK(refused->why.message == "Too many messages of this user");
   CHECK(refused->retry_after == 1000ms);
   // What was refused for the user has taken nothing of the socket.
-  CHECK_FALSE(other.take(demand::answer, users, &ada.who(), start + 1s, noon));
+  CHECK_FALSE(other.take(asks, users, &ada.who(), start + 1s, noon));
 }
 
 TEST_CASE("message_gate: a budget holds for answers only, until midnight") {
@@ -100,14 +72,14 @@ TEST_CASE("message_gate: a budget holds for answers only, until midnight") {
   user_limits::place ada;
   users.connect(ada, "ada", start, noon);
   message_gate gate(0, 1);
-  CHECK_FALSE(gate.take(demand::answer, users, &ada.who(), start, noon));
+  CHECK_FALSE(gate.take(asks, users, &ada.who(), start, noon));
   ada.who().spend(100, 0, noon);
-  const auto refused = gate.take(demand::answer, users, &ada.who(), start, noon + 11h);
+  const auto refused = gate.take(asks, users, &ada.who(), start, noon + 11h);
   REQUIRE(refused);
   CHECK(refused->why.code == errc::quota_exceeded);
   CHECK(refused->retry_after == 1h);
-  CHECK_FALSE(gate.take(demand::service, users, &ada.who(), start, noon));
-  CHECK_FALSE(gate.take(demand::answer, users, &ada.who(), start, noon + 12h));
+  CHECK_FALSE(gate.take(reads, users, &ada.who(), start, noon));
+  CHECK_FALSE(gate.take(asks, users, &ada.who(), start, noon + 12h));
 }
 
 TEST_CASE("message_gate: frames, far above the messages") {

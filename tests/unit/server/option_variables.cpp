@@ -47,7 +47,7 @@ TEST_CASE("option_variables: each has its own name in capitals, and words") {
     CHECK(each.meaning.size() > 3u);
     CHECK(each.meaning.find('\n') == std::string_view::npos);
     REQUIRE_FALSE(!each.apply);
-    CHECK(each.secret == (each.name == "OPENROUTER_API_KEY"));
+    CHECK(each.secret == (each.name == "OPENROUTER_API_KEY" || each.name == "ADMIN_TOKEN"));
   }
 }
 

@@ -451,3 +451,35 @@ TEST_CASE_FIXTURE(fixture, "session_list: which of those without a socket waits 
   sessions.attached(b, start + 122s);
   CHECK(sessions.oldest_detached(any) == &a);
 }
+
+TEST_CASE_FIXTURE(fixture, "session_list: visits in the order of the ids, from any place") {
+  for (const char* id : {"c", "a", "d", "b"}) add(id, start);
+  const auto visited = [this](const std::string& after, std::size_t most) {
+    std::string seen;
+    sessions.each_after(after, [&](fake_session& each) {
+      seen += each.id();
+      return seen.size() < most;
+    });
+    return seen;
+  };
+  CHECK(visited("", 9) == "abcd");
+  CHECK(visited("b", 9) == "cd");
+  CHECK(visited("bb", 9) == "cd");
+  CHECK(visited("d", 9).empty());
+  CHECK(visited("", 2) == "ab");
+  sessions.erase(*sessions.find("b"));
+  CHECK(visited("b", 9) == "cd");
+}
+
+TEST_CASE_FIXTURE(fixture, "session_list: counts those without a socket") {
+  fake_session& first = add("a", start);
+  fake_session& second = add("b", start);
+  CHECK(sessions.detached_count() == 0u);
+  sessions.detached(first, start);
+  sessions.detached(second, start);
+  CHECK(sessions.detached_count() == 2u);
+  sessions.attached(first, start);
+  CHECK(sessions.detached_count() == 1u);
+  sessions.erase(second);
+  CHECK(sessions.detached_count() == 0u);
+}

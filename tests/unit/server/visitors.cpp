@@ -16,6 +16,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
+const wire::client_message query = wire::query{};
+const wire::client_message service = wire::human_feedback{};
+
 struct fixture {
   options settings;
   testing::manual_scheduler clock;
@@ -40,7 +43,7 @@ struct fixture {
 TEST_CASE_FIXTURE(fixture, "visitors: who is unknown has no limits and no user") {
   begin();
   CHECK(inside->take_frame(1));
-  CHECK_FALSE(inside->take(1, demand::answer));
+  CHECK_FALSE(inside->take(1, query));
   CHECK(inside->user(1) == nullptr);
   CHECK(inside->identify(1, principal{"ada"}));
   inside->leave(1);
@@ -53,14 +56,14 @@ TEST_CASE_FIXTURE(fixture, "visitors: each socket has its own rate, a new one a 
   begin();
   enter(1);
   enter(2);
-  CHECK_FALSE(inside->take(1, demand::service));
-  CHECK(inside->take(1, demand::service)->retry_after == 1s);
-  CHECK_FALSE(inside->take(2, demand::service));
+  CHECK_FALSE(inside->take(1, service));
+  CHECK(inside->take(1, service)->retry_after == 1s);
+  CHECK_FALSE(inside->take(2, service));
   clock.advance(1s);
-  CHECK_FALSE(inside->take(1, demand::service));
+  CHECK_FALSE(inside->take(1, service));
   inside->leave(1);
   enter(1);
-  CHECK_FALSE(inside->take(1, demand::service));
+  CHECK_FALSE(inside->take(1, service));
 }
 
 TEST_CASE_FIXTURE(fixture, "visitors: a user is known once it is told, and may become another") {
