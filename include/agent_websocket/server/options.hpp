@@ -84,7 +84,7 @@ struct options {
       return error(errc::bad_configuration, "ALLOWED_ORIGINS is wrong: " + rules.error().message);
     if (const auto proxies = http::trusted_proxies::parse(access.trusted_proxies); !proxies)
       return error(errc::bad_configuration, "TRUST_PROXY is wrong: " + proxies.error().message);
-    return access.check_admin();
+    return access.check();
   }
 
   /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The

@@ -11,6 +11,7 @@
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/store.hpp>
+#include <agent_websocket/server/exposure.hpp>
 #include <agent_websocket/server/http_api.hpp>
 #include <agent_websocket/server/journal.hpp>
 #include <agent_websocket/server/metrics.hpp>
@@ -49,6 +50,7 @@ class basic_server final {
       : options_(std::move(settings)),
         transport_(transport),
         scheduler_(scheduler),
+        authenticator_(authenticator),
         random_(random),
         client_(upstream_settings(options_), http, scheduler, std::move(random)),
         slots_(options_.max_upstream),
@@ -97,6 +99,8 @@ class basic_server final {
   /// Checks the options and begins to listen. Hooks are set before.
   result<void> start() {
     if (auto checked = options_.check(); !checked) return checked;
+    if (auto checked = check_exposure(options_, lets_everybody_in(authenticator_)); !checked)
+      return checked;
     if (auto checked = openrouter::check(upstream_settings(options_)); !checked) return checked;
     auto tools = router_.tools();
     if (!tools) return tools.error();
@@ -115,6 +119,12 @@ class basic_server final {
   /// drain_timeout, close 1001; then `done`. From any thread. A second call changes nothing.
   void stop(std::function<void()> done = {}) {
     post([this, done = std::move(done)]() mutable { begin_drain(std::move(done)); });
+  }
+
+  /// Writes to the log, and tells on_event, as the server itself does.
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
   }
 
   /// Runs f() on the executor. From any thread; nothing happens when the server is gone by then.
@@ -222,6 +232,7 @@ class basic_server final {
   options options_;
   Transport& transport_;
   Scheduler& scheduler_;
+  Authenticator& authenticator_;
   random_source random_;
   typename session_type::client_type client_;
   router_type router_;
