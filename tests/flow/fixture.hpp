@@ -100,6 +100,7 @@ inline aw::options settings() {
   // Where it is not about them, there are no limits of connections and messages.
   chosen.access.messages_per_minute = chosen.access.user_messages_per_minute = 0;
   chosen.access.new_connections_per_second = 0;
+  chosen.access.max_connections_per_address = chosen.access.max_sessions_per_user = 0;
   chosen.level = aw::log_level::debug;
   return chosen;
 }

@@ -509,6 +509,7 @@ namespace {
 /// The name that a client gives itself.
 struct by_name {
   void authenticate(const aw::credentials& shown, const aw::authentication_handler& done) const {
+    if (shown.token.empty()) return done(aw::error(aw::errc::unauthorized));
     done(aw::principal{std::string(shown.token)});
   }
 };
@@ -534,6 +535,27 @@ TEST_CASE("limits: connections of one user, from whatever address") {
   CHECK(refused.status == 429);
   CHECK(refused.headers.find("Retry-After") == "5");
   CHECK(talk.transport.response_of(arrive("bob", "192.0.2.8")).status == 101);
+  // Nor by a first message that says who it is.
+  const auto late = talk.transport.connect();
+  talk.transport.receive(late, R"({"type":"command","op":"hello","auth":{"token":"ada"}})");
+  talk.run();
+  REQUIRE(talk.transport.close_sent(late));
+  CHECK(talk.transport.close_sent(late)->first == 4429);
+  CHECK(mentions(talk.transport.sent(late).at(0), R"("code":"too_many_connections")"));
   talk.transport.disconnect(first);
   CHECK(talk.transport.response_of(arrive("ada", "192.0.2.8")).status == 101);
+}
+
+TEST_CASE("limits: who has not shown yet who he is may not send without end either") {
+  auto chosen = with_rate(10, 5);
+  basic_fixture<aw::testing::mock_transport, by_name> talk(chosen);
+  talk.start();
+  const auto id = talk.transport.connect();
+  talk.run();
+  for (int i = 0; i < 301; ++i) talk.transport.receive_pong(id);  // costs nothing
+  CHECK(talk.transport.is_open(id));
+  talk.transport.receive(id, R"({"type":"command","op":"hello","auth":{"token":"ada"}})");
+  for (int i = 0; i < 301 && talk.transport.is_open(id); ++i)
+    talk.transport.receive(id, R"({"type":"command","op":"ping"})");
+  CHECK(talk.transport.close_sent(id)->first == 4005);
 }

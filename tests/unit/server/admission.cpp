@@ -538,3 +538,23 @@ TEST_CASE_FIXTURE(limited, "admission: what was counted is given back once, what
   }
   CHECK(next > 5'000u);
 }
+
+TEST_CASE_FIXTURE(limited, "admission: what is refused by a limit is counted by why") {
+  settings.max_connections = 2;
+  settings.access.max_connections_per_address = 1;
+  rebuild();
+  server_counts counts;
+  door->count_into(counts);
+  allow_at_once();
+  const auto count = [&](connection_refusal why) {
+    return counts.refused[static_cast<std::size_t>(why)];
+  };
+  ask_from(1, "192.0.2.1", {{"Origin", "https://evil.example"}});
+  CHECK(count(connection_refusal::origin) == 1u);
+  ask_from(2, "192.0.2.1");
+  ask_from(3, "192.0.2.1");
+  CHECK(count(connection_refusal::limit) == 1u);
+  ask_from(4, "192.0.2.2");
+  ask_from(5, "192.0.2.3");
+  CHECK(count(connection_refusal::overload) == 1u);
+}
