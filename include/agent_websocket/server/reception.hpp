@@ -163,10 +163,11 @@ class reception final : public transport_sink, private sign_in_sink {
           error(errc::token_expired, "Your token has expired: send a new one by the command auth"),
           std::nullopt};
     }
-    // What a client sends again is only acknowledged again: to refuse it would be to lose it.
+    // What a client sends again is acknowledged and not done again: to refuse it would lose it.
     const std::string_view id = id_of(message);
     const moment at{scheduler_.now(), scheduler_.wall_now()};
-    if (!id.empty() && session.core().needs_no_repeat(id, 0, at)) return std::nullopt;
+    if (!id.empty() && is_done_once(message) && session.core().needs_no_repeat(id, 0, at))
+      return std::nullopt;
     auto limited = visitors_.take(connection, message);
     if (!limited) return std::nullopt;
     return refusal{std::move(limited->why), limited->retry_after};
