@@ -1206,6 +1206,7 @@ struct command {
   std::optional<resume_request> resume;
   std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
   std::optional<std::int64_t> version;
+  std::string token;           ///< of hello and auth: who the client is, or empty; a secret
   std::optional<bool> stream;  ///< regenerate: as of a query
   // tool_result
   std::string failure;  ///< the client's words in place of a result, or empty
@@ -1293,6 +1294,11 @@ struct status {
   std::string_view meta;
   std::optional<std::uint64_t> seq;
   std::optional<std::chrono::milliseconds> retry_after;
+};
+
+/// `status`, op `auth_expiring`: the client is to show a new token by the command auth.
+struct auth_expiring {
+  std::string_view expires_at;  ///< ISO-8601
 };
 
 /// `status`, op `ack`: the message with that id has been taken.
@@ -2334,9 +2340,10 @@ struct client_options {
   std::vector<std::string> caps = {"delta"};
   /// What the model may call here: see client_sink::on_tool_call. Parameters are JSON object text.
   std::vector<wire::declared_tool> tools;
-  /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
-  /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
-  /// error counts as an attempt that failed. Does not throw.
+  /// Asked before every attempt, because tokens expire, and when the server says that one ends;
+  /// calls the handler now or later. Without it the client says nothing of who it is. Of an
+  /// attempt, unauthorized and forbidden stop the client, any other error counts as one that
+  /// failed. Does not throw.
   std::function<void(client_token_handler)> token;
   resume_point resume;   ///< of a former run of the program, or nothing
   random_source random;  ///< of ids and delays
@@ -2578,6 +2585,13 @@ inline void encode(std::string& out, const hello& m) {
   w.end_object();
 }
 
+/// `command`, op `auth`: a new token.
+inline void encode_auth(std::string& out, std::string_view token) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", "auth");
+  w.key("auth").begin_object().member("token", token).end_object().end_object();
+}
+
 /// `command`, op `ack`: everything numbered up to `seq` has arrived.
 inline void encode_ack(std::string& out, std::int64_t seq) {
   json::writer(out)
@@ -2643,12 +2657,29 @@ class client_connection {
     enter(client_state::connecting);
     give_up_at_ = now + patience;
     auth_token_.clear();
+    renewing_ = false;
     ++attempt_;
     if (options_.token) {
       actions_.push_back(client_action::ask_token{attempt_});
     } else {
       actions_.push_back(client_action::open{});
     }
+  }
+
+  /// The token of this connection ends soon: the application is asked for a new one.
+  void renew_token() {
+    if (!options_.token || !following_ || std::exchange(renewing_, true)) return;
+    actions_.push_back(client_action::ask_token{attempt_});
+  }
+  /// True when that is what was asked for; without a token the server will end the connection.
+  bool token_renewed(std::uint64_t attempt, const std::string* token) {
+    if (attempt != attempt_ || !std::exchange(renewing_, false)) return false;
+    if (token == nullptr || token->empty() || !following_) return true;
+    auth_token_ = *token;
+    std::string json;
+    wire::encode_auth(json, auth_token_);
+    send(std::move(json));
+    return true;
   }
 
   /// False: not of this attempt, or too late.
@@ -2899,7 +2930,8 @@ class client_connection {
   bool pinged_ = false;          // and nothing was heard since
   bool awaits_verdict_ = false;  // on coming back to the session
   bool following_ = false;
-  bool greeted_ = false;  // since the last hello
+  bool renewing_ = false;  // a new token has been asked for
+  bool greeted_ = false;   // since the last hello
 };
 
 }  // namespace agent_websocket
@@ -3295,6 +3327,7 @@ class client_core {
 
   /// Answers client_action::ask_token.
   void token_ready(std::uint64_t attempt, result<std::string> token, time_point now) {
+    if (connection_.token_renewed(attempt, token ? &token.value() : nullptr)) return;
     if (!connection_.awaits_token(attempt)) return;
     if (token) {
       connection_.token_ready(attempt, std::move(token).value(), now);
@@ -3716,6 +3749,8 @@ inline void client_core::on_status(const wire::server_message& m, std::string_vi
   } else if (m.op == "drain") {
     if (const auto wait = wire::detail::wait_or_nothing(m.body["retry_after_ms"]))
       connection_.told_to_wait(*wait);
+  } else if (m.op == "auth_expiring") {
+    connection_.renew_token();
   } else if (m.op == "pong" && m.ref.empty()) {
     return;  // to the client's own
   } else if (!m.ref.empty()) {
@@ -10027,51 +10062,113 @@ constexpr bool require_transport() {
 
 // --- agent_websocket/policy/authenticator.hpp
 
-// Requirement Authenticator: decides who may open a socket. Shipped model: allow_all (everybody is the principal
-// "anonymous"); tokens and JWT are models of the same requirement.
+// Requirement Authenticator: decides who somebody is by what he shows. Shipped models: allow_all
+// (everybody is the principal "anonymous"), static_tokens, jwt and any_authenticator of auth/.
 //
-// | expression                  | result | promise of the policy                                                    |
-// |-----------------------------|--------|--------------------------------------------------------------------------|
-// | a.authenticate(hs, done)    | void   | calls done exactly once, now or later, on the executor, with the         |
-// |                             |        | principal or an error (unauthorized, token_expired, forbidden, internal) |
+// | expression              | result | promise of the policy                                    |
+// |-------------------------|--------|----------------------------------------------------------|
+// | a.authenticate(c, done) | void   | calls done exactly once, now or later, on the executor,  |
+// |                         |        | with the principal or an error: unauthorized (no or a    |
+// |                         |        | wrong token), token_expired, forbidden (known, but not   |
+// |                         |        | allowed), internal (cannot tell now). Its message may be |
+// |                         |        | seen by whoever asks; its detail is for the log          |
+// | a.lets_everybody_in()   | bool   | optional, const: true when nobody has to show anything;  |
+// |                         |        | a server then listens on loopback addresses only, unless |
+// |                         |        | the operator says otherwise. Absent: false               |
 //
-// Promise of the library: called on the executor; the handshake is valid during the call only.
+// Promise of the library: authenticate is called on the executor; the credentials and what they
+// point to are valid during the call only.
 
 namespace agent_websocket {
 
-/// Who a session belongs to.
+/// Who a session belongs to. Sessions are told apart by the name alone.
 struct principal {
   std::string name = "anonymous";
+  /// When what was shown stops being valid; nullopt: never.
+  std::optional<wall_time> expires_at = std::nullopt;
+  /// Let in without showing anything: limits per user count the address instead.
+  bool is_anonymous = false;
+
+  static principal anonymous() {
+    principal nobody;
+    nobody.is_anonymous = true;
+    return nobody;
+  }
+};
+
+/// Where a token stood.
+enum class credential_source {
+  none,         ///< there was none
+  header,       ///< Authorization: Bearer (RFC 6750 section 2.1)
+  subprotocol,  ///< bearer.<token> in Sec-WebSocket-Protocol, for browsers
+  message,      ///< a hello or auth command
+};
+
+/// What a client shows. Valid during the call only.
+struct credentials {
+  std::string_view token;  ///< empty: none; not checked in any way, of any length and bytes
+  credential_source from = credential_source::none;
+  /// Of the socket; null when a socket that is open shows a new token.
+  const handshake* request = nullptr;
 };
 
 using authentication_handler = std::function<void(result<principal>)>;
 
 /// Lets everybody in.
 struct allow_all {
-  void authenticate(const handshake&, const authentication_handler& done) const { done(principal{}); }
+  void authenticate(const credentials&, const authentication_handler& done) const {
+    done(principal::anonymous());
+  }
+  static constexpr bool lets_everybody_in() noexcept { return true; }
 };
 
 namespace detail {
 template <typename A>
-using authenticate_expression = decltype(std::declval<A&>().authenticate(std::declval<const handshake&>(),
-                                                                         std::declval<authentication_handler>()));
+using authenticate_expression = decltype(std::declval<A&>().authenticate(
+    std::declval<const credentials&>(), std::declval<authentication_handler>()));
+template <typename A>
+using lets_everybody_in_expression = std::enable_if_t<
+    std::is_convertible_v<decltype(std::declval<const A&>().lets_everybody_in()), bool>>;
+// Anything of that name, also what is not const or takes arguments by default.
+template <typename A>
+using lets_everybody_in_attempt = decltype(std::declval<A&>().lets_everybody_in());
 }  // namespace detail
 
 /// True when A meets the requirement Authenticator.
 template <typename A>
 inline constexpr bool is_authenticator_v = is_detected_v<detail::authenticate_expression, A>;
 
+/// True when A says by itself whether it lets everybody in.
+template <typename A>
+inline constexpr bool has_lets_everybody_in_v =
+    is_detected_v<detail::lets_everybody_in_expression, A>;
+
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
 template <typename A>
 concept authenticator_policy = is_authenticator_v<A>;
 #endif
 
-/// Instantiated by everything that takes an Authenticator, so that the first error line names the missing member.
+/// Instantiated by everything that takes an Authenticator, so that the first error line names the
+/// missing member.
 template <typename A>
 constexpr bool require_authenticator() {
   static_assert(is_authenticator_v<A>,
-                "Authenticator needs: void authenticate(const handshake&, std::function<void(result<principal>)>)");
+                "Authenticator needs: void authenticate(const credentials&, "
+                "std::function<void(result<principal>)>)");
+  static_assert(
+      has_lets_everybody_in_v<A> || !is_detected_v<detail::lets_everybody_in_attempt, A>,
+      "Authenticator's optional lets_everybody_in must be: bool lets_everybody_in() const");
   return true;
+}
+
+/// Whether nobody has to show anything to `a`; false when `a` does not say.
+template <typename A>
+bool lets_everybody_in([[maybe_unused]] const A& a) {
+  if constexpr (has_lets_everybody_in_v<A>) {
+    return a.lets_everybody_in();
+  } else {
+    return false;
+  }
 }
 
 }  // namespace agent_websocket
@@ -10176,14 +10273,15 @@ constexpr bool require_store() {
 
 // --- agent_websocket/server/arrival.hpp
 
-// A client that was let in: how it came, and who it is. Made by admission.hpp, taken by
+// A client whose socket is open: how it came, and who it is. Made by admission.hpp, taken by
 // registry.hpp.
 
 namespace agent_websocket {
 
 struct arrival {
   handshake request;
-  principal owner;
+  /// nullopt: it has shown nothing yet; its first message has to.
+  std::optional<principal> owner;
 };
 
 }  // namespace agent_websocket
@@ -10214,6 +10312,104 @@ inline http::response refuse_while_draining(std::chrono::milliseconds retry_afte
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(retry_after);
   refusal.headers.add("Retry-After", std::to_string(std::max<std::int64_t>(seconds.count(), 1)));
   return refusal;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/shown_credentials.hpp
+
+// The token that an upgrade request shows: `Authorization: Bearer <token>` (RFC 6750 section 2.1),
+// or, because a browser's WebSocket cannot set headers, an element `bearer.<token>` of
+// Sec-WebSocket-Protocol beside the real subprotocol. Never the URL: URLs end up in logs, histories
+// and Referer headers. Only finds the token; whether it is a good one is the Authenticator's
+// affair.
+//
+// The element is never selected in the answer, which would repeat the token to every proxy and log
+// on the way back. A client that offers the element alone is therefore answered without a
+// subprotocol, as RFC 6455 section 4.2.2 allows a server; a browser then fails the connection by
+// itself (WHATWG WebSockets: it offered some, so one has to be selected) and names the reason in
+// its console, and other clients go on.
+
+namespace agent_websocket {
+
+namespace detail {
+
+inline constexpr std::string_view bearer_element = "bearer.";
+
+/// Visible ASCII: what RFC 6750 allows and more, but nothing that ends a token early.
+inline bool is_token_text(std::string_view text) noexcept {
+  for (const char c : text) {
+    if (c <= 0x20 || c >= 0x7F) return false;
+  }
+  return !text.empty();
+}
+
+/// The token of one Authorization value; empty for schemes other than Bearer, which are somebody
+/// else's (a proxy's Basic, for one).
+inline result<std::string_view> bearer_of(std::string_view value) {
+  const std::string_view text = http::trim(value);
+  const std::size_t space = text.find_first_of(" \t");
+  if (!http::iequals(text.substr(0, space), "Bearer")) return std::string_view();
+  const std::string_view token =
+      space == std::string_view::npos ? std::string_view() : http::trim(text.substr(space));
+  if (!is_token_text(token)) {
+    return error(errc::bad_message, "Malformed Authorization header: expected Bearer <token>");
+  }
+  return token;
+}
+
+/// Takes over what one place of the request shows.
+inline result<void> show(credentials& shown, std::string_view token, credential_source from) {
+  if (token.empty() || shown.token == token) return {};
+  if (!shown.token.empty()) {
+    return error(errc::bad_message, "The request shows two different tokens");
+  }
+  shown.token = token;
+  shown.from = from;
+  return {};
+}
+
+}  // namespace detail
+
+/// What the request shows, as views into it; `request` of the result is the caller's to set. No
+/// token is no error. Errors (bad_message, in words that do not repeat the token): a malformed one,
+/// several Authorization headers, two tokens that differ. The header counts as the source when both
+/// places show the same one.
+inline result<credentials> shown_credentials(const http::request& request) {
+  credentials shown;
+  bool authorization = false;
+  for (const auto& field : request.headers) {
+    if (!http::iequals(field.first, "Authorization")) continue;
+    if (authorization) {
+      return error(errc::bad_message, "The request has more than one Authorization header");
+    }
+    authorization = true;
+    const auto token = detail::bearer_of(field.second);
+    if (!token) return token.error();
+    if (auto added = detail::show(shown, *token, credential_source::header); !added) {
+      return added.error();
+    }
+  }
+  for (const auto& field : request.headers) {
+    if (!http::iequals(field.first, "Sec-WebSocket-Protocol")) continue;
+    std::string_view rest = field.second;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      const std::string_view element = http::trim(rest.substr(0, comma));
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+      constexpr std::size_t prefix = detail::bearer_element.size();
+      if (!http::iequals(element.substr(0, prefix), detail::bearer_element)) continue;
+      const std::string_view token = element.substr(prefix);
+      if (!detail::is_token_text(token)) {
+        return error(errc::bad_message,
+                     "Malformed Sec-WebSocket-Protocol header: expected bearer.<token>");
+      }
+      if (auto added = detail::show(shown, token, credential_source::subprotocol); !added) {
+        return added.error();
+      }
+    }
+  }
+  return shown;
 }
 
 }  // namespace agent_websocket
@@ -10272,23 +10468,30 @@ class admission {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
     }
     if (closed_) return transport_.answer(connection, refuse_while_draining(options_.restart_time));
+    auto shown = shown_credentials(request.request);
+    if (!shown) {
+      return transport_.answer(connection, http::response::text(400, shown.error().message));
+    }
+    shown->request = &request;
     // Filed first: the authenticator may answer from inside of the call.
-    arrivals_[connection].request = request;
+    applicant& filed = applicants_[connection];
+    filed.arrived.request = request;
+    filed.showed = shown->from != credential_source::none;
     authenticator_.authenticate(
-        request,
+        *shown,
         [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
           if (weak.lock()) decide(connection, std::move(who));
         });
   }
 
-  void abandon(connection_id connection) { arrivals_.erase(connection); }
+  void abandon(connection_id connection) { applicants_.erase(connection); }
 
   /// Whose socket has opened.
   std::optional<arrival> take(connection_id connection) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return std::nullopt;
-    arrival arrived = std::move(found->second);
-    arrivals_.erase(found);
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return std::nullopt;
+    arrival arrived = std::move(found->second.arrived);
+    applicants_.erase(found);
     return arrived;
   }
 
@@ -10298,10 +10501,13 @@ class admission {
 
  private:
   void decide(connection_id connection, result<principal> who) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return;  // gone meanwhile
-    if (closed_ || !who) {
-      arrivals_.erase(found);
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return;  // gone meanwhile
+    arrival& arrived = found->second.arrived;
+    const bool may_show_later = !who && who.error().code == errc::unauthorized &&
+                                !found->second.showed && options_.access.auth_timeout.count() != 0;
+    if (closed_ || (!who && !may_show_later)) {
+      applicants_.erase(found);
       if (closed_)
         return transport_.answer(connection, refuse_while_draining(options_.restart_time));
       const int status = who.error().code == errc::forbidden  ? 403
@@ -10309,20 +10515,25 @@ class admission {
                                                               : 401;
       return transport_.answer(connection, http::response::text(status, who.error().message));
     }
-    found->second.owner = std::move(*who);
+    if (who) arrived.owner = std::move(*who);
     http::response accept;
     accept.status = 101;
-    if (offers_subprotocol(found->second.request.request, subprotocol)) {
+    if (offers_subprotocol(arrived.request.request, subprotocol)) {
       accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
     }
     transport_.answer(connection, std::move(accept));
   }
 
+  struct applicant {
+    arrival arrived;
+    bool showed = false;  ///< a token, in its handshake
+  };
+
   const options& options_;
   Transport& transport_;
   Authenticator& authenticator_;
   http_handler plain_;
-  std::unordered_map<connection_id, arrival> arrivals_;
+  std::unordered_map<connection_id, applicant> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   bool closed_ = false;
 };
@@ -10370,6 +10581,36 @@ class journal {
   Logger& logger_;
   log_level from_;
 };
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/message_cost.hpp
+
+// Which messages make the server work anew, and which only keep, steer or end what is there. The
+// first can be refused to a client for a while (its token is over, it sends too much); the others
+// always get through, so that nothing is lost that was begun.
+
+namespace agent_websocket {
+
+/// True for queries, judgements of answers, and commands that change or read much. False for
+/// decisions, results of tools and the protocol's own verbs, and for what is no message.
+inline bool begins_work(const wire::client_message& message) noexcept {
+  static constexpr std::array<std::string_view, 7> free{"ping",   "ack",   "hello",      "auth",
+                                                        "cancel", "close", "tool_result"};
+  if (const auto* command = std::get_if<wire::command>(&message))
+    return std::find(free.begin(), free.end(), command->op) == free.end();
+  if (const auto* feedback = std::get_if<wire::human_feedback>(&message))
+    return feedback->decision.empty();
+  return std::holds_alternative<wire::query>(message);
+}
+
+/// The id that an answer to the message refers to; empty when it has none.
+inline std::string_view id_of(const wire::client_message& message) noexcept {
+  if (const auto* query = std::get_if<wire::query>(&message)) return query->id;
+  if (const auto* command = std::get_if<wire::command>(&message)) return command->id;
+  if (const auto* feedback = std::get_if<wire::human_feedback>(&message)) return feedback->id;
+  return std::get<wire::rejection>(message).ref;
+}
 
 }  // namespace agent_websocket
 
@@ -11038,10 +11279,10 @@ struct deliver_answer {
 struct persist {
   std::string record;
 };
-/// A client has said hello: greet it, or give it the session that it wants back.
-struct answer_hello {
-  connection_id connection;
-  wire::command hello;
+/// What the session cannot answer by itself. `hello`: greet the client, or give it the session that
+/// it wants back. `auth`: it shows a new token.
+struct ask_server {
+  wire::command command;
 };
 /// Close one socket; the session goes on. `send_first`: what waits for it goes out before.
 struct close_socket {
@@ -11062,8 +11303,7 @@ using session_action =
     std::variant<action::consult, action::start_completion, action::cancel_completion,
                  action::run_tool, action::end_tool, action::start_clock, action::hold_clock,
                  action::run_command, action::deliver_feedback, action::deliver_answer,
-                 action::persist, action::answer_hello, action::close_socket,
-                 action::close_session>;
+                 action::persist, action::ask_server, action::close_socket, action::close_session>;
 
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
@@ -11273,9 +11513,9 @@ class session_hooks {
 template <typename Session>
 class session_sink {
  public:
-  /// A client has said hello on a socket of this session: answer by greet() or by the resume() of
-  /// the session that it asks for.
-  virtual void on_hello(Session& session, connection_id connection, const wire::command& hello) = 0;
+  /// A client has said hello on a socket of this session (answer by greet(), or by the resume() of
+  /// the session that it asks for) or shown a new token by the command auth.
+  virtual void on_command(Session& session, const wire::command& command) = 0;
   /// The session was closed while no socket watched it.
   virtual void on_over(Session& session) = 0;
   virtual void on_log(const Session& session, log_level level, std::string_view event,
@@ -12107,6 +12347,13 @@ inline void encode(std::string& out, const status& m, std::string_view timestamp
   if (m.retry_after) w.member("retry_after_ms", m.retry_after->count());
   detail::raw_if(w, "data", m.data);
   detail::raw_if(w, "meta", m.meta);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const auth_expiring& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "auth_expiring");
+  w.member("content", "Your token expires soon").member("expires_at", m.expires_at);
   detail::close(w, timestamp);
 }
 
@@ -13258,24 +13505,13 @@ class session_core {
               moment at);
 
   /// The socket is gone, or watches another session now.
-  void detached(connection_id connection, moment at) {
-    tokens_.released(connection);
-    client_tools_.forget(connection);
-    outbox_.detach(connection);
-    pass_on_calls(connection, at);
-  }
+  void detached(connection_id connection, moment at);
 
   /// A decoded message, or the reason why the text was none.
   void received(connection_id from, wire::client_message message, moment at);
 
   /// A frame that could not be a message: unsupported_data (binary) or too_large.
-  void refused_frame(connection_id from, errc code, moment at) {
-    if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
-    refuse_bad(from, {},
-               error(code, "The message is too large; at most " +
-                               std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
-               at);
-  }
+  void refused_frame(connection_id from, errc code, moment at);
 
   /// Refuses what was no good message; too many in a row close the socket.
   void refuse_bad(connection_id from, std::string_view ref, const error& why, moment at);
@@ -13351,6 +13587,14 @@ class session_core {
     put_control(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
   }
 
+  /// The message has been taken; only those with an id are told of.
+  void acknowledge(connection_id to, const std::string& id, moment at) {
+    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
+  }
+
+  /// The client is to show a new token before then.
+  void token_expires(connection_id connection, wall_time when, moment at);
+
   /// An error that is not the end of a query, to one socket or with 0 to all.
   void refuse(connection_id to, std::string_view ref, const error& why, moment at,
               std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
@@ -13408,10 +13652,6 @@ class session_core {
     return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
   }
   bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
-
-  void acknowledge(connection_id to, const std::string& id, moment at) {
-    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
-  }
 
   void close(std::uint16_t code, std::string reason);
   void close_for_drain() { close(1012, "Server is shutting down"); }
@@ -14331,13 +14571,13 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
-    s.actions_.push_back(action::answer_hello{command.from, command});
+    s.actions_.push_back(action::ask_server{command});
   }
 
   static void ack(session_core&, const wire::command&, moment) {}  // read where all acks are
 
-  static void auth(session_core& s, const wire::command& command, moment at) {
-    s.acknowledge(command.from, command.id, at);
+  static void auth(session_core& s, const wire::command& command, moment) {
+    s.actions_.push_back(action::ask_server{command});
   }
 
   static void ping(session_core& s, const wire::command& command, moment at) {
@@ -14485,8 +14725,9 @@ inline void session_core::received(connection_id from, wire::client_message mess
   } else if (auto* command = std::get_if<wire::command>(&message)) {
     command->from = from;
     if (command->ack) tokens_.arrived(from);
+    const bool judged_later = command->op == "auth";
     if (session_commands::run(*this, *command, at)) {
-      socket->bad_messages = 0;
+      if (!judged_later) socket->bad_messages = 0;
     } else {
       actions_.push_back(action::run_command{std::move(*command)});
     }
@@ -14642,6 +14883,25 @@ inline bool session_core::needs_no_repeat(std::string_view id, std::uint64_t pos
     }
   }
   return false;
+}
+
+inline void session_core::detached(connection_id connection, moment at) {
+  tokens_.released(connection);
+  client_tools_.forget(connection);
+  outbox_.detach(connection);
+  pass_on_calls(connection, at);
+}
+
+inline void session_core::token_expires(connection_id connection, wall_time when, moment at) {
+  if (!closing_) put_control(connection, wire::auth_expiring{to_iso8601(when)}, at);
+}
+
+inline void session_core::refused_frame(connection_id from, errc code, moment at) {
+  if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
+  refuse_bad(from, {},
+             error(code, "The message is too large; at most " +
+                             std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
+             at);
 }
 
 inline void session_core::refuse_bad(connection_id from, std::string_view ref, const error& why,
@@ -15312,9 +15572,7 @@ class basic_session final
                              session->log(log_level::error, "store_failed", kept.error().detail);
                          });
   }
-  void perform(action::answer_hello& what) {
-    around_.sink.on_hello(*this, what.connection, what.hello);
-  }
+  void perform(action::ask_server& what) { around_.sink.on_command(*this, what.command); }
   void perform(action::close_socket& what) {
     lanes* const socket = core_.output().find(what.connection);
     if (socket != nullptr && what.send_first) delivery_.send_all(core_, *socket);
@@ -15397,17 +15655,21 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   using session_type = Session;
   using router_type = basic_router<Session>;
   using journal_type = journal<Logger, router_type>;
+  /// Takes the new token that a client of the session shows.
+  using auth_handler = std::function<void(Session&, const wire::command&)>;
 
   /// What the sessions share, but the sink, which is the registry itself.
   template <typename Transport, typename Client, typename Store>
   registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
            Store& store, random_source& random, upstream_slots& slots,
-           coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told)
+           coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told,
+           auth_handler on_auth)
       : options_(settings),
         scheduler_(scheduler),
         around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
         router_(router),
         journal_(told),
+        on_auth_(std::move(on_auth)),
         living_(scheduler, *this,
                 {settings.session.heartbeat_interval, settings.session.heartbeat_timeout,
                  settings.cleanup_interval},
@@ -15435,16 +15697,16 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   // ---- sockets
 
   /// A socket begins a session.
-  void open(connection_id connection, const arrival& arrived) {
-    const std::string& address = arrived.request.remote_address;
+  void open(connection_id connection, const handshake& request, principal owner) {
+    const std::string& address = request.remote_address;
     const auto session =
-        std::make_shared<Session>(around_, arrived.owner, address, make_uuid(around_.random),
+        std::make_shared<Session>(around_, std::move(owner), address, make_uuid(around_.random),
                                   make_uuid(around_.random), defaults_);
     living_.connections.add(connection, session, scheduler_.now());
     living_.sessions.add(session, scheduler_.now());
     living_.watch_heartbeat();
     log(log_level::info, "session_opened", session->id(), "from " + address);
-    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived.request); });
+    guarded("on_connect", session->id(), [&] { router_.connected(*session, request); });
     session->open(connection);
     if (draining_) drain(*session);
   }
@@ -15509,7 +15771,12 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     if (living_.sessions.erase(session)) on_forgotten(session);
   }
 
-  void on_hello(Session& session, connection_id connection, const wire::command& hello) override {
+  void on_command(Session& session, const wire::command& command) override {
+    command.op == "auth" ? on_auth_(session, command) : on_hello(session, command);
+  }
+
+  void on_hello(Session& session, const wire::command& hello) {
+    const connection_id connection = hello.from;
     if (hello.resume_session.empty()) return session.greet(hello, "new");
     const auto wanted = find(hello.resume_session);
     if (!wanted || wanted->closing()) return session.greet(hello, "expired");
@@ -15573,6 +15840,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   typename Session::surroundings around_;
   const router_type& router_;
   journal_type& journal_;
+  auth_handler on_auth_;
   deadlines<Session, Scheduler> living_;
   std::shared_ptr<const session_settings> defaults_;
   std::function<void()> drained_;
@@ -15582,28 +15850,107 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/server/upstream_settings.hpp
+// --- agent_websocket/server/token_clocks.hpp
 
-// What of the options concerns the upstream client, in its own terms.
-// Nothing is checked here: options::check and the client do that.
+// Until when the tokens last that sockets have shown. Each goes through three times: its client is
+// asked for a new one, it is over, and its socket is to be closed. Only tokens that end are here.
+// Keeps time; has no timer.
 
 namespace agent_websocket {
 
-/// Settings for openrouter::basic_openrouter_client.
-inline openrouter::client_settings upstream_settings(const options& from) {
-  openrouter::client_settings to;
-  to.base_url = from.base_url;
-  to.api_key = from.api_key;
-  to.referer = from.http_referer;
-  to.title = from.app_title;
-  to.dialect.limit_name = from.max_tokens_field;
-  to.connect_timeout = from.connect_timeout;
-  to.first_token_timeout = from.first_token_timeout;
-  to.idle_timeout = from.idle_timeout;
-  to.total_timeout = from.total_timeout;
-  to.retry.max_attempts = from.max_retries + 1;
-  return to;
-}
+class token_clocks {
+ public:
+  /// A client is asked for a new token this long before its end, or when half of its time has gone.
+  static constexpr duration warning = std::chrono::minutes(1);
+
+  /// `grace`: from the end of a token to the end of its socket.
+  explicit token_clocks(duration grace) : grace_(grace) {}
+
+  /// In place of what that socket showed before; nullopt: a token that does not end.
+  void set(connection_id connection, std::optional<wall_time> expires, moment at) {
+    remove(connection);
+    if (!expires) return;
+    const duration left =
+        *expires <= at.wall
+            ? duration(0)
+            : std::min(std::chrono::duration_cast<duration>(*expires - at.wall), longest);
+    entry& added = entries_[connection];
+    added.expires = *expires;
+    added.over = at.now + left;
+    added.due = due_.emplace(added.over - std::min(warning, left / 2), connection);
+  }
+
+  void remove(connection_id connection) {
+    const auto found = entries_.find(connection);
+    if (found == entries_.end()) return;
+    if (found->second.stage == stage::over) --over_;
+    due_.erase(found->second.due);
+    entries_.erase(found);
+  }
+
+  /// The token is over; its socket stands yet.
+  bool is_over(connection_id connection) const {
+    if (over_ == 0) return false;
+    const auto found = entries_.find(connection);
+    return found != entries_.end() && found->second.stage == stage::over;
+  }
+
+  std::size_t size() const noexcept { return entries_.size(); }
+
+  /// When sweep() is to be called next.
+  std::optional<time_point> next() const {
+    return due_.empty() ? std::nullopt : std::optional<time_point>(due_.begin()->first);
+  }
+
+  /// Calls expiring(connection, when) and close(connection) for those whose time it is. A socket
+  /// that is to be closed is forgotten before.
+  template <typename Expiring, typename Close>
+  void sweep(time_point now, Expiring&& expiring, Close&& close) {
+    while (!due_.empty() && due_.begin()->first <= now) {
+      const connection_id connection = due_.begin()->second;
+      entry& of = entries_.find(connection)->second;
+      switch (of.stage) {
+        case stage::fresh:
+          move_on(of, stage::warned, of.over);
+          expiring(connection, of.expires);
+          break;
+        case stage::warned:
+          ++over_;
+          move_on(of, stage::over, of.over + grace_);
+          break;
+        case stage::over:
+          remove(connection);
+          close(connection);
+          break;
+      }
+    }
+  }
+
+ private:
+  /// Steady clocks cannot hold all that wall clocks can.
+  static constexpr duration longest = std::chrono::hours(24 * 366 * 100);
+
+  enum class stage { fresh, warned, over };
+  using order = std::multimap<time_point, connection_id>;
+  struct entry {
+    wall_time expires;
+    time_point over;
+    order::iterator due;
+    token_clocks::stage stage = token_clocks::stage::fresh;
+  };
+
+  void move_on(entry& of, stage next, time_point when) {
+    const connection_id connection = of.due->second;
+    due_.erase(of.due);
+    of.stage = next;
+    of.due = due_.emplace(when, connection);
+  }
+
+  duration grace_;
+  std::unordered_map<connection_id, entry> entries_;
+  order due_;
+  std::size_t over_ = 0;  // entries in that stage
+};
 
 }  // namespace agent_websocket
 
@@ -15737,6 +16084,19 @@ class field_reader {
                           static_cast<std::uint64_t>(*last_seq)};
   }
 
+  /// The `token` of `auth`; empty when there is no `auth`. Its text is in no error.
+  std::string token(std::size_t max_bytes) {
+    const json::value found = find("auth");
+    if (!found) return {};
+    const auto text = found["token"].string();
+    if (!text || text->empty() || text->size() > max_bytes) {
+      fail("`auth` must be an object with a string `token` of 1 to " + std::to_string(max_bytes) +
+           " bytes");
+      return {};
+    }
+    return std::string(*text);
+  }
+
   std::string object_text(const char* name, std::size_t max_bytes) {
     const json::value found = find(name);
     if (!found) return {};
@@ -15836,6 +16196,7 @@ namespace wire {
 
 inline constexpr std::size_t max_meta_bytes = 4096;
 inline constexpr std::size_t max_model_length = 200;
+inline constexpr std::size_t max_token_bytes = 8192;
 
 namespace detail {
 
@@ -15932,6 +16293,7 @@ inline command read_command(field_reader& fields) {
     if (read.resume && read.resume_session.empty())
       fields.fail("`resume` needs the `session_id` that it is about beside it");
     read.version = fields.integer("v", 0, 1'000'000);
+    read.token = fields.token(max_token_bytes);
     const json::value caps = fields.find("caps");
     if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);
     caps.for_each_element([&](json::value each) {
@@ -15942,6 +16304,9 @@ inline command read_command(field_reader& fields) {
       }
     });
     read.tools = read_declared_tools(fields);
+  } else if (read.op == "auth") {
+    read.token = fields.token(max_token_bytes);
+    if (read.token.empty()) fields.fail("An auth command needs its token as `auth.token`");
   } else if (read.op == "ack") {
     read.ack = fields.number_of("seq");
   } else if (read.op == "tool_result") {
@@ -16032,6 +16397,268 @@ inline client_message decode(std::string_view text, json::document& scratch) {
 }  // namespace wire
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/sign_in.hpp
+
+// Who the sockets of a server are, after their handshake: holds those that have shown nothing yet
+// until their first message brings a token, and takes new tokens from those that are known. Whoever
+// is let in, told or sent away is the sink's to treat.
+
+namespace agent_websocket {
+
+/// A socket that has shown who it is in its first message.
+struct signed_in {
+  handshake request;
+  principal owner;
+  wire::command first;             ///< its hello or auth
+  std::vector<std::string> later;  ///< messages that came before the answer to it
+};
+
+/// Called on the executor.
+class sign_in_sink {
+ public:
+  virtual void on_signed_in(connection_id connection, signed_in arrived) = 0;
+  /// The socket did not show who it is: tell it why, close it.
+  virtual void on_turned_away(connection_id connection, std::uint16_t code, std::string_view reason,
+                              const error& why) = 0;
+  /// The token of the socket ends soon.
+  virtual void on_token_expiring(connection_id connection, wall_time when) = 0;
+  /// It has ended, and no new one came within the grace.
+  virtual void on_token_expired(connection_id connection) = 0;
+
+ protected:
+  ~sign_in_sink() = default;
+};
+
+template <typename Authenticator, typename Scheduler>
+class sign_in {
+ public:
+  struct limits {
+    duration timeout;               ///< for the first message
+    duration grace;                 ///< see token_clocks
+    std::size_t max_waiting_bytes;  ///< of messages behind the first, while it is being judged
+  };
+
+  sign_in(limits allowed, Authenticator& authenticator, Scheduler& scheduler, sign_in_sink& sink)
+      : limits_(allowed),
+        authenticator_(authenticator),
+        scheduler_(scheduler),
+        sink_(sink),
+        clocks_(allowed.grace) {}
+  sign_in(const sign_in&) = delete;
+  sign_in& operator=(const sign_in&) = delete;
+  ~sign_in() { scheduler_.cancel_timer(timer_); }
+
+  // ---- sockets that have shown nothing
+
+  /// An open socket whose first message has to say who it is.
+  void hold(connection_id connection, handshake request) {
+    held& added = held_[connection];
+    added.request = std::move(request);
+    added.since = silent_.add(connection, scheduler_.now());
+    watch();
+  }
+
+  bool holds(connection_id connection) const {
+    return !held_.empty() && held_.find(connection) != held_.end();
+  }
+
+  /// A message of a socket that is held.
+  void receive(connection_id connection, std::string_view text) {
+    const auto found = held_.find(connection);
+    if (found == held_.end()) return;
+    held& of = found->second;
+    if (of.first) return keep(connection, of, text);
+    auto message = wire::decode(text, scratch_);
+    auto* const command = std::get_if<wire::command>(&message);
+    const bool shows = command != nullptr && (command->op == "hello" || command->op == "auth") &&
+                       !command->token.empty();
+    if (!shows) {
+      const auto* const rejected = std::get_if<wire::rejection>(&message);
+      return turn_away(connection,
+                       rejected != nullptr ? rejected->why : error(errc::unauthorized, how_to));
+    }
+    silent_.remove(of.since);
+    of.first = std::move(*command);
+    const std::string token = of.first->token;
+    const handshake request = of.request;  // letting it in gives away the other one
+    authenticator_.authenticate(
+        {token, credential_source::message, &request},
+        [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
+          if (weak.lock()) judge(connection, std::move(who));
+        });
+  }
+
+  /// A frame of a socket that is held, and no message.
+  void refuse(connection_id connection) {
+    turn_away(connection, error(errc::unauthorized, how_to));
+  }
+
+  // ---- sockets that are known
+
+  /// What the socket has shown lasts as long as `owner` says.
+  void watch(connection_id connection, const principal& owner) {
+    clocks_.set(connection, owner.expires_at, now());
+    watch();
+  }
+
+  /// Its token is over, and the grace is not.
+  bool is_over(connection_id connection) const { return clocks_.is_over(connection); }
+
+  /// A known socket shows a new token; done(result<void>) is called once, unless it goes before.
+  template <typename Done>
+  void renew(connection_id connection, const principal& owner, const std::string& token,
+             Done done) {
+    authenticator_.authenticate(
+        {token, credential_source::message, nullptr},
+        [this, connection, owner, done = std::move(done),
+         weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
+          if (!weak.lock()) return;
+          if (!who) return done(result<void>(who.error()));
+          if (who->name != owner.name || who->is_anonymous != owner.is_anonymous) {
+            return done(result<void>(error(
+                errc::forbidden, "The token is another user's; connect anew to change users")));
+          }
+          watch(connection, *who);
+          done(result<void>());
+        });
+  }
+
+  void gone(connection_id connection) {
+    clocks_.remove(connection);
+    const auto found = held_.find(connection);
+    if (found != held_.end()) forget(found);
+  }
+
+  /// Sends away all that have not shown who they are.
+  void close(std::uint16_t code, std::string_view reason, const error& why) {
+    while (!held_.empty()) {
+      const connection_id connection = held_.begin()->first;
+      forget(held_.begin());
+      sink_.on_turned_away(connection, code, reason, why);
+    }
+  }
+
+  std::size_t held_count() const noexcept { return held_.size(); }
+
+ private:
+  static constexpr const char* how_to =
+      "Authentication is required: send a hello or auth command with `auth.token` first";
+  static constexpr std::size_t max_waiting = 64;  // messages behind the first
+
+  struct held {
+    handshake request;
+    activity_list<connection_id>::position since;  // in silent_, until there is a first message
+    std::optional<wire::command> first;
+    std::vector<std::string> later;
+    std::size_t later_bytes = 0;
+  };
+  using held_map = std::unordered_map<connection_id, held>;
+
+  moment now() const { return {scheduler_.now(), scheduler_.wall_now()}; }
+
+  void forget(typename held_map::iterator found) {
+    if (!found->second.first) silent_.remove(found->second.since);
+    held_.erase(found);
+  }
+
+  void keep(connection_id connection, held& of, std::string_view text) {
+    of.later_bytes += text.size();
+    if (of.later.size() < max_waiting && of.later_bytes <= limits_.max_waiting_bytes)
+      return of.later.emplace_back(text), void();
+    turn_away(connection, error(errc::unauthorized, "Wait for the welcome before you send more"));
+  }
+
+  void judge(connection_id connection, result<principal> who) {
+    const auto found = held_.find(connection);
+    if (found == held_.end()) return;  // gone meanwhile
+    if (!who) return turn_away(connection, who.error());
+    signed_in arrived{std::move(found->second.request), std::move(*who),
+                      std::move(*found->second.first), std::move(found->second.later)};
+    held_.erase(found);
+    sink_.on_signed_in(connection, std::move(arrived));
+  }
+
+  void turn_away(connection_id connection, const error& why) {
+    const auto found = held_.find(connection);
+    if (found != held_.end()) forget(found);
+    switch (why.code) {
+      case errc::token_expired: return sink_.on_turned_away(connection, 4004, "token_expired", why);
+      case errc::forbidden: return sink_.on_turned_away(connection, 4403, "forbidden", why);
+      case errc::internal: return sink_.on_turned_away(connection, 4000, "server_error", why);
+      default: return sink_.on_turned_away(connection, 4401, "unauthorized", why);
+    }
+  }
+
+  void watch() {
+    auto next = silent_.next_deadline(limits_.timeout);
+    if (const auto due = clocks_.next(); due && (!next || *due < *next)) next = due;
+    // One that fires too early is set again then.
+    if (!next || (timer_ != 0 && timer_at_ <= *next)) return;
+    scheduler_.cancel_timer(timer_);
+    timer_at_ = *next;
+    timer_ = scheduler_.start_timer(*next, [this] {
+      timer_ = 0;
+      sweep();
+      watch();
+    });
+  }
+
+  void sweep() {
+    const time_point at = scheduler_.now();
+    while (!silent_.empty() && silent_.front().since + limits_.timeout <= at) {
+      const connection_id connection = silent_.front().key;
+      forget(held_.find(connection));
+      sink_.on_turned_away(connection, 4408, "auth_timeout",
+                           error(errc::unauthorized, "No token came in time"));
+    }
+    clocks_.sweep(
+        at,
+        [this](connection_id connection, wall_time when) {
+          sink_.on_token_expiring(connection, when);
+        },
+        [this](connection_id connection) { sink_.on_token_expired(connection); });
+  }
+
+  limits limits_;
+  Authenticator& authenticator_;
+  Scheduler& scheduler_;
+  sign_in_sink& sink_;
+  held_map held_;
+  activity_list<connection_id> silent_;
+  token_clocks clocks_;
+  json::document scratch_;
+  timer_id timer_ = 0;
+  time_point timer_at_{};
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/upstream_settings.hpp
+
+// What of the options concerns the upstream client, in its own terms.
+// Nothing is checked here: options::check and the client do that.
+
+namespace agent_websocket {
+
+/// Settings for openrouter::basic_openrouter_client.
+inline openrouter::client_settings upstream_settings(const options& from) {
+  openrouter::client_settings to;
+  to.base_url = from.base_url;
+  to.api_key = from.api_key;
+  to.referer = from.http_referer;
+  to.title = from.app_title;
+  to.dialect.limit_name = from.max_tokens_field;
+  to.connect_timeout = from.connect_timeout;
+  to.first_token_timeout = from.first_token_timeout;
+  to.idle_timeout = from.idle_timeout;
+  to.total_timeout = from.total_timeout;
+  to.retry.max_attempts = from.max_retries + 1;
+  return to;
+}
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/server.hpp
 
 // basic_server: composes transport, upstream client, sessions, router and clocks into a server. It
@@ -16043,7 +16670,7 @@ namespace agent_websocket {
 template <typename Transport, typename HttpClient, typename Scheduler,
           typename Store = memory_store, typename Authenticator = allow_all,
           typename Logger = null_logger>
-class basic_server final : private transport_sink {
+class basic_server final : private transport_sink, private sign_in_sink {
   static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
 
  public:
@@ -16062,7 +16689,13 @@ class basic_server final : private transport_sink {
         wakes_(scheduler),
         journal_(router_, logger, options_.level),
         registry_(options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
-                  journal_),
+                  journal_,
+                  [this](session_type& session, const wire::command& auth) {
+                    renew_token(session, auth);
+                  }),
+        sign_in_({options_.access.auth_timeout, options_.access.auth_grace,
+                  options_.session.max_message_bytes},
+                 authenticator, scheduler, *this),
         admission_(options_, transport, authenticator,
                    [this](const http::request& request) { return answer_http(request); }) {}
 
@@ -16162,14 +16795,32 @@ class basic_server final : private transport_sink {
   }
 
   void on_open(connection_id connection) override {
-    if (const auto arrived = admission_.take(connection)) registry_.open(connection, *arrived);
+    auto arrived = admission_.take(connection);
+    if (!arrived) return;
+    if (!arrived->owner) return sign_in_.hold(connection, std::move(arrived->request));
+    let_in(connection, arrived->request, std::move(*arrived->owner));
+  }
+
+  void let_in(connection_id connection, const handshake& request, principal owner) {
+    sign_in_.watch(connection, owner);
+    registry_.open(connection, request, std::move(owner));
   }
 
   void on_text(connection_id connection, std::string_view text) override {
     const auto session = registry_.find(connection);
-    if (!session) return;
-    session->apply([&](session_core& core, moment at) {
-      core.received(connection, wire::decode(text, scratch_), at);
+    if (!session) return sign_in_.receive(connection, text);
+    take(connection, *session, wire::decode(text, scratch_));
+  }
+
+  void take(connection_id connection, session_type& session, wire::client_message message) {
+    session.apply([&](session_core& core, moment at) {
+      if (sign_in_.is_over(connection) && begins_work(message)) {
+        return core.refuse(connection, id_of(message),
+                           error(errc::token_expired,
+                                 "Your token has expired: send a new one by the command auth"),
+                           at);
+      }
+      core.received(connection, std::move(message), at);
     });
   }
 
@@ -16183,7 +16834,7 @@ class basic_server final : private transport_sink {
 
   void refuse_frame(connection_id connection, errc code) {
     const auto session = registry_.find(connection);
-    if (!session) return;
+    if (!session) return sign_in_.refuse(connection);
     session->apply(
         [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
   }
@@ -16195,7 +16846,65 @@ class basic_server final : private transport_sink {
   }
 
   void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
+    sign_in_.gone(connection);
     registry_.closed(connection, code);
+  }
+
+  // ---- sign_in_sink
+
+  void on_signed_in(connection_id connection, signed_in arrived) override {
+    let_in(connection, arrived.request, std::move(arrived.owner));
+    if (const auto session = registry_.find(connection)) {
+      session->apply([&](session_core& core, moment at) {
+        if (arrived.first.op == "auth") return core.acknowledge(connection, arrived.first.id, at);
+        core.received(connection, std::move(arrived.first), at);
+      });
+    }
+    for (const std::string& each : arrived.later) on_text(connection, each);
+  }
+
+  void on_turned_away(connection_id connection, std::uint16_t code, std::string_view reason,
+                      const error& why) override {
+    log(log_level::info, "socket_refused", {}, std::string(reason) + ": " + why.detail);
+    wire::failure_notice notice;
+    notice.code = why.code;
+    notice.content = why.message;
+    notice.retryable = is_retryable(why.code);
+    std::string frame;
+    encode(frame, notice, to_iso8601(scheduler_.wall_now()));
+    transport_.send(connection, frame);
+    transport_.close(connection, code, reason);
+  }
+
+  void on_token_expiring(connection_id connection, wall_time when) override {
+    tell(connection,
+         [&](session_core& core, moment at) { core.token_expires(connection, when, at); });
+  }
+
+  void on_token_expired(connection_id connection) override {
+    tell(connection,
+         [&](session_core& core, moment) { core.close_socket(connection, 4004, "token_expired"); });
+  }
+
+  void renew_token(session_type& session, const wire::command& auth) {
+    sign_in_.renew(auth.from, session.owner(), auth.token,
+                   [this, connection = auth.from, id = auth.id](const result<void>& taken) {
+                     tell(connection, [&](session_core& core, moment at) {
+                       if (!taken) return core.refuse_bad(connection, id, taken.error(), at);
+                       core.heard_good(connection);
+                       core.acknowledge(connection, id, at);
+                     });
+                   });
+  }
+
+  template <typename Tell>
+  void tell(connection_id connection, Tell&& what) {
+    if (const auto session = registry_.find(connection)) session->apply(what);
+  }
+
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
   }
 
   // ---- stopping
@@ -16203,6 +16912,7 @@ class basic_server final : private transport_sink {
   void begin_drain(std::function<void()> done) {
     if (registry_.draining()) return;
     admission_.close();  // who still comes is told so, until the end
+    sign_in_.close(1012, "Server is shutting down", error(errc::draining));
     registry_.drain([this, done = std::move(done)]() mutable {
       transport_.stop();
       if (done) scheduler_.post(std::move(done));
@@ -16220,6 +16930,7 @@ class basic_server final : private transport_sink {
   coalescer<Scheduler, session_type> wakes_;
   journal<Logger, router_type> journal_;
   registry<session_type, Scheduler, Logger> registry_;
+  sign_in<Authenticator, Scheduler> sign_in_;
   admission<Transport, Authenticator> admission_;
   json::document scratch_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);

@@ -208,7 +208,7 @@ export interface Options {
   tools?: Record<string, Tool>;
   /** Name and version of the application. */
   client?: string;
-  /** Asked before each attempt; nothing or '' is no token. */
+  /** Asked before each attempt, and when the token of the connection ends soon; nothing or '' is no token. */
   token?: () => string | null | undefined | Promise<string | null | undefined>;
   /** The global one by default; that of the package ws tells why an upgrade was refused. */
   WebSocket?: new (url: string) => any;

@@ -144,7 +144,9 @@ TEST_CASE_FIXTURE(fixture, "http: a route that throws costs one answer") {
 }
 
 TEST_CASE("http: the door decides who gets in, and as whom") {
-  basic_fixture<aw::testing::mock_transport, guarded_door> talk;
+  auto chosen = settings();
+  chosen.access.auth_timeout = 0ms;
+  basic_fixture<aw::testing::mock_transport, guarded_door> talk(chosen);
   talk.start();
   const auto status = [&](const std::string& token) {
     const auto id = talk.transport.connect(with_token(token));

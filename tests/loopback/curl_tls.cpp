@@ -3,16 +3,12 @@
 
 #include "curl_bench.hpp"
 #include "curl_certificates.hpp"
+#include "temporary_file.hpp"
 
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <stdexcept>
 #include <string>
-
-#include <unistd.h>
 
 using namespace std::chrono_literals;
 using agent_websocket::errc;
@@ -26,31 +22,11 @@ using loopback::curl_bench;
 using loopback::last_chunk;
 using loopback::ok;
 using loopback::reply;
+using loopback::temporary_file;
 
 namespace {
 
 constexpr long day = 24 * 3600;
-
-// A file in the directory for temporary files, gone at the end of the test.
-class temporary_file {
- public:
-  explicit temporary_file(const std::string& text) {
-    const char* const directory = std::getenv("TMPDIR");
-    name_ = std::string(directory != nullptr ? directory : "/tmp") + "/agent_websocket_XXXXXX";
-    const int file = ::mkstemp(name_.data());
-    if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-      throw std::runtime_error("no temporary file");
-    }
-    ::close(file);
-  }
-  ~temporary_file() { std::remove(name_.c_str()); }
-  temporary_file(const temporary_file&) = delete;
-  temporary_file& operator=(const temporary_file&) = delete;
-  const std::string& name() const { return name_; }
-
- private:
-  std::string name_;
-};
 
 const certificate& authority() {
   static const certificate made = certificate::of_authority();

@@ -112,6 +112,8 @@ class raw_client {
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int at_once = 1;  // each send() a segment of its own
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     connected = ::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
     ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
   }
@@ -124,7 +126,7 @@ class raw_client {
         out_(std::move(other.out_)),
         socket_(std::exchange(other.socket_, -1)) {}
   raw_client& operator=(raw_client&&) = delete;
-  ~raw_client() { drop(); }
+  virtual ~raw_client() { drop(); }
 
   bool connected = false;
   bool ended = false;   ///< the server has closed its end
@@ -132,13 +134,13 @@ class raw_client {
   bool reading = true;
   std::string in;
 
-  void send(std::string_view bytes) {
+  virtual void send(std::string_view bytes) {
     out_.append(bytes);
     pump();
   }
 
   /// Moves what can be moved; true when something was.
-  bool pump() {
+  virtual bool pump() {
     if (socket_ < 0) return false;
     bool moved = false;
     if (!out_.empty()) {
@@ -171,7 +173,7 @@ class raw_client {
     std::memcpy(&count, info + 152, sizeof count);
     return count;
   }
-  void finish_sending() { ::shutdown(socket_, SHUT_WR); }
+  virtual void finish_sending() { ::shutdown(socket_, SHUT_WR); }
   void drop() {
     if (socket_ >= 0) ::close(std::exchange(socket_, -1));
   }
@@ -181,7 +183,7 @@ class raw_client {
     drop();
   }
 
- private:
+ protected:
   std::string out_;
   int socket_;
 };

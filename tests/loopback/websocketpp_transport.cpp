@@ -125,6 +125,49 @@ TEST_CASE("transport: pings without reading do not fill the memory") {
   }
   b.idle(20ms);
   CHECK(b.transport.send(b.sink.open.back(), "") < 100'000u);
+  // The last ping is answered as soon as there is room (RFC 6455 section 5.5.3).
+  client.send(client_frame(fin | ping, "still there?"));
+  REQUIRE(b.until(client, [&] { return !client.has_unsent(); }));
+  b.idle(20ms);
+  client.reading = true;
+  std::size_t pongs = 0;
+  std::string last;
+  REQUIRE(b.until(client, [&] {
+    while (const auto frame = take_frame(client.in)) {
+      if (frame->first_byte != (fin | pong)) continue;
+      ++pongs;
+      last = frame->payload;
+    }
+    return last == "still there?";
+  }));
+  CHECK(pongs < 30'000u);
+}
+
+TEST_CASE("transport: a ping behind much output is answered behind it, but for the last words") {
+  transport_bench b;
+  raw_client client = b.open();
+  client.send(client_frame(fin | text, std::string(64 * 1024, 'x')) + client_frame(fin | ping, "p"));
+  std::string pong;
+  REQUIRE(b.until(client, [&] {
+    while (const auto frame = take_frame(client.in)) {
+      if (frame->first_byte == (fin | loopback::pong)) pong = frame->payload;
+    }
+    return !pong.empty();
+  }));
+  CHECK(pong == "p");
+  client.reading = false;
+  b.transport.send(b.sink.open.back(), std::string(20'000'000, 'x'));
+  client.send(client_frame(fin | ping, "late"));
+  b.idle(20ms);
+  b.transport.close(b.sink.open.back(), 1001, "");
+  client.reading = true;
+  int first_byte = 0;
+  REQUIRE(b.until(client, [&] {
+    while (const auto frame = take_frame(client.in)) first_byte = frame->first_byte;
+    return first_byte == (fin | bye);
+  }));
+  b.idle(5ms);
+  CHECK(client.in.empty());
 }
 
 TEST_CASE("transport: slow handshakes are cut, however they drip") {

@@ -57,31 +57,56 @@ void append_within(std::string& line, std::string_view text, std::size_t limit, 
   }
 }
 
-/// For a terminal: control characters (C0, DEL, C1) as \n, \t or \x1b, invalid bytes as \xff.
+/// The code point of a character that is not seen and yet moves what is: C1 controls, line and
+/// paragraph separators, and marks that change the direction of writing, by which a line could be
+/// made to look like another one. 0 for all others.
+inline unsigned unseen_code_point(std::string_view character) noexcept {
+  const auto bits = [character](std::size_t i) {
+    return static_cast<unsigned>(static_cast<unsigned char>(character[i]) & 0x3F);
+  };
+  if (character.size() == 2) {
+    const unsigned point = ((bits(0) & 0x1F) << 6) | bits(1);
+    return point < 0xA0 || point == 0x061C ? point : 0;
+  }
+  if (character.size() != 3) return 0;
+  const unsigned point = ((bits(0) & 0x0F) << 12) | (bits(1) << 6) | bits(2);
+  const bool moves = point == 0x200E || point == 0x200F || (point >= 0x2028 && point <= 0x202E) ||
+                     (point >= 0x2066 && point <= 0x2069);
+  return moves ? point : 0;
+}
+
+inline void append_code_point(std::string& line, unsigned point) {
+  static constexpr char digits[] = "0123456789abcdef";
+  line += "\\u";
+  for (const unsigned shift : {12u, 8u, 4u, 0u}) line += digits[(point >> shift) & 0xF];
+}
+
+/// For a terminal: control characters (C0, DEL) as \n, \t or \x1b, others that are not seen as
+/// \u009b, invalid bytes as \xff.
 inline void escape_for_people(std::string& line, std::string_view character, bool valid) {
   static constexpr char digits[] = "0123456789abcdef";
+  if (const unsigned point = valid ? unseen_code_point(character) : 0; point != 0)
+    return append_code_point(line, point);
   const auto first = static_cast<unsigned char>(character.front());
-  const bool c1 =
-      character.size() == 2 && first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
-  if (valid && !c1 && first >= 0x20 && first != 0x7F && first != '\\') {
+  if (valid && first >= 0x20 && first != 0x7F && first != '\\') {
     line += character;
     return;
   }
-  const auto byte = c1 ? static_cast<unsigned char>(character[1]) : first;
-  switch (byte) {
+  switch (first) {
     case '\n': line += "\\n"; return;
     case '\r': line += "\\r"; return;
     case '\t': line += "\\t"; return;
     case '\\': line += "\\\\"; return;
     default:
       line += "\\x";
-      line += digits[byte >> 4];
-      line += digits[byte & 0xF];
+      line += digits[first >> 4];
+      line += digits[first & 0xF];
   }
 }
 
-inline void escape_for_json(std::string& line, std::string_view character, bool) {
-  json::append_escaped(line, character);
+inline void escape_for_json(std::string& line, std::string_view character, bool valid) {
+  const unsigned point = valid ? unseen_code_point(character) : 0;
+  point != 0 ? append_code_point(line, point) : json::append_escaped(line, character);
 }
 
 }  // namespace detail

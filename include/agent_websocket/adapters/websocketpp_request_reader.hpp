@@ -2,8 +2,8 @@
 //
 // One HTTP/1.1 request (RFC 9112) from bytes that come in pieces, by websocketpp's
 // http::parser::request, with the checks that this parser leaves out. A head may have 16 000 bytes
-// (websocketpp's constant), a body needs a Content-Length. No chunked bodies, no second request on
-// a connection.
+// (websocketpp's constant, whose count takes each line for one byte longer), a body needs a
+// Content-Length. No chunked bodies, no second request on a connection.
 #pragma once
 
 #include <agent_websocket/adapters/websocketpp_handshake.hpp>
@@ -107,8 +107,33 @@ class request_reader {
     return true;
   }
 
+  /// How many lines of the head begin with this name and a colon.
+  static int count_fields(std::string_view head, std::string_view name) noexcept {
+    int count = 0;
+    for (std::size_t end = head.find("\r\n"); end != std::string_view::npos;
+         end = head.find("\r\n", end + 2)) {
+      const std::string_view line = head.substr(end + 2, name.size() + 1);
+      if (line.size() == name.size() + 1 && line.back() == ':' &&
+          http::iequals(line.substr(0, name.size()), name)) {
+        ++count;
+      }
+    }
+    return count;
+  }
+
+  /// Fields of which a request has one at most. The parser joins repeated ones, but it drops an
+  /// empty one in front of another, which a proxy before us may have understood in its own way.
+  static bool has_repeated(std::string_view head) noexcept {
+    for (const std::string_view single : {"Host", "Content-Length", "Origin", "Authorization",
+                                          "Sec-WebSocket-Key", "Sec-WebSocket-Version"}) {
+      if (count_fields(head, single) > 1) return true;
+    }
+    return false;
+  }
+
   bool take_head(std::string_view head) {
     if (!is_clean(head)) return refuse(400, "Malformed request");
+    if (has_repeated(head)) return refuse(400, "A field that must stand alone is repeated");
     websocketpp::http::parser::request parsed;
     parsed.set_max_body_size(
         static_cast<std::size_t>(-1));  // the length is checked below, as a number
@@ -147,7 +172,7 @@ class request_reader {
         target.substr(0, 1) == "/" || (target == "*" && request_.method == "OPTIONS");
     if (!has_form) return refuse(400, "Malformed request target");
     for (const char c : target) {
-      if (c <= 0x20 || c > 0x7E) return refuse(400, "Malformed request target");
+      if (c <= 0x20 || c > 0x7E || c == '#') return refuse(400, "Malformed request target");
     }
     request_.target = std::string(target);
     return true;

@@ -40,9 +40,10 @@ struct client_options {
   std::vector<std::string> caps = {"delta"};
   /// What the model may call here: see client_sink::on_tool_call. Parameters are JSON object text.
   std::vector<wire::declared_tool> tools;
-  /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
-  /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
-  /// error counts as an attempt that failed. Does not throw.
+  /// Asked before every attempt, because tokens expire, and when the server says that one ends;
+  /// calls the handler now or later. Without it the client says nothing of who it is. Of an
+  /// attempt, unauthorized and forbidden stop the client, any other error counts as one that
+  /// failed. Does not throw.
   std::function<void(client_token_handler)> token;
   resume_point resume;   ///< of a former run of the program, or nothing
   random_source random;  ///< of ids and delays

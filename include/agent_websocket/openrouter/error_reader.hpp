@@ -88,12 +88,16 @@ class fault_words {
   std::optional<bool> retryable;
   bool from_provider = false;  ///< `message` is the provider's own
 
-  /// What clients may read of it; unfiltered.
-  std::string words() const {
+  std::string words_without_flagged() const {
     std::string text;
     if (from_provider && !provider.empty()) text.append(provider).append(": ");
     text.append(message);
     if (!reasons.empty()) text.append(" (reasons: ").append(reasons).push_back(')');
+    return text;
+  }
+  /// What clients may read of it; unfiltered.
+  std::string words() const {
+    std::string text = words_without_flagged();
     if (!flagged.empty()) text.append(" (flagged: ").append(flagged).push_back(')');
     return text;
   }
@@ -149,7 +153,9 @@ inline failure make_failure(const fault_words& said, int status, const http::hea
   std::string head = "status " + std::to_string(status);
   if (!made.type.empty()) head.append(", type ").append(made.type);
   if (!made.provider.empty()) head.append(", provider ").append(made.provider);
-  head.append(": ").append(cut_utf8(raw, 8192));
+  // What was flagged is the text of a client, which the log must not hold.
+  head.append(": ").append(said.flagged.empty() ? std::string(cut_utf8(raw, 8192))
+                                                : said.words_without_flagged());
   made.why.detail = words_for_log(head, context.secret);
   return made;
 }

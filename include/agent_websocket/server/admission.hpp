@@ -51,7 +51,9 @@ class admission {
     }
     shown->request = &request;
     // Filed first: the authenticator may answer from inside of the call.
-    arrivals_[connection].request = request;
+    applicant& filed = applicants_[connection];
+    filed.arrived.request = request;
+    filed.showed = shown->from != credential_source::none;
     authenticator_.authenticate(
         *shown,
         [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
@@ -59,14 +61,14 @@ class admission {
         });
   }
 
-  void abandon(connection_id connection) { arrivals_.erase(connection); }
+  void abandon(connection_id connection) { applicants_.erase(connection); }
 
   /// Whose socket has opened.
   std::optional<arrival> take(connection_id connection) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return std::nullopt;
-    arrival arrived = std::move(found->second);
-    arrivals_.erase(found);
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return std::nullopt;
+    arrival arrived = std::move(found->second.arrived);
+    applicants_.erase(found);
     return arrived;
   }
 
@@ -79,10 +81,13 @@ class admission {
 
  private:
   void decide(connection_id connection, result<principal> who) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return;  // gone meanwhile
-    if (closed_ || !who) {
-      arrivals_.erase(found);
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return;  // gone meanwhile
+    arrival& arrived = found->second.arrived;
+    const bool may_show_later = !who && who.error().code == errc::unauthorized &&
+                                !found->second.showed && options_.access.auth_timeout.count() != 0;
+    if (closed_ || (!who && !may_show_later)) {
+      applicants_.erase(found);
       if (closed_) return refuse_closed(connection);
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
@@ -93,10 +98,10 @@ class admission {
                                     : connection_refusal::unauthorized,
                     http::response::text(status, who.error().message));
     }
-    found->second.owner = std::move(*who);
+    if (who) arrived.owner = std::move(*who);
     http::response accept;
     accept.status = 101;
-    if (offers_subprotocol(found->second.request.request, subprotocol)) {
+    if (offers_subprotocol(arrived.request.request, subprotocol)) {
       accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
     }
     transport_.answer(connection, std::move(accept));
@@ -109,12 +114,16 @@ class admission {
   void refuse_closed(connection_id connection) {
     refuse(connection, connection_refusal::draining, refuse_while_draining(options_.restart_time));
   }
+  struct applicant {
+    arrival arrived;
+    bool showed = false;  ///< a token, in its handshake
+  };
 
   const options& options_;
   Transport& transport_;
   Authenticator& authenticator_;
   http_handler plain_;
-  std::unordered_map<connection_id, arrival> arrivals_;
+  std::unordered_map<connection_id, applicant> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   server_counts* counts_ = nullptr;
   bool closed_ = false;

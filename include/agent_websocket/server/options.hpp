@@ -78,7 +78,7 @@ struct options {
           "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
           "not sent in the clear");
     }
-    return access.check_admin();
+    return access.check();
   }
 
   /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The

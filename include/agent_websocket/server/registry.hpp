@@ -6,7 +6,6 @@
 #pragma once
 
 #include <agent_websocket/base/random.hpp>
-#include <agent_websocket/server/arrival.hpp>
 #include <agent_websocket/server/deadlines.hpp>
 #include <agent_websocket/server/journal.hpp>
 #include <agent_websocket/server/metrics.hpp>
@@ -32,18 +31,21 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   using session_type = Session;
   using router_type = basic_router<Session>;
   using journal_type = journal<Logger, router_type>;
+  /// Takes the new token that a client of the session shows.
+  using auth_handler = std::function<void(Session&, const wire::command&)>;
 
   /// What the sessions share, but the sink, which is the registry itself.
   template <typename Transport, typename Client, typename Store>
   registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
            Store& store, random_source& random, upstream_slots& slots,
            coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told,
-           server_counts& counts)
+           auth_handler on_auth, server_counts& counts)
       : options_(settings),
         scheduler_(scheduler),
         around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
         router_(router),
         journal_(told),
+        on_auth_(std::move(on_auth)),
         counts_(counts),
         living_(scheduler, *this,
                 {settings.session.heartbeat_interval, settings.session.heartbeat_timeout,
@@ -80,10 +82,10 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   // ---- sockets
 
   /// A socket begins a session.
-  void open(connection_id connection, const arrival& arrived) {
-    const std::string& address = arrived.request.remote_address;
+  void open(connection_id connection, const handshake& request, principal owner) {
+    const std::string& address = request.remote_address;
     const auto session =
-        std::make_shared<Session>(around_, arrived.owner, address, make_uuid(around_.random),
+        std::make_shared<Session>(around_, std::move(owner), address, make_uuid(around_.random),
                                   make_uuid(around_.random), defaults_);
     session->core().output().count_into(counts_.sessions);
     ++counts_.opened;
@@ -92,7 +94,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     living_.sessions.add(session, scheduler_.now());
     living_.watch_heartbeat();
     log(log_level::info, "session_opened", session->id(), "from " + address);
-    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived.request); });
+    guarded("on_connect", session->id(), [&] { router_.connected(*session, request); });
     session->open(connection);
     if (draining_) drain(*session);
   }
@@ -158,7 +160,12 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     if (living_.sessions.erase(session)) on_forgotten(session);
   }
 
-  void on_hello(Session& session, connection_id connection, const wire::command& hello) override {
+  void on_command(Session& session, const wire::command& command) override {
+    command.op == "auth" ? on_auth_(session, command) : on_hello(session, command);
+  }
+
+  void on_hello(Session& session, const wire::command& hello) {
+    const connection_id connection = hello.from;
     if (hello.resume_session.empty()) return session.greet(hello, "new");
     const auto wanted = find(hello.resume_session);
     if (!wanted || wanted->closing()) return session.greet(hello, "expired");
@@ -224,6 +231,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   typename Session::surroundings around_;
   const router_type& router_;
   journal_type& journal_;
+  auth_handler on_auth_;
   server_counts& counts_;
   deadlines<Session, Scheduler> living_;
   std::shared_ptr<const session_settings> defaults_;

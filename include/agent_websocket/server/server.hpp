@@ -11,18 +11,18 @@
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/store.hpp>
-#include <agent_websocket/server/admission.hpp>
+#include <agent_websocket/server/exposure.hpp>
 #include <agent_websocket/server/http_api.hpp>
 #include <agent_websocket/server/journal.hpp>
 #include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/plain_http.hpp>
+#include <agent_websocket/server/reception.hpp>
 #include <agent_websocket/server/registry.hpp>
 #include <agent_websocket/server/router.hpp>
 #include <agent_websocket/server/session_admin.hpp>
 #include <agent_websocket/server/upstream_settings.hpp>
 #include <agent_websocket/session/session.hpp>
-#include <agent_websocket/wire/decode.hpp>
 
 #include <cstddef>
 #include <functional>
@@ -36,7 +36,7 @@ namespace agent_websocket {
 template <typename Transport, typename HttpClient, typename Scheduler,
           typename Store = memory_store, typename Authenticator = allow_all,
           typename Logger = null_logger>
-class basic_server final : private transport_sink {
+class basic_server final {
   static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
 
  public:
@@ -49,19 +49,23 @@ class basic_server final : private transport_sink {
       : options_(std::move(settings)),
         transport_(transport),
         scheduler_(scheduler),
+        authenticator_(authenticator),
         random_(random),
         client_(upstream_settings(options_), http, scheduler, std::move(random)),
         slots_(options_.max_upstream),
         wakes_(scheduler),
         journal_(router_, logger, options_.level),
-        registry_(options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
-                  journal_, counts_),
+        registry_(
+            options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
+            journal_,
+            [this](session_type& session, const wire::command& auth) {
+              reception_.renew_token(session, auth);
+            },
+            counts_),
         admin_(registry_, [this] { return metrics(); }),
         api_(options_.access.admin_token, options_.access.metrics, admin_),
-        admission_(options_, transport, authenticator,
-                   [this](const http::request& request) { return answer_http(request); }) {
-    admission_.count_into(counts_);
-  }
+        reception_(options_, transport, scheduler, authenticator, registry_, journal_, counts_,
+                   [this](const http::request& request) { return answer_http(request); }) {}
 
   /// With policies of its own for the rest, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
@@ -89,13 +93,15 @@ class basic_server final : private transport_sink {
   /// Checks the options and begins to listen. Hooks are set before.
   result<void> start() {
     if (auto checked = options_.check(); !checked) return checked;
+    if (auto checked = check_exposure(options_, lets_everybody_in(authenticator_)); !checked)
+      return checked;
     if (auto checked = openrouter::check(upstream_settings(options_)); !checked) return checked;
     auto tools = router_.tools();
     if (!tools) return tools.error();
     session_settings shared = options_.session;
     if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
-    if (auto listening = transport_.start(*this); !listening) return listening;
+    if (auto listening = transport_.start(reception_); !listening) return listening;
     registry_.start(std::move(shared));
     started_ = scheduler_.wall_now();
     return {};
@@ -105,6 +111,12 @@ class basic_server final : private transport_sink {
   /// drain_timeout, close 1001; then `done`. From any thread. A second call changes nothing.
   void stop(std::function<void()> done = {}) {
     post([this, done = std::move(done)]() mutable { begin_drain(std::move(done)); });
+  }
+
+  /// Writes to the log, and tells on_event, as the server itself does.
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
   }
 
   /// Runs f() on the executor. From any thread; nothing happens when the server is gone by then.
@@ -181,13 +193,6 @@ class basic_server final : private transport_sink {
     own_ = std::move(own);
   }
 
-  // ---- transport_sink
-
-  void on_request(connection_id connection, handshake request) override {
-    admission_.ask(connection, std::move(request));
-  }
-  void on_abandoned(connection_id connection) override { admission_.abandon(connection); }
-
   http::response answer_http(const http::request& request) {
     http::response answer = route(request);
     counts_.answer(answer.status);
@@ -201,53 +206,14 @@ class basic_server final : private transport_sink {
       return answer;
     }
     if (auto answer = api_.answer(request, scheduler_.now())) return *std::move(answer);
-    return answer_plain_request(request, admission_.closed());
-  }
-
-  void on_open(connection_id connection) override {
-    if (const auto arrived = admission_.take(connection)) registry_.open(connection, *arrived);
-  }
-
-  void on_text(connection_id connection, std::string_view text) override {
-    const auto session = registry_.find(connection);
-    if (!session) return;
-    wire::client_message message = wire::decode(text, scratch_);
-    counts_.message(message, text.size());
-    session->apply(
-        [&](session_core& core, moment at) { core.received(connection, std::move(message), at); });
-  }
-
-  void on_binary(connection_id connection, std::size_t bytes) override {
-    refuse_frame(connection, errc::unsupported_data, bytes);
-  }
-
-  void on_oversized(connection_id connection, std::size_t bytes) override {
-    refuse_frame(connection, errc::too_large, bytes);
-  }
-
-  void refuse_frame(connection_id connection, errc code, std::size_t bytes) {
-    const auto session = registry_.find(connection);
-    if (!session) return;
-    counts_.frame(bytes);
-    session->apply(
-        [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
-  }
-
-  void on_alive(connection_id connection) override { registry_.heard(connection); }
-
-  void on_drained(connection_id connection) override {
-    if (const auto session = registry_.find(connection)) session->drained(connection);
-  }
-
-  void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
-    registry_.closed(connection, code);
+    return answer_plain_request(request, registry_.draining());
   }
 
   // ---- stopping
 
   void begin_drain(std::function<void()> done) {
     if (registry_.draining()) return;
-    admission_.close();  // who still comes is told so, until the end
+    reception_.close();
     registry_.drain([this, done = std::move(done)]() mutable {
       transport_.stop();
       if (done) scheduler_.post(std::move(done));
@@ -258,6 +224,7 @@ class basic_server final : private transport_sink {
   options options_;
   Transport& transport_;
   Scheduler& scheduler_;
+  Authenticator& authenticator_;
   random_source random_;
   typename session_type::client_type client_;
   router_type router_;
@@ -268,8 +235,7 @@ class basic_server final : private transport_sink {
   registry_type registry_;
   session_admin<registry_type> admin_;
   http_api api_;
-  admission<Transport, Authenticator> admission_;
-  json::document scratch_;
+  reception<Transport, Authenticator, Scheduler, registry_type> reception_;
   wall_time started_{};
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

@@ -119,6 +119,25 @@ inline bool session_core::needs_no_repeat(std::string_view id, std::uint64_t pos
   return false;
 }
 
+inline void session_core::detached(connection_id connection, moment at) {
+  tokens_.released(connection);
+  client_tools_.forget(connection);
+  outbox_.detach(connection);
+  pass_on_calls(connection, at);
+}
+
+inline void session_core::token_expires(connection_id connection, wall_time when, moment at) {
+  if (!closing_) put_control(connection, wire::auth_expiring{to_iso8601(when)}, at);
+}
+
+inline void session_core::refused_frame(connection_id from, errc code, moment at) {
+  if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
+  refuse_bad(from, {},
+             error(code, "The message is too large; at most " +
+                             std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
+             at);
+}
+
 inline void session_core::refuse_bad(connection_id from, std::string_view ref, const error& why,
                                      moment at) {
   lanes* const socket = outbox_.find(from);

@@ -85,13 +85,13 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
-    s.actions_.push_back(action::answer_hello{command.from, command});
+    s.actions_.push_back(action::ask_server{command});
   }
 
   static void ack(session_core&, const wire::command&, moment) {}  // read where all acks are
 
-  static void auth(session_core& s, const wire::command& command, moment at) {
-    s.acknowledge(command.from, command.id, at);
+  static void auth(session_core& s, const wire::command& command, moment) {
+    s.actions_.push_back(action::ask_server{command});
   }
 
   static void ping(session_core& s, const wire::command& command, moment at) {
@@ -226,8 +226,9 @@ inline void session_core::received(connection_id from, wire::client_message mess
   } else if (auto* command = std::get_if<wire::command>(&message)) {
     command->from = from;
     if (command->ack) tokens_.arrived(from);
+    const bool judged_later = command->op == "auth";
     if (session_commands::run(*this, *command, at)) {
-      socket->bad_messages = 0;
+      if (!judged_later) socket->bad_messages = 0;
     } else {
       actions_.push_back(action::run_command{std::move(*command)});
     }

@@ -114,24 +114,13 @@ class session_core {
               moment at);
 
   /// The socket is gone, or watches another session now.
-  void detached(connection_id connection, moment at) {
-    tokens_.released(connection);
-    client_tools_.forget(connection);
-    outbox_.detach(connection);
-    pass_on_calls(connection, at);
-  }
+  void detached(connection_id connection, moment at);
 
   /// A decoded message, or the reason why the text was none.
   void received(connection_id from, wire::client_message message, moment at);
 
   /// A frame that could not be a message: unsupported_data (binary) or too_large.
-  void refused_frame(connection_id from, errc code, moment at) {
-    if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
-    refuse_bad(from, {},
-               error(code, "The message is too large; at most " +
-                               std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
-               at);
-  }
+  void refused_frame(connection_id from, errc code, moment at);
 
   /// Refuses what was no good message; too many in a row close the socket.
   void refuse_bad(connection_id from, std::string_view ref, const error& why, moment at);
@@ -208,6 +197,14 @@ class session_core {
     put_control(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
   }
 
+  /// The message has been taken; only those with an id are told of.
+  void acknowledge(connection_id to, const std::string& id, moment at) {
+    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
+  }
+
+  /// The client is to show a new token before then.
+  void token_expires(connection_id connection, wall_time when, moment at);
+
   /// An error that is not the end of a query, to one socket or with 0 to all.
   void refuse(connection_id to, std::string_view ref, const error& why, moment at,
               std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
@@ -263,10 +260,6 @@ class session_core {
     return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
   }
   bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
-
-  void acknowledge(connection_id to, const std::string& id, moment at) {
-    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
-  }
 
   void close(std::uint16_t code, std::string reason);
   void close_for_drain() { close(1012, "Server is shutting down"); }

@@ -278,9 +278,7 @@ class basic_session final
                              session->log(log_level::error, "store_failed", kept.error().detail);
                          });
   }
-  void perform(action::answer_hello& what) {
-    around_.sink.on_hello(*this, what.connection, what.hello);
-  }
+  void perform(action::ask_server& what) { around_.sink.on_command(*this, what.command); }
   void perform(action::close_socket& what) {
     lanes* const socket = core_.output().find(what.connection);
     if (socket != nullptr && what.send_first) delivery_.send_all(core_, *socket);

@@ -23,6 +23,7 @@ namespace wire {
 
 inline constexpr std::size_t max_meta_bytes = 4096;
 inline constexpr std::size_t max_model_length = 200;
+inline constexpr std::size_t max_token_bytes = 8192;
 
 namespace detail {
 
@@ -119,6 +120,7 @@ inline command read_command(field_reader& fields) {
     if (read.resume && read.resume_session.empty())
       fields.fail("`resume` needs the `session_id` that it is about beside it");
     read.version = fields.integer("v", 0, 1'000'000);
+    read.token = fields.token(max_token_bytes);
     const json::value caps = fields.find("caps");
     if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);
     caps.for_each_element([&](json::value each) {
@@ -129,6 +131,9 @@ inline command read_command(field_reader& fields) {
       }
     });
     read.tools = read_declared_tools(fields);
+  } else if (read.op == "auth") {
+    read.token = fields.token(max_token_bytes);
+    if (read.token.empty()) fields.fail("An auth command needs its token as `auth.token`");
   } else if (read.op == "ack") {
     read.ack = fields.number_of("seq");
   } else if (read.op == "tool_result") {

@@ -93,6 +93,13 @@ inline void encode(std::string& out, const status& m, std::string_view timestamp
   detail::close(w, timestamp);
 }
 
+inline void encode(std::string& out, const auth_expiring& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "auth_expiring");
+  w.member("content", "Your token expires soon").member("expires_at", m.expires_at);
+  detail::close(w, timestamp);
+}
+
 inline void encode(std::string& out, const ack& m, std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "status").member("op", "ack").member("ref", m.ref);

@@ -71,6 +71,7 @@ struct command {
   std::optional<resume_request> resume;
   std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
   std::optional<std::int64_t> version;
+  std::string token;           ///< of hello and auth: who the client is, or empty; a secret
   std::optional<bool> stream;  ///< regenerate: as of a query
   // tool_result
   std::string failure;  ///< the client's words in place of a result, or empty
@@ -158,6 +159,11 @@ struct status {
   std::string_view meta;
   std::optional<std::uint64_t> seq;
   std::optional<std::chrono::milliseconds> retry_after;
+};
+
+/// `status`, op `auth_expiring`: the client is to show a new token by the command auth.
+struct auth_expiring {
+  std::string_view expires_at;  ///< ISO-8601
 };
 
 /// `status`, op `ack`: the message with that id has been taken.

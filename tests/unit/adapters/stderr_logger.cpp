@@ -54,7 +54,7 @@ TEST_CASE("stderr_logger: no text leaves its line or reaches the terminal as a c
   CHECK(text("a\nb\r\tc\\") == prefix + "a\\nb\\r\\tc\\\\\n");
   CHECK(text("\x1b[2J\x7f" + std::string(1, '\0')) == prefix + "\\x1b[2J\\x7f\\x00\n");
   CHECK(text("\xc2\x9b"
-             "2J") == prefix + "\\x9b2J\n");
+             "2J") == prefix + "\\u009b2J\n");
   CHECK(text("gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80") ==
         prefix + "gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80\n");
   CHECK(text("\xff\xc3(\xed\xa0\x80") == prefix + "\\xff\\xc3(\\xed\\xa0\\x80\n");
@@ -62,6 +62,22 @@ TEST_CASE("stderr_logger: no text leaves its line or reaches the terminal as a c
   const std::string hostile =
       format_log_line({log_level::info, "e\n", "s\n", "t\n"}, new_year, log_format::text);
   CHECK(std::count(hostile.begin(), hostile.end(), '\n') == 1);
+}
+
+TEST_CASE("stderr_logger: nor does one that is not seen: separators, and marks of direction") {
+  const std::string prefix = "2026-01-01T00:00:00.000Z info e ";
+  const std::string hostile =
+      "a\xE2\x80\xA8" "b\xE2\x80\xA9" "c\xE2\x80\xAE" "d\xE2\x81\xA6" "e\xE2\x80\x8F" "f\xD8\x9C" "g\xC2\x85" "h";
+  const std::string harmless = "a\\u2028b\\u2029c\\u202ed\\u2066e\\u200ff\\u061cg\\u0085h";
+  CHECK(text(hostile) == prefix + harmless + "\n");
+  CHECK(json(hostile).find("\"text\":\"" + harmless + "\"}\n") != std::string::npos);
+  agent_websocket::json::document document;
+  REQUIRE(document.parse(json(hostile)).has_value());
+  CHECK(document.root()["text"].string() == std::string_view(hostile));
+  // What stands beside them in Unicode is text.
+  const std::string plain =
+      "\xC2\xA0\xD8\x9B\xE2\x80\x8D\xE2\x80\x90\xE2\x80\xA7\xE2\x80\xAF\xE2\x81\xA5\xE2\x81\xAA\xEF\xBB\xBF";
+  CHECK(text(plain) == prefix + plain + "\n");
 }
 
 TEST_CASE("stderr_logger: all bytes, in every field, give one line of valid UTF-8") {

@@ -120,6 +120,7 @@ TEST_CASE("request reader: malformed heads") {
                                                            get(std::string("X: a\0b\r\n", 8)),
                                                            get("X: a\x7F\r\n"),
                                                            get(": x\r\n"),
+                                                           get("", "GET /#a HTTP/1.1"),
                                                            get("Host: b\r\n")}) {
     CAPTURE(bytes);
     const std::string verdict = read_all_ways(bytes);
@@ -128,6 +129,18 @@ TEST_CASE("request reader: malformed heads") {
   }
   CHECK(read_all_ways(get("", "GET / HTTP/2.0")) == "505");
   CHECK(read_all_ways(get("X: a\tb\r\n")) == "GET / []");
+}
+
+TEST_CASE("request reader: what must stand alone is not repeated, not even by an empty field") {
+  for (const std::string name :
+       {"Content-Length", "HOST", "origin", "Authorization", "Sec-WebSocket-Key"}) {
+    CAPTURE(name);
+    CHECK(read({get(name + ":\r\n" + name + ": 5\r\n") + "hello"}) == "400");
+    CHECK(read({get(name + ": 5\r\nX: y\r\n" + name + ":\r\n") + "hello"}) == "400");
+  }
+  CHECK(read({"GET / HTTP/1.1\r\nHost:\r\nHost: b\r\n\r\n"}) == "400");
+  CHECK(read({get("Content-Length-X: 5\r\nX-Host: b\r\nHostile: c\r\n")}) == "GET / []");
+  CHECK(read({get("X: Host: b\r\n")}) == "GET / []");
 }
 
 TEST_CASE("request reader: a head has an end") {

@@ -61,6 +61,11 @@ TEST_CASE("error reader: T53 statuses with OpenRouter's body") {
   CHECK(moderated.why.message ==
         "The provider's content policy refused the request: Input was flagged (reasons: violence, "
         "hate) (flagged: how to...)");
+  // For the client, whose text it is; not for the log.
+  CHECK(moderated.why.detail.find("how to") == std::string::npos);
+  CHECK(moderated.why.detail.find("status 403") == 0);
+  CHECK(moderated.why.detail.find("Input was flagged (reasons: violence, hate)") !=
+        std::string::npos);
   CHECK(moderated.provider == "OpenAI");
   CHECK(!moderated.retryable);
 

@@ -75,3 +75,81 @@ TEST_CASE("access_variables: who may read the metrics") {
     CHECK_FALSE(takes(into, "METRICS", wrong));
   }
 }
+
+TEST_CASE("access_variables: who may come") {
+  options into;
+  CHECK(takes(into, "AUTH_TOKENS", "ada:0123456789abcdef, bob:fedcba9876543210"));
+  CHECK(into.access.tokens.size() == 2u);
+  CHECK(into.access.tokens.verify("0123456789abcdef")->name == "ada");
+  CHECK_FALSE(takes(into, "AUTH_TOKENS", "ada:short"));
+  CHECK_FALSE(takes(into, "AUTH_TOKENS", ","));  // would let everybody in
+  CHECK_FALSE(takes(into, "AUTH_TOKENS", " "));
+  CHECK(into.access.tokens.size() == 2u);
+  CHECK(takes(into, "ALLOW_ANONYMOUS", "1"));
+  CHECK(into.access.allow_anonymous);
+  CHECK(takes(into, "ALLOW_ANONYMOUS", "0"));
+  CHECK_FALSE(into.access.allow_anonymous);
+  for (const char* const wrong : {"yes", "true", "on", "2", "01", " 1"}) {
+    CHECK_FALSE(takes(into, "ALLOW_ANONYMOUS", wrong));
+  }
+}
+
+TEST_CASE("access_variables: keys of JSON Web Tokens and what is asked of one") {
+  options into;
+  const std::string secret(32, 's');
+  CHECK(takes(into, "JWT_SECRET", secret));
+  CHECK(into.access.jwt_secret == secret);
+  CHECK(takes(into, "JWT_PREVIOUS_SECRET", secret + "2"));
+  CHECK(into.access.jwt_previous_secret == secret + "2");
+  CHECK_FALSE(takes(into, "JWT_SECRET", secret.substr(1)));
+  CHECK_FALSE(takes(into, "JWT_PREVIOUS_SECRET", "s"));
+  CHECK(takes(into, "JWT_PUBLIC_KEY_FILE", "keys/new.pem"));
+  CHECK(takes(into, "JWT_PREVIOUS_PUBLIC_KEY_FILE", "keys/old.pem"));
+  CHECK(into.access.jwt_public_key_file == "keys/new.pem");
+  CHECK(into.access.jwt_previous_public_key_file == "keys/old.pem");
+  CHECK(takes(into, "JWT_AUDIENCE", "chat"));
+  CHECK(takes(into, "JWT_ISSUER", "https://id.example"));
+  CHECK(into.access.jwt_audience == "chat");
+  CHECK(into.access.jwt_issuer == "https://id.example");
+  CHECK(takes(into, "JWT_LEEWAY", "0"));
+  CHECK(into.access.jwt_leeway == 0s);
+  CHECK(takes(into, "JWT_LEEWAY", "600"));
+  CHECK(into.access.jwt_leeway == 600s);
+  for (const char* const wrong : {"601", "-1", "1.5", "1m", "a while"}) {
+    CHECK_FALSE(takes(into, "JWT_LEEWAY", wrong));
+  }
+}
+
+TEST_CASE("access_variables: secrets are secret, and never in the words for what is wrong") {
+  for (const option_variable& each : access_variables()) {
+    const std::string name(each.name);
+    CAPTURE(name);
+    const bool holds_one = name == "AUTH_TOKENS" || name == "JWT_SECRET" ||
+                           name == "JWT_PREVIOUS_SECRET" || name == "ADMIN_TOKEN";
+    CHECK(each.secret == holds_one);
+    if (!holds_one) continue;
+    options into;
+    for (const char* const wrong : {"topsecret", "topsecret:", "topsecret:topsecret", ":topsecret",
+                                    "ada:topsecret,bob:topsecret"}) {
+      const auto words = each.apply(into, wrong);
+      if (words) CHECK(words->find("topsecret") == std::string::npos);
+    }
+    const auto read = agent_websocket::read_options(
+        [&](std::string_view asked) -> std::optional<std::string> {
+          if (asked == name) return "topsecret";
+          return std::nullopt;
+        });
+    if (name == "ADMIN_TOKEN" && read) continue;
+    REQUIRE_FALSE(read.has_value());
+    CHECK(read.error().message.rfind(name + " is (a secret), but must be ", 0) == 0u);
+    CHECK(read.error().message.find("topsecret") == std::string::npos);
+  }
+}
+
+TEST_CASE("access_variables: certificate and key") {
+  options into;
+  CHECK(takes(into, "TLS_CERT_FILE", "/etc/tls/chain.pem"));
+  CHECK(takes(into, "TLS_KEY_FILE", "/etc/tls/key.pem"));
+  CHECK(into.access.tls_cert_file == "/etc/tls/chain.pem");
+  CHECK(into.access.tls_key_file == "/etc/tls/key.pem");
+}

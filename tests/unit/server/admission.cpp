@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,7 +81,7 @@ TEST_CASE_FIXTURE(fixture, "admission: who may come is let in, with his request 
   CHECK(status(1) == 101);
   const auto arrived = door->take(1);
   REQUIRE(arrived.has_value());
-  CHECK(arrived->owner.name == "ada");
+  CHECK(arrived->owner->name == "ada");
   CHECK(arrived->request.request.target == "/ws?room=2");
   CHECK(arrived->request.remote_address == "192.0.2.7");
   CHECK_FALSE(door->take(1).has_value());
@@ -121,7 +122,21 @@ TEST_CASE_FIXTURE(fixture, "admission: a plain request at a socket's path is tol
   CHECK(authenticator.asked.empty());
 }
 
+TEST_CASE_FIXTURE(fixture, "admission: who shows nothing may do so by its first message") {
+  authenticator.at_once = result<principal>(error(errc::unauthorized));
+  ask(1);
+  CHECK(status(1) == 101);
+  const auto arrived = door->take(1);
+  REQUIRE(arrived.has_value());
+  CHECK_FALSE(arrived->owner.has_value());
+  handshake wrong = request("/ws");
+  wrong.request.headers.add("Authorization", "Bearer nonsense");
+  door->ask(2, wrong);
+  CHECK(status(2) == 401);
+}
+
 TEST_CASE_FIXTURE(fixture, "admission: each refusal has its status and its words") {
+  settings.access.auth_timeout = std::chrono::milliseconds(0);
   const auto refused = [this](connection_id connection, error why) {
     authenticator.at_once = result<principal>(std::move(why));
     ask(connection);
@@ -147,7 +162,7 @@ TEST_CASE_FIXTURE(fixture, "admission: waits for the authentication, of each on 
   CHECK(status(2) == 101);
   authenticator.waiting[0](error(errc::forbidden));
   CHECK(status(1) == 403);
-  CHECK(door->take(2)->owner.name == "bob");
+  CHECK(door->take(2)->owner->name == "bob");
   CHECK_FALSE(door->take(1).has_value());
 }
 

@@ -668,3 +668,31 @@ TEST_CASE("decode: a model's name has at most 200 bytes") {
   CHECK(query(R"({"content":"x","model":")" + repeated("m", 200) + R"("})").model.size() == 200u);
   CHECK(verdict(R"({"content":"x","model":")" + repeated("m", 201) + R"("})") == "bad_message");
 }
+
+TEST_CASE("decode: the token of hello and auth") {
+  document scratch;
+  const auto token = [&](const std::string& text) -> std::string {
+    const auto message = agent_websocket::wire::decode(text, scratch);
+    if (const auto* wrong = std::get_if<agent_websocket::wire::rejection>(&message)) return "! " + wrong->why.message;
+    return std::get<agent_websocket::wire::command>(message).token;
+  };
+  CHECK(token(R"({"type":"command","op":"hello"})").empty());
+  CHECK(token(R"({"type":"command","op":"hello","auth":{"token":"t"}})") == "t");
+  CHECK(token(R"({"type":"command","op":"auth","auth":{"token":"t"}})") == "t");
+  CHECK(token(R"({"type":"command","op":"auth"})") ==
+        "! An auth command needs its token as `auth.token`");
+  const std::string longest(8192, 'x');
+  CHECK(token(R"({"type":"command","op":"auth","auth":{"token":")" + longest + R"("}})") == longest);
+  for (const std::string& wrong :
+       {std::string("7"), std::string("{}"), std::string(R"("secret-token")"),
+        std::string(R"({"token":""})"), std::string(R"({"token":["secret-token"]})"),
+        R"({"token":"secret-token)" + longest + R"("})"}) {
+    for (const char* op : {"hello", "auth"}) {
+      const std::string words =
+          token(R"({"type":"command","op":")" + std::string(op) + R"(","auth":)" + wrong + "}");
+      CAPTURE(words);
+      CHECK(words.find("`auth` must be an object with a string `token`") != std::string::npos);
+      CHECK(words.find("secret-token") == std::string::npos);
+    }
+  }
+}

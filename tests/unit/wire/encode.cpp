@@ -352,3 +352,10 @@ TEST_CASE("encode: appends to what the caller has") {
   CHECK(text.substr(0, 15) == R"(before {"type":)");
   CHECK(text.back() == '}');
 }
+
+TEST_CASE("encode: a token that ends soon") {
+  const frame sent(encoded(wire::auth_expiring{"2026-01-01T00:10:00.000Z"}));
+  CHECK(sent.is_status("auth_expiring"));
+  CHECK(sent.text("expires_at") == "2026-01-01T00:10:00.000Z");
+  CHECK(sent.text("timestamp") == stamp);
+}
