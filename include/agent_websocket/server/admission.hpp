@@ -92,10 +92,7 @@ class admission {
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
                                                               : 401;
-      return refuse(connection,
-                    status == 403   ? connection_refusal::forbidden
-                    : status == 503 ? connection_refusal::unavailable
-                                    : connection_refusal::unauthorized,
+      return refuse(connection, refusal_by(who.error().code),
                     http::response::text(status, who.error().message));
     }
     if (who) arrived.owner = std::move(*who);
@@ -114,6 +111,7 @@ class admission {
   void refuse_closed(connection_id connection) {
     refuse(connection, connection_refusal::draining, refuse_while_draining(options_.restart_time));
   }
+
   struct applicant {
     arrival arrived;
     bool showed = false;  ///< a token, in its handshake
