@@ -112,10 +112,7 @@ class admission {
       const int status = who.error().code == errc::forbidden  ? 403
                          : who.error().code == errc::internal ? 503
                                                               : 401;
-      return refuse(connection,
-                    status == 403   ? connection_refusal::forbidden
-                    : status == 503 ? connection_refusal::unavailable
-                                    : connection_refusal::unauthorized,
+      return refuse(connection, refusal_by(who.error().code),
                     http::response::text(status, who.error().message));
     }
     if (who) {

@@ -206,6 +206,8 @@ class reception final : public transport_sink, private sign_in_sink {
     notice.code = why.code;
     notice.content = why.message;
     notice.retryable = is_retryable(why.code);
+    counts_.refuse(refusal_by(why.code));
+    counts_.sessions.made(notice);
     std::string frame;
     encode(frame, notice, to_iso8601(scheduler_.wall_now()));
     transport_.send(connection, frame);
