@@ -30,6 +30,8 @@ class admission {
  public:
   /// Answers a plain HTTP request that is for no socket.
   using http_handler = std::function<http::response(const http::request&)>;
+  /// Hears why the authenticator has refused somebody, in detail: for the log.
+  using refusal_handler = std::function<void(const handshake&, const error&)>;
 
   admission(const options& settings, Transport& transport, Authenticator& authenticator,
             visitors<Scheduler>& guests, http_handler plain)
@@ -91,6 +93,8 @@ class admission {
   /// Who is refused from now on is counted there. `counts` outlives this.
   void count_into(server_counts& counts) noexcept { counts_ = &counts; }
 
+  void report_to(refusal_handler handler) { on_refused_ = std::move(handler); }
+
   /// Nobody is let in any more.
   void close() noexcept { closed_ = true; }
   bool closed() const noexcept { return closed_; }
@@ -109,11 +113,8 @@ class admission {
                                 !found->second.showed && options_.access.auth_timeout.count() != 0;
     if (closed_) return refuse_closed(connection);
     if (!who && !may_show_later) {
-      const int status = who.error().code == errc::forbidden  ? 403
-                         : who.error().code == errc::internal ? 503
-                                                              : 401;
-      return refuse(connection, refusal_by(who.error().code),
-                    http::response::text(status, who.error().message));
+      if (on_refused_) on_refused_(arrived.request, who.error());
+      return refuse_token(connection, who.error(), found->second.showed);
     }
     if (who) {
       if (!visitors_.identify(connection, *who)) {
@@ -135,6 +136,20 @@ class admission {
     abandon(connection);
     transport_.answer(connection, std::move(answer));
   }
+  void refuse_token(connection_id connection, const error& why, bool showed) {
+    if (why.code == errc::forbidden) {
+      return refuse(connection, connection_refusal::forbidden,
+                    http::response::text(403, why.message));
+    }
+    if (why.code == errc::internal) {
+      return refuse(connection, connection_refusal::unavailable,
+                    http::response::text(503, why.message));
+    }
+    auto answer = http::response::text(401, why.message);
+    // RFC 9110 section 15.5.2 wants it, in the form of RFC 6750 section 3.
+    answer.headers.add("WWW-Authenticate", showed ? "Bearer error=\"invalid_token\"" : "Bearer");
+    refuse(connection, connection_refusal::unauthorized, std::move(answer));
+  }
   void refuse_closed(connection_id connection) {
     refuse(connection, connection_refusal::draining, refuse_while_draining(options_.restart_time));
   }
@@ -149,6 +164,7 @@ class admission {
   Authenticator& authenticator_;
   visitors<Scheduler>& visitors_;
   http_handler plain_;
+  refusal_handler on_refused_;
   std::unordered_map<connection_id, applicant> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   server_counts* counts_ = nullptr;

@@ -51,6 +51,9 @@ class reception final : public transport_sink, private sign_in_sink {
                  authenticator, scheduler, *this),
         admission_(settings, transport, authenticator, guests, std::move(plain)) {
     admission_.count_into(counts);
+    admission_.report_to([this](const handshake& request, const error& why) {
+      log_refusal("from " + request.remote_address, {}, why);
+    });
   }
   reception(const reception&) = delete;
   reception& operator=(const reception&) = delete;
@@ -66,7 +69,10 @@ class reception final : public transport_sink, private sign_in_sink {
     sign_in_.renew(auth.from, session.owner(), auth.token,
                    [this, connection = auth.from, id = auth.id](const result<void>& taken) {
                      tell(connection, [&](session_core& core, moment at) {
-                       if (!taken) return core.refuse_bad(connection, id, taken.error(), at);
+                       if (!taken) {
+                         log_refusal("new token", core.id(), taken.error());
+                         return core.refuse_bad(connection, id, taken.error(), at);
+                       }
                        core.heard_good(connection);
                        core.acknowledge(connection, id, at);
                      });
@@ -201,7 +207,7 @@ class reception final : public transport_sink, private sign_in_sink {
 
   void on_turned_away(connection_id connection, std::uint16_t code, std::string_view reason,
                       const error& why) override {
-    journal_.write(log_level::info, "socket_refused", {}, std::string(reason) + ": " + why.detail);
+    log_refusal(std::string(reason), {}, why);
     wire::failure_notice notice;
     notice.code = why.code;
     notice.content = why.message;
@@ -222,6 +228,14 @@ class reception final : public transport_sink, private sign_in_sink {
   void on_token_expired(connection_id connection) override {
     tell(connection,
          [&](session_core& core, moment) { core.close_socket(connection, 4004, "token_expired"); });
+  }
+
+  /// The detail is for the operator; the peer is told the message alone.
+  void log_refusal(std::string words, std::string_view session, const error& why) {
+    words += std::string(", ") + to_string(why.code);
+    if (!why.detail.empty()) words += ": " + why.detail;
+    journal_.write(why.code == errc::internal ? log_level::error : log_level::info,
+                   "socket_refused", session, words);
   }
 
   template <typename Tell>

@@ -282,6 +282,44 @@ TEST_CASE_FIXTURE(fixture, "admission: malformed credentials are refused before 
   CHECK_FALSE(door->take(1).has_value());
 }
 
+TEST_CASE_FIXTURE(fixture, "admission: why the authenticator refused somebody is reported") {
+  std::string told;
+  door->report_to([&](const handshake& from, const error& why) {
+    told += from.remote_address + " " + to_string(why.code) + " " + why.detail + "\n";
+  });
+  settings.access.auth_timeout = std::chrono::milliseconds(0);
+  authenticator.at_once = result<principal>(error(errc::token_expired, "Old", "exp is past"));
+  ask(1);
+  authenticator.at_once = result<principal>(error(errc::internal, "Try again", "no database"));
+  ask(2);
+  allow_at_once();
+  ask(3);
+  CHECK(told == "192.0.2.7 token_expired exp is past\n192.0.2.7 internal no database\n");
+  authenticator.at_once.reset();
+  ask(4);
+  ask(5);
+  door->close();
+  authenticator.waiting[0](error(errc::forbidden, "No", "closed anyway"));
+  CHECK(told.find("closed") == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(fixture, "admission: a 401 says how to do better") {
+  settings.access.auth_timeout = std::chrono::milliseconds(0);
+  authenticator.at_once = result<principal>(error(errc::unauthorized));
+  ask(1);
+  CHECK(answer(1).headers.find("WWW-Authenticate") == "Bearer");
+  handshake showing = request("/ws");
+  showing.request.headers.add("Authorization", "Bearer secret");
+  door->ask(2, showing);
+  CHECK(answer(2).headers.find("WWW-Authenticate") == "Bearer error=\"invalid_token\"");
+  authenticator.at_once = result<principal>(error(errc::token_expired));
+  door->ask(3, showing);
+  CHECK(answer(3).headers.find("WWW-Authenticate") == "Bearer error=\"invalid_token\"");
+  authenticator.at_once = result<principal>(error(errc::forbidden));
+  door->ask(4, showing);
+  CHECK_FALSE(answer(4).headers.contains("WWW-Authenticate"));
+}
+
 // ---- limits
 
 namespace {
