@@ -35,7 +35,7 @@ except ImportError:
 import harness  # noqa: E402
 
 GROUPS = ("http", "api", "conversation", "malformed", "limits", "cancel", "lifetime", "upstream", "tools",
-          "node", "browser", "resume", "chat", "auth")
+          "tls", "node", "browser", "resume", "chat", "auth")
 
 
 def too_long(*_):
