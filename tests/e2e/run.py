@@ -34,8 +34,8 @@ except ImportError:
 
 import harness  # noqa: E402
 
-GROUPS = ("http", "conversation", "malformed", "cancel", "lifetime", "upstream", "tools", "node", "browser",
-          "resume", "chat")
+GROUPS = ("http", "conversation", "malformed", "hostile", "cancel", "lifetime", "upstream", "tools", "node",
+          "browser", "resume", "chat")
 
 
 def too_long(*_):
