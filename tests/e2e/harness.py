@@ -152,9 +152,10 @@ class ServerProgram(Process):
     expected_code = 0
 
     variable = "AGENT_WEBSOCKET_SERVER"
+    prefix = ()  # a program, with its arguments, that becomes the server, such as prlimit
 
     def __init__(self, arguments, environment, announcement):
-        super().__init__([program(self.variable), *arguments], environment)
+        super().__init__([*self.prefix, program(self.variable), *arguments], environment)
         try:
             self.announced = self.wait_for_line(announcement)
         except BaseException:
