@@ -34,8 +34,8 @@ except ImportError:
 
 import harness  # noqa: E402
 
-GROUPS = ("http", "api", "conversation", "malformed", "cancel", "lifetime", "upstream", "tools",
-          "node", "browser", "resume", "chat", "auth")
+GROUPS = ("http", "api", "conversation", "malformed", "limits", "hostile", "cancel", "lifetime", "upstream",
+          "tools", "tls", "node", "browser", "resume", "chat", "auth")
 
 
 def too_long(*_):

@@ -216,3 +216,54 @@ TEST_CASE("curl tls: a kept connection that the server has closed is replaced si
   CHECK(bench.server.requests.back().body == "the body");
   CHECK(bench.server.accepted == 2u);
 }
+
+TEST_CASE("curl tls: a connection to one name serves no other") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  curl_bench bench(trusting(ca), &tls);
+  bench.server.answer = [](const auto&) { return reply(ok("secure")); };
+  CHECK(bench.ask(to(bench, "localhost")).body == "secure");
+  // The same server, port and certificate, by a name that it does not prove.
+  const answer other = bench.ask(to(bench, "127.0.0.1"));
+  CHECK(other.failure == errc::connection_failed);
+  CHECK(other.body.empty());
+  CHECK(bench.ask(to(bench, "localhost")).body == "secure");
+  CHECK(bench.server.requests.size() == 2u);
+}
+
+TEST_CASE("curl tls: a certificate that is wrong on a later connection is refused as on the first") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  const certificate late = certificate::of_server("DNS:localhost", &authority(), -2 * day, -day);
+  curl_bench bench(trusting(ca), &tls);
+  bench.server.reply_with(ok("a"));
+  CHECK(bench.ask(to(bench, "localhost")).body == "a");
+  bench.run_for(5ms);
+  REQUIRE(bench.server.close_idle() == 1u);
+  bench.run_for(5ms);
+  const std::string chain = late.pem();
+  const std::string key = late.key_pem();
+  tls.use_certificate_chain(asio::buffer(chain));
+  tls.use_private_key(asio::buffer(key), asio::ssl::context::pem);
+  // Neither a session that is resumed nor a verdict that is remembered lets it in.
+  const answer got = bench.ask(to(bench, "localhost"));
+  CHECK(got.failure == errc::connection_failed);
+  CHECK(bench.server.requests.size() == 1u);
+}
+
+TEST_CASE("curl tls: a redirect is handed over, not followed with the key to somebody else") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  auto strange = serving(certificate::of_server("DNS:localhost", nullptr));
+  curl_bench bench(trusting(ca), &tls);
+  loopback::raw_http_server elsewhere(bench.context, &strange);
+  elsewhere.answer = [](const auto&) { return reply(ok("secret")); };
+  bench.server.reply_with(reply("HTTP/1.1 307 Temporary Redirect\r\nLocation: " +
+                                elsewhere.url("/", "localhost") +
+                                "\r\nContent-Length: 0\r\n\r\n"));
+  const answer got = bench.ask(to(bench, "localhost"));
+  CHECK_FALSE(got.failure);
+  CHECK(got.status == 307);
+  bench.run_for(5ms);
+  CHECK(elsewhere.accepted == 0u);
+}

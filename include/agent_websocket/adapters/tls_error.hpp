@@ -45,6 +45,7 @@ inline std::string certificate_refusal_words(long verdict, const std::string& ho
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:  // of another authority with the same name
       return "the server's certificate is signed by no authority that is trusted here";
     default:
       return std::string("the server's certificate was refused: ") +

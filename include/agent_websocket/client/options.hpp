@@ -32,8 +32,11 @@ struct resume_point {
 using client_token_handler = std::function<void(result<std::string>)>;
 
 struct client_options {
-  std::string url = "ws://localhost:54321/ws";                 ///< never with a token in it
-  http::header_list headers;                                   ///< of the upgrade request
+  std::string url = "ws://localhost:54321/ws";  ///< never with a token in it
+  http::header_list headers;                    ///< of the upgrade request
+  /// For wss: the authorities that are trusted, a file in PEM form; empty: those of the system. For
+  /// the shipped transport.
+  std::string ca_file;
   std::string client = "cpp/" AGENT_WEBSOCKET_VERSION_STRING;  ///< for the server's log
   /// What the application can show: delta (streamed answers), reasoning, feedback (requests for a
   /// decision). `tools` is added when there are some.

@@ -31,7 +31,8 @@ TEST_CASE("tls errors: why a certificate was refused") {
   CHECK(words(X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT).find("self-signed") != std::string::npos);
   for (const long untrusted :
        {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
-        X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE}) {
+        X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+        X509_V_ERR_CERT_SIGNATURE_FAILURE}) {
     CHECK(words(untrusted).find("no authority that is trusted here") != std::string::npos);
   }
   CHECK(words(X509_V_ERR_CERT_REVOKED) ==
