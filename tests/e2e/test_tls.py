@@ -105,6 +105,21 @@ def versions():
             equal(shakes(server.port, v.TLSv1_2, v.TLSv1_2, cipher + ":@SECLEVEL=0"), False, cipher)
 
 
+@test("tls: a client that collects its bytes does not wait for acknowledgements")
+def no_delay():
+    def seconds(port, context):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, \
+                context.wrap_socket(plain, server_hostname="localhost") as secure:
+            begun = time.monotonic()  # Nagle's algorithm is on
+            secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            check(secure.recv(100).startswith(b"HTTP/1.1 200 "), "no answer")
+            return time.monotonic() - begun
+
+    with served() as (server, _, context):
+        best = min(seconds(server.port, context) for _ in range(5))
+        check(best < 0.03, f"{best * 1000:.0f} ms; a delayed acknowledgement takes 40")
+
+
 @test("tls: a hangup brings the new certificate, and sockets stay")
 def reload():
     async def go(server, authority, context, files):
