@@ -100,6 +100,7 @@ def wrong_token():
                 status, body, headers = upgrade(server, shown)
                 equal((status, body), (401, "The token is not valid"), f"answer to {shown}")
                 check(headers["Sec-WebSocket-Protocol"] is None, "a subprotocol was chosen")
+                equal(headers["WWW-Authenticate"], 'Bearer error="invalid_token"', "the way out")
         for shown in ({"Authorization": "Bearer"}, {"Authorization": f"Bearer {ADA} x"},
                       {"Sec-WebSocket-Protocol": "agent-websocket.v1, bearer."},
                       {**bearer(ADA), **offered("another")}):

@@ -159,6 +159,9 @@ TEST_CASE("http: the door decides who gets in, and as whom") {
   CHECK(status("bad") == 403);
   CHECK(status("broken") == 503);
   CHECK(talk.server.session_count() == 0u);
+  // What the client is not told, the operator is.
+  CHECK(talk.log.has("socket_refused from 127.0.0.1, internal: the secret database is down"));
+  CHECK(talk.log.has("socket_refused from 127.0.0.1, token_expired"));
   const auto id = talk.connect(with_token("good"));
   CHECK(talk.session(id)->owner().name == "alice");
   CHECK(talk.session(id)->remote_address() == "127.0.0.1");

@@ -163,6 +163,13 @@ TEST_CASE("metrics: who is not let in, and why") {
   CHECK(refused("forbidden") == 1);
   CHECK(refused("unavailable") == 1);
   CHECK(refused("unauthorized") == 2);
+  const auto late = talk.transport.connect();  // is to show it by its first message
+  talk.run();
+  talk.transport.receive(late, R"({"type":"command","op":"hello","auth":{"token":"who"}})");
+  talk.run();
+  CHECK(refused("unauthorized") == 3);
+  CHECK(value_of(talk.server.metrics(),
+                 "agent_websocket_errors_sent_total{code=\"unauthorized\"}") == 1);
   talk.server.stop();
   talk.run();
   knock("in");

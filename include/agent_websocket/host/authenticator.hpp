@@ -25,7 +25,7 @@ namespace agent_websocket {
 /// Reads the files of public keys: blocks. `now` is asked at each JSON Web Token. The error
 /// (bad_configuration) names the variable, and the file.
 inline result<any_authenticator> make_authenticator(const access_options& from, jwt::clock now) {
-  if (auto checked = from.check(); !checked) return checked.error();
+  if (auto checked = from.check_authentication(); !checked) return checked.error();
   if (!from.asks_for_tokens()) return any_authenticator(allow_all());
   std::vector<jwt_key> keys;
   const auto secret = [&keys](const std::string& text, const char* name) -> result<void> {

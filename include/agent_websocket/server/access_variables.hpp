@@ -10,6 +10,8 @@
 #include <agent_websocket/server/variable_text.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -101,6 +103,93 @@ inline const std::vector<option_variable>& access_variables() {
       {"AUTH_GRACE", "30", "seconds after its token has expired until a socket is closed with 4004",
        [](options& o, std::string_view text) {
          return detail::read_seconds(o.access.auth_grace, text, 0, 3600);
+       }},
+      {"ALLOWED_ORIGINS", "",
+       "web pages that may use the server beside those of its own host, separated by commas: "
+       "https://app.example.com, https://*.example.com, null; * is any",
+       [](options& o, std::string_view text) -> detail::applied {
+         auto list = detail::split_list(text);
+         if (const auto rules = origin_rules::parse(list); !rules)
+           return "a list of origins such as https://app.example.com: " + rules.error().message;
+         o.access.allowed_origins = std::move(list);
+         return std::nullopt;
+       }},
+      {"TRUST_PROXY", "",
+       "proxies whose X-Forwarded-For is believed, separated by commas: addresses, networks such "
+       "as 10.0.0.0/8, loopback, private",
+       [](options& o, std::string_view text) -> detail::applied {
+         auto list = detail::split_list(text);
+         if (const auto proxies = http::trusted_proxies::parse(list); !proxies)
+           return "a list of addresses and networks: " + proxies.error().message;
+         o.access.trusted_proxies = std::move(list);
+         return std::nullopt;
+       }},
+      {"MAX_CONNECTIONS_PER_IP", "1000",
+       "connections at once from one address, of IPv6 from one /64; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.access.max_connections_per_address, text, 0,
+                                                10'000'000);
+       }},
+      {"MAX_CONNECTIONS_PER_USER", "100",
+       "connections at once of one user that has a name; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.access.max_connections_per_user, text, 0,
+                                                10'000'000);
+       }},
+      {"NEW_CONNECTIONS_PER_SECOND", "500",
+       "new connections in a second, a quarter of them from one address; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.new_connections_per_second, text, 0u, 1'000'000u);
+       }},
+      {"RATE_LIMIT_PER_MINUTE", "60",
+       "messages of one connection in a minute that ask for something; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.messages_per_minute, text, 0u, 10'000'000u);
+       }},
+      {"RATE_LIMIT_BURST", "30", "of them at once, after a rest",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.message_burst, text, 1u, 10'000'000u);
+       }},
+      {"USER_RATE_LIMIT_PER_MINUTE", "600",
+       "the same of one user over all connections; who has no name counts by address; 0 is no "
+       "limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.user_messages_per_minute, text, 0u, 10'000'000u);
+       }},
+      {"USER_RATE_LIMIT_BURST", "300", "of them at once, after a rest",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.user_message_burst, text, 1u, 10'000'000u);
+       }},
+      {"MAX_CONTENT_BYTES", "0",
+       "longest text of a query, in bytes, without pictures and files; 0: as MAX_MESSAGE_BYTES",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_content_bytes, text, 0, 64u << 20);
+       }},
+      {"MAX_HISTORY_BYTES", "4194304",
+       "bytes kept per conversation, in whole turns, beside MAX_HISTORY; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_history_bytes, text, 0, 1u << 30);
+       }},
+      {"MAX_SESSIONS_PER_USER", "1000",
+       "sessions of one user that hold something; the oldest that waits for its client goes first; "
+       "0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.access.max_sessions_per_user, text, 0,
+                                                10'000'000);
+       }},
+      {"DAILY_TOKENS_PER_USER", "0",
+       "tokens of prompts and answers that one user gets from midnight to midnight UTC; 0 is no "
+       "limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::uint64_t>(o.access.daily_tokens_per_user, text, 0,
+                                                  1'000'000'000'000'000);
+       }},
+      {"DAILY_COST_PER_USER", "0", "the same in US dollars, such as 0.50, as OpenRouter reports it",
+       [](options& o, std::string_view text) -> detail::applied {
+         const auto number = detail::read_decimal(text);
+         if (!number || *number > 1e9) return "an amount of US dollars, such as 0.50";
+         o.access.daily_cost_per_user = *number;
+         return std::nullopt;
        }},
       {"ADMIN_TOKEN", "",
        "secret of 16 bytes or more that opens the HTTP API; without it there is none",

@@ -35,6 +35,10 @@ namespace agent_websocket {
 
 class http_api {
  public:
+  /// A notification has its place in the log of a session and among what waits for a slow client,
+  /// of which it must not take all.
+  static constexpr std::size_t max_body_bytes = 64 * 1024;
+
   /// `admin_token` empty: the API is not there.
   http_api(std::string_view admin_token, metrics_access metrics, api_actions& actions)
       : guard_(admin_token), metrics_(metrics), actions_(actions) {}
@@ -85,6 +89,7 @@ class http_api {
                           time_point now) {
     const auto key = request.headers.find("Idempotency-Key");
     if (!key) return (this->*wanted.run)(request, id);
+    if (request.body.size() > max_body_bytes) return *refuse_body(request);  // not to be hashed
     if (!is_idempotency_key(*key)) {
       return api_refusal(400, "bad_idempotency_key",
                          "The header Idempotency-Key must have 1 to 255 visible ASCII characters, "
@@ -122,7 +127,7 @@ class http_api {
   // ---- the routes
 
   http::response notify_addressed(const http::request& request, std::string_view) {
-    if (!is_json(request)) return wrong_media_type();
+    if (auto refusal = refuse_body(request)) return *std::move(refusal);
     const auto asked = read_addressed_notice(request.body);
     if (!asked) return refused(asked.error());
     const auto told = actions_.notify(asked->session_id, asked->said);
@@ -135,7 +140,7 @@ class http_api {
   }
 
   http::response notify(const http::request& request, std::string_view id) {
-    if (!is_json(request)) return wrong_media_type();
+    if (auto refusal = refuse_body(request)) return *std::move(refusal);
     const auto said = read_notice(request.body);
     if (!said) return refused(said.error());
     const auto told = actions_.notify(id, *said);
@@ -148,7 +153,7 @@ class http_api {
   }
 
   http::response broadcast(const http::request& request, std::string_view) {
-    if (!is_json(request)) return wrong_media_type();
+    if (auto refusal = refuse_body(request)) return *std::move(refusal);
     const auto said = read_notice(request.body);
     if (!said) return refused(said.error());
     const reached told = actions_.broadcast(*said);
@@ -206,13 +211,18 @@ class http_api {
     w.end_object();
   }
 
-  static bool is_json(const http::request& request) {
-    return is_json_media_type(request.headers.find("Content-Type"));
-  }
-  static http::response wrong_media_type() {
-    return api_refusal(415, "unsupported_media_type",
-                       "The body must be JSON in UTF-8, and the header must say so: "
-                       "`Content-Type: application/json`");
+  static std::optional<http::response> refuse_body(const http::request& request) {
+    if (request.body.size() > max_body_bytes) {
+      return api_refusal(413, "too_large",
+                         "The body has " + std::to_string(request.body.size()) +
+                             " bytes; at most " + std::to_string(max_body_bytes) + " are allowed");
+    }
+    if (!is_json_media_type(request.headers.find("Content-Type"))) {
+      return api_refusal(415, "unsupported_media_type",
+                         "The body must be JSON in UTF-8, and the header must say so: "
+                         "`Content-Type: application/json`");
+    }
+    return std::nullopt;
   }
   static http::response refused(const error& why) {
     return api_refusal(400, to_string(why.code), why.message);

@@ -26,6 +26,21 @@ inline bool begins_work(const wire::client_message& message) noexcept {
   return std::holds_alternative<wire::query>(message);
 }
 
+/// True when the model has to answer.
+inline bool asks_model(const wire::client_message& message) noexcept {
+  const auto* command = std::get_if<wire::command>(&message);
+  return command != nullptr ? command->op == "regenerate"
+                            : std::holds_alternative<wire::query>(message);
+}
+
+/// True for what is done once for an id, however often it is sent. Clients send these again when
+/// they do not know whether they arrived.
+inline bool is_done_once(const wire::client_message& message) noexcept {
+  if (const auto* command = std::get_if<wire::command>(&message))
+    return command->op == "regenerate" || command->op == "set";
+  return begins_work(message);
+}
+
 /// The id that an answer to the message refers to; empty when it has none.
 inline std::string_view id_of(const wire::client_message& message) noexcept {
   if (const auto* query = std::get_if<wire::query>(&message)) return query->id;

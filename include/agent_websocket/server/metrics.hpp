@@ -32,6 +32,16 @@ enum class connection_refusal {
   unavailable,  ///< the authenticator cannot tell
 };
 
+/// For what an authenticator, a limit or the end of the server says.
+constexpr connection_refusal refusal_by(errc why) noexcept {
+  if (why == errc::forbidden) return connection_refusal::forbidden;
+  if (why == errc::internal) return connection_refusal::unavailable;
+  if (why == errc::draining) return connection_refusal::draining;
+  if (why == errc::too_many_connections || why == errc::rate_limited)
+    return connection_refusal::limit;
+  return connection_refusal::unauthorized;
+}
+
 struct server_counts {
   using number = std::uint64_t;
 

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <agent_websocket/base/result.hpp>
+#include <agent_websocket/http/forwarded.hpp>
 #include <agent_websocket/http/url.hpp>
 #include <agent_websocket/openrouter/request.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/server/access_options.hpp>
+#include <agent_websocket/server/origin.hpp>
 #include <agent_websocket/session/settings.hpp>
 
 #include <chrono>
@@ -78,6 +80,10 @@ struct options {
           "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
           "not sent in the clear");
     }
+    if (const auto rules = origin_rules::parse(access.allowed_origins); !rules)
+      return error(errc::bad_configuration, "ALLOWED_ORIGINS is wrong: " + rules.error().message);
+    if (const auto proxies = http::trusted_proxies::parse(access.trusted_proxies); !proxies)
+      return error(errc::bad_configuration, "TRUST_PROXY is wrong: " + proxies.error().message);
     return access.check();
   }
 

@@ -11,15 +11,19 @@
 #include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/sign_in.hpp>
+#include <agent_websocket/server/visitors.hpp>
 #include <agent_websocket/session/commands.hpp>
 #include <agent_websocket/wire/decode.hpp>
 #include <agent_websocket/wire/encode.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 namespace agent_websocket {
 
@@ -29,22 +33,27 @@ class reception final : public transport_sink, private sign_in_sink {
  public:
   using session_type = typename Registry::session_type;
   using journal_type = typename Registry::journal_type;
-  using http_handler = typename admission<Transport, Authenticator>::http_handler;
+  using admission_type = admission<Transport, Authenticator, Scheduler>;
+  using http_handler = typename admission_type::http_handler;
 
   /// `plain` answers requests that are for no socket.
   reception(const options& settings, Transport& transport, Scheduler& scheduler,
-            Authenticator& authenticator, Registry& sessions, journal_type& told,
-            server_counts& counts, http_handler plain)
+            Authenticator& authenticator, Registry& sessions, visitors<Scheduler>& guests,
+            journal_type& told, server_counts& counts, http_handler plain)
       : transport_(transport),
         scheduler_(scheduler),
         registry_(sessions),
+        visitors_(guests),
         journal_(told),
         counts_(counts),
         sign_in_({settings.access.auth_timeout, settings.access.auth_grace,
                   settings.session.max_message_bytes},
                  authenticator, scheduler, *this),
-        admission_(settings, transport, authenticator, std::move(plain)) {
+        admission_(settings, transport, authenticator, guests, std::move(plain)) {
     admission_.count_into(counts);
+    admission_.report_to([this](const handshake& request, const error& why) {
+      log_refusal("from " + request.remote_address, {}, why);
+    });
   }
   reception(const reception&) = delete;
   reception& operator=(const reception&) = delete;
@@ -60,7 +69,10 @@ class reception final : public transport_sink, private sign_in_sink {
     sign_in_.renew(auth.from, session.owner(), auth.token,
                    [this, connection = auth.from, id = auth.id](const result<void>& taken) {
                      tell(connection, [&](session_core& core, moment at) {
-                       if (!taken) return core.refuse_bad(connection, id, taken.error(), at);
+                       if (!taken) {
+                         log_refusal("new token", core.id(), taken.error());
+                         return core.refuse_bad(connection, id, taken.error(), at);
+                       }
                        core.heard_good(connection);
                        core.acknowledge(connection, id, at);
                      });
@@ -82,6 +94,7 @@ class reception final : public transport_sink, private sign_in_sink {
   }
 
   void on_text(connection_id connection, std::string_view text) override {
+    if (!take_frame(connection)) return;
     const auto session = registry_.find(connection);
     if (!session) return sign_in_.receive(connection, text);
     wire::client_message message = wire::decode(text, scratch_);
@@ -106,6 +119,7 @@ class reception final : public transport_sink, private sign_in_sink {
   void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
     sign_in_.gone(connection);
     registry_.closed(connection, code);
+    visitors_.leave(connection);
   }
 
  private:
@@ -114,19 +128,59 @@ class reception final : public transport_sink, private sign_in_sink {
     registry_.open(connection, request, std::move(owner));
   }
 
+  /// False: it was one too many, and the socket is closed.
+  bool take_frame(connection_id connection) {
+    if (visitors_.take_frame(connection)) return true;
+    if (registry_.find(connection)) {
+      tell(connection, [&](session_core& core, moment) {
+        core.close_socket(connection, 4005, "rate_exceeded");
+      });
+    } else {
+      sign_in_.gone(connection);
+      transport_.close(connection, 4005, "rate_exceeded");
+    }
+    return false;
+  }
+
   void take(connection_id connection, session_type& session, wire::client_message message) {
-    session.apply([&](session_core& core, moment at) {
-      if (sign_in_.is_over(connection) && begins_work(message)) {
-        return core.refuse(connection, id_of(message),
-                           error(errc::token_expired,
-                                 "Your token has expired: send a new one by the command auth"),
-                           at);
-      }
-      core.received(connection, std::move(message), at);
-    });
+    if (auto refused = refusal_of(connection, session, message)) {
+      return session.apply([&](session_core& core, moment at) {
+        core.refuse(connection, id_of(message), refused->why, at, refused->retry_after);
+      });
+    }
+    const bool leaves_something = !std::holds_alternative<wire::rejection>(message) &&
+                                  !is_sign_of_life(message) && !is_greeting(message);
+    if (leaves_something && !registry_.keep(session, connection, id_of(message))) return;
+    session.apply(
+        [&](session_core& core, moment at) { core.received(connection, std::move(message), at); });
+  }
+
+  struct refusal {
+    error why;
+    std::optional<std::chrono::milliseconds> retry_after;
+  };
+
+  /// Why the message is not to be done now.
+  std::optional<refusal> refusal_of(connection_id connection, session_type& session,
+                                    const wire::client_message& message) {
+    if (!begins_work(message)) return std::nullopt;
+    if (sign_in_.is_over(connection)) {
+      return refusal{
+          error(errc::token_expired, "Your token has expired: send a new one by the command auth"),
+          std::nullopt};
+    }
+    // What a client sends again is acknowledged and not done again: to refuse it would lose it.
+    const std::string_view id = id_of(message);
+    const moment at{scheduler_.now(), scheduler_.wall_now()};
+    if (!id.empty() && is_done_once(message) && session.core().needs_no_repeat(id, 0, at))
+      return std::nullopt;
+    auto limited = visitors_.take(connection, message);
+    if (!limited) return std::nullopt;
+    return refusal{std::move(limited->why), limited->retry_after};
   }
 
   void refuse_frame(connection_id connection, errc code, std::size_t bytes) {
+    if (!take_frame(connection)) return;
     const auto session = registry_.find(connection);
     if (!session) return sign_in_.refuse(connection);
     counts_.frame(bytes);
@@ -137,6 +191,10 @@ class reception final : public transport_sink, private sign_in_sink {
   // ---- sign_in_sink
 
   void on_signed_in(connection_id connection, signed_in arrived) override {
+    if (!visitors_.identify(connection, arrived.owner)) {
+      return on_turned_away(connection, 4429, "connection_limit",
+                            error(errc::too_many_connections, "Too many connections of this user"));
+    }
     let_in(connection, arrived.request, std::move(arrived.owner));
     if (const auto session = registry_.find(connection)) {
       session->apply([&](session_core& core, moment at) {
@@ -149,11 +207,13 @@ class reception final : public transport_sink, private sign_in_sink {
 
   void on_turned_away(connection_id connection, std::uint16_t code, std::string_view reason,
                       const error& why) override {
-    journal_.write(log_level::info, "socket_refused", {}, std::string(reason) + ": " + why.detail);
+    log_refusal(std::string(reason), {}, why);
     wire::failure_notice notice;
     notice.code = why.code;
     notice.content = why.message;
     notice.retryable = is_retryable(why.code);
+    counts_.refuse(refusal_by(why.code));
+    counts_.sessions.made(notice);
     std::string frame;
     encode(frame, notice, to_iso8601(scheduler_.wall_now()));
     transport_.send(connection, frame);
@@ -170,6 +230,14 @@ class reception final : public transport_sink, private sign_in_sink {
          [&](session_core& core, moment) { core.close_socket(connection, 4004, "token_expired"); });
   }
 
+  /// The detail is for the operator; the peer is told the message alone.
+  void log_refusal(std::string words, std::string_view session, const error& why) {
+    words += std::string(", ") + to_string(why.code);
+    if (!why.detail.empty()) words += ": " + why.detail;
+    journal_.write(why.code == errc::internal ? log_level::error : log_level::info,
+                   "socket_refused", session, words);
+  }
+
   template <typename Tell>
   void tell(connection_id connection, Tell&& what) {
     if (const auto session = registry_.find(connection)) session->apply(what);
@@ -178,10 +246,11 @@ class reception final : public transport_sink, private sign_in_sink {
   Transport& transport_;
   Scheduler& scheduler_;
   Registry& registry_;
+  visitors<Scheduler>& visitors_;
   journal_type& journal_;
   server_counts& counts_;
   sign_in<Authenticator, Scheduler> sign_in_;
-  admission<Transport, Authenticator> admission_;
+  admission_type admission_;
   json::document scratch_;
 };
 

@@ -11,6 +11,7 @@
 #include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/router.hpp>
+#include <agent_websocket/server/visitors.hpp>
 #include <agent_websocket/session/session.hpp>
 
 #include <cstddef>
@@ -19,6 +20,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -39,7 +41,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
            Store& store, random_source& random, upstream_slots& slots,
            coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told,
-           auth_handler on_auth, server_counts& counts)
+           auth_handler on_auth, server_counts& counts, visitors<Scheduler>& guests)
       : options_(settings),
         scheduler_(scheduler),
         around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
@@ -47,6 +49,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
         journal_(told),
         on_auth_(std::move(on_auth)),
         counts_(counts),
+        visitors_(guests),
         living_(scheduler, *this,
                 {settings.session.heartbeat_interval, settings.session.heartbeat_timeout,
                  settings.cleanup_interval},
@@ -108,8 +111,14 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
     log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
     guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
-    settle(*session);
+    settle(*session, connection);
     finish_drain();
+  }
+
+  /// The session is about to hold something because of what came on that socket. False: its user
+  /// has too many such sessions, with sockets all; the socket was told, and is closed.
+  bool keep(Session& session, connection_id connection, std::string_view ref) {
+    return begin_account(session, connection) || turn_away(session, connection, ref);
   }
 
   // ---- the end of all
@@ -134,13 +143,42 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
  private:
   /// A socket has left the session, which may be over by that.
-  void settle(Session& session) {
+  void settle(Session& session, connection_id connection) {
     if (session.sockets() != 0) return;
     const bool over = session.closing() || !session.core().worth_keeping() ||
-                      (draining_ && !session.core().busy());
+                      (draining_ && !session.core().busy()) || !begin_account(session, connection);
     if (over) return on_over(session);
     living_.sessions.detached(session, scheduler_.now());
     living_.watch_detached();
+  }
+
+  /// Counts the session with the user of the socket. The oldest that waits for its client makes
+  /// room. False: there is none.
+  bool begin_account(Session& session, connection_id connection) {
+    user_limits::user* const who = visitors_.user(connection);
+    if (who == nullptr || accounts_.count(&session) != 0) return true;
+    user_limits::place place;
+    while (!visitors_.users().begin_session(place, *who)) {
+      Session* const oldest = living_.sessions.oldest_detached([&](const Session& each) {
+        const auto account = accounts_.find(&each);
+        return account != accounts_.end() && &account->second.who() == who;
+      });
+      if (oldest == nullptr) return false;
+      log(log_level::info, "session_dropped", oldest->id(), "see MAX_SESSIONS_PER_USER");
+      on_over(*oldest);
+    }
+    // The application may have ended it when it heard of the end of another.
+    if (find(session.id()) != nullptr) accounts_.emplace(&session, std::move(place));
+    return true;
+  }
+
+  bool turn_away(Session& session, connection_id connection, std::string_view ref) {
+    session.apply([&](session_core& core, moment at) {
+      core.refuse(connection, ref,
+                  error(errc::too_many_connections, "Too many sessions of this user"), at);
+      core.close_socket(connection, 4429, "connection_limit");
+    });
+    return false;
   }
 
   void drain(Session& session) {
@@ -155,6 +193,15 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   // ---- session_sink
 
+  void on_answered(const Session& session, const answer_record& answer) override {
+    const auto account = accounts_.find(&session);
+    if (account == accounts_.end()) return;
+    const usage_totals& used = answer.used;
+    account->second.who().spend(
+        static_cast<std::uint64_t>(usage_totals::sum(used.prompt_tokens, used.completion_tokens)),
+        used.cost, scheduler_.wall_now());
+  }
+
   void on_over(Session& session) override {
     const auto alive = session.shared_from_this();
     if (living_.sessions.erase(session)) on_forgotten(session);
@@ -166,19 +213,23 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   void on_hello(Session& session, const wire::command& hello) {
     const connection_id connection = hello.from;
-    if (hello.resume_session.empty()) return session.greet(hello, "new");
+    const auto greet = [&](std::string_view verdict) {
+      if (keep(session, connection, hello.id)) session.greet(hello, verdict);
+    };
+    if (hello.resume_session.empty()) return greet("new");
     const auto wanted = find(hello.resume_session);
-    if (!wanted || wanted->closing()) return session.greet(hello, "expired");
+    if (!wanted || wanted->closing()) return greet("expired");
     if (!hello.resume || wanted->owner().name != session.owner().name ||
         !wanted->core().accepts_token(hello.resume->token)) {
-      return session.greet(hello, "forbidden");
+      return greet("forbidden");
     }
+    if (!begin_account(*wanted, connection)) return void(turn_away(session, connection, hello.id));
     if (wanted.get() != &session) {
       const auto former = session.shared_from_this();
       living_.connections.move(connection, wanted);
       session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
-      settle(session);
       living_.sessions.attached(*wanted, scheduler_.now());
+      settle(session, connection);
       log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
     }
     ++counts_.sessions_resumed;
@@ -212,6 +263,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     });
     ++counts_.sessions_ended;
     around_.store.erase(session.id(), [](const result<void>&) {});
+    accounts_.erase(&session);
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
     finish_drain();
@@ -233,6 +285,8 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   journal_type& journal_;
   auth_handler on_auth_;
   server_counts& counts_;
+  visitors<Scheduler>& visitors_;
+  std::unordered_map<const Session*, user_limits::place> accounts_;  // of sessions that count
   deadlines<Session, Scheduler> living_;
   std::shared_ptr<const session_settings> defaults_;
   std::function<void()> drained_;

@@ -22,6 +22,7 @@
 #include <agent_websocket/server/router.hpp>
 #include <agent_websocket/server/session_admin.hpp>
 #include <agent_websocket/server/upstream_settings.hpp>
+#include <agent_websocket/server/visitors.hpp>
 #include <agent_websocket/session/session.hpp>
 
 #include <cstddef>
@@ -55,17 +56,22 @@ class basic_server final {
         slots_(options_.max_upstream),
         wakes_(scheduler),
         journal_(router_, logger, options_.level),
+        visitors_(options_, scheduler,
+                  [this](std::string_view event, std::string_view text) {
+                    journal_.write(log_level::warning, event, {}, text);
+                  }),
         registry_(
             options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
             journal_,
             [this](session_type& session, const wire::command& auth) {
               reception_.renew_token(session, auth);
             },
-            counts_),
+            counts_, visitors_),
         admin_(registry_, [this] { return metrics(); }),
         api_(options_.access.admin_token, options_.access.metrics, admin_),
-        reception_(options_, transport, scheduler, authenticator, registry_, journal_, counts_,
-                   [this](const http::request& request) { return answer_http(request); }) {}
+        reception_(options_, transport, scheduler, authenticator, registry_, visitors_, journal_,
+                   counts_, [this](const http::request& request) { return answer_http(request); }) {
+  }
 
   /// With policies of its own for the rest, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
@@ -99,6 +105,8 @@ class basic_server final {
     auto tools = router_.tools();
     if (!tools) return tools.error();
     session_settings shared = options_.session;
+    shared.messages_per_minute = options_.access.messages_per_minute;
+    shared.message_burst = options_.access.message_burst;
     if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     if (auto listening = transport_.start(reception_); !listening) return listening;
@@ -232,6 +240,7 @@ class basic_server final {
   coalescer<Scheduler, session_type> wakes_;
   journal<Logger, router_type> journal_;
   server_counts counts_;
+  visitors<Scheduler> visitors_;
   registry_type registry_;
   session_admin<registry_type> admin_;
   http_api api_;

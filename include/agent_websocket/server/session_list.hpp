@@ -62,6 +62,24 @@ class session_list {
   /// It has a socket again.
   void attached(Session& session, time_point now) { place(session, phase::attached, now); }
 
+  /// Of those without a socket the one that waits for longest and is wanted(session); null: none.
+  /// Linear in those that wait.
+  template <typename Wanted>
+  Session* oldest_detached(Wanted&& wanted) {
+    Session* oldest = nullptr;
+    time_point since{};
+    for (auto* each : {&waiting_, &grace_}) {
+      for (auto at = each->begin(); at != each->end(); ++at) {
+        if (oldest != nullptr && at->since >= since) break;
+        if (!wanted(*at->key)) continue;
+        oldest = at->key;
+        since = at->since;
+        break;
+      }
+    }
+    return oldest;
+  }
+
   std::size_t size() const noexcept { return entries_.size(); }
   bool empty() const noexcept { return entries_.empty(); }
   /// Those without a socket.

@@ -2,7 +2,8 @@
 //
 // The token that an upgrade request shows: `Authorization: Bearer <token>` (RFC 6750 section 2.1),
 // or, because a browser's WebSocket cannot set headers, an element `bearer.<token>` of
-// Sec-WebSocket-Protocol beside the real subprotocol. Never the URL: URLs end up in logs, histories
+// Sec-WebSocket-Protocol beside the real subprotocol (which can hold what a JSON Web Token is made
+// of, but not the / and = of plain base64). Never the URL: URLs end up in logs, histories
 // and Referer headers. Only finds the token; whether it is a good one is the Authenticator's
 // affair.
 //

@@ -25,6 +25,8 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
   if (!query.model.empty() && !settings_->allows_model(query.model)) {
     return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
+  if (const auto fits = settings_->check_content(query.content.size()); !fits)
+    return refuse(from, query.id, fits.error(), at);
   accepted_query accepted;
   for (const wire::declared_tool& each : query.tools) {
     auto checked = check_tool(each, accepted.tools);

@@ -40,7 +40,8 @@ inline wire::welcome session_core::make_welcome(std::string_view reason,
   made.heartbeat = settings_->heartbeat_interval;
   made.timeout = settings_->heartbeat_timeout;
   made.resume_window = settings_->resume_window;
-  made.limits = {settings_->max_message_bytes, settings_->max_queue};
+  made.limits = {settings_->max_message_bytes, settings_->max_queue, settings_->messages_per_minute,
+                 settings_->message_burst, settings_->max_content_bytes};
   made.data = settings_->welcome_data;
   return made;
 }

@@ -203,9 +203,10 @@ inline bool is_sign_of_life(const wire::client_message& message) noexcept {
   return command != nullptr && (command->op == "ping" || command->op == "ack");
 }
 
-inline bool is_hello(const wire::client_message& message) noexcept {
+/// What says who a client is; it may be on its way to another session.
+inline bool is_greeting(const wire::client_message& message) noexcept {
   const auto* command = std::get_if<wire::command>(&message);
-  return command != nullptr && command->op == "hello";
+  return command != nullptr && (command->op == "hello" || command->op == "auth");
 }
 
 inline void session_core::received(connection_id from, wire::client_message message, moment at) {
@@ -217,7 +218,7 @@ inline void session_core::received(connection_id from, wire::client_message mess
     return refuse_bad(from, rejected->ref, rejected->why, at);
   if (!is_sign_of_life(message)) {
     active_ = at;
-    spoken_ = spoken_ || !is_hello(message);  // which may be on its way to another session
+    spoken_ = spoken_ || !is_greeting(message);
   }
   if (auto* query = std::get_if<wire::query>(&message)) {
     socket->bad_messages = 0;

@@ -57,7 +57,7 @@ class session_core {
       : id_(std::move(id)),
         epoch_(std::move(epoch)),
         settings_(std::move(settings)),
-        conversation_(settings_->max_history),
+        conversation_(settings_->max_history, settings_->max_history_bytes),
         inbox_(settings_->max_queue),
         // A client that comes back at the last moment may repeat what it sent before it went.
         claims_(claimed_ids::max_age + settings_->resume_window),
@@ -93,7 +93,7 @@ class session_core {
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings) {
     settings_ = std::make_shared<const session_settings>(std::move(settings));
-    conversation_.limit_to(settings_->max_history);
+    conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
     inbox_.limit_to(settings_->max_queue);
   }
 
@@ -115,6 +115,9 @@ class session_core {
 
   /// The socket is gone, or watches another session now.
   void detached(connection_id connection, moment at);
+
+  /// True for what has arrived, and whose end lies above `position` if it has ended.
+  bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
 
   /// A decoded message, or the reason why the text was none.
   void received(connection_id from, wire::client_message message, moment at);
@@ -259,7 +262,6 @@ class session_core {
   std::string live_notice(moment at) {
     return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
   }
-  bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
 
   void close(std::uint16_t code, std::string reason);
   void close_for_drain() { close(1012, "Server is shutting down"); }

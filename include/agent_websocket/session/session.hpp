@@ -76,7 +76,7 @@ class basic_session final
   /// UUID, version 4.
   const std::string& id() const noexcept { return core_.id(); }
   const principal& owner() const noexcept { return owner_; }
-  /// Address of the TCP peer that began the session.
+  /// Address of the client that began the session, also behind a proxy that is trusted.
   const std::string& remote_address() const noexcept { return remote_address_; }
   const agent_websocket::conversation& history() const noexcept { return core_.history(); }
   const session_settings& settings() const noexcept { return core_.settings(); }
@@ -267,6 +267,7 @@ class basic_session final
   }
   void perform(action::deliver_answer& what) {
     timeout_.stop();
+    around_.sink.on_answered(*this, what.record);
     guarded(
         "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
   }

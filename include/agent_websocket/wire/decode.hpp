@@ -22,6 +22,10 @@ namespace agent_websocket {
 namespace wire {
 
 inline constexpr std::size_t max_meta_bytes = 4096;
+/// Arrays and objects inside of each other, the message included. What people write has under ten.
+inline constexpr std::size_t max_depth = 64;
+/// Values and keys of a message; bounds the memory that one takes while it is read.
+inline constexpr std::size_t max_values = 65'536;
 inline constexpr std::size_t max_model_length = 200;
 inline constexpr std::size_t max_token_bytes = 8192;
 
@@ -178,7 +182,8 @@ inline human_feedback read_feedback(field_reader& fields) {
 /// afterwards.
 inline client_message decode(std::string_view text, json::document& scratch) {
   json::parse_limits limits;
-  limits.max_values = 65'536;
+  limits.max_depth = max_depth;
+  limits.max_values = max_values;
   if (auto parsed = scratch.parse(text, limits); !parsed) return rejection{parsed.error(), {}};
   const json::value root = scratch.root();
   if (!root.is_object()) {

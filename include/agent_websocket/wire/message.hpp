@@ -111,6 +111,9 @@ using client_message = std::variant<query, command, human_feedback, rejection>;
 struct limits_notice {
   std::size_t max_message_bytes = 0;
   std::size_t max_queued = 0;
+  std::uint32_t messages_per_minute = 0;  ///< that ask for something; 0: no limit, and not told
+  std::uint32_t message_burst = 0;        ///< of them at once
+  std::size_t max_content_bytes = 0;      ///< of a query's text; 0: only max_message_bytes
 };
 
 /// An answer that runs while a client comes back.

@@ -14,6 +14,22 @@ TEST_CASE("access_options: ten seconds to show a token, thirty to show a new one
   CHECK(chosen.auth_grace == 30s);
 }
 
+TEST_CASE("access_options: nobody else's page, nobody's proxy, and room for an office behind one address") {
+  const agent_websocket::access_options chosen;
+  CHECK(chosen.allowed_origins.empty());
+  CHECK(chosen.trusted_proxies.empty());
+  CHECK(chosen.max_connections_per_address == 1000u);
+  CHECK(chosen.max_connections_per_user == 100u);
+  CHECK(chosen.new_connections_per_second == 500u);
+  CHECK(chosen.messages_per_minute == 60u);
+  CHECK(chosen.message_burst == 30u);
+  CHECK(chosen.user_messages_per_minute == 600u);
+  CHECK(chosen.user_message_burst == 300u);
+  CHECK(chosen.max_sessions_per_user == 1000u);
+  CHECK(chosen.daily_tokens_per_user == 0u);
+  CHECK(chosen.daily_cost_per_user == 0.0);
+}
+
 TEST_CASE("access_options: no HTTP API and metrics for all by default") {
   agent_websocket::access_options chosen;
   CHECK(chosen.admin_token.empty());

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 using agent_websocket::access_variables;
 using agent_websocket::metrics_access;
@@ -39,6 +40,76 @@ TEST_CASE("access_variables: times to show a token") {
   CHECK(takes(into, "AUTH_GRACE", "3600"));
   CHECK(into.access.auth_grace == 3600s);
   CHECK_FALSE(takes(into, "AUTH_GRACE", "soon"));
+}
+
+namespace {
+
+/// What would be allowed instead.
+std::string wrong(std::string_view name, std::string_view text) {
+  options into;
+  for (const option_variable& each : access_variables()) {
+    if (each.name == name) return each.apply(into, text).value_or("");
+  }
+  return "no such variable";
+}
+
+}  // namespace
+
+TEST_CASE("access_variables: origins and proxies are lists, checked one by one") {
+  options into;
+  CHECK(takes(into, "ALLOWED_ORIGINS", " https://app.example.com ,https://*.example.com, null"));
+  CHECK(into.access.allowed_origins ==
+        std::vector<std::string>{"https://app.example.com", "https://*.example.com", "null"});
+  CHECK(takes(into, "ALLOWED_ORIGINS", "*"));
+  CHECK(takes(into, "ALLOWED_ORIGINS", ""));
+  CHECK(into.access.allowed_origins.empty());
+  CHECK(wrong("ALLOWED_ORIGINS", "https://a.example,b.example") ==
+        "a list of origins such as https://app.example.com: \"b.example\" is no origin");
+  CHECK(takes(into, "TRUST_PROXY", "10.0.0.0/8, ::1, private"));
+  CHECK(into.access.trusted_proxies.size() == 3u);
+  CHECK(wrong("TRUST_PROXY", "1") ==
+        "a list of addresses and networks: \"1\" is no address and no network");
+  CHECK_FALSE(wrong("TRUST_PROXY", "on").empty());
+}
+
+TEST_CASE("access_variables: each limit goes where it belongs") {
+  options into;
+  CHECK(takes(into, "MAX_CONNECTIONS_PER_IP", "1"));
+  CHECK(into.access.max_connections_per_address == 1u);
+  CHECK(takes(into, "MAX_CONNECTIONS_PER_USER", "2"));
+  CHECK(into.access.max_connections_per_user == 2u);
+  CHECK(takes(into, "NEW_CONNECTIONS_PER_SECOND", "3"));
+  CHECK(into.access.new_connections_per_second == 3u);
+  CHECK(takes(into, "RATE_LIMIT_PER_MINUTE", "4"));
+  CHECK(into.access.messages_per_minute == 4u);
+  CHECK(takes(into, "RATE_LIMIT_BURST", "5"));
+  CHECK(into.access.message_burst == 5u);
+  CHECK(takes(into, "USER_RATE_LIMIT_PER_MINUTE", "6"));
+  CHECK(into.access.user_messages_per_minute == 6u);
+  CHECK(takes(into, "USER_RATE_LIMIT_BURST", "7"));
+  CHECK(into.access.user_message_burst == 7u);
+  CHECK(takes(into, "MAX_CONTENT_BYTES", "8"));
+  CHECK(into.session.max_content_bytes == 8u);
+  CHECK(takes(into, "MAX_HISTORY_BYTES", "9"));
+  CHECK(into.session.max_history_bytes == 9u);
+  CHECK(takes(into, "MAX_SESSIONS_PER_USER", "10"));
+  CHECK(into.access.max_sessions_per_user == 10u);
+  CHECK(takes(into, "DAILY_TOKENS_PER_USER", "11000000000"));
+  CHECK(into.access.daily_tokens_per_user == 11'000'000'000u);
+  CHECK(takes(into, "DAILY_COST_PER_USER", "0.25"));
+  CHECK(into.access.daily_cost_per_user == 0.25);
+  for (const char* each :
+       {"MAX_CONNECTIONS_PER_IP", "MAX_CONNECTIONS_PER_USER", "NEW_CONNECTIONS_PER_SECOND",
+        "RATE_LIMIT_PER_MINUTE", "USER_RATE_LIMIT_PER_MINUTE", "MAX_CONTENT_BYTES",
+        "MAX_HISTORY_BYTES", "MAX_SESSIONS_PER_USER", "DAILY_TOKENS_PER_USER",
+        "DAILY_COST_PER_USER"}) {
+    CAPTURE(each);
+    CHECK(wrong(each, "0").empty());  // no limit
+    for (const char* text : {"-1", "many", "", "1e99", "99999999999999999999"})
+      CHECK_FALSE(wrong(each, text).empty());
+  }
+  CHECK_FALSE(wrong("RATE_LIMIT_BURST", "0").empty());
+  CHECK_FALSE(wrong("USER_RATE_LIMIT_BURST", "0").empty());
 }
 
 TEST_CASE("access_variables: the admin token is long, and a secret") {

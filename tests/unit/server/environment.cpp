@@ -349,6 +349,7 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.access.jwt_leeway = std::chrono::seconds(9);
     set.access.auth_timeout = set.access.auth_grace = 9h;
     set.access.allow_anonymous = true;
+    set.access.metrics = agent_websocket::metrics_access::off;
     CHECK_FALSE(variable.apply(set, variable.default_text).has_value());
     // Whatever the variable sets is back at its default; only one thing can be.
     const int same =
@@ -388,7 +389,8 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.level == plain.level) + (set.access.jwt_leeway == plain.access.jwt_leeway) +
         (set.access.auth_timeout == plain.access.auth_timeout) +
         (set.access.auth_grace == plain.access.auth_grace) +
-        (set.access.allow_anonymous == plain.access.allow_anonymous);
+        (set.access.allow_anonymous == plain.access.allow_anonymous) +
+        (set.access.metrics == plain.access.metrics);
     CHECK(same == 1);
   }
   CHECK(names.size() > 25u);

@@ -238,6 +238,22 @@ TEST_CASE_FIXTURE(fixture, "http_api: bodies must say that they are JSON, and be
   check_refused(asked("GET", "/v1/sessions?cursor=%22"), 400, "bad_message");
 }
 
+TEST_CASE_FIXTURE(fixture, "http_api: bodies have a limit") {
+  const std::size_t around = std::string(R"({"content":""})").size();
+  const auto of_size = [&](std::size_t size) {
+    return R"({"content":")" + std::string(size - around, 'x') + "\"}";
+  };
+  const std::size_t most = aw::http_api::max_body_bytes;
+  CHECK(answered(asked("POST", "/v1/broadcast", of_size(most))).status == 200);
+  check_refused(asked("POST", "/v1/broadcast", of_size(most + 1)), 413, "too_large");
+  check_refused(asked("POST", "/v1/broadcast", of_size(most + 1), "k"), 413, "too_large");
+  check_refused(asked("POST", "/v1/sessions/s1/notify", of_size(most + 1)), 413, "too_large");
+  check_refused(asked("POST", "/functions/v1/notify_websocket", of_size(most + 1)), 413,
+                "too_large");
+  check_refused(asked("DELETE", "/v1/sessions/s1", of_size(most + 1), "d"), 413, "too_large");
+  CHECK(actions.done.size() == 1u);
+}
+
 TEST_CASE_FIXTURE(fixture, "http_api: unknown sessions are named, if that is a name") {
   const auto named = answered(asked("GET", "/v1/sessions/nobody"));
   CHECK(named.status == 404);

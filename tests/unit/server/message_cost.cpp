@@ -50,3 +50,27 @@ TEST_CASE("id_of: what an answer refers to") {
   CHECK(id_of(decoded(R"({"content":7,"id":"b1"})")) == "b1");
   CHECK(id_of(decoded("no JSON")).empty());
 }
+
+TEST_CASE("message_cost: what the model has to answer") {
+  CHECK(asks_model(wire::query{}));
+  wire::command command;
+  command.op = "regenerate";
+  CHECK(asks_model(command));
+  command.op = "history";
+  CHECK_FALSE(asks_model(command));
+  CHECK_FALSE(asks_model(wire::human_feedback{}));
+  CHECK_FALSE(asks_model(wire::rejection{}));
+}
+
+TEST_CASE("message_cost: what is done once for an id") {
+  for (const char* text :
+       {R"({"content":"x"})", R"({"type":"command","op":"regenerate"})",
+        R"({"type":"command","op":"set","data":{}})", R"({"type":"human_feedback","rating":1})"}) {
+    CHECK(is_done_once(decoded(text)));
+  }
+  for (const char* text : {R"({"type":"command","op":"history"})", R"({"type":"command","op":"clear"})",
+                           R"({"type":"command","op":"my_own"})", R"({"type":"command","op":"ping"})",
+                           R"({"type":"human_feedback","decision":"approve"})", "{"}) {
+    CHECK_FALSE(is_done_once(decoded(text)));
+  }
+}

@@ -122,6 +122,15 @@ TEST_CASE("metrics: close codes by what they tell the client") {
   CHECK(class_of(4500) == "normal");
 }
 
+TEST_CASE("metrics: why a socket is refused follows from the error") {
+  CHECK(aw::refusal_by(aw::errc::unauthorized) == connection_refusal::unauthorized);
+  CHECK(aw::refusal_by(aw::errc::token_expired) == connection_refusal::unauthorized);
+  CHECK(aw::refusal_by(aw::errc::forbidden) == connection_refusal::forbidden);
+  CHECK(aw::refusal_by(aw::errc::internal) == connection_refusal::unavailable);
+  CHECK(aw::refusal_by(aw::errc::draining) == connection_refusal::draining);
+  CHECK(aw::refusal_by(aw::errc::too_many_connections) == connection_refusal::limit);
+}
+
 TEST_CASE("metrics: what the sessions have done") {
   server_counts counts;
   wire::failure_notice notice;

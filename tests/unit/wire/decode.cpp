@@ -590,6 +590,12 @@ TEST_CASE("decode: nesting and numbers of values are bounded") {
     return R"({"content":"x","meta":{"a":)" + repeated("[", depth) + repeated("]", depth) + "}}";
   };
   CHECK(verdict(nested(40)) == "taken");
+  CHECK(verdict(nested(wire::max_depth - 2)) == "taken");  // inside of the message and of meta
+  CHECK(verdict(nested(wire::max_depth - 1)) == "bad_json");
+  document scratch;
+  const auto deep = wire::decode(nested(wire::max_depth), scratch);
+  CHECK(std::get<wire::rejection>(deep).why.message.find(
+            "nested too deeply, at most 64 levels are allowed") != std::string::npos);
   CHECK(verdict(nested(1000)) == "bad_json");
   CHECK(verdict(nested(500'000)) == "bad_json");
   CHECK(verdict(repeated("[", 1'000'000)) == "bad_json");
