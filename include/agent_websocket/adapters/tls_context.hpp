@@ -128,6 +128,8 @@ inline tls_context::pointer tls_context::make(const SSL_METHOD* method) {
   // An idle connection keeps no buffers; a write takes what fits and may go on from a copy.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // One call, one record: a peer that asks for new keys without end has its turn like the others.
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   return made;
 }
 
