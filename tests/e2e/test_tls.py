@@ -14,8 +14,8 @@ import urllib.request
 import warnings
 
 from certificates import Authority
-from harness import (SOCKET_PATH, Client, Failure, ServerProgram, check, clean_environment, equal,
-                     fetch, program, run_script, temporary_folder, test)
+from harness import (SOCKET_PATH, Client, Failure, ServerProgram, browser, check,
+                     clean_environment, equal, fetch, program, run_script, temporary_folder, test)
 
 
 class TlsServer(ServerProgram):
@@ -68,6 +68,15 @@ def npm_ws():
             output = run_script("ws_client.mjs", server.socket_url(), mode,
                                 NODE_EXTRA_CA_CERTS=authority.ca)
             check("all well" in output, output)
+
+
+@test("tls: the chat page in Chromium")
+def chat_page():
+    chromium = browser()
+    with served() as (server, _, _):
+        output = run_script("browser.mjs", chromium, "secure", f"https://localhost:{server.port}/",
+                            least=20, timeout=50)
+        check("all well" in output, output)
 
 
 @test("tls: plain HTTP is told that the port speaks TLS")
