@@ -407,8 +407,50 @@ def case_storm(case):
              f"{mib(levels['before the storm'])} before, {mib(levels['after the storm'])} after")
 
 
+def case_hostile(case):
+    """10 000 connections of every hostile kind beside healthy clients."""
+    healthy, warm, cycles = 2, case.either(20_000, 5000), case.either(50_000, 10_000)
+    levels = {}
+
+    def measure(name):
+        # Blocks of so many sizes leave an allocator with holes of megabytes; the growth is looked for
+        # in what is in use.
+        levels[name] = level(server.pid)
+        if TRIM:
+            os.kill(server.pid, signal.SIGUSR1)
+            time.sleep(0.3)
+            levels[name + ", in use"] = level(server.pid)
+
+    with upstream() as port, Server(port, RESUME_WINDOW=1, **({"LD_PRELOAD": TRIM} if TRIM else {})) \
+            as server:
+        found = case.take(run_load("hostile", server, measure, 400, warm=warm, cycles=cycles,
+                                   at_once=100, healthy=healthy, window_ms=2500,
+                                   quiet_ms=case.either(5000, 1500)))
+        left, sockets = kernel_bytes(server.port)
+    case.check(found["failed"] == 0, f"{found['failed']:.0f} failed to connect")
+    case.check(found["not ended"] == 0, f"{found['not ended']:.0f} were not told off")
+    case.check(found["healthy all well"] == 1, "a healthy one lost something")
+    which = ", in use" if TRIM else ""
+    grown = levels["cycles" + which] - levels["warm" + which]
+    # A healthy one's session may fill its log of 1 MiB meanwhile.
+    most = (healthy + 2 if TRIM else 16) * MIB
+    case.check(grown <= most, f"{mib(grown)} more after the cycles")
+    case.check(sockets == 0, f"{sockets} sockets left that hold {left} bytes of the kernel")
+    before, meanwhile = found["ping p99 before"], found["ping p99 meanwhile"]
+    after = found["ping p99 afterwards"]
+    case.check(meanwhile <= max(50 * before, 500), f"the healthy ones' p99 went to {meanwhile:.0f} ms")
+    case.check(after <= max(10 * before, 100), f"the healthy ones' p99 stayed at {after:.0f} ms")
+    shown = {name: mib(number) for name, number in levels.items()}
+    case.say(f"{cycles} connections of {found['kinds']:.0f} kinds, 100 at once, "
+             f"{cycles / found['ms for cycles'] * 1000:.0f}/s: {grown / KIB:+.0f} KiB (at most "
+             f"{mib(most)}), memory {shown}; {healthy} healthy ones, ping p99 {before:.1f} ms before, "
+             f"{meanwhile:.1f} meanwhile (worst {found['ping worst meanwhile']:.0f}), {after:.1f} "
+             f"afterwards")
+
+
 CASES = (("herd", case_herd), ("slow", case_slow), ("vanish", case_vanish),
-         ("vanish waiting", case_vanish_waiting), ("storm", case_storm))
+         ("vanish waiting", case_vanish_waiting), ("storm", case_storm),
+         ("hostile", case_hostile))
 
 
 def program(variable):
@@ -448,6 +490,7 @@ if __name__ == "__main__":
     ARGUMENTS = parser.parse_args()
     PLANT = ARGUMENTS.plant
     SERVER, LOAD = program("AGENT_WEBSOCKET_SERVER"), program("AGENT_WEBSOCKET_SOAK_LOAD")
+    TRIM = os.environ.get("AGENT_WEBSOCKET_SOAK_TRIM", "")  # trim.cpp as a library, or nothing
     failures = []
     sys.stdout.reconfigure(line_buffering=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
