@@ -218,17 +218,7 @@ inline void hostile(bench& on) {
   on.driver.figure("kinds", kinds.size());
   on.driver.figure("failed", counted.failed);
   on.driver.figure("not ended", counted.not_ended);
-  const char* const names[] = {"", "before", "meanwhile", "afterwards"};
-  for (std::size_t phase = 1; phase < healthy_clients::phases; ++phase) {
-    const std::string when = names[phase];
-    on.driver.figure("ping p50 " + when, quantile(healthy.pongs[phase], 0.5));
-    on.driver.figure("ping p99 " + when, quantile(healthy.pongs[phase], 0.99));
-    on.driver.figure("ping worst " + when, quantile(healthy.pongs[phase], 1));
-    on.driver.figure("answer p99 " + when, quantile(healthy.answers[phase], 0.99));
-  }
-  on.driver.figure("healthy answered", healthy.counted.answered);
-  on.driver.figure("healthy all well",
-                   healthy.counted.nothing_lost() && healthy.counted.closes.empty());
+  report_healthy(on, healthy, {"before", "meanwhile", "afterwards"});
   on.report();
 }
 

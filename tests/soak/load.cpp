@@ -3,7 +3,7 @@
 // The load of the soak tests; run.py starts it.
 //
 //   soak_load upstream              prints "upstream on PORT" and answers until it is ended
-//   soak_load CASE PORT NAME=N...   herd, slow, vanish, storm or hostile against the server at that port
+//   soak_load CASE PORT NAME=N...   herd, slow, vanish, storm, hostile or beside against the server at that port
 #include "herd.hpp"
 #include "hostile.hpp"
 #include "slow.hpp"
@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
                                     : name == "vanish"  ? soak::vanish
                                     : name == "storm"   ? soak::storm
                                     : name == "hostile" ? soak::hostile
+                                    : name == "beside"  ? soak::beside
                                                         : nullptr;
   if (run == nullptr || argc < 3) soak::give_up("usage: CASE PORT NAME=N...");
   soak::parameters given;

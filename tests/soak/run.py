@@ -7,7 +7,8 @@ The short form is the CTest and Meson test `soak`:
 
   ctest --test-dir build -R '^soak$' --output-on-failure
 
-The full form, a few minutes; both programs are made by the build:
+The full form, a few minutes; both programs are made by the build, and so is libsoak_trim.so for
+AGENT_WEBSOCKET_SOAK_TRIM, without which growth of some megabytes is not noticed beside hostile peers:
 
   AGENT_WEBSOCKET_SERVER=build/bin/server AGENT_WEBSOCKET_SOAK_LOAD=build/bin/soak_load \\
       tests/soak/run.py --full
@@ -32,6 +33,7 @@ import ctypes
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -448,9 +450,55 @@ def case_hostile(case):
              f"afterwards")
 
 
+# Attacks of slowhttptest: heads that do not end, bodies that do not end, answers read by the byte.
+SLOW_HTTP = {"heads": ["-H", "-i", "2", "-x", "24"],
+             "bodies": ["-B", "-i", "2", "-x", "24", "-s", "8192"],
+             "reading": ["-X", "-w", "16", "-y", "64", "-n", "2", "-z", "8", "-k", "3"]}
+
+
+def case_slow_http(case):
+    """slowhttptest (Debian has it) with 1 000 connections, and healthy clients beside it."""
+    program = shutil.which("slowhttptest")
+    if not program:
+        case.say("skipped, there is no slowhttptest")
+        return
+    seconds, connections = case.either(30, 12), 1000
+    for name, options in SLOW_HTTP.items():
+        said = []
+
+        def attack(_):
+            done = subprocess.run(
+                [program, *options, "-c", str(connections), "-r", "200", "-l", str(seconds), "-p", "3",
+                 "-u", f"http://127.0.0.1:{server.port}/"], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + 60)
+            said.append(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", done.stdout.decode("utf-8", "replace")))
+
+        with upstream() as port, Server(port) as server:
+            before = level(server.pid)
+            found = case.take(run_load("beside", server, attack, seconds + 120, healthy=5,
+                                       quiet_ms=case.either(5000, 2000)))
+            grown = level(server.pid) - before
+        available = re.findall(r"service available:\s+(\w+)", said[0])
+        connected = [int(number) for number in re.findall(r"connected:\s+(\d+)", said[0])]
+        closed = [int(number) for number in re.findall(r"closed:\s+(\d+)", said[0])]
+        case.check(available and set(available) == {"YES"},
+                   f"{name}: the service was available: {available or said[0][-500:]}")
+        case.check(connected and max(connected) >= connections * 0.5 or closed and max(closed) >=
+                   connections * 0.5, f"{name}: at most {connected[-1:]} connected, {closed[-1:]} closed")
+        case.check(found["healthy all well"] == 1, f"{name}: a healthy one lost something")
+        first, meanwhile = found["ping p99 before"], found["ping p99 meanwhile"]
+        case.check(meanwhile <= max(20 * first, 300), f"{name}: the p99 went to {meanwhile:.0f} ms")
+        case.check(grown <= 32 * MIB, f"{name}: {mib(grown)} more")
+        case.say(f"{name}: {connections} connections in {seconds} s, up to {max(connected or [0])} at "
+                 f"once, {max(closed or [0])} closed, available {available.count('YES')} of "
+                 f"{len(available)} times; ping p99 {first:.1f} ms before, {meanwhile:.1f} meanwhile "
+                 f"(worst {found['ping worst meanwhile']:.0f}), {found['ping p99 afterwards']:.1f} "
+                 f"afterwards; {grown / KIB:+.0f} KiB")
+
+
 CASES = (("herd", case_herd), ("slow", case_slow), ("vanish", case_vanish),
          ("vanish waiting", case_vanish_waiting), ("storm", case_storm),
-         ("hostile", case_hostile))
+         ("hostile", case_hostile), ("http", case_slow_http))
 
 
 def program(variable):
