@@ -30,6 +30,7 @@ sk_wmem_queued + sk_fwd_alloc), of connections that stand and of those that are 
 import argparse
 import contextlib
 import ctypes
+import http.client
 import os
 import re
 import select
@@ -464,14 +465,35 @@ def case_slow_http(case):
         return
     seconds, connections = case.either(30, 12), 1000
     for name, options in SLOW_HTTP.items():
-        said = []
+        said, probes = [], []
+
+        def probe():
+            asking = http.client.HTTPConnection("127.0.0.1", server.port, timeout=3)
+            try:
+                asking.request("GET", "/healthz")
+                return asking.getresponse().status
+            except OSError as why:
+                return type(why).__name__
+            finally:
+                asking.close()
 
         def attack(_):
-            done = subprocess.run(
-                [program, *options, "-c", str(connections), "-r", "200", "-l", str(seconds), "-p", "3",
-                 "-u", f"http://127.0.0.1:{server.port}/"], stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + 60)
-            said.append(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", done.stdout.decode("utf-8", "replace")))
+            with tempfile.TemporaryFile() as output:
+                process = start(
+                    [program, *options, "-c", connections, "-r", 200, "-l", seconds, "-p", 3,
+                     "-u", f"http://127.0.0.1:{server.port}/"], dict(os.environ),
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+                try:
+                    deadline = time.monotonic() + seconds + 60
+                    while process.poll() is None and time.monotonic() < deadline:
+                        probes.append(probe())
+                        time.sleep(0.2)
+                finally:
+                    process.kill()
+                    process.wait()
+                output.seek(0)
+                said.append(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "",
+                                   output.read().decode("utf-8", "replace")))
 
         with upstream() as port, Server(port) as server:
             before = level(server.pid)
@@ -483,6 +505,9 @@ def case_slow_http(case):
         closed = [int(number) for number in re.findall(r"closed:\s+(\d+)", said[0])]
         case.check(available and set(available) == {"YES"},
                    f"{name}: the service was available: {available or said[0][-500:]}")
+        other = [each for each in probes if each != 200]
+        case.check(len(probes) > seconds and not other,
+                   f"{name}: /healthz said {other[:3]} {len(other)} times of {len(probes)}")
         case.check(connected and max(connected) >= connections * 0.5 or closed and max(closed) >=
                    connections * 0.5, f"{name}: at most {connected[-1:]} connected, {closed[-1:]} closed")
         case.check(found["healthy all well"] == 1, f"{name}: a healthy one lost something")
@@ -491,7 +516,8 @@ def case_slow_http(case):
         case.check(grown <= 32 * MIB, f"{name}: {mib(grown)} more")
         case.say(f"{name}: {connections} connections in {seconds} s, up to {max(connected or [0])} at "
                  f"once, {max(closed or [0])} closed, available {available.count('YES')} of "
-                 f"{len(available)} times; ping p99 {first:.1f} ms before, {meanwhile:.1f} meanwhile "
+                 f"{len(available)} times, /healthz 200 {probes.count(200)} times; ping p99 "
+                 f"{first:.1f} ms before, {meanwhile:.1f} meanwhile "
                  f"(worst {found['ping worst meanwhile']:.0f}), {found['ping p99 afterwards']:.1f} "
                  f"afterwards; {grown / KIB:+.0f} KiB")
 
