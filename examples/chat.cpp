@@ -41,6 +41,7 @@ constexpr std::string_view usage =
     "  --help, -h  print this\n"
     "  --version   print the version\n"
     "\n"
+    "Where the server asks for a token, AGENT_WEBSOCKET_TOKEN in the environment is sent.\n"
     "Commands in the chat: /help lists them. NO_COLOR in the environment turns colours off.\n"
     "Exit code: 0, or 1 when it could not connect, or 2 for wrong arguments.\n";
 

@@ -93,9 +93,10 @@ void print_addresses(const agent_websocket::server& server, bool demo) {
                            : options.host.find(':') != std::string::npos ? "[" + options.host + "]"
                                                                          : options.host;
   const std::string authority = host + ":" + std::to_string(server.port());
-  std::cout << "listening on http://" << authority << "/\n"
-            << "chat page:    http://" << authority << "/\n"
-            << "from a shell: npx wscat -c ws://" << authority << options.socket_path() << '\n';
+  const std::string s = options.access.has_tls() ? "s" : "";
+  std::cout << "listening on http" << s << "://" << authority << "/\n"
+            << "chat page:    http" << s << "://" << authority << "/\n"
+            << "from a shell: npx wscat -c ws" << s << "://" << authority << options.socket_path() << '\n';
   if (demo) std::cout << "demo model, set OPENROUTER_API_KEY for a real one\n";
   std::cout << std::flush;
 }
@@ -208,7 +209,18 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
+  if (const auto checked = agent_websocket::server::check_certificates(*options); !checked) {
+    std::cerr << "server: " << checked.error().message << '\n';
+    return 2;
+  }
   if (given.check_only) {
+    const auto authenticator = agent_websocket::make_authenticator(options->access, {});
+    const auto checked = authenticator ? agent_websocket::check_exposure(*options, lets_everybody_in(*authenticator))
+                                       : authenticator.error();
+    if (!checked) {
+      std::cerr << "server: " << checked.error().message << '\n';
+      return 2;
+    }
     std::cout << "the settings are right" << (demo ? "; the demo model will answer" : "") << '\n';
     return 0;
   }

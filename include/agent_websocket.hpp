@@ -8,6 +8,8 @@
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/version.hpp>
 
+#include <agent_websocket/auth/any_authenticator.hpp>
+#include <agent_websocket/auth/tokens_or_jwt.hpp>
 #include <agent_websocket/client/client.hpp>
 #include <agent_websocket/openrouter/response_format.hpp>
 #include <agent_websocket/server/environment.hpp>

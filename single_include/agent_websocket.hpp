@@ -72,151 +72,6 @@ inline constexpr int protocol_version = 1;
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/base/ids.hpp
-
-// The grammar of the identifiers of the wire protocol (`id`, `ref`): 1 to 64 characters of
-// [A-Za-z0-9_.:-]. Whoever makes an id does so within it.
-
-#include <cstddef>
-#include <string_view>
-
-namespace agent_websocket {
-
-inline constexpr std::size_t max_id_length = 64;
-
-/// True for a legal message id.
-constexpr bool is_valid_id(std::string_view text) noexcept {
-  if (text.empty() || text.size() > max_id_length) return false;
-  for (const char c : text) {
-    const bool legal = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
-                       c == '.' || c == ':' || c == '-';
-    if (!legal) return false;
-  }
-  return true;
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/base/utf8.hpp
-
-// UTF-8 (RFC 3629): how long the sequence at the front of some bytes is, and cutting text without cutting a
-// character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
-
-namespace agent_websocket {
-
-/// 1 to 4 for a well-formed sequence at the front of `bytes`, 0 when there is none (also when it is cut short).
-constexpr std::size_t utf8_sequence_length(std::string_view bytes) noexcept {
-  const auto at = [&bytes](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  const auto continues = [&](std::size_t i) { return i < bytes.size() && (at(i) & 0xC0) == 0x80; };
-  if (bytes.empty()) return 0;
-  const unsigned char lead = at(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2) return 0;
-  if (lead < 0xE0) return continues(1) ? 2 : 0;
-  if (lead < 0xF0) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (lead == 0xE0 && at(1) < 0xA0) return 0;
-    if (lead == 0xED && at(1) >= 0xA0) return 0;
-    return 3;
-  }
-  if (lead > 0xF4 || !continues(1) || !continues(2) || !continues(3)) return 0;
-  if (lead == 0xF0 && at(1) < 0x90) return 0;
-  if (lead == 0xF4 && at(1) >= 0x90) return 0;
-  return 4;
-}
-
-/// True when all of `bytes` is UTF-8.
-constexpr bool is_utf8(std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const std::size_t length = utf8_sequence_length(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
-
-/// The longest front of `text` with at most `max_bytes` bytes that does not end inside a character.
-constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) noexcept {
-  if (text.size() <= max_bytes) return text;
-  std::size_t end = max_bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/client/answer_text.hpp
-
-// The text of an answer, put together from deltas, snapshots and its end by the rule of the wire
-// protocol, section 4: what is known is dropped, what goes on is appended, what begins anew
-// replaces, and a hole is reported. Pure.
-
-#include <cstdint>
-#include <string>
-
-namespace agent_websocket {
-
-/// What has happened to the text of an answer.
-enum class text_change { none, appended, rewritten, hole };
-
-class answer_text {
- public:
-  struct outcome {
-    text_change what = text_change::none;
-    /// appended: what has come behind; rewritten: all of it. Valid until the next change.
-    std::string_view text;
-  };
-
-  /// Longer texts are cut: no end could bring them, because no message is that large.
-  static constexpr std::size_t max_bytes = 16 * 1024 * 1024;
-
-  /// A delta or a snapshot: source chunks `idx` to `idx + n - 1`.
-  outcome add(std::int64_t idx, std::int64_t n, std::string_view content) {
-    constexpr std::int64_t most = std::int64_t{1} << 53;
-    if (idx < 0 || n < 0 || idx > most || n > most) return {};
-    if (idx + n <= have_) return {};
-    if (idx == 0) {
-      have_ = n;
-      return replace(content);
-    }
-    if (idx != have_) return {text_change::hole, {}};
-    have_ += n;
-    return append(content);
-  }
-
-  /// A piece of reasoning, which no end brings whole: one that begins at 0 is all that counts, and
-  /// what stands behind a hole is dropped until then.
-  outcome add_reasoning(std::int64_t idx, std::int64_t n, std::string_view content) {
-    if (idx == 0 && n > 0) have_ = 0;
-    const outcome made = add(idx, n, content);
-    return made.what == text_change::hole ? outcome() : made;
-  }
-
-  /// The end brings the whole text.
-  outcome replace(std::string_view whole) {
-    whole = cut_utf8(whole, max_bytes);
-    if (whole.substr(0, text_.size()) == text_) return append(whole.substr(text_.size()));
-    text_.assign(whole);
-    return {text_change::rewritten, text_};
-  }
-
-  const std::string& text() const noexcept { return text_; }
-
- private:
-  outcome append(std::string_view more) {
-    more = cut_utf8(more, max_bytes - text_.size());
-    if (more.empty()) return {};
-    const std::size_t before = text_.size();
-    text_.append(more);
-    return {text_change::appended, std::string_view(text_).substr(before)};
-  }
-
-  std::int64_t have_ = 0;  // chunks
-  std::string text_;
-};
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/base/error.hpp
 
 // One enumeration of everything that a peer, a model, a network or a configuration can do wrong, its
@@ -224,6 +79,9 @@ class answer_text {
 // the `code`s of the wire protocol. Misuse by the caller is an assertion, never one of these.
 
 #include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -539,6 +397,680 @@ class result<void> {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/base/detect.hpp
+
+// The detection idiom (std::experimental::is_detected of the Library Fundamentals TS v2), on which the
+// requirement checks of policy/ are built. Nothing else belongs here.
+
+#include <type_traits>
+
+namespace agent_websocket {
+namespace detail {
+
+template <typename, template <typename...> class Expression, typename... Arguments>
+struct detected : std::false_type {};
+
+template <template <typename...> class Expression, typename... Arguments>
+struct detected<std::void_t<Expression<Arguments...>>, Expression, Arguments...> : std::true_type {};
+
+}  // namespace detail
+
+/// True when `Expression<Arguments...>` is well-formed.
+template <template <typename...> class Expression, typename... Arguments>
+inline constexpr bool is_detected_v = detail::detected<void, Expression, Arguments...>::value;
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/scheduler.hpp
+
+// Requirement Scheduler: the one executor of a server, and its clocks. Shipped models: adapters::asio_scheduler,
+// testing::manual_scheduler (virtual time).
+//
+// | expression          | result       | promise of the policy                                                      |
+// |---------------------|--------------|----------------------------------------------------------------------------|
+// | s.now()             | time_point   | monotonic (std::chrono::steady_clock::time_point)                          |
+// | s.wall_now()        | wall_time    | for people (std::chrono::system_clock::time_point)                         |
+// | s.post(f)           | void         | runs f() soon, on the executor, never inside post; from any thread         |
+// | s.start_timer(t, f) | timer_id     | runs f() once, at or soon after time_point t, on the executor; never inside |
+// | s.cancel_timer(id)  | void         | f() of that timer will not run; unknown and fired ids are ignored          |
+//
+// Promise of the library: all but post() is called on the executor only. Functions that still wait when the
+// scheduler is destroyed are destroyed without being run.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+
+namespace agent_websocket {
+
+using time_point = std::chrono::steady_clock::time_point;
+using wall_time = std::chrono::system_clock::time_point;
+using duration = std::chrono::steady_clock::duration;
+
+/// Names a timer; 0 is never given out. Not reused within a process.
+using timer_id = std::uint64_t;
+
+namespace detail {
+template <typename S>
+using now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().now()), time_point>>;
+template <typename S>
+using wall_now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().wall_now()), wall_time>>;
+template <typename S>
+using post_expression = decltype(std::declval<S&>().post(std::declval<std::function<void()>>()));
+template <typename S>
+using start_timer_expression = std::enable_if_t<std::is_same_v<
+    decltype(std::declval<S&>().start_timer(time_point(), std::declval<std::function<void()>>())), timer_id>>;
+template <typename S>
+using cancel_timer_expression = decltype(std::declval<S&>().cancel_timer(timer_id()));
+}  // namespace detail
+
+template <typename S>
+inline constexpr bool has_now_v = is_detected_v<detail::now_expression, S>;
+template <typename S>
+inline constexpr bool has_wall_now_v = is_detected_v<detail::wall_now_expression, S>;
+template <typename S>
+inline constexpr bool has_post_v = is_detected_v<detail::post_expression, S>;
+template <typename S>
+inline constexpr bool has_start_timer_v = is_detected_v<detail::start_timer_expression, S>;
+template <typename S>
+inline constexpr bool has_cancel_timer_v = is_detected_v<detail::cancel_timer_expression, S>;
+
+/// True when S meets the requirement Scheduler.
+template <typename S>
+inline constexpr bool is_scheduler_v =
+    has_now_v<S> && has_wall_now_v<S> && has_post_v<S> && has_start_timer_v<S> && has_cancel_timer_v<S>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename S>
+concept scheduler_policy = is_scheduler_v<S>;
+#endif
+
+/// Instantiated by everything that takes a Scheduler, so that the first error line names the missing member.
+template <typename S>
+constexpr bool require_scheduler() {
+  static_assert(has_now_v<S>, "Scheduler needs: std::chrono::steady_clock::time_point now()");
+  static_assert(has_wall_now_v<S>, "Scheduler needs: std::chrono::system_clock::time_point wall_now()");
+  static_assert(has_post_v<S>, "Scheduler needs: void post(std::function<void()>)");
+  static_assert(has_start_timer_v<S>, "Scheduler needs: timer_id start_timer(time_point, std::function<void()>)");
+  static_assert(has_cancel_timer_v<S>, "Scheduler needs: void cancel_timer(timer_id)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/headers.hpp
+
+// A list of header fields (RFC 9110 section 5): names compare without regard to case, order and repetitions are
+// kept. Field values that come from configuration pass `sanitize_field_value` before they go out.
+
+#include <initializer_list>
+#include <optional>
+#include <vector>
+
+namespace agent_websocket {
+namespace http {
+
+/// ASCII case-insensitive equality, as header names and many values compare.
+constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+/// Without leading and trailing spaces and tabs (OWS).
+constexpr std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+/// What may stand in a field value: printable ASCII and spaces; everything else (CR, LF, NUL, bytes above
+/// 0x7E) is dropped, so that no value can begin a second header.
+inline std::string sanitize_field_value(std::string_view text) {
+  std::string clean;
+  clean.reserve(text.size());
+  for (const char c : text) {
+    if (c >= 0x20 && c <= 0x7E) clean.push_back(c);
+  }
+  return std::string(trim(clean));
+}
+
+/// Header fields in their order.
+class header_list {
+ public:
+  using field = std::pair<std::string, std::string>;
+
+  header_list() = default;
+  header_list(std::initializer_list<field> fields) : fields_(fields) {}
+
+  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+
+  /// Replaces all fields of that name by one.
+  void set(std::string_view name, std::string value) {
+    std::string kept(name);  // `name` may be that of a field in this list
+    erase(kept);
+    add(std::move(kept), std::move(value));
+  }
+
+  void erase(std::string_view name) {
+    const std::string wanted(name);  // `name` may be that of a field in this list
+    for (std::size_t i = fields_.size(); i-- > 0;) {
+      if (iequals(fields_[i].first, wanted)) fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+
+  /// The first value of that name.
+  std::optional<std::string_view> find(std::string_view name) const noexcept {
+    for (const field& each : fields_) {
+      if (iequals(each.first, name)) return std::string_view(each.second);
+    }
+    return std::nullopt;
+  }
+  bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
+
+  std::size_t size() const noexcept { return fields_.size(); }
+  bool empty() const noexcept { return fields_.empty(); }
+  void clear() noexcept { fields_.clear(); }
+  auto begin() const noexcept { return fields_.begin(); }
+  auto end() const noexcept { return fields_.end(); }
+
+ private:
+  std::vector<field> fields_;
+};
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/message.hpp
+
+// HTTP requests and responses as plain values (RFC 9110): what a program sends upstream, and what a listener
+// received and answers. No parsing, no sockets.
+
+namespace agent_websocket {
+namespace http {
+
+/// A request. For a client `target` is the absolute URL; for a server it is the origin form ("/ws?x=1").
+struct request {
+  std::string method = "GET";
+  std::string target;
+  header_list headers;
+  std::string body;
+  /// Client side: limit for name resolution, TCP and TLS together; not for the answer. 0 = none.
+  std::chrono::milliseconds connect_timeout{10'000};
+  /// Client side: largest response header section, and (for a body that is not streamed) nothing else, in bytes.
+  std::size_t max_header_bytes = 64 * 1024;
+
+  /// Server side: the path without the query, as sent.
+  std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find_first_of("?#")); }
+  /// Server side: what stands behind '?', empty when nothing does.
+  std::string_view query() const noexcept {
+    const std::string_view sent = std::string_view(target).substr(0, target.find('#'));
+    const std::size_t mark = sent.find('?');
+    return mark == std::string_view::npos ? std::string_view() : sent.substr(mark + 1);
+  }
+};
+
+/// A whole response.
+struct response {
+  int status = 200;
+  header_list headers;
+  std::string body;
+
+  static response text(int status, std::string words) {
+    return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(words)};
+  }
+  static response json(int status, std::string body) {
+    return {status, {{"Content-Type", "application/json"}}, std::move(body)};
+  }
+  static response html(std::string body) {
+    return {200, {{"Content-Type", "text/html; charset=utf-8"}}, std::move(body)};
+  }
+};
+
+/// The reason phrase of RFC 9110 section 15; "Unknown" for what this library never sends.
+constexpr std::string_view reason_phrase(int status) noexcept {
+  switch (status) {
+    case 101: return "Switching Protocols";
+    case 200: return "OK";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 304: return "Not Modified";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 422: return "Unprocessable Content";
+    case 426: return "Upgrade Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Unknown";
+  }
+}
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/transport.hpp
+
+// Requirement Transport: listens, answers HTTP requests, upgrades some of them to WebSocket (RFC 6455) and carries
+// text frames. Shipped models: adapters::websocketpp_transport, testing::mock_transport.
+//
+// | expression             | result       | promise of the policy                                                    |
+// |------------------------|--------------|--------------------------------------------------------------------------|
+// | t.start(sink)          | result<void> | accepts connections from now on; the error names the address             |
+// | t.stop()               | void         | accepts no more; connections that stand go on                            |
+// | t.answer(id, response) | void         | answers on_request: status 101 completes the upgrade (the response's     |
+// |                        |              | headers are added, such as Sec-WebSocket-Protocol), anything else is     |
+// |                        |              | sent whole and the connection closed                                     |
+// | t.send(id, text)       | size_t       | queues one text frame, payload copied; returns the bytes of this         |
+// |                        |              | connection that wait and are not yet in the kernel                       |
+// | t.ping(id)             | void         | queues a ping                                                            |
+// | t.close(id, code, why) | void         | queues a close frame behind what waits, then ends the connection when    |
+// |                        |              | the peer has answered or 5 s have passed; code 1006: ends it at once     |
+//
+// Frames of one connection leave in the order of the calls; what is sent in one turn of the executor leaves in as few
+// writes as possible. Unknown and closed ids are ignored (send: 0), since a peer may vanish at any time.
+// Sink functions are called on the executor and never from inside one of the calls above. After on_close (exactly one
+// for every on_open, also when close() began it) an id is not used again. Between close() and on_close incoming frames
+// are dropped. Frames and messages above the transport's limit, broken frames, invalid UTF-8 and reserved opcodes are
+// the transport's to refuse, with 1009, 1002 or 1007. Pings are answered by the transport.
+//
+// Promise of the library: calls only from the executor; the sink outlives the transport's last call; sink functions
+// do not throw. All calls may be made from inside sink functions.
+
+namespace agent_websocket {
+
+/// Names one connection of one transport; 0 is never given out, none is given out twice.
+using connection_id = std::uint64_t;
+
+/// An HTTP request as it came in, upgrade or not.
+struct handshake {
+  http::request request;
+  /// "127.0.0.1", "::1": of the peer of the TCP connection. What hooks are shown is the client's,
+  /// also behind a proxy that is trusted.
+  std::string remote_address;
+  bool is_upgrade = false;     ///< a well-formed WebSocket version 13 handshake: may be answered with 101
+};
+
+/// Receives what happens on a transport's connections.
+class transport_sink {
+ public:
+  /// A request waits for t.answer(), which may come later; until then nothing else happens on the connection but
+  /// on_abandoned.
+  virtual void on_request(connection_id connection, handshake request) = 0;
+  /// The peer of an unanswered request has gone or took too long; the id is dead.
+  virtual void on_abandoned(connection_id connection) = 0;
+  /// The upgrade is done; frames may be sent (they may be from inside of this call).
+  virtual void on_open(connection_id connection) = 0;
+  /// A whole text message, valid UTF-8.
+  virtual void on_text(connection_id connection, std::string_view text) = 0;
+  /// A whole binary message arrived and was dropped.
+  virtual void on_binary(connection_id connection, std::size_t bytes) = 0;
+  /// A message above the limit arrived and was skipped without being kept; the connection stands. (A transport may
+  /// instead close with 1009.) `bytes` is what its frames announced so far.
+  virtual void on_oversized(connection_id connection, std::size_t bytes) = 0;
+  /// Any frame or part of a frame arrived: the peer lives. Called before the functions above, at most once a read.
+  virtual void on_alive(connection_id connection) = 0;
+  /// Output that made send() return more than the transport's low-water mark has gone down below it.
+  virtual void on_drained(connection_id connection) = 0;
+  /// The connection is gone. `code` is the close code that was received, or the one sent when we began, or 1006.
+  virtual void on_close(connection_id connection, std::uint16_t code, std::string_view reason) = 0;
+
+ protected:
+  ~transport_sink() = default;
+};
+
+namespace detail {
+template <typename T>
+using transport_start_expression =
+    std::enable_if_t<std::is_same_v<decltype(std::declval<T&>().start(std::declval<transport_sink&>())), result<void>>>;
+template <typename T>
+using transport_stop_expression = decltype(std::declval<T&>().stop());
+template <typename T>
+using transport_answer_expression =
+    decltype(std::declval<T&>().answer(connection_id(), std::declval<http::response>()));
+template <typename T>
+using transport_send_expression = std::enable_if_t<
+    std::is_same_v<decltype(std::declval<T&>().send(connection_id(), std::string_view())), std::size_t>>;
+template <typename T>
+using transport_ping_expression = decltype(std::declval<T&>().ping(connection_id()));
+template <typename T>
+using transport_close_expression =
+    decltype(std::declval<T&>().close(connection_id(), std::uint16_t(), std::string_view()));
+}  // namespace detail
+
+template <typename T>
+inline constexpr bool has_transport_start_v = is_detected_v<detail::transport_start_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_stop_v = is_detected_v<detail::transport_stop_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_answer_v = is_detected_v<detail::transport_answer_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_send_v = is_detected_v<detail::transport_send_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_ping_v = is_detected_v<detail::transport_ping_expression, T>;
+template <typename T>
+inline constexpr bool has_transport_close_v = is_detected_v<detail::transport_close_expression, T>;
+
+/// True when T meets the requirement Transport.
+template <typename T>
+inline constexpr bool is_transport_v = has_transport_start_v<T> && has_transport_stop_v<T> &&
+                                       has_transport_answer_v<T> && has_transport_send_v<T> &&
+                                       has_transport_ping_v<T> && has_transport_close_v<T>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename T>
+concept transport_policy = is_transport_v<T>;
+#endif
+
+/// Instantiated by everything that takes a Transport, so that the first error line names the missing member.
+template <typename T>
+constexpr bool require_transport() {
+  static_assert(has_transport_start_v<T>, "Transport needs: result<void> start(transport_sink&)");
+  static_assert(has_transport_stop_v<T>, "Transport needs: void stop()");
+  static_assert(has_transport_answer_v<T>, "Transport needs: void answer(connection_id, http::response)");
+  static_assert(has_transport_send_v<T>, "Transport needs: std::size_t send(connection_id, std::string_view)");
+  static_assert(has_transport_ping_v<T>, "Transport needs: void ping(connection_id)");
+  static_assert(has_transport_close_v<T>, "Transport needs: void close(connection_id, std::uint16_t, std::string_view)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/authenticator.hpp
+
+// Requirement Authenticator: decides who somebody is by what he shows. Shipped models: allow_all
+// (everybody is the principal "anonymous"), static_tokens, jwt and any_authenticator of auth/.
+//
+// | expression              | result | promise of the policy                                    |
+// |-------------------------|--------|----------------------------------------------------------|
+// | a.authenticate(c, done) | void   | calls done exactly once, now or later, on the executor,  |
+// |                         |        | with the principal or an error: unauthorized (no or a    |
+// |                         |        | wrong token), token_expired, forbidden (known, but not   |
+// |                         |        | allowed), internal (cannot tell now). Its message may be |
+// |                         |        | seen by whoever asks; its detail is for the log          |
+// | a.lets_everybody_in()   | bool   | optional, const: true when nobody has to show anything;  |
+// |                         |        | a server then listens on loopback addresses only, unless |
+// |                         |        | the operator says otherwise. Absent: false               |
+//
+// Promise of the library: authenticate is called on the executor; the credentials and what they
+// point to are valid during the call only.
+
+namespace agent_websocket {
+
+/// Who a session belongs to. Sessions are told apart by the name alone.
+struct principal {
+  std::string name = "anonymous";
+  /// When what was shown stops being valid; nullopt: never.
+  std::optional<wall_time> expires_at = std::nullopt;
+  /// Let in without showing anything: limits per user count the address instead.
+  bool is_anonymous = false;
+
+  static principal anonymous() {
+    principal nobody;
+    nobody.is_anonymous = true;
+    return nobody;
+  }
+};
+
+/// Where a token stood.
+enum class credential_source {
+  none,         ///< there was none
+  header,       ///< Authorization: Bearer (RFC 6750 section 2.1)
+  subprotocol,  ///< bearer.<token> in Sec-WebSocket-Protocol, for browsers
+  message,      ///< a hello or auth command
+};
+
+/// What a client shows. Valid during the call only.
+struct credentials {
+  std::string_view token;  ///< empty: none; not checked in any way, of any length and bytes
+  credential_source from = credential_source::none;
+  /// Of the socket; null when a socket that is open shows a new token.
+  const handshake* request = nullptr;
+};
+
+using authentication_handler = std::function<void(result<principal>)>;
+
+/// Lets everybody in.
+struct allow_all {
+  void authenticate(const credentials&, const authentication_handler& done) const {
+    done(principal::anonymous());
+  }
+  static constexpr bool lets_everybody_in() noexcept { return true; }
+};
+
+namespace detail {
+template <typename A>
+using authenticate_expression = decltype(std::declval<A&>().authenticate(
+    std::declval<const credentials&>(), std::declval<authentication_handler>()));
+template <typename A>
+using lets_everybody_in_expression = std::enable_if_t<
+    std::is_convertible_v<decltype(std::declval<const A&>().lets_everybody_in()), bool>>;
+// Anything of that name, also what is not const or takes arguments by default.
+template <typename A>
+using lets_everybody_in_attempt = decltype(std::declval<A&>().lets_everybody_in());
+}  // namespace detail
+
+/// True when A meets the requirement Authenticator.
+template <typename A>
+inline constexpr bool is_authenticator_v = is_detected_v<detail::authenticate_expression, A>;
+
+/// True when A says by itself whether it lets everybody in.
+template <typename A>
+inline constexpr bool has_lets_everybody_in_v =
+    is_detected_v<detail::lets_everybody_in_expression, A>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename A>
+concept authenticator_policy = is_authenticator_v<A>;
+#endif
+
+/// Instantiated by everything that takes an Authenticator, so that the first error line names the
+/// missing member.
+template <typename A>
+constexpr bool require_authenticator() {
+  static_assert(is_authenticator_v<A>,
+                "Authenticator needs: void authenticate(const credentials&, "
+                "std::function<void(result<principal>)>)");
+  static_assert(
+      has_lets_everybody_in_v<A> || !is_detected_v<detail::lets_everybody_in_attempt, A>,
+      "Authenticator's optional lets_everybody_in must be: bool lets_everybody_in() const");
+  return true;
+}
+
+/// Whether nobody has to show anything to `a`; false when `a` does not say.
+template <typename A>
+bool lets_everybody_in([[maybe_unused]] const A& a) {
+  if constexpr (has_lets_everybody_in_v<A>) {
+    return a.lets_everybody_in();
+  } else {
+    return false;
+  }
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/auth/any_authenticator.hpp
+
+// A model of Authenticator that holds any other one, or a function of the application, so that a
+// program can choose while it runs. Also keeps a server whole where a function does not keep the
+// promises of the requirement: one that throws has refused (internal), and a second answer to the
+// same question is dropped.
+
+#include <exception>
+#include <memory>
+
+namespace agent_websocket {
+
+class any_authenticator {
+  template <typename T>
+  using other = std::enable_if_t<!std::is_same_v<std::decay_t<T>, any_authenticator>>;
+  template <typename F>
+  static constexpr bool answers_later =
+      std::is_invocable_v<F&, const credentials&, authentication_handler>;
+  template <typename F>
+  static constexpr bool answers_at_once =
+      std::is_invocable_r_v<result<principal>, F&, const credentials&>;
+
+ public:
+  /// Lets everybody in, and says so.
+  any_authenticator() : any_authenticator(allow_all()) {}
+
+  /// Holds, by value, a model of Authenticator, or what can be called as one of
+  ///   void(const credentials&, authentication_handler done)   done as the requirement has it
+  ///   result<principal>(const credentials&)                   decides at once
+  /// A function is taken not to let everybody in.
+  template <typename T, typename = other<T>>
+  any_authenticator(T&& held) {  // NOLINT: implicit, as std::function is
+    using type = std::decay_t<T>;
+    static_assert(is_authenticator_v<type> || answers_later<type> || answers_at_once<type>,
+                  "any_authenticator needs an Authenticator, a void(const credentials&, "
+                  "authentication_handler) or a result<principal>(const credentials&)");
+    held_ = std::make_unique<holder<type>>(std::forward<T>(held));
+  }
+
+  void authenticate(const credentials& shown, authentication_handler done) {
+    const once answer(std::move(done));
+    try {
+      held_->authenticate(shown, answer);
+    } catch (const std::exception& thrown) {
+      answer(error(errc::internal, message_of(errc::internal),
+                   std::string("the authenticator threw: ") + thrown.what()));
+    } catch (...) {
+      answer(error(errc::internal, message_of(errc::internal), "the authenticator threw"));
+    }
+  }
+
+  bool lets_everybody_in() const { return held_->lets_everybody_in(); }
+
+ private:
+  struct concept_type {
+    virtual ~concept_type() = default;
+    virtual void authenticate(const credentials& shown, authentication_handler done) = 0;
+    virtual bool lets_everybody_in() const = 0;
+  };
+
+  template <typename T>
+  struct holder final : concept_type {
+    template <typename U>
+    explicit holder(U&& from) : held(std::forward<U>(from)) {}
+
+    void authenticate(const credentials& shown, authentication_handler done) override {
+      if constexpr (is_authenticator_v<T>) {
+        held.authenticate(shown, std::move(done));
+      } else if constexpr (answers_later<T>) {
+        held(shown, std::move(done));
+      } else {
+        done(held(shown));
+      }
+    }
+    bool lets_everybody_in() const override {
+      if constexpr (is_authenticator_v<T>) require_authenticator<T>();
+      return agent_websocket::lets_everybody_in(held);
+    }
+
+    T held;
+  };
+
+  /// Copies share the one answer.
+  class once {
+   public:
+    explicit once(authentication_handler done)
+        : done_(std::make_shared<authentication_handler>(std::move(done))) {}
+    void operator()(result<principal> who) const {
+      if (const auto done = std::exchange(*done_, nullptr)) done(std::move(who));
+    }
+
+   private:
+    std::shared_ptr<authentication_handler> done_;
+  };
+
+  std::unique_ptr<concept_type> held_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/base64url.hpp
+
+// base64url without padding (RFC 4648 section 5, as RFC 7515 section 2 uses it), decoded strictly:
+// every byte string has exactly one text, so that a signed text cannot be respelled. No padding, no
+// white space, no characters of plain base64, no bits behind the last byte.
+
+namespace agent_websocket {
+
+namespace detail {
+
+/// The six bits that the character stands for, or -1.
+constexpr int base64url_bits(char c) noexcept {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '-') return 62;
+  if (c == '_') return 63;
+  return -1;
+}
+
+}  // namespace detail
+
+/// The bytes that `text` spells; nullopt when it is not exactly the text that they are encoded to.
+/// The empty text spells no bytes.
+inline std::optional<std::string> decode_base64url(std::string_view text) {
+  if (text.size() % 4 == 1) return std::nullopt;  // six bits are not a byte
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t waiting = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const int value = detail::base64url_bits(c);
+    if (value < 0) return std::nullopt;
+    waiting = waiting << 6 | static_cast<std::uint32_t>(value);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes.push_back(static_cast<char>(waiting >> bits & 0xFF));
+      waiting &= (1u << bits) - 1;
+    }
+  }
+  if (waiting != 0) return std::nullopt;
+  return bytes;
+}
+
+inline std::string encode_base64url(std::string_view bytes) {
+  constexpr const char* alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string text;
+  text.reserve((bytes.size() * 4 + 2) / 3);
+  std::uint32_t waiting = 0;
+  int bits = 0;
+  for (const char each : bytes) {
+    waiting = waiting << 8 | static_cast<unsigned char>(each);
+    bits += 8;
+    while (bits >= 6) {
+      bits -= 6;
+      text.push_back(alphabet[waiting >> bits & 0x3F]);
+    }
+    waiting &= (1u << bits) - 1;
+  }
+  if (bits > 0) text.push_back(alphabet[waiting << (6 - bits) & 0x3F]);
+  return text;
+}
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/json/number.hpp
 
 // Conversion between JSON number text and C++ numbers: exact, locale-independent, never undefined (RFC 8259 section 6).
@@ -547,7 +1079,6 @@ class result<void> {
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <optional>
 #if !defined(__cpp_lib_to_chars)
 #include <locale>
 #include <sstream>
@@ -681,7 +1212,6 @@ inline std::string print_double(double number) {
 #include <rapidjson/reader.h>
 
 #include <cstring>
-#include <vector>
 
 namespace agent_websocket {
 namespace json {
@@ -851,14 +1381,15 @@ class tape_builder {
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
 
-  const char* refusal() const noexcept { return refusal_; }
+  /// Why nothing more was taken; empty when the text is no JSON.
+  const std::string& refusal() const noexcept { return refusal_; }
 
  private:
   std::uint32_t& children_of_parent() { return out_.nodes[open_.back()].length; }
 
   bool add(kind what) {
     if (out_.nodes.size() >= limits_.max_values) {
-      refusal_ = "it has too many values";
+      refusal_ = "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
       return false;
     }
     if (!open_.empty()) ++children_of_parent();
@@ -876,7 +1407,7 @@ class tape_builder {
   }
   bool open(kind what) {
     if (open_.size() >= limits_.max_depth) {
-      refusal_ = "it is nested too deeply";
+      refusal_ = "it is nested too deeply, at most " + std::to_string(limits_.max_depth) + " levels are allowed";
       return false;
     }
     const auto index = static_cast<std::uint32_t>(out_.nodes.size());
@@ -907,7 +1438,7 @@ class tape_builder {
   tape& out_;
   const parse_limits& limits_;
   std::vector<std::uint32_t> open_;
-  const char* refusal_ = nullptr;
+  std::string refusal_;
 };
 
 }  // namespace detail
@@ -935,7 +1466,8 @@ class document {
     const rapidjson::ParseResult outcome = rapidjson::Reader().Parse<flags>(stream, builder);
     if (outcome.IsError()) {
       tape_.nodes.clear();
-      return refuse(builder.refusal() ? builder.refusal() : rapidjson::GetParseError_En(outcome.Code()), outcome.Offset());
+      const std::string& refusal = builder.refusal();
+      return refuse(refusal.empty() ? rapidjson::GetParseError_En(outcome.Code()) : refusal, outcome.Offset());
     }
     return {};
   }
@@ -955,13 +1487,751 @@ class document {
 }  // namespace json
 }  // namespace agent_websocket
 
+// --- agent_websocket/auth/jwt_token.hpp
+
+// A JSON Web Token in its compact form (RFC 7515 section 7.1), taken apart: header, signing input
+// and signature. The claims are decoded and not looked at, because nobody has signed them yet. What
+// a header may bring along for the verifier (jwk, jku, kid, x5u, x5c) is never read: keys come from
+// the operator alone.
+
+#include <algorithm>
+
+namespace agent_websocket {
+
+/// The longest text that is looked at.
+inline constexpr std::size_t max_jwt_bytes = 8192;
+
+namespace detail {
+
+/// For the log: what is wrong. A client is told only that the token is not valid.
+inline error refuse_jwt(std::string why) {
+  return error(errc::unauthorized, "The token is not valid", "JWT: " + std::move(why));
+}
+
+/// True when two members of the object have the same name, however it is escaped. Readers disagree
+/// about which one counts, so that neither does (RFC 7515 section 4, RFC 7519 section 4).
+inline bool has_duplicate_names(const json::value& object) {
+  std::vector<std::string_view> names;
+  names.reserve(object.size());
+  object.for_each_member([&](std::string_view name, const json::value&) { names.push_back(name); });
+  std::sort(names.begin(), names.end());
+  return std::adjacent_find(names.begin(), names.end()) != names.end();
+}
+
+/// The object that a header or the claims must be; `what` begins the words of the refusal.
+inline result<json::value> read_jwt_object(json::document& into, std::string_view text,
+                                           const std::string& what) {
+  json::parse_limits limits;
+  limits.max_depth = 16;
+  limits.max_bytes = max_jwt_bytes;
+  limits.max_values = 2048;
+  if (auto parsed = into.parse(text, limits); !parsed) {
+    return refuse_jwt(what + ": " + parsed.error().message);
+  }
+  const json::value root = into.root();
+  if (!root.is_object()) return refuse_jwt(what + ": no JSON object");
+  if (has_duplicate_names(root)) return refuse_jwt(what + ": the same name twice");
+  return root;
+}
+
+}  // namespace detail
+
+/// What a token says, before anybody has checked its signature.
+struct jwt_token {
+  std::string alg;                 ///< as the header has it
+  std::string_view signing_input;  ///< the front of the text that was parsed
+  std::string signature;           ///< decoded
+  std::string claims;              ///< decoded: JSON text, one hopes
+
+  /// The error is unauthorized, with the reason in its detail.
+  static result<jwt_token> parse(std::string_view text) {
+    if (text.size() > max_jwt_bytes) {
+      return detail::refuse_jwt("longer than " + std::to_string(max_jwt_bytes) + " bytes");
+    }
+    const std::size_t first = text.find('.');
+    const std::size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
+    if (second == std::string_view::npos || text.find('.', second + 1) != std::string_view::npos) {
+      return detail::refuse_jwt("not of three parts");  // an encrypted one (JWE) has five
+    }
+    const auto header = decode_base64url(text.substr(0, first));
+    auto claims = decode_base64url(text.substr(first + 1, second - first - 1));
+    auto signature = decode_base64url(text.substr(second + 1));
+    if (!header || !claims || !signature) return detail::refuse_jwt("a part is not base64url");
+    if (signature->empty()) return detail::refuse_jwt("not signed");
+    json::document document;
+    const auto object = detail::read_jwt_object(document, *header, "the header");
+    if (!object) return object.error();
+    if (auto refused = check_header(*object); !refused) return refused.error();
+    jwt_token token;
+    token.alg = std::string(*(*object)["alg"].string());
+    token.signing_input = text.substr(0, second);
+    token.signature = std::move(*signature);
+    token.claims = std::move(*claims);
+    return token;
+  }
+
+ private:
+  static result<void> check_header(const json::value& header) {
+    if (!header["alg"].is_string()) return detail::refuse_jwt("alg is no text");
+    // RFC 7515 section 4.1.11: extensions that are not understood. None is.
+    if (header["crit"]) return detail::refuse_jwt("it has critical extensions");
+    if (header["b64"]) return detail::refuse_jwt("b64 (RFC 7797) is not supported");
+    if (header["enc"] || header["zip"]) return detail::refuse_jwt("it is encrypted or compressed");
+    if (header["cty"]) return detail::refuse_jwt("it holds another token");  // RFC 7519 section 5.2
+    if (const auto typ = header["typ"]) {
+      const std::string_view name = typ.string().value_or("");
+      const bool known = http::iequals(name, "JWT") || http::iequals(name, "at+jwt") ||
+                         http::iequals(name, "application/jwt") ||
+                         http::iequals(name, "application/at+jwt");
+      if (!known) return detail::refuse_jwt("typ is neither JWT nor at+jwt");
+    }
+    return {};
+  }
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/utf8.hpp
+
+// UTF-8 (RFC 3629): how long the sequence at the front of some bytes is, and cutting text without cutting a
+// character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
+
+namespace agent_websocket {
+
+/// 1 to 4 for a well-formed sequence at the front of `bytes`, 0 when there is none (also when it is cut short).
+constexpr std::size_t utf8_sequence_length(std::string_view bytes) noexcept {
+  const auto at = [&bytes](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const auto continues = [&](std::size_t i) { return i < bytes.size() && (at(i) & 0xC0) == 0x80; };
+  if (bytes.empty()) return 0;
+  const unsigned char lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2) return 0;
+  if (lead < 0xE0) return continues(1) ? 2 : 0;
+  if (lead < 0xF0) {
+    if (!continues(1) || !continues(2)) return 0;
+    if (lead == 0xE0 && at(1) < 0xA0) return 0;
+    if (lead == 0xED && at(1) >= 0xA0) return 0;
+    return 3;
+  }
+  if (lead > 0xF4 || !continues(1) || !continues(2) || !continues(3)) return 0;
+  if (lead == 0xF0 && at(1) < 0x90) return 0;
+  if (lead == 0xF4 && at(1) >= 0x90) return 0;
+  return 4;
+}
+
+/// True when all of `bytes` is UTF-8.
+constexpr bool is_utf8(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const std::size_t length = utf8_sequence_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+/// The longest front of `text` with at most `max_bytes` bytes that does not end inside a character.
+constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) noexcept {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/auth/jwt_claims.hpp
+
+// Checks the claims of a JSON Web Token whose signature is good (RFC 7519 section 4.1), and makes a
+// principal of them: the user is `sub`. Takes the time as an argument.
+
+namespace agent_websocket {
+
+/// What is asked of a token beside its signature.
+struct jwt_rules {
+  /// Has to be `aud` or among it. Empty: tokens that are for an audience are refused, since it
+  /// cannot be us (RFC 7519 section 4.1.3).
+  std::string audience;
+  std::string issuer;  ///< has to be `iss`; empty: anybody
+  /// How far the clocks of issuer and server may differ; 0 to 600 s.
+  std::chrono::seconds leeway{60};
+  /// Whether a token without `exp` is refused: it would be good for ever, and could be taken back
+  /// only by a new key.
+  bool require_expiry = true;
+};
+
+namespace detail {
+
+/// 1 to 128 bytes without control characters, line separators and what turns the direction of
+/// text: a name that a log or a page can show.
+inline bool is_printable_name(std::string_view text) noexcept {
+  if (text.empty() || text.size() > 128) return false;
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence_length(text);
+    if (length == 0) return false;
+    const auto lead = static_cast<unsigned char>(text.front());
+    unsigned long point = length == 1 ? lead : lead & (0xFFu >> (length + 1));
+    for (std::size_t i = 1; i < length; ++i) {
+      point = point << 6 | (static_cast<unsigned char>(text[i]) & 0x3Fu);
+    }
+    const bool control = point < 0x20 || (point >= 0x7F && point < 0xA0);
+    const bool separator = point == 0x2028 || point == 0x2029;
+    const bool direction = point == 0x200E || point == 0x200F || point == 0x61C ||
+                           (point >= 0x202A && point <= 0x202E) ||
+                           (point >= 0x2066 && point <= 0x2069);
+    if (control || separator || direction || point == 0xFEFF) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+/// A NumericDate (RFC 7519 section 2): seconds since 1970, fractions allowed. nullopt when it is
+/// there and is none, such as a text or a time in milliseconds.
+inline std::optional<double> read_numeric_date(const json::value& claim) noexcept {
+  constexpr double year_10000 = 253'402'300'800;
+  const auto number = claim.number();
+  if (!number || !(*number >= 0 && *number < year_10000)) return std::nullopt;
+  return number;
+}
+
+inline wall_time to_wall_time(double seconds) noexcept {
+  constexpr double year_2255 = 9'000'000'000;  // a clock in nanoseconds ends in 2262
+  return wall_time(std::chrono::duration_cast<wall_time::duration>(
+      std::chrono::duration<double>(std::min(seconds, year_2255))));
+}
+
+inline result<void> check_audience(const json::value& aud, const std::string& wanted) {
+  if (wanted.empty()) {
+    if (aud) return refuse_jwt("it is for an audience (aud), and no audience is configured");
+    return {};
+  }
+  if (aud.string() == wanted) return {};
+  bool found = false, strange = !aud.is_array() && !aud.is_string();
+  aud.for_each_element([&](const json::value& each) {
+    found = found || each.string() == wanted;
+    strange = strange || !each.is_string();
+  });
+  if (strange) return refuse_jwt("aud is missing, or neither a text nor a list of texts");
+  if (!found) return refuse_jwt("aud does not name this server");
+  return {};
+}
+
+}  // namespace detail
+
+/// Whom the claims name, until when. `expires_at` of the principal has the leeway in it: it is the
+/// moment from which the token would be refused. Errors: token_expired when nothing but its age is
+/// wrong, else unauthorized, with the reason in the detail.
+inline result<principal> check_jwt_claims(std::string_view claims, const jwt_rules& rules,
+                                          wall_time now) {
+  json::document document;
+  const auto object = detail::read_jwt_object(document, claims, "the claims");
+  if (!object) return object.error();
+  const json::value& root = *object;
+  const double at = std::chrono::duration<double>(now.time_since_epoch()).count();
+  const double leeway = std::chrono::duration<double>(rules.leeway).count();
+
+  if (!rules.issuer.empty() && root["iss"].string() != rules.issuer) {
+    return detail::refuse_jwt("iss is not the issuer that is configured");
+  }
+  if (auto refused = detail::check_audience(root["aud"], rules.audience); !refused) {
+    return refused.error();
+  }
+  const auto sub = root["sub"].string();
+  if (!sub || !detail::is_printable_name(*sub)) {
+    return detail::refuse_jwt("sub is not a text of 1 to 128 printable bytes");
+  }
+  if (*sub == principal().name) {
+    return detail::refuse_jwt("sub is the name of those who show nothing");
+  }
+  for (const char* const begin : {"nbf", "iat"}) {
+    const json::value claim = root[begin];
+    if (!claim) continue;
+    const auto date = detail::read_numeric_date(claim);
+    if (!date) return detail::refuse_jwt(std::string(begin) + " is no time in seconds");
+    if (*date > at + leeway) return detail::refuse_jwt(std::string(begin) + " is in the future");
+  }
+  principal who;
+  who.name = std::string(*sub);
+  const json::value exp = root["exp"];
+  if (!exp) {
+    if (rules.require_expiry) return detail::refuse_jwt("it has no exp");
+    return who;
+  }
+  const auto date = detail::read_numeric_date(exp);
+  if (!date) return detail::refuse_jwt("exp is no time in seconds");
+  if (at >= *date + leeway) {
+    error old(errc::token_expired);
+    old.detail = "JWT: exp is in the past";
+    return old;
+  }
+  who.expires_at = detail::to_wall_time(*date + leeway);
+  return who;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/jwt_key.hpp
+
+// What a key for JSON Web Tokens is to the library: an algorithm, which is the key's and never the
+// token's (RFC 8725 section 3.1), and a function that verifies signatures by it. Made by
+// adapters/jwt_openssl.hpp, or by whoever keeps keys elsewhere; used by auth/jwt.hpp.
+
+namespace agent_websocket {
+
+/// Of RFC 7518 section 3.1. There is no "none".
+enum class jwt_algorithm {
+  hs256,  ///< HMAC with SHA-256
+  rs256,  ///< RSASSA-PKCS1-v1_5 with SHA-256
+  es256   ///< ECDSA on P-256 with SHA-256
+};
+
+/// As `alg` of a header spells it.
+constexpr std::string_view to_string(jwt_algorithm alg) noexcept {
+  switch (alg) {
+    case jwt_algorithm::hs256: return "HS256";
+    case jwt_algorithm::rs256: return "RS256";
+    case jwt_algorithm::es256: return "ES256";
+  }
+  return "";
+}
+
+/// The shortest secret for HS256: as long as its hash (RFC 7518 section 3.2).
+inline constexpr std::size_t min_jwt_secret_bytes = 32;
+
+/// True when `signature` (decoded; of ES256: r and s, 32 bytes each) is the key's over
+/// `signing_input`. Does not throw; called on the executor.
+using jwt_verifier =
+    std::function<bool(std::string_view signing_input, std::string_view signature)>;
+
+struct jwt_key {
+  jwt_algorithm alg;
+  jwt_verifier verify;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/auth/jwt.hpp
+
+// JSON Web Tokens (RFC 7519) signed with HS256, RS256 or ES256 (RFC 7518 section 3): a model of
+// Authenticator. The algorithm belongs to the key and is never chosen by the token, which is what
+// RFC 8725 section 3.1 asks for; "none" is no algorithm. How a signature is verified is a function
+// handed in with the key (adapters/jwt_openssl.hpp makes them), so that nothing here needs a
+// cryptographic library. Claims are looked at only behind a good signature.
+
+namespace agent_websocket {
+
+class jwt {
+ public:
+  using clock = std::function<wall_time()>;
+
+  /// A token is good when one of the keys has signed it: the current one and, for as long as tokens
+  /// of it are about, the one before. Without keys none is.
+  jwt(std::vector<jwt_key> keys, jwt_rules rules, clock now)
+      : keys_(std::move(keys)), rules_(std::move(rules)), now_(std::move(now)) {}
+
+  /// Whose token that is. Errors: unauthorized or token_expired, in words that do not say which
+  /// check failed; the detail, for the log, does.
+  result<principal> verify(std::string_view token) const {
+    if (token.empty()) return error(errc::unauthorized);
+    const auto parts = jwt_token::parse(token);
+    if (!parts) return parts.error();
+    bool known = false, good = false;
+    for (const jwt_key& key : keys_) {
+      if (parts->alg != to_string(key.alg)) continue;
+      known = true;
+      if (key.verify(parts->signing_input, parts->signature)) {
+        good = true;
+        break;
+      }
+    }
+    if (!known) return detail::refuse_jwt("alg is not that of a configured key");
+    if (!good) return detail::refuse_jwt("no configured key has signed it");
+    return check_jwt_claims(parts->claims, rules_, now_());
+  }
+
+  void authenticate(const credentials& shown, const authentication_handler& done) const {
+    done(verify(shown.token));
+  }
+
+ private:
+  std::vector<jwt_key> keys_;
+  jwt_rules rules_;
+  clock now_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/sha256.hpp
+
+// SHA-256 (FIPS 180-4, section 6.2) of a short text, so that secrets which come back later (resume
+// tokens) are kept as digests only. Own code because the core stands without OpenSSL; not for bulk
+// data and not for passwords.
+
+namespace agent_websocket {
+
+using digest256 = std::array<unsigned char, 32>;
+
+namespace detail {
+
+class sha256_state {
+ public:
+  void block(const unsigned char* bytes) noexcept {
+    std::array<std::uint32_t, 64> w{};
+    for (std::size_t i = 0; i < 16; ++i) {
+      w[i] = static_cast<std::uint32_t>(bytes[4 * i]) << 24 |
+             static_cast<std::uint32_t>(bytes[4 * i + 1]) << 16 |
+             static_cast<std::uint32_t>(bytes[4 * i + 2]) << 8 |
+             static_cast<std::uint32_t>(bytes[4 * i + 3]);
+    }
+    for (std::size_t i = 16; i < 64; ++i) {
+      const std::uint32_t s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >> 3);
+      const std::uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >> 10);
+      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+    }
+    std::array<std::uint32_t, 8> v = h_;
+    for (std::size_t i = 0; i < 64; ++i) {
+      const std::uint32_t e1 = turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25);
+      const std::uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
+      const std::uint32_t t1 = v[7] + e1 + choice + constants[i] + w[i];
+      const std::uint32_t e0 = turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22);
+      const std::uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
+      v = {t1 + e0 + majority, v[0], v[1], v[2], v[3] + t1, v[4], v[5], v[6]};
+    }
+    for (std::size_t i = 0; i < 8; ++i) h_[i] += v[i];
+  }
+
+  digest256 digest() const noexcept {
+    digest256 made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      made[i] = static_cast<unsigned char>(h_[i / 4] >> (24 - 8 * (i % 4)) & 0xFF);
+    }
+    return made;
+  }
+
+ private:
+  static constexpr std::uint32_t turn(std::uint32_t x, int by) noexcept {
+    return x >> by | x << (32 - by);
+  }
+
+  static constexpr std::array<std::uint32_t, 64> constants{
+      0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
+      0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
+      0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+      0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
+      0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
+      0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+      0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
+      0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+      0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+      0xc67178f2};
+
+  std::array<std::uint32_t, 8> h_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+};
+
+}  // namespace detail
+
+inline digest256 sha256(std::string_view text) noexcept {
+  detail::sha256_state state;
+  std::array<unsigned char, 64> block{};
+  std::size_t filled = 0;
+  const auto put = [&](unsigned char byte) {
+    block[filled++] = byte;
+    if (filled == block.size()) {
+      state.block(block.data());
+      filled = 0;
+    }
+  };
+  for (const char each : text) put(static_cast<unsigned char>(each));
+  put(0x80);
+  while (filled != 56) put(0);
+  const std::uint64_t bits = static_cast<std::uint64_t>(text.size()) * 8;
+  for (int shift = 56; shift >= 0; shift -= 8)
+    put(static_cast<unsigned char>(bits >> shift & 0xFF));
+  return state.digest();
+}
+
+/// Takes the same time wherever the two differ.
+inline bool equal_in_constant_time(const digest256& a, const digest256& b) noexcept {
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/auth/static_tokens.hpp
+
+// A fixed list of users and their tokens, as the variable AUTH_TOKENS gives it: a model of
+// Authenticator. Kept as SHA-256 digests only, so that nothing that prints or dumps the object
+// shows a token, and compared in constant time: a digest tells nobody how far a guess was right,
+// and every entry is looked at, whoever the user is. A plain digest is enough because a token is
+// long and random; it is no way to keep passwords.
+
+namespace agent_websocket {
+
+namespace detail {
+
+inline constexpr std::size_t min_static_token_bytes = 16;
+
+/// 64 hexadecimal digits -> the digest.
+inline std::optional<digest256> read_digest(std::string_view text) noexcept {
+  digest256 made{};
+  if (text.size() != 2 * made.size()) return std::nullopt;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    int digit = -1;
+    if (c >= '0' && c <= '9') digit = c - '0';
+    if (c >= 'a' && c <= 'f') digit = c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') digit = c - 'A' + 10;
+    if (digit < 0) return std::nullopt;
+    made[i / 2] = static_cast<unsigned char>(made[i / 2] << 4 | digit);
+  }
+  return made;
+}
+
+/// 1 to 128 of A-Z a-z 0-9 _ . @ + -: what an address or an account name is made of, and nothing
+/// that a log, a metric's label or this list would have to escape.
+inline bool is_user_name(std::string_view text) noexcept {
+  if (text.empty() || text.size() > 128) return false;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '.' || c == '@' || c == '+' || c == '-';
+    if (!plain) return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+
+class static_tokens {
+ public:
+  /// Nobody.
+  static_tokens() = default;
+
+  /// Reads `user:token,user2:token2`. A token is at least 16 visible ASCII characters without a
+  /// comma, or `sha256:` and the 64 hexadecimal digits of its digest. Spaces around an entry and
+  /// empty entries do not count. A user may have several tokens, so that one can take the place of
+  /// another without a gap. The error (bad_configuration) says which entry is wrong and never what
+  /// stands in it: who mixes up user and token would read the token in the log.
+  static result<static_tokens> parse(std::string_view list) {
+    static_tokens made;
+    std::size_t number = 0;
+    while (!list.empty()) {
+      const std::size_t comma = list.find(',');
+      const std::string_view item = http::trim(list.substr(0, comma));
+      list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
+      if (item.empty()) continue;
+      ++number;
+      const std::size_t colon = item.find(':');
+      const auto added = colon == std::string_view::npos
+                             ? wrong("has no colon between user and token")
+                             : made.add(item.substr(0, colon), item.substr(colon + 1));
+      if (!added) {
+        return error(errc::bad_configuration,
+                     "entry " + std::to_string(number) + " " + added.error().message);
+      }
+    }
+    return made;
+  }
+
+  /// One more entry, under the same rules.
+  result<void> add(std::string_view user, std::string_view token) {
+    if (!detail::is_user_name(user)) {
+      return wrong(
+          "has a user name that is not 1 to 128 letters, digits and _ . @ + - (is it user:token?)");
+    }
+    if (user == principal().name) {
+      return wrong("has the user name that is kept for those who show nothing");
+    }
+    constexpr std::string_view hashed = "sha256:";
+    std::optional<digest256> digest;
+    if (token.substr(0, hashed.size()) == hashed) {
+      digest = detail::read_digest(token.substr(hashed.size()));
+      if (!digest) return wrong("has no 64 hexadecimal digits behind sha256:");
+    } else {
+      if (token.empty()) return wrong("has no token");
+      for (const char c : token) {
+        if (c <= 0x20 || c >= 0x7F || c == ',') {
+          return wrong("has a token that is not of visible ASCII characters without a comma");
+        }
+      }
+      if (token.size() < detail::min_static_token_bytes) {
+        return wrong("has a token of fewer than " + std::to_string(detail::min_static_token_bytes) +
+                     " characters (openssl rand -hex 32 makes a good one)");
+      }
+      digest = sha256(token);
+    }
+    for (const entry& each : entries_) {
+      if (each.digest == *digest) return wrong("has the token of an entry before it");
+    }
+    entries_.push_back({std::string(user), *digest});
+    return {};
+  }
+
+  /// Whose token that is; unauthorized when it is nobody's.
+  result<principal> verify(std::string_view token) const {
+    if (token.empty()) return error(errc::unauthorized);
+    const digest256 shown = sha256(token);
+    const entry* found = nullptr;
+    for (const entry& each : entries_) {
+      if (equal_in_constant_time(each.digest, shown)) found = &each;
+    }
+    if (found == nullptr) {
+      return error(errc::unauthorized, "The token is not valid", "no static token is like it");
+    }
+    principal who;
+    who.name = found->user;
+    return who;
+  }
+
+  void authenticate(const credentials& shown, const authentication_handler& done) const {
+    done(verify(shown.token));
+  }
+
+  std::size_t size() const noexcept { return entries_.size(); }
+  bool empty() const noexcept { return entries_.empty(); }
+
+ private:
+  struct entry {
+    std::string user;
+    digest256 digest;
+  };
+
+  static result<void> wrong(std::string words) {
+    return error(errc::bad_configuration, std::move(words));
+  }
+
+  std::vector<entry> entries_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/auth/tokens_or_jwt.hpp
+
+// Static tokens and JSON Web Tokens beside each other, a model of Authenticator: who is on the list
+// is let in, everybody else has to show a JSON Web Token, where there are keys for them.
+
+namespace agent_websocket {
+
+class tokens_or_jwt {
+ public:
+  explicit tokens_or_jwt(static_tokens listed, std::optional<jwt> signed_ones = std::nullopt)
+      : listed_(std::move(listed)), signed_(std::move(signed_ones)) {}
+
+  /// The list is asked first, as it costs less. What is on neither is refused as a web token is.
+  result<principal> verify(std::string_view token) const {
+    auto who = listed_.verify(token);
+    if (who || !signed_) return who;
+    return signed_->verify(token);
+  }
+
+  void authenticate(const credentials& shown, const authentication_handler& done) const {
+    done(verify(shown.token));
+  }
+
+ private:
+  static_tokens listed_;
+  std::optional<jwt> signed_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/ids.hpp
+
+// The grammar of the identifiers of the wire protocol (`id`, `ref`): 1 to 64 characters of
+// [A-Za-z0-9_.:-]. Whoever makes an id does so within it.
+
+namespace agent_websocket {
+
+inline constexpr std::size_t max_id_length = 64;
+
+/// True for a legal message id.
+constexpr bool is_valid_id(std::string_view text) noexcept {
+  if (text.empty() || text.size() > max_id_length) return false;
+  for (const char c : text) {
+    const bool legal = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+                       c == '.' || c == ':' || c == '-';
+    if (!legal) return false;
+  }
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/answer_text.hpp
+
+// The text of an answer, put together from deltas, snapshots and its end by the rule of the wire
+// protocol, section 4: what is known is dropped, what goes on is appended, what begins anew
+// replaces, and a hole is reported. Pure.
+
+namespace agent_websocket {
+
+/// What has happened to the text of an answer.
+enum class text_change { none, appended, rewritten, hole };
+
+class answer_text {
+ public:
+  struct outcome {
+    text_change what = text_change::none;
+    /// appended: what has come behind; rewritten: all of it. Valid until the next change.
+    std::string_view text;
+  };
+
+  /// Longer texts are cut: no end could bring them, because no message is that large.
+  static constexpr std::size_t max_bytes = 16 * 1024 * 1024;
+
+  /// A delta or a snapshot: source chunks `idx` to `idx + n - 1`.
+  outcome add(std::int64_t idx, std::int64_t n, std::string_view content) {
+    constexpr std::int64_t most = std::int64_t{1} << 53;
+    if (idx < 0 || n < 0 || idx > most || n > most) return {};
+    if (idx + n <= have_) return {};
+    if (idx == 0) {
+      have_ = n;
+      return replace(content);
+    }
+    if (idx != have_) return {text_change::hole, {}};
+    have_ += n;
+    return append(content);
+  }
+
+  /// A piece of reasoning, which no end brings whole: one that begins at 0 is all that counts, and
+  /// what stands behind a hole is dropped until then.
+  outcome add_reasoning(std::int64_t idx, std::int64_t n, std::string_view content) {
+    if (idx == 0 && n > 0) have_ = 0;
+    const outcome made = add(idx, n, content);
+    return made.what == text_change::hole ? outcome() : made;
+  }
+
+  /// The end brings the whole text.
+  outcome replace(std::string_view whole) {
+    whole = cut_utf8(whole, max_bytes);
+    if (whole.substr(0, text_.size()) == text_) return append(whole.substr(text_.size()));
+    text_.assign(whole);
+    return {text_change::rewritten, text_};
+  }
+
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  outcome append(std::string_view more) {
+    more = cut_utf8(more, max_bytes - text_.size());
+    if (more.empty()) return {};
+    const std::size_t before = text_.size();
+    text_.append(more);
+    return {text_change::appended, std::string_view(text_).substr(before)};
+  }
+
+  std::int64_t have_ = 0;  // chunks
+  std::string text_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/json/writer.hpp
 
 // Appends JSON text (RFC 8259) to a std::string: no document, no intermediate buffer, no allocation beyond the
 // string's own growth. Written by hand rather than on RapidJSON's Writer because this is the hot path of every
 // token and costs a third of it. Output is always valid UTF-8: bytes that are not are replaced by U+FFFD.
-
-#include <type_traits>
 
 namespace agent_websocket {
 namespace json {
@@ -1150,8 +2420,6 @@ inline std::string to_text(const value& what) {
 // only passes through (`meta`, `data`, content parts, usage) is kept as compact JSON text.
 // decode.hpp and encode.hpp convert; nothing here does.
 
-#include <chrono>
-
 namespace agent_websocket {
 namespace wire {
 
@@ -1206,6 +2474,7 @@ struct command {
   std::optional<resume_request> resume;
   std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
   std::optional<std::int64_t> version;
+  std::string token;           ///< of hello and auth: who the client is, or empty; a secret
   std::optional<bool> stream;  ///< regenerate: as of a query
   // tool_result
   std::string failure;  ///< the client's words in place of a result, or empty
@@ -1245,6 +2514,9 @@ using client_message = std::variant<query, command, human_feedback, rejection>;
 struct limits_notice {
   std::size_t max_message_bytes = 0;
   std::size_t max_queued = 0;
+  std::uint32_t messages_per_minute = 0;  ///< that ask for something; 0: no limit, and not told
+  std::uint32_t message_burst = 0;        ///< of them at once
+  std::size_t max_content_bytes = 0;      ///< of a query's text; 0: only max_message_bytes
 };
 
 /// An answer that runs while a client comes back.
@@ -1293,6 +2565,11 @@ struct status {
   std::string_view meta;
   std::optional<std::uint64_t> seq;
   std::optional<std::chrono::milliseconds> retry_after;
+};
+
+/// `status`, op `auth_expiring`: the client is to show a new token by the command auth.
+struct auth_expiring {
+  std::string_view expires_at;  ///< ISO-8601
 };
 
 /// `status`, op `ack`: the message with that id has been taken.
@@ -1399,8 +2676,6 @@ constexpr std::string_view to_string(answer_status value) noexcept {
 // counterpart of encode.hpp, more lenient than decode.hpp: a client that refused what it does not
 // know could not talk to a newer server, so a field of the wrong type reads as absent. Views refer
 // to the document.
-
-#include <algorithm>
 
 namespace agent_websocket {
 namespace wire {
@@ -2060,7 +3335,6 @@ using list = std::vector<any>;
 // std::random_device, which on the supported platforms is the operating system's cryptographic generator; tests
 // hand in a seeded one.
 
-#include <functional>
 #include <random>
 
 namespace agent_websocket {
@@ -2221,90 +3495,6 @@ class client_backoff {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/http/headers.hpp
-
-// A list of header fields (RFC 9110 section 5): names compare without regard to case, order and repetitions are
-// kept. Field values that come from configuration pass `sanitize_field_value` before they go out.
-
-#include <initializer_list>
-
-namespace agent_websocket {
-namespace http {
-
-/// ASCII case-insensitive equality, as header names and many values compare.
-constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower(b[i])) return false;
-  }
-  return true;
-}
-
-/// Without leading and trailing spaces and tabs (OWS).
-constexpr std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-/// What may stand in a field value: printable ASCII and spaces; everything else (CR, LF, NUL, bytes above
-/// 0x7E) is dropped, so that no value can begin a second header.
-inline std::string sanitize_field_value(std::string_view text) {
-  std::string clean;
-  clean.reserve(text.size());
-  for (const char c : text) {
-    if (c >= 0x20 && c <= 0x7E) clean.push_back(c);
-  }
-  return std::string(trim(clean));
-}
-
-/// Header fields in their order.
-class header_list {
- public:
-  using field = std::pair<std::string, std::string>;
-
-  header_list() = default;
-  header_list(std::initializer_list<field> fields) : fields_(fields) {}
-
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
-
-  /// Replaces all fields of that name by one.
-  void set(std::string_view name, std::string value) {
-    std::string kept(name);  // `name` may be that of a field in this list
-    erase(kept);
-    add(std::move(kept), std::move(value));
-  }
-
-  void erase(std::string_view name) {
-    const std::string wanted(name);  // `name` may be that of a field in this list
-    for (std::size_t i = fields_.size(); i-- > 0;) {
-      if (iequals(fields_[i].first, wanted)) fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-  }
-
-  /// The first value of that name.
-  std::optional<std::string_view> find(std::string_view name) const noexcept {
-    for (const field& each : fields_) {
-      if (iequals(each.first, name)) return std::string_view(each.second);
-    }
-    return std::nullopt;
-  }
-  bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
-
-  std::size_t size() const noexcept { return fields_.size(); }
-  bool empty() const noexcept { return fields_.empty(); }
-  void clear() noexcept { fields_.clear(); }
-  auto begin() const noexcept { return fields_.begin(); }
-  auto end() const noexcept { return fields_.end(); }
-
- private:
-  std::vector<field> fields_;
-};
-
-}  // namespace http
-}  // namespace agent_websocket
-
 // --- agent_websocket/client/options.hpp
 
 // What a client is made with: where to, as whom, with which capabilities, within which limits; and
@@ -2326,17 +3516,21 @@ struct resume_point {
 using client_token_handler = std::function<void(result<std::string>)>;
 
 struct client_options {
-  std::string url = "ws://localhost:54321/ws";                 ///< never with a token in it
-  http::header_list headers;                                   ///< of the upgrade request
+  std::string url = "ws://localhost:54321/ws";  ///< never with a token in it
+  http::header_list headers;                    ///< of the upgrade request
+  /// For wss: the authorities that are trusted, a file in PEM form; empty: those of the system. For
+  /// the shipped transport.
+  std::string ca_file;
   std::string client = "cpp/" AGENT_WEBSOCKET_VERSION_STRING;  ///< for the server's log
   /// What the application can show: delta (streamed answers), reasoning, feedback (requests for a
   /// decision). `tools` is added when there are some.
   std::vector<std::string> caps = {"delta"};
   /// What the model may call here: see client_sink::on_tool_call. Parameters are JSON object text.
   std::vector<wire::declared_tool> tools;
-  /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
-  /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
-  /// error counts as an attempt that failed. Does not throw.
+  /// Asked before every attempt, because tokens expire, and when the server says that one ends;
+  /// calls the handler now or later. Without it the client says nothing of who it is. Of an
+  /// attempt, unauthorized and forbidden stop the client, any other error counts as one that
+  /// failed. Does not throw.
   std::function<void(client_token_handler)> token;
   resume_point resume;   ///< of a former run of the program, or nothing
   random_source random;  ///< of ids and delays
@@ -2352,101 +3546,6 @@ struct client_options {
   std::size_t max_answer_bytes = 8 * 1024 * 1024;
   std::size_t max_notifications = 200;
 };
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/base/detect.hpp
-
-// The detection idiom (std::experimental::is_detected of the Library Fundamentals TS v2), on which the
-// requirement checks of policy/ are built. Nothing else belongs here.
-
-namespace agent_websocket {
-namespace detail {
-
-template <typename, template <typename...> class Expression, typename... Arguments>
-struct detected : std::false_type {};
-
-template <template <typename...> class Expression, typename... Arguments>
-struct detected<std::void_t<Expression<Arguments...>>, Expression, Arguments...> : std::true_type {};
-
-}  // namespace detail
-
-/// True when `Expression<Arguments...>` is well-formed.
-template <template <typename...> class Expression, typename... Arguments>
-inline constexpr bool is_detected_v = detail::detected<void, Expression, Arguments...>::value;
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/policy/scheduler.hpp
-
-// Requirement Scheduler: the one executor of a server, and its clocks. Shipped models: adapters::asio_scheduler,
-// testing::manual_scheduler (virtual time).
-//
-// | expression          | result       | promise of the policy                                                      |
-// |---------------------|--------------|----------------------------------------------------------------------------|
-// | s.now()             | time_point   | monotonic (std::chrono::steady_clock::time_point)                          |
-// | s.wall_now()        | wall_time    | for people (std::chrono::system_clock::time_point)                         |
-// | s.post(f)           | void         | runs f() soon, on the executor, never inside post; from any thread         |
-// | s.start_timer(t, f) | timer_id     | runs f() once, at or soon after time_point t, on the executor; never inside |
-// | s.cancel_timer(id)  | void         | f() of that timer will not run; unknown and fired ids are ignored          |
-//
-// Promise of the library: all but post() is called on the executor only. Functions that still wait when the
-// scheduler is destroyed are destroyed without being run.
-
-namespace agent_websocket {
-
-using time_point = std::chrono::steady_clock::time_point;
-using wall_time = std::chrono::system_clock::time_point;
-using duration = std::chrono::steady_clock::duration;
-
-/// Names a timer; 0 is never given out. Not reused within a process.
-using timer_id = std::uint64_t;
-
-namespace detail {
-template <typename S>
-using now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().now()), time_point>>;
-template <typename S>
-using wall_now_expression = std::enable_if_t<std::is_same_v<decltype(std::declval<S&>().wall_now()), wall_time>>;
-template <typename S>
-using post_expression = decltype(std::declval<S&>().post(std::declval<std::function<void()>>()));
-template <typename S>
-using start_timer_expression = std::enable_if_t<std::is_same_v<
-    decltype(std::declval<S&>().start_timer(time_point(), std::declval<std::function<void()>>())), timer_id>>;
-template <typename S>
-using cancel_timer_expression = decltype(std::declval<S&>().cancel_timer(timer_id()));
-}  // namespace detail
-
-template <typename S>
-inline constexpr bool has_now_v = is_detected_v<detail::now_expression, S>;
-template <typename S>
-inline constexpr bool has_wall_now_v = is_detected_v<detail::wall_now_expression, S>;
-template <typename S>
-inline constexpr bool has_post_v = is_detected_v<detail::post_expression, S>;
-template <typename S>
-inline constexpr bool has_start_timer_v = is_detected_v<detail::start_timer_expression, S>;
-template <typename S>
-inline constexpr bool has_cancel_timer_v = is_detected_v<detail::cancel_timer_expression, S>;
-
-/// True when S meets the requirement Scheduler.
-template <typename S>
-inline constexpr bool is_scheduler_v =
-    has_now_v<S> && has_wall_now_v<S> && has_post_v<S> && has_start_timer_v<S> && has_cancel_timer_v<S>;
-
-#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-template <typename S>
-concept scheduler_policy = is_scheduler_v<S>;
-#endif
-
-/// Instantiated by everything that takes a Scheduler, so that the first error line names the missing member.
-template <typename S>
-constexpr bool require_scheduler() {
-  static_assert(has_now_v<S>, "Scheduler needs: std::chrono::steady_clock::time_point now()");
-  static_assert(has_wall_now_v<S>, "Scheduler needs: std::chrono::system_clock::time_point wall_now()");
-  static_assert(has_post_v<S>, "Scheduler needs: void post(std::function<void()>)");
-  static_assert(has_start_timer_v<S>, "Scheduler needs: timer_id start_timer(time_point, std::function<void()>)");
-  static_assert(has_cancel_timer_v<S>, "Scheduler needs: void cancel_timer(timer_id)");
-  return true;
-}
 
 }  // namespace agent_websocket
 
@@ -2578,6 +3677,13 @@ inline void encode(std::string& out, const hello& m) {
   w.end_object();
 }
 
+/// `command`, op `auth`: a new token.
+inline void encode_auth(std::string& out, std::string_view token) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", "auth");
+  w.key("auth").begin_object().member("token", token).end_object().end_object();
+}
+
 /// `command`, op `ack`: everything numbered up to `seq` has arrived.
 inline void encode_ack(std::string& out, std::int64_t seq) {
   json::writer(out)
@@ -2643,12 +3749,29 @@ class client_connection {
     enter(client_state::connecting);
     give_up_at_ = now + patience;
     auth_token_.clear();
+    renewing_ = false;
     ++attempt_;
     if (options_.token) {
       actions_.push_back(client_action::ask_token{attempt_});
     } else {
       actions_.push_back(client_action::open{});
     }
+  }
+
+  /// The token of this connection ends soon: the application is asked for a new one.
+  void renew_token() {
+    if (!options_.token || !following_ || std::exchange(renewing_, true)) return;
+    actions_.push_back(client_action::ask_token{attempt_});
+  }
+  /// True when that is what was asked for; without a token the server will end the connection.
+  bool token_renewed(std::uint64_t attempt, const std::string* token) {
+    if (attempt != attempt_ || !std::exchange(renewing_, false)) return false;
+    if (token == nullptr || token->empty() || !following_) return true;
+    auth_token_ = *token;
+    std::string json;
+    wire::encode_auth(json, auth_token_);
+    send(std::move(json));
+    return true;
   }
 
   /// False: not of this attempt, or too late.
@@ -2899,7 +4022,8 @@ class client_connection {
   bool pinged_ = false;          // and nothing was heard since
   bool awaits_verdict_ = false;  // on coming back to the session
   bool following_ = false;
-  bool greeted_ = false;  // since the last hello
+  bool renewing_ = false;  // a new token has been asked for
+  bool greeted_ = false;   // since the last hello
 };
 
 }  // namespace agent_websocket
@@ -3295,6 +4419,7 @@ class client_core {
 
   /// Answers client_action::ask_token.
   void token_ready(std::uint64_t attempt, result<std::string> token, time_point now) {
+    if (connection_.token_renewed(attempt, token ? &token.value() : nullptr)) return;
     if (!connection_.awaits_token(attempt)) return;
     if (token) {
       connection_.token_ready(attempt, std::move(token).value(), now);
@@ -3716,6 +4841,8 @@ inline void client_core::on_status(const wire::server_message& m, std::string_vi
   } else if (m.op == "drain") {
     if (const auto wait = wire::detail::wait_or_nothing(m.body["retry_after_ms"]))
       connection_.told_to_wait(*wait);
+  } else if (m.op == "auth_expiring") {
+    connection_.renew_token();
   } else if (m.op == "pong" && m.ref.empty()) {
     return;  // to the client's own
   } else if (!m.ref.empty()) {
@@ -3829,8 +4956,6 @@ constexpr bool require_client_transport() {
 // client core decides, on its policies; connects again by itself and takes the session up where it
 // was, so that no query is lost, none is answered twice and no text has holes. Models of
 // ClientTransport decide how the server is reached.
-
-#include <memory>
 
 namespace agent_websocket {
 
@@ -4437,6 +5562,324 @@ inline result<std::map<std::string, std::string>> parse_env_file(std::string_vie
   return variables;
 }
 
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/ip_address.hpp
+
+// IP addresses and networks as values: text (RFC 4291 section 2.2, RFC 6943) to 16 bytes and back
+// (RFC 5952). An IPv4 address and its form inside of IPv6 (::ffff:192.0.2.7) are the same value, so
+// that a list of addresses means the same on a socket of either kind. No names, no system calls.
+
+namespace agent_websocket {
+namespace http {
+
+class ip_address {
+ public:
+  using bytes_type = std::array<std::uint8_t, 16>;
+
+  ip_address() = default;  ///< ::, which is nobody's
+  explicit ip_address(const bytes_type& bytes) : bytes_(bytes) {}
+
+  /// "192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7", "fe80::1%eth0" (the zone is dropped). Strict:
+  /// no leading zeros in IPv4 (some read them as octal), no short forms, no port, no brackets.
+  static std::optional<ip_address> parse(std::string_view text) {
+    if (text.find(':') == std::string_view::npos) {
+      bytes_type bytes = v4_prefix();
+      if (!parse_v4(text, &bytes[12])) return std::nullopt;
+      return ip_address(bytes);
+    }
+    if (const std::size_t zone = text.find('%'); zone != std::string_view::npos) {
+      if (zone + 1 == text.size()) return std::nullopt;
+      text = text.substr(0, zone);
+    }
+    return parse_v6(text);
+  }
+
+  const bytes_type& bytes() const noexcept { return bytes_; }
+  bool is_v4() const noexcept {
+    const bytes_type prefix = v4_prefix();
+    return std::equal(prefix.begin(), prefix.begin() + 12, bytes_.begin());
+  }
+  /// 127.0.0.0/8 or ::1.
+  bool is_loopback() const noexcept {
+    if (is_v4()) return bytes_[12] == 127;
+    bytes_type one{};
+    one[15] = 1;
+    return bytes_ == one;
+  }
+
+  /// The first `bits` of 128 bits, the others 0. For IPv4 96 more than its own prefix.
+  ip_address prefix(unsigned bits) const noexcept {
+    ip_address cut;
+    for (unsigned i = 0; i < 16 && i * 8 < bits; ++i) {
+      const unsigned left = bits - i * 8;
+      cut.bytes_[i] =
+          left >= 8 ? bytes_[i] : static_cast<std::uint8_t>(bytes_[i] & (0xFF00u >> left) & 0xFFu);
+    }
+    return cut;
+  }
+
+  /// Whom a limit counts: an IPv4 address; of IPv6 the /64, since one subscriber has at least that.
+  ip_address subscriber() const noexcept { return is_v4() ? *this : prefix(64); }
+
+  /// RFC 5952; an IPv4 address with dots alone.
+  std::string to_string() const {
+    std::string text;
+    if (is_v4()) {
+      for (std::size_t i = 12; i < 16; ++i) {
+        if (i != 12) text += '.';
+        text += std::to_string(bytes_[i]);
+      }
+      return text;
+    }
+    const auto group = [this](std::size_t i) {
+      return static_cast<unsigned>(bytes_[2 * i] << 8 | bytes_[2 * i + 1]);
+    };
+    std::size_t gap = 8, gap_length = 1;  // the longest run of zeros, the first of equals
+    for (std::size_t i = 0; i < 8; ++i) {
+      std::size_t end = i;
+      while (end < 8 && group(end) == 0) ++end;
+      if (end - i > gap_length) {
+        gap = i;
+        gap_length = end - i;
+      }
+    }
+    for (std::size_t i = 0; i < 8;) {
+      if (i == gap) {
+        text += "::";
+        i += gap_length;
+        continue;
+      }
+      if (!text.empty() && text.back() != ':') text += ':';
+      char digits[4];
+      const auto end = std::to_chars(digits, digits + 4, group(i), 16);
+      text.append(digits, end.ptr);
+      ++i;
+    }
+    return text;
+  }
+
+  friend bool operator==(const ip_address& a, const ip_address& b) noexcept {
+    return a.bytes_ == b.bytes_;
+  }
+  friend bool operator!=(const ip_address& a, const ip_address& b) noexcept { return !(a == b); }
+
+ private:
+  static constexpr bytes_type v4_prefix() noexcept {
+    return {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0}};
+  }
+
+  static bool parse_v4(std::string_view text, std::uint8_t* into) {
+    for (int i = 0; i < 4; ++i) {
+      const std::size_t dot = text.find('.');
+      const std::string_view part = text.substr(0, dot);
+      if ((dot == std::string_view::npos) != (i == 3)) return false;
+      if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0')) return false;
+      const auto [end, failure] = std::from_chars(part.data(), part.data() + part.size(), into[i]);
+      if (failure != std::errc() || end != part.data() + part.size()) return false;
+      text = i == 3 ? std::string_view() : text.substr(dot + 1);
+    }
+    return true;
+  }
+
+  static std::optional<ip_address> parse_v6(std::string_view text) {
+    bytes_type bytes{};
+    std::size_t filled = 0;          // bytes so far
+    std::optional<std::size_t> gap;  // where "::" stands
+    if (text.substr(0, 2) == "::") {
+      gap = 0;
+      text.remove_prefix(2);
+    }
+    while (!text.empty()) {
+      const std::size_t colon = text.find(':');
+      const std::string_view part = text.substr(0, colon);
+      if (colon == std::string_view::npos && part.find('.') != std::string_view::npos) {
+        if (filled > 12 || !parse_v4(part, &bytes[filled])) return std::nullopt;
+        filled += 4;
+        break;
+      }
+      std::uint16_t group = 0;
+      const auto [end, failure] =
+          std::from_chars(part.data(), part.data() + part.size(), group, 16);
+      if (part.empty() || part.size() > 4 || failure != std::errc() ||
+          end != part.data() + part.size() || filled == 16) {
+        return std::nullopt;
+      }
+      bytes[filled++] = static_cast<std::uint8_t>(group >> 8);
+      bytes[filled++] = static_cast<std::uint8_t>(group & 0xFF);
+      if (colon == std::string_view::npos) break;
+      text.remove_prefix(colon + 1);
+      if (text.empty()) return std::nullopt;  // a colon at the end
+      if (text.front() != ':') continue;
+      if (gap) return std::nullopt;
+      gap = filled;
+      text.remove_prefix(1);
+    }
+    if (gap ? filled > 14 : filled != 16) return std::nullopt;
+    if (gap) {
+      const auto from = bytes.begin() + static_cast<std::ptrdiff_t>(*gap);
+      const auto to = bytes.begin() + static_cast<std::ptrdiff_t>(filled);
+      std::rotate(from, to, bytes.end());  // the zeros behind go before
+    }
+    return ip_address(bytes);
+  }
+
+  bytes_type bytes_{};
+};
+
+/// Addresses that begin with the same bits.
+class ip_network {
+ public:
+  /// "10.0.0.0/8", "2001:db8::/32", or an address alone. Bits behind the prefix do not count.
+  static std::optional<ip_network> parse(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    const auto address = ip_address::parse(text.substr(0, slash));
+    if (!address) return std::nullopt;
+    ip_network parsed;
+    if (slash != std::string_view::npos) {
+      const bool is_v4 = text.substr(0, slash).find(':') == std::string_view::npos;
+      const std::string_view digits = text.substr(slash + 1);
+      const auto [end, failure] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), parsed.bits_);
+      if (failure != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+      if (parsed.bits_ > (is_v4 ? 32u : 128u)) return std::nullopt;
+      if (is_v4) parsed.bits_ += 96;
+    }
+    parsed.first_ = address->prefix(parsed.bits_);
+    return parsed;
+  }
+
+  bool contains(const ip_address& address) const noexcept {
+    return address.prefix(bits_) == first_;
+  }
+
+ private:
+  ip_address first_;
+  unsigned bits_ = 128;
+};
+
+}  // namespace http
+}  // namespace agent_websocket
+
+namespace std {
+template <>
+struct hash<agent_websocket::http::ip_address> {
+  std::size_t operator()(const agent_websocket::http::ip_address& address) const noexcept {
+    const auto& bytes = address.bytes();
+    return std::hash<std::string_view>()(
+        {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+};
+}  // namespace std
+
+// --- agent_websocket/http/forwarded.hpp
+
+// The address of a client whose connection came through proxies: X-Forwarded-For, read from the
+// right, as far as those who wrote it are trusted (as nginx does with real_ip_recursive, Caddy with
+// trusted_proxies_strict and Apache with mod_remoteip). Whom to trust is told by address and not by
+// a number of hops: a count would also believe a client that reaches the port without the proxy,
+// and a proxy more or less would silently make it wrong. RFC 7239 Forwarded is not read.
+
+namespace agent_websocket {
+namespace http {
+
+/// The proxies whose word about a client counts. Trusts nobody by default.
+class trusted_proxies {
+ public:
+  trusted_proxies() = default;
+
+  /// Each an address, a network ("10.0.0.0/8", "fd00::/8"), `loopback`, or `private` (the networks
+  /// of RFC 1918, RFC 4193, RFC 6598 and link-local ones; also loopback). Error: bad_configuration,
+  /// which names the one that is none of these.
+  static result<trusted_proxies> parse(const std::vector<std::string>& names) {
+    trusted_proxies parsed;
+    for (const std::string& each : names) {
+      if (each == "loopback") {
+        parsed.add({"127.0.0.0/8", "::1"});
+      } else if (each == "private") {
+        parsed.add({"127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+                    "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"});
+      } else if (const auto network = ip_network::parse(each)) {
+        parsed.networks_.push_back(*network);
+      } else {
+        return error(errc::bad_configuration,
+                     "\"" + sanitize_field_value(each) + "\" is no address and no network");
+      }
+    }
+    return parsed;
+  }
+
+  bool empty() const noexcept { return networks_.empty(); }
+  bool trusts(const ip_address& address) const noexcept {
+    return std::any_of(networks_.begin(), networks_.end(),
+                       [&](const ip_network& each) { return each.contains(address); });
+  }
+  /// For text that is no address: false.
+  bool trusts(std::string_view address) const {
+    const auto parsed = ip_address::parse(address);
+    return parsed && trusts(*parsed);
+  }
+
+ private:
+  void add(std::initializer_list<std::string_view> networks) {
+    for (const std::string_view each : networks) networks_.push_back(*ip_network::parse(each));
+  }
+
+  std::vector<ip_network> networks_;
+};
+
+/// One entry of X-Forwarded-For: an address, which may have a port ("192.0.2.7:51000",
+/// "[2001:db8::1]:443") or brackets ("[2001:db8::1]"). nullopt for anything else.
+inline std::optional<ip_address> parse_forwarded_entry(std::string_view entry) {
+  entry = trim(entry);
+  std::string_view port;
+  if (!entry.empty() && entry.front() == '[') {
+    const std::size_t bracket = entry.find(']');
+    if (bracket == std::string_view::npos) return std::nullopt;
+    port = entry.substr(bracket + 1);
+    entry = entry.substr(1, bracket - 1);
+    if (entry.find(':') == std::string_view::npos) return std::nullopt;
+  } else if (const std::size_t colon = entry.find(':');
+             colon != std::string_view::npos && colon == entry.rfind(':')) {
+    port = entry.substr(colon);
+    entry = entry.substr(0, colon);
+  }
+  if (!port.empty()) {
+    if (port.front() != ':' || port.size() < 2 || port.size() > 6) return std::nullopt;
+    if (port.find_first_not_of("0123456789", 1) != std::string_view::npos) return std::nullopt;
+  }
+  return ip_address::parse(entry);
+}
+
+/// Who is at the other end, `peer` being the address of the TCP connection. When that is a trusted
+/// proxy: the last entry of X-Forwarded-For that is not one (several such fields are one list, RFC
+/// 9110 section 5.2), or the first when all are. What stands before it is the client's own claim
+/// and is not looked at. An entry on the way that is no address makes it `peer`.
+inline std::string client_address(std::string_view peer, const header_list& headers,
+                                  const trusted_proxies& proxies) {
+  if (proxies.empty() || !proxies.trusts(peer)) return std::string(peer);
+  std::vector<std::string_view> fields;
+  for (const auto& each : headers) {
+    if (iequals(each.first, "X-Forwarded-For")) fields.push_back(each.second);
+  }
+  std::optional<ip_address> found;
+  for (std::size_t i = fields.size(); i-- > 0;) {
+    std::string_view rest = fields[i];
+    while (!rest.empty()) {
+      const std::size_t comma = rest.rfind(',');
+      const std::string_view entry =
+          trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);
+      if (entry.empty()) continue;
+      found = parse_forwarded_entry(entry);
+      if (!found) return std::string(peer);
+      if (!proxies.trusts(*found)) return found->to_string();
+    }
+  }
+  return found ? found->to_string() : std::string(peer);
+}
+
+}  // namespace http
 }  // namespace agent_websocket
 
 // --- agent_websocket/http/url.hpp
@@ -5086,6 +6529,304 @@ constexpr bool require_logger() {
   static_assert(has_log_write_v<L>, "Logger needs: void write(const log_record&)");
   return true;
 }
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/access_options.hpp
+
+// What an operator can set about who is let in, and how much of the server one client may take:
+// authentication, origins, limits, TLS and the HTTP API. A part of options.hpp; a plain value.
+
+namespace agent_websocket {
+
+/// Who may read /metrics.
+enum class metrics_access {
+  open,   ///< everybody
+  admin,  ///< who shows the admin token
+  off,    ///< nobody: the path is not there
+};
+
+struct access_options {
+  using milliseconds = std::chrono::milliseconds;
+
+  // Authentication. As long as there are neither tokens nor keys, everybody is let in.
+  static_tokens tokens;    ///< users and their tokens
+  std::string jwt_secret;  ///< for HS256: 32 bytes or more, used as they stand; never printed
+  std::string jwt_previous_secret;           ///< good beside it; never printed
+  std::string jwt_public_key_file;           ///< for RS256 or ES256: PEM, one PUBLIC KEY
+  std::string jwt_previous_public_key_file;  ///< good beside it
+  /// That `aud` has to name; empty: tokens that are for an audience are refused.
+  std::string jwt_audience;
+  std::string jwt_issuer;               ///< that `iss` has to be; empty: anybody
+  std::chrono::seconds jwt_leeway{60};  ///< between the issuer's clock and ours
+  /// Listen also where other machines can reach it, though nobody has to authenticate.
+  bool allow_anonymous = false;
+  /// For a client that showed no token in its handshake to send one as its first message; 0: the
+  /// handshake must have it.
+  milliseconds auth_timeout{10'000};
+  /// After its token has expired, for a client to show a new one before its socket is closed.
+  milliseconds auth_grace{30'000};
+
+  // Where from.
+  /// Whose web pages may use the server, beside those of its own host: see origin_rules::parse.
+  std::vector<std::string> allowed_origins;
+  /// Whose X-Forwarded-For is believed: see http::trusted_proxies::parse. Empty: nobody's.
+  std::vector<std::string> trusted_proxies;
+
+  // Limits; 0 is no limit. Those of an address leave room for an office behind one, and take a
+  // tenth of what the server has for all by default. A user without a name counts by its address.
+  std::size_t max_connections_per_address = 1000;  ///< of IPv6 a /64
+  std::size_t max_connections_per_user = 100;      ///< with a name
+  /// Of which one address gets a quarter, with twice as many at once. The default is what one core
+  /// can shake hands with over TLS while it does its work.
+  std::uint32_t new_connections_per_second = 500;
+  /// Messages of one socket that ask for something: see message_gate.hpp. A person types 5.
+  std::uint32_t messages_per_minute = 60;
+  std::uint32_t message_burst = 30;
+  std::uint32_t user_messages_per_minute = 600;  ///< over all sockets
+  std::uint32_t user_message_burst = 300;
+  std::size_t max_sessions_per_user = 1000;  ///< that hold something; the oldest detached ones go
+  /// From 00:00 to 24:00 UTC, as answers report it. No default: models differ a thousandfold.
+  std::uint64_t daily_tokens_per_user = 0;
+  double daily_cost_per_user = 0;  ///< in US dollars
+
+  // HTTP API and metrics.
+  static constexpr std::size_t min_admin_token_bytes = 16;  ///< what can be guessed is no secret
+  /// Whoever shows it may use the HTTP API; empty: there is none. Never printed.
+  std::string admin_token;
+  metrics_access metrics = metrics_access::open;
+
+  /// Checks what has to do with the admin token.
+  result<void> check_admin() const {
+    if (!admin_token.empty() && admin_token.size() < min_admin_token_bytes) {
+      return error(errc::bad_configuration, "ADMIN_TOKEN is too short: it must have at least " +
+                                                std::to_string(min_admin_token_bytes) +
+                                                " bytes, and be hard to guess");
+    }
+    if (metrics == metrics_access::admin && admin_token.empty()) {
+      return error(errc::bad_configuration,
+                   "METRICS is admin, but ADMIN_TOKEN is not set: nobody could read them");
+    }
+    return {};
+  }
+
+  /// True when a key for JSON Web Tokens is named.
+  bool asks_for_jwt() const noexcept { return !jwt_secret.empty() || !jwt_public_key_file.empty(); }
+  /// True when a token has to be shown.
+  bool asks_for_tokens() const noexcept { return !tokens.empty() || asks_for_jwt(); }
+
+  /// Checks what single values cannot tell: options of which one would do nothing without another,
+  /// and an operator would take the door for locked.
+  result<void> check_authentication() const {
+    const auto wrong = [](const char* words) { return error(errc::bad_configuration, words); };
+    if (!jwt_previous_secret.empty() && jwt_secret.empty())
+      return wrong("JWT_PREVIOUS_SECRET is set, but JWT_SECRET is not");
+    if (!jwt_previous_public_key_file.empty() && jwt_public_key_file.empty())
+      return wrong("JWT_PREVIOUS_PUBLIC_KEY_FILE is set, but JWT_PUBLIC_KEY_FILE is not");
+    if ((!jwt_audience.empty() || !jwt_issuer.empty()) && !asks_for_jwt()) {
+      return wrong(
+          "JWT_AUDIENCE or JWT_ISSUER is set, but there is no key to verify a token with: set "
+          "JWT_SECRET or JWT_PUBLIC_KEY_FILE");
+    }
+    if (allow_anonymous && asks_for_tokens()) {
+      return wrong(
+          "ALLOW_ANONYMOUS is 1, but AUTH_TOKENS, JWT_SECRET or JWT_PUBLIC_KEY_FILE says who may "
+          "come; unset one of them");
+    }
+    return {};
+  }
+
+  // TLS. Files in PEM form; both or none. With them the port speaks https and wss, and nothing
+  // else.
+  std::string tls_cert_file;  ///< the server's certificate, then those that lead to the root
+  std::string tls_key_file;   ///< of the first certificate, without a passphrase
+
+  bool has_tls() const noexcept { return !tls_cert_file.empty() || !tls_key_file.empty(); }
+
+  /// Whether both files are named. What is in them is looked at when the
+  /// server starts.
+  result<void> check_tls() const {
+    if (tls_cert_file.empty() == tls_key_file.empty()) return {};
+    const bool has_certificate = tls_key_file.empty();
+    return error(errc::bad_configuration,
+                 std::string(has_certificate ? "TLS_CERT_FILE" : "TLS_KEY_FILE") +
+                     " is set without " + (has_certificate ? "TLS_KEY_FILE" : "TLS_CERT_FILE") +
+                     ": TLS needs both, the certificate and its key");
+  }
+
+  /// Checks all that single values cannot tell. Called by options::check.
+  result<void> check() const {
+    if (auto checked = check_authentication(); !checked) return checked;
+    if (auto checked = check_admin(); !checked) return checked;
+    return check_tls();
+  }
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/origin.hpp
+
+// Which web pages may talk to the server (RFC 6455 sections 4.2.2 and 10.2, RFC 6454). A browser
+// says by the header Origin whose page opens a socket, and lets a page of any site open one: only
+// the server can refuse it. Allowed are pages of the server's own host and those that the operator
+// lists. Who sends no Origin is no browser, and is not held off by this.
+
+namespace agent_websocket {
+
+/// An origin taken apart, in lower case. `host` keeps the brackets of an IPv6 address.
+struct web_origin {
+  std::string scheme;
+  std::string host;
+  std::uint16_t port = 0;  ///< given, or the scheme's own, or 0 for schemes that have none
+
+  /// "https://app.example.com:8443". nullopt for "null" and whatever else is none: a path, a user
+  /// name, blanks, anything but visible ASCII.
+  static std::optional<web_origin> parse(std::string_view text) {
+    const std::size_t mark = text.find("://");
+    if (mark == std::string_view::npos || mark == 0 || text.size() > max_bytes) return std::nullopt;
+    web_origin parsed;
+    for (const char c : text) {
+      if (c <= 0x20 || c >= 0x7F) return std::nullopt;
+    }
+    parsed.scheme = lower(text.substr(0, mark));
+    if (parsed.scheme.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789+-.") !=
+        std::string::npos) {
+      return std::nullopt;
+    }
+    if (parsed.scheme == "https" || parsed.scheme == "wss") parsed.port = 443;
+    if (parsed.scheme == "http" || parsed.scheme == "ws") parsed.port = 80;
+    if (!read_host(text.substr(mark + 3), parsed.host, parsed.port)) return std::nullopt;
+    return parsed;
+  }
+
+  /// "example.com", "example.com:8080", "[::1]:80": as of a Host header. False, and nothing
+  /// certain is written, when it is none; `port` is left alone when none is given.
+  static bool read_host(std::string_view text, std::string& host, std::uint16_t& port) {
+    std::size_t end = text.find(':');
+    if (!text.empty() && text.front() == '[') {
+      end = text.find(']');
+      if (end == std::string_view::npos) return false;
+      if (!http::ip_address::parse(text.substr(1, end - 1))) return false;
+      end = ++end == text.size() ? std::string_view::npos : end;
+      if (end != std::string_view::npos && text[end] != ':') return false;
+    }
+    host = lower(text.substr(0, end));
+    const bool is_v6 = !host.empty() && host.front() == '[';
+    if (host.empty() || (!is_v6 && host.find_first_not_of(host_characters) != std::string::npos))
+      return false;
+    if (end == std::string_view::npos) return true;
+    const std::string_view digits = text.substr(end + 1);
+    const auto [stop, failure] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    return failure == std::errc() && stop == digits.data() + digits.size() && port != 0;
+  }
+
+  /// localhost, *.localhost, 127.0.0.0/8 or [::1].
+  static bool is_loopback(std::string_view host) {
+    constexpr std::string_view name = "localhost";
+    if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+    if (const auto address = http::ip_address::parse(host)) return address->is_loopback();
+    if (host.size() < name.size() || host.substr(host.size() - name.size()) != name) return false;
+    return host.size() == name.size() || host[host.size() - name.size() - 1] == '.';
+  }
+
+ private:
+  static constexpr std::size_t max_bytes = 512;  // a host name has 253
+  static constexpr std::string_view host_characters = "abcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+  static std::string lower(std::string_view text) {
+    std::string made(text);
+    for (char& c : made) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+    }
+    return made;
+  }
+};
+
+/// The operator's list (ALLOWED_ORIGINS) and the rule for the server's own host.
+class origin_rules {
+ public:
+  origin_rules() = default;
+
+  /// Each an origin ("https://app.example.com", "http://localhost:5173", "tauri://localhost"), one
+  /// with all subdomains ("https://*.example.com", not example.com itself), `null` (pages from
+  /// files and sandboxes), or `*`: any. Error: bad_configuration, which names the one that is none.
+  static result<origin_rules> parse(const std::vector<std::string>& list) {
+    origin_rules rules;
+    for (const std::string& each : list) {
+      if (each == "*") {
+        rules.any_ = true;
+      } else if (each == "null") {
+        rules.null_ = true;
+      } else {
+        const std::size_t star = each.find("://*.");
+        const bool below = star != std::string::npos;
+        auto parsed =
+            web_origin::parse(below ? each.substr(0, star + 3) + each.substr(star + 5) : each);
+        if (!parsed || (below && parsed->host.front() == '[')) {
+          return error(errc::bad_configuration,
+                       "\"" + http::sanitize_field_value(each) + "\" is no origin");
+        }
+        if (below) parsed->host.insert(0, ".");
+        rules.listed_.push_back(std::move(*parsed));
+      }
+    }
+    return rules;
+  }
+
+  /// True when a page that sends this request may. `own_names`: the server is reached under any
+  /// name that leads to it. False for a server that listens on loopback addresses and is asked
+  /// without a proxy: then only names of loopback are its own, since any site can have a name that
+  /// leads to 127.0.0.1 (DNS rebinding) and would pass as the same host.
+  ///
+  /// Of the own host neither scheme nor port have to be equal: TLS may end at a proxy, which may
+  /// also hide the port, and all ports of a host belong to one operator, as for cookies.
+  bool allow(const http::request& request, bool own_names) const {
+    bool has_origin = false;
+    for (const auto& field : request.headers) {
+      if (!http::iequals(field.first, "Origin")) continue;
+      if (std::exchange(has_origin, true)) return any_;  // no browser sends two
+    }
+    if (!has_origin || any_) return true;
+    const std::string_view sent = *request.headers.find("Origin");
+    if (sent == "null") return null_;
+    const auto origin = web_origin::parse(sent);
+    if (!origin) return false;
+    return is_listed(*origin) || is_own(*origin, request, own_names);
+  }
+
+  /// What a page that may not is answered: 403. Does not repeat what was sent.
+  static http::response refusal() {
+    return http::response::text(403,
+                                "Pages of this origin may not use this server. Its operator can "
+                                "allow them by ALLOWED_ORIGINS\n");
+  }
+
+ private:
+  bool is_listed(const web_origin& origin) const {
+    return std::any_of(listed_.begin(), listed_.end(), [&](const web_origin& each) {
+      if (each.scheme != origin.scheme || each.port != origin.port) return false;
+      if (each.host.front() != '.') return each.host == origin.host;
+      return origin.host.size() > each.host.size() &&
+             std::string_view(origin.host).substr(origin.host.size() - each.host.size()) ==
+                 each.host;
+    });
+  }
+
+  static bool is_own(const web_origin& origin, const http::request& request, bool own_names) {
+    const auto sent = request.headers.find("Host");
+    std::string host;
+    std::uint16_t port = 0;
+    if (!sent || !web_origin::read_host(http::trim(*sent), host, port)) return false;
+    if (origin.scheme != "http" && origin.scheme != "https") return false;
+    if (web_origin::is_loopback(host)) return web_origin::is_loopback(origin.host);
+    return origin.host == host && (own_names || http::ip_address::parse(host).has_value());
+  }
+
+  std::vector<web_origin> listed_;  // a host that begins with a dot: all below it
+  bool any_ = false;
+  bool null_ = false;
+};
 
 }  // namespace agent_websocket
 
@@ -6107,10 +7848,18 @@ struct session_settings {
   std::vector<std::string> fallback_models;
   std::string system_prompt =
       "You are Agent WebSocket, an AI assistant communicating via WebSocket.";
-  double temperature = 0.7;                ///< 0 to 2
-  int max_tokens = 1500;                   ///< of an answer; 1 or more
-  std::string reasoning_effort;            ///< none, low, high, ...; empty: the model's own
-  std::size_t max_history = 50;            ///< messages kept beside the system prompt; whole turns
+  double temperature = 0.7;      ///< 0 to 2
+  int max_tokens = 1500;         ///< of an answer; 1 or more
+  std::string reasoning_effort;  ///< none, low, high, ...; empty: the model's own
+  std::size_t max_history = 50;  ///< messages kept beside the system prompt; whole turns
+  /// Of the conversation as it is sent upstream, beside the system prompt; 0: no limit. The default
+  /// is above what max_history messages of people can have, and bounds images and results of tools.
+  std::size_t max_history_bytes = 4u << 20;
+  /// Of the text of a query, pictures and files not counted; 0: only max_message_bytes.
+  std::size_t max_content_bytes = 0;
+  /// Told in the welcome; 0: there is no limit. The server counts, for each socket.
+  std::uint32_t messages_per_minute = 0;
+  std::uint32_t message_burst = 0;
   std::size_t max_queue = 16;              ///< queries that wait behind the running one
   unsigned max_bad_messages = 10;          ///< in a row, until a socket is closed; 0: no limit
   std::size_t max_message_bytes = 65'536;  ///< of one message of a client
@@ -6144,6 +7893,13 @@ struct session_settings {
     const auto is = [name](const std::string& each) { return each == "*" || each == name; };
     return name == model || std::any_of(fallback_models.begin(), fallback_models.end(), is) ||
            std::any_of(allowed_models.begin(), allowed_models.end(), is);
+  }
+
+  /// Of the text of a query. Error: too_large.
+  result<void> check_content(std::size_t bytes) const {
+    if (max_content_bytes == 0 || bytes <= max_content_bytes) return {};
+    return error(errc::too_large, "`content` has " + std::to_string(bytes) + " bytes; at most " +
+                                      std::to_string(max_content_bytes) + " are allowed");
   }
 
   bool allows_setting(std::string_view name) const {
@@ -6263,6 +8019,8 @@ struct options {
   milliseconds restart_time{
       5'000};  ///< clients are told to come back after it when the server stops
 
+  access_options access;
+
   // Logging.
   log_level level = log_level::info;
   std::string log_format = "text";  ///< or "json"
@@ -6287,12 +8045,35 @@ struct options {
           "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
           "not sent in the clear");
     }
-    return {};
+    if (const auto rules = origin_rules::parse(access.allowed_origins); !rules)
+      return error(errc::bad_configuration, "ALLOWED_ORIGINS is wrong: " + rules.error().message);
+    if (const auto proxies = http::trusted_proxies::parse(access.trusted_proxies); !proxies)
+      return error(errc::bad_configuration, "TRUST_PROXY is wrong: " + proxies.error().message);
+    return access.check();
   }
 
   /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The
   /// error names the variable, its value and what is allowed.
   static result<options> from_environment(const std::string& env_file = {});
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/option_variable.hpp
+
+// What one environment variable is to the options. The tables are in option_variables.hpp and
+// access_variables.hpp.
+
+namespace agent_websocket {
+
+/// One variable: its name, its default and meaning for people, and how its text gets into the
+/// options. `apply` returns what would be allowed when the text is not.
+struct option_variable {
+  std::string_view name;
+  std::string_view default_text;
+  std::string_view meaning;
+  std::optional<std::string> (*apply)(options&, std::string_view text);
+  bool secret = false;
 };
 
 }  // namespace agent_websocket
@@ -6374,6 +8155,225 @@ inline bool is_path(std::string_view text) noexcept {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/access_variables.hpp
+
+// The environment variables of access_options.hpp, how each gets into the options: a part of the
+// table in option_variables.hpp.
+
+namespace agent_websocket {
+
+namespace detail {
+
+inline applied read_jwt_secret(std::string& into, std::string_view text) {
+  if (text.size() < min_jwt_secret_bytes) {
+    return std::to_string(min_jwt_secret_bytes) +
+           " bytes or more (openssl rand -hex 32 makes a good one)";
+  }
+  into = std::string(text);
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+/// In the order in which people read about them.
+inline const std::vector<option_variable>& access_variables() {
+  using detail::applied;
+  static const std::vector<option_variable> table{
+      {"AUTH_TOKENS", "",
+       "who may come, as user:token,user2:token2; tokens of 16 characters or more, or "
+       "sha256:<64 hexadecimal digits>",
+       [](options& o, std::string_view text) -> applied {
+         auto read = static_tokens::parse(text);
+         const std::string form = "user:token pairs separated by commas";
+         if (!read) return form + "; " + read.error().message;
+         if (read->empty()) return form + ", at least one";
+         o.access.tokens = std::move(*read);
+         return std::nullopt;
+       },
+       true},
+      {"JWT_SECRET", "", "secret of JSON Web Tokens signed with HS256, 32 bytes or more",
+       [](options& o, std::string_view text) {
+         return detail::read_jwt_secret(o.access.jwt_secret, text);
+       },
+       true},
+      {"JWT_PREVIOUS_SECRET", "", "the secret before it, for as long as tokens of it are about",
+       [](options& o, std::string_view text) {
+         return detail::read_jwt_secret(o.access.jwt_previous_secret, text);
+       },
+       true},
+      {"JWT_PUBLIC_KEY_FILE", "",
+       "PEM file with the public key of JSON Web Tokens: RSA (RS256) or P-256 (ES256)",
+       [](options& o, std::string_view text) -> applied {
+         o.access.jwt_public_key_file = std::string(text);
+         return std::nullopt;
+       }},
+      {"JWT_PREVIOUS_PUBLIC_KEY_FILE", "",
+       "the public key before it, for as long as tokens of it are about",
+       [](options& o, std::string_view text) -> applied {
+         o.access.jwt_previous_public_key_file = std::string(text);
+         return std::nullopt;
+       }},
+      {"JWT_AUDIENCE", "", "what aud of a token has to name; without it tokens must have no aud",
+       [](options& o, std::string_view text) -> applied {
+         o.access.jwt_audience = std::string(text);
+         return std::nullopt;
+       }},
+      {"JWT_ISSUER", "", "what iss of a token has to be; empty is anybody",
+       [](options& o, std::string_view text) -> applied {
+         o.access.jwt_issuer = std::string(text);
+         return std::nullopt;
+       }},
+      {"JWT_LEEWAY", "60", "seconds that the clocks of issuer and server may differ",
+       [](options& o, std::string_view text) -> applied {
+         int seconds = 0;
+         if (auto wrong = detail::read_whole(seconds, text, 0, 600)) return wrong;
+         o.access.jwt_leeway = std::chrono::seconds(seconds);
+         return std::nullopt;
+       }},
+      {"ALLOW_ANONYMOUS", "0",
+       "1 lets everybody in also where other machines can reach it, for want of tokens and keys",
+       [](options& o, std::string_view text) -> applied {
+         if (text != "0" && text != "1") return "0 or 1";
+         o.access.allow_anonymous = text == "1";
+         return std::nullopt;
+       }},
+      {"AUTH_TIMEOUT", "10",
+       "seconds for a client without a token in its handshake to send one; 0: it must have one",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.access.auth_timeout, text, 0, 600);
+       }},
+      {"AUTH_GRACE", "30", "seconds after its token has expired until a socket is closed with 4004",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.access.auth_grace, text, 0, 3600);
+       }},
+      {"ALLOWED_ORIGINS", "",
+       "web pages that may use the server beside those of its own host, separated by commas: "
+       "https://app.example.com, https://*.example.com, null; * is any",
+       [](options& o, std::string_view text) -> detail::applied {
+         auto list = detail::split_list(text);
+         if (const auto rules = origin_rules::parse(list); !rules)
+           return "a list of origins such as https://app.example.com: " + rules.error().message;
+         o.access.allowed_origins = std::move(list);
+         return std::nullopt;
+       }},
+      {"TRUST_PROXY", "",
+       "proxies whose X-Forwarded-For is believed, separated by commas: addresses, networks such "
+       "as 10.0.0.0/8, loopback, private",
+       [](options& o, std::string_view text) -> detail::applied {
+         auto list = detail::split_list(text);
+         if (const auto proxies = http::trusted_proxies::parse(list); !proxies)
+           return "a list of addresses and networks: " + proxies.error().message;
+         o.access.trusted_proxies = std::move(list);
+         return std::nullopt;
+       }},
+      {"MAX_CONNECTIONS_PER_IP", "1000",
+       "connections at once from one address, of IPv6 from one /64; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.access.max_connections_per_address, text, 0,
+                                                10'000'000);
+       }},
+      {"MAX_CONNECTIONS_PER_USER", "100",
+       "connections at once of one user that has a name; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.access.max_connections_per_user, text, 0,
+                                                10'000'000);
+       }},
+      {"NEW_CONNECTIONS_PER_SECOND", "500",
+       "new connections in a second, a quarter of them from one address; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.new_connections_per_second, text, 0u, 1'000'000u);
+       }},
+      {"RATE_LIMIT_PER_MINUTE", "60",
+       "messages of one connection in a minute that ask for something; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.messages_per_minute, text, 0u, 10'000'000u);
+       }},
+      {"RATE_LIMIT_BURST", "30", "of them at once, after a rest",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.message_burst, text, 1u, 10'000'000u);
+       }},
+      {"USER_RATE_LIMIT_PER_MINUTE", "600",
+       "the same of one user over all connections; who has no name counts by address; 0 is no "
+       "limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.user_messages_per_minute, text, 0u, 10'000'000u);
+       }},
+      {"USER_RATE_LIMIT_BURST", "300", "of them at once, after a rest",
+       [](options& o, std::string_view text) {
+         return detail::read_whole(o.access.user_message_burst, text, 1u, 10'000'000u);
+       }},
+      {"MAX_CONTENT_BYTES", "0",
+       "longest text of a query, in bytes, without pictures and files; 0: as MAX_MESSAGE_BYTES",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_content_bytes, text, 0, 64u << 20);
+       }},
+      {"MAX_HISTORY_BYTES", "4194304",
+       "bytes kept per conversation, in whole turns, beside MAX_HISTORY; 0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.session.max_history_bytes, text, 0, 1u << 30);
+       }},
+      {"MAX_SESSIONS_PER_USER", "1000",
+       "sessions of one user that hold something; the oldest that waits for its client goes first; "
+       "0 is no limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::size_t>(o.access.max_sessions_per_user, text, 0,
+                                                10'000'000);
+       }},
+      {"DAILY_TOKENS_PER_USER", "0",
+       "tokens of prompts and answers that one user gets from midnight to midnight UTC; 0 is no "
+       "limit",
+       [](options& o, std::string_view text) {
+         return detail::read_whole<std::uint64_t>(o.access.daily_tokens_per_user, text, 0,
+                                                  1'000'000'000'000'000);
+       }},
+      {"DAILY_COST_PER_USER", "0", "the same in US dollars, such as 0.50, as OpenRouter reports it",
+       [](options& o, std::string_view text) -> detail::applied {
+         const auto number = detail::read_decimal(text);
+         if (!number || *number > 1e9) return "an amount of US dollars, such as 0.50";
+         o.access.daily_cost_per_user = *number;
+         return std::nullopt;
+       }},
+      {"ADMIN_TOKEN", "",
+       "secret of 16 bytes or more that opens the HTTP API; without it there is none",
+       [](options& o, std::string_view text) -> detail::applied {
+         for (const char c : text) {
+           if (c <= 0x20 || c >= 0x7F) return "visible ASCII characters only";
+         }
+         if (text.size() < access_options::min_admin_token_bytes)
+           return "of " + std::to_string(access_options::min_admin_token_bytes) + " bytes or more";
+         o.access.admin_token = std::string(text);
+         return std::nullopt;
+       },
+       true},
+      {"METRICS", "open",
+       "who may read /metrics: open (everybody), admin (with ADMIN_TOKEN) or off",
+       [](options& o, std::string_view text) -> detail::applied {
+         if (text != "open" && text != "admin" && text != "off") return "open, admin or off";
+         o.access.metrics = text == "open"    ? metrics_access::open
+                            : text == "admin" ? metrics_access::admin
+                                              : metrics_access::off;
+         return std::nullopt;
+       }},
+      {"TLS_CERT_FILE", "",
+       "certificate chain in PEM form, the server's own first; with it the port speaks https and "
+       "wss only",
+       [](options& o, std::string_view text) -> detail::applied {
+         o.access.tls_cert_file = std::string(text);
+         return std::nullopt;
+       }},
+      {"TLS_KEY_FILE", "",
+       "private key of TLS_CERT_FILE in PEM form, without a passphrase; both are read again on "
+       "SIGHUP",
+       [](options& o, std::string_view text) -> detail::applied {
+         o.access.tls_key_file = std::string(text);
+         return std::nullopt;
+       }},
+  };
+  return table;
+}
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/option_variables.hpp
 
 // One table of all environment variables: how each gets into the options. It also feeds `--help`
@@ -6381,18 +8381,10 @@ inline bool is_path(std::string_view text) noexcept {
 
 namespace agent_websocket {
 
-/// One variable: its name, its default and meaning for people, and how its text gets into the
-/// options. `apply` returns what would be allowed when the text is not.
-struct option_variable {
-  std::string_view name;
-  std::string_view default_text;
-  std::string_view meaning;
-  std::optional<std::string> (*apply)(options&, std::string_view text);
-  bool secret = false;
-};
+namespace detail {
 
-/// All variables, in the order in which people read about them.
-inline const std::vector<option_variable>& option_variables() {
+/// All but those of access_variables().
+inline const std::vector<option_variable>& main_variables() {
   using detail::applied;
   static constexpr double week = 7 * 86'400;
   static const std::vector<option_variable> table{
@@ -6666,6 +8658,18 @@ inline const std::vector<option_variable>& option_variables() {
   return table;
 }
 
+}  // namespace detail
+
+/// All variables, in the order in which people read about them.
+inline const std::vector<option_variable>& option_variables() {
+  static const std::vector<option_variable> all = [] {
+    std::vector<option_variable> joined = detail::main_variables();
+    joined.insert(joined.end(), access_variables().begin(), access_variables().end());
+    return joined;
+  }();
+  return all;
+}
+
 }  // namespace agent_websocket
 
 // --- agent_websocket/server/environment.hpp
@@ -6720,84 +8724,6 @@ inline result<options> options::from_environment(const std::string& env_file) {
   });
 }
 
-}  // namespace agent_websocket
-
-// --- agent_websocket/http/message.hpp
-
-// HTTP requests and responses as plain values (RFC 9110): what a program sends upstream, and what a listener
-// received and answers. No parsing, no sockets.
-
-namespace agent_websocket {
-namespace http {
-
-/// A request. For a client `target` is the absolute URL; for a server it is the origin form ("/ws?x=1").
-struct request {
-  std::string method = "GET";
-  std::string target;
-  header_list headers;
-  std::string body;
-  /// Client side: limit for name resolution, TCP and TLS together; not for the answer. 0 = none.
-  std::chrono::milliseconds connect_timeout{10'000};
-  /// Client side: largest response header section, and (for a body that is not streamed) nothing else, in bytes.
-  std::size_t max_header_bytes = 64 * 1024;
-
-  /// Server side: the path without the query, as sent.
-  std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find_first_of("?#")); }
-  /// Server side: what stands behind '?', empty when nothing does.
-  std::string_view query() const noexcept {
-    const std::string_view sent = std::string_view(target).substr(0, target.find('#'));
-    const std::size_t mark = sent.find('?');
-    return mark == std::string_view::npos ? std::string_view() : sent.substr(mark + 1);
-  }
-};
-
-/// A whole response.
-struct response {
-  int status = 200;
-  header_list headers;
-  std::string body;
-
-  static response text(int status, std::string words) {
-    return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(words)};
-  }
-  static response json(int status, std::string body) {
-    return {status, {{"Content-Type", "application/json"}}, std::move(body)};
-  }
-  static response html(std::string body) {
-    return {200, {{"Content-Type", "text/html; charset=utf-8"}}, std::move(body)};
-  }
-};
-
-/// The reason phrase of RFC 9110 section 15; "Unknown" for what this library never sends.
-constexpr std::string_view reason_phrase(int status) noexcept {
-  switch (status) {
-    case 101: return "Switching Protocols";
-    case 200: return "OK";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 426: return "Upgrade Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Unknown";
-  }
-}
-
-}  // namespace http
 }  // namespace agent_websocket
 
 // --- agent_websocket/openrouter/error.hpp
@@ -7636,12 +9562,16 @@ class fault_words {
   std::optional<bool> retryable;
   bool from_provider = false;  ///< `message` is the provider's own
 
-  /// What clients may read of it; unfiltered.
-  std::string words() const {
+  std::string words_without_flagged() const {
     std::string text;
     if (from_provider && !provider.empty()) text.append(provider).append(": ");
     text.append(message);
     if (!reasons.empty()) text.append(" (reasons: ").append(reasons).push_back(')');
+    return text;
+  }
+  /// What clients may read of it; unfiltered.
+  std::string words() const {
+    std::string text = words_without_flagged();
     if (!flagged.empty()) text.append(" (flagged: ").append(flagged).push_back(')');
     return text;
   }
@@ -7697,7 +9627,9 @@ inline failure make_failure(const fault_words& said, int status, const http::hea
   std::string head = "status " + std::to_string(status);
   if (!made.type.empty()) head.append(", type ").append(made.type);
   if (!made.provider.empty()) head.append(", provider ").append(made.provider);
-  head.append(": ").append(cut_utf8(raw, 8192));
+  // What was flagged is the text of a client, which the log must not hold.
+  head.append(": ").append(said.flagged.empty() ? std::string(cut_utf8(raw, 8192))
+                                                : said.words_without_flagged());
   made.why.detail = words_for_log(head, context.secret);
   return made;
 }
@@ -9438,6 +11370,12 @@ class completion_owner {
   ~completion_owner() = default;
 };
 
+/// What a client has sent so far.
+struct request_counts {
+  std::uint64_t requests = 0;  ///< retries among them
+  std::uint64_t retries = 0;
+};
+
 /// What all completions of a client share.
 template <typename HttpClient, typename Scheduler>
 struct client_surroundings {
@@ -9447,6 +11385,7 @@ struct client_surroundings {
   Scheduler& scheduler;
   random_source random;
   completion_owner& owner;
+  request_counts counts{};
 };
 
 template <typename HttpClient, typename Scheduler>
@@ -9561,7 +11500,8 @@ class basic_completion final
     answer_.emplace(around_.settings.limits, around_.settings.dialect);
     state_ = state::sent;
     if (!usable) return refuse_later(usable.error());
-    ++attempts_;
+    ++around_.counts.requests;
+    if (++attempts_ > 1) ++around_.counts.retries;
     status_ = 0;
     headers_.clear();
     error_body_.clear();
@@ -9808,6 +11748,7 @@ class basic_openrouter_client final : private completion_owner {
   /// Completions that have not ended.
   std::size_t size() const noexcept { return completions_.size(); }
   const client_settings& settings() const noexcept { return around_.settings; }
+  const request_counts& counts() const noexcept { return around_.counts; }
 
  private:
   using completion = basic_completion<HttpClient, Scheduler>;
@@ -9828,182 +11769,6 @@ class basic_openrouter_client final : private completion_owner {
 };
 
 }  // namespace openrouter
-}  // namespace agent_websocket
-
-// --- agent_websocket/policy/transport.hpp
-
-// Requirement Transport: listens, answers HTTP requests, upgrades some of them to WebSocket (RFC 6455) and carries
-// text frames. Shipped models: adapters::websocketpp_transport, testing::mock_transport.
-//
-// | expression             | result       | promise of the policy                                                    |
-// |------------------------|--------------|--------------------------------------------------------------------------|
-// | t.start(sink)          | result<void> | accepts connections from now on; the error names the address             |
-// | t.stop()               | void         | accepts no more; connections that stand go on                            |
-// | t.answer(id, response) | void         | answers on_request: status 101 completes the upgrade (the response's     |
-// |                        |              | headers are added, such as Sec-WebSocket-Protocol), anything else is     |
-// |                        |              | sent whole and the connection closed                                     |
-// | t.send(id, text)       | size_t       | queues one text frame, payload copied; returns the bytes of this         |
-// |                        |              | connection that wait and are not yet in the kernel                       |
-// | t.ping(id)             | void         | queues a ping                                                            |
-// | t.close(id, code, why) | void         | queues a close frame behind what waits, then ends the connection when    |
-// |                        |              | the peer has answered or 5 s have passed; code 1006: ends it at once     |
-//
-// Frames of one connection leave in the order of the calls; what is sent in one turn of the executor leaves in as few
-// writes as possible. Unknown and closed ids are ignored (send: 0), since a peer may vanish at any time.
-// Sink functions are called on the executor and never from inside one of the calls above. After on_close (exactly one
-// for every on_open, also when close() began it) an id is not used again. Between close() and on_close incoming frames
-// are dropped. Frames and messages above the transport's limit, broken frames, invalid UTF-8 and reserved opcodes are
-// the transport's to refuse, with 1009, 1002 or 1007. Pings are answered by the transport.
-//
-// Promise of the library: calls only from the executor; the sink outlives the transport's last call; sink functions
-// do not throw. All calls may be made from inside sink functions.
-
-namespace agent_websocket {
-
-/// Names one connection of one transport; 0 is never given out, none is given out twice.
-using connection_id = std::uint64_t;
-
-/// An HTTP request as it came in, upgrade or not.
-struct handshake {
-  http::request request;
-  std::string remote_address;  ///< "127.0.0.1", "::1"; of the peer of the TCP connection
-  bool is_upgrade = false;     ///< a well-formed WebSocket version 13 handshake: may be answered with 101
-};
-
-/// Receives what happens on a transport's connections.
-class transport_sink {
- public:
-  /// A request waits for t.answer(), which may come later; until then nothing else happens on the connection but
-  /// on_abandoned.
-  virtual void on_request(connection_id connection, handshake request) = 0;
-  /// The peer of an unanswered request has gone or took too long; the id is dead.
-  virtual void on_abandoned(connection_id connection) = 0;
-  /// The upgrade is done; frames may be sent (they may be from inside of this call).
-  virtual void on_open(connection_id connection) = 0;
-  /// A whole text message, valid UTF-8.
-  virtual void on_text(connection_id connection, std::string_view text) = 0;
-  /// A whole binary message arrived and was dropped.
-  virtual void on_binary(connection_id connection, std::size_t bytes) = 0;
-  /// A message above the limit arrived and was skipped without being kept; the connection stands. (A transport may
-  /// instead close with 1009.) `bytes` is what its frames announced so far.
-  virtual void on_oversized(connection_id connection, std::size_t bytes) = 0;
-  /// Any frame or part of a frame arrived: the peer lives. Called before the functions above, at most once a read.
-  virtual void on_alive(connection_id connection) = 0;
-  /// Output that made send() return more than the transport's low-water mark has gone down below it.
-  virtual void on_drained(connection_id connection) = 0;
-  /// The connection is gone. `code` is the close code that was received, or the one sent when we began, or 1006.
-  virtual void on_close(connection_id connection, std::uint16_t code, std::string_view reason) = 0;
-
- protected:
-  ~transport_sink() = default;
-};
-
-namespace detail {
-template <typename T>
-using transport_start_expression =
-    std::enable_if_t<std::is_same_v<decltype(std::declval<T&>().start(std::declval<transport_sink&>())), result<void>>>;
-template <typename T>
-using transport_stop_expression = decltype(std::declval<T&>().stop());
-template <typename T>
-using transport_answer_expression =
-    decltype(std::declval<T&>().answer(connection_id(), std::declval<http::response>()));
-template <typename T>
-using transport_send_expression = std::enable_if_t<
-    std::is_same_v<decltype(std::declval<T&>().send(connection_id(), std::string_view())), std::size_t>>;
-template <typename T>
-using transport_ping_expression = decltype(std::declval<T&>().ping(connection_id()));
-template <typename T>
-using transport_close_expression =
-    decltype(std::declval<T&>().close(connection_id(), std::uint16_t(), std::string_view()));
-}  // namespace detail
-
-template <typename T>
-inline constexpr bool has_transport_start_v = is_detected_v<detail::transport_start_expression, T>;
-template <typename T>
-inline constexpr bool has_transport_stop_v = is_detected_v<detail::transport_stop_expression, T>;
-template <typename T>
-inline constexpr bool has_transport_answer_v = is_detected_v<detail::transport_answer_expression, T>;
-template <typename T>
-inline constexpr bool has_transport_send_v = is_detected_v<detail::transport_send_expression, T>;
-template <typename T>
-inline constexpr bool has_transport_ping_v = is_detected_v<detail::transport_ping_expression, T>;
-template <typename T>
-inline constexpr bool has_transport_close_v = is_detected_v<detail::transport_close_expression, T>;
-
-/// True when T meets the requirement Transport.
-template <typename T>
-inline constexpr bool is_transport_v = has_transport_start_v<T> && has_transport_stop_v<T> &&
-                                       has_transport_answer_v<T> && has_transport_send_v<T> &&
-                                       has_transport_ping_v<T> && has_transport_close_v<T>;
-
-#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-template <typename T>
-concept transport_policy = is_transport_v<T>;
-#endif
-
-/// Instantiated by everything that takes a Transport, so that the first error line names the missing member.
-template <typename T>
-constexpr bool require_transport() {
-  static_assert(has_transport_start_v<T>, "Transport needs: result<void> start(transport_sink&)");
-  static_assert(has_transport_stop_v<T>, "Transport needs: void stop()");
-  static_assert(has_transport_answer_v<T>, "Transport needs: void answer(connection_id, http::response)");
-  static_assert(has_transport_send_v<T>, "Transport needs: std::size_t send(connection_id, std::string_view)");
-  static_assert(has_transport_ping_v<T>, "Transport needs: void ping(connection_id)");
-  static_assert(has_transport_close_v<T>, "Transport needs: void close(connection_id, std::uint16_t, std::string_view)");
-  return true;
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/policy/authenticator.hpp
-
-// Requirement Authenticator: decides who may open a socket. Shipped model: allow_all (everybody is the principal
-// "anonymous"); tokens and JWT are models of the same requirement.
-//
-// | expression                  | result | promise of the policy                                                    |
-// |-----------------------------|--------|--------------------------------------------------------------------------|
-// | a.authenticate(hs, done)    | void   | calls done exactly once, now or later, on the executor, with the         |
-// |                             |        | principal or an error (unauthorized, token_expired, forbidden, internal) |
-//
-// Promise of the library: called on the executor; the handshake is valid during the call only.
-
-namespace agent_websocket {
-
-/// Who a session belongs to.
-struct principal {
-  std::string name = "anonymous";
-};
-
-using authentication_handler = std::function<void(result<principal>)>;
-
-/// Lets everybody in.
-struct allow_all {
-  void authenticate(const handshake&, const authentication_handler& done) const { done(principal{}); }
-};
-
-namespace detail {
-template <typename A>
-using authenticate_expression = decltype(std::declval<A&>().authenticate(std::declval<const handshake&>(),
-                                                                         std::declval<authentication_handler>()));
-}  // namespace detail
-
-/// True when A meets the requirement Authenticator.
-template <typename A>
-inline constexpr bool is_authenticator_v = is_detected_v<detail::authenticate_expression, A>;
-
-#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-template <typename A>
-concept authenticator_policy = is_authenticator_v<A>;
-#endif
-
-/// Instantiated by everything that takes an Authenticator, so that the first error line names the missing member.
-template <typename A>
-constexpr bool require_authenticator() {
-  static_assert(is_authenticator_v<A>,
-                "Authenticator needs: void authenticate(const handshake&, std::function<void(result<principal>)>)");
-  return true;
-}
-
 }  // namespace agent_websocket
 
 // --- agent_websocket/policy/store.hpp
@@ -10104,559 +11869,781 @@ constexpr bool require_store() {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/server/plain_http.hpp
+// --- agent_websocket/server/exposure.hpp
 
-// What a server answers to plain HTTP requests by itself: whether it lives (/healthz) and whether
-// it takes new connections (/readyz). Everything else is not found; routes of the application come
-// before.
+// Whether a server would let everybody in from everywhere, which an operator has to say in so many
+// words: a model's bill is behind it. Without authentication it listens on loopback addresses only.
 
 namespace agent_websocket {
 
-inline http::response answer_plain_request(const http::request& request, bool draining) {
-  const std::string_view path = request.path();
-  if (path != "/healthz" && path != "/readyz") return http::response::text(404, "Not found");
-  if (request.method != "GET" && request.method != "HEAD") {
-    auto refusal = http::response::text(405, "Only GET and HEAD are allowed");
-    refusal.headers.add("Allow", "GET, HEAD");
-    return refusal;
+/// True for what only this machine reaches: "localhost", ::1 and 127.0.0.0/8 in four numbers.
+inline bool is_loopback_host(std::string_view host) noexcept {
+  if (http::iequals(host, "localhost") || host == "::1") return true;
+  std::size_t numbers = 0;
+  while (numbers < 4) {
+    const std::size_t dot = host.find('.');
+    const std::string_view number = host.substr(0, dot);
+    if (number.empty() || number.size() > 3 ||
+        number.find_first_not_of("0123456789") != std::string_view::npos ||
+        (numbers == 0 && number != "127")) {
+      return false;
+    }
+    ++numbers;
+    if (dot == std::string_view::npos) return numbers == 4;
+    host.remove_prefix(dot + 1);
   }
-  if (path == "/healthz") return http::response::text(200, "ok\n");
-  return draining ? http::response::text(503, "draining\n") : http::response::text(200, "ready\n");
+  return false;
 }
 
-/// What a new socket is told while the server stops.
-inline http::response refuse_while_draining(std::chrono::milliseconds retry_after) {
-  auto refusal = http::response::text(503, "The server is shutting down");
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(retry_after);
-  refusal.headers.add("Retry-After", std::to_string(std::max<std::int64_t>(seconds.count(), 1)));
+/// Refuses (bad_configuration) to let everybody in where other machines can reach it, unless the
+/// operator allows it. `everybody`: what the authenticator says of itself.
+inline result<void> check_exposure(const options& of, bool everybody) {
+  if (!everybody || of.access.allow_anonymous || is_loopback_host(of.host)) return {};
+  return error(errc::bad_configuration,
+               "HOST is \"" + of.host +
+                   "\", which other machines can reach, and nobody would have to authenticate; set "
+                   "AUTH_TOKENS, JWT_SECRET or JWT_PUBLIC_KEY_FILE to say who may come, or "
+                   "HOST=localhost to serve this machine only, or ALLOW_ANONYMOUS=1 to let "
+                   "everybody in");
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/http_route.hpp
+
+// What the routes of the HTTP API have in common: patterns of paths with one {id}, the parameters
+// of a query string, media types, and answers as JSON that no cache keeps (RFC 9110, RFC 9111).
+// Every refusal is {"error":{"code":...,"message":...}}, the message for people.
+
+namespace agent_websocket {
+
+/// What stands in `path` for the {id} of `pattern`, empty when the pattern has none; nullopt when
+/// the path is another one. One {id} at most, a whole segment, never empty. Nothing is decoded: the
+/// ids of this server need no escaping.
+inline std::optional<std::string_view> match_path(std::string_view pattern, std::string_view path) {
+  const std::size_t mark = pattern.find("{id}");
+  if (mark == std::string_view::npos)
+    return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
+  const std::string_view before = pattern.substr(0, mark), behind = pattern.substr(mark + 4);
+  if (path.size() <= before.size() + behind.size()) return std::nullopt;
+  if (path.substr(0, before.size()) != before) return std::nullopt;
+  if (path.substr(path.size() - behind.size()) != behind) return std::nullopt;
+  const std::string_view id =
+      path.substr(before.size(), path.size() - before.size() - behind.size());
+  return id.find('/') == std::string_view::npos ? std::optional<std::string_view>(id)
+                                                : std::nullopt;
+}
+
+/// Calls each(name, value) for every parameter of a query string ("a=1&b"), as sent.
+template <typename Each>
+void for_each_parameter(std::string_view query, Each&& each) {
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view one = query.substr(0, end);
+    const std::size_t mark = one.find('=');
+    if (!one.empty()) {
+      each(one.substr(0, mark),
+           mark == std::string_view::npos ? std::string_view() : one.substr(mark + 1));
+    }
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+  }
+}
+
+/// True for application/json, with no other charset than UTF-8 (RFC 8259 section 8.1). A body that
+/// does not say what it is, is not taken for JSON.
+inline bool is_json_media_type(std::optional<std::string_view> content_type) {
+  if (!content_type) return false;
+  std::string_view rest = *content_type;
+  const std::size_t end = rest.find(';');
+  if (!http::iequals(http::trim(rest.substr(0, end)), "application/json")) return false;
+  while (!rest.empty()) {
+    const std::size_t mark = rest.find(';');
+    rest = mark == std::string_view::npos ? std::string_view() : rest.substr(mark + 1);
+    const std::string_view parameter = http::trim(rest.substr(0, rest.find(';')));
+    const std::size_t equals = parameter.find('=');
+    if (!http::iequals(http::trim(parameter.substr(0, equals)), "charset")) continue;
+    std::string_view charset =
+        equals == std::string_view::npos ? std::string_view() : parameter.substr(equals + 1);
+    if (charset.size() >= 2 && charset.front() == '"' && charset.back() == '"')
+      charset = charset.substr(1, charset.size() - 2);
+    if (!http::iequals(charset, "utf-8")) return false;
+  }
+  return true;
+}
+
+/// An answer that no cache keeps. `body`: JSON text.
+inline http::response api_answer(int status, std::string body) {
+  body.push_back('\n');  // for terminals
+  auto answer = http::response::json(status, std::move(body));
+  answer.headers.add("Cache-Control", "no-store");
+  return answer;
+}
+
+/// A refusal. `code` is for programs and needs no escaping.
+inline http::response api_refusal(int status, std::string_view code, std::string_view message) {
+  std::string body;
+  json::writer w(body);
+  w.begin_object().key("error").begin_object();
+  w.member("code", code).member("message", message).end_object().end_object();
+  return api_answer(status, std::move(body));
+}
+
+/// The answer for every path that is not here, or not to be known.
+inline http::response path_not_found() {
+  return api_refusal(404, "not_found", "There is nothing at this path");
+}
+
+/// `allowed`: "GET, HEAD".
+inline http::response method_not_allowed(std::string_view allowed) {
+  auto refusal = api_refusal(405, "method_not_allowed",
+                             "This path has no such method; it has " + std::string(allowed));
+  refusal.headers.add("Allow", std::string(allowed));
   return refusal;
 }
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/server/subprotocol.hpp
+// --- agent_websocket/server/shown_credentials.hpp
 
-// The WebSocket subprotocol of this server (RFC 6455 section 1.9) and whether a handshake offers
-// it. Choosing one is optional for the server; a browser that offered some fails unless one of them
-// is chosen.
+// The token that an upgrade request shows: `Authorization: Bearer <token>` (RFC 6750 section 2.1),
+// or, because a browser's WebSocket cannot set headers, an element `bearer.<token>` of
+// Sec-WebSocket-Protocol beside the real subprotocol (which can hold what a JSON Web Token is made
+// of, but not the / and = of plain base64). Never the URL: URLs end up in logs, histories
+// and Referer headers. Only finds the token; whether it is a good one is the Authenticator's
+// affair.
+//
+// The element is never selected in the answer, which would repeat the token to every proxy and log
+// on the way back. A client that offers the element alone is therefore answered without a
+// subprotocol, as RFC 6455 section 4.2.2 allows a server; a browser then fails the connection by
+// itself (WHATWG WebSockets: it offered some, so one has to be selected) and names the reason in
+// its console, and other clients go on.
 
 namespace agent_websocket {
 
-inline constexpr std::string_view subprotocol = "agent-websocket.v1";
+namespace detail {
 
-/// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
-inline bool offers_subprotocol(const http::request& request, std::string_view protocol) {
+inline constexpr std::string_view bearer_element = "bearer.";
+
+/// Visible ASCII: what RFC 6750 allows and more, but nothing that ends a token early.
+inline bool is_token_text(std::string_view text) noexcept {
+  for (const char c : text) {
+    if (c <= 0x20 || c >= 0x7F) return false;
+  }
+  return !text.empty();
+}
+
+/// The token of one Authorization value; empty for schemes other than Bearer, which are somebody
+/// else's (a proxy's Basic, for one).
+inline result<std::string_view> bearer_of(std::string_view value) {
+  const std::string_view text = http::trim(value);
+  const std::size_t space = text.find_first_of(" \t");
+  if (!http::iequals(text.substr(0, space), "Bearer")) return std::string_view();
+  const std::string_view token =
+      space == std::string_view::npos ? std::string_view() : http::trim(text.substr(space));
+  if (!is_token_text(token)) {
+    return error(errc::bad_message, "Malformed Authorization header: expected Bearer <token>");
+  }
+  return token;
+}
+
+/// Takes over what one place of the request shows.
+inline result<void> show(credentials& shown, std::string_view token, credential_source from) {
+  if (token.empty() || shown.token == token) return {};
+  if (!shown.token.empty()) {
+    return error(errc::bad_message, "The request shows two different tokens");
+  }
+  shown.token = token;
+  shown.from = from;
+  return {};
+}
+
+}  // namespace detail
+
+/// What the request shows, as views into it; `request` of the result is the caller's to set. No
+/// token is no error. Errors (bad_message, in words that do not repeat the token): a malformed one,
+/// several Authorization headers, two tokens that differ. The header counts as the source when both
+/// places show the same one.
+inline result<credentials> shown_credentials(const http::request& request) {
+  credentials shown;
+  bool authorization = false;
+  for (const auto& field : request.headers) {
+    if (!http::iequals(field.first, "Authorization")) continue;
+    if (authorization) {
+      return error(errc::bad_message, "The request has more than one Authorization header");
+    }
+    authorization = true;
+    const auto token = detail::bearer_of(field.second);
+    if (!token) return token.error();
+    if (auto added = detail::show(shown, *token, credential_source::header); !added) {
+      return added.error();
+    }
+  }
   for (const auto& field : request.headers) {
     if (!http::iequals(field.first, "Sec-WebSocket-Protocol")) continue;
     std::string_view rest = field.second;
     while (!rest.empty()) {
       const std::size_t comma = rest.find(',');
-      if (http::trim(rest.substr(0, comma)) == protocol) return true;
+      const std::string_view element = http::trim(rest.substr(0, comma));
       rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+      constexpr std::size_t prefix = detail::bearer_element.size();
+      if (!http::iequals(element.substr(0, prefix), detail::bearer_element)) continue;
+      const std::string_view token = element.substr(prefix);
+      if (!detail::is_token_text(token)) {
+        return error(errc::bad_message,
+                     "Malformed Sec-WebSocket-Protocol header: expected bearer.<token>");
+      }
+      if (auto added = detail::show(shown, token, credential_source::subprotocol); !added) {
+        return added.error();
+      }
     }
   }
-  return false;
+  return shown;
 }
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/server/admission.hpp
+// --- agent_websocket/server/admin_guard.hpp
 
-// From an HTTP request to an open socket: which paths are sockets, who may open one, and what
-// everybody else is answered. Holds the requests that wait for their authentication.
+// Who may use the HTTP API: whoever shows the ADMIN_TOKEN as "Authorization: Bearer" (RFC 6750).
+// Only its digest is kept, and compared in constant time. A browser adds no such header by itself,
+// and asks first before a page of another site may (Fetch, CORS preflight), which is refused: so a
+// foreign page cannot use the API through the browser of somebody who may.
 
 namespace agent_websocket {
 
-/// A client that was let in.
-struct arrival {
-  handshake request;
-  principal owner;
-};
-
-template <typename Transport, typename Authenticator>
-class admission {
+class admin_guard {
  public:
-  /// Answers a plain HTTP request that is for no socket.
-  using http_handler = std::function<http::response(const http::request&)>;
-
-  admission(const options& settings, Transport& transport, Authenticator& authenticator,
-            http_handler plain)
-      : options_(settings),
-        transport_(transport),
-        authenticator_(authenticator),
-        plain_(std::move(plain)) {}
-
-  void ask(connection_id connection, handshake request) {
-    const std::string path(request.request.path());
-    if (path != options_.socket_path() && path != "/ws")
-      return transport_.answer(connection, plain_(request.request));
-    if (!request.is_upgrade) {
-      return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
-    }
-    if (closed_) return transport_.answer(connection, refuse_while_draining(options_.restart_time));
-    // Filed first: the authenticator may answer from inside of the call.
-    arrivals_[connection].request = request;
-    authenticator_.authenticate(
-        request,
-        [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
-          if (weak.lock()) decide(connection, std::move(who));
-        });
+  /// Empty: nobody may, and nobody is to know what there would be.
+  explicit admin_guard(std::string_view token) {
+    if (!token.empty()) wanted_ = sha256(token);
   }
 
-  void abandon(connection_id connection) { arrivals_.erase(connection); }
+  bool has_token() const noexcept { return wanted_.has_value(); }
 
-  /// Whose socket has opened.
-  std::optional<arrival> take(connection_id connection) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return std::nullopt;
-    arrival arrived = std::move(found->second);
-    arrivals_.erase(found);
-    return arrived;
+  /// The refusal of a request that does not show the token; nullopt: it does.
+  std::optional<http::response> refuse(const http::request& request) const {
+    const auto shown = shown_credentials(request);
+    const bool is_shown = shown && shown->from == credential_source::header;
+    const digest256 digest = sha256(is_shown ? shown->token : std::string_view());
+    if (is_shown && wanted_ && equal_in_constant_time(digest, *wanted_)) return std::nullopt;
+    auto refusal =
+        api_refusal(401, "unauthorized",
+                    !shown     ? std::string_view(shown.error().message)
+                    : is_shown ? "The token is not the server's ADMIN_TOKEN"
+                               : "The header `Authorization: Bearer ADMIN_TOKEN` is missing");
+    refusal.headers.add("WWW-Authenticate", is_shown ? "Bearer error=\"invalid_token\"" : "Bearer");
+    return refusal;
   }
-
-  /// Nobody is let in any more.
-  void close() noexcept { closed_ = true; }
-  bool closed() const noexcept { return closed_; }
 
  private:
-  void decide(connection_id connection, result<principal> who) {
-    const auto found = arrivals_.find(connection);
-    if (found == arrivals_.end()) return;  // gone meanwhile
-    if (closed_ || !who) {
-      arrivals_.erase(found);
-      if (closed_)
-        return transport_.answer(connection, refuse_while_draining(options_.restart_time));
-      const int status = who.error().code == errc::forbidden  ? 403
-                         : who.error().code == errc::internal ? 503
-                                                              : 401;
-      return transport_.answer(connection, http::response::text(status, who.error().message));
-    }
-    found->second.owner = std::move(*who);
-    http::response accept;
-    accept.status = 101;
-    if (offers_subprotocol(found->second.request.request, subprotocol)) {
-      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
-    }
-    transport_.answer(connection, std::move(accept));
-  }
-
-  const options& options_;
-  Transport& transport_;
-  Authenticator& authenticator_;
-  http_handler plain_;
-  std::unordered_map<connection_id, arrival> arrivals_;
-  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
-  bool closed_ = false;
+  std::optional<digest256> wanted_;
 };
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/server/activity_list.hpp
+// --- agent_websocket/server/api_actions.hpp
 
-// Connections in the order of when they were last heard of: since all share one limit, the front is
-// always the next to fall due, and hearing of one is a splice. In place of a timer object per
-// session and of scans over all sessions.
-
-#include <list>
+// What the HTTP API asks of a server, and the values that go between: notices, what is told of a
+// session, pages of sessions. An interface, so that the API is tested without a server.
 
 namespace agent_websocket {
 
-template <typename Key>
-class activity_list {
- public:
-  struct item {
-    Key key;
-    time_point since;
-  };
-  using position = typename std::list<item>::iterator;
-
-  /// Adds at its place by time; constant when `since` is the newest, as usual.
-  position add(Key key, time_point since) {
-    return items_.insert(place_for(since), item{std::move(key), since});
-  }
-
-  /// Moves to the place of a newer time.
-  void touch(position at, time_point since) {
-    at->since = since;
-    std::list<item> moved;
-    moved.splice(moved.begin(), items_, at);
-    items_.splice(place_for(since), moved);
-  }
-
-  void remove(position at) { items_.erase(at); }
-  bool empty() const noexcept { return items_.empty(); }
-  std::size_t size() const noexcept { return items_.size(); }
-  /// Precondition: !empty().
-  const item& front() const noexcept { return items_.front(); }
-  position begin() noexcept { return items_.begin(); }
-
-  /// When the front falls due, with that limit.
-  std::optional<time_point> next_deadline(duration limit) const {
-    if (items_.empty()) return std::nullopt;
-    return items_.front().since + limit;
-  }
-
- private:
-  position place_for(time_point since) {
-    position at = items_.end();
-    while (at != items_.begin() && std::prev(at)->since > since) --at;
-    return at;
-  }
-
-  std::list<item> items_;
+/// A notification that somebody wants to be sent.
+struct notice {
+  std::string content;
+  std::string topic;         ///< or empty
+  std::string data;          ///< JSON text, or empty
+  bool may_be_lost = false;  ///< not numbered: only for those who are here and keep up
 };
 
-}  // namespace agent_websocket
-
-// --- agent_websocket/server/connection_list.hpp
-
-// The open sockets of one server: which session each watches, and its heartbeat, which is silence
-// of the peer and then no answer to a ping. Keeps time; what to do when it is up is the server's,
-// through visitors.
-
-namespace agent_websocket {
-
-template <typename Session>
-class connection_list {
- public:
-  connection_list(duration heartbeat_interval, duration heartbeat_timeout)
-      : interval_(heartbeat_interval), timeout_(heartbeat_timeout) {}
-
-  void add(connection_id connection, std::shared_ptr<Session> session, time_point now) {
-    entries_.emplace(connection, entry{std::move(session), false, heard_.add(connection, now)});
-  }
-
-  /// From now on the socket watches another session.
-  void move(connection_id connection, std::shared_ptr<Session> session) {
-    const auto found = entries_.find(connection);
-    if (found != entries_.end()) found->second.session = std::move(session);
-  }
-
-  /// The session that the socket watched; null when it is not known.
-  std::shared_ptr<Session> remove(connection_id connection) {
-    const auto found = entries_.find(connection);
-    if (found == entries_.end()) return nullptr;
-    (found->second.pinged ? pinged_ : heard_).remove(found->second.silence);
-    std::shared_ptr<Session> session = std::move(found->second.session);
-    entries_.erase(found);
-    return session;
-  }
-
-  std::shared_ptr<Session> find(connection_id connection) const {
-    const auto found = entries_.find(connection);
-    return found == entries_.end() ? nullptr : found->second.session;
-  }
-
-  /// The peer has shown that it lives.
-  void heard(connection_id connection, time_point now) {
-    const auto found = entries_.find(connection);
-    if (found == entries_.end()) return;
-    entry& of = found->second;
-    if (of.pinged) {
-      pinged_.remove(of.silence);
-      of.silence = heard_.add(connection, now);
-      of.pinged = false;
-    } else {
-      heard_.touch(of.silence, now);
-    }
-  }
-
-  std::size_t size() const noexcept { return entries_.size(); }
-  bool empty() const noexcept { return entries_.empty(); }
-
-  /// When something of the heartbeat falls due next.
-  std::optional<time_point> next_heartbeat() const {
-    const auto ping = heard_.next_deadline(interval_);
-    const auto give_up = pinged_.next_deadline(timeout_);
-    if (ping && give_up) return std::min(*ping, *give_up);
-    return ping ? ping : give_up;
-  }
-
-  /// Calls ping(connection) for peers that were silent for an interval, and silent(connection,
-  /// session) for those that did not answer one in time. A silent one is reported once an interval
-  /// until it is removed.
-  template <typename Ping, typename Silent>
-  void sweep(time_point now, Ping&& ping, Silent&& silent) {
-    std::vector<std::pair<connection_id, std::shared_ptr<Session>>> gone;
-    while (!pinged_.empty() && pinged_.front().since + timeout_ <= now) {
-      const connection_id connection = pinged_.front().key;
-      gone.emplace_back(connection, find(connection));
-      pinged_.touch(pinged_.begin(), now);
-    }
-    while (!heard_.empty() && heard_.front().since + interval_ <= now) {
-      const connection_id connection = heard_.front().key;
-      entry& of = entries_.find(connection)->second;
-      heard_.remove(of.silence);
-      of.silence = pinged_.add(connection, now);
-      of.pinged = true;
-      ping(connection);
-    }
-    for (const auto& each : gone) silent(each.first, *each.second);
-  }
-
- private:
-  struct entry {
-    std::shared_ptr<Session> session;
-    bool pinged;
-    typename activity_list<connection_id>::position
-        silence;  // in heard_ or, when pinged, in pinged_
-  };
-
-  duration interval_;
-  duration timeout_;
-  std::unordered_map<connection_id, entry> entries_;
-  activity_list<connection_id> heard_, pinged_;
+/// What an operator is told of a session.
+struct session_summary {
+  std::string id;
+  std::string user;                    ///< name of the principal that it belongs to
+  std::size_t sockets = 0;             ///< that watch it; 0: its client is away
+  std::string created, last_activity;  ///< ISO-8601
+  bool running = false;                ///< an answer is being made
+  std::size_t queued = 0;              ///< queries that wait behind it
+  std::size_t messages = 0;            ///< of the conversation that is kept
 };
 
-}  // namespace agent_websocket
-
-// --- agent_websocket/server/session_list.hpp
-
-// The sessions of one server by id, and the clocks that run for each: inactivity while a socket
-// watches it; while none does, how long its answer goes on (run grace) and how long it waits for
-// its client (resume window). Keeps time; what to do when it is up is the server's, through
-// visitors.
-
-namespace agent_websocket {
-
-template <typename Session>
-class session_list {
- public:
-  struct limits {
-    duration session_timeout;
-    duration run_grace;  ///< negative: without end
-    duration resume_window;
-    std::size_t max_detached;  ///< sessions that wait for their client
-  };
-
-  explicit session_list(limits allowed) : limits_(allowed) {}
-
-  /// A session with a socket.
-  void add(std::shared_ptr<Session> session, time_point now) {
-    Session* const key = session.get();
-    entries_.emplace(key->id(), entry{std::move(session), phase::attached, active_.add(key, now)});
-  }
-
-  /// False when it was not here.
-  bool erase(Session& session) {
-    const auto found = entries_.find(session.id());
-    if (found == entries_.end()) return false;
-    list_of(found->second.now).remove(found->second.place);
-    entries_.erase(found);
-    return true;
-  }
-
-  /// null when there is none.
-  std::shared_ptr<Session> find(std::string_view id) const {
-    const auto found = entries_.find(std::string(id));
-    return found == entries_.end() ? nullptr : found->second.session;
-  }
-
-  /// Its last socket is gone.
-  void detached(Session& session, time_point now) {
-    place(session, limits_.run_grace < duration::zero() ? phase::waiting : phase::in_grace, now);
-  }
-  /// It has a socket again.
-  void attached(Session& session, time_point now) { place(session, phase::attached, now); }
-
-  std::size_t size() const noexcept { return entries_.size(); }
-  bool empty() const noexcept { return entries_.empty(); }
-
-  /// All sessions as they are now; visiting them may change the list.
-  std::vector<std::shared_ptr<Session>> all() const {
-    std::vector<std::shared_ptr<Session>> sessions;
-    sessions.reserve(entries_.size());
-    for (const auto& each : entries_) sessions.push_back(each.second.session);
-    return sessions;
-  }
-
-  /// Calls expired(session) for those with a socket but without activity for the limit. A busy
-  /// session is active.
-  template <typename Expired>
-  void sweep_inactive(time_point now, Expired&& expired) {
-    std::vector<std::shared_ptr<Session>> gone;
-    while (!active_.empty() && active_.front().since + limits_.session_timeout <= now) {
-      Session& session = *active_.front().key;
-      const time_point last = session.core().busy() ? now : session.core().last_activity();
-      const bool is_over = last + limits_.session_timeout <= now;
-      if (is_over) gone.push_back(find(session.id()));
-      active_.touch(active_.begin(), is_over ? now : last);
-    }
-    for (const auto& each : gone) expired(*each);
-  }
-
-  /// When a session without a socket falls due next.
-  std::optional<time_point> next_detached() const {
-    const auto grace = grace_.next_deadline(std::min(limits_.run_grace, limits_.resume_window));
-    const auto end = waiting_.next_deadline(limits_.resume_window);
-    if (grace && end) return std::min(*grace, *end);
-    return grace ? grace : end;
-  }
-
-  /// Calls interrupt(session) when its grace is over, and forget(session) when nobody came back in
-  /// time or too many wait; a session whose answer goes on without end waits with it.
-  template <typename Interrupt, typename Forget>
-  void sweep_detached(time_point now, Interrupt&& interrupt, Forget&& forget) {
-    std::vector<std::shared_ptr<Session>> over, gone;
-    while (!grace_.empty() && grace_.front().since + limits_.run_grace <= now) {
-      Session& session = *grace_.front().key;
-      over.push_back(find(session.id()));
-      place(session, phase::waiting, grace_.front().since);
-    }
-    for (auto* each : {&waiting_, &grace_}) {
-      while (!each->empty()) {
-        const bool too_many = waiting_.size() + grace_.size() > limits_.max_detached;
-        if (!too_many && each->front().since + limits_.resume_window > now) break;
-        Session& session = *each->front().key;
-        if (!too_many && limits_.run_grace < duration::zero() && session.core().busy()) {
-          each->touch(each->begin(), std::max(now, now - limits_.resume_window + second));
-          continue;
-        }
-        gone.push_back(find(session.id()));
-        erase(session);
-      }
-    }
-    for (const auto& each : over) interrupt(*each);
-    for (const auto& each : gone) forget(*each);
-  }
-
- private:
-  static constexpr duration second = std::chrono::seconds(1);
-
-  enum class phase { attached, in_grace, waiting };
-  struct entry {
-    std::shared_ptr<Session> session;
-    phase now;
-    typename activity_list<Session*>::position place;
-  };
-
-  activity_list<Session*>& list_of(phase of) noexcept {
-    switch (of) {
-      case phase::attached: return active_;
-      case phase::in_grace: return grace_;
-      case phase::waiting: return waiting_;
-    }
-    return waiting_;
-  }
-
-  void place(Session& session, phase to, time_point since) {
-    const auto found = entries_.find(session.id());
-    if (found == entries_.end()) return;
-    entry& of = found->second;
-    list_of(of.now).remove(of.place);
-    of.now = to;
-    of.place = list_of(to).add(&session, since);
-  }
-
-  limits limits_;
-  std::unordered_map<std::string, entry> entries_;
-  activity_list<Session*> active_, grace_, waiting_;
+/// Sessions in the order of their ids, which never changes: what stays is told exactly once, also
+/// when others come and go between two pages.
+struct session_page {
+  std::vector<session_summary> sessions;
+  std::string next;  ///< the last id, where there are more; else empty
 };
 
-}  // namespace agent_websocket
+/// How many were reached by a notice.
+struct reached {
+  std::size_t sessions = 0;
+  std::size_t sockets = 0;  ///< of these sessions, as they are now
+};
 
-// --- agent_websocket/server/deadlines.hpp
-
-// The clocks of a server: heartbeats, inactivity, and sessions that wait for their client. One
-// timer for each of the three, however many sockets and sessions there are; the lists know who is
-// next.
-
-namespace agent_websocket {
-
-/// Is told whose time is up.
-template <typename Session>
-class deadline_sink {
+/// Called on the executor. A session that is ending is not there any more.
+class api_actions {
  public:
-  /// Nothing was heard of the peer for an interval.
-  virtual void on_silent(connection_id connection) = 0;
-  /// Nor after that, within the timeout.
-  virtual void on_lost(connection_id connection, Session& session) = 0;
-  /// Its client is here and does nothing.
-  virtual void on_inactive(Session& session) = 0;
-  /// Its client was away for the whole grace.
-  virtual void on_grace_over(Session& session) = 0;
-  /// Its client did not come back in time; it is no longer in the list.
-  virtual void on_forgotten(Session& session) = 0;
+  virtual std::optional<session_summary> session(std::string_view id) const = 0;
+  /// Those behind the id `after`, which need not exist; at most `limit`, which is 1 or more.
+  virtual session_page sessions(std::string_view after, std::size_t limit) const = 0;
+  /// nullopt: there is no such session.
+  virtual std::optional<reached> notify(std::string_view id, const notice& said) = 0;
+  virtual reached broadcast(const notice& said) = 0;
+  /// Ends the session for good, see basic_server::disconnect. Tells its sockets; nullopt: there is
+  /// no such session.
+  virtual std::optional<std::size_t> disconnect(std::string_view id) = 0;
+  /// All metrics, in Prometheus' text format.
+  virtual std::string metrics() const = 0;
 
  protected:
-  ~deadline_sink() = default;
+  ~api_actions() = default;
 };
 
-template <typename Session, typename Scheduler>
-class deadlines {
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/api_requests.hpp
+
+// Reads what clients of the HTTP API send: notices as JSON bodies, pages as parameters. Errors are
+// bad_json and bad_message, with words that name the field and what it must be. Pure.
+
+namespace agent_websocket {
+
+inline constexpr std::size_t max_topic_bytes = 200;
+
+/// The original's call: whom to tell, and what.
+struct addressed_notice {
+  std::string session_id;
+  notice said;
+};
+
+struct page_request {
+  static constexpr std::size_t default_limit = 100;
+  static constexpr std::size_t max_limit = 1000;
+
+  std::string after;  ///< the cursor; empty: from the beginning
+  std::size_t limit = default_limit;
+};
+
+namespace detail {
+
+inline error wrong_field(std::string_view name, std::string_view wanted, const json::value& found) {
+  return error(errc::bad_message, "`" + std::string(name) + "` must be " + std::string(wanted) +
+                                      ", not " + json::describe(found.kind()));
+}
+
+inline result<void> read_text(std::string& into, const json::value& from, std::string_view name) {
+  if (!from.exists() || from.is_null()) return {};
+  const auto text = from.string();
+  if (!text) return wrong_field(name, "a string", from);
+  into = std::string(*text);
+  return {};
+}
+
+/// Reads content, topic, data and volatile.
+inline result<notice> read_notice(const json::value& from) {
+  notice said;
+  if (auto read = read_text(said.content, from["content"], "content"); !read) return read.error();
+  if (auto read = read_text(said.topic, from["topic"], "topic"); !read) return read.error();
+  if (said.topic.size() > max_topic_bytes) {
+    return error(errc::bad_message, "`topic` has " + std::to_string(said.topic.size()) +
+                                        " bytes; at most " + std::to_string(max_topic_bytes) +
+                                        " are allowed");
+  }
+  if (const auto data = from["data"]; data.exists() && !data.is_null())
+    said.data = json::to_text(data);
+  if (const auto lossy = from["volatile"]; lossy.exists() && !lossy.is_null()) {
+    if (!lossy.is_boolean()) return wrong_field("volatile", "true or false", lossy);
+    said.may_be_lost = *lossy.boolean();
+  }
+  if (said.content.empty() && said.data.empty()) {
+    return error(errc::bad_message,
+                 "`content` must be a string that is not empty, or `data` must be there");
+  }
+  return said;
+}
+
+inline result<void> read_object(json::document& into, std::string_view body) {
+  if (body.empty())
+    return error(errc::bad_message, "The body is missing; it must be a JSON object");
+  if (auto parsed = into.parse(body); !parsed) return parsed.error();
+  if (!into.root().is_object()) return wrong_field("body", "a JSON object", into.root());
+  return {};
+}
+
+}  // namespace detail
+
+/// {"content":...,"topic":...,"data":...,"volatile":...}, the content or the data not missing.
+/// Other fields are refused, so that none is mistyped unseen.
+inline result<notice> read_notice(std::string_view body) {
+  json::document parsed;
+  if (auto read = detail::read_object(parsed, body); !read) return read.error();
+  std::string unknown;
+  parsed.root().for_each_member([&unknown](std::string_view name, const json::value&) {
+    const bool known = name == "content" || name == "topic" || name == "data" || name == "volatile";
+    if (!known && unknown.empty()) unknown = std::string(cut_utf8(name, 50));
+  });
+  if (!unknown.empty()) {
+    return error(errc::bad_message, "There is no field `" + unknown +
+                                        "`; a notification has content, topic, data and volatile");
+  }
+  return detail::read_notice(parsed.root());
+}
+
+/// {"sessionId":"...","message":...}: the message is the content as a string; an object with any of
+/// content, topic and data is these; everything else is data. Other fields are ignored.
+inline result<addressed_notice> read_addressed_notice(std::string_view body) {
+  json::document parsed;
+  if (auto read = detail::read_object(parsed, body); !read) return read.error();
+  addressed_notice made;
+  const json::value to = parsed.root()["sessionId"];
+  if (!to.string()) return detail::wrong_field("sessionId", "the id of a session", to);
+  made.session_id = std::string(*to.string());
+  const json::value message = parsed.root()["message"];
+  if (!message.exists() || message.is_null())
+    return detail::wrong_field("message", "a string, or any JSON but null", message);
+  if (const auto text = message.string()) {
+    if (text->empty()) return error(errc::bad_message, "`message` must not be empty");
+    made.said.content = std::string(*text);
+    return made;
+  }
+  if (!message["content"].exists() && !message["topic"].exists() && !message["data"].exists()) {
+    made.said.data = json::to_text(message);
+    return made;
+  }
+  auto said = detail::read_notice(message);
+  if (!said) return error(said.error().code, "In `message`: " + said.error().message);
+  made.said = std::move(*said);
+  return made;
+}
+
+/// ?limit=N&cursor=C, both optional.
+inline result<page_request> read_page_request(std::string_view query) {
+  page_request asked;
+  std::optional<error> wrong;
+  for_each_parameter(query, [&](std::string_view name, std::string_view value) {
+    if (wrong) return;
+    if (name == "limit") {
+      std::size_t limit = 0;
+      const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), limit);
+      const bool whole = failure == std::errc() && end == value.data() + value.size();
+      if (!whole || limit == 0 || limit > page_request::max_limit) {
+        wrong = error(errc::bad_message, "`limit` must be a whole number from 1 to " +
+                                             std::to_string(page_request::max_limit));
+      }
+      asked.limit = limit;
+    } else if (name == "cursor") {
+      if (!value.empty() && !is_valid_id(value)) {
+        wrong = error(errc::bad_message,
+                      "`cursor` must be the `next_cursor` of the page before, or empty");
+      }
+      asked.after = std::string(value);
+    } else {
+      wrong = error(errc::bad_message, "There is no parameter `" + std::string(cut_utf8(name, 50)) +
+                                           "`; there are limit and cursor");
+    }
+  });
+  if (wrong) return *std::move(wrong);
+  return asked;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/idempotency_keys.hpp
+
+// The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): what was answered to a
+// request with a key is kept for a while, so that a client which did not get the answer may repeat
+// the request without its being done again. Here a request is done at once, so that two of one key
+// never run beside each other.
+
+namespace agent_websocket {
+
+/// 1 to 255 visible ASCII characters.
+inline bool is_idempotency_key(std::string_view key) noexcept {
+  if (key.empty() || key.size() > 255) return false;
+  for (const char c : key) {
+    if (c <= 0x20 || c >= 0x7F) return false;
+  }
+  return true;
+}
+
+class idempotency_keys {
  public:
-  struct intervals {
-    duration heartbeat;
-    duration heartbeat_timeout;
-    duration cleanup;
+  static constexpr std::chrono::minutes max_age{10};
+  /// Beyond these the oldest go; the newest stays, whatever it takes.
+  static constexpr std::size_t max_keys = 1024;
+  static constexpr std::size_t max_bytes = 1u << 20;
+
+  struct answered {
+    digest256 request;  ///< see fingerprint()
+    http::response answer;
   };
 
-  deadlines(Scheduler& scheduler, deadline_sink<Session>& sink, intervals every,
-            typename session_list<Session>::limits allowed)
-      : connections(every.heartbeat, every.heartbeat_timeout),
-        sessions(allowed),
-        scheduler_(scheduler),
-        sink_(sink),
-        cleanup_(every.cleanup) {}
-  deadlines(const deadlines&) = delete;
-  deadlines& operator=(const deadlines&) = delete;
-  ~deadlines() {
-    for (const timer_id each : {heartbeat_timer_, cleanup_timer_, detached_timer_})
-      scheduler_.cancel_timer(each);
+  /// What a repeat has in common with the first: method, target and body.
+  static digest256 fingerprint(const http::request& request) {
+    std::string text = request.method + " " + request.target + "\n";
+    text.append(request.body);
+    return sha256(text);
   }
 
-  connection_list<Session> connections;
-  session_list<Session> sessions;
-
-  /// To be called when a socket has come.
-  void watch_heartbeat() {
-    if (heartbeat_timer_ != 0) return;
-    const auto next = connections.next_heartbeat();
-    if (!next) return;
-    heartbeat_timer_ = scheduler_.start_timer(*next, [this] {
-      heartbeat_timer_ = 0;
-      connections.sweep(
-          scheduler_.now(), [this](connection_id connection) { sink_.on_silent(connection); },
-          [this](connection_id connection, Session& session) {
-            sink_.on_lost(connection, session);
-          });
-      watch_heartbeat();
-    });
+  /// What was answered to the request of that key; null when there was none, or it is too long ago.
+  const answered* find(std::string_view key, time_point now) {
+    while (!order_.empty() && order_.front().since + max_age <= now) drop_oldest();
+    const auto found = kept_.find(std::string(key));
+    return found == kept_.end() ? nullptr : &found->second;
   }
 
-  /// To be called once.
-  void watch_inactivity() {
-    cleanup_timer_ = scheduler_.start_timer(scheduler_.now() + cleanup_, [this] {
-      sessions.sweep_inactive(scheduler_.now(),
-                              [this](Session& session) { sink_.on_inactive(session); });
-      watch_inactivity();
-    });
+  /// Precondition: find() does not know the key.
+  void keep(std::string_view key, const digest256& request, http::response answer, time_point now) {
+    const std::size_t size = key.size() + answer.body.size();
+    const auto added = kept_.emplace(std::string(key), answered{request, std::move(answer)});
+    if (!added.second) return;
+    order_.push_back({std::string(key), now, size});
+    bytes_ += size;
+    while (order_.size() > 1 && (order_.size() > max_keys || bytes_ > max_bytes)) drop_oldest();
   }
 
-  /// To be called when a socket has gone. Whose time is up already is told of at once.
-  void watch_detached() {
-    sessions.sweep_detached(
-        scheduler_.now(), [this](Session& session) { sink_.on_grace_over(session); },
-        [this](Session& session) { sink_.on_forgotten(session); });
-    const auto next = sessions.next_detached();
-    // One that fires too early is set again then.
-    if (!next || (detached_timer_ != 0 && detached_at_ <= *next)) return;
-    scheduler_.cancel_timer(detached_timer_);
-    detached_at_ = *next;
-    detached_timer_ = scheduler_.start_timer(*next, [this] {
-      detached_timer_ = 0;
-      watch_detached();
-    });
+  std::size_t size() const noexcept { return order_.size(); }
+
+ private:
+  struct place {
+    std::string key;
+    time_point since;
+    std::size_t size;
+  };
+
+  void drop_oldest() {
+    bytes_ -= order_.front().size;
+    kept_.erase(order_.front().key);
+    order_.pop_front();
+  }
+
+  std::unordered_map<std::string, answered> kept_;
+  std::deque<place> order_;  // the oldest first
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/http_api.hpp
+
+// The HTTP API for operators and for other programs, on the socket's port: notify, broadcast, list
+// and end sessions, read the metrics. Needs the ADMIN_TOKEN; without one its paths are not there.
+// No CORS headers are sent (admin_guard.hpp says why). What it does is done by api_actions.
+//
+// | POST   | /functions/v1/notify_websocket | {"sessionId","message"}: the original's call       |
+// | POST   | /v1/sessions/{id}/notify       | {"content","topic","data","volatile"}              |
+// | POST   | /v1/broadcast                  | likewise, to every session                         |
+// | GET    | /v1/sessions                   | ?limit=N&cursor=C                                  |
+// | GET    | /v1/sessions/{id}              |                                                    |
+// | DELETE | /v1/sessions/{id}              | ends it                                            |
+// | GET    | /metrics                       | for all, or with the token only, or not there      |
+
+namespace agent_websocket {
+
+class http_api {
+ public:
+  /// A notification has its place in the log of a session and among what waits for a slow client,
+  /// of which it must not take all.
+  static constexpr std::size_t max_body_bytes = 64 * 1024;
+
+  /// `admin_token` empty: the API is not there.
+  http_api(std::string_view admin_token, metrics_access metrics, api_actions& actions)
+      : guard_(admin_token), metrics_(metrics), actions_(actions) {}
+
+  /// nullopt: there is nothing at that path, or it is not to be known.
+  std::optional<http::response> answer(const http::request& request, time_point now) {
+    if (request.path() == "/metrics") return answer_metrics(request);
+    const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+    const route* wanted = nullptr;
+    std::string_view id;
+    std::string allowed;
+    for (const route& each : routes()) {
+      const auto matched = match_path(each.pattern, request.path());
+      if (!matched) continue;
+      id = *matched;
+      if (each.method == method) wanted = &each;
+      if (!allowed.empty()) allowed.append(", ");
+      allowed.append(each.method == "GET" ? std::string_view("GET, HEAD") : each.method);
+    }
+    if (allowed.empty() || !guard_.has_token()) return std::nullopt;
+    if (auto refusal = guard_.refuse(request)) return refusal;
+    if (wanted == nullptr) return method_not_allowed(allowed);
+    if (method == "GET") return (this->*wanted->run)(request, id);
+    return run_once(*wanted, request, id, now);
   }
 
  private:
-  Scheduler& scheduler_;
-  deadline_sink<Session>& sink_;
-  duration cleanup_;
-  timer_id heartbeat_timer_ = 0;
-  timer_id cleanup_timer_ = 0;
-  timer_id detached_timer_ = 0;
-  time_point detached_at_{};
+  struct route {
+    std::string_view method, pattern;
+    http::response (http_api::*run)(const http::request&, std::string_view id);
+  };
+
+  static const std::array<route, 6>& routes() {
+    static constexpr std::array<route, 6> table{{
+        {"POST", "/functions/v1/notify_websocket", &http_api::notify_addressed},
+        {"POST", "/v1/sessions/{id}/notify", &http_api::notify},
+        {"POST", "/v1/broadcast", &http_api::broadcast},
+        {"GET", "/v1/sessions", &http_api::list},
+        {"GET", "/v1/sessions/{id}", &http_api::show},
+        {"DELETE", "/v1/sessions/{id}", &http_api::disconnect},
+    }};
+    return table;
+  }
+
+  /// Does what changes something, but only once for one Idempotency-Key. What was refused has
+  /// changed nothing and may be sent again, mended, with the same key.
+  http::response run_once(const route& wanted, const http::request& request, std::string_view id,
+                          time_point now) {
+    const auto key = request.headers.find("Idempotency-Key");
+    if (!key) return (this->*wanted.run)(request, id);
+    if (request.body.size() > max_body_bytes) return *refuse_body(request);  // not to be hashed
+    if (!is_idempotency_key(*key)) {
+      return api_refusal(400, "bad_idempotency_key",
+                         "The header Idempotency-Key must have 1 to 255 visible ASCII characters, "
+                         "and no spaces");
+    }
+    const digest256 fingerprint = idempotency_keys::fingerprint(request);
+    if (const auto* const kept = keys_.find(*key, now)) {
+      if (kept->request != fingerprint) {
+        return api_refusal(422, "idempotency_key_reused",
+                           "This Idempotency-Key was used for another request (its method, path or "
+                           "body was not the same); use a new key for each request");
+      }
+      http::response again = kept->answer;
+      again.headers.add("Idempotent-Replayed", "true");
+      return again;
+    }
+    http::response answer = (this->*wanted.run)(request, id);
+    if (answer.status < 300) keys_.keep(*key, fingerprint, answer, now);
+    return answer;
+  }
+
+  std::optional<http::response> answer_metrics(const http::request& request) const {
+    if (metrics_ == metrics_access::off) return std::nullopt;
+    if (metrics_ == metrics_access::admin) {
+      if (!guard_.has_token()) return std::nullopt;
+      if (auto refusal = guard_.refuse(request)) return refusal;
+    }
+    if (request.method != "GET" && request.method != "HEAD") return method_not_allowed("GET, HEAD");
+    return http::response{200,
+                          {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
+                           {"Cache-Control", "no-store"}},
+                          actions_.metrics()};
+  }
+
+  // ---- the routes
+
+  http::response notify_addressed(const http::request& request, std::string_view) {
+    if (auto refusal = refuse_body(request)) return *std::move(refusal);
+    const auto asked = read_addressed_notice(request.body);
+    if (!asked) return refused(asked.error());
+    const auto told = actions_.notify(asked->session_id, asked->said);
+    if (!told) return session_not_found(asked->session_id);
+    std::string body;
+    json::writer w(body);
+    w.begin_object().member("success", true).member("sessionId", asked->session_id);
+    tell_reached(w, *told, asked->said);
+    return api_answer(200, std::move(body));
+  }
+
+  http::response notify(const http::request& request, std::string_view id) {
+    if (auto refusal = refuse_body(request)) return *std::move(refusal);
+    const auto said = read_notice(request.body);
+    if (!said) return refused(said.error());
+    const auto told = actions_.notify(id, *said);
+    if (!told) return session_not_found(id);
+    std::string body;
+    json::writer w(body);
+    w.begin_object().member("session_id", id);
+    tell_reached(w, *told, *said);
+    return api_answer(200, std::move(body));
+  }
+
+  http::response broadcast(const http::request& request, std::string_view) {
+    if (auto refusal = refuse_body(request)) return *std::move(refusal);
+    const auto said = read_notice(request.body);
+    if (!said) return refused(said.error());
+    const reached told = actions_.broadcast(*said);
+    std::string body;
+    json::writer w(body);
+    w.begin_object().member("sessions", told.sessions);
+    tell_reached(w, told, *said);
+    return api_answer(200, std::move(body));
+  }
+
+  http::response list(const http::request& request, std::string_view) {
+    const auto asked = read_page_request(request.query());
+    if (!asked) return refused(asked.error());
+    const session_page page = actions_.sessions(asked->after, asked->limit);
+    std::string body;
+    json::writer w(body);
+    w.begin_object().key("sessions").begin_array();
+    for (const session_summary& each : page.sessions) describe(w, each);
+    w.end_array().key("next_cursor");
+    page.next.empty() ? w.null() : w.value(page.next);
+    w.end_object();
+    return api_answer(200, std::move(body));
+  }
+
+  http::response show(const http::request&, std::string_view id) {
+    const auto found = actions_.session(id);
+    if (!found) return session_not_found(id);
+    std::string body;
+    json::writer w(body);
+    describe(w, *found);
+    return api_answer(200, std::move(body));
+  }
+
+  http::response disconnect(const http::request&, std::string_view id) {
+    const auto sockets = actions_.disconnect(id);
+    if (!sockets) return session_not_found(id);
+    std::string body;
+    json::writer w(body);
+    w.begin_object().member("session_id", id).member("closed", true);
+    w.member("sockets", *sockets).end_object();
+    return api_answer(200, std::move(body));
+  }
+
+  // ---- their words
+
+  /// `sockets` are there now; what is `kept` also reaches clients that come back.
+  static void tell_reached(json::writer& w, const reached& told, const notice& said) {
+    w.member("sockets", told.sockets).member("kept", !said.may_be_lost).end_object();
+  }
+
+  static void describe(json::writer& w, const session_summary& of) {
+    w.begin_object().member("id", of.id).member("user", of.user).member("sockets", of.sockets);
+    w.member("created", of.created).member("last_activity", of.last_activity);
+    w.member("running", of.running).member("queued", of.queued).member("messages", of.messages);
+    w.end_object();
+  }
+
+  static std::optional<http::response> refuse_body(const http::request& request) {
+    if (request.body.size() > max_body_bytes) {
+      return api_refusal(413, "too_large",
+                         "The body has " + std::to_string(request.body.size()) +
+                             " bytes; at most " + std::to_string(max_body_bytes) + " are allowed");
+    }
+    if (!is_json_media_type(request.headers.find("Content-Type"))) {
+      return api_refusal(415, "unsupported_media_type",
+                         "The body must be JSON in UTF-8, and the header must say so: "
+                         "`Content-Type: application/json`");
+    }
+    return std::nullopt;
+  }
+  static http::response refused(const error& why) {
+    return api_refusal(400, to_string(why.code), why.message);
+  }
+  static http::response session_not_found(std::string_view id) {
+    const std::string shown = is_valid_id(id) ? "`" + std::string(id) + "`" : "of that id";
+    return api_refusal(404, "session_not_found",
+                       "There is no session " + shown + "; it has ended, or never was");
+  }
+
+  admin_guard guard_;
+  metrics_access metrics_;
+  api_actions& actions_;
+  idempotency_keys keys_;
 };
 
 }  // namespace agent_websocket
@@ -10665,8 +12652,6 @@ class deadlines {
 
 // What a server reports of itself: to the application's on_event hook always, to the logger from a
 // level on. Also the place where hooks of the application are called: one that throws is reported.
-
-#include <exception>
 
 namespace agent_websocket {
 
@@ -10677,7 +12662,7 @@ class journal {
       : router_(router), logger_(logger), from_(from) {}
 
   void write(log_level level, std::string_view event, std::string_view session,
-             std::string_view text) {
+             std::string_view text) const {
     try {
       router_.event({level, event, session, text});
     } catch (...) {  // nobody is left to tell
@@ -10687,7 +12672,7 @@ class journal {
 
   /// Calls hook(); what it throws is written down.
   template <typename Hook>
-  void guard(const char* name, std::string_view session, Hook&& hook) {
+  void guard(const char* name, std::string_view session, Hook&& hook) const {
     try {
       hook();
     } catch (const std::exception& thrown) {
@@ -10705,13 +12690,178 @@ class journal {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/base/histogram.hpp
+
+// How often a measured value lay in which of some fixed ranges, as Prometheus' histograms count it:
+// buckets by their upper bounds, the sum and the number of all values. Plain numbers, one thread.
+
+namespace agent_websocket {
+
+template <std::size_t Size>
+class histogram {
+ public:
+  /// Upper bounds, each inclusive, in ascending order; what is above the last has a bucket too.
+  explicit constexpr histogram(const std::array<double, Size>& bounds) noexcept : bounds_(bounds) {}
+
+  void add(double value) noexcept {
+    std::size_t at = 0;
+    while (at < Size && value > bounds_[at]) ++at;
+    ++counted_[at];
+    ++count_;
+    sum_ += value;
+  }
+
+  const std::array<double, Size>& bounds() const noexcept { return bounds_; }
+  /// How many lay between the bound before and this one; at Size: above all.
+  std::uint64_t counted(std::size_t bucket) const noexcept { return counted_[bucket]; }
+  std::uint64_t count() const noexcept { return count_; }
+  double sum() const noexcept { return sum_; }
+
+ private:
+  std::array<double, Size> bounds_;
+  std::array<std::uint64_t, Size + 1> counted_{};
+  std::uint64_t count_ = 0;
+  double sum_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/metrics_text.hpp
+
+// Writes metrics in Prometheus' text format, version 0.0.4 (Prometheus docs, "Exposition formats"):
+// each family with its help and type, then its samples. Keeps nothing and counts nothing.
+
+namespace agent_websocket {
+
+///     metrics_text out(text);
+///     out.counter("shop_orders_total", "Orders taken").sample({{"kind", "book"}}, 7);
+class metrics_text {
+ public:
+  using labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+  explicit metrics_text(std::string& out) : out_(out) {}
+
+  /// Begins a family whose value only grows; its name ends in _total. Names have letters, digits
+  /// and underscores, and no family is begun twice.
+  metrics_text& counter(std::string_view name, std::string_view help) {
+    assert(name.size() > 6 && name.substr(name.size() - 6) == "_total");
+    return family(name, help, "counter");
+  }
+  /// Begins a family whose value goes up and down.
+  metrics_text& gauge(std::string_view name, std::string_view help) {
+    return family(name, help, "gauge");
+  }
+  /// A whole family of one histogram.
+  template <std::size_t Size>
+  metrics_text& whole_histogram(std::string_view name, std::string_view help,
+                                const histogram<Size>& measured) {
+    family(name, help, "histogram");
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < Size; ++i) {
+      below += measured.counted(i);
+      append("_bucket", {{"le", json::print_double(measured.bounds()[i])}}, below);
+    }
+    append("_bucket", {{"le", "+Inf"}}, measured.count());
+    append("_sum", {}, measured.sum());
+    append("_count", {}, measured.count());
+    return *this;
+  }
+
+  /// A value of the family that was begun last.
+  template <typename Number>
+  metrics_text& sample(Number value) {
+    return append({}, {}, value);
+  }
+  /// Likewise, told apart by labels. Their values come from small fixed sets: each combination is a
+  /// series that is kept for long.
+  template <typename Number>
+  metrics_text& sample(labels by, Number value) {
+    return append({}, by, value);
+  }
+
+ private:
+  static bool is_name(std::string_view name) noexcept {
+    if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+    for (const char c : name) {
+      const bool legal =
+          (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+      if (!legal) return false;
+    }
+    return true;
+  }
+
+  metrics_text& family(std::string_view name, std::string_view help, std::string_view type) {
+    assert(is_name(name));
+    name_ = std::string(name);
+    out_.append("# HELP ").append(name).append(" ");
+    append_escaped(help, false);
+    out_.append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+    return *this;
+  }
+
+  template <typename Number>
+  metrics_text& append(std::string_view suffix, labels by, Number value) {
+    out_.append(name_).append(suffix);
+    char before = '{';
+    for (const auto& [name, of] : by) {
+      assert(is_name(name));
+      out_.push_back(before);
+      out_.append(name).append("=\"");
+      append_escaped(of, true);
+      out_.push_back('"');
+      before = ',';
+    }
+    if (before == ',') out_.push_back('}');
+    out_.push_back(' ');
+    append_number(value);
+    out_.push_back('\n');
+    return *this;
+  }
+
+  void append_escaped(std::string_view text, bool is_label) {
+    for (const char c : text) {
+      if (c == '\\') {
+        out_.append("\\\\");
+      } else if (c == '\n') {
+        out_.append("\\n");
+      } else if (c == '"' && is_label) {
+        out_.append("\\\"");
+      } else {
+        out_.push_back(c);
+      }
+    }
+  }
+
+  template <typename Number>
+  void append_number(Number value) {
+    if constexpr (std::is_floating_point_v<Number>) {
+      if (std::isfinite(value)) {
+        out_.append(json::print_double(value));
+      } else {
+        out_.append(std::isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
+      }
+    } else if constexpr (std::is_same_v<Number, bool>) {
+      out_.push_back(value ? '1' : '0');
+    } else {
+      char digits[24];
+      const auto done = std::to_chars(digits, digits + sizeof digits, value);
+      out_.append(digits, static_cast<std::size_t>(done.ptr - digits));
+    }
+  }
+
+  std::string& out_;
+  std::string name_;  // of the family
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/conversation.hpp
 
 // The turns of one conversation: question, answer, how it ended, and what people said of it.
 // Trimmed to a number of messages by dropping the oldest whole turns; the system prompt stands
 // apart and is never dropped. Calls of tools and their results do not count: of those as many are
 // kept again, of the newest turns, so that one turn with many calls does not drive out what people
-// have said.
+// have said. Trimmed to a number of bytes likewise: first what tools have said, then whole turns.
 
 namespace agent_websocket {
 
@@ -10758,6 +12908,15 @@ struct turn {
     return (answer || !steps.empty() ? 2u : 1u) + corrections;
   }
 
+  /// What its messages add to a request, and what people said of it.
+  std::size_t bytes() const noexcept {
+    std::size_t count = question.bytes() + shown.size() + (answer ? answer->bytes() : 0);
+    for (const openrouter::chat_message& each : steps) count += each.bytes();
+    for (const feedback_entry& each : feedback)
+      count += each.comment.size() + each.correction.size();
+    return count;
+  }
+
   /// People have seen something of an answer.
   bool has_words() const noexcept { return answer || !shown.empty(); }
   /// What people see of it: the question, and an answer or what was said in its place.
@@ -10769,10 +12928,15 @@ class conversation {
   /// Feedback kept per answer; more is refused.
   static constexpr std::size_t max_feedback_per_turn = 16;
 
-  explicit conversation(std::size_t max_messages) : max_messages_(max_messages) {}
+  /// `max_bytes` of what messages() gives, beside the system prompt; 0: no limit.
+  explicit conversation(std::size_t max_messages, std::size_t max_bytes = 0)
+      : max_messages_(max_messages), max_bytes_(max_bytes) {}
 
   /// Holds from the next trimming on.
-  void limit_to(std::size_t max_messages) noexcept { max_messages_ = max_messages; }
+  void limit_to(std::size_t max_messages, std::size_t max_bytes) noexcept {
+    max_messages_ = max_messages;
+    max_bytes_ = max_bytes;
+  }
 
   /// Adds a turn that has begun, and trims.
   turn& begin(turn begun) {
@@ -10781,8 +12945,8 @@ class conversation {
     return turns_.back();
   }
 
-  /// Drops the oldest whole turns until at most the limit of messages is left; the last turn always
-  /// stays.
+  /// Drops the oldest whole turns until at most the limits of messages and bytes are left; the last
+  /// turn always stays.
   void trim() {
     std::size_t count = message_count();
     while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
@@ -10794,6 +12958,7 @@ class conversation {
       steps += turns_[i].steps.size();
       if (i + 1 != turns_.size() && steps > max_messages_) turns_[i].steps.clear();
     }
+    if (max_bytes_ != 0) trim_bytes();
   }
 
   /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
@@ -10845,7 +13010,21 @@ class conversation {
   }
 
  private:
+  void trim_bytes() {
+    std::size_t bytes = 0;
+    for (const turn& each : turns_) bytes += each.bytes();
+    for (std::size_t i = 0; i + 1 < turns_.size() && bytes > max_bytes_; ++i) {
+      bytes -= turns_[i].bytes();
+      turns_[i].steps.clear();
+      bytes += turns_[i].bytes();
+    }
+    std::size_t gone = 0;
+    while (gone + 1 < turns_.size() && bytes > max_bytes_) bytes -= turns_[gone++].bytes();
+    turns_.erase(turns_.begin(), turns_.begin() + static_cast<std::ptrdiff_t>(gone));
+  }
+
   std::size_t max_messages_;
+  std::size_t max_bytes_;
   std::vector<turn> turns_;
 };
 
@@ -10960,10 +13139,10 @@ struct deliver_answer {
 struct persist {
   std::string record;
 };
-/// A client has said hello: greet it, or give it the session that it wants back.
-struct answer_hello {
-  connection_id connection;
-  wire::command hello;
+/// What the session cannot answer by itself. `hello`: greet the client, or give it the session that
+/// it wants back. `auth`: it shows a new token.
+struct ask_server {
+  wire::command command;
 };
 /// Close one socket; the session goes on. `send_first`: what waits for it goes out before.
 struct close_socket {
@@ -10984,8 +13163,7 @@ using session_action =
     std::variant<action::consult, action::start_completion, action::cancel_completion,
                  action::run_tool, action::end_tool, action::start_clock, action::hold_clock,
                  action::run_command, action::deliver_feedback, action::deliver_answer,
-                 action::persist, action::answer_hello, action::close_socket,
-                 action::close_session>;
+                 action::persist, action::ask_server, action::close_socket, action::close_session>;
 
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
@@ -11020,386 +13198,356 @@ struct query_decision {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/session/tool_handler.hpp
+// --- agent_websocket/session/counts.hpp
 
-// What the application's handler of a tool gets: the call with its arguments, and the way to answer
-// it, now or later. A call ends once: by its answer, its time limit, or the end of the run.
+// What the sessions of one server have done, all of them together: errors by code, answers by how
+// they ended, tokens, times. Plain numbers on one executor, counted where a message is made, so
+// that a piece of text costs nothing. Nothing here knows a session, a user or an address.
 
 namespace agent_websocket {
 
-/// Whether a call is still wanted. Shared by the session and the handler; on the executor only.
-class tool_cancellation {
+/// A number for each code.
+class errc_counts {
  public:
-  bool cancelled() const noexcept { return cancelled_; }
-  /// Runs f at once when the call was cancelled before.
-  void on_cancel(std::function<void()> f) {
-    if (cancelled_) return f();
-    if (!over_) actions_.push_back(std::move(f));
-  }
-  /// The first call of cancel() or finish() counts.
-  void cancel() {
-    if (over_) return;
-    over_ = true;
-    cancelled_ = true;
-    for (const auto& each : std::exchange(actions_, {})) {
-      try {
-        each();
-      } catch (...) {  // nobody is left to tell
-      }
-    }
-  }
-  void finish() {
-    over_ = true;
-    actions_.clear();
-  }
+  void add(errc code) noexcept { ++of_[static_cast<std::size_t>(code)]; }
+  std::uint64_t operator[](errc code) const noexcept { return of_[static_cast<std::size_t>(code)]; }
 
  private:
-  bool cancelled_ = false;
-  bool over_ = false;
-  std::vector<std::function<void()>> actions_;
+  std::array<std::uint64_t, detail::errc_table.size() + 1> of_{};  // the codes begin with 1
 };
 
-/// Ends one call: reply(text) with what the model is to be told, or reply.fail(words). The first
-/// counts, later ones are ignored. Copyable; may be called from any thread while the server lives.
-class tool_reply {
- public:
-  explicit tool_reply(std::function<void(tool_result)> send) : send_(std::move(send)) {}
+struct session_counts {
+  using number = std::uint64_t;
 
-  /// `text` is usually JSON; the model reads it as it is.
-  void operator()(std::string text) const { send_({std::move(text), false}); }
-  /// The model is told that the tool failed, and why.
-  void fail(std::string words) const { send_(tool_result::failure(std::move(words))); }
+  errc_counts errors;               ///< told to clients
+  errc_counts failed_answers;       ///< by their code
+  std::array<number, 4> answers{};  ///< that have ended, by wire::answer_status
+  number numbered_notifications = 0, volatile_notifications = 0;
+  number tools_done = 0, tools_failed = 0;
+  number frames = 0, bytes = 0;  ///< handed to the transport: messages of all kinds, as JSON
+  usage_totals used;
+  /// From the begin of an answer to its first text and to its end, in seconds.
+  histogram<11> first_text{{{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120}}};
+  histogram<11> whole_answer{{{0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}}};
 
- private:
-  std::function<void(tool_result)> send_;
-};
-
-/// One call of a tool. Copyable.
-template <typename Session>
-class tool_invocation {
- public:
-  /// Precondition: `arguments_text` is a JSON object that fits the tool's parameters.
-  tool_invocation(std::string call_id, std::string tool_name, std::string arguments_text,
-                  std::weak_ptr<Session> session, std::shared_ptr<tool_cancellation> cancellation)
-      : id(std::move(call_id)),
-        name(std::move(tool_name)),
-        arguments(std::move(arguments_text)),
-        session_(std::move(session)),
-        cancellation_(std::move(cancellation)) {
-    auto parsed = std::make_shared<json::document>();
-    (void)parsed->parse(arguments);
-    parsed_ = std::move(parsed);
+  number answers_of(wire::answer_status status) const noexcept {
+    return answers[static_cast<std::size_t>(status)];
   }
 
-  std::string id;
-  std::string name;
-  std::string arguments;  ///< JSON object text
+  /// A message has been made. Those that are not counted are not told apart.
+  template <typename Message>
+  void made(const Message&) noexcept {}
+  void made(const wire::failure_notice& what) noexcept {
+    if (what.replay) return;
+    errors.add(what.code);
+    if (what.seq) answer_ended(wire::answer_status::failed, what.code);
+  }
+  void made(const wire::response_end& what) noexcept {
+    if (what.replay) return;
+    if (what.failure != nullptr) errors.add(what.failure->code);
+    answer_ended(what.status, what.failure == nullptr ? errc::internal : what.failure->code);
+  }
+  void made(const wire::notification& what) noexcept {
+    ++(what.seq ? numbered_notifications : volatile_notifications);
+  }
+  void made(const wire::tool_status& what) noexcept {
+    if (what.state == "done") ++tools_done;
+    if (what.state == "failed") ++tools_failed;
+  }
 
-  /// The arguments, to be read: call.value()["city"].string(). Valid as long as a copy of the call.
-  json::value value() const noexcept { return parsed_->root(); }
-  /// Null when the session is gone. On the executor only.
-  std::shared_ptr<Session> session() const { return session_.lock(); }
-  /// True when nobody wants the result any more. On the executor only: work on another thread is
-  /// told by on_cancel.
-  bool cancelled() const noexcept { return cancellation_->cancelled(); }
-  /// Runs f on the executor when the call is cancelled or its time is up. On the executor only.
-  void on_cancel(std::function<void()> f) const { cancellation_->on_cancel(std::move(f)); }
+  void first_text_after(std::chrono::steady_clock::duration time) noexcept {
+    first_text.add(seconds(time));
+  }
+  void answered_after(std::chrono::steady_clock::duration time, const usage_totals& by) noexcept {
+    whole_answer.add(seconds(time));
+    usage_totals added = by;
+    if (!(added.cost > 0)) added.cost = 0;  // a counter does not go down
+    used += added;
+  }
+  void sent(std::size_t size) noexcept {
+    ++frames;
+    bytes += size;
+  }
 
  private:
-  std::weak_ptr<Session> session_;
-  std::shared_ptr<tool_cancellation> cancellation_;
-  std::shared_ptr<const json::document> parsed_;
+  static double seconds(std::chrono::steady_clock::duration time) noexcept {
+    return std::chrono::duration<double>(time).count();
+  }
+
+  void answer_ended(wire::answer_status status, errc code) noexcept {
+    ++answers[static_cast<std::size_t>(status)];
+    if (status == wire::answer_status::failed) failed_answers.add(code);
+  }
 };
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/session/hooks.hpp
+// --- agent_websocket/server/metrics.hpp
 
-// What a session tells upwards: the hooks of the application, the sink that its server is, and the
-// token by which the application answers the question what to do with a query.
+// What a server counts of its sockets, and all metrics of a server as text for Prometheus. Names
+// follow its practice: a prefix, base units, _total on what only grows, a time as the moment of its
+// begin. Labels have small fixed sets of values: never a user, a session or an address.
 
 namespace agent_websocket {
 
-/// Decides about one query: now or later, once; the first decision counts, later ones are ignored.
-/// Copyable; may outlive the session. Called on the server's executor.
-template <typename Session>
-class query_reply {
- public:
-  query_reply(std::weak_ptr<Session> session, run_number run)
-      : session_(std::move(session)), run_(run) {}
-
-  /// Let the model answer; `extra` messages go into this request only, before the question.
-  void proceed(std::vector<openrouter::chat_message> extra = {}) const {
-    query_decision decision;
-    decision.extra = std::move(extra);
-    send(std::move(decision));
-  }
-  /// Answer without the model.
-  void answer(std::string text) const {
-    query_decision decision;
-    decision.what = query_decision::kind::answer;
-    decision.text = std::move(text);
-    send(std::move(decision));
-  }
-  /// Refuse: the client gets an error of that code with these words (or the code's own).
-  void refuse(errc code, std::string words = {}) const {
-    send(query_decision::refusal(words.empty() ? error(code) : error(code, std::move(words))));
-  }
-
- private:
-  void send(query_decision decision) const {
-    if (const auto session = session_.lock()) session->decide(run_, std::move(decision));
-  }
-
-  std::weak_ptr<Session> session_;
-  run_number run_;
+/// Why a socket was not let in.
+enum class connection_refusal {
+  origin,        ///< a page of another site
+  unauthorized,  ///< no token, or a wrong one
+  forbidden,
+  limit,     ///< of a user or an address
+  overload,  ///< of the whole server
+  draining,
+  unavailable,  ///< the authenticator cannot tell
 };
 
-/// Runs a hook of the application. What it throws is put into words for the log, and on_throw()
-/// does without the hook.
-template <typename Hook, typename Log, typename OnThrow>
-void run_hook(Hook&& hook, Log&& log, OnThrow&& on_throw) {
-  try {
-    hook();
-    return;
-  } catch (const std::exception& thrown) {
-    log(std::string(": ") + thrown.what());
-  } catch (...) {
-    log(std::string(": not a std::exception"));
-  }
-  on_throw();
+/// For what an authenticator, a limit or the end of the server says.
+constexpr connection_refusal refusal_by(errc why) noexcept {
+  if (why == errc::forbidden) return connection_refusal::forbidden;
+  if (why == errc::internal) return connection_refusal::unavailable;
+  if (why == errc::draining) return connection_refusal::draining;
+  if (why == errc::too_many_connections || why == errc::rate_limited)
+    return connection_refusal::limit;
+  return connection_refusal::unauthorized;
 }
 
-/// What the application says to what happens in a session. Called on the executor; exceptions are
-/// caught, logged and cost one message.
-template <typename Session>
-class session_hooks {
- public:
-  /// A query is about to run: decide by `reply`.
-  virtual void query(Session& session, const wire::query& query,
-                     query_reply<Session> reply) const = 0;
-  /// The request is about to go upstream and may be changed.
-  virtual void request(Session& session, openrouter::chat_request& request) const = 0;
-  /// False when nobody knows the command.
-  virtual bool command(Session& session, const wire::command& command) const = 0;
-  /// Runs a tool of the server.
-  virtual void run_tool(const tool_invocation<Session>& call, const tool_reply& reply) const = 0;
-  virtual void feedback(Session& session, const feedback_entry& feedback) const = 0;
-  virtual void response(Session& session, const answer_record& answer) const = 0;
+struct server_counts {
+  using number = std::uint64_t;
 
- protected:
-  ~session_hooks() = default;
-};
+  static constexpr std::array<std::string_view, 7> refusal_names{
+      {"origin", "unauthorized", "forbidden", "limit", "overload", "draining", "unavailable"}};
+  /// By what they tell the client, see close_class().
+  static constexpr std::array<std::string_view, 7> close_names{
+      {"normal", "abnormal", "protocol", "restart", "resume", "new_session", "stop"}};
+  static constexpr std::array<std::string_view, 4> message_names{
+      {"query", "command", "human_feedback", "invalid"}};
+  static constexpr std::array<std::string_view, 5> status_names{
+      {"1xx", "2xx", "3xx", "4xx", "5xx"}};
 
-/// What a session cannot do by itself. Called on the executor; does not throw.
-template <typename Session>
-class session_sink {
- public:
-  /// A client has said hello on a socket of this session: answer by greet() or by the resume() of
-  /// the session that it asks for.
-  virtual void on_hello(Session& session, connection_id connection, const wire::command& hello) = 0;
-  /// The session was closed while no socket watched it.
-  virtual void on_over(Session& session) = 0;
-  virtual void on_log(const Session& session, log_level level, std::string_view event,
-                      std::string_view text) = 0;
+  number opened = 0;
+  std::array<number, refusal_names.size()> refused{};
+  std::array<number, close_names.size()> closed{};
+  std::array<number, message_names.size()> messages{};
+  std::array<number, status_names.size()> http{};  ///< plain requests that were answered
+  number received_bytes = 0;                       ///< of messages
+  number sessions_begun = 0, sessions_resumed = 0, sessions_ended = 0;
+  session_counts sessions;  ///< by them
 
- protected:
-  ~session_sink() = default;
-};
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/server/router.hpp
-
-// basic_router: what the application does with what arrives. Every hook is optional. Hooks run on
-// the server's executor, must not block, and may throw: that is logged and costs one message.
-
-namespace agent_websocket {
-
-/// Something that happened, for metrics and logs. The views are valid during the call only.
-struct server_event {
-  log_level level = log_level::info;
-  std::string_view name;  ///< a fixed word: session_opened, session_closed, completion_failed, ...
-  std::string_view session;  ///< session id, or empty
-  std::string_view text;
-};
-
-template <typename Session>
-class basic_router final : public session_hooks<Session> {
- public:
-  using connect_handler = std::function<void(Session&, const handshake&)>;
-  using query_handler = std::function<void(Session&, const wire::query&, query_reply<Session>)>;
-  using request_handler = std::function<void(Session&, openrouter::chat_request&)>;
-  using command_handler = std::function<void(Session&, const wire::command&)>;
-  using feedback_handler = std::function<void(Session&, const feedback_entry&)>;
-  using response_handler = std::function<void(Session&, const answer_record&)>;
-  using disconnect_handler = std::function<void(Session&, std::uint16_t code)>;
-  using session_handler = std::function<void(Session&)>;
-  using tool_handler = std::function<void(tool_invocation<Session>, tool_reply)>;
-  using http_handler = std::function<http::response(const http::request&)>;
-  using event_handler = std::function<void(const server_event&)>;
-
-  /// A session has begun; nothing has been sent yet. The place for a system prompt or limits of its
-  /// own.
-  basic_router& on_connect(connect_handler handler) { return set(connect_, std::move(handler)); }
-  /// A query is about to run: answer it without the model, refuse it, or let it proceed. Default:
-  /// proceed.
-  basic_router& on_query(query_handler handler) { return set(query_, std::move(handler)); }
-  /// A request is about to go upstream: see it, change it.
-  basic_router& before_request(request_handler handler) {
-    return set(request_, std::move(handler));
+  void refuse(connection_refusal why) noexcept { ++refused[static_cast<std::size_t>(why)]; }
+  void close(std::uint16_t code) noexcept { ++closed[close_class(code)]; }
+  void message(const wire::client_message& what, std::size_t size) noexcept {
+    received_bytes += size;
+    ++messages[what.index()];
   }
-  /// An answer has ended, however it did.
-  basic_router& on_response(response_handler handler) { return set(response_, std::move(handler)); }
-  /// A person has judged an answer.
-  basic_router& on_feedback(feedback_handler handler) { return set(feedback_, std::move(handler)); }
-  /// A socket of the session is gone. Its client may come back: see on_resume and on_end.
-  basic_router& on_disconnect(disconnect_handler handler) {
-    return set(disconnect_, std::move(handler));
+  /// A frame that could be no message.
+  void frame(std::size_t size) noexcept {
+    received_bytes += size;
+    ++messages[std::variant_size_v<wire::client_message> - 1];
   }
-  /// A client has come back to its session, or watches it from one more socket.
-  basic_router& on_resume(session_handler handler) { return set(resume_, std::move(handler)); }
-  /// The session is over for good: it was closed, or nobody came back in time. Also called for the
-  /// session that a client got by connecting, when it goes back to an earlier one.
-  basic_router& on_end(session_handler handler) { return set(end_, std::move(handler)); }
-  /// Everything that is logged, whatever the logger's level.
-  basic_router& on_event(event_handler handler) { return set(event_, std::move(handler)); }
-
-  /// A command of the application's own, with a line for `help`. Commands of the protocol cannot be
-  /// replaced.
-  basic_router& on_command(std::string op, command_handler handler,
-                           std::string description = "a command of this server") {
-    commands_[std::move(op)] = {std::move(handler), std::move(description)};
-    return *this;
-  }
-  /// A tool that the model may call. `handler(call, reply)` runs on the executor, must not block,
-  /// and calls reply(text) or reply.fail(words) now or later, from any thread; a tool that asks a
-  /// person needs none. What is wrong with the definition is told by the server's start().
-  basic_router& tool(tool_definition definition, tool_handler handler = nullptr) {
-    const std::string name = definition.name;
-    const bool needs_handler = !definition.asks_person;
-    auto added = tools_.add(std::move(definition));
-    if (added && needs_handler && !handler)
-      added = error(errc::bad_message, "Tool `" + name + "` has no handler");
-    if (!added && !wrong_tool_) wrong_tool_ = added.error();
-    handlers_[name] = std::move(handler);
-    return *this;
-  }
-  /// Answers plain HTTP requests of that method and path ("/"). GET handlers answer HEAD too.
-  basic_router& on_http(std::string method, std::string path, http_handler handler) {
-    http_[{std::move(method), std::move(path)}] = std::move(handler);
-    return *this;
+  void answer(int status) noexcept {
+    if (status >= 100 && status <= 599) ++http[static_cast<std::size_t>(status / 100 - 1)];
   }
 
-  // ---- for the server
-
-  void connected(Session& session, const handshake& request) const {
-    if (connect_) connect_(session, request);
-  }
-  void query(Session& session, const wire::query& query,
-             query_reply<Session> reply) const override {
-    if (query_) return query_(session, query, std::move(reply));
-    reply.proceed();
-  }
-  void request(Session& session, openrouter::chat_request& request) const override {
-    if (request_) request_(session, request);
-  }
-  bool command(Session& session, const wire::command& command) const override {
-    const auto found = commands_.find(command.op);
-    if (found == commands_.end()) return false;
-    found->second.run(session, command);
-    return true;
-  }
-  void run_tool(const tool_invocation<Session>& call, const tool_reply& reply) const override {
-    const auto found = handlers_.find(call.name);
-    if (found == handlers_.end() || !found->second) return reply.fail("The tool has no handler");
-    found->second(call, reply);
-  }
-  /// All tools, or why one of them cannot be offered.
-  result<std::shared_ptr<const toolbox>> tools() const {
-    if (wrong_tool_) return error(errc::bad_configuration, wrong_tool_->message);
-    return std::make_shared<const toolbox>(tools_);
-  }
-  void feedback(Session& session, const feedback_entry& feedback) const override {
-    if (feedback_) feedback_(session, feedback);
-  }
-  void response(Session& session, const answer_record& answer) const override {
-    if (response_) response_(session, answer);
-  }
-  void disconnected(Session& session, std::uint16_t code) const {
-    if (disconnect_) disconnect_(session, code);
-  }
-  void resumed(Session& session) const {
-    if (resume_) resume_(session);
-  }
-  void ended(Session& session) const {
-    if (end_) end_(session);
-  }
-  void event(const server_event& what) const {
-    if (event_) event_(what);
-  }
-  const http_handler* find_http(std::string_view method, std::string_view path) const {
-    const auto found =
-        http_.find({std::string(method == "HEAD" ? "GET" : method), std::string(path)});
-    return found == http_.end() ? nullptr : &found->second;
-  }
-  std::vector<command_description> commands() const {
-    std::vector<command_description> all;
-    for (const auto& each : commands_) all.push_back({each.first, each.second.description});
-    return all;
+  /// Where a close code (RFC 6455 section 7.4, and the protocol's own) stands in close_names.
+  static constexpr std::size_t close_class(std::uint16_t code) noexcept {
+    if (code == 1000 || code == 1001 || code == 1005) return 0;
+    if (code == 1006) return 1;
+    if (code >= 1011 && code <= 1013) return 3;
+    if (code >= 4000 && code <= 4099) return 4;
+    if (code >= 4100 && code <= 4199) return 5;
+    if (code >= 4400 && code <= 4499) return 6;
+    return code >= 3000 ? 0 : 2;  // an application's own
   }
 
  private:
-  template <typename Handler>
-  basic_router& set(Handler& slot, Handler handler) {
-    slot = std::move(handler);
-    return *this;
+  static_assert(std::variant_size_v<wire::client_message> == message_names.size());
+};
+
+/// What a server is like at the moment.
+struct server_state {
+  std::size_t sockets = 0;
+  std::size_t attached_sessions = 0;  ///< with a socket
+  std::size_t detached_sessions = 0;  ///< that wait for their client
+  std::size_t slots_taken = 0, slots_waiting = 0, slots_limit = 0;
+  std::uint64_t upstream_requests = 0, upstream_retries = 0;
+  wall_time started{};
+  bool draining = false;
+};
+
+namespace detail {
+
+template <std::size_t Size>
+void write_each(metrics_text& out, std::string_view label,
+                const std::array<std::string_view, Size>& names,
+                const std::array<std::uint64_t, Size>& numbers) {
+  for (std::size_t i = 0; i < Size; ++i) out.sample({{label, names[i]}}, numbers[i]);
+}
+
+/// All codes of the wire from the beginning, so that a series does not begin with its first error;
+/// the others when they have happened.
+inline void write_each(metrics_text& out, const errc_counts& numbers) {
+  for (const errc_row& row : errc_table) {
+    const bool on_wire = row.code <= errc::internal;
+    if (on_wire || numbers[row.code] != 0) out.sample({{"code", row.name}}, numbers[row.code]);
   }
+}
 
-  struct command_entry {
-    command_handler run;
-    std::string description;
-  };
+/// To the millisecond, without the noise of binary fractions of nanoseconds.
+inline double unix_seconds(wall_time at) noexcept {
+  const auto since = at.time_since_epoch();
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count()) /
+         1000;
+}
 
-  connect_handler connect_;
-  query_handler query_;
-  request_handler request_;
-  response_handler response_;
-  feedback_handler feedback_;
-  disconnect_handler disconnect_;
-  session_handler resume_;
-  session_handler end_;
-  event_handler event_;
-  std::map<std::string, command_entry> commands_;
-  toolbox tools_;
-  std::map<std::string, tool_handler> handlers_;
-  std::optional<error> wrong_tool_;
-  std::map<std::pair<std::string, std::string>, http_handler> http_;
+inline void write_server(metrics_text& out, const server_counts& counts, const server_state& now) {
+  out.gauge("agent_websocket_build_info", "Always 1; the label tells the version of the library")
+      .sample({{"version", AGENT_WEBSOCKET_VERSION_STRING}}, 1);
+  out.gauge("agent_websocket_start_time_seconds", "When the server began to listen, in Unix time")
+      .sample(unix_seconds(now.started));
+  out.gauge("agent_websocket_draining", "1 while the server stops and lets nobody in")
+      .sample(now.draining);
+  out.gauge("agent_websocket_sockets", "WebSockets that are open").sample(now.sockets);
+  out.gauge("agent_websocket_sessions",
+            "Sessions: attached ones have a socket, detached ones wait for their client")
+      .sample({{"state", "attached"}}, now.attached_sessions)
+      .sample({{"state", "detached"}}, now.detached_sessions);
+  out.counter("agent_websocket_sockets_opened_total", "WebSockets that were let in")
+      .sample(counts.opened);
+  out.counter("agent_websocket_sockets_refused_total", "WebSockets that were not let in, and why");
+  write_each(out, "reason", server_counts::refusal_names, counts.refused);
+  out.counter("agent_websocket_sockets_closed_total",
+              "WebSockets that were closed, by what the close code means to the client");
+  write_each(out, "class", server_counts::close_names, counts.closed);
+  out.counter("agent_websocket_sessions_begun_total", "Sessions that were begun")
+      .sample(counts.sessions_begun);
+  out.counter("agent_websocket_sessions_resumed_total", "Times that a client came back to one")
+      .sample(counts.sessions_resumed);
+  out.counter("agent_websocket_sessions_ended_total", "Sessions that are over for good")
+      .sample(counts.sessions_ended);
+  out.counter("agent_websocket_http_requests_total", "Plain HTTP requests, by class of the status");
+  write_each(out, "status", server_counts::status_names, counts.http);
+  out.counter("agent_websocket_messages_received_total", "Messages of clients, by type");
+  write_each(out, "type", server_counts::message_names, counts.messages);
+  out.counter("agent_websocket_received_bytes_total", "Bytes of messages of clients")
+      .sample(counts.received_bytes);
+}
+
+inline void write_sessions(metrics_text& out, const session_counts& counts) {
+  out.counter("agent_websocket_messages_sent_total", "Messages to clients").sample(counts.frames);
+  out.counter("agent_websocket_sent_bytes_total", "Bytes of messages to clients")
+      .sample(counts.bytes);
+  out.counter("agent_websocket_errors_sent_total", "Errors that clients were told, by code");
+  write_each(out, counts.errors);
+  out.counter("agent_websocket_notifications_total", "Notifications, once for each session")
+      .sample({{"kind", "numbered"}}, counts.numbered_notifications)
+      .sample({{"kind", "volatile"}}, counts.volatile_notifications);
+  out.counter("agent_websocket_answers_total", "Queries that were answered, by how it ended");
+  for (const auto status : {wire::answer_status::completed, wire::answer_status::cancelled,
+                            wire::answer_status::failed, wire::answer_status::incomplete}) {
+    out.sample({{"status", wire::to_string(status)}}, counts.answers_of(status));
+  }
+  out.counter("agent_websocket_answers_failed_total", "Answers that failed, by code");
+  write_each(out, counts.failed_answers);
+  out.whole_histogram("agent_websocket_time_to_first_token_seconds",
+                      "From the begin of an answer to its first piece of text", counts.first_text);
+  out.whole_histogram("agent_websocket_answer_duration_seconds",
+                      "From the begin of an answer to its end", counts.whole_answer);
+  out.counter("agent_websocket_tokens_total", "Tokens that upstream has counted")
+      .sample({{"kind", "prompt"}}, counts.used.prompt_tokens)
+      .sample({{"kind", "completion"}}, counts.used.completion_tokens);
+  out.counter("agent_websocket_cost_dollars_total", "Cost that upstream has told")
+      .sample(counts.used.cost);
+  out.counter("agent_websocket_tool_calls_total", "Tool calls that have ended, by how")
+      .sample({{"outcome", "done"}}, counts.tools_done)
+      .sample({{"outcome", "failed"}}, counts.tools_failed);
+}
+
+inline void write_upstream(metrics_text& out, const server_state& now) {
+  out.counter("agent_websocket_upstream_requests_total", "Requests to the upstream, retries too")
+      .sample(now.upstream_requests);
+  out.counter("agent_websocket_upstream_retries_total", "Requests that were sent again")
+      .sample(now.upstream_retries);
+  out.gauge("agent_websocket_upstream_slots_taken", "Answers that are being made now")
+      .sample(now.slots_taken);
+  out.gauge("agent_websocket_upstream_slots_waiting", "Answers that wait for a free slot")
+      .sample(now.slots_waiting);
+  out.gauge("agent_websocket_upstream_slots_limit", "Slots that there are; 0 is no limit")
+      .sample(now.slots_limit);
+}
+
+}  // namespace detail
+
+inline void write_metrics(metrics_text& out, const server_counts& counts, const server_state& now) {
+  detail::write_server(out, counts, now);
+  detail::write_sessions(out, counts.sessions);
+  detail::write_upstream(out, now);
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/plain_http.hpp
+
+// What a server answers to plain HTTP requests by itself: whether it lives (/healthz) and whether
+// it takes new connections (/readyz). Everything else is not found; routes of the application come
+// before.
+
+namespace agent_websocket {
+
+inline http::response answer_plain_request(const http::request& request, bool draining) {
+  const std::string_view path = request.path();
+  if (path != "/healthz" && path != "/readyz") return path_not_found();
+  if (request.method != "GET" && request.method != "HEAD") return method_not_allowed("GET, HEAD");
+  if (path == "/healthz") return http::response::text(200, "ok\n");
+  return draining ? http::response::text(503, "draining\n") : http::response::text(200, "ready\n");
+}
+
+/// What a new socket is told while the server stops.
+inline http::response refuse_while_draining(std::chrono::milliseconds retry_after) {
+  auto refusal = http::response::text(503, "The server is shutting down");
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(retry_after);
+  refusal.headers.add("Retry-After", std::to_string(std::max<std::int64_t>(seconds.count(), 1)));
+  return refusal;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/arrival.hpp
+
+// A client whose socket is open: how it came, and who it is. Made by admission.hpp, taken by
+// registry.hpp.
+
+namespace agent_websocket {
+
+struct arrival {
+  handshake request;
+  /// nullopt: it has shown nothing yet; its first message has to.
+  std::optional<principal> owner;
 };
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/server/upstream_settings.hpp
+// --- agent_websocket/server/subprotocol.hpp
 
-// What of the options concerns the upstream client, in its own terms.
-// Nothing is checked here: options::check and the client do that.
+// The WebSocket subprotocol of this server (RFC 6455 section 1.9) and whether a handshake offers
+// it. Choosing one is optional for the server; a browser that offered some fails unless one of them
+// is chosen.
 
 namespace agent_websocket {
 
-/// Settings for openrouter::basic_openrouter_client.
-inline openrouter::client_settings upstream_settings(const options& from) {
-  openrouter::client_settings to;
-  to.base_url = from.base_url;
-  to.api_key = from.api_key;
-  to.referer = from.http_referer;
-  to.title = from.app_title;
-  to.dialect.limit_name = from.max_tokens_field;
-  to.connect_timeout = from.connect_timeout;
-  to.first_token_timeout = from.first_token_timeout;
-  to.idle_timeout = from.idle_timeout;
-  to.total_timeout = from.total_timeout;
-  to.retry.max_attempts = from.max_retries + 1;
-  return to;
+inline constexpr std::string_view subprotocol = "agent-websocket.v1";
+
+/// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
+inline bool offers_subprotocol(const http::request& request, std::string_view protocol) {
+  for (const auto& field : request.headers) {
+    if (!http::iequals(field.first, "Sec-WebSocket-Protocol")) continue;
+    std::string_view rest = field.second;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      if (http::trim(rest.substr(0, comma)) == protocol) return true;
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    }
+  }
+  return false;
 }
 
 }  // namespace agent_websocket
@@ -11477,70 +13625,960 @@ class fifo {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/limits/upstream_slots.hpp
+// --- agent_websocket/limits/token_bucket.hpp
 
-// How many requests may be under way upstream at once, over all sessions. Who comes when all are
-// taken waits in line; since a session asks for one at a time, a session with a long queue of its
-// own takes turns with all others.
+// A rate with a burst, as a token bucket kept as one moment (the generic cell rate algorithm, ITU-T
+// I.371): when the bucket would be full again. There is no count that has to be refilled, so
+// nothing drifts and nothing runs while nobody asks. Has no clock: the time is handed in.
 
 namespace agent_websocket {
 
-class upstream_slots {
+/// How often something may happen.
+struct rate {
+  std::uint32_t count = 0;  ///< in one period; 0: no limit
+  duration period = std::chrono::minutes(1);
+  std::uint32_t burst = 1;  ///< at once, after a rest; at least 1
+
+  static rate per_minute(std::uint32_t count, std::uint32_t burst) noexcept {
+    return {count, std::chrono::minutes(1), burst};
+  }
+  static rate per_second(std::uint32_t count, std::uint32_t burst) noexcept {
+    return {count, std::chrono::seconds(1), burst};
+  }
+  bool unlimited() const noexcept { return count == 0; }
+};
+
+/// 24 bytes. Starts full. Moments that go backwards (no steady clock does) give nothing back.
+class token_bucket {
  public:
-  /// Names a place in the line; 0 is never given out.
-  using ticket = std::uint64_t;
+  /// The longest that a bucket takes to fill; a burst beyond it is cut.
+  static constexpr duration longest = std::chrono::hours(24 * 365);
 
-  /// 0: no limit.
-  explicit upstream_slots(std::size_t max) : max_(max) {}
+  token_bucket() = default;  ///< without a limit
+  explicit token_bucket(const rate& allowed) noexcept {
+    if (allowed.unlimited()) return;
+    // At least 1 ns, which is no limit for anything that arrives.
+    interval_ = std::clamp<duration>(allowed.period / allowed.count, duration(1), longest);
+    const duration::rep most = longest / interval_;
+    room_ = interval_ * std::clamp<duration::rep>(allowed.burst, 1, most);
+  }
 
-  /// Takes a slot if one is free. Each that was taken, here or by a turn, is given back by
-  /// release().
-  bool try_acquire() noexcept {
-    if (max_ != 0 && taken_ >= max_) return false;
-    ++taken_;
+  /// How long until take() would succeed; zero: now.
+  duration wait(time_point now) const noexcept {
+    if (full_at_ <= now || unlimited()) return duration::zero();
+    if (full_at_ > now + 2 * longest) return 2 * longest;  // only of moments that make no sense
+    return std::max(full_at_ - now + interval_ - room_, duration::zero());
+  }
+
+  /// Takes one: nullopt, or how long to wait until there is one.
+  std::optional<duration> take(time_point now) noexcept {
+    if (const duration left = wait(now); left > duration::zero()) return left;
+    full_at_ = std::max(full_at_, now) + interval_;
+    return std::nullopt;
+  }
+
+  /// As if nothing had ever been taken.
+  bool full(time_point now) const noexcept { return full_at_ <= now; }
+  bool unlimited() const noexcept { return interval_ == duration::zero(); }
+
+ private:
+  duration interval_{0};  // in which one comes back; 0: no limit
+  duration room_{0};      // what the burst is worth
+  time_point full_at_ = time_point::min();
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/limits/connection_limits.hpp
+
+// How many connections a server takes: in all, from one address, and new ones in a second, of which
+// one address gets a quarter, so that it cannot lock out the others. IPv6 is counted by /64. Has no
+// clock: the time is handed in. Keeps addresses only that have connections, or had a new one a few
+// seconds ago: nothing grows with the number of addresses seen.
+
+namespace agent_websocket {
+
+/// Which limit a new connection ran into.
+enum class connection_limit { total, address, new_total, new_from_address };
+
+class connection_limits {
+ public:
+  struct limits {
+    std::size_t total = 0;         ///< connections at once; 0: no limit
+    std::size_t per_address = 0;   ///< 0: no limit
+    std::uint32_t per_second = 0;  ///< new ones, with twice as many at once; 0: no limit
+  };
+
+  struct refusal {
+    connection_limit what;
+    duration retry_after;  ///< of the limits at once a guess: somebody has to leave first
+  };
+
+  /// A connection that was taken, to be given back: by the destructor, once. Movable; may be empty.
+  /// Does not outlive the limits.
+  class place {
+   public:
+    place() = default;
+    place(place&& other) noexcept
+        : of_(std::exchange(other.of_, nullptr)), address_(other.address_) {}
+    place& operator=(place&& other) noexcept {
+      if (this != &other) {
+        give_back();
+        of_ = std::exchange(other.of_, nullptr);
+        address_ = other.address_;
+      }
+      return *this;
+    }
+    ~place() { give_back(); }
+
+    void give_back() noexcept {
+      if (auto* const of = std::exchange(of_, nullptr)) of->leave(address_);
+    }
+    explicit operator bool() const noexcept { return of_ != nullptr; }
+
+   private:
+    friend class connection_limits;
+    place(connection_limits& of, const http::ip_address& address) : of_(&of), address_(address) {}
+
+    connection_limits* of_ = nullptr;
+    http::ip_address address_;
+  };
+
+  explicit connection_limits(const limits& allowed) noexcept
+      : limits_(allowed), new_(rate_of(allowed.per_second)) {}
+
+  connection_limits(const connection_limits&) = delete;
+  connection_limits& operator=(const connection_limits&) = delete;
+
+  /// A new connection. Text that is no IP address counts as one address, whatever it says. On a
+  /// refusal nothing is counted and nothing kept.
+  std::optional<refusal> take(place& into, std::string_view address, time_point now) {
+    forget(now);
+    const auto key = http::ip_address::parse(address).value_or(http::ip_address()).subscriber();
+    const auto found = entries_.find(key);
+    if (found != entries_.end()) {
+      const entry& known = found->second;
+      if (limits_.per_address != 0 && known.open >= limits_.per_address)
+        return refusal{connection_limit::address, later};
+      if (const duration wait = known.arrivals.wait(now); wait > duration::zero())
+        return refusal{connection_limit::new_from_address, wait};
+    }
+    if (limits_.total != 0 && total_ >= limits_.total)
+      return refusal{connection_limit::total, later};
+    if (const duration wait = new_.wait(now); wait > duration::zero())
+      return refusal{connection_limit::new_total, wait};
+    entry& of = found != entries_.end() ? found->second : add(key);
+    new_.take(now);
+    of.arrivals.take(now);
+    ++of.open;
+    ++total_;
+    if (!new_.unlimited()) {
+      ++of.recent;
+      recent_.push_back({key, now + refill});
+    }
+    into = place(*this, key);
+    return std::nullopt;
+  }
+
+  std::size_t total() const noexcept { return total_; }
+  /// Of its /64 for IPv6.
+  std::size_t open_from(std::string_view address) const {
+    const auto key = http::ip_address::parse(address).value_or(http::ip_address()).subscriber();
+    const auto found = entries_.find(key);
+    return found == entries_.end() ? 0 : found->second.open;
+  }
+  /// Addresses that are kept in memory.
+  std::size_t addresses() const noexcept { return entries_.size(); }
+
+ private:
+  struct entry {
+    std::size_t open = 0;
+    std::size_t recent = 0;  // of recent_
+    token_bucket arrivals;
+  };
+  struct arrival {
+    http::ip_address address;
+    time_point forgotten_at;
+  };
+
+  static constexpr duration later = std::chrono::seconds(5);
+  // In which each bucket is full again, since bursts are twice what comes back in a second. The
+  // smallest share of an address is one a second.
+  static constexpr duration refill = std::chrono::seconds(2);
+
+  static rate rate_of(std::uint32_t count) noexcept {
+    count = std::min(count, std::uint32_t{1'000'000'000});
+    return rate::per_second(count, 2 * count);
+  }
+  static std::uint32_t share_of(std::uint32_t count) noexcept {
+    return count == 0 ? 0 : std::max(count / 4, std::uint32_t{1});
+  }
+
+  entry& add(const http::ip_address& key) {
+    entry& added = entries_[key];
+    added.arrivals = token_bucket(rate_of(share_of(limits_.per_second)));
+    return added;
+  }
+
+  void leave(const http::ip_address& key) noexcept {
+    --total_;
+    const auto found = entries_.find(key);
+    if (--found->second.open == 0 && found->second.recent == 0) entries_.erase(found);
+  }
+
+  // As many as the rate lets in within two seconds, at most.
+  void forget(time_point now) {
+    while (!recent_.empty() && recent_.front().forgotten_at <= now) {
+      const auto found = entries_.find(recent_.take_front().address);
+      if (--found->second.recent == 0 && found->second.open == 0) entries_.erase(found);
+    }
+  }
+
+  limits limits_;
+  token_bucket new_;
+  std::size_t total_ = 0;
+  std::unordered_map<http::ip_address, entry> entries_;
+  fifo<arrival> recent_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/limits/user_limits.hpp
+
+// What one user may do, over all sockets: connections, messages, sessions, and what answers may
+// cost in a day (UTC). Has no clock: the times are handed in.
+//
+// Memory is bounded: who has no connection and no session is kept only until the bucket of messages
+// is full again, and until midnight when something was spent. At max_users the one who left first
+// makes room, of those who spent nothing today if there are any, else with what was spent; users
+// who are here are never forgotten: their number is bounded by that of connections and sessions.
+
+#include <list>
+
+namespace agent_websocket {
+
+class user_limits {
+ public:
+  struct limits {
+    std::size_t connections = 0;      ///< at once; 0: no limit, as of all of these
+    std::size_t sessions = 0;         ///< with content
+    rate messages;                    ///< over all sockets
+    std::uint64_t daily_tokens = 0;   ///< of prompts and answers
+    double daily_cost = 0;            ///< in US dollars, as upstream reports it
+    std::size_t max_users = 100'000;  ///< that are remembered; some 200 bytes each
+  };
+
+  class user;
+
+  /// Holds a user, as a connection or as a session. Gives back by its destructor, once. Movable;
+  /// may be empty. Does not outlive the limits.
+  class place {
+   public:
+    place() = default;
+    place(place&& other) noexcept
+        : of_(std::exchange(other.of_, nullptr)),
+          who_(std::exchange(other.who_, nullptr)),
+          count_(other.count_) {}
+    place& operator=(place&& other) noexcept {
+      if (this != &other) {
+        give_back();
+        of_ = std::exchange(other.of_, nullptr);
+        who_ = std::exchange(other.who_, nullptr);
+        count_ = other.count_;
+      }
+      return *this;
+    }
+    ~place() { give_back(); }
+
+    void give_back() noexcept {
+      user* const who = std::exchange(who_, nullptr);
+      if (auto* const of = std::exchange(of_, nullptr)) of->leave(*who, count_);
+    }
+    explicit operator bool() const noexcept { return who_ != nullptr; }
+    /// Precondition: not empty.
+    user& who() const noexcept { return *who_; }
+
+   private:
+    friend class user_limits;
+    place(user_limits& of, user& who, std::size_t user::*count)
+        : of_(&of), who_(&who), count_(count) {}
+
+    user_limits* of_ = nullptr;
+    user* who_ = nullptr;
+    std::size_t user::*count_ = nullptr;
+  };
+
+  /// One user. Stays where it is as long as somebody holds a place.
+  class user {
+   public:
+    const std::string& key() const noexcept { return key_; }
+    std::size_t connections() const noexcept { return connections_; }
+    std::size_t sessions() const noexcept { return sessions_; }
+    std::uint64_t tokens_today(wall_time at) const noexcept {
+      return day_of(at) > day_ ? 0 : tokens_;
+    }
+    double cost_today(wall_time at) const noexcept { return day_of(at) > day_ ? 0 : cost_; }
+
+    /// How long until a message is allowed; zero: now.
+    duration wait(time_point now) const noexcept { return messages_.wait(now); }
+    /// Counts a message. nullopt, or how long to wait.
+    std::optional<duration> take_message(time_point now) noexcept { return messages_.take(now); }
+
+    /// Counts what an answer has cost. What is no amount counts as nothing.
+    void spend(std::uint64_t tokens, double cost, wall_time at) noexcept {
+      begin_day(at);
+      tokens_ = tokens > UINT64_MAX - tokens_ ? UINT64_MAX : tokens_ + tokens;
+      if (std::isfinite(cost) && cost > 0) cost_ += cost;
+    }
+
+   private:
+    friend class user_limits;
+    void begin_day(wall_time at) noexcept {
+      if (day_of(at) <= day_) return;  // a clock that is set back gives nothing back
+      day_ = day_of(at);
+      tokens_ = 0;
+      cost_ = 0;
+    }
+    bool is_held() const noexcept { return connections_ != 0 || sessions_ != 0; }
+
+    std::string key_;
+    std::size_t connections_ = 0;
+    std::size_t sessions_ = 0;
+    token_bucket messages_;
+    std::int64_t day_ = INT64_MIN;  // since 1970, on which the two below were spent
+    std::uint64_t tokens_ = 0;
+    double cost_ = 0;
+    std::list<user*>* in_ = nullptr;  // here_, resting_ or spent_
+    std::list<user*>::iterator at_{};
+  };
+
+  explicit user_limits(const limits& allowed) : limits_(allowed) {}
+
+  user_limits(const user_limits&) = delete;
+  user_limits& operator=(const user_limits&) = delete;
+
+  /// False, and nothing is counted, when the user has as many connections as are allowed.
+  /// `unlimited`: they are counted elsewhere.
+  bool connect(place& into, std::string_view key, time_point now, wall_time at,
+               bool unlimited = false) {
+    forget(now, at);
+    const auto found = users_.find(std::string(key));
+    if (found != users_.end() && !unlimited && limits_.connections != 0 &&
+        found->second.connections_ >= limits_.connections) {
+      return false;
+    }
+    into = hold(found != users_.end() ? found->second : add(key), &user::connections_);
     return true;
   }
 
-  /// Calls turn(), with the slot taken, when one is free; from inside of a later release().
-  ticket wait(std::function<void()> turn) {
-    line_.push_back({++last_, std::move(turn)});
-    return last_;
+  /// False, and nothing is counted, when the user has as many sessions as are allowed.
+  bool begin_session(place& into, user& who) {
+    if (sessions_full(who)) return false;
+    into = hold(who, &user::sessions_);
+    return true;
+  }
+  bool sessions_full(const user& who) const noexcept {
+    return limits_.sessions != 0 && who.sessions_ >= limits_.sessions;
   }
 
-  /// Leaves the line. A ticket whose turn has come is ignored.
-  void withdraw(ticket place) {
-    for (std::size_t i = 0; i < line_.size(); ++i) {
-      if (line_[i].place != place) continue;
-      line_.take(i);
-      return;
-    }
+  /// nullopt while something is left of today's budget; else how long until midnight, UTC. What
+  /// runs when it is used up goes on, so a budget may be exceeded by what runs at once.
+  std::optional<duration> budget_wait(const user& who, wall_time at) const noexcept {
+    const bool tokens = limits_.daily_tokens != 0 && who.tokens_today(at) >= limits_.daily_tokens;
+    const bool cost = limits_.daily_cost > 0 && who.cost_today(at) >= limits_.daily_cost;
+    if (!tokens && !cost) return std::nullopt;
+    const wall_time midnight{day * (who.day_ + 1)};
+    return std::chrono::duration_cast<duration>(midnight - at);
   }
 
-  void release() {
-    if (line_.empty()) {
-      --taken_;
-      return;
-    }
-    const auto next = line_.take_front();  // the slot goes from hand to hand
-    next.turn();
-  }
-
-  /// Sends the line away: nobody of those who wait gets a turn.
-  void dismiss() noexcept { line_.clear(); }
-
-  std::size_t taken() const noexcept { return taken_; }
-  std::size_t waiting() const noexcept { return line_.size(); }
+  std::size_t users() const noexcept { return users_.size(); }
 
  private:
-  struct waiter {
-    ticket place;
-    std::function<void()> turn;
+  using day_length = std::chrono::hours;
+  static constexpr day_length day{24};
+
+  static std::int64_t day_of(wall_time at) noexcept {
+    return std::chrono::floor<std::chrono::duration<std::int64_t, std::ratio<86'400>>>(
+               at.time_since_epoch())
+        .count();
+  }
+
+  place hold(user& who, std::size_t user::*count) {
+    move(who, here_);
+    ++(who.*count);
+    return place(*this, who, count);
+  }
+
+  user& add(std::string_view key) {
+    if (limits_.max_users != 0 && users_.size() >= limits_.max_users) {
+      std::list<user*>& first = !resting_.empty() ? resting_ : spent_;
+      if (!first.empty()) drop(*first.front());
+    }
+    user& added = users_[std::string(key)];
+    added.key_ = key;
+    added.messages_ = token_bucket(limits_.messages);
+    added.in_ = &here_;
+    added.at_ = here_.insert(here_.end(), &added);
+    return added;
+  }
+
+  void leave(user& who, std::size_t user::*count) noexcept {
+    --(who.*count);
+    if (!who.is_held()) move(who, who.tokens_ != 0 || who.cost_ > 0 ? spent_ : resting_);
+  }
+
+  static void move(user& who, std::list<user*>& to) noexcept {
+    to.splice(to.end(), *who.in_, who.at_);
+    who.in_ = &to;
+  }
+
+  void drop(user& who) {
+    who.in_->erase(who.at_);
+    users_.erase(users_.find(std::string(who.key_)));
+  }
+
+  /// A few of those who left first and have nothing to be remembered for. More than can come
+  /// meanwhile, so that they become fewer.
+  void forget(time_point now, wall_time at) {
+    for (int i = 0; i < 8 && !resting_.empty(); ++i) {
+      if (!resting_.front()->messages_.full(now)) break;
+      drop(*resting_.front());
+    }
+    for (int i = 0; i < 8 && !spent_.empty(); ++i) {
+      user& first = *spent_.front();
+      if (day_of(at) <= first.day_ || !first.messages_.full(now)) break;
+      drop(first);
+    }
+  }
+
+  limits limits_;
+  std::unordered_map<std::string, user> users_;
+  // The last two without connection and session, in the order in which they left.
+  std::list<user*> here_, resting_, spent_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/message_cost.hpp
+
+// Which messages make the server work anew, and which only keep, steer or end what is there. The
+// first can be refused to a client for a while (its token is over, it sends too much); the others
+// always get through, so that nothing is lost that was begun.
+
+namespace agent_websocket {
+
+/// True for queries, judgements of answers, and commands that change or read much. False for
+/// decisions, results of tools and the protocol's own verbs, and for what is no message.
+inline bool begins_work(const wire::client_message& message) noexcept {
+  static constexpr std::array<std::string_view, 7> free{"ping",   "ack",   "hello",      "auth",
+                                                        "cancel", "close", "tool_result"};
+  if (const auto* command = std::get_if<wire::command>(&message))
+    return std::find(free.begin(), free.end(), command->op) == free.end();
+  if (const auto* feedback = std::get_if<wire::human_feedback>(&message))
+    return feedback->decision.empty();
+  return std::holds_alternative<wire::query>(message);
+}
+
+/// True when the model has to answer.
+inline bool asks_model(const wire::client_message& message) noexcept {
+  const auto* command = std::get_if<wire::command>(&message);
+  return command != nullptr ? command->op == "regenerate"
+                            : std::holds_alternative<wire::query>(message);
+}
+
+/// True for what is done once for an id, however often it is sent. Clients send these again when
+/// they do not know whether they arrived.
+inline bool is_done_once(const wire::client_message& message) noexcept {
+  if (const auto* command = std::get_if<wire::command>(&message))
+    return command->op == "regenerate" || command->op == "set";
+  return begins_work(message);
+}
+
+/// The id that an answer to the message refers to; empty when it has none.
+inline std::string_view id_of(const wire::client_message& message) noexcept {
+  if (const auto* query = std::get_if<wire::query>(&message)) return query->id;
+  if (const auto* command = std::get_if<wire::command>(&message)) return command->id;
+  if (const auto* feedback = std::get_if<wire::human_feedback>(&message)) return feedback->id;
+  return std::get<wire::rejection>(message).ref;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/message_gate.hpp
+
+// How much one socket may say, on two levels. Every frame counts against a generous rate; who
+// exceeds it is sent away (4005 rate_exceeded): that is no client. Messages that ask for something
+// count against the rate of the operator, of the socket and of its user, and are refused one by one
+// with the time to wait. What only keeps a conversation going is never refused: ping, ack, hello,
+// auth, cancel, close, results of tools and decisions of people. Nor is what a client sends again
+// because it does not know that it arrived: that is acknowledged and not done again.
+
+namespace agent_websocket {
+
+/// Of one socket. Some 50 bytes.
+class message_gate {
+ public:
+  struct refusal {
+    error why;
+    std::chrono::milliseconds retry_after;  ///< rounded up: after it there is a place
   };
 
-  std::size_t max_;
-  std::size_t taken_ = 0;
-  ticket last_ = 0;
-  fifo<waiter> line_;
+  /// 0: no limit, also of frames.
+  message_gate(std::uint32_t per_minute, std::uint32_t burst) noexcept
+      : frames_(frames_for(per_minute, burst)), messages_(rate::per_minute(per_minute, burst)) {}
+
+  /// A frame has come, of any kind. False: too many.
+  bool take_frame(time_point now) noexcept { return !frames_.take(now); }
+
+  /// A message has come, which is not known by its id yet. nullopt: it counts, and may pass.
+  /// `who` may be null: nobody yet.
+  std::optional<refusal> take(const wire::client_message& message, const user_limits& users,
+                              user_limits::user* who, time_point now, wall_time at) {
+    if (!begins_work(message)) return std::nullopt;
+    const duration own = messages_.wait(now);
+    const duration of_user = who != nullptr ? who->wait(now) : duration::zero();
+    if (const duration wait = std::max(own, of_user); wait > duration::zero()) {
+      return refuse(errc::rate_limited,
+                    own >= of_user ? "Too many messages" : "Too many messages of this user", wait);
+    }
+    messages_.take(now);
+    if (who == nullptr) return std::nullopt;
+    who->take_message(now);
+    if (!asks_model(message)) return std::nullopt;
+    const auto wait = users.budget_wait(*who, at);
+    if (!wait) return std::nullopt;
+    return refuse(errc::quota_exceeded,
+                  "The budget of this day is used up; the next begins at 00:00 UTC", *wait);
+  }
+
+  /// Frames of one socket that are allowed: far above what a client sends that keeps to the rate of
+  /// messages, with its acks, pings and results of tools.
+  static rate frames_for(std::uint32_t per_minute, std::uint32_t burst) noexcept {
+    constexpr std::uint32_t factor = 20, most = 1'000'000'000;
+    if (per_minute == 0) return {};
+    const auto times = [](std::uint32_t number, std::uint32_t least) {
+      return std::max(number > most / factor ? most : number * factor, least);
+    };
+    return rate::per_minute(times(per_minute, 600), times(burst, 300));
+  }
+
+ private:
+  static refusal refuse(errc code, const char* words, duration wait) {
+    return {error(code, words), std::chrono::ceil<std::chrono::milliseconds>(wait)};
+  }
+
+  token_bucket frames_, messages_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/visitors.hpp
+
+// Who is at the door and inside: for each connection whence it comes, as whom, and how much of the
+// server it takes, from its request to its end. Decides by origin, address and user; what was
+// counted is given back with the entry, whichever way the connection goes.
+
+namespace agent_websocket {
+
+template <typename Scheduler>
+class visitors {
+ public:
+  /// What is worth a line in the log, at most one a second.
+  using teller = std::function<void(std::string_view event, std::string_view text)>;
+
+  visitors(const options& settings, Scheduler& scheduler, teller tell)
+      : access_(settings.access),
+        scheduler_(scheduler),
+        tell_(std::move(tell)),
+        proxies_(read<http::trusted_proxies>(access_.trusted_proxies)),
+        origins_(read<origin_rules>(access_.allowed_origins)),
+        is_local_(web_origin::is_loopback(settings.host)),
+        connections_({settings.max_connections, access_.max_connections_per_address,
+                      access_.new_connections_per_second}),
+        users_(limits_of(access_)) {}
+  visitors(const visitors&) = delete;
+  visitors& operator=(const visitors&) = delete;
+
+  /// A page in a browser may send this request: see origin.hpp. For sockets, and for all else that
+  /// changes something (methods other than GET, HEAD and OPTIONS).
+  bool origin_allowed(const handshake& request) const {
+    return origins_.allow(request.request,
+                          !is_local_ || proxies_.trusts(std::string_view(request.remote_address)));
+  }
+
+  /// A request for a socket: counts the connection until leave(), or refuses it. From here on
+  /// `remote_address` is that of the client, also behind a proxy that is trusted.
+  std::optional<http::response> enter(connection_id connection, handshake& request) {
+    if (!origin_allowed(request)) {
+      tell("origin_refused", "from " + request.remote_address + "; see ALLOWED_ORIGINS");
+      return origin_rules::refusal();
+    }
+    notice_proxy(request);
+    request.remote_address =
+        http::client_address(request.remote_address, request.request.headers, proxies_);
+    connection_limits::place place;
+    if (const auto refused = connections_.take(place, request.remote_address, scheduler_.now())) {
+      tell("connection_refused", "from " + request.remote_address + "; see " + name(refused->what));
+      return answer(*refused);
+    }
+    entries_.insert_or_assign(
+        connection, entry{std::move(place),
+                          {},
+                          request.remote_address,
+                          message_gate(access_.messages_per_minute, access_.message_burst)});
+    return std::nullopt;
+  }
+
+  /// Now it is known who it is. False: that user has too many connections. Once more for the same
+  /// user changes nothing.
+  bool identify(connection_id connection, const principal& who) {
+    const auto found = entries_.find(connection);
+    if (found == entries_.end()) return true;
+    entry& of = found->second;
+    const std::string key = key_of(who, of.address);
+    if (of.user && of.user.who().key() == key) return true;
+    // Of those without a name the connections count by address already.
+    if (users_.connect(of.user, key, scheduler_.now(), scheduler_.wall_now(), who.is_anonymous))
+      return true;
+    tell("connection_refused", "of " + http::sanitize_field_value(who.name).substr(0, 64) +
+                                   "; see MAX_CONNECTIONS_PER_USER");
+    return false;
+  }
+
+  /// The connection is gone or was refused. Unknown ones are ignored.
+  void leave(connection_id connection) noexcept { entries_.erase(connection); }
+
+  /// A frame has come. False: too many; the socket is to be closed with 4005.
+  bool take_frame(connection_id connection) noexcept {
+    const auto found = entries_.find(connection);
+    return found == entries_.end() || found->second.gate.take_frame(scheduler_.now());
+  }
+
+  /// A message has come, which is not known by its id yet. nullopt: it counts, and may pass.
+  std::optional<message_gate::refusal> take(connection_id connection,
+                                            const wire::client_message& message) {
+    const auto found = entries_.find(connection);
+    if (found == entries_.end()) return std::nullopt;
+    entry& of = found->second;
+    return of.gate.take(message, users_, of.user ? &of.user.who() : nullptr, scheduler_.now(),
+                        scheduler_.wall_now());
+  }
+
+  /// null while nobody is known there.
+  user_limits::user* user(connection_id connection) const {
+    const auto found = entries_.find(connection);
+    return found == entries_.end() || !found->second.user ? nullptr : &found->second.user.who();
+  }
+  user_limits& users() noexcept { return users_; }
+  const connection_limits& connections() const noexcept { return connections_; }
+  std::size_t size() const noexcept { return entries_.size(); }
+
+  /// What a user with too many connections is answered.
+  static http::response too_many_of_user() {
+    return refusal(429, "Too many connections of this user\n", std::chrono::seconds(5));
+  }
+
+ private:
+  struct entry {
+    connection_limits::place place;
+    user_limits::place user;
+    std::string address;
+    message_gate gate;
+  };
+
+  /// What is wrong was told by options::check().
+  template <typename T>
+  static T read(const std::vector<std::string>& list) {
+    auto parsed = T::parse(list);
+    return parsed ? std::move(*parsed) : T();
+  }
+
+  static user_limits::limits limits_of(const access_options& from) {
+    user_limits::limits to;
+    to.connections = from.max_connections_per_user;
+    to.sessions = from.max_sessions_per_user;
+    to.messages = rate::per_minute(from.user_messages_per_minute, from.user_message_burst);
+    to.daily_tokens = from.daily_tokens_per_user;
+    to.daily_cost = from.daily_cost_per_user;
+    return to;
+  }
+
+  /// No name can be that of an address.
+  static std::string key_of(const principal& who, const std::string& address) {
+    if (!who.is_anonymous) return "user " + who.name;
+    const auto parsed = http::ip_address::parse(address);
+    return "address " + (parsed ? parsed->subscriber().to_string() : address);
+  }
+
+  static const char* name(connection_limit what) noexcept {
+    switch (what) {
+      case connection_limit::total: return "MAX_CONNECTIONS";
+      case connection_limit::address: return "MAX_CONNECTIONS_PER_IP";
+      case connection_limit::new_total: return "NEW_CONNECTIONS_PER_SECOND";
+      case connection_limit::new_from_address: return "NEW_CONNECTIONS_PER_SECOND, of one address";
+    }
+    return "";
+  }
+
+  static http::response answer(const connection_limits::refusal& why) {
+    switch (why.what) {
+      case connection_limit::total:
+        return refusal(503, "The server has as many connections as it takes\n", why.retry_after);
+      case connection_limit::new_total:
+        return refusal(503, "Too many new connections\n", why.retry_after);
+      case connection_limit::address:
+        return refusal(429, "Too many connections from your address\n", why.retry_after);
+      case connection_limit::new_from_address:
+        return refusal(429, "Too many new connections from your address\n", why.retry_after);
+    }
+    return refusal(503, {}, why.retry_after);
+  }
+
+  static http::response refusal(int status, std::string words, duration retry_after) {
+    auto made = http::response::text(status, std::move(words));
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry_after).count();
+    made.headers.add("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
+    return made;
+  }
+
+  /// Behind a proxy that nobody told us of, all clients have one address. Once.
+  void notice_proxy(const handshake& request) {
+    if (noticed_ || !proxies_.empty()) return;
+    if (!request.request.headers.contains("X-Forwarded-For")) return;
+    noticed_ = true;
+    tell_("proxy_not_trusted",
+          "requests from " + request.remote_address +
+              " have X-Forwarded-For, which is ignored; if that is your proxy, name it in "
+              "TRUST_PROXY: limits of one address hold for all its clients together");
+  }
+
+  void tell(std::string_view event, const std::string& text) {
+    if (!lines_.take(scheduler_.now())) tell_(event, text);
+  }
+
+  const access_options& access_;
+  Scheduler& scheduler_;
+  teller tell_;
+  http::trusted_proxies proxies_;
+  origin_rules origins_;
+  bool is_local_;
+  bool noticed_ = false;
+  token_bucket lines_{rate::per_second(1, 10)};
+  connection_limits connections_;
+  user_limits users_;
+  std::unordered_map<connection_id, entry> entries_;  // goes before what it holds places of
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/admission.hpp
+
+// From an HTTP request to an open socket: which paths are sockets, who may open one (by origin, by
+// address, by what is shown, by user, in this order), and what everybody else is answered. Holds
+// the requests that wait for their authentication.
+
+namespace agent_websocket {
+
+template <typename Transport, typename Authenticator, typename Scheduler>
+class admission {
+ public:
+  /// Answers a plain HTTP request that is for no socket.
+  using http_handler = std::function<http::response(const http::request&)>;
+  /// Hears why the authenticator has refused somebody, in detail: for the log.
+  using refusal_handler = std::function<void(const handshake&, const error&)>;
+
+  admission(const options& settings, Transport& transport, Authenticator& authenticator,
+            visitors<Scheduler>& guests, http_handler plain)
+      : options_(settings),
+        transport_(transport),
+        authenticator_(authenticator),
+        visitors_(guests),
+        plain_(std::move(plain)) {}
+
+  void ask(connection_id connection, handshake request) {
+    const std::string path(request.request.path());
+    if (path != options_.socket_path() && path != "/ws") {
+      // Of a page elsewhere a browser sends such a request before it asks whether it may.
+      if (!is_safe(request.request.method) && !visitors_.origin_allowed(request))
+        return transport_.answer(connection, origin_rules::refusal());
+      return transport_.answer(connection, plain_(request.request));
+    }
+    if (!request.is_upgrade) {
+      return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
+    }
+    if (closed_) return refuse_closed(connection);
+    if (auto refused = visitors_.enter(connection, request)) {
+      const connection_refusal why = refused->status == 403   ? connection_refusal::origin
+                                     : refused->status == 429 ? connection_refusal::limit
+                                                              : connection_refusal::overload;
+      return refuse(connection, why, std::move(*refused));
+    }
+    auto shown = shown_credentials(request.request);
+    if (!shown) {
+      return refuse(connection, connection_refusal::unauthorized,
+                    http::response::text(400, shown.error().message));
+    }
+    shown->request = &request;
+    // Filed first: the authenticator may answer from inside of the call.
+    applicant& filed = applicants_[connection];
+    filed.arrived.request = request;
+    filed.showed = shown->from != credential_source::none;
+    authenticator_.authenticate(
+        *shown,
+        [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
+          if (weak.lock()) decide(connection, std::move(who));
+        });
+  }
+
+  void abandon(connection_id connection) {
+    applicants_.erase(connection);
+    visitors_.leave(connection);
+  }
+
+  /// Whose socket has opened.
+  std::optional<arrival> take(connection_id connection) {
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return std::nullopt;
+    arrival arrived = std::move(found->second.arrived);
+    applicants_.erase(found);
+    return arrived;
+  }
+
+  /// Who is refused from now on is counted there. `counts` outlives this.
+  void count_into(server_counts& counts) noexcept { counts_ = &counts; }
+
+  void report_to(refusal_handler handler) { on_refused_ = std::move(handler); }
+
+  /// Nobody is let in any more.
+  void close() noexcept { closed_ = true; }
+  bool closed() const noexcept { return closed_; }
+
+ private:
+  /// Changes nothing (RFC 9110 section 9.2.1).
+  static bool is_safe(std::string_view method) noexcept {
+    return method == "GET" || method == "HEAD" || method == "OPTIONS";
+  }
+
+  void decide(connection_id connection, result<principal> who) {
+    const auto found = applicants_.find(connection);
+    if (found == applicants_.end()) return;  // gone meanwhile
+    arrival& arrived = found->second.arrived;
+    const bool may_show_later = !who && who.error().code == errc::unauthorized &&
+                                !found->second.showed && options_.access.auth_timeout.count() != 0;
+    if (closed_) return refuse_closed(connection);
+    if (!who && !may_show_later) {
+      if (on_refused_) on_refused_(arrived.request, who.error());
+      return refuse_token(connection, who.error(), found->second.showed);
+    }
+    if (who) {
+      if (!visitors_.identify(connection, *who)) {
+        return refuse(connection, connection_refusal::limit,
+                      visitors<Scheduler>::too_many_of_user());
+      }
+      arrived.owner = std::move(*who);
+    }
+    http::response accept;
+    accept.status = 101;
+    if (offers_subprotocol(arrived.request.request, subprotocol)) {
+      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
+    }
+    transport_.answer(connection, std::move(accept));
+  }
+
+  void refuse(connection_id connection, connection_refusal why, http::response answer) {
+    if (counts_ != nullptr) counts_->refuse(why);
+    abandon(connection);
+    transport_.answer(connection, std::move(answer));
+  }
+  void refuse_token(connection_id connection, const error& why, bool showed) {
+    if (why.code == errc::forbidden) {
+      return refuse(connection, connection_refusal::forbidden,
+                    http::response::text(403, why.message));
+    }
+    if (why.code == errc::internal) {
+      return refuse(connection, connection_refusal::unavailable,
+                    http::response::text(503, why.message));
+    }
+    auto answer = http::response::text(401, why.message);
+    // RFC 9110 section 15.5.2 wants it, in the form of RFC 6750 section 3.
+    answer.headers.add("WWW-Authenticate", showed ? "Bearer error=\"invalid_token\"" : "Bearer");
+    refuse(connection, connection_refusal::unauthorized, std::move(answer));
+  }
+  void refuse_closed(connection_id connection) {
+    refuse(connection, connection_refusal::draining, refuse_while_draining(options_.restart_time));
+  }
+
+  struct applicant {
+    arrival arrived;
+    bool showed = false;  ///< a token, in its handshake
+  };
+
+  const options& options_;
+  Transport& transport_;
+  Authenticator& authenticator_;
+  visitors<Scheduler>& visitors_;
+  http_handler plain_;
+  refusal_handler on_refused_;
+  std::unordered_map<connection_id, applicant> applicants_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+  server_counts* counts_ = nullptr;
+  bool closed_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/activity_list.hpp
+
+// Connections in the order of when they were last heard of: since all share one limit, the front is
+// always the next to fall due, and hearing of one is a splice. In place of a timer object per
+// session and of scans over all sessions.
+
+namespace agent_websocket {
+
+template <typename Key>
+class activity_list {
+ public:
+  struct item {
+    Key key;
+    time_point since;
+  };
+  using position = typename std::list<item>::iterator;
+
+  /// Adds at its place by time; constant when `since` is the newest, as usual.
+  position add(Key key, time_point since) {
+    return items_.insert(place_for(since), item{std::move(key), since});
+  }
+
+  /// Moves to the place of a newer time.
+  void touch(position at, time_point since) {
+    at->since = since;
+    std::list<item> moved;
+    moved.splice(moved.begin(), items_, at);
+    items_.splice(place_for(since), moved);
+  }
+
+  void remove(position at) { items_.erase(at); }
+  bool empty() const noexcept { return items_.empty(); }
+  std::size_t size() const noexcept { return items_.size(); }
+  /// Precondition: !empty().
+  const item& front() const noexcept { return items_.front(); }
+  position begin() noexcept { return items_.begin(); }
+  position end() noexcept { return items_.end(); }
+
+  /// When the front falls due, with that limit.
+  std::optional<time_point> next_deadline(duration limit) const {
+    if (items_.empty()) return std::nullopt;
+    return items_.front().since + limit;
+  }
+
+ private:
+  position place_for(time_point since) {
+    position at = items_.end();
+    while (at != items_.begin() && std::prev(at)->since > since) --at;
+    return at;
+  }
+
+  std::list<item> items_;
 };
 
 }  // namespace agent_websocket
@@ -12022,8 +15060,13 @@ inline void encode(std::string& out, const welcome& m, std::string_view timestam
   w.member("heartbeat_ms", m.heartbeat.count()).member("timeout_ms", m.timeout.count());
   w.member("resume_window_ms", m.resume_window.count());
   w.key("limits").begin_object();
-  w.member("max_message_bytes", m.limits.max_message_bytes)
-      .member("max_queued", m.limits.max_queued);
+  w.member("max_message_bytes", m.limits.max_message_bytes);
+  if (m.limits.max_content_bytes != 0) w.member("max_content_bytes", m.limits.max_content_bytes);
+  if (m.limits.messages_per_minute != 0) {
+    w.member("messages_per_minute", m.limits.messages_per_minute);
+    w.member("message_burst", m.limits.message_burst);
+  }
+  w.member("max_queued", m.limits.max_queued);
   w.end_object();
   if (m.resumed) {
     w.key("accepted").begin_array();
@@ -12054,6 +15097,13 @@ inline void encode(std::string& out, const status& m, std::string_view timestamp
   if (m.retry_after) w.member("retry_after_ms", m.retry_after->count());
   detail::raw_if(w, "data", m.data);
   detail::raw_if(w, "meta", m.meta);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const auth_expiring& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "auth_expiring");
+  w.member("content", "Your token expires soon").member("expires_at", m.expires_at);
   detail::close(w, timestamp);
 }
 
@@ -12467,6 +15517,20 @@ class outbox {
 
   const message_log& log() const noexcept { return log_; }
 
+  /// What is made and sent from now on is counted there, too. `counts` outlives this.
+  void count_into(session_counts& counts) noexcept { counts_ = &counts; }
+  /// Or null.
+  session_counts* counts() const noexcept { return counts_; }
+
+  /// The frame of a message.
+  template <typename Message>
+  std::string encoded(const Message& message, std::string_view timestamp) {
+    if (counts_ != nullptr) counts_->made(message);
+    std::string frame;
+    encode(frame, message, timestamp);
+    return frame;
+  }
+
   /// The number that the next numbered message must carry.
   std::uint64_t next_seq() const noexcept { return log_.top() + 1; }
   /// A numbered message.
@@ -12532,6 +15596,7 @@ class outbox {
 
  private:
   message_log log_;
+  session_counts* counts_ = nullptr;
   std::vector<std::unique_ptr<lanes>> sockets_;
 };
 
@@ -12725,105 +15790,6 @@ inline std::string describe_history(const conversation& of, std::uint64_t before
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/base/sha256.hpp
-
-// SHA-256 (FIPS 180-4, section 6.2) of a short text, so that secrets which come back later (resume
-// tokens) are kept as digests only. Own code because the core stands without OpenSSL; not for bulk
-// data and not for passwords.
-
-namespace agent_websocket {
-
-using digest256 = std::array<unsigned char, 32>;
-
-namespace detail {
-
-class sha256_state {
- public:
-  void block(const unsigned char* bytes) noexcept {
-    std::array<std::uint32_t, 64> w{};
-    for (std::size_t i = 0; i < 16; ++i) {
-      w[i] = static_cast<std::uint32_t>(bytes[4 * i]) << 24 |
-             static_cast<std::uint32_t>(bytes[4 * i + 1]) << 16 |
-             static_cast<std::uint32_t>(bytes[4 * i + 2]) << 8 |
-             static_cast<std::uint32_t>(bytes[4 * i + 3]);
-    }
-    for (std::size_t i = 16; i < 64; ++i) {
-      const std::uint32_t s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >> 3);
-      const std::uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >> 10);
-      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
-    }
-    std::array<std::uint32_t, 8> v = h_;
-    for (std::size_t i = 0; i < 64; ++i) {
-      const std::uint32_t e1 = turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25);
-      const std::uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-      const std::uint32_t t1 = v[7] + e1 + choice + constants[i] + w[i];
-      const std::uint32_t e0 = turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22);
-      const std::uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-      v = {t1 + e0 + majority, v[0], v[1], v[2], v[3] + t1, v[4], v[5], v[6]};
-    }
-    for (std::size_t i = 0; i < 8; ++i) h_[i] += v[i];
-  }
-
-  digest256 digest() const noexcept {
-    digest256 made{};
-    for (std::size_t i = 0; i < made.size(); ++i) {
-      made[i] = static_cast<unsigned char>(h_[i / 4] >> (24 - 8 * (i % 4)) & 0xFF);
-    }
-    return made;
-  }
-
- private:
-  static constexpr std::uint32_t turn(std::uint32_t x, int by) noexcept {
-    return x >> by | x << (32 - by);
-  }
-
-  static constexpr std::array<std::uint32_t, 64> constants{
-      0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
-      0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
-      0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
-      0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
-      0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
-      0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
-      0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
-      0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-      0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
-      0xc67178f2};
-
-  std::array<std::uint32_t, 8> h_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-};
-
-}  // namespace detail
-
-inline digest256 sha256(std::string_view text) noexcept {
-  detail::sha256_state state;
-  std::array<unsigned char, 64> block{};
-  std::size_t filled = 0;
-  const auto put = [&](unsigned char byte) {
-    block[filled++] = byte;
-    if (filled == block.size()) {
-      state.block(block.data());
-      filled = 0;
-    }
-  };
-  for (const char each : text) put(static_cast<unsigned char>(each));
-  put(0x80);
-  while (filled != 56) put(0);
-  const std::uint64_t bits = static_cast<std::uint64_t>(text.size()) * 8;
-  for (int shift = 56; shift >= 0; shift -= 8)
-    put(static_cast<unsigned char>(bits >> shift & 0xFF));
-  return state.digest();
-}
-
-/// Takes the same time wherever the two differ.
-inline bool equal_in_constant_time(const digest256& a, const digest256& b) noexcept {
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
-  return difference == 0;
-}
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/session/resume_tokens.hpp
 
 // The secrets by which clients come back to one session: a new one with each welcome, kept as a
@@ -12998,6 +15964,7 @@ struct current_run {
   run_number number = 0;
   accepted_query of;
   run_state state = run_state::none;
+  time_point begun{};
   bool started = false;  ///< phase start has been sent
   std::string text;      ///< so far, of all rounds
   std::string model;
@@ -13148,7 +16115,7 @@ class session_core {
       : id_(std::move(id)),
         epoch_(std::move(epoch)),
         settings_(std::move(settings)),
-        conversation_(settings_->max_history),
+        conversation_(settings_->max_history, settings_->max_history_bytes),
         inbox_(settings_->max_queue),
         // A client that comes back at the last moment may repeat what it sent before it went.
         claims_(claimed_ids::max_age + settings_->resume_window),
@@ -13184,7 +16151,7 @@ class session_core {
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings) {
     settings_ = std::make_shared<const session_settings>(std::move(settings));
-    conversation_.limit_to(settings_->max_history);
+    conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
     inbox_.limit_to(settings_->max_queue);
   }
 
@@ -13205,24 +16172,16 @@ class session_core {
               moment at);
 
   /// The socket is gone, or watches another session now.
-  void detached(connection_id connection, moment at) {
-    tokens_.released(connection);
-    client_tools_.forget(connection);
-    outbox_.detach(connection);
-    pass_on_calls(connection, at);
-  }
+  void detached(connection_id connection, moment at);
+
+  /// True for what has arrived, and whose end lies above `position` if it has ended.
+  bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
 
   /// A decoded message, or the reason why the text was none.
   void received(connection_id from, wire::client_message message, moment at);
 
   /// A frame that could not be a message: unsupported_data (binary) or too_large.
-  void refused_frame(connection_id from, errc code, moment at) {
-    if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
-    refuse_bad(from, {},
-               error(code, "The message is too large; at most " +
-                               std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
-               at);
-  }
+  void refused_frame(connection_id from, errc code, moment at);
 
   /// Refuses what was no good message; too many in a row close the socket.
   void refuse_bad(connection_id from, std::string_view ref, const error& why, moment at);
@@ -13256,7 +16215,8 @@ class session_core {
     }
     run_->state = *next;
     run_->text.append(piece);
-    ++run_->chunks;
+    if (run_->chunks++ == 0 && outbox_.counts() != nullptr)
+      outbox_.counts()->first_text_after(at.now - run_->begun);
     if (run_->of.streamed) start_stream(at);
   }
 
@@ -13298,6 +16258,14 @@ class session_core {
     put_control(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
   }
 
+  /// The message has been taken; only those with an id are told of.
+  void acknowledge(connection_id to, const std::string& id, moment at) {
+    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
+  }
+
+  /// The client is to show a new token before then.
+  void token_expires(connection_id connection, wall_time when, moment at);
+
   /// An error that is not the end of a query, to one socket or with 0 to all.
   void refuse(connection_id to, std::string_view ref, const error& why, moment at,
               std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
@@ -13330,9 +16298,7 @@ class session_core {
 
   template <typename Message>
   std::string encoded(const Message& message, moment at) {
-    std::string frame;
-    encode(frame, message, stamp_.text(at.wall));
-    return frame;
+    return outbox_.encoded(message, stamp_.text(at.wall));
   }
   /// Precondition: the message carries next_seq().
   template <typename Message>
@@ -13353,11 +16319,6 @@ class session_core {
   wire::resume_notice make_notice() const;
   std::string live_notice(moment at) {
     return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
-  }
-  bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
-
-  void acknowledge(connection_id to, const std::string& id, moment at) {
-    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
   }
 
   void close(std::uint16_t code, std::string reason);
@@ -13439,6 +16400,795 @@ class session_core {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/token_clocks.hpp
+
+// Until when the tokens last that sockets have shown. Each goes through three times: its client is
+// asked for a new one, it is over, and its socket is to be closed. Only tokens that end are here.
+// Keeps time; has no timer.
+
+namespace agent_websocket {
+
+class token_clocks {
+ public:
+  /// A client is asked for a new token this long before its end, or when half of its time has gone.
+  static constexpr duration warning = std::chrono::minutes(1);
+
+  /// `grace`: from the end of a token to the end of its socket.
+  explicit token_clocks(duration grace) : grace_(grace) {}
+
+  /// In place of what that socket showed before; nullopt: a token that does not end.
+  void set(connection_id connection, std::optional<wall_time> expires, moment at) {
+    remove(connection);
+    if (!expires) return;
+    const duration left =
+        *expires <= at.wall
+            ? duration(0)
+            : std::min(std::chrono::duration_cast<duration>(*expires - at.wall), longest);
+    entry& added = entries_[connection];
+    added.expires = *expires;
+    added.over = at.now + left;
+    added.due = due_.emplace(added.over - std::min(warning, left / 2), connection);
+  }
+
+  void remove(connection_id connection) {
+    const auto found = entries_.find(connection);
+    if (found == entries_.end()) return;
+    if (found->second.stage == stage::over) --over_;
+    due_.erase(found->second.due);
+    entries_.erase(found);
+  }
+
+  /// The token is over; its socket stands yet.
+  bool is_over(connection_id connection) const {
+    if (over_ == 0) return false;
+    const auto found = entries_.find(connection);
+    return found != entries_.end() && found->second.stage == stage::over;
+  }
+
+  std::size_t size() const noexcept { return entries_.size(); }
+
+  /// When sweep() is to be called next.
+  std::optional<time_point> next() const {
+    return due_.empty() ? std::nullopt : std::optional<time_point>(due_.begin()->first);
+  }
+
+  /// Calls expiring(connection, when) and close(connection) for those whose time it is. A socket
+  /// that is to be closed is forgotten before.
+  template <typename Expiring, typename Close>
+  void sweep(time_point now, Expiring&& expiring, Close&& close) {
+    while (!due_.empty() && due_.begin()->first <= now) {
+      const connection_id connection = due_.begin()->second;
+      entry& of = entries_.find(connection)->second;
+      switch (of.stage) {
+        case stage::fresh:
+          move_on(of, stage::warned, of.over);
+          expiring(connection, of.expires);
+          break;
+        case stage::warned:
+          ++over_;
+          move_on(of, stage::over, of.over + grace_);
+          break;
+        case stage::over:
+          remove(connection);
+          close(connection);
+          break;
+      }
+    }
+  }
+
+ private:
+  /// Steady clocks cannot hold all that wall clocks can.
+  static constexpr duration longest = std::chrono::hours(24 * 366 * 100);
+
+  enum class stage { fresh, warned, over };
+  using order = std::multimap<time_point, connection_id>;
+  struct entry {
+    wall_time expires;
+    time_point over;
+    order::iterator due;
+    token_clocks::stage stage = token_clocks::stage::fresh;
+  };
+
+  void move_on(entry& of, stage next, time_point when) {
+    const connection_id connection = of.due->second;
+    due_.erase(of.due);
+    of.stage = next;
+    of.due = due_.emplace(when, connection);
+  }
+
+  duration grace_;
+  std::unordered_map<connection_id, entry> entries_;
+  order due_;
+  std::size_t over_ = 0;  // entries in that stage
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/field_reader.hpp
+
+// Reads the members of one message of a client: each with its type and range, and the first that
+// does not fit in words that say what would. null counts as absent.
+
+namespace agent_websocket {
+namespace wire {
+namespace detail {
+
+/// Reads fields one by one; the first that does not fit is remembered and the rest reads as absent.
+class field_reader {
+ public:
+  explicit field_reader(json::value object) : object_(object) {}
+
+  bool failed() const noexcept { return failed_; }
+  error take_error() { return std::move(why_); }
+  void fail(std::string words) {
+    if (failed_) return;
+    failed_ = true;
+    why_ = error(errc::bad_message, std::move(words));
+  }
+
+  /// null counts as absent.
+  json::value find(std::string_view name) const {
+    const json::value found = object_[name];
+    return found.is_null() ? json::value() : found;
+  }
+
+  /// Any JSON as text, also null; empty when it is absent.
+  std::string any(const char* name) const {
+    const json::value found = object_[name];
+    return found ? json::to_text(found) : std::string();
+  }
+
+  std::string text(const char* name, std::size_t max_bytes = std::string::npos) {
+    const json::value found = find(name);
+    if (!found) return {};
+    const auto words = found.string();
+    if (!words) {
+      wrong_type(name, "a string", found);
+      return {};
+    }
+    if (words->size() > max_bytes) {
+      fail(quoted(name) + " must have at most " + std::to_string(max_bytes) + " bytes");
+      return {};
+    }
+    return std::string(*words);
+  }
+
+  std::string id(const char* name) {
+    std::string value = text(name);
+    if (find(name) && !failed_ && !is_valid_id(value)) {
+      fail(quoted(name) + " must have 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
+    }
+    return failed_ ? std::string() : value;
+  }
+
+  std::optional<bool> boolean(const char* name) {
+    const json::value found = find(name);
+    if (found && !found.is_boolean()) wrong_type(name, "true or false", found);
+    return found.boolean();
+  }
+
+  std::optional<std::int64_t> integer(const char* name, std::int64_t least, std::int64_t most) {
+    const json::value found = find(name);
+    if (!found) return std::nullopt;
+    const auto number = found.integer();
+    if (!number || *number < least || *number > most) {
+      fail(quoted(name) + " must be a whole number from " + std::to_string(least) + " to " +
+           std::to_string(most));
+      return std::nullopt;
+    }
+    return number;
+  }
+
+  std::optional<double> number(const char* name, double least, double most) {
+    const json::value found = find(name);
+    if (!found) return std::nullopt;
+    const auto value = found.number();
+    if (!value || !(*value >= least && *value <= most)) {
+      fail(quoted(name) + " must be a number from " + json::print_double(least) + " to " +
+           json::print_double(most));
+      return std::nullopt;
+    }
+    return value;
+  }
+
+  /// The number of a numbered message, or 0.
+  std::optional<std::uint64_t> number_of(const char* name) {
+    const auto seq = integer(name, 0, std::int64_t{1} << 53);
+    return seq ? std::optional<std::uint64_t>(static_cast<std::uint64_t>(*seq)) : std::nullopt;
+  }
+
+  std::vector<std::string> ids(const char* name, std::size_t most) {
+    const json::value found = find(name);
+    std::vector<std::string> read;
+    if (!found) return read;
+    const auto refuse = [&] {
+      fail(quoted(name) + " must be an array of at most " + std::to_string(most) + " ids");
+    };
+    if (!found.is_array() || found.size() > most) {
+      refuse();
+      return read;
+    }
+    found.for_each_element([&](json::value each) {
+      const auto text = each.string();
+      if (!text || !is_valid_id(*text)) return refuse();
+      read.emplace_back(*text);
+    });
+    return read;
+  }
+
+  std::optional<resume_request> resume() {
+    const json::value found = find("resume");
+    if (!found) return std::nullopt;
+    if (!found.is_object()) {
+      wrong_type("resume", "an object", found);
+      return std::nullopt;
+    }
+    const auto token = found["token"].string();
+    const auto epoch = found["epoch"].string();
+    const auto last_seq = found["last_seq"].integer();
+    if (!token || !epoch || !last_seq || *last_seq < 0) {
+      fail("`resume` needs `token` and `epoch`, both strings, and `last_seq`, a number from 0");
+      return std::nullopt;
+    }
+    return resume_request{std::string(*token), std::string(*epoch),
+                          static_cast<std::uint64_t>(*last_seq)};
+  }
+
+  /// The `token` of `auth`; empty when there is no `auth`. Its text is in no error.
+  std::string token(std::size_t max_bytes) {
+    const json::value found = find("auth");
+    if (!found) return {};
+    const auto text = found["token"].string();
+    if (!text || text->empty() || text->size() > max_bytes) {
+      fail("`auth` must be an object with a string `token` of 1 to " + std::to_string(max_bytes) +
+           " bytes");
+      return {};
+    }
+    return std::string(*text);
+  }
+
+  std::string object_text(const char* name, std::size_t max_bytes) {
+    const json::value found = find(name);
+    if (!found) return {};
+    if (!found.is_object()) {
+      wrong_type(name, "an object", found);
+      return {};
+    }
+    std::string raw = json::to_text(found);
+    if (raw.size() > max_bytes) {
+      fail(quoted(name) + " must have at most " + std::to_string(max_bytes) + " bytes");
+      return {};
+    }
+    return raw;
+  }
+
+  void wrong_type(const char* name, const char* wanted, json::value found) {
+    fail(quoted(name) + " must be " + wanted + ", not " + json::describe(found.kind()));
+  }
+
+  static std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"; }
+
+ private:
+  json::value object_;
+  bool failed_ = false;
+  error why_;
+};
+
+}  // namespace detail
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/declared_tools.hpp
+
+// The tools that a client declares in a `hello` or a `query`, in the short form {name, description,
+// parameters} or in that of the chat completions API, {type: "function", function: {...}}.
+
+namespace agent_websocket {
+namespace wire {
+
+inline constexpr std::size_t max_declared_tools = 64;
+
+namespace detail {
+
+inline void read_declared_tool(field_reader& fields, const std::string& where, json::value from,
+                               std::vector<declared_tool>& into) {
+  if (from["function"].is_object()) from = from["function"];
+  const auto name = from["name"].string();
+  if (!from.is_object() || !name)
+    return fields.fail(where + " must be an object with a string `name`");
+  declared_tool read;
+  read.name = std::string(*name);
+  const auto given = [&from](const char* member) {
+    return from[member].exists() && !from[member].is_null();
+  };
+  if (given("description")) {
+    const auto text = from["description"].string();
+    if (!text) return fields.fail(where + ": `description` must be a string");
+    read.description = std::string(*text);
+  }
+  if (given("parameters")) {
+    if (!from["parameters"].is_object())
+      return fields.fail(where + ": `parameters` must be a JSON Schema object");
+    read.parameters = json::to_text(from["parameters"]);
+  }
+  into.push_back(std::move(read));
+}
+
+/// The member `tools`; empty when there is none.
+inline std::vector<declared_tool> read_declared_tools(field_reader& fields) {
+  std::vector<declared_tool> read;
+  const json::value found = fields.find("tools");
+  if (!found) return read;
+  if (!found.is_array() || found.size() > max_declared_tools) {
+    fields.fail("`tools` must be an array of at most " + std::to_string(max_declared_tools) +
+                " tools");
+    return read;
+  }
+  found.for_each_element([&](json::value each) {
+    read_declared_tool(fields, "`tools[" + std::to_string(read.size()) + "]`", each, read);
+  });
+  return read;
+}
+
+}  // namespace detail
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/decode.hpp
+
+// The text of one WebSocket frame from a client -> a message of the protocol, or a rejection in
+// words that say what was wrong, where, and what would be right. Unknown fields are ignored. A
+// field of the wrong type or outside its range is an error, also an optional one: silently doing
+// something else would be worse.
+
+namespace agent_websocket {
+namespace wire {
+
+inline constexpr std::size_t max_meta_bytes = 4096;
+/// Arrays and objects inside of each other, the message included. What people write has under ten.
+inline constexpr std::size_t max_depth = 64;
+/// Values and keys of a message; bounds the memory that one takes while it is read.
+inline constexpr std::size_t max_values = 65'536;
+inline constexpr std::size_t max_model_length = 200;
+inline constexpr std::size_t max_token_bytes = 8192;
+
+namespace detail {
+
+inline bool is_blank(std::string_view text) noexcept {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+/// Content parts as the OpenRouter chat API takes them from a user: text, image_url, file,
+/// input_audio.
+inline void read_parts(field_reader& fields, json::value array, query& into) {
+  std::size_t position = 0;
+  array.for_each_element([&](json::value part) {
+    const std::string where = "`content[" + std::to_string(position++) + "]`";
+    if (!part.is_object()) return fields.fail(where + " must be an object with a `type`");
+    const std::string_view type = part["type"].string().value_or("");
+    if (type == "text") {
+      const auto text = part["text"].string();
+      if (!text) return fields.fail(where + " of type text needs a string `text`");
+      if (!into.content.empty()) into.content.push_back('\n');
+      into.content.append(*text);
+    } else if (type == "image_url") {
+      if (!part["image_url"]["url"].string())
+        return fields.fail(where + " of type image_url needs `image_url.url`");
+    } else if (type == "file") {
+      if (!part["file"].is_object())
+        return fields.fail(where + " of type file needs an object `file`");
+    } else if (type == "input_audio") {
+      if (!part["input_audio"]["data"].string() || !part["input_audio"]["format"].string()) {
+        return fields.fail(
+            where + " of type input_audio needs `input_audio.data` and `input_audio.format`");
+      }
+    } else {
+      fields.fail(where + " has an unknown `type`; known are text, image_url, file, input_audio");
+    }
+  });
+  into.parts = json::to_text(array);
+}
+
+inline query read_query(field_reader& fields) {
+  query read;
+  read.id = fields.id("id");
+  const json::value content = fields.find("content");
+  if (content.is_array() && content.size() > 0) {
+    read_parts(fields, content, read);
+  } else if (content.is_string() && !is_blank(*content.string())) {
+    read.content = std::string(*content.string());
+  } else if (!content || content.is_string() || content.is_array()) {
+    fields.fail("Message content is required");
+  } else {
+    fields.wrong_type("content", "a string or an array of content parts", content);
+  }
+  read.stream = fields.boolean("stream");
+  read.priority = static_cast<int>(fields.integer("priority", 0, 9).value_or(5));
+  const std::string overlap = fields.text("overlap");
+  if (overlap == "reject") {
+    read.overlap = overlap::reject;
+  } else if (overlap == "interrupt") {
+    read.overlap = overlap::interrupt;
+  } else if (overlap == "latest") {
+    read.overlap = overlap::latest;
+  } else if (!overlap.empty() && overlap != "queue") {
+    fields.fail("`overlap` must be queue, reject, interrupt or latest");
+  }
+  if (const auto ms = fields.integer("timeout_ms", 1, 86'400'000))
+    read.timeout = std::chrono::milliseconds(*ms);
+  read.model = fields.text("model", max_model_length);
+  read.meta = fields.object_text("meta", max_meta_bytes);
+  read.tools = read_declared_tools(fields);
+  read.ack = fields.number_of("ack");
+  return read;
+}
+
+inline command read_command(field_reader& fields) {
+  command read;
+  read.id = fields.id("id");
+  read.ref = fields.id("ref");
+  read.op = fields.text("op");
+  read.content = fields.text("content");
+  if (read.op.empty() && !is_blank(read.content)) {
+    const std::size_t first = read.content.find_first_not_of(" \t\r\n");
+    const std::size_t last = read.content.find_last_not_of(" \t\r\n");
+    read.op = read.content.substr(first, last - first + 1);
+    read.content.clear();
+  }
+  if (read.op.empty()) fields.fail("Message content is required");
+  if (const json::value data = fields.find("data")) read.data = json::to_text(data);
+  read.meta = fields.object_text("meta", max_meta_bytes);
+  read.ack = fields.number_of("ack");
+  if (read.op == "hello") {
+    read.client = std::string(cut_utf8(fields.text("client"), 100));
+    read.resume_session = fields.id("session_id");
+    read.resume = fields.resume();
+    read.outbox = fields.ids("outbox", 1000);
+    if (read.resume && read.resume_session.empty())
+      fields.fail("`resume` needs the `session_id` that it is about beside it");
+    read.version = fields.integer("v", 0, 1'000'000);
+    read.token = fields.token(max_token_bytes);
+    const json::value caps = fields.find("caps");
+    if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);
+    caps.for_each_element([&](json::value each) {
+      if (const auto name = each.string()) {
+        if (read.caps.size() < 32) read.caps.emplace_back(*name);
+      } else {
+        fields.fail("`caps` must be an array of strings");
+      }
+    });
+    read.tools = read_declared_tools(fields);
+  } else if (read.op == "auth") {
+    read.token = fields.token(max_token_bytes);
+    if (read.token.empty()) fields.fail("An auth command needs its token as `auth.token`");
+  } else if (read.op == "ack") {
+    read.ack = fields.number_of("seq");
+  } else if (read.op == "tool_result") {
+    read.data = fields.any("data");  // a tool may give null
+    read.failure = fields.text("error");
+    if (read.ref.empty()) fields.fail("A tool_result needs the `ref` of the call that it answers");
+    if (read.data.empty() && read.content.empty() && read.failure.empty())
+      fields.fail("A tool_result needs `data`, or an `error` in words");
+  } else if (read.op == "regenerate") {
+    read.stream = fields.boolean("stream");
+  } else if (read.op == "history") {
+    read.before_seq = fields.integer("before_seq", 0, std::int64_t{1} << 53);
+    read.limit = fields.integer("limit", 1, 1000);
+  }
+  return read;
+}
+
+inline human_feedback read_feedback(field_reader& fields) {
+  human_feedback read;
+  read.id = fields.id("id");
+  read.ref = fields.id("ref");
+  read.decision = fields.text("decision");
+  const bool known = read.decision == "approve" || read.decision == "reject" ||
+                     read.decision == "edit" || read.decision == "answer" || read.decision.empty();
+  if (!known) fields.fail("`decision` must be approve, reject, edit or answer");
+  read.rating = fields.number("rating", -100, 100);
+  read.content = fields.text("content");
+  read.correction = fields.text("correction");
+  read.data = fields.any("data");
+  read.meta = fields.object_text("meta", max_meta_bytes);
+  read.ack = fields.number_of("ack");
+  if (read.decision.empty() && !read.rating && is_blank(read.content) &&
+      is_blank(read.correction)) {
+    fields.fail("Feedback needs a `decision`, a `rating`, a `correction` or a `content`");
+  }
+  return read;
+}
+
+}  // namespace detail
+
+/// Decodes the text of one frame. `scratch` is reused from call to call; nothing refers to it
+/// afterwards.
+inline client_message decode(std::string_view text, json::document& scratch) {
+  json::parse_limits limits;
+  limits.max_depth = max_depth;
+  limits.max_values = max_values;
+  if (auto parsed = scratch.parse(text, limits); !parsed) return rejection{parsed.error(), {}};
+  const json::value root = scratch.root();
+  if (!root.is_object()) {
+    return rejection{error(errc::bad_message,
+                           std::string("A message is a JSON object, not ") + describe(root.kind())),
+                     {}};
+  }
+  std::string ref;
+  if (const auto id = root["id"].string(); id && is_valid_id(*id)) ref = std::string(*id);
+
+  const json::value type = root["type"];
+  std::string_view name = "query";
+  if (type) {
+    if (!type.is_string()) {
+      return rejection{error(errc::bad_message,
+                             std::string("`type` must be a string, not ") + describe(type.kind())),
+                       ref};
+    }
+    name = *type.string();
+  }
+  detail::field_reader fields(root);
+  client_message message;
+  if (name == "query") {
+    message = detail::read_query(fields);
+  } else if (name == "command") {
+    message = detail::read_command(fields);
+  } else if (name == "human_feedback") {
+    message = detail::read_feedback(fields);
+  } else if (name == "response" || name == "notification" || name == "status" || name == "error") {
+    return rejection{error(errc::unknown_type,
+                           "Messages of type " + std::string(name) +
+                               " come from the server; send query, command or human_feedback"),
+                     ref};
+  } else {
+    return rejection{
+        error(errc::unknown_type, "Unknown message type; send query, command or human_feedback"),
+        ref};
+  }
+  if (fields.failed()) return rejection{fields.take_error(), ref};
+  return message;
+}
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/sign_in.hpp
+
+// Who the sockets of a server are, after their handshake: holds those that have shown nothing yet
+// until their first message brings a token, and takes new tokens from those that are known. Whoever
+// is let in, told or sent away is the sink's to treat.
+
+namespace agent_websocket {
+
+/// A socket that has shown who it is in its first message.
+struct signed_in {
+  handshake request;
+  principal owner;
+  wire::command first;             ///< its hello or auth
+  std::vector<std::string> later;  ///< messages that came before the answer to it
+};
+
+/// Called on the executor.
+class sign_in_sink {
+ public:
+  virtual void on_signed_in(connection_id connection, signed_in arrived) = 0;
+  /// The socket did not show who it is: tell it why, close it.
+  virtual void on_turned_away(connection_id connection, std::uint16_t code, std::string_view reason,
+                              const error& why) = 0;
+  /// The token of the socket ends soon.
+  virtual void on_token_expiring(connection_id connection, wall_time when) = 0;
+  /// It has ended, and no new one came within the grace.
+  virtual void on_token_expired(connection_id connection) = 0;
+
+ protected:
+  ~sign_in_sink() = default;
+};
+
+template <typename Authenticator, typename Scheduler>
+class sign_in {
+ public:
+  struct limits {
+    duration timeout;               ///< for the first message
+    duration grace;                 ///< see token_clocks
+    std::size_t max_waiting_bytes;  ///< of messages behind the first, while it is being judged
+  };
+
+  sign_in(limits allowed, Authenticator& authenticator, Scheduler& scheduler, sign_in_sink& sink)
+      : limits_(allowed),
+        authenticator_(authenticator),
+        scheduler_(scheduler),
+        sink_(sink),
+        clocks_(allowed.grace) {}
+  sign_in(const sign_in&) = delete;
+  sign_in& operator=(const sign_in&) = delete;
+  ~sign_in() { scheduler_.cancel_timer(timer_); }
+
+  // ---- sockets that have shown nothing
+
+  /// An open socket whose first message has to say who it is.
+  void hold(connection_id connection, handshake request) {
+    held& added = held_[connection];
+    added.request = std::move(request);
+    added.since = silent_.add(connection, scheduler_.now());
+    watch();
+  }
+
+  bool holds(connection_id connection) const {
+    return !held_.empty() && held_.find(connection) != held_.end();
+  }
+
+  /// A message of a socket that is held.
+  void receive(connection_id connection, std::string_view text) {
+    const auto found = held_.find(connection);
+    if (found == held_.end()) return;
+    held& of = found->second;
+    if (of.first) return keep(connection, of, text);
+    auto message = wire::decode(text, scratch_);
+    auto* const command = std::get_if<wire::command>(&message);
+    const bool shows = command != nullptr && (command->op == "hello" || command->op == "auth") &&
+                       !command->token.empty();
+    if (!shows) {
+      const auto* const rejected = std::get_if<wire::rejection>(&message);
+      return turn_away(connection,
+                       rejected != nullptr ? rejected->why : error(errc::unauthorized, how_to));
+    }
+    silent_.remove(of.since);
+    of.first = std::move(*command);
+    const std::string token = of.first->token;
+    const handshake request = of.request;  // letting it in gives away the other one
+    authenticator_.authenticate(
+        {token, credential_source::message, &request},
+        [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
+          if (weak.lock()) judge(connection, std::move(who));
+        });
+  }
+
+  /// A frame of a socket that is held, and no message.
+  void refuse(connection_id connection) {
+    turn_away(connection, error(errc::unauthorized, how_to));
+  }
+
+  // ---- sockets that are known
+
+  /// What the socket has shown lasts as long as `owner` says.
+  void watch(connection_id connection, const principal& owner) {
+    clocks_.set(connection, owner.expires_at, now());
+    watch();
+  }
+
+  /// Its token is over, and the grace is not.
+  bool is_over(connection_id connection) const { return clocks_.is_over(connection); }
+
+  /// A known socket shows a new token; done(result<void>) is called once, unless it goes before.
+  template <typename Done>
+  void renew(connection_id connection, const principal& owner, const std::string& token,
+             Done done) {
+    authenticator_.authenticate(
+        {token, credential_source::message, nullptr},
+        [this, connection, owner, done = std::move(done),
+         weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
+          if (!weak.lock()) return;
+          if (!who) return done(result<void>(who.error()));
+          if (who->name != owner.name || who->is_anonymous != owner.is_anonymous) {
+            return done(result<void>(error(
+                errc::forbidden, "The token is another user's; connect anew to change users")));
+          }
+          watch(connection, *who);
+          done(result<void>());
+        });
+  }
+
+  void gone(connection_id connection) {
+    clocks_.remove(connection);
+    const auto found = held_.find(connection);
+    if (found != held_.end()) forget(found);
+  }
+
+  /// Sends away all that have not shown who they are.
+  void close(std::uint16_t code, std::string_view reason, const error& why) {
+    while (!held_.empty()) {
+      const connection_id connection = held_.begin()->first;
+      forget(held_.begin());
+      sink_.on_turned_away(connection, code, reason, why);
+    }
+  }
+
+  std::size_t held_count() const noexcept { return held_.size(); }
+
+ private:
+  static constexpr const char* how_to =
+      "Authentication is required: send a hello or auth command with `auth.token` first";
+  static constexpr std::size_t max_waiting = 64;  // messages behind the first
+
+  struct held {
+    handshake request;
+    activity_list<connection_id>::position since;  // in silent_, until there is a first message
+    std::optional<wire::command> first;
+    std::vector<std::string> later;
+    std::size_t later_bytes = 0;
+  };
+  using held_map = std::unordered_map<connection_id, held>;
+
+  moment now() const { return {scheduler_.now(), scheduler_.wall_now()}; }
+
+  void forget(typename held_map::iterator found) {
+    if (!found->second.first) silent_.remove(found->second.since);
+    held_.erase(found);
+  }
+
+  void keep(connection_id connection, held& of, std::string_view text) {
+    of.later_bytes += text.size();
+    if (of.later.size() < max_waiting && of.later_bytes <= limits_.max_waiting_bytes)
+      return of.later.emplace_back(text), void();
+    turn_away(connection, error(errc::unauthorized, "Wait for the welcome before you send more"));
+  }
+
+  void judge(connection_id connection, result<principal> who) {
+    const auto found = held_.find(connection);
+    if (found == held_.end()) return;  // gone meanwhile
+    if (!who) return turn_away(connection, who.error());
+    signed_in arrived{std::move(found->second.request), std::move(*who),
+                      std::move(*found->second.first), std::move(found->second.later)};
+    held_.erase(found);
+    sink_.on_signed_in(connection, std::move(arrived));
+  }
+
+  void turn_away(connection_id connection, const error& why) {
+    const auto found = held_.find(connection);
+    if (found != held_.end()) forget(found);
+    switch (why.code) {
+      case errc::token_expired: return sink_.on_turned_away(connection, 4004, "token_expired", why);
+      case errc::forbidden: return sink_.on_turned_away(connection, 4403, "forbidden", why);
+      case errc::internal: return sink_.on_turned_away(connection, 4000, "server_error", why);
+      default: return sink_.on_turned_away(connection, 4401, "unauthorized", why);
+    }
+  }
+
+  void watch() {
+    auto next = silent_.next_deadline(limits_.timeout);
+    if (const auto due = clocks_.next(); due && (!next || *due < *next)) next = due;
+    // One that fires too early is set again then.
+    if (!next || (timer_ != 0 && timer_at_ <= *next)) return;
+    scheduler_.cancel_timer(timer_);
+    timer_at_ = *next;
+    timer_ = scheduler_.start_timer(*next, [this] {
+      timer_ = 0;
+      sweep();
+      watch();
+    });
+  }
+
+  void sweep() {
+    const time_point at = scheduler_.now();
+    while (!silent_.empty() && silent_.front().since + limits_.timeout <= at) {
+      const connection_id connection = silent_.front().key;
+      forget(held_.find(connection));
+      sink_.on_turned_away(connection, 4408, "auth_timeout",
+                           error(errc::unauthorized, "No token came in time"));
+    }
+    clocks_.sweep(
+        at,
+        [this](connection_id connection, wall_time when) {
+          sink_.on_token_expiring(connection, when);
+        },
+        [this](connection_id connection) { sink_.on_token_expired(connection); });
+  }
+
+  limits limits_;
+  Authenticator& authenticator_;
+  Scheduler& scheduler_;
+  sign_in_sink& sink_;
+  held_map held_;
+  activity_list<connection_id> silent_;
+  token_clocks clocks_;
+  json::document scratch_;
+  timer_id timer_ = 0;
+  time_point timer_at_{};
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/answering.hpp
 
 // The part of session_core that answers queries: acceptance, one run at a time, the terminal
@@ -13453,6 +17203,8 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
   if (!query.model.empty() && !settings_->allows_model(query.model)) {
     return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
+  if (const auto fits = settings_->check_content(query.content.size()); !fits)
+    return refuse(from, query.id, fits.error(), at);
   accepted_query accepted;
   for (const wire::declared_tool& each : query.tools) {
     auto checked = check_tool(each, accepted.tools);
@@ -13581,6 +17333,7 @@ inline void session_core::begin_next(moment at) {
   run_->number = ++runs_;
   run_->of = std::move(*next);
   run_->state = *next_state(run_state::none, run_event::begin);
+  run_->begun = at.now;
 
   const wire::query& query = run_->of.query;
   turn begun;
@@ -13718,6 +17471,8 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   }
   conversation_.trim();
   usage_ += ended.used;
+  if (session_counts* const counts = outbox_.counts())
+    counts->answered_after(at.now - ended.begun, ended.used);
   actions_.push_back(action::deliver_answer{std::move(record)});
   active_ = at;
   if (draining_ && !closing_ && inbox_.empty()) {
@@ -14243,6 +17998,24 @@ class session_commands {
     return false;
   }
 
+  /// What is known of the session; views into it.
+  static session_info describe(const session_core& s) {
+    session_info data;
+    data.session_id = s.id_;
+    data.agent = s.settings_->agent_name;
+    data.model = s.overrides_.model ? *s.overrides_.model : s.settings_->model;
+    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
+    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
+    data.messages = s.conversation_.message_count();
+    data.max_history = s.settings_->max_history;
+    data.queued = s.inbox_.size();
+    data.running = s.running();
+    data.created = to_iso8601(s.created_);
+    data.last_activity = to_iso8601(s.active_.wall);
+    data.usage = s.usage_;
+    return data;
+  }
+
  private:
   using handler = void (*)(session_core&, const wire::command&, moment);
   struct row {
@@ -14278,13 +18051,13 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
-    s.actions_.push_back(action::answer_hello{command.from, command});
+    s.actions_.push_back(action::ask_server{command});
   }
 
   static void ack(session_core&, const wire::command&, moment) {}  // read where all acks are
 
-  static void auth(session_core& s, const wire::command& command, moment at) {
-    s.acknowledge(command.from, command.id, at);
+  static void auth(session_core& s, const wire::command& command, moment) {
+    s.actions_.push_back(action::ask_server{command});
   }
 
   static void ping(session_core& s, const wire::command& command, moment at) {
@@ -14298,23 +18071,10 @@ class session_commands {
   }
 
   static void info(session_core& s, const wire::command& command, moment at) {
-    session_info data;
-    data.session_id = s.id_;
-    data.agent = s.settings_->agent_name;
-    const std::string model = s.overrides_.model.value_or(s.settings_->model);
-    data.model = model;
-    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
-    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
-    data.messages = s.conversation_.message_count();
-    data.max_history = s.settings_->max_history;
-    data.queued = s.inbox_.size();
-    data.running = s.running();
-    data.created = to_iso8601(s.created_);
-    data.last_activity = to_iso8601(s.active_.wall);
-    data.usage = s.usage_;
+    const session_info data = describe(s);
     s.reply(command,
-            "Session " + s.id_ + ", model " + model + ", " + std::to_string(data.messages) +
-                " messages",
+            "Session " + s.id_ + ", model " + std::string(data.model) + ", " +
+                std::to_string(data.messages) + " messages",
             describe_session(data), at);
   }
 
@@ -14409,9 +18169,10 @@ inline bool is_sign_of_life(const wire::client_message& message) noexcept {
   return command != nullptr && (command->op == "ping" || command->op == "ack");
 }
 
-inline bool is_hello(const wire::client_message& message) noexcept {
+/// What says who a client is; it may be on its way to another session.
+inline bool is_greeting(const wire::client_message& message) noexcept {
   const auto* command = std::get_if<wire::command>(&message);
-  return command != nullptr && command->op == "hello";
+  return command != nullptr && (command->op == "hello" || command->op == "auth");
 }
 
 inline void session_core::received(connection_id from, wire::client_message message, moment at) {
@@ -14423,7 +18184,7 @@ inline void session_core::received(connection_id from, wire::client_message mess
     return refuse_bad(from, rejected->ref, rejected->why, at);
   if (!is_sign_of_life(message)) {
     active_ = at;
-    spoken_ = spoken_ || !is_hello(message);  // which may be on its way to another session
+    spoken_ = spoken_ || !is_greeting(message);
   }
   if (auto* query = std::get_if<wire::query>(&message)) {
     socket->bad_messages = 0;
@@ -14432,8 +18193,9 @@ inline void session_core::received(connection_id from, wire::client_message mess
   } else if (auto* command = std::get_if<wire::command>(&message)) {
     command->from = from;
     if (command->ack) tokens_.arrived(from);
+    const bool judged_later = command->op == "auth";
     if (session_commands::run(*this, *command, at)) {
-      socket->bad_messages = 0;
+      if (!judged_later) socket->bad_messages = 0;
     } else {
       actions_.push_back(action::run_command{std::move(*command)});
     }
@@ -14479,6 +18241,1061 @@ inline void session_core::on_feedback(connection_id from, wire::human_feedback f
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/reception.hpp
+
+// What the transport of a server reports, and whose it is: requests go to the admission, sockets
+// that have shown nothing to the sign-in, messages of the others to their session, when its client
+// may send them now. Decides nothing that those do not.
+
+namespace agent_websocket {
+
+/// `Registry` is a registry.
+template <typename Transport, typename Authenticator, typename Scheduler, typename Registry>
+class reception final : public transport_sink, private sign_in_sink {
+ public:
+  using session_type = typename Registry::session_type;
+  using journal_type = typename Registry::journal_type;
+  using admission_type = admission<Transport, Authenticator, Scheduler>;
+  using http_handler = typename admission_type::http_handler;
+
+  /// `plain` answers requests that are for no socket.
+  reception(const options& settings, Transport& transport, Scheduler& scheduler,
+            Authenticator& authenticator, Registry& sessions, visitors<Scheduler>& guests,
+            journal_type& told, server_counts& counts, http_handler plain)
+      : transport_(transport),
+        scheduler_(scheduler),
+        registry_(sessions),
+        visitors_(guests),
+        journal_(told),
+        counts_(counts),
+        sign_in_({settings.access.auth_timeout, settings.access.auth_grace,
+                  settings.session.max_message_bytes},
+                 authenticator, scheduler, *this),
+        admission_(settings, transport, authenticator, guests, std::move(plain)) {
+    admission_.count_into(counts);
+    admission_.report_to([this](const handshake& request, const error& why) {
+      log_refusal("from " + request.remote_address, {}, why);
+    });
+  }
+  reception(const reception&) = delete;
+  reception& operator=(const reception&) = delete;
+
+  /// Nobody is let in any more; who comes, and who was about to show who it is, is told so.
+  void close() {
+    admission_.close();
+    sign_in_.close(1012, "Server is shutting down", error(errc::draining));
+  }
+
+  /// A client of the session shows a new token by the command `auth`.
+  void renew_token(session_type& session, const wire::command& auth) {
+    sign_in_.renew(auth.from, session.owner(), auth.token,
+                   [this, connection = auth.from, id = auth.id](const result<void>& taken) {
+                     tell(connection, [&](session_core& core, moment at) {
+                       if (!taken) {
+                         log_refusal("new token", core.id(), taken.error());
+                         return core.refuse_bad(connection, id, taken.error(), at);
+                       }
+                       core.heard_good(connection);
+                       core.acknowledge(connection, id, at);
+                     });
+                   });
+  }
+
+  // ---- transport_sink
+
+  void on_request(connection_id connection, handshake request) override {
+    admission_.ask(connection, std::move(request));
+  }
+  void on_abandoned(connection_id connection) override { admission_.abandon(connection); }
+
+  void on_open(connection_id connection) override {
+    auto arrived = admission_.take(connection);
+    if (!arrived) return;
+    if (!arrived->owner) return sign_in_.hold(connection, std::move(arrived->request));
+    let_in(connection, arrived->request, std::move(*arrived->owner));
+  }
+
+  void on_text(connection_id connection, std::string_view text) override {
+    if (!take_frame(connection)) return;
+    const auto session = registry_.find(connection);
+    if (!session) return sign_in_.receive(connection, text);
+    wire::client_message message = wire::decode(text, scratch_);
+    counts_.message(message, text.size());
+    take(connection, *session, std::move(message));
+  }
+
+  void on_binary(connection_id connection, std::size_t bytes) override {
+    refuse_frame(connection, errc::unsupported_data, bytes);
+  }
+
+  void on_oversized(connection_id connection, std::size_t bytes) override {
+    refuse_frame(connection, errc::too_large, bytes);
+  }
+
+  void on_alive(connection_id connection) override { registry_.heard(connection); }
+
+  void on_drained(connection_id connection) override {
+    if (const auto session = registry_.find(connection)) session->drained(connection);
+  }
+
+  void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
+    sign_in_.gone(connection);
+    registry_.closed(connection, code);
+    visitors_.leave(connection);
+  }
+
+ private:
+  void let_in(connection_id connection, const handshake& request, principal owner) {
+    sign_in_.watch(connection, owner);
+    registry_.open(connection, request, std::move(owner));
+  }
+
+  /// False: it was one too many, and the socket is closed.
+  bool take_frame(connection_id connection) {
+    if (visitors_.take_frame(connection)) return true;
+    if (registry_.find(connection)) {
+      tell(connection, [&](session_core& core, moment) {
+        core.close_socket(connection, 4005, "rate_exceeded");
+      });
+    } else {
+      sign_in_.gone(connection);
+      transport_.close(connection, 4005, "rate_exceeded");
+    }
+    return false;
+  }
+
+  void take(connection_id connection, session_type& session, wire::client_message message) {
+    if (auto refused = refusal_of(connection, session, message)) {
+      return session.apply([&](session_core& core, moment at) {
+        core.refuse(connection, id_of(message), refused->why, at, refused->retry_after);
+      });
+    }
+    const bool leaves_something = !std::holds_alternative<wire::rejection>(message) &&
+                                  !is_sign_of_life(message) && !is_greeting(message);
+    if (leaves_something && !registry_.keep(session, connection, id_of(message))) return;
+    session.apply(
+        [&](session_core& core, moment at) { core.received(connection, std::move(message), at); });
+  }
+
+  struct refusal {
+    error why;
+    std::optional<std::chrono::milliseconds> retry_after;
+  };
+
+  /// Why the message is not to be done now.
+  std::optional<refusal> refusal_of(connection_id connection, session_type& session,
+                                    const wire::client_message& message) {
+    if (!begins_work(message)) return std::nullopt;
+    if (sign_in_.is_over(connection)) {
+      return refusal{
+          error(errc::token_expired, "Your token has expired: send a new one by the command auth"),
+          std::nullopt};
+    }
+    // What a client sends again is acknowledged and not done again: to refuse it would lose it.
+    const std::string_view id = id_of(message);
+    const moment at{scheduler_.now(), scheduler_.wall_now()};
+    if (!id.empty() && is_done_once(message) && session.core().needs_no_repeat(id, 0, at))
+      return std::nullopt;
+    auto limited = visitors_.take(connection, message);
+    if (!limited) return std::nullopt;
+    return refusal{std::move(limited->why), limited->retry_after};
+  }
+
+  void refuse_frame(connection_id connection, errc code, std::size_t bytes) {
+    if (!take_frame(connection)) return;
+    const auto session = registry_.find(connection);
+    if (!session) return sign_in_.refuse(connection);
+    counts_.frame(bytes);
+    session->apply(
+        [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
+  }
+
+  // ---- sign_in_sink
+
+  void on_signed_in(connection_id connection, signed_in arrived) override {
+    if (!visitors_.identify(connection, arrived.owner)) {
+      return on_turned_away(connection, 4429, "connection_limit",
+                            error(errc::too_many_connections, "Too many connections of this user"));
+    }
+    let_in(connection, arrived.request, std::move(arrived.owner));
+    if (const auto session = registry_.find(connection)) {
+      session->apply([&](session_core& core, moment at) {
+        if (arrived.first.op == "auth") return core.acknowledge(connection, arrived.first.id, at);
+        core.received(connection, std::move(arrived.first), at);
+      });
+    }
+    for (const std::string& each : arrived.later) on_text(connection, each);
+  }
+
+  void on_turned_away(connection_id connection, std::uint16_t code, std::string_view reason,
+                      const error& why) override {
+    log_refusal(std::string(reason), {}, why);
+    wire::failure_notice notice;
+    notice.code = why.code;
+    notice.content = why.message;
+    notice.retryable = is_retryable(why.code);
+    counts_.refuse(refusal_by(why.code));
+    counts_.sessions.made(notice);
+    std::string frame;
+    encode(frame, notice, to_iso8601(scheduler_.wall_now()));
+    transport_.send(connection, frame);
+    transport_.close(connection, code, reason);
+  }
+
+  void on_token_expiring(connection_id connection, wall_time when) override {
+    tell(connection,
+         [&](session_core& core, moment at) { core.token_expires(connection, when, at); });
+  }
+
+  void on_token_expired(connection_id connection) override {
+    tell(connection,
+         [&](session_core& core, moment) { core.close_socket(connection, 4004, "token_expired"); });
+  }
+
+  /// The detail is for the operator; the peer is told the message alone.
+  void log_refusal(std::string words, std::string_view session, const error& why) {
+    words += std::string(", ") + to_string(why.code);
+    if (!why.detail.empty()) words += ": " + why.detail;
+    journal_.write(why.code == errc::internal ? log_level::error : log_level::info,
+                   "socket_refused", session, words);
+  }
+
+  template <typename Tell>
+  void tell(connection_id connection, Tell&& what) {
+    if (const auto session = registry_.find(connection)) session->apply(what);
+  }
+
+  Transport& transport_;
+  Scheduler& scheduler_;
+  Registry& registry_;
+  visitors<Scheduler>& visitors_;
+  journal_type& journal_;
+  server_counts& counts_;
+  sign_in<Authenticator, Scheduler> sign_in_;
+  admission_type admission_;
+  json::document scratch_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/connection_list.hpp
+
+// The open sockets of one server: which session each watches, and its heartbeat, which is silence
+// of the peer and then no answer to a ping. Keeps time; what to do when it is up is the server's,
+// through visitors.
+
+namespace agent_websocket {
+
+template <typename Session>
+class connection_list {
+ public:
+  connection_list(duration heartbeat_interval, duration heartbeat_timeout)
+      : interval_(heartbeat_interval), timeout_(heartbeat_timeout) {}
+
+  void add(connection_id connection, std::shared_ptr<Session> session, time_point now) {
+    entries_.emplace(connection, entry{std::move(session), false, heard_.add(connection, now)});
+  }
+
+  /// From now on the socket watches another session.
+  void move(connection_id connection, std::shared_ptr<Session> session) {
+    const auto found = entries_.find(connection);
+    if (found != entries_.end()) found->second.session = std::move(session);
+  }
+
+  /// The session that the socket watched; null when it is not known.
+  std::shared_ptr<Session> remove(connection_id connection) {
+    const auto found = entries_.find(connection);
+    if (found == entries_.end()) return nullptr;
+    (found->second.pinged ? pinged_ : heard_).remove(found->second.silence);
+    std::shared_ptr<Session> session = std::move(found->second.session);
+    entries_.erase(found);
+    return session;
+  }
+
+  std::shared_ptr<Session> find(connection_id connection) const {
+    const auto found = entries_.find(connection);
+    return found == entries_.end() ? nullptr : found->second.session;
+  }
+
+  /// The peer has shown that it lives.
+  void heard(connection_id connection, time_point now) {
+    const auto found = entries_.find(connection);
+    if (found == entries_.end()) return;
+    entry& of = found->second;
+    if (of.pinged) {
+      pinged_.remove(of.silence);
+      of.silence = heard_.add(connection, now);
+      of.pinged = false;
+    } else {
+      heard_.touch(of.silence, now);
+    }
+  }
+
+  std::size_t size() const noexcept { return entries_.size(); }
+  bool empty() const noexcept { return entries_.empty(); }
+
+  /// When something of the heartbeat falls due next.
+  std::optional<time_point> next_heartbeat() const {
+    const auto ping = heard_.next_deadline(interval_);
+    const auto give_up = pinged_.next_deadline(timeout_);
+    if (ping && give_up) return std::min(*ping, *give_up);
+    return ping ? ping : give_up;
+  }
+
+  /// Calls ping(connection) for peers that were silent for an interval, and silent(connection,
+  /// session) for those that did not answer one in time. A silent one is reported once an interval
+  /// until it is removed.
+  template <typename Ping, typename Silent>
+  void sweep(time_point now, Ping&& ping, Silent&& silent) {
+    std::vector<std::pair<connection_id, std::shared_ptr<Session>>> gone;
+    while (!pinged_.empty() && pinged_.front().since + timeout_ <= now) {
+      const connection_id connection = pinged_.front().key;
+      gone.emplace_back(connection, find(connection));
+      pinged_.touch(pinged_.begin(), now);
+    }
+    while (!heard_.empty() && heard_.front().since + interval_ <= now) {
+      const connection_id connection = heard_.front().key;
+      entry& of = entries_.find(connection)->second;
+      heard_.remove(of.silence);
+      of.silence = pinged_.add(connection, now);
+      of.pinged = true;
+      ping(connection);
+    }
+    for (const auto& each : gone) silent(each.first, *each.second);
+  }
+
+ private:
+  struct entry {
+    std::shared_ptr<Session> session;
+    bool pinged;
+    typename activity_list<connection_id>::position
+        silence;  // in heard_ or, when pinged, in pinged_
+  };
+
+  duration interval_;
+  duration timeout_;
+  std::unordered_map<connection_id, entry> entries_;
+  activity_list<connection_id> heard_, pinged_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/session_list.hpp
+
+// The sessions of one server by id, and the clocks that run for each: inactivity while a socket
+// watches it; while none does, how long its answer goes on (run grace) and how long it waits for
+// its client (resume window). Keeps time; what to do when it is up is the server's, through
+// visitors.
+
+namespace agent_websocket {
+
+template <typename Session>
+class session_list {
+ public:
+  struct limits {
+    duration session_timeout;
+    duration run_grace;  ///< negative: without end
+    duration resume_window;
+    std::size_t max_detached;  ///< sessions that wait for their client
+  };
+
+  explicit session_list(limits allowed) : limits_(allowed) {}
+
+  /// A session with a socket.
+  void add(std::shared_ptr<Session> session, time_point now) {
+    Session* const key = session.get();
+    entries_.emplace(key->id(), entry{std::move(session), phase::attached, active_.add(key, now)});
+  }
+
+  /// False when it was not here.
+  bool erase(Session& session) {
+    const auto found = entries_.find(session.id());
+    if (found == entries_.end()) return false;
+    list_of(found->second.now).remove(found->second.place);
+    entries_.erase(found);
+    return true;
+  }
+
+  /// null when there is none.
+  std::shared_ptr<Session> find(std::string_view id) const {
+    const auto found = entries_.find(id);
+    return found == entries_.end() ? nullptr : found->second.session;
+  }
+
+  /// Its last socket is gone.
+  void detached(Session& session, time_point now) {
+    place(session, limits_.run_grace < duration::zero() ? phase::waiting : phase::in_grace, now);
+  }
+  /// It has a socket again.
+  void attached(Session& session, time_point now) { place(session, phase::attached, now); }
+
+  /// Of those without a socket the one that waits for longest and is wanted(session); null: none.
+  /// Linear in those that wait.
+  template <typename Wanted>
+  Session* oldest_detached(Wanted&& wanted) {
+    Session* oldest = nullptr;
+    time_point since{};
+    for (auto* each : {&waiting_, &grace_}) {
+      for (auto at = each->begin(); at != each->end(); ++at) {
+        if (oldest != nullptr && at->since >= since) break;
+        if (!wanted(*at->key)) continue;
+        oldest = at->key;
+        since = at->since;
+        break;
+      }
+    }
+    return oldest;
+  }
+
+  std::size_t size() const noexcept { return entries_.size(); }
+  bool empty() const noexcept { return entries_.empty(); }
+  /// Those without a socket.
+  std::size_t detached_count() const noexcept { return grace_.size() + waiting_.size(); }
+
+  /// Visits the sessions whose ids come after `after`, in their order, as long as visit(session)
+  /// says true; it must not change the list.
+  template <typename Visit>
+  void each_after(std::string_view after, Visit&& visit) const {
+    for (auto at = entries_.upper_bound(after); at != entries_.end(); ++at) {
+      if (!visit(*at->second.session)) return;
+    }
+  }
+
+  /// All sessions as they are now; visiting them may change the list.
+  std::vector<std::shared_ptr<Session>> all() const {
+    std::vector<std::shared_ptr<Session>> sessions;
+    sessions.reserve(entries_.size());
+    for (const auto& each : entries_) sessions.push_back(each.second.session);
+    return sessions;
+  }
+
+  /// Calls expired(session) for those with a socket but without activity for the limit. A busy
+  /// session is active.
+  template <typename Expired>
+  void sweep_inactive(time_point now, Expired&& expired) {
+    std::vector<std::shared_ptr<Session>> gone;
+    while (!active_.empty() && active_.front().since + limits_.session_timeout <= now) {
+      Session& session = *active_.front().key;
+      const time_point last = session.core().busy() ? now : session.core().last_activity();
+      const bool is_over = last + limits_.session_timeout <= now;
+      if (is_over) gone.push_back(find(session.id()));
+      active_.touch(active_.begin(), is_over ? now : last);
+    }
+    for (const auto& each : gone) expired(*each);
+  }
+
+  /// When a session without a socket falls due next.
+  std::optional<time_point> next_detached() const {
+    const auto grace = grace_.next_deadline(std::min(limits_.run_grace, limits_.resume_window));
+    const auto end = waiting_.next_deadline(limits_.resume_window);
+    if (grace && end) return std::min(*grace, *end);
+    return grace ? grace : end;
+  }
+
+  /// Calls interrupt(session) when its grace is over, and forget(session) when nobody came back in
+  /// time or too many wait; a session whose answer goes on without end waits with it.
+  template <typename Interrupt, typename Forget>
+  void sweep_detached(time_point now, Interrupt&& interrupt, Forget&& forget) {
+    std::vector<std::shared_ptr<Session>> over, gone;
+    while (!grace_.empty() && grace_.front().since + limits_.run_grace <= now) {
+      Session& session = *grace_.front().key;
+      over.push_back(find(session.id()));
+      place(session, phase::waiting, grace_.front().since);
+    }
+    for (auto* each : {&waiting_, &grace_}) {
+      while (!each->empty()) {
+        const bool too_many = waiting_.size() + grace_.size() > limits_.max_detached;
+        if (!too_many && each->front().since + limits_.resume_window > now) break;
+        Session& session = *each->front().key;
+        if (!too_many && limits_.run_grace < duration::zero() && session.core().busy()) {
+          each->touch(each->begin(), std::max(now, now - limits_.resume_window + second));
+          continue;
+        }
+        gone.push_back(find(session.id()));
+        erase(session);
+      }
+    }
+    for (const auto& each : over) interrupt(*each);
+    for (const auto& each : gone) forget(*each);
+  }
+
+ private:
+  static constexpr duration second = std::chrono::seconds(1);
+
+  enum class phase { attached, in_grace, waiting };
+  struct entry {
+    std::shared_ptr<Session> session;
+    phase now;
+    typename activity_list<Session*>::position place;
+  };
+
+  activity_list<Session*>& list_of(phase of) noexcept {
+    switch (of) {
+      case phase::attached: return active_;
+      case phase::in_grace: return grace_;
+      case phase::waiting: return waiting_;
+    }
+    return waiting_;
+  }
+
+  void place(Session& session, phase to, time_point since) {
+    const auto found = entries_.find(session.id());
+    if (found == entries_.end()) return;
+    entry& of = found->second;
+    list_of(of.now).remove(of.place);
+    of.now = to;
+    of.place = list_of(to).add(&session, since);
+  }
+
+  limits limits_;
+  std::map<std::string, entry, std::less<>> entries_;  // in order, for those who turn pages
+  activity_list<Session*> active_, grace_, waiting_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/deadlines.hpp
+
+// The clocks of a server: heartbeats, inactivity, and sessions that wait for their client. One
+// timer for each of the three, however many sockets and sessions there are; the lists know who is
+// next.
+
+namespace agent_websocket {
+
+/// Is told whose time is up.
+template <typename Session>
+class deadline_sink {
+ public:
+  /// Nothing was heard of the peer for an interval.
+  virtual void on_silent(connection_id connection) = 0;
+  /// Nor after that, within the timeout.
+  virtual void on_lost(connection_id connection, Session& session) = 0;
+  /// Its client is here and does nothing.
+  virtual void on_inactive(Session& session) = 0;
+  /// Its client was away for the whole grace.
+  virtual void on_grace_over(Session& session) = 0;
+  /// Its client did not come back in time; it is no longer in the list.
+  virtual void on_forgotten(Session& session) = 0;
+
+ protected:
+  ~deadline_sink() = default;
+};
+
+template <typename Session, typename Scheduler>
+class deadlines {
+ public:
+  struct intervals {
+    duration heartbeat;
+    duration heartbeat_timeout;
+    duration cleanup;
+  };
+
+  deadlines(Scheduler& scheduler, deadline_sink<Session>& sink, intervals every,
+            typename session_list<Session>::limits allowed)
+      : connections(every.heartbeat, every.heartbeat_timeout),
+        sessions(allowed),
+        scheduler_(scheduler),
+        sink_(sink),
+        cleanup_(every.cleanup) {}
+  deadlines(const deadlines&) = delete;
+  deadlines& operator=(const deadlines&) = delete;
+  ~deadlines() {
+    for (const timer_id each : {heartbeat_timer_, cleanup_timer_, detached_timer_})
+      scheduler_.cancel_timer(each);
+  }
+
+  connection_list<Session> connections;
+  session_list<Session> sessions;
+
+  /// To be called when a socket has come.
+  void watch_heartbeat() {
+    if (heartbeat_timer_ != 0) return;
+    const auto next = connections.next_heartbeat();
+    if (!next) return;
+    heartbeat_timer_ = scheduler_.start_timer(*next, [this] {
+      heartbeat_timer_ = 0;
+      connections.sweep(
+          scheduler_.now(), [this](connection_id connection) { sink_.on_silent(connection); },
+          [this](connection_id connection, Session& session) {
+            sink_.on_lost(connection, session);
+          });
+      watch_heartbeat();
+    });
+  }
+
+  /// To be called once.
+  void watch_inactivity() {
+    cleanup_timer_ = scheduler_.start_timer(scheduler_.now() + cleanup_, [this] {
+      sessions.sweep_inactive(scheduler_.now(),
+                              [this](Session& session) { sink_.on_inactive(session); });
+      watch_inactivity();
+    });
+  }
+
+  /// To be called when a socket has gone. Whose time is up already is told of at once.
+  void watch_detached() {
+    sessions.sweep_detached(
+        scheduler_.now(), [this](Session& session) { sink_.on_grace_over(session); },
+        [this](Session& session) { sink_.on_forgotten(session); });
+    const auto next = sessions.next_detached();
+    // One that fires too early is set again then.
+    if (!next || (detached_timer_ != 0 && detached_at_ <= *next)) return;
+    scheduler_.cancel_timer(detached_timer_);
+    detached_at_ = *next;
+    detached_timer_ = scheduler_.start_timer(*next, [this] {
+      detached_timer_ = 0;
+      watch_detached();
+    });
+  }
+
+ private:
+  Scheduler& scheduler_;
+  deadline_sink<Session>& sink_;
+  duration cleanup_;
+  timer_id heartbeat_timer_ = 0;
+  timer_id cleanup_timer_ = 0;
+  timer_id detached_timer_ = 0;
+  time_point detached_at_{};
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/tool_handler.hpp
+
+// What the application's handler of a tool gets: the call with its arguments, and the way to answer
+// it, now or later. A call ends once: by its answer, its time limit, or the end of the run.
+
+namespace agent_websocket {
+
+/// Whether a call is still wanted. Shared by the session and the handler; on the executor only.
+class tool_cancellation {
+ public:
+  bool cancelled() const noexcept { return cancelled_; }
+  /// Runs f at once when the call was cancelled before.
+  void on_cancel(std::function<void()> f) {
+    if (cancelled_) return f();
+    if (!over_) actions_.push_back(std::move(f));
+  }
+  /// The first call of cancel() or finish() counts.
+  void cancel() {
+    if (over_) return;
+    over_ = true;
+    cancelled_ = true;
+    for (const auto& each : std::exchange(actions_, {})) {
+      try {
+        each();
+      } catch (...) {  // nobody is left to tell
+      }
+    }
+  }
+  void finish() {
+    over_ = true;
+    actions_.clear();
+  }
+
+ private:
+  bool cancelled_ = false;
+  bool over_ = false;
+  std::vector<std::function<void()>> actions_;
+};
+
+/// Ends one call: reply(text) with what the model is to be told, or reply.fail(words). The first
+/// counts, later ones are ignored. Copyable; may be called from any thread while the server lives.
+class tool_reply {
+ public:
+  explicit tool_reply(std::function<void(tool_result)> send) : send_(std::move(send)) {}
+
+  /// `text` is usually JSON; the model reads it as it is.
+  void operator()(std::string text) const { send_({std::move(text), false}); }
+  /// The model is told that the tool failed, and why.
+  void fail(std::string words) const { send_(tool_result::failure(std::move(words))); }
+
+ private:
+  std::function<void(tool_result)> send_;
+};
+
+/// One call of a tool. Copyable.
+template <typename Session>
+class tool_invocation {
+ public:
+  /// Precondition: `arguments_text` is a JSON object that fits the tool's parameters.
+  tool_invocation(std::string call_id, std::string tool_name, std::string arguments_text,
+                  std::weak_ptr<Session> session, std::shared_ptr<tool_cancellation> cancellation)
+      : id(std::move(call_id)),
+        name(std::move(tool_name)),
+        arguments(std::move(arguments_text)),
+        session_(std::move(session)),
+        cancellation_(std::move(cancellation)) {
+    auto parsed = std::make_shared<json::document>();
+    (void)parsed->parse(arguments);
+    parsed_ = std::move(parsed);
+  }
+
+  std::string id;
+  std::string name;
+  std::string arguments;  ///< JSON object text
+
+  /// The arguments, to be read: call.value()["city"].string(). Valid as long as a copy of the call.
+  json::value value() const noexcept { return parsed_->root(); }
+  /// Null when the session is gone. On the executor only.
+  std::shared_ptr<Session> session() const { return session_.lock(); }
+  /// True when nobody wants the result any more. On the executor only: work on another thread is
+  /// told by on_cancel.
+  bool cancelled() const noexcept { return cancellation_->cancelled(); }
+  /// Runs f on the executor when the call is cancelled or its time is up. On the executor only.
+  void on_cancel(std::function<void()> f) const { cancellation_->on_cancel(std::move(f)); }
+
+ private:
+  std::weak_ptr<Session> session_;
+  std::shared_ptr<tool_cancellation> cancellation_;
+  std::shared_ptr<const json::document> parsed_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/hooks.hpp
+
+// What a session tells upwards: the hooks of the application, the sink that its server is, and the
+// token by which the application answers the question what to do with a query.
+
+namespace agent_websocket {
+
+/// Decides about one query: now or later, once; the first decision counts, later ones are ignored.
+/// Copyable; may outlive the session. Called on the server's executor.
+template <typename Session>
+class query_reply {
+ public:
+  query_reply(std::weak_ptr<Session> session, run_number run)
+      : session_(std::move(session)), run_(run) {}
+
+  /// Let the model answer; `extra` messages go into this request only, before the question.
+  void proceed(std::vector<openrouter::chat_message> extra = {}) const {
+    query_decision decision;
+    decision.extra = std::move(extra);
+    send(std::move(decision));
+  }
+  /// Answer without the model.
+  void answer(std::string text) const {
+    query_decision decision;
+    decision.what = query_decision::kind::answer;
+    decision.text = std::move(text);
+    send(std::move(decision));
+  }
+  /// Refuse: the client gets an error of that code with these words (or the code's own).
+  void refuse(errc code, std::string words = {}) const {
+    send(query_decision::refusal(words.empty() ? error(code) : error(code, std::move(words))));
+  }
+
+ private:
+  void send(query_decision decision) const {
+    if (const auto session = session_.lock()) session->decide(run_, std::move(decision));
+  }
+
+  std::weak_ptr<Session> session_;
+  run_number run_;
+};
+
+/// Runs a hook of the application. What it throws is put into words for the log, and on_throw()
+/// does without the hook.
+template <typename Hook, typename Log, typename OnThrow>
+void run_hook(Hook&& hook, Log&& log, OnThrow&& on_throw) {
+  try {
+    hook();
+    return;
+  } catch (const std::exception& thrown) {
+    log(std::string(": ") + thrown.what());
+  } catch (...) {
+    log(std::string(": not a std::exception"));
+  }
+  on_throw();
+}
+
+/// What the application says to what happens in a session. Called on the executor; exceptions are
+/// caught, logged and cost one message.
+template <typename Session>
+class session_hooks {
+ public:
+  /// A query is about to run: decide by `reply`.
+  virtual void query(Session& session, const wire::query& query,
+                     query_reply<Session> reply) const = 0;
+  /// The request is about to go upstream and may be changed.
+  virtual void request(Session& session, openrouter::chat_request& request) const = 0;
+  /// False when nobody knows the command.
+  virtual bool command(Session& session, const wire::command& command) const = 0;
+  /// Runs a tool of the server.
+  virtual void run_tool(const tool_invocation<Session>& call, const tool_reply& reply) const = 0;
+  virtual void feedback(Session& session, const feedback_entry& feedback) const = 0;
+  virtual void response(Session& session, const answer_record& answer) const = 0;
+
+ protected:
+  ~session_hooks() = default;
+};
+
+/// What a session cannot do by itself. Called on the executor; does not throw.
+template <typename Session>
+class session_sink {
+ public:
+  /// A client has said hello on a socket of this session (answer by greet(), or by the resume() of
+  /// the session that it asks for) or shown a new token by the command auth.
+  virtual void on_command(Session& session, const wire::command& command) = 0;
+  /// An answer has ended, however it did: what it has used counts.
+  virtual void on_answered(const Session& session, const answer_record& answer) = 0;
+  /// The session was closed while no socket watched it.
+  virtual void on_over(Session& session) = 0;
+  virtual void on_log(const Session& session, log_level level, std::string_view event,
+                      std::string_view text) = 0;
+
+ protected:
+  ~session_sink() = default;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/router.hpp
+
+// basic_router: what the application does with what arrives. Every hook is optional. Hooks run on
+// the server's executor, must not block, and may throw: that is logged and costs one message.
+
+namespace agent_websocket {
+
+/// Something that happened, for metrics and logs. The views are valid during the call only.
+struct server_event {
+  log_level level = log_level::info;
+  std::string_view name;  ///< a fixed word: session_opened, session_closed, completion_failed, ...
+  std::string_view session;  ///< session id, or empty
+  std::string_view text;
+};
+
+template <typename Session>
+class basic_router final : public session_hooks<Session> {
+ public:
+  using connect_handler = std::function<void(Session&, const handshake&)>;
+  using query_handler = std::function<void(Session&, const wire::query&, query_reply<Session>)>;
+  using request_handler = std::function<void(Session&, openrouter::chat_request&)>;
+  using command_handler = std::function<void(Session&, const wire::command&)>;
+  using feedback_handler = std::function<void(Session&, const feedback_entry&)>;
+  using response_handler = std::function<void(Session&, const answer_record&)>;
+  using disconnect_handler = std::function<void(Session&, std::uint16_t code)>;
+  using session_handler = std::function<void(Session&)>;
+  using tool_handler = std::function<void(tool_invocation<Session>, tool_reply)>;
+  using http_handler = std::function<http::response(const http::request&)>;
+  using event_handler = std::function<void(const server_event&)>;
+  using metrics_handler = std::function<void(metrics_text&)>;
+
+  /// A session has begun; nothing has been sent yet. The place for a system prompt or limits of its
+  /// own.
+  basic_router& on_connect(connect_handler handler) { return set(connect_, std::move(handler)); }
+  /// A query is about to run: answer it without the model, refuse it, or let it proceed. Default:
+  /// proceed.
+  basic_router& on_query(query_handler handler) { return set(query_, std::move(handler)); }
+  /// A request is about to go upstream: see it, change it.
+  basic_router& before_request(request_handler handler) {
+    return set(request_, std::move(handler));
+  }
+  /// An answer has ended, however it did.
+  basic_router& on_response(response_handler handler) { return set(response_, std::move(handler)); }
+  /// A person has judged an answer.
+  basic_router& on_feedback(feedback_handler handler) { return set(feedback_, std::move(handler)); }
+  /// A socket of the session is gone. Its client may come back: see on_resume and on_end.
+  basic_router& on_disconnect(disconnect_handler handler) {
+    return set(disconnect_, std::move(handler));
+  }
+  /// A client has come back to its session, or watches it from one more socket.
+  basic_router& on_resume(session_handler handler) { return set(resume_, std::move(handler)); }
+  /// The session is over for good: it was closed, or nobody came back in time. Also called for the
+  /// session that a client got by connecting, when it goes back to an earlier one.
+  basic_router& on_end(session_handler handler) { return set(end_, std::move(handler)); }
+  /// Everything that is logged, whatever the logger's level.
+  basic_router& on_event(event_handler handler) { return set(event_, std::move(handler)); }
+  /// /metrics is read: add what the application counts, by names of its own.
+  basic_router& on_metrics(metrics_handler handler) { return set(metrics_, std::move(handler)); }
+
+  /// A command of the application's own, with a line for `help`. Commands of the protocol cannot be
+  /// replaced.
+  basic_router& on_command(std::string op, command_handler handler,
+                           std::string description = "a command of this server") {
+    commands_[std::move(op)] = {std::move(handler), std::move(description)};
+    return *this;
+  }
+  /// A tool that the model may call. `handler(call, reply)` runs on the executor, must not block,
+  /// and calls reply(text) or reply.fail(words) now or later, from any thread; a tool that asks a
+  /// person needs none. What is wrong with the definition is told by the server's start().
+  basic_router& tool(tool_definition definition, tool_handler handler = nullptr) {
+    const std::string name = definition.name;
+    const bool needs_handler = !definition.asks_person;
+    auto added = tools_.add(std::move(definition));
+    if (added && needs_handler && !handler)
+      added = error(errc::bad_message, "Tool `" + name + "` has no handler");
+    if (!added && !wrong_tool_) wrong_tool_ = added.error();
+    handlers_[name] = std::move(handler);
+    return *this;
+  }
+  /// Answers plain HTTP requests of that method and path ("/"). GET handlers answer HEAD too.
+  basic_router& on_http(std::string method, std::string path, http_handler handler) {
+    http_[{std::move(method), std::move(path)}] = std::move(handler);
+    return *this;
+  }
+
+  // ---- for the server
+
+  void connected(Session& session, const handshake& request) const {
+    if (connect_) connect_(session, request);
+  }
+  void query(Session& session, const wire::query& query,
+             query_reply<Session> reply) const override {
+    if (query_) return query_(session, query, std::move(reply));
+    reply.proceed();
+  }
+  void request(Session& session, openrouter::chat_request& request) const override {
+    if (request_) request_(session, request);
+  }
+  bool command(Session& session, const wire::command& command) const override {
+    const auto found = commands_.find(command.op);
+    if (found == commands_.end()) return false;
+    found->second.run(session, command);
+    return true;
+  }
+  void run_tool(const tool_invocation<Session>& call, const tool_reply& reply) const override {
+    const auto found = handlers_.find(call.name);
+    if (found == handlers_.end() || !found->second) return reply.fail("The tool has no handler");
+    found->second(call, reply);
+  }
+  /// All tools, or why one of them cannot be offered.
+  result<std::shared_ptr<const toolbox>> tools() const {
+    if (wrong_tool_) return error(errc::bad_configuration, wrong_tool_->message);
+    return std::make_shared<const toolbox>(tools_);
+  }
+  void feedback(Session& session, const feedback_entry& feedback) const override {
+    if (feedback_) feedback_(session, feedback);
+  }
+  void response(Session& session, const answer_record& answer) const override {
+    if (response_) response_(session, answer);
+  }
+  void disconnected(Session& session, std::uint16_t code) const {
+    if (disconnect_) disconnect_(session, code);
+  }
+  void resumed(Session& session) const {
+    if (resume_) resume_(session);
+  }
+  void ended(Session& session) const {
+    if (end_) end_(session);
+  }
+  void event(const server_event& what) const {
+    if (event_) event_(what);
+  }
+  void metrics(metrics_text& out) const {
+    if (metrics_) metrics_(out);
+  }
+  const http_handler* find_http(std::string_view method, std::string_view path) const {
+    const auto found =
+        http_.find({std::string(method == "HEAD" ? "GET" : method), std::string(path)});
+    return found == http_.end() ? nullptr : &found->second;
+  }
+  std::vector<command_description> commands() const {
+    std::vector<command_description> all;
+    for (const auto& each : commands_) all.push_back({each.first, each.second.description});
+    return all;
+  }
+
+ private:
+  template <typename Handler>
+  basic_router& set(Handler& slot, Handler handler) {
+    slot = std::move(handler);
+    return *this;
+  }
+
+  struct command_entry {
+    command_handler run;
+    std::string description;
+  };
+
+  connect_handler connect_;
+  query_handler query_;
+  request_handler request_;
+  response_handler response_;
+  feedback_handler feedback_;
+  disconnect_handler disconnect_;
+  session_handler resume_;
+  session_handler end_;
+  event_handler event_;
+  metrics_handler metrics_;
+  std::map<std::string, command_entry> commands_;
+  toolbox tools_;
+  std::map<std::string, tool_handler> handlers_;
+  std::optional<error> wrong_tool_;
+  std::map<std::pair<std::string, std::string>, http_handler> http_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/limits/upstream_slots.hpp
+
+// How many requests may be under way upstream at once, over all sessions. Who comes when all are
+// taken waits in line; since a session asks for one at a time, a session with a long queue of its
+// own takes turns with all others.
+
+namespace agent_websocket {
+
+class upstream_slots {
+ public:
+  /// Names a place in the line; 0 is never given out.
+  using ticket = std::uint64_t;
+
+  /// 0: no limit.
+  explicit upstream_slots(std::size_t max) : max_(max) {}
+
+  /// Takes a slot if one is free. Each that was taken, here or by a turn, is given back by
+  /// release().
+  bool try_acquire() noexcept {
+    if (max_ != 0 && taken_ >= max_) return false;
+    ++taken_;
+    return true;
+  }
+
+  /// Calls turn(), with the slot taken, when one is free; from inside of a later release().
+  ticket wait(std::function<void()> turn) {
+    line_.push_back({++last_, std::move(turn)});
+    return last_;
+  }
+
+  /// Leaves the line. A ticket whose turn has come is ignored.
+  void withdraw(ticket place) {
+    for (std::size_t i = 0; i < line_.size(); ++i) {
+      if (line_[i].place != place) continue;
+      line_.take(i);
+      return;
+    }
+  }
+
+  void release() {
+    if (line_.empty()) {
+      --taken_;
+      return;
+    }
+    const auto next = line_.take_front();  // the slot goes from hand to hand
+    next.turn();
+  }
+
+  /// Sends the line away: nobody of those who wait gets a turn.
+  void dismiss() noexcept { line_.clear(); }
+
+  std::size_t taken() const noexcept { return taken_; }
+  std::size_t waiting() const noexcept { return line_.size(); }
+
+ private:
+  struct waiter {
+    ticket place;
+    std::function<void()> turn;
+  };
+
+  std::size_t max_;
+  std::size_t taken_ = 0;
+  ticket last_ = 0;
+  fifo<waiter> line_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/attaching.hpp
 
 // The part of session_core that has to do with its sockets: who watches the session, what a client
@@ -14512,7 +19329,8 @@ inline wire::welcome session_core::make_welcome(std::string_view reason,
   made.heartbeat = settings_->heartbeat_interval;
   made.timeout = settings_->heartbeat_timeout;
   made.resume_window = settings_->resume_window;
-  made.limits = {settings_->max_message_bytes, settings_->max_queue};
+  made.limits = {settings_->max_message_bytes, settings_->max_queue, settings_->messages_per_minute,
+                 settings_->message_burst, settings_->max_content_bytes};
   made.data = settings_->welcome_data;
   return made;
 }
@@ -14589,6 +19407,25 @@ inline bool session_core::needs_no_repeat(std::string_view id, std::uint64_t pos
     }
   }
   return false;
+}
+
+inline void session_core::detached(connection_id connection, moment at) {
+  tokens_.released(connection);
+  client_tools_.forget(connection);
+  outbox_.detach(connection);
+  pass_on_calls(connection, at);
+}
+
+inline void session_core::token_expires(connection_id connection, wall_time when, moment at) {
+  if (!closing_) put_control(connection, wire::auth_expiring{to_iso8601(when)}, at);
+}
+
+inline void session_core::refused_frame(connection_id from, errc code, moment at) {
+  if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
+  refuse_bad(from, {},
+             error(code, "The message is too large; at most " +
+                             std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
+             at);
 }
 
 inline void session_core::refuse_bad(connection_id from, std::string_view ref, const error& why,
@@ -14726,6 +19563,7 @@ class delivery {
     while (socket.transport_waits < budget &&
            socket.take_next(session.output().log(), text, due, frame, timestamp)) {
       socket.transport_waits = transport_.send(socket.connection(), frame);
+      if (session_counts* const counts = session.output().counts()) counts->sent(frame.size());
     }
   }
 
@@ -15057,7 +19895,7 @@ class basic_session final
   /// UUID, version 4.
   const std::string& id() const noexcept { return core_.id(); }
   const principal& owner() const noexcept { return owner_; }
-  /// Address of the TCP peer that began the session.
+  /// Address of the client that began the session, also behind a proxy that is trusted.
   const std::string& remote_address() const noexcept { return remote_address_; }
   const agent_websocket::conversation& history() const noexcept { return core_.history(); }
   const session_settings& settings() const noexcept { return core_.settings(); }
@@ -15248,6 +20086,7 @@ class basic_session final
   }
   void perform(action::deliver_answer& what) {
     timeout_.stop();
+    around_.sink.on_answered(*this, what.record);
     guarded(
         "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
   }
@@ -15259,9 +20098,7 @@ class basic_session final
                              session->log(log_level::error, "store_failed", kept.error().detail);
                          });
   }
-  void perform(action::answer_hello& what) {
-    around_.sink.on_hello(*this, what.connection, what.hello);
-  }
+  void perform(action::ask_server& what) { around_.sink.on_command(*this, what.command); }
   void perform(action::close_socket& what) {
     lanes* const socket = core_.output().find(what.connection);
     if (socket != nullptr && what.send_first) delivery_.send_all(core_, *socket);
@@ -15329,446 +20166,417 @@ class basic_session final
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/wire/field_reader.hpp
+// --- agent_websocket/server/registry.hpp
 
-// Reads the members of one message of a client: each with its type and range, and the first that
-// does not fit in words that say what would. null counts as absent.
+// The sessions of one server and the sockets that watch them, from the first to the last: opens a
+// session for a socket, hands a socket that comes back to the session it had, forgets sessions that
+// nobody can come back to, and ends them all in order. What arrives is not read here.
 
 namespace agent_websocket {
-namespace wire {
-namespace detail {
 
-/// Reads fields one by one; the first that does not fit is remembered and the rest reads as absent.
-class field_reader {
+/// One server's; `Session` is a basic_session on the same policies.
+template <typename Session, typename Scheduler, typename Logger>
+class registry final : private session_sink<Session>, private deadline_sink<Session> {
  public:
-  explicit field_reader(json::value object) : object_(object) {}
+  using session_type = Session;
+  using router_type = basic_router<Session>;
+  using journal_type = journal<Logger, router_type>;
+  /// Takes the new token that a client of the session shows.
+  using auth_handler = std::function<void(Session&, const wire::command&)>;
 
-  bool failed() const noexcept { return failed_; }
-  error take_error() { return std::move(why_); }
-  void fail(std::string words) {
-    if (failed_) return;
-    failed_ = true;
-    why_ = error(errc::bad_message, std::move(words));
+  /// What the sessions share, but the sink, which is the registry itself.
+  template <typename Transport, typename Client, typename Store>
+  registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
+           Store& store, random_source& random, upstream_slots& slots,
+           coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told,
+           auth_handler on_auth, server_counts& counts, visitors<Scheduler>& guests)
+      : options_(settings),
+        scheduler_(scheduler),
+        around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
+        router_(router),
+        journal_(told),
+        on_auth_(std::move(on_auth)),
+        counts_(counts),
+        visitors_(guests),
+        living_(scheduler, *this,
+                {settings.session.heartbeat_interval, settings.session.heartbeat_timeout,
+                 settings.cleanup_interval},
+                {settings.session_timeout, settings.run_grace, settings.session.resume_window,
+                 settings.max_detached}) {}
+  registry(const registry&) = delete;
+  registry& operator=(const registry&) = delete;
+  ~registry() { scheduler_.cancel_timer(drain_timer_); }
+
+  /// Sessions begin with these settings. Once, before the first socket.
+  void start(session_settings defaults) {
+    defaults_ = std::make_shared<const session_settings>(std::move(defaults));
+    living_.watch_inactivity();
   }
 
-  /// null counts as absent.
-  json::value find(std::string_view name) const {
-    const json::value found = object_[name];
-    return found.is_null() ? json::value() : found;
+  std::size_t size() const noexcept { return living_.sessions.size(); }
+  /// null when there is none.
+  std::shared_ptr<Session> find(std::string_view id) const { return living_.sessions.find(id); }
+  std::shared_ptr<Session> find(connection_id socket) const {
+    return living_.connections.find(socket);
+  }
+  /// All sessions as they are now; visiting them may change them.
+  std::vector<std::shared_ptr<Session>> all() const { return living_.sessions.all(); }
+
+  /// Visits sessions in the order of their ids, see session_list::each_after.
+  template <typename Visit>
+  void each_after(std::string_view after, Visit&& visit) const {
+    living_.sessions.each_after(after, visit);
+  }
+  std::size_t socket_count() const noexcept { return living_.connections.size(); }
+  std::size_t detached_count() const noexcept { return living_.sessions.detached_count(); }
+
+  // ---- sockets
+
+  /// A socket begins a session.
+  void open(connection_id connection, const handshake& request, principal owner) {
+    const std::string& address = request.remote_address;
+    const auto session =
+        std::make_shared<Session>(around_, std::move(owner), address, make_uuid(around_.random),
+                                  make_uuid(around_.random), defaults_);
+    session->core().output().count_into(counts_.sessions);
+    ++counts_.opened;
+    ++counts_.sessions_begun;
+    living_.connections.add(connection, session, scheduler_.now());
+    living_.sessions.add(session, scheduler_.now());
+    living_.watch_heartbeat();
+    log(log_level::info, "session_opened", session->id(), "from " + address);
+    guarded("on_connect", session->id(), [&] { router_.connected(*session, request); });
+    session->open(connection);
+    if (draining_) drain(*session);
   }
 
-  /// Any JSON as text, also null; empty when it is absent.
-  std::string any(const char* name) const {
-    const json::value found = object_[name];
-    return found ? json::to_text(found) : std::string();
+  void heard(connection_id connection) { living_.connections.heard(connection, scheduler_.now()); }
+
+  void closed(connection_id connection, std::uint16_t code) {
+    const auto session = living_.connections.remove(connection);
+    if (!session) return;
+    counts_.close(code);
+    session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
+    log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
+    guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
+    settle(*session, connection);
+    finish_drain();
   }
 
-  std::string text(const char* name, std::size_t max_bytes = std::string::npos) {
-    const json::value found = find(name);
-    if (!found) return {};
-    const auto words = found.string();
-    if (!words) {
-      wrong_type(name, "a string", found);
-      return {};
-    }
-    if (words->size() > max_bytes) {
-      fail(quoted(name) + " must have at most " + std::to_string(max_bytes) + " bytes");
-      return {};
-    }
-    return std::string(*words);
+  /// The session is about to hold something because of what came on that socket. False: its user
+  /// has too many such sessions, with sockets all; the socket was told, and is closed.
+  bool keep(Session& session, connection_id connection, std::string_view ref) {
+    return begin_account(session, connection) || turn_away(session, connection, ref);
   }
 
-  std::string id(const char* name) {
-    std::string value = text(name);
-    if (find(name) && !failed_ && !is_valid_id(value)) {
-      fail(quoted(name) + " must have 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
-    }
-    return failed_ ? std::string() : value;
-  }
+  // ---- the end of all
 
-  std::optional<bool> boolean(const char* name) {
-    const json::value found = find(name);
-    if (found && !found.is_boolean()) wrong_type(name, "true or false", found);
-    return found.boolean();
-  }
+  bool draining() const noexcept { return draining_; }
 
-  std::optional<std::int64_t> integer(const char* name, std::int64_t least, std::int64_t most) {
-    const json::value found = find(name);
-    if (!found) return std::nullopt;
-    const auto number = found.integer();
-    if (!number || *number < least || *number > most) {
-      fail(quoted(name) + " must be a whole number from " + std::to_string(least) + " to " +
-           std::to_string(most));
-      return std::nullopt;
-    }
-    return number;
-  }
-
-  std::optional<double> number(const char* name, double least, double most) {
-    const json::value found = find(name);
-    if (!found) return std::nullopt;
-    const auto value = found.number();
-    if (!value || !(*value >= least && *value <= most)) {
-      fail(quoted(name) + " must be a number from " + json::print_double(least) + " to " +
-           json::print_double(most));
-      return std::nullopt;
-    }
-    return value;
-  }
-
-  /// The number of a numbered message, or 0.
-  std::optional<std::uint64_t> number_of(const char* name) {
-    const auto seq = integer(name, 0, std::int64_t{1} << 53);
-    return seq ? std::optional<std::uint64_t>(static_cast<std::uint64_t>(*seq)) : std::nullopt;
-  }
-
-  std::vector<std::string> ids(const char* name, std::size_t most) {
-    const json::value found = find(name);
-    std::vector<std::string> read;
-    if (!found) return read;
-    const auto refuse = [&] {
-      fail(quoted(name) + " must be an array of at most " + std::to_string(most) + " ids");
-    };
-    if (!found.is_array() || found.size() > most) {
-      refuse();
-      return read;
-    }
-    found.for_each_element([&](json::value each) {
-      const auto text = each.string();
-      if (!text || !is_valid_id(*text)) return refuse();
-      read.emplace_back(*text);
+  /// Clients are told, running answers get up to drain_timeout, sockets are closed; then `done`.
+  /// Once.
+  void drain(std::function<void()> done) {
+    draining_ = true;
+    drained_ = std::move(done);
+    log(log_level::info, "draining", {}, std::to_string(size()) + " sessions");
+    for (const auto& session : all()) drain(*session);
+    drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
+      for (const auto& session : all()) {
+        session->apply([](session_core& core, moment at) { core.drain_expired(at); });
+        if (session->sockets() == 0) on_over(*session);
+      }
     });
-    return read;
+    finish_drain();
   }
-
-  std::optional<resume_request> resume() {
-    const json::value found = find("resume");
-    if (!found) return std::nullopt;
-    if (!found.is_object()) {
-      wrong_type("resume", "an object", found);
-      return std::nullopt;
-    }
-    const auto token = found["token"].string();
-    const auto epoch = found["epoch"].string();
-    const auto last_seq = found["last_seq"].integer();
-    if (!token || !epoch || !last_seq || *last_seq < 0) {
-      fail("`resume` needs `token` and `epoch`, both strings, and `last_seq`, a number from 0");
-      return std::nullopt;
-    }
-    return resume_request{std::string(*token), std::string(*epoch),
-                          static_cast<std::uint64_t>(*last_seq)};
-  }
-
-  std::string object_text(const char* name, std::size_t max_bytes) {
-    const json::value found = find(name);
-    if (!found) return {};
-    if (!found.is_object()) {
-      wrong_type(name, "an object", found);
-      return {};
-    }
-    std::string raw = json::to_text(found);
-    if (raw.size() > max_bytes) {
-      fail(quoted(name) + " must have at most " + std::to_string(max_bytes) + " bytes");
-      return {};
-    }
-    return raw;
-  }
-
-  void wrong_type(const char* name, const char* wanted, json::value found) {
-    fail(quoted(name) + " must be " + wanted + ", not " + json::describe(found.kind()));
-  }
-
-  static std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"; }
 
  private:
-  json::value object_;
-  bool failed_ = false;
-  error why_;
+  /// A socket has left the session, which may be over by that.
+  void settle(Session& session, connection_id connection) {
+    if (session.sockets() != 0) return;
+    const bool over = session.closing() || !session.core().worth_keeping() ||
+                      (draining_ && !session.core().busy()) || !begin_account(session, connection);
+    if (over) return on_over(session);
+    living_.sessions.detached(session, scheduler_.now());
+    living_.watch_detached();
+  }
+
+  /// Counts the session with the user of the socket. The oldest that waits for its client makes
+  /// room. False: there is none.
+  bool begin_account(Session& session, connection_id connection) {
+    user_limits::user* const who = visitors_.user(connection);
+    if (who == nullptr || accounts_.count(&session) != 0) return true;
+    user_limits::place place;
+    while (!visitors_.users().begin_session(place, *who)) {
+      Session* const oldest = living_.sessions.oldest_detached([&](const Session& each) {
+        const auto account = accounts_.find(&each);
+        return account != accounts_.end() && &account->second.who() == who;
+      });
+      if (oldest == nullptr) return false;
+      log(log_level::info, "session_dropped", oldest->id(), "see MAX_SESSIONS_PER_USER");
+      on_over(*oldest);
+    }
+    // The application may have ended it when it heard of the end of another.
+    if (find(session.id()) != nullptr) accounts_.emplace(&session, std::move(place));
+    return true;
+  }
+
+  bool turn_away(Session& session, connection_id connection, std::string_view ref) {
+    session.apply([&](session_core& core, moment at) {
+      core.refuse(connection, ref,
+                  error(errc::too_many_connections, "Too many sessions of this user"), at);
+      core.close_socket(connection, 4429, "connection_limit");
+    });
+    return false;
+  }
+
+  void drain(Session& session) {
+    session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
+    if (session.sockets() == 0 && !session.core().busy()) on_over(session);
+  }
+
+  void finish_drain() {
+    if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
+    if (auto done = std::exchange(drained_, nullptr)) done();
+  }
+
+  // ---- session_sink
+
+  void on_answered(const Session& session, const answer_record& answer) override {
+    const auto account = accounts_.find(&session);
+    if (account == accounts_.end()) return;
+    const usage_totals& used = answer.used;
+    account->second.who().spend(
+        static_cast<std::uint64_t>(usage_totals::sum(used.prompt_tokens, used.completion_tokens)),
+        used.cost, scheduler_.wall_now());
+  }
+
+  void on_over(Session& session) override {
+    const auto alive = session.shared_from_this();
+    if (living_.sessions.erase(session)) on_forgotten(session);
+  }
+
+  void on_command(Session& session, const wire::command& command) override {
+    command.op == "auth" ? on_auth_(session, command) : on_hello(session, command);
+  }
+
+  void on_hello(Session& session, const wire::command& hello) {
+    const connection_id connection = hello.from;
+    const auto greet = [&](std::string_view verdict) {
+      if (keep(session, connection, hello.id)) session.greet(hello, verdict);
+    };
+    if (hello.resume_session.empty()) return greet("new");
+    const auto wanted = find(hello.resume_session);
+    if (!wanted || wanted->closing()) return greet("expired");
+    if (!hello.resume || wanted->owner().name != session.owner().name ||
+        !wanted->core().accepts_token(hello.resume->token)) {
+      return greet("forbidden");
+    }
+    if (!begin_account(*wanted, connection)) return void(turn_away(session, connection, hello.id));
+    if (wanted.get() != &session) {
+      const auto former = session.shared_from_this();
+      living_.connections.move(connection, wanted);
+      session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
+      living_.sessions.attached(*wanted, scheduler_.now());
+      settle(session, connection);
+      log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
+    }
+    ++counts_.sessions_resumed;
+    wanted->resume(connection, hello);
+    guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
+  }
+
+  void on_log(const Session& session, log_level level, std::string_view event,
+              std::string_view text) override {
+    log(level, event, session.id(), text);
+  }
+
+  // ---- deadline_sink
+
+  void on_silent(connection_id connection) override { around_.transport.ping(connection); }
+  void on_lost(connection_id connection, Session& session) override {
+    session.apply([&](session_core& core, moment) {
+      core.close_socket(connection, 4001, "heartbeat_timeout");
+    });
+  }
+  void on_inactive(Session& session) override {
+    session.apply([](session_core& core, moment at) { core.expired(at); });
+  }
+  void on_grace_over(Session& session) override {
+    session.apply([](session_core& core, moment at) { core.interrupt(at); });
+  }
+  /// Nobody can come back to the session any more.
+  void on_forgotten(Session& session) override {
+    session.apply([](session_core& core, moment at) {
+      core.end(4100, "session_expired", error(errc::interrupted), at);
+    });
+    ++counts_.sessions_ended;
+    around_.store.erase(session.id(), [](const result<void>&) {});
+    accounts_.erase(&session);
+    log(log_level::info, "session_closed", session.id(), {});
+    guarded("on_end", session.id(), [&] { router_.ended(session); });
+    finish_drain();
+  }
+
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
+  }
+  template <typename Hook>
+  void guarded(const char* name, std::string_view session, Hook&& hook) {
+    journal_.guard(name, session, hook);
+  }
+
+  const options& options_;
+  Scheduler& scheduler_;
+  typename Session::surroundings around_;
+  const router_type& router_;
+  journal_type& journal_;
+  auth_handler on_auth_;
+  server_counts& counts_;
+  visitors<Scheduler>& visitors_;
+  std::unordered_map<const Session*, user_limits::place> accounts_;  // of sessions that count
+  deadlines<Session, Scheduler> living_;
+  std::shared_ptr<const session_settings> defaults_;
+  std::function<void()> drained_;
+  timer_id drain_timer_ = 0;
+  bool draining_ = false;
 };
 
-}  // namespace detail
-}  // namespace wire
 }  // namespace agent_websocket
 
-// --- agent_websocket/wire/declared_tools.hpp
+// --- agent_websocket/server/session_admin.hpp
 
-// The tools that a client declares in a `hello` or a `query`, in the short form {name, description,
-// parameters} or in that of the chat completions API, {type: "function", function: {...}}.
-
-namespace agent_websocket {
-namespace wire {
-
-inline constexpr std::size_t max_declared_tools = 64;
-
-namespace detail {
-
-inline void read_declared_tool(field_reader& fields, const std::string& where, json::value from,
-                               std::vector<declared_tool>& into) {
-  if (from["function"].is_object()) from = from["function"];
-  const auto name = from["name"].string();
-  if (!from.is_object() || !name)
-    return fields.fail(where + " must be an object with a string `name`");
-  declared_tool read;
-  read.name = std::string(*name);
-  const auto given = [&from](const char* member) {
-    return from[member].exists() && !from[member].is_null();
-  };
-  if (given("description")) {
-    const auto text = from["description"].string();
-    if (!text) return fields.fail(where + ": `description` must be a string");
-    read.description = std::string(*text);
-  }
-  if (given("parameters")) {
-    if (!from["parameters"].is_object())
-      return fields.fail(where + ": `parameters` must be a JSON Schema object");
-    read.parameters = json::to_text(from["parameters"]);
-  }
-  into.push_back(std::move(read));
-}
-
-/// The member `tools`; empty when there is none.
-inline std::vector<declared_tool> read_declared_tools(field_reader& fields) {
-  std::vector<declared_tool> read;
-  const json::value found = fields.find("tools");
-  if (!found) return read;
-  if (!found.is_array() || found.size() > max_declared_tools) {
-    fields.fail("`tools` must be an array of at most " + std::to_string(max_declared_tools) +
-                " tools");
-    return read;
-  }
-  found.for_each_element([&](json::value each) {
-    read_declared_tool(fields, "`tools[" + std::to_string(read.size()) + "]`", each, read);
-  });
-  return read;
-}
-
-}  // namespace detail
-}  // namespace wire
-}  // namespace agent_websocket
-
-// --- agent_websocket/wire/decode.hpp
-
-// The text of one WebSocket frame from a client -> a message of the protocol, or a rejection in
-// words that say what was wrong, where, and what would be right. Unknown fields are ignored. A
-// field of the wrong type or outside its range is an error, also an optional one: silently doing
-// something else would be worse.
+// What the HTTP API does, on the sessions of one server: tells them something, describes them, ends
+// them. A session that is ending counts as gone.
 
 namespace agent_websocket {
-namespace wire {
 
-inline constexpr std::size_t max_meta_bytes = 4096;
-inline constexpr std::size_t max_model_length = 200;
+/// `Registry` is a registry; it outlives this.
+template <typename Registry>
+class session_admin final : public api_actions {
+ public:
+  using session_type = typename Registry::session_type;
 
-namespace detail {
+  /// RFC 6455 section 5.5: a control frame has 125 bytes, two of them are the code.
+  static constexpr std::size_t max_reason_bytes = 123;
 
-inline bool is_blank(std::string_view text) noexcept {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
+  session_admin(Registry& sessions, std::function<std::string()> metrics)
+      : sessions_(sessions), metrics_(std::move(metrics)) {}
 
-/// Content parts as the OpenRouter chat API takes them from a user: text, image_url, file,
-/// input_audio.
-inline void read_parts(field_reader& fields, json::value array, query& into) {
-  std::size_t position = 0;
-  array.for_each_element([&](json::value part) {
-    const std::string where = "`content[" + std::to_string(position++) + "]`";
-    if (!part.is_object()) return fields.fail(where + " must be an object with a `type`");
-    const std::string_view type = part["type"].string().value_or("");
-    if (type == "text") {
-      const auto text = part["text"].string();
-      if (!text) return fields.fail(where + " of type text needs a string `text`");
-      if (!into.content.empty()) into.content.push_back('\n');
-      into.content.append(*text);
-    } else if (type == "image_url") {
-      if (!part["image_url"]["url"].string())
-        return fields.fail(where + " of type image_url needs `image_url.url`");
-    } else if (type == "file") {
-      if (!part["file"].is_object())
-        return fields.fail(where + " of type file needs an object `file`");
-    } else if (type == "input_audio") {
-      if (!part["input_audio"]["data"].string() || !part["input_audio"]["format"].string()) {
-        return fields.fail(
-            where + " of type input_audio needs `input_audio.data` and `input_audio.format`");
+  std::optional<session_summary> session(std::string_view id) const override {
+    const auto found = find(id);
+    if (!found) return std::nullopt;
+    return summary_of(*found);
+  }
+
+  session_page sessions(std::string_view after, std::size_t limit) const override {
+    session_page page;
+    sessions_.each_after(after, [&](session_type& each) {
+      if (each.closing()) return true;
+      if (page.sessions.size() == limit) {
+        page.next = page.sessions.back().id;
+        return false;
       }
-    } else {
-      fields.fail(where + " has an unknown `type`; known are text, image_url, file, input_audio");
-    }
-  });
-  into.parts = json::to_text(array);
-}
-
-inline query read_query(field_reader& fields) {
-  query read;
-  read.id = fields.id("id");
-  const json::value content = fields.find("content");
-  if (content.is_array() && content.size() > 0) {
-    read_parts(fields, content, read);
-  } else if (content.is_string() && !is_blank(*content.string())) {
-    read.content = std::string(*content.string());
-  } else if (!content || content.is_string() || content.is_array()) {
-    fields.fail("Message content is required");
-  } else {
-    fields.wrong_type("content", "a string or an array of content parts", content);
-  }
-  read.stream = fields.boolean("stream");
-  read.priority = static_cast<int>(fields.integer("priority", 0, 9).value_or(5));
-  const std::string overlap = fields.text("overlap");
-  if (overlap == "reject") {
-    read.overlap = overlap::reject;
-  } else if (overlap == "interrupt") {
-    read.overlap = overlap::interrupt;
-  } else if (overlap == "latest") {
-    read.overlap = overlap::latest;
-  } else if (!overlap.empty() && overlap != "queue") {
-    fields.fail("`overlap` must be queue, reject, interrupt or latest");
-  }
-  if (const auto ms = fields.integer("timeout_ms", 1, 86'400'000))
-    read.timeout = std::chrono::milliseconds(*ms);
-  read.model = fields.text("model", max_model_length);
-  read.meta = fields.object_text("meta", max_meta_bytes);
-  read.tools = read_declared_tools(fields);
-  read.ack = fields.number_of("ack");
-  return read;
-}
-
-inline command read_command(field_reader& fields) {
-  command read;
-  read.id = fields.id("id");
-  read.ref = fields.id("ref");
-  read.op = fields.text("op");
-  read.content = fields.text("content");
-  if (read.op.empty() && !is_blank(read.content)) {
-    const std::size_t first = read.content.find_first_not_of(" \t\r\n");
-    const std::size_t last = read.content.find_last_not_of(" \t\r\n");
-    read.op = read.content.substr(first, last - first + 1);
-    read.content.clear();
-  }
-  if (read.op.empty()) fields.fail("Message content is required");
-  if (const json::value data = fields.find("data")) read.data = json::to_text(data);
-  read.meta = fields.object_text("meta", max_meta_bytes);
-  read.ack = fields.number_of("ack");
-  if (read.op == "hello") {
-    read.client = std::string(cut_utf8(fields.text("client"), 100));
-    read.resume_session = fields.id("session_id");
-    read.resume = fields.resume();
-    read.outbox = fields.ids("outbox", 1000);
-    if (read.resume && read.resume_session.empty())
-      fields.fail("`resume` needs the `session_id` that it is about beside it");
-    read.version = fields.integer("v", 0, 1'000'000);
-    const json::value caps = fields.find("caps");
-    if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);
-    caps.for_each_element([&](json::value each) {
-      if (const auto name = each.string()) {
-        if (read.caps.size() < 32) read.caps.emplace_back(*name);
-      } else {
-        fields.fail("`caps` must be an array of strings");
-      }
+      page.sessions.push_back(summary_of(each));
+      return true;
     });
-    read.tools = read_declared_tools(fields);
-  } else if (read.op == "ack") {
-    read.ack = fields.number_of("seq");
-  } else if (read.op == "tool_result") {
-    read.data = fields.any("data");  // a tool may give null
-    read.failure = fields.text("error");
-    if (read.ref.empty()) fields.fail("A tool_result needs the `ref` of the call that it answers");
-    if (read.data.empty() && read.content.empty() && read.failure.empty())
-      fields.fail("A tool_result needs `data`, or an `error` in words");
-  } else if (read.op == "regenerate") {
-    read.stream = fields.boolean("stream");
-  } else if (read.op == "history") {
-    read.before_seq = fields.integer("before_seq", 0, std::int64_t{1} << 53);
-    read.limit = fields.integer("limit", 1, 1000);
+    return page;
   }
-  return read;
-}
 
-inline human_feedback read_feedback(field_reader& fields) {
-  human_feedback read;
-  read.id = fields.id("id");
-  read.ref = fields.id("ref");
-  read.decision = fields.text("decision");
-  const bool known = read.decision == "approve" || read.decision == "reject" ||
-                     read.decision == "edit" || read.decision == "answer" || read.decision.empty();
-  if (!known) fields.fail("`decision` must be approve, reject, edit or answer");
-  read.rating = fields.number("rating", -100, 100);
-  read.content = fields.text("content");
-  read.correction = fields.text("correction");
-  read.data = fields.any("data");
-  read.meta = fields.object_text("meta", max_meta_bytes);
-  read.ack = fields.number_of("ack");
-  if (read.decision.empty() && !read.rating && is_blank(read.content) &&
-      is_blank(read.correction)) {
-    fields.fail("Feedback needs a `decision`, a `rating`, a `correction` or a `content`");
+  std::optional<reached> notify(std::string_view id, const notice& said) override {
+    const auto found = find(id);
+    if (!found) return std::nullopt;
+    return tell(*found, said);
   }
-  return read;
-}
 
-}  // namespace detail
-
-/// Decodes the text of one frame. `scratch` is reused from call to call; nothing refers to it
-/// afterwards.
-inline client_message decode(std::string_view text, json::document& scratch) {
-  json::parse_limits limits;
-  limits.max_values = 65'536;
-  if (auto parsed = scratch.parse(text, limits); !parsed) return rejection{parsed.error(), {}};
-  const json::value root = scratch.root();
-  if (!root.is_object()) {
-    return rejection{error(errc::bad_message,
-                           std::string("A message is a JSON object, not ") + describe(root.kind())),
-                     {}};
-  }
-  std::string ref;
-  if (const auto id = root["id"].string(); id && is_valid_id(*id)) ref = std::string(*id);
-
-  const json::value type = root["type"];
-  std::string_view name = "query";
-  if (type) {
-    if (!type.is_string()) {
-      return rejection{error(errc::bad_message,
-                             std::string("`type` must be a string, not ") + describe(type.kind())),
-                       ref};
+  reached broadcast(const notice& said) override {
+    reached all;
+    for (const auto& each : sessions_.all()) {
+      if (each->closing()) continue;
+      const reached one = tell(*each, said);
+      all.sessions += one.sessions;
+      all.sockets += one.sockets;
     }
-    name = *type.string();
+    return all;
   }
-  detail::field_reader fields(root);
-  client_message message;
-  if (name == "query") {
-    message = detail::read_query(fields);
-  } else if (name == "command") {
-    message = detail::read_command(fields);
-  } else if (name == "human_feedback") {
-    message = detail::read_feedback(fields);
-  } else if (name == "response" || name == "notification" || name == "status" || name == "error") {
-    return rejection{error(errc::unknown_type,
-                           "Messages of type " + std::string(name) +
-                               " come from the server; send query, command or human_feedback"),
-                     ref};
-  } else {
-    return rejection{
-        error(errc::unknown_type, "Unknown message type; send query, command or human_feedback"),
-        ref};
+
+  std::optional<std::size_t> disconnect(std::string_view id) override {
+    return disconnect(id, "closed_by_operator");
   }
-  if (fields.failed()) return rejection{fields.take_error(), ref};
-  return message;
+  std::optional<std::size_t> disconnect(std::string_view id, std::string_view reason) {
+    const auto found = find(id);
+    if (!found) return std::nullopt;
+    const std::size_t sockets = found->sockets();
+    found->close(4499, std::string(cut_utf8(reason, max_reason_bytes)),
+                 error(errc::interrupted, "The session was closed by the operator"));
+    return sockets;
+  }
+
+  std::string metrics() const override { return metrics_(); }
+
+ private:
+  std::shared_ptr<session_type> find(std::string_view id) const {
+    auto found = sessions_.find(id);
+    return found && !found->closing() ? found : nullptr;
+  }
+
+  static session_summary summary_of(session_type& of) {
+    const session_info info = session_commands::describe(of.core());
+    return {of.id(),      of.owner().name, of.sockets(), info.created, info.last_activity,
+            info.running, info.queued,     info.messages};
+  }
+
+  static reached tell(session_type& to, const notice& said) {
+    const reached told{1, to.sockets()};
+    said.may_be_lost ? to.notify_volatile(said.content, said.topic, said.data)
+                     : to.notify(said.content, said.topic, said.data);
+    return told;
+  }
+
+  Registry& sessions_;
+  std::function<std::string()> metrics_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/upstream_settings.hpp
+
+// What of the options concerns the upstream client, in its own terms.
+// Nothing is checked here: options::check and the client do that.
+
+namespace agent_websocket {
+
+/// Settings for openrouter::basic_openrouter_client.
+inline openrouter::client_settings upstream_settings(const options& from) {
+  openrouter::client_settings to;
+  to.base_url = from.base_url;
+  to.api_key = from.api_key;
+  to.referer = from.http_referer;
+  to.title = from.app_title;
+  to.dialect.limit_name = from.max_tokens_field;
+  to.connect_timeout = from.connect_timeout;
+  to.first_token_timeout = from.first_token_timeout;
+  to.idle_timeout = from.idle_timeout;
+  to.total_timeout = from.total_timeout;
+  to.retry.max_attempts = from.max_retries + 1;
+  return to;
 }
 
-}  // namespace wire
 }  // namespace agent_websocket
 
 // --- agent_websocket/server/server.hpp
 
 // basic_server: composes transport, upstream client, sessions, router and clocks into a server. It
-// owns none of the policies: they outlive it. It has no thread and no lock; stop, notify, broadcast
-// and post may be called from any thread, everything else on the executor (or before start).
+// owns none of the policies: they outlive it. It has no thread and no lock; stop, notify,
+// broadcast, disconnect and post may be called from any thread, everything else on the executor (or
+// before start).
 
 namespace agent_websocket {
 
 template <typename Transport, typename HttpClient, typename Scheduler,
           typename Store = memory_store, typename Authenticator = allow_all,
           typename Logger = null_logger>
-class basic_server final
-    : private transport_sink,
-      private session_sink<basic_session<Transport, HttpClient, Scheduler, Store>>,
-      private deadline_sink<basic_session<Transport, HttpClient, Scheduler, Store>> {
+class basic_server final {
   static_assert(require_authenticator<Authenticator>() && require_logger<Logger>());
 
  public:
@@ -15781,19 +20589,28 @@ class basic_server final
       : options_(std::move(settings)),
         transport_(transport),
         scheduler_(scheduler),
+        authenticator_(authenticator),
         random_(random),
         client_(upstream_settings(options_), http, scheduler, std::move(random)),
         slots_(options_.max_upstream),
         wakes_(scheduler),
-        around_{transport, client_, scheduler, store, random_, slots_, wakes_, router_, *this},
         journal_(router_, logger, options_.level),
-        living_(scheduler, *this,
-                {options_.session.heartbeat_interval, options_.session.heartbeat_timeout,
-                 options_.cleanup_interval},
-                {options_.session_timeout, options_.run_grace, options_.session.resume_window,
-                 options_.max_detached}),
-        admission_(options_, transport, authenticator,
-                   [this](const http::request& request) { return answer_http(request); }) {}
+        visitors_(options_, scheduler,
+                  [this](std::string_view event, std::string_view text) {
+                    journal_.write(log_level::warning, event, {}, text);
+                  }),
+        registry_(
+            options_, transport, client_, scheduler, store, random_, slots_, wakes_, router_,
+            journal_,
+            [this](session_type& session, const wire::command& auth) {
+              reception_.renew_token(session, auth);
+            },
+            counts_, visitors_),
+        admin_(registry_, [this] { return metrics(); }),
+        api_(options_.access.admin_token, options_.access.metrics, admin_),
+        reception_(options_, transport, scheduler, authenticator, registry_, visitors_, journal_,
+                   counts_, [this](const http::request& request) { return answer_http(request); }) {
+  }
 
   /// With policies of its own for the rest, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
@@ -15803,17 +20620,14 @@ class basic_server final
   basic_server(const basic_server&) = delete;
   basic_server& operator=(const basic_server&) = delete;
 
-  ~basic_server() {
-    slots_.dismiss();
-    scheduler_.cancel_timer(drain_timer_);
-  }
+  ~basic_server() { slots_.dismiss(); }
 
   router_type& router() noexcept { return router_; }
   const options& settings() const noexcept { return options_; }
-  std::size_t session_count() const noexcept { return living_.sessions.size(); }
+  std::size_t session_count() const noexcept { return registry_.size(); }
   /// The session of that id, with or without a socket; null when there is none (any more).
   std::shared_ptr<session_type> find_session(std::string_view id) const {
-    return living_.sessions.find(id);
+    return registry_.find(id);
   }
 
   /// A tool that the model may call, see basic_router::tool. Before start.
@@ -15824,15 +20638,19 @@ class basic_server final
   /// Checks the options and begins to listen. Hooks are set before.
   result<void> start() {
     if (auto checked = options_.check(); !checked) return checked;
+    if (auto checked = check_exposure(options_, lets_everybody_in(authenticator_)); !checked)
+      return checked;
     if (auto checked = openrouter::check(upstream_settings(options_)); !checked) return checked;
     auto tools = router_.tools();
     if (!tools) return tools.error();
     session_settings shared = options_.session;
+    shared.messages_per_minute = options_.access.messages_per_minute;
+    shared.message_burst = options_.access.message_burst;
     if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
-    session_defaults_ = std::make_shared<const session_settings>(std::move(shared));
-    if (auto listening = transport_.start(*this); !listening) return listening;
-    living_.watch_inactivity();
+    if (auto listening = transport_.start(reception_); !listening) return listening;
+    registry_.start(std::move(shared));
+    started_ = scheduler_.wall_now();
     return {};
   }
 
@@ -15840,6 +20658,12 @@ class basic_server final
   /// drain_timeout, close 1001; then `done`. From any thread. A second call changes nothing.
   void stop(std::function<void()> done = {}) {
     post([this, done = std::move(done)]() mutable { begin_drain(std::move(done)); });
+  }
+
+  /// Writes to the log, and tells on_event, as the server itself does.
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
   }
 
   /// Runs f() on the executor. From any thread; nothing happens when the server is gone by then.
@@ -15854,18 +20678,55 @@ class basic_server final
               std::string data = {}) {
     post([this, id = std::move(session_id), content = std::move(content), topic = std::move(topic),
           data = std::move(data)] {
-      if (const auto session = living_.sessions.find(id)) session->notify(content, topic, data);
+      if (const auto session = registry_.find(id)) session->notify(content, topic, data);
     });
   }
 
   /// Sends a numbered notification to every session. From any thread.
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
     post([this, content = std::move(content), topic = std::move(topic), data = std::move(data)] {
-      for (const auto& session : living_.sessions.all()) session->notify(content, topic, data);
+      for (const auto& session : registry_.all()) session->notify(content, topic, data);
     });
   }
 
+  /// Ends a session for good, whether its client is here or away: open queries get an error as
+  /// their terminal message, sockets are closed with 4499 and `reason`, of which 123 bytes are
+  /// sent. From any thread.
+  void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
+    post([this, id = std::move(session_id), reason = std::move(reason)] {
+      admin_.disconnect(id, reason);
+    });
+  }
+
+  /// What /metrics answers, in Prometheus' text format, whoever may read it there.
+  std::string metrics() const {
+    server_state now;
+    now.sockets = registry_.socket_count();
+    now.detached_sessions = registry_.detached_count();
+    now.attached_sessions = registry_.size() - now.detached_sessions;
+    now.slots_taken = slots_.taken();
+    now.slots_waiting = slots_.waiting();
+    now.slots_limit = options_.max_upstream;
+    now.upstream_requests = client_.counts().requests;
+    now.upstream_retries = client_.counts().retries;
+    now.started = started_;
+    now.draining = registry_.draining();
+    std::string text;
+    metrics_text out(text);
+    write_metrics(out, counts_, now);
+    const std::size_t ours = text.size();
+    bool whole = false;
+    journal_.guard("on_metrics", {}, [&] {
+      router_.metrics(out);
+      whole = true;
+    });
+    if (!whole) text.resize(ours);
+    return text;
+  }
+
  private:
+  using registry_type = registry<session_type, Scheduler, Logger>;
+
   struct own_policies {
     Store store;
     Authenticator authenticator;
@@ -15879,206 +20740,52 @@ class basic_server final
     own_ = std::move(own);
   }
 
-  // ---- transport_sink
-
-  void on_request(connection_id connection, handshake request) override {
-    admission_.ask(connection, std::move(request));
-  }
-  void on_abandoned(connection_id connection) override { admission_.abandon(connection); }
-
   http::response answer_http(const http::request& request) {
-    const auto* handler = router_.find_http(request.method, request.path());
-    if (handler == nullptr) return answer_plain_request(request, admission_.closed());
-    auto answer = http::response::text(500, "Internal error");
-    guarded("on_http", {}, [&] { answer = (*handler)(request); });
+    http::response answer = route(request);
+    counts_.answer(answer.status);
     return answer;
   }
 
-  void on_open(connection_id connection) override {
-    const auto arrived = admission_.take(connection);
-    if (!arrived) return;
-    const auto session =
-        std::make_shared<session_type>(around_, arrived->owner, arrived->request.remote_address,
-                                       make_uuid(random_), make_uuid(random_), session_defaults_);
-    living_.connections.add(connection, session, scheduler_.now());
-    living_.sessions.add(session, scheduler_.now());
-    living_.watch_heartbeat();
-    log(log_level::info, "session_opened", session->id(),
-        "from " + arrived->request.remote_address);
-    guarded("on_connect", session->id(), [&] { router_.connected(*session, arrived->request); });
-    session->open(connection);
-    if (draining_) drain(*session);
-  }
-
-  void on_text(connection_id connection, std::string_view text) override {
-    const auto session = living_.connections.find(connection);
-    if (!session) return;
-    session->apply([&](session_core& core, moment at) {
-      core.received(connection, wire::decode(text, scratch_), at);
-    });
-  }
-
-  void on_binary(connection_id connection, std::size_t) override {
-    refuse_frame(connection, errc::unsupported_data);
-  }
-
-  void on_oversized(connection_id connection, std::size_t) override {
-    refuse_frame(connection, errc::too_large);
-  }
-
-  void refuse_frame(connection_id connection, errc code) {
-    const auto session = living_.connections.find(connection);
-    if (!session) return;
-    session->apply(
-        [&](session_core& core, moment at) { core.refused_frame(connection, code, at); });
-  }
-
-  void on_alive(connection_id connection) override {
-    living_.connections.heard(connection, scheduler_.now());
-  }
-
-  void on_drained(connection_id connection) override {
-    if (const auto session = living_.connections.find(connection)) session->drained(connection);
-  }
-
-  void on_close(connection_id connection, std::uint16_t code, std::string_view) override {
-    const auto session = living_.connections.remove(connection);
-    if (!session) return;
-    session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
-    log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
-    guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
-    settle(*session);
-    finish_drain();
-  }
-
-  // ---- sessions and their sockets
-
-  /// A socket has left the session, which may be over by that.
-  void settle(session_type& session) {
-    if (session.sockets() != 0) return;
-    const bool over = session.closing() || !session.core().worth_keeping() ||
-                      (draining_ && !session.core().busy());
-    if (over) return on_over(session);
-    living_.sessions.detached(session, scheduler_.now());
-    living_.watch_detached();
-  }
-
-  void on_over(session_type& session) override {
-    const auto alive = session.shared_from_this();
-    if (living_.sessions.erase(session)) on_forgotten(session);
-  }
-
-  /// Nobody can come back to the session any more.
-  void on_forgotten(session_type& session) override {
-    session.apply([](session_core& core, moment at) {
-      core.end(4100, "session_expired", error(errc::interrupted), at);
-    });
-    around_.store.erase(session.id(), [](const result<void>&) {});
-    log(log_level::info, "session_closed", session.id(), {});
-    guarded("on_end", session.id(), [&] { router_.ended(session); });
-    finish_drain();
-  }
-
-  void on_hello(session_type& session, connection_id connection,
-                const wire::command& hello) override {
-    if (hello.resume_session.empty()) return session.greet(hello, "new");
-    const auto wanted = living_.sessions.find(hello.resume_session);
-    if (!wanted || wanted->closing()) return session.greet(hello, "expired");
-    if (!hello.resume || wanted->owner().name != session.owner().name ||
-        !wanted->core().accepts_token(hello.resume->token)) {
-      return session.greet(hello, "forbidden");
+  http::response route(const http::request& request) {
+    if (const auto* handler = router_.find_http(request.method, request.path())) {
+      auto answer = http::response::text(500, "Internal error");
+      journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
+      return answer;
     }
-    if (wanted.get() != &session) {
-      const auto former = session.shared_from_this();
-      living_.connections.move(connection, wanted);
-      session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
-      settle(session);
-      living_.sessions.attached(*wanted, scheduler_.now());
-      log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
-    }
-    wanted->resume(connection, hello);
-    guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
-  }
-
-  // ---- session_sink
-
-  void on_log(const session_type& session, log_level level, std::string_view event,
-              std::string_view text) override {
-    log(level, event, session.id(), text);
-  }
-
-  // ---- deadline_sink
-
-  void on_silent(connection_id connection) override { transport_.ping(connection); }
-  void on_lost(connection_id connection, session_type& session) override {
-    session.apply([&](session_core& core, moment) {
-      core.close_socket(connection, 4001, "heartbeat_timeout");
-    });
-  }
-  void on_inactive(session_type& session) override {
-    session.apply([](session_core& core, moment at) { core.expired(at); });
-  }
-  void on_grace_over(session_type& session) override {
-    session.apply([](session_core& core, moment at) { core.interrupt(at); });
+    if (auto answer = api_.answer(request, scheduler_.now())) return *std::move(answer);
+    return answer_plain_request(request, registry_.draining());
   }
 
   // ---- stopping
 
   void begin_drain(std::function<void()> done) {
-    if (draining_) return;
-    draining_ = true;
-    drained_ = std::move(done);
-    log(log_level::info, "draining", {}, std::to_string(living_.sessions.size()) + " sessions");
-    admission_.close();  // who still comes is told so, until the end
-    for (const auto& session : living_.sessions.all()) drain(*session);
-    drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
-      for (const auto& session : living_.sessions.all()) {
-        session->apply([](session_core& core, moment at) { core.drain_expired(at); });
-        if (session->sockets() == 0) on_over(*session);
-      }
+    if (registry_.draining()) return;
+    reception_.close();
+    registry_.drain([this, done = std::move(done)]() mutable {
+      transport_.stop();
+      if (done) scheduler_.post(std::move(done));
     });
-    finish_drain();
-  }
-
-  void drain(session_type& session) {
-    session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
-    if (session.sockets() == 0 && !session.core().busy()) on_over(session);
-  }
-
-  void finish_drain() {
-    if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
-    transport_.stop();
-    if (auto done = std::exchange(drained_, nullptr)) scheduler_.post(std::move(done));
-  }
-
-  void log(log_level level, std::string_view event, std::string_view session,
-           std::string_view text) {
-    journal_.write(level, event, session, text);
-  }
-  template <typename Hook>
-  void guarded(const char* name, std::string_view session, Hook&& hook) {
-    journal_.guard(name, session, hook);
   }
 
   std::unique_ptr<own_policies> own_;  // first, to outlive what refers to it
   options options_;
   Transport& transport_;
   Scheduler& scheduler_;
+  Authenticator& authenticator_;
   random_source random_;
   typename session_type::client_type client_;
   router_type router_;
   upstream_slots slots_;
   coalescer<Scheduler, session_type> wakes_;
-  typename session_type::surroundings around_;
   journal<Logger, router_type> journal_;
-  deadlines<session_type, Scheduler> living_;
-  admission<Transport, Authenticator> admission_;
-  std::shared_ptr<const session_settings> session_defaults_;
-  json::document scratch_;
+  server_counts counts_;
+  visitors<Scheduler> visitors_;
+  registry_type registry_;
+  session_admin<registry_type> admin_;
+  http_api api_;
+  reception<Transport, Authenticator, Scheduler, registry_type> reception_;
+  wall_time started_{};
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
-  std::function<void()> drained_;
-  timer_id drain_timer_ = 0;
-  bool draining_ = false;
 };
 
 }  // namespace agent_websocket
@@ -16965,6 +21672,32 @@ class mock_transport {
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <chrono>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Sockets and timers that name their executor instead of asking for it through a polymorphic one.
+using asio_socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
+using asio_timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                              asio::wait_traits<std::chrono::steady_clock>,
+                                              asio::io_context::executor_type>;
+
+/// How a read or a write went.
+enum class io_outcome { done, blocked, ended };
+
+/// `ended` is an error or the end of the stream.
+inline io_outcome outcome_of(const std::error_code& failure) noexcept {
+  if (!failure) return io_outcome::done;
+  const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
+                     failure == asio::error::interrupted;
+  return later ? io_outcome::blocked : io_outcome::ended;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
 // --- agent_websocket/adapters/asio_scheduler.hpp
@@ -17215,12 +21948,540 @@ class output_pool {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/tls_error.hpp
+
+// OpenSSL's failures in words for people. Its queue of errors belongs to the thread: whoever called
+// OpenSSL and failed takes them here, so that none is left for the next call to stumble over.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include <string>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The first error of the queue, which names the cause; 0 when it is empty. Empties the queue.
+inline unsigned long take_tls_error() noexcept {
+  const unsigned long first = ERR_get_error();
+  ERR_clear_error();
+  return first;
+}
+
+/// OpenSSL's own words for an error, without its number; "unknown error" for 0.
+inline std::string tls_error_words(unsigned long code) {
+  const char* const words = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return words == nullptr ? std::string("unknown error") : std::string(words);
+}
+
+/// Why the certificate of a server was refused. `verdict`: of SSL_get_verify_result; `host`: who
+/// was asked for.
+inline std::string certificate_refusal_words(long verdict, const std::string& host) {
+  switch (verdict) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return "the server's certificate has expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID: return "the server's certificate is not valid yet";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "the server's certificate is for another name than " + host;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      return "the server's certificate is self-signed and not among the trusted ones";
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:  // of another authority with the same name
+      return "the server's certificate is signed by no authority that is trusted here";
+    default:
+      return std::string("the server's certificate was refused: ") +
+             X509_verify_cert_error_string(verdict);
+  }
+}
+
+/// Why a handshake failed, for what is not the certificate.
+inline std::string tls_failure_words(unsigned long code) {
+  switch (ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST: return "the server does not speak TLS there";
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+      return "the server and this client share no version of TLS (1.2 or newer)";
+    default: return "the TLS handshake failed: " + tls_error_words(code);
+  }
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/tls_context.hpp
+
+// What the TLS connections of one server, or of one client, have in common (OpenSSL's SSL_CTX):
+// certificate and key, or trusted authorities, and how TLS is spoken here: versions 1.2 and 1.3
+// (RFC 5246, RFC 8446), forward secret and authenticated ciphers only (RFC 9325 section 4.2), no
+// compression, no renegotiation, no session tickets. Opens no connection.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Where a server's certificate and its private key lie, both in PEM form.
+struct tls_files {
+  std::string
+      certificate;  ///< the server's own certificate first, then those that lead to the root
+  std::string key;  ///< without a passphrase
+
+  bool empty() const noexcept { return certificate.empty() && key.empty(); }
+};
+
+/// A counted reference to a configuration that is not changed any more. Connections keep the one
+/// that they began with. Empty: no TLS.
+class tls_context {
+ public:
+  tls_context() = default;
+
+  /// Reads the files. The error names the file, its variable, and what would be right.
+  static result<tls_context> of_server(const tls_files& files);
+
+  /// Verifies servers. `ca_file`: the authorities that are trusted, in PEM form; empty: those of
+  /// the system (and of the variables SSL_CERT_FILE and SSL_CERT_DIR, which OpenSSL reads itself).
+  static result<tls_context> of_client(const std::string& ca_file);
+
+  explicit operator bool() const noexcept { return context_ != nullptr; }
+  SSL_CTX* native() const noexcept { return context_.get(); }
+
+ private:
+  template <typename T>
+  using owned = std::unique_ptr<T, void (*)(T*)>;
+  using pointer = std::shared_ptr<SSL_CTX>;
+
+  explicit tls_context(pointer context) noexcept : context_(std::move(context)) {}
+
+  static error refuse(std::string words) {
+    ERR_clear_error();
+    return error(errc::bad_configuration, std::move(words));
+  }
+
+  static pointer make(const SSL_METHOD* method);
+  static result<void> use_certificates(SSL_CTX& context, const std::string& file);
+  static result<void> use_key(SSL_CTX& context, const tls_files& files);
+
+  /// Null with errno when the file cannot be opened.
+  static owned<BIO> open(const std::string& file) {
+    errno = 0;
+    return owned<BIO>(BIO_new_file(file.c_str(), "r"), [](BIO* each) { BIO_free(each); });
+  }
+  static std::string unreadable(const std::string& what, const std::string& file) {
+    const int reason = errno;
+    return "cannot read the " + what + " \"" + file +
+           "\": " + (reason == 0 ? "it cannot be opened" : std::strerror(reason));
+  }
+
+  /// Chooses http/1.1 (RFC 7301). Who offers other protocols only is refused, so that what he says
+  /// in them is not taken for HTTP.
+  static int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size,
+                             const unsigned char* offered, unsigned int offered_size, void*) {
+    static const unsigned char known[] = "\x08http/1.1";
+    unsigned char* found = nullptr;
+    if (SSL_select_next_proto(&found, size, known, sizeof known - 1, offered, offered_size) !=
+        OPENSSL_NPN_NEGOTIATED) {
+      return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    *chosen = found;
+    return SSL_TLSEXT_ERR_OK;
+  }
+
+  /// For OpenSSL, which would ask the terminal.
+  static int no_passphrase(char*, int, int, void* was_asked) {
+    *static_cast<bool*>(was_asked) = true;
+    return -1;
+  }
+
+  pointer context_;
+};
+
+inline tls_context::pointer tls_context::make(const SSL_METHOD* method) {
+  const pointer made(SSL_CTX_new(method), [](SSL_CTX* each) { SSL_CTX_free(each); });
+  if (made == nullptr) return made;
+  SSL_CTX* const context = made.get();
+  SSL_CTX_set_security_level(context, 2);  // 112 bits: RSA from 2048, no SHA-1
+  const bool done =
+      SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+      SSL_CTX_set_max_proto_version(context, 0) == 1 &&
+      SSL_CTX_set_cipher_list(context,
+                              "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                              "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                              "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305") == 1 &&
+      SSL_CTX_set_ciphersuites(context,
+                               "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+                               "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
+      SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") == 1;
+  if (!done) return nullptr;
+  // A ticket's key would have to be changed every few hours to keep what it sealed secret; sockets
+  // live long, so that a whole handshake each is the simpler price.
+  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  // An idle connection keeps no buffers; a write takes what fits and may go on from a copy.
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  return made;
+}
+
+inline result<void> tls_context::use_certificates(SSL_CTX& context, const std::string& file) {
+  const std::string what = "certificate file (TLS_CERT_FILE)";
+  if (open(file) == nullptr) return refuse(unreadable(what, file));
+  if (SSL_CTX_use_certificate_chain_file(&context, file.c_str()) == 1) return {};
+  const unsigned long failure = ERR_peek_error();
+  const std::string prefix = "the " + what + " \"" + file + "\" ";
+  if (ERR_GET_LIB(failure) == ERR_LIB_PEM) {
+    return refuse(prefix + "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
+  }
+  return refuse(prefix + "cannot be used: " + tls_error_words(failure));
+}
+
+inline result<void> tls_context::use_key(SSL_CTX& context, const tls_files& files) {
+  const std::string what = "key file (TLS_KEY_FILE)";
+  const owned<BIO> in = open(files.key);
+  if (in == nullptr) return refuse(unreadable(what, files.key));
+  bool is_encrypted = false;
+  const owned<EVP_PKEY> key(
+      PEM_read_bio_PrivateKey(in.get(), nullptr, &tls_context::no_passphrase, &is_encrypted),
+      [](EVP_PKEY* each) { EVP_PKEY_free(each); });
+  const std::string prefix = "the " + what + " \"" + files.key + "\" ";
+  if (is_encrypted) {
+    return refuse(prefix +
+                  "is encrypted: give it without a passphrase, readable by the server alone");
+  }
+  if (key == nullptr) {
+    return refuse(prefix + "holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)");
+  }
+  X509* const certificate = SSL_CTX_get0_certificate(&context);
+  if (certificate == nullptr || X509_check_private_key(certificate, key.get()) != 1) {
+    return refuse(prefix + "does not belong to the first certificate of \"" + files.certificate +
+                  "\" (TLS_CERT_FILE): the server's own certificate stands first there");
+  }
+  if (SSL_CTX_use_PrivateKey(&context, key.get()) == 1) return {};
+  return refuse(prefix + "cannot be used: " + tls_error_words(ERR_peek_error()));
+}
+
+inline result<tls_context> tls_context::of_server(const tls_files& files) {
+  if (files.certificate.empty() || files.key.empty()) {
+    return refuse(
+        "TLS needs both files, the certificate (TLS_CERT_FILE) and its key (TLS_KEY_FILE); "
+        "without both the server speaks plain HTTP");
+  }
+  ERR_clear_error();
+  pointer made = make(TLS_server_method());
+  if (made == nullptr) {
+    return refuse("OpenSSL cannot speak TLS: " + tls_error_words(ERR_peek_error()));
+  }
+  if (auto done = use_certificates(*made, files.certificate); !done) return done.error();
+  if (auto done = use_key(*made, files); !done) return done.error();
+  SSL_CTX_set_alpn_select_cb(made.get(), &tls_context::choose_protocol, nullptr);
+  return tls_context(std::move(made));
+}
+
+inline result<tls_context> tls_context::of_client(const std::string& ca_file) {
+  ERR_clear_error();
+  pointer made = make(TLS_client_method());
+  if (made == nullptr) {
+    return refuse("OpenSSL cannot speak TLS: " + tls_error_words(ERR_peek_error()));
+  }
+  SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, nullptr);
+  if (ca_file.empty()) {
+    SSL_CTX_set_default_verify_paths(made.get());
+  } else if (open(ca_file) == nullptr) {
+    return refuse(unreadable("file of trusted authorities", ca_file));
+  } else if (SSL_CTX_load_verify_locations(made.get(), ca_file.c_str(), nullptr) != 1) {
+    return refuse("the file of trusted authorities \"" + ca_file +
+                  "\" holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
+  }
+  ERR_clear_error();
+  return tls_context(std::move(made));
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/tls_stream.hpp
+
+// TLS on one non-blocking socket: OpenSSL works on Asio's socket, and its user on readiness. The
+// handshake happens within the first reads and writes. Whatever OpenSSL waits for, each call tells:
+// a read may wait until the socket can be written, and a write until it can be read. Keeps no
+// buffers while nothing is under way.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread. The socket outlives the stream and stays where it is.
+class tls_stream {
+ public:
+  /// What the socket must be ready for before a blocked call is worth repeating.
+  enum class wait : unsigned char { readable, writable };
+
+  /// The server's side. Null when there is no memory.
+  static std::unique_ptr<tls_stream> accept(const tls_context& context, asio_socket& socket) {
+    return make(context, socket, false);
+  }
+
+  /// The client's side: the certificate has to be for `host`, a name or an IP address without
+  /// brackets. Null when there is no memory.
+  static std::unique_ptr<tls_stream> connect(const tls_context& context, asio_socket& socket,
+                                             const std::string& host);
+
+  tls_stream(const tls_stream&) = delete;
+  tls_stream& operator=(const tls_stream&) = delete;
+  ~tls_stream() = default;
+
+  /// Reads until `data` is full or nothing more is there. `done`: at least one byte. `ended`: the
+  /// peer's close_notify, or a failure, which an end without close_notify is (RFC 8446 section 6.1:
+  /// somebody may have cut the rest off); has_failed() tells.
+  io_outcome read(char* data, std::size_t size, std::size_t& received);
+
+  /// Writes what the kernel takes. `sent` counts what is in it whole: of a blocked record nothing.
+  /// A blocked write has to be repeated with bytes that begin with the same ones.
+  io_outcome write(std::string_view data, std::size_t& sent);
+
+  /// Sends close_notify: nothing more will be written. Not waiting for the peer's.
+  io_outcome shut();
+
+  /// Of the last call of its kind that was blocked.
+  wait read_waits_for() const noexcept { return read_waits_for_; }
+  wait write_waits_for() const noexcept { return write_waits_for_; }
+
+  /// True when decrypted bytes wait: the socket will not tell of them.
+  bool has_buffered() const noexcept { return SSL_pending(ssl_.get()) > 0; }
+  bool is_established() const noexcept { return SSL_is_init_finished(ssl_.get()) == 1; }
+  bool has_failed() const noexcept { return failed_; }
+
+  /// After a failure: why the handshake failed, in words for people; empty when it was over, and
+  /// when the peer just went.
+  std::string refusal_words() const {
+    const long verdict = SSL_get_verify_result(ssl_.get());
+    if (is_established()) return std::string();
+    if (verdict != X509_V_OK && !SSL_is_server(ssl_.get())) {
+      return certificate_refusal_words(verdict, host_);
+    }
+    return error_ == 0 ? std::string() : tls_failure_words(error_);
+  }
+
+  const SSL* native() const noexcept { return ssl_.get(); }
+
+ private:
+  struct free_ssl {
+    void operator()(SSL* each) const noexcept { SSL_free(each); }
+  };
+  using ssl_pointer = std::unique_ptr<SSL, free_ssl>;
+
+  explicit tls_stream(ssl_pointer ssl) noexcept : ssl_(std::move(ssl)) {}
+
+  static std::unique_ptr<tls_stream> make(const tls_context& context, asio_socket& socket,
+                                          bool as_client);
+  io_outcome outcome_of_call(int returned, wait& waits_for);
+
+  // OpenSSL's own socket BIO writes with write(), which a gone peer answers with SIGPIPE; Asio's
+  // send() does not, and knows every system's errors.
+  static const BIO_METHOD* socket_method();
+  static int bio_read(BIO* bio, char* data, int size);
+  static int bio_write(BIO* bio, const char* data, int size);
+  static long bio_control(BIO*, int command, long, void*) {
+    return command == BIO_CTRL_FLUSH ? 1 : 0;  // writes are not buffered
+  }
+
+  ssl_pointer ssl_;
+  std::string host_;  // of a client's
+  unsigned long error_ = 0;
+  wait read_waits_for_ = wait::readable;
+  wait write_waits_for_ = wait::writable;
+  bool failed_ = false;
+  bool shut_ = false;
+};
+
+inline int tls_stream::bio_read(BIO* bio, char* data, int size) {
+  auto& socket = *static_cast<asio_socket*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  std::error_code failure;
+  const std::size_t got =
+      socket.read_some(asio::mutable_buffer(data, static_cast<std::size_t>(size)), failure);
+  if (!failure) return static_cast<int>(got);
+  if (outcome_of(failure) == io_outcome::blocked) BIO_set_retry_read(bio);
+  return failure == asio::error::eof ? 0 : -1;
+}
+
+inline int tls_stream::bio_write(BIO* bio, const char* data, int size) {
+  auto& socket = *static_cast<asio_socket*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  std::error_code failure;
+  const std::size_t put =
+      socket.write_some(asio::const_buffer(data, static_cast<std::size_t>(size)), failure);
+  if (!failure) return static_cast<int>(put);
+  if (outcome_of(failure) == io_outcome::blocked) BIO_set_retry_write(bio);
+  return -1;
+}
+
+inline const BIO_METHOD* tls_stream::socket_method() {
+  struct free_method {
+    void operator()(BIO_METHOD* each) const noexcept { BIO_meth_free(each); }
+  };
+  static const std::unique_ptr<BIO_METHOD, free_method> method = [] {
+    std::unique_ptr<BIO_METHOD, free_method> made(
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "asio socket"));
+    if (made != nullptr) {
+      BIO_meth_set_read(made.get(), &tls_stream::bio_read);
+      BIO_meth_set_write(made.get(), &tls_stream::bio_write);
+      BIO_meth_set_ctrl(made.get(), &tls_stream::bio_control);
+    }
+    return made;
+  }();
+  return method.get();
+}
+
+inline std::unique_ptr<tls_stream> tls_stream::make(const tls_context& context, asio_socket& socket,
+                                                    bool as_client) {
+  ssl_pointer ssl(SSL_new(context.native()));
+  BIO* const bio = socket_method() == nullptr ? nullptr : BIO_new(socket_method());
+  if (ssl == nullptr || bio == nullptr) {
+    BIO_free(bio);
+    ERR_clear_error();
+    return nullptr;
+  }
+  BIO_set_data(bio, &socket);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl.get(), bio, bio);  // takes the one reference for both
+  if (as_client) {
+    SSL_set_connect_state(ssl.get());
+  } else {
+    SSL_set_accept_state(ssl.get());
+  }
+  return std::unique_ptr<tls_stream>(new tls_stream(std::move(ssl)));
+}
+
+inline std::unique_ptr<tls_stream> tls_stream::connect(const tls_context& context,
+                                                       asio_socket& socket,
+                                                       const std::string& host) {
+  std::unique_ptr<tls_stream> made = make(context, socket, true);
+  if (made == nullptr) return made;
+  SSL* const ssl = made->ssl_.get();
+  made->host_ = host;
+  bool done = false;
+  std::error_code no_address;
+  asio::ip::make_address(host, no_address);
+  if (no_address) {
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    done = SSL_set1_host(ssl, host.c_str()) == 1 &&
+           SSL_set_tlsext_host_name(ssl, const_cast<char*>(host.c_str())) == 1;
+  } else {  // RFC 6066 section 3: addresses are not sent as a name
+    done = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
+  }
+  if (!done) made.reset();  // never without the check
+  ERR_clear_error();
+  return made;
+}
+
+inline io_outcome tls_stream::outcome_of_call(int returned, wait& waits_for) {
+  const int verdict = SSL_get_error(ssl_.get(), returned);
+  if (verdict == SSL_ERROR_WANT_READ || verdict == SSL_ERROR_WANT_WRITE) {
+    waits_for = verdict == SSL_ERROR_WANT_READ ? wait::readable : wait::writable;
+    ERR_clear_error();
+    return io_outcome::blocked;
+  }
+  const unsigned long code = take_tls_error();
+  if (verdict == SSL_ERROR_ZERO_RETURN) return io_outcome::ended;
+  failed_ = true;
+  error_ = code;
+  return io_outcome::ended;
+}
+
+inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& received) {
+  received = 0;
+  if (failed_) return io_outcome::ended;
+  constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
+  while (received < size) {
+    const std::size_t room = size - received;
+    ERR_clear_error();
+    const int got =
+        SSL_read(ssl_.get(), data + received, static_cast<int>(room < most ? room : most));
+    if (got <= 0) {
+      const io_outcome outcome = outcome_of_call(got, read_waits_for_);
+      return received != 0 ? io_outcome::done : outcome;  // the next call tells again
+    }
+    received += static_cast<std::size_t>(got);
+  }
+  return io_outcome::done;
+}
+
+inline io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
+  sent = 0;
+  if (failed_ || shut_) return io_outcome::ended;
+  constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
+  while (!data.empty()) {
+    ERR_clear_error();
+    const int put = SSL_write(ssl_.get(), data.data(),
+                              static_cast<int>(data.size() < most ? data.size() : most));
+    if (put <= 0) return outcome_of_call(put, write_waits_for_);
+    sent += static_cast<std::size_t>(put);
+    data.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return io_outcome::done;
+}
+
+inline io_outcome tls_stream::shut() {
+  if (failed_ || !is_established()) return io_outcome::ended;
+  if (shut_) return io_outcome::done;
+  ERR_clear_error();
+  const int said = SSL_shutdown(ssl_.get());  // 0: said, the peer's is still to come
+  if (said < 0) return outcome_of_call(said, write_waits_for_);
+  shut_ = true;
+  return io_outcome::done;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/asio_link.hpp
 
-// A non-blocking TCP socket that tells when it can be read and written: what the server's
-// connections and the connector have in common. Counts its references itself, and the pending wait
-// for input lies inside of it, so that an idle connection costs no more than its own object. Knows
-// nothing of HTTP and WebSocket.
+// A non-blocking TCP socket, with TLS or without, that tells when it can be read and written: what
+// the server's connections and the connector have in common. Counts its references itself, and the
+// pending wait for input lies inside of it, so that an idle connection costs no more than its own
+// object. Knows nothing of HTTP and WebSocket.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -17229,7 +22490,6 @@ class output_pool {
 #include <sys/ioctl.h>
 #endif
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -17239,15 +22499,6 @@ class output_pool {
 
 namespace agent_websocket {
 namespace adapters {
-
-/// Sockets and timers that name their executor instead of asking for it through a polymorphic one.
-using asio_socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
-using asio_timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                              asio::wait_traits<std::chrono::steady_clock>,
-                                              asio::io_context::executor_type>;
-
-/// How a read or a write went.
-enum class io_outcome { done, blocked, ended };
 
 /// Derived classes live on the heap, held by link_pointer. One thread.
 class asio_link {
@@ -17271,22 +22522,37 @@ class asio_link {
   bool is_open() const noexcept { return socket_.is_open(); }
   asio_socket& socket() noexcept { return socket_; }
 
+  /// All bytes go through the stream from now on. Precondition: it is one on socket(), and nothing
+  /// was read or written yet.
+  void secure(std::unique_ptr<tls_stream> stream) noexcept { tls_ = std::move(stream); }
+  /// Null without TLS.
+  const tls_stream* tls() const noexcept { return tls_.get(); }
+
   /// One call of on_readable(), soon; nothing when the socket is closed or a wait is pending.
   void wait_readable();
-  /// The same for on_writable().
+  /// The same for on_writable(). With TLS either may come when it is the other direction of the
+  /// socket that was waited for.
   void wait_writable();
 
   /// Reads once. `ended`: end of the stream or an error.
   io_outcome receive(char* data, std::size_t size, std::size_t& received) {
+    if (tls_ != nullptr) return tls_->read(data, size, received);
     std::error_code failure;
     received = socket_.read_some(asio::mutable_buffer(data, size), failure);
     return outcome_of(failure);
   }
 
-  /// Writes once what waits. `done` when nothing is left.
+  /// Writes once what waits. `done` when nothing is left. With TLS a record counts as waiting until
+  /// the kernel has all of it.
   io_outcome transmit(output_buffer& output) {
     const std::string_view front = output.front();
     if (front.empty()) return io_outcome::done;
+    if (tls_ != nullptr) {
+      std::size_t sent = 0;
+      const io_outcome outcome = tls_->write(front, sent);
+      output.consume(sent);
+      return outcome;
+    }
     std::error_code failure;
     // On Linux and BSD this is send() with MSG_NOSIGNAL or a socket with SO_NOSIGPIPE: a gone peer
     // is an error.
@@ -17306,16 +22572,21 @@ class asio_link {
 #endif
   }
 
-  /// Nothing more will be sent; the peer reads its end of the stream.
-  void shut_output() {
+  /// Nothing more will be sent; the peer reads its end of the stream. False: try again when the
+  /// socket can be written.
+  bool shut_output() {
+    if (tls_ != nullptr && tls_->shut() == io_outcome::blocked) return false;
     std::error_code ignored;
     socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+    return true;
   }
 
   /// Closes; no function is called from now on. `reset`: throws away what the kernel has not sent
   /// yet.
   void close_socket(bool reset) {
     std::error_code ignored;
+    if (tls_ != nullptr && !reset) tls_->shut();
+    tls_.reset();
     if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
     socket_.close(ignored);
   }
@@ -17363,17 +22634,17 @@ class asio_link {
     wait_memory* memory_;
   };
 
-  static io_outcome outcome_of(const std::error_code& failure) noexcept {
-    if (!failure) return io_outcome::done;
-    const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
-                       failure == asio::error::interrupted;
-    return later ? io_outcome::blocked : io_outcome::ended;
-  }
+  void on_ready(bool& waiting);
+  void wait_socket_readable();
+  void wait_socket_writable();
 
   asio_socket socket_;
+  std::unique_ptr<tls_stream> tls_;
   unsigned references_ = 0;
-  bool reading_ = false;
+  bool reading_ = false;  // a wait of the socket's own is pending
   bool writing_ = false;
+  bool read_wanted_ = false;  // on_readable() is owed
+  bool write_wanted_ = false;
   wait_memory read_memory_;
 };
 
@@ -17409,27 +22680,54 @@ struct asio_link::wait_handler {
   allocator_type get_allocator() const noexcept { return allocator_type(link->read_memory_); }
 
   // The error says nothing that the next read does not say.
-  void operator()(const std::error_code&) const {
-    link->reading_ = false;
-    if (link->is_open()) link->on_readable();
-  }
+  void operator()(const std::error_code&) const { link->on_ready(link->reading_); }
 
   link_pointer<asio_link> link;
 };
 
+/// Both are called that are owed: with TLS the one may have waited for the other's direction.
+inline void asio_link::on_ready(bool& waiting) {
+  waiting = false;
+  const bool secured = tls_ != nullptr;
+  const bool read = secured || &waiting == &reading_ ? std::exchange(read_wanted_, false) : false;
+  const bool write = secured || &waiting == &writing_ ? std::exchange(write_wanted_, false) : false;
+  if (read && is_open()) on_readable();
+  if (write && is_open()) on_writable();
+}
+
 inline void asio_link::wait_readable() {
-  if (reading_ || !is_open()) return;
-  reading_ = true;
-  socket_.async_wait(asio::socket_base::wait_read, wait_handler{link_pointer<asio_link>(this)});
+  if (read_wanted_ || !is_open()) return;
+  read_wanted_ = true;
+  if (tls_ != nullptr && tls_->has_buffered()) {
+    return asio::post(socket_.get_executor(), [link = link_pointer<asio_link>(this)] {
+      if (std::exchange(link->read_wanted_, false) && link->is_open()) link->on_readable();
+    });
+  }
+  if (tls_ != nullptr && tls_->read_waits_for() == tls_stream::wait::writable) {
+    return wait_socket_writable();
+  }
+  wait_socket_readable();
 }
 
 inline void asio_link::wait_writable() {
-  if (writing_ || !is_open()) return;
-  writing_ = true;
+  if (write_wanted_ || !is_open()) return;
+  write_wanted_ = true;
+  if (tls_ != nullptr && tls_->write_waits_for() == tls_stream::wait::readable) {
+    return wait_socket_readable();
+  }
+  wait_socket_writable();
+}
+
+inline void asio_link::wait_socket_readable() {
+  if (std::exchange(reading_, true)) return;
+  socket_.async_wait(asio::socket_base::wait_read, wait_handler{link_pointer<asio_link>(this)});
+}
+
+inline void asio_link::wait_socket_writable() {
+  if (std::exchange(writing_, true)) return;
   socket_.async_wait(asio::socket_base::wait_write,
                      [link = link_pointer<asio_link>(this)](const std::error_code&) {
-                       link->writing_ = false;
-                       if (link->is_open()) link->on_writable();
+                       link->on_ready(link->writing_);
                      });
 }
 
@@ -18106,9 +23404,9 @@ struct client_handshake {
 
 // --- agent_websocket/adapters/websocketpp_client_line.hpp
 
-// A client's WebSocket (RFC 6455) over a TCP connection that stands: handshake, masked frames,
-// pongs, close. One line is one connection; see websocketpp_connector for how it comes about. No
-// TLS, no extensions.
+// A client's WebSocket (RFC 6455) over a TCP connection that stands, with TLS or without:
+// handshake, masked frames, pongs, close. One line is one connection; see websocketpp_connector for
+// how it comes about. No extensions.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -18129,20 +23427,35 @@ struct connector_settings {
   std::size_t max_message_bytes = 16 * 1024 * 1024;
   std::chrono::milliseconds connect_timeout{10'000};  ///< from open() to on_open
   std::chrono::milliseconds close_timeout{5'000};
+  /// For wss: the authorities that are trusted, a file in PEM form; empty: those of the system.
+  std::string ca_file;
+};
+
+/// For a line with TLS: an empty context is none.
+struct line_security {
+  tls_context context;
+  std::string host;  ///< whom the certificate has to name
 };
 
 class websocketpp_client_line final : public asio_link {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// Sends the handshake. `deadline`: for its answer.
-  static link_pointer<websocketpp_client_line> begin(asio_socket socket,
-                                                     client_transport_sink& sink,
-                                                     client_handshake handshake,
-                                                     const connector_settings& settings,
-                                                     time_point deadline) {
+  /// Sends the handshakes, of TLS as well. `deadline`: for their answers.
+  static link_pointer<websocketpp_client_line> begin(
+      asio_socket socket, client_transport_sink& sink, client_handshake handshake,
+      const connector_settings& settings, const line_security& security, time_point deadline) {
     link_pointer<websocketpp_client_line> line(
         new websocketpp_client_line(std::move(socket), sink, std::move(handshake), settings));
+    if (security.context) {
+      line->secure(tls_stream::connect(security.context, line->socket(), security.host));
+      if (line->tls() == nullptr) {  // never without TLS where it was asked for
+        asio::post(line->socket().get_executor(), [line] {
+          line->fail(errc::bad_configuration, "no certificate can be for that host");
+        });
+        return line;
+      }
+    }
     line->output_.tail() = line->handshake_.bytes;
     line->post_flush();
     line->watch(deadline);
@@ -18239,7 +23552,7 @@ class websocketpp_client_line final : public asio_link {
     switch (transmit(output_)) {
       case io_outcome::done: return;
       case io_outcome::blocked: return wait_writable();
-      case io_outcome::ended: return lost("the connection was closed");
+      case io_outcome::ended: return lost();
     }
   }
 
@@ -18247,7 +23560,7 @@ class websocketpp_client_line final : public asio_link {
     std::array<char, read_bytes> data;
     std::size_t size = 0;
     if (receive(data.data(), data.size(), size) == io_outcome::ended) {
-      return lost("the connection was closed");
+      return lost();
     }
     if (size > 0 && phase_ == phase::open) sink_->on_alive();
     if (phase_ == phase::gone) return;
@@ -18297,8 +23610,12 @@ class websocketpp_client_line final : public asio_link {
     report_close(failure, failure_reason(failure));
   }
 
-  void lost(std::string_view why) {
-    if (handshaking_) return fail(is_cancelled_ ? errc::cancelled : errc::connection_failed, why);
+  void lost() {
+    const std::string refusal = tls() == nullptr ? std::string() : tls()->refusal_words();
+    if (handshaking_) {
+      return fail(is_cancelled_ ? errc::cancelled : errc::connection_failed,
+                  refusal.empty() ? std::string_view("the connection was closed") : refusal);
+    }
     report_close(close_code::abnormal, std::string_view());
   }
 
@@ -18362,9 +23679,9 @@ class websocketpp_client_line final : public asio_link {
 
 // --- agent_websocket/adapters/websocketpp_connector.hpp
 
-// The client side of a WebSocket (RFC 6455 section 4.1) on Asio: takes a ws:// address apart,
-// resolves the name, connects, and leaves the rest to websocketpp_client_line. One connection at a
-// time; connecting again is its user's business. No TLS. Model of ClientTransport.
+// The client side of a WebSocket (RFC 6455 section 4.1) on Asio: takes a ws:// or wss:// address
+// apart, resolves the name, connects, and leaves the rest to websocketpp_client_line. One
+// connection at a time; connecting again is its user's business. Model of ClientTransport.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -18387,7 +23704,7 @@ class websocketpp_connector {
  public:
   /// The context outlives the connector.
   explicit websocketpp_connector(asio::io_context& context, connector_settings settings = {})
-      : context_(context), settings_(settings) {}
+      : context_(context), settings_(std::move(settings)) {}
   websocketpp_connector(const websocketpp_connector&) = delete;
   websocketpp_connector& operator=(const websocketpp_connector&) = delete;
   ~websocketpp_connector() { drop(); }
@@ -18395,7 +23712,9 @@ class websocketpp_connector {
   /// Reports to `sink`, which outlives the connector; after its destructor the sink is not called.
   void start(client_transport_sink& sink) { sink_ = &sink; }
 
-  /// Connects to "ws://host:port/path?query". What was before is dropped without a word.
+  /// Connects to "ws://host:port/path?query", or with TLS to "wss://...": there the certificate has
+  /// to be valid, trusted and for that host, or the failure says what it is not. What was before is
+  /// dropped without a word.
   /// Precondition: start() was called.
   void open(std::string_view url, const http::header_list& headers = {}) {
     drop();
@@ -18436,13 +23755,19 @@ class websocketpp_connector {
       const std::string_view base = url.substr(0, mark);
       const std::string query(mark == std::string_view::npos ? std::string_view()
                                                              : url.substr(mark));
-      if (!http::iequals(base.substr(0, 5), "ws://"))
-        return fail_later(errc::bad_configuration, "the address must begin with ws://");
+      const bool secure = http::iequals(base.substr(0, 6), "wss://");
+      if (!secure && !http::iequals(base.substr(0, 5), "ws://"))
+        return fail_later(errc::bad_configuration, "the address must begin with ws:// or wss://");
       const auto parsed = http::parse_url("http" + std::string(base.substr(2)));
       if (!parsed) return fail_later(errc::bad_configuration, parsed.error().message);
       for (const char c : query) {
         if (c <= 0x20 || c >= 0x7F || c == '#')
           return fail_later(errc::bad_configuration, "the query holds a character that none has");
+      }
+      if (secure) {
+        auto trust = owner->trust();
+        if (!trust) return fail_later(errc::bad_configuration, trust.error().message);
+        security = {std::move(*trust), parsed->host};
       }
       const bool is_ipv6 = parsed->host.find(':') != std::string::npos;
       host =
@@ -18483,7 +23808,7 @@ class websocketpp_connector {
       websocketpp_connector& to = *std::exchange(owner, nullptr);
       const auto self = std::exchange(to.attempt_, nullptr);
       to.line_ = websocketpp_client_line::begin(std::move(socket), *to.sink_, std::move(handshake),
-                                                to.settings_, deadline);
+                                                to.settings_, security, deadline);
     }
 
     void fail_for(std::string_view what, const std::error_code& why) {
@@ -18516,10 +23841,19 @@ class websocketpp_connector {
     std::chrono::steady_clock::time_point deadline;
     std::string host;  // as in the Host field
     client_handshake handshake;
+    line_security security;
     asio::ip::tcp::resolver resolver;
     asio_socket socket;
     asio_timer timer;
   };
+
+  /// Made once, at the first address with TLS: reading all authorities of a system takes a while.
+  result<tls_context> trust() {
+    if (trusted_) return trusted_;
+    auto made = tls_context::of_client(settings_.ca_file);
+    if (made) trusted_ = *made;
+    return made;
+  }
 
   void drop() {
     if (const auto former = std::exchange(attempt_, nullptr)) former->give_up();
@@ -18532,6 +23866,7 @@ class websocketpp_connector {
   asio::io_context& context_;
   client_transport_sink* sink_ = nullptr;
   connector_settings settings_;
+  tls_context trusted_;
   std::shared_ptr<attempt> attempt_;
   line_pointer line_;
 };
@@ -18544,8 +23879,8 @@ class websocketpp_connector {
 // --- agent_websocket/host/client.hpp
 
 // `client`: basic_client with the shipped policies, ready to use: websocketpp_connector and
-// asio_scheduler on one io_context, its own or the program's. Programs that bring other policies,
-// such as a transport with TLS, use basic_client.
+// asio_scheduler on one io_context, its own or the program's. Programs that bring other policies
+// use basic_client.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -18624,11 +23959,12 @@ class client {
   struct parts {
     parts(asio::io_context& context, client_sink& sink, client_options options)
         : scheduler(context),
-          transport(context, settings()),
+          transport(context, settings(options)),
           client(transport, scheduler, sink, std::move(options)) {}
 
-    static adapters::connector_settings settings() {
+    static adapters::connector_settings settings(const client_options& options) {
       adapters::connector_settings chosen;
+      chosen.ca_file = options.ca_file;
       chosen.max_message_bytes =
           answer_text::max_bytes + 1024 * 1024;  // with what is around a text
       return chosen;
@@ -19430,31 +24766,56 @@ void append_within(std::string& line, std::string_view text, std::size_t limit, 
   }
 }
 
-/// For a terminal: control characters (C0, DEL, C1) as \n, \t or \x1b, invalid bytes as \xff.
+/// The code point of a character that is not seen and yet moves what is: C1 controls, line and
+/// paragraph separators, and marks that change the direction of writing, by which a line could be
+/// made to look like another one. 0 for all others.
+inline unsigned unseen_code_point(std::string_view character) noexcept {
+  const auto bits = [character](std::size_t i) {
+    return static_cast<unsigned>(static_cast<unsigned char>(character[i]) & 0x3F);
+  };
+  if (character.size() == 2) {
+    const unsigned point = ((bits(0) & 0x1F) << 6) | bits(1);
+    return point < 0xA0 || point == 0x061C ? point : 0;
+  }
+  if (character.size() != 3) return 0;
+  const unsigned point = ((bits(0) & 0x0F) << 12) | (bits(1) << 6) | bits(2);
+  const bool moves = point == 0x200E || point == 0x200F || (point >= 0x2028 && point <= 0x202E) ||
+                     (point >= 0x2066 && point <= 0x2069);
+  return moves ? point : 0;
+}
+
+inline void append_code_point(std::string& line, unsigned point) {
+  static constexpr char digits[] = "0123456789abcdef";
+  line += "\\u";
+  for (const unsigned shift : {12u, 8u, 4u, 0u}) line += digits[(point >> shift) & 0xF];
+}
+
+/// For a terminal: control characters (C0, DEL) as \n, \t or \x1b, others that are not seen as
+/// \u009b, invalid bytes as \xff.
 inline void escape_for_people(std::string& line, std::string_view character, bool valid) {
   static constexpr char digits[] = "0123456789abcdef";
+  if (const unsigned point = valid ? unseen_code_point(character) : 0; point != 0)
+    return append_code_point(line, point);
   const auto first = static_cast<unsigned char>(character.front());
-  const bool c1 =
-      character.size() == 2 && first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
-  if (valid && !c1 && first >= 0x20 && first != 0x7F && first != '\\') {
+  if (valid && first >= 0x20 && first != 0x7F && first != '\\') {
     line += character;
     return;
   }
-  const auto byte = c1 ? static_cast<unsigned char>(character[1]) : first;
-  switch (byte) {
+  switch (first) {
     case '\n': line += "\\n"; return;
     case '\r': line += "\\r"; return;
     case '\t': line += "\\t"; return;
     case '\\': line += "\\\\"; return;
     default:
       line += "\\x";
-      line += digits[byte >> 4];
-      line += digits[byte & 0xF];
+      line += digits[first >> 4];
+      line += digits[first & 0xF];
   }
 }
 
-inline void escape_for_json(std::string& line, std::string_view character, bool) {
-  json::append_escaped(line, character);
+inline void escape_for_json(std::string& line, std::string_view character, bool valid) {
+  const unsigned point = valid ? unseen_code_point(character) : 0;
+  point != 0 ? append_code_point(line, point) : json::append_escaped(line, character);
 }
 
 }  // namespace detail
@@ -20008,6 +25369,7 @@ struct transport_settings {
   std::string host = "localhost";  ///< see asio_listener::start
   std::uint16_t port = 54321;      ///< 0: any; port() tells which
   int listen_backlog = asio::socket_base::max_listen_connections;
+  tls_files tls;                    ///< empty: plain HTTP, else TLS and nothing else
   std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
   std::size_t max_message_bytes = 64 * 1024;
   std::size_t max_http_body_bytes = 1024 * 1024;
@@ -20039,6 +25401,7 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
 
   const transport_settings settings;
   frame_limits limits;
+  tls_context tls;  ///< for connections to come; empty: none
   transport_sink* sink = nullptr;
   bool listening = false;
   std::size_t active = 0;  ///< connections that count against max_connections
@@ -20164,14 +25527,15 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
 // --- agent_websocket/adapters/websocketpp_channel.hpp
 
 // The outgoing side of a connection: one output buffer, made only when something waits, written
-// once at the end of a turn and then whenever the kernel has room, counted to the byte. Knows its
-// hub, but nothing of HTTP and WebSocket.
+// once at the end of a turn and then whenever the kernel has room, counted to the byte; and how TLS
+// begins. Knows its hub, but nothing of HTTP and WebSocket.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace agent_websocket {
@@ -20191,6 +25555,40 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   hub_type& hub() noexcept { return *hub_; }
   transport_sink& sink() const noexcept { return *hub_->sink; }
 
+  /// What the peer's first byte says.
+  enum class greeting {
+    none,        ///< it is not there yet
+    expected,    ///< no TLS is spoken here, or it has begun
+    plain_http,  ///< on a port with TLS; not read
+    garbage,     ///< neither, or the peer has gone
+  };
+  greeting greet() {
+    if (!hub_->tls || tls() != nullptr) return greeting::expected;
+    char first = 0;
+    std::error_code failure;
+    socket().receive(asio::mutable_buffer(&first, 1), asio::socket_base::message_peek, failure);
+    if (outcome_of(failure) == io_outcome::blocked) return greeting::none;
+    constexpr char handshake_record = 0x16;  // RFC 8446 section 5.1
+    if (!failure && first >= 'A' && first <= 'Z') return greeting::plain_http;
+    if (failure || first != handshake_record || !begin_tls()) return greeting::garbage;
+    return greeting::expected;
+  }
+
+  /// TLS from the next byte on, if it is spoken here. False: there is no memory for it.
+  bool begin_tls() {
+    if (hub_->tls) secure(tls_stream::accept(hub_->tls, socket()));
+    return !hub_->tls || tls() != nullptr;
+  }
+
+  /// Counts against max_connections until retire().
+  void count() noexcept {
+    active_ = true;
+    ++hub_->active;
+  }
+  void retire() noexcept {
+    if (std::exchange(active_, false)) --hub_->active;
+  }
+
   /// Bytes that are not in the kernel yet.
   std::size_t pending() const noexcept { return output_ == nullptr ? 0 : output_->pending(); }
 
@@ -20199,6 +25597,22 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     if (output_ == nullptr) output_ = hub_->spare_outputs.take();
     touch();
     return output_->tail();
+  }
+
+  /// Where to append what a peer has caused that may read nothing, such as a pong. While much waits
+  /// it is kept back, the last one in place of those before it, until send_late().
+  std::string& late_output() {
+    if (pending() < max_output_before_late) {
+      late_.reset();
+      return output();
+    }
+    late_ = std::make_unique<std::string>();
+    return *late_;
+  }
+  /// What was kept back goes out as soon as less waits.
+  void send_late() {
+    if (late_ != nullptr && pending() < max_output_before_late)
+      output().append(*std::exchange(late_, nullptr));
   }
 
   /// settle() will be called once, soon.
@@ -20220,6 +25634,14 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     return false;
   }
 
+  /// Closes our end of the stream, now or when the kernel has room for TLS to say so. True once.
+  bool shut_once() {
+    if (shut_) return false;
+    shut_ = shut_output();
+    if (!shut_) wait_writable();
+    return shut_;
+  }
+
   /// What waits after a send; notes whether drained() has to tell of it.
   std::size_t pending_after_send() noexcept {
     const std::size_t waiting = pending();
@@ -20235,10 +25657,15 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   }
 
  private:
+  static constexpr std::size_t max_output_before_late = 64 * 1024;
+
   hub_type* hub_;
   std::unique_ptr<output_buffer> output_;
+  std::unique_ptr<std::string> late_;
   bool touched_ = false;
   bool above_ = false;
+  bool active_ = false;
+  bool shut_ = false;
 };
 
 }  // namespace adapters
@@ -20324,8 +25751,8 @@ inline void append_upgrade(std::string& out, const http::response& answer,
 
 // One HTTP/1.1 request (RFC 9112) from bytes that come in pieces, by websocketpp's
 // http::parser::request, with the checks that this parser leaves out. A head may have 16 000 bytes
-// (websocketpp's constant), a body needs a Content-Length. No chunked bodies, no second request on
-// a connection.
+// (websocketpp's constant, whose count takes each line for one byte longer), a body needs a
+// Content-Length. No chunked bodies, no second request on a connection.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -20425,8 +25852,33 @@ class request_reader {
     return true;
   }
 
+  /// How many lines of the head begin with this name and a colon.
+  static int count_fields(std::string_view head, std::string_view name) noexcept {
+    int count = 0;
+    for (std::size_t end = head.find("\r\n"); end != std::string_view::npos;
+         end = head.find("\r\n", end + 2)) {
+      const std::string_view line = head.substr(end + 2, name.size() + 1);
+      if (line.size() == name.size() + 1 && line.back() == ':' &&
+          http::iequals(line.substr(0, name.size()), name)) {
+        ++count;
+      }
+    }
+    return count;
+  }
+
+  /// Fields of which a request has one at most. The parser joins repeated ones, but it drops an
+  /// empty one in front of another, which a proxy before us may have understood in its own way.
+  static bool has_repeated(std::string_view head) noexcept {
+    for (const std::string_view single : {"Host", "Content-Length", "Origin", "Authorization",
+                                          "Sec-WebSocket-Key", "Sec-WebSocket-Version"}) {
+      if (count_fields(head, single) > 1) return true;
+    }
+    return false;
+  }
+
   bool take_head(std::string_view head) {
     if (!is_clean(head)) return refuse(400, "Malformed request");
+    if (has_repeated(head)) return refuse(400, "A field that must stand alone is repeated");
     websocketpp::http::parser::request parsed;
     parsed.set_max_body_size(
         static_cast<std::size_t>(-1));  // the length is checked below, as a number
@@ -20465,7 +25917,7 @@ class request_reader {
         target.substr(0, 1) == "/" || (target == "*" && request_.method == "OPTIONS");
     if (!has_form) return refuse(400, "Malformed request target");
     for (const char c : target) {
-      if (c <= 0x20 || c > 0x7E) return refuse(400, "Malformed request target");
+      if (c <= 0x20 || c > 0x7E || c == '#') return refuse(400, "Malformed request target");
     }
     request_.target = std::string(target);
     return true;
@@ -20586,6 +26038,11 @@ class websocketpp_opening {
     return answer;
   }
 
+  /// For a client that speaks plain HTTP to a port with TLS.
+  static http::response needs_tls() {
+    return http::response::text(400, "This port speaks TLS: use https:// or wss://\n");
+  }
+
   bool is_upgrade() const noexcept { return reader_.upgrade() == upgrade_request::well_formed; }
 
   /// Appends the bytes of the answer. True when the connection is a WebSocket from now on. A 101
@@ -20671,8 +26128,6 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
 
   static constexpr std::size_t max_refused = 128;
   static constexpr std::size_t max_early_bytes = 16 * 1024;
-  /// A peer that pings without reading gets no pongs beyond this (RFC 6455 section 5.5.3).
-  static constexpr std::size_t max_output_for_pong = 64 * 1024;
 
   /// How close() was called.
   struct farewell {
@@ -20697,9 +26152,8 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
       return self.is_reading_frames();
     }
     bool on_ping(std::string_view payload) {
-      if (self.phase_ == phase::open && self.pending() < max_output_for_pong) {
-        append_frame(self.output(), opcode::pong, payload);
-      }
+      // Of a peer that pings without reading, only the last ping (RFC 6455 section 5.5.3).
+      if (self.phase_ == phase::open) append_frame(self.late_output(), opcode::pong, payload);
       return true;
     }
     bool on_pong() { return true; }
@@ -20728,7 +26182,6 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   void lost();
   void leave_with(const http::response& response);
   void write();
-  void retire();
   void finish(bool reset);
 
   connection_id id_ = 0;
@@ -20736,11 +26189,9 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   std::unique_ptr<websocketpp_opening> opening_;  // until the answer has been given
   std::unique_ptr<farewell> farewell_;
   phase phase_ = phase::head;
-  bool active_ = false;     // counts against max_connections
   bool open_due_ = false;   // answered with 101, not yet reported
   bool close_due_ = false;  // ended by close(), not yet reported
   bool clean_ = false;      // the peer sends nothing any more
-  bool shut_ = false;       // our end of the stream is closed
 };
 
 inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
@@ -20754,9 +26205,9 @@ inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
   made->id_ = hub.connections.add(made);
   made->opening_ = std::make_unique<websocketpp_opening>(hub.settings.max_http_body_bytes,
                                                          std::move(remote_address));
+  if (full && !made->begin_tls()) return made->finish(true);
   if (full) return made->leave_with(websocketpp_opening::no_place());
-  made->active_ = true;
-  ++hub.active;
+  made->count();
   hub.watch(hub.heads, *made);
   made->wait_readable();
 }
@@ -20765,11 +26216,18 @@ inline void websocketpp_connection::on_readable() {
   const hub_type::scope turn(hub());
   report_open();
   if (phase_ == phase::gone) return;
+  switch (phase_ == phase::head ? greet() : greeting::expected) {
+    case greeting::none: return wait_readable();
+    case greeting::plain_http: return leave_with(websocketpp_opening::needs_tls());
+    case greeting::garbage: return finish(false);
+    case greeting::expected: break;
+  }
   std::size_t size = 0;
   if (receive(hub().read_buffer(), hub_type::read_buffer_bytes, size) == io_outcome::ended) {
     clean_ = true;
     // The peer may have closed one direction only and still want what we have for it.
-    if (phase_ != phase::leaving || pending() == 0) lost();
+    const bool is_broken = tls() != nullptr && tls()->has_failed();
+    if (phase_ != phase::leaving || pending() == 0 || is_broken) lost();
     return;
   }
   if (size > 0) take(hub().read_buffer(), size);
@@ -20861,7 +26319,7 @@ inline void websocketpp_connection::take_frames(char* data, std::size_t size) {
 
 inline void websocketpp_connection::peer_closed(std::uint16_t code, std::string_view reason) {
   if (phase_ == phase::open) append_frame(output(), opcode::close, close_payload(code, {}));
-  clean_ = true;
+  clean_ = tls() == nullptr;  // with TLS close_notify is still to come
   report_close(code, reason);
 }
 
@@ -20933,18 +26391,13 @@ inline void websocketpp_connection::on_writable() {
 inline void websocketpp_connection::write() {
   if (phase_ == phase::gone) return;
   if (!transmit_output()) return lost();
+  if (phase_ == phase::open) send_late();
   if (take_drained() && phase_ == phase::open) sink().on_drained(id_);
   if (phase_ != phase::leaving || pending() != 0) return;
   if (clean_) return finish(false);
   // A peer that still sends would be answered with a reset, which may overtake our last words: our
   // end is closed first, and the rest after the peer's.
-  if (std::exchange(shut_, true)) return;
-  shut_output();
-  hub().watch(hub().endings, *this);
-}
-
-inline void websocketpp_connection::retire() {
-  if (std::exchange(active_, false)) --hub().active;
+  if (shut_once()) hub().watch(hub().endings, *this);
 }
 
 inline void websocketpp_connection::finish(bool reset) {
@@ -20965,7 +26418,7 @@ inline void websocketpp_connection::finish(bool reset) {
 
 // Transport over TCP: Asio for sockets, websocketpp for the formats (never its server, endpoint or
 // Asio transport). HTTP/1.1 and WebSocket (RFC 6455, version 13, no extensions) on one port;
-// requirements in policy/transport.hpp. No TLS.
+// requirements in policy/transport.hpp. With a certificate it speaks TLS and nothing else.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -21002,8 +26455,9 @@ class websocketpp_transport {
   }
 
   /// The error names the address, such as "cannot listen on 127.0.0.1:54321: Address already in
-  /// use".
+  /// use", or the certificate's or key's file and what is wrong with it.
   result<void> start(transport_sink& sink) {
+    if (auto loaded = reload_certificates(); !loaded) return loaded;
     listen_options options;
     options.host = hub_->settings.host;
     options.port = hub_->settings.port;
@@ -21019,6 +26473,17 @@ class websocketpp_transport {
     listener_.stop();
     hub_->listening = false;
     hub_->rest_when_idle();
+  }
+
+  /// Reads the files of the settings again: connections to come use what they hold, those that
+  /// stand keep what they have. When the new files are wrong the old certificate stays in use.
+  /// Nothing to do without TLS. Blocks for as long as reading two small files takes.
+  result<void> reload_certificates() {
+    if (hub_->settings.tls.empty()) return {};
+    result<tls_context> loaded = tls_context::of_server(hub_->settings.tls);
+    if (!loaded) return loaded.error();
+    hub_->tls = std::move(*loaded);
+    return {};
   }
 
   void answer(connection_id id, const http::response& response) {
@@ -21058,11 +26523,301 @@ class websocketpp_transport {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/jwt_openssl.hpp
+
+// Keys for JSON Web Tokens by OpenSSL's EVP interface (3.0 and up): HS256 of a secret, RS256 and
+// ES256 of a public key in PEM. The kind of the key decides the algorithm. What is no such key is
+// refused when the server starts, in words that name the variable and the file, never the secret.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include <array>
+#include <cstddef>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+namespace detail {
+
+/// Takes back what OpenSSL puts into this thread's error queue meanwhile, and nothing else.
+class quiet_errors {
+ public:
+  quiet_errors() { ERR_set_mark(); }
+  quiet_errors(const quiet_errors&) = delete;
+  quiet_errors& operator=(const quiet_errors&) = delete;
+  ~quiet_errors() { ERR_pop_to_mark(); }
+};
+
+template <typename T>
+using openssl_ptr = std::unique_ptr<T, void (*)(T*)>;
+
+inline const unsigned char* as_bytes(std::string_view text) noexcept {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+inline bool verify_hs256(std::string_view secret, std::string_view input,
+                         std::string_view signature) {
+  const quiet_errors quiet;
+  std::array<unsigned char, 32> mac{};
+  unsigned size = 0;
+  if (HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), as_bytes(input),
+           input.size(), mac.data(), &size) == nullptr) {
+    return false;
+  }
+  return size == mac.size() && signature.size() == mac.size() &&
+         CRYPTO_memcmp(mac.data(), signature.data(), mac.size()) == 0;
+}
+
+/// r and s, 32 bytes each (RFC 7518 section 3.4) -> the DER form that OpenSSL takes; empty when
+/// there are not 64 bytes, or one of the numbers is 0.
+inline std::string to_der(std::string_view signature) {
+  constexpr std::size_t half = 32;
+  if (signature.size() != 2 * half) return {};
+  const auto number = [&](std::size_t at) {
+    return openssl_ptr<BIGNUM>(BN_bin2bn(as_bytes(signature.substr(at, half)), half, nullptr),
+                               BN_free);
+  };
+  auto r = number(0), s = number(half);
+  const openssl_ptr<ECDSA_SIG> both(ECDSA_SIG_new(), ECDSA_SIG_free);
+  if (!r || !s || !both || BN_is_zero(r.get()) || BN_is_zero(s.get())) return {};
+  if (ECDSA_SIG_set0(both.get(), r.get(), s.get()) != 1) return {};
+  static_cast<void>(r.release());
+  static_cast<void>(s.release());
+  std::array<unsigned char, 80> der{};
+  if (i2d_ECDSA_SIG(both.get(), nullptr) > static_cast<int>(der.size())) return {};
+  unsigned char* end = der.data();
+  const int size = i2d_ECDSA_SIG(both.get(), &end);
+  return size > 0 ? std::string(der.begin(), der.begin() + size) : std::string();
+}
+
+inline bool verify_with(EVP_PKEY* key, std::string_view input, std::string_view signature) {
+  const openssl_ptr<EVP_MD_CTX> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  EVP_PKEY_CTX* settings = nullptr;  // belongs to the context
+  if (!context || EVP_DigestVerifyInit(context.get(), &settings, EVP_sha256(), nullptr, key) != 1) {
+    return false;
+  }
+  if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
+      EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PADDING) != 1) {
+    return false;
+  }
+  return EVP_DigestVerify(context.get(), as_bytes(signature), signature.size(), as_bytes(input),
+                          input.size()) == 1;
+}
+
+inline error bad_key(const std::string& where, const std::string& what) {
+  return error(errc::bad_configuration, where + " " + what);
+}
+
+/// The words behind BEGIN of the only PEM block; an error when there is none or several.
+inline result<std::string> pem_label(std::string_view text, const std::string& where) {
+  constexpr std::string_view begin = "-----BEGIN ";
+  const std::size_t at = text.find(begin);
+  if (at == std::string_view::npos) {
+    return bad_key(where,
+                   "is no PEM file: it must hold one block that begins with "
+                   "-----BEGIN PUBLIC KEY-----");
+  }
+  if (text.find(begin, at + 1) != std::string_view::npos) {
+    return bad_key(where, "holds several PEM blocks; it must hold one public key and nothing else");
+  }
+  const std::string_view rest = text.substr(at + begin.size());
+  return std::string(rest.substr(0, rest.find("-----")));
+}
+
+/// In place of OpenSSL's own, which would ask at the terminal.
+inline int no_password(char*, int, int, void*) { return -1; }
+
+inline bool is_p256(const EVP_PKEY* key) {
+  std::array<char, 64> name{};
+  std::size_t size = 0;
+  return EVP_PKEY_get_group_name(key, name.data(), name.size(), &size) == 1 &&
+         std::string_view(name.data(), size) == "prime256v1";
+}
+
+}  // namespace detail
+
+/// A key for HS256. The secret is used as it stands: it is not decoded. `name` is what it is called
+/// in errors. Errors (bad_configuration): shorter than 32 bytes, or no secret at all but a key in
+/// PEM, which everybody may know.
+inline result<jwt_key> jwt_secret_key(std::string secret, const std::string& name = "JWT_SECRET") {
+  if (secret.find("-----BEGIN ") != std::string::npos) {
+    return detail::bad_key(name,
+                           "is a key in PEM and no secret; the file of a public key goes to "
+                           "JWT_PUBLIC_KEY_FILE");
+  }
+  if (secret.size() < min_jwt_secret_bytes) {
+    return detail::bad_key(
+        name, "has " + std::to_string(secret.size()) + " bytes, but HS256 needs " +
+                  std::to_string(min_jwt_secret_bytes) + " or more (RFC 7518 section 3.2)");
+  }
+  if (secret.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    return detail::bad_key(name, "is too long");
+  }
+  return jwt_key{jwt_algorithm::hs256,
+                 [secret = std::move(secret)](std::string_view input, std::string_view signature) {
+                   return detail::verify_hs256(secret, input, signature);
+                 }};
+}
+
+/// A key for RS256 (RSA, 2048 to 16384 bits) or ES256 (elliptic curve P-256) from the text of a
+/// PEM file with one PUBLIC KEY block (RFC 7468 section 13). `where` is what it is called in
+/// errors.
+inline result<jwt_key> jwt_public_key(std::string_view pem, const std::string& where) {
+  const detail::quiet_errors quiet;
+  const auto label = detail::pem_label(pem, where);
+  if (!label) return label.error();
+  if (label->find("PRIVATE") != std::string::npos) {
+    return detail::bad_key(where,
+                           "holds a private key, which has no place on this server; make the "
+                           "public one by: openssl pkey -in FILE -pubout");
+  }
+  if (label->find("CERTIFICATE") != std::string::npos) {
+    return detail::bad_key(where,
+                           "holds a certificate; make a public key of it by: openssl x509 -in "
+                           "FILE -noout -pubkey");
+  }
+  if (*label != "PUBLIC KEY") {
+    return detail::bad_key(where,
+                           "holds a block of another kind than PUBLIC KEY (of RSA PUBLIC KEY "
+                           "make one by: openssl rsa -RSAPublicKey_in -in FILE -pubout)");
+  }
+  const detail::openssl_ptr<BIO> text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
+                                      [](BIO* each) { BIO_free(each); });
+  const std::shared_ptr<EVP_PKEY> key(
+      text ? PEM_read_bio_PUBKEY(text.get(), nullptr, detail::no_password, nullptr) : nullptr,
+      EVP_PKEY_free);
+  if (!key) return detail::bad_key(where, "holds a public key that cannot be read");
+  const auto verify = [key](std::string_view input, std::string_view signature) {
+    const detail::quiet_errors verifying;
+    return detail::verify_with(key.get(), input, signature);
+  };
+  const auto verify_raw = [key](std::string_view input, std::string_view signature) {
+    const detail::quiet_errors verifying;
+    const std::string der = detail::to_der(signature);
+    return !der.empty() && detail::verify_with(key.get(), input, der);
+  };
+  const int kind = EVP_PKEY_get_base_id(key.get());
+  const int bits = EVP_PKEY_get_bits(key.get());
+  if (kind == EVP_PKEY_RSA && (bits < 2048 || bits > 16384)) {
+    return detail::bad_key(where, "holds an RSA key of " + std::to_string(bits) +
+                                      " bits, but RS256 needs 2048 or more, at most 16384");
+  }
+  if (kind == EVP_PKEY_EC && !detail::is_p256(key.get())) {
+    return detail::bad_key(where,
+                           "holds an elliptic curve key, but not on P-256 (prime256v1), "
+                           "which ES256 needs");
+  }
+  if (kind != EVP_PKEY_RSA && kind != EVP_PKEY_EC) {
+    return detail::bad_key(where,
+                           "holds a key of another kind; RSA (for RS256) and elliptic curve "
+                           "P-256 (for ES256) are supported");
+  }
+  const detail::openssl_ptr<EVP_PKEY_CTX> check(EVP_PKEY_CTX_new(key.get(), nullptr),
+                                                EVP_PKEY_CTX_free);
+  if (!check || EVP_PKEY_public_check(check.get()) != 1) {
+    return detail::bad_key(where, "holds a public key with numbers that cannot be right");
+  }
+  if (kind == EVP_PKEY_RSA) return jwt_key{jwt_algorithm::rs256, verify};
+  return jwt_key{jwt_algorithm::es256, verify_raw};
+}
+
+/// The same from a file of at most 64 KiB. Blocks. `name` is the variable that names the file.
+inline result<jwt_key> jwt_public_key_file(const std::string& path, const std::string& name) {
+  const std::string where = name + ": the file " + path;
+  constexpr std::size_t most = 65'536;
+  std::ifstream stream(path, std::ios::binary);
+  std::string text(most + 1, '\0');
+  if (!stream.read(text.data(), static_cast<std::streamsize>(text.size())) && !stream.eof()) {
+    return detail::bad_key(where, "cannot be read");
+  }
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (text.size() > most) return detail::bad_key(where, "is larger than 64 KiB and no key");
+  return jwt_public_key(text, where);
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/host/authenticator.hpp
+
+// The authenticator that the options ask for: static tokens, JSON Web Tokens with the keys that
+// they name, both, or, when they name none, everybody.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// Reads the files of public keys: blocks. `now` is asked at each JSON Web Token. The error
+/// (bad_configuration) names the variable, and the file.
+inline result<any_authenticator> make_authenticator(const access_options& from, jwt::clock now) {
+  if (auto checked = from.check_authentication(); !checked) return checked.error();
+  if (!from.asks_for_tokens()) return any_authenticator(allow_all());
+  std::vector<jwt_key> keys;
+  const auto secret = [&keys](const std::string& text, const char* name) -> result<void> {
+    if (text.empty()) return {};
+    auto key = adapters::jwt_secret_key(text, name);
+    if (!key) return key.error();
+    keys.push_back(std::move(*key));
+    return {};
+  };
+  const auto file = [&keys](const std::string& path, const char* name) -> result<void> {
+    if (path.empty()) return {};
+    auto key = adapters::jwt_public_key_file(path, name);
+    if (!key) return key.error();
+    keys.push_back(std::move(*key));
+    return {};
+  };
+  for (const auto& added :
+       {secret(from.jwt_secret, "JWT_SECRET"),
+        secret(from.jwt_previous_secret, "JWT_PREVIOUS_SECRET"),
+        file(from.jwt_public_key_file, "JWT_PUBLIC_KEY_FILE"),
+        file(from.jwt_previous_public_key_file, "JWT_PREVIOUS_PUBLIC_KEY_FILE")}) {
+    if (!added) return added.error();
+  }
+  std::optional<jwt> signed_ones;
+  if (!keys.empty()) {
+    jwt_rules rules;
+    rules.audience = from.jwt_audience;
+    rules.issuer = from.jwt_issuer;
+    rules.leeway = from.jwt_leeway;
+    signed_ones.emplace(std::move(keys), std::move(rules), std::move(now));
+  }
+  return any_authenticator(tokens_or_jwt(from.tokens, std::move(signed_ones)));
+}
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/host/server.hpp
 
 // `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
-// curl_http_client and asio_scheduler on one io_context, its own or the program's, and SIGINT and
-// SIGTERM taken as the wish to stop in order. Programs that bring other policies use basic_server.
+// curl_http_client and asio_scheduler on one io_context, its own or the program's, SIGINT and
+// SIGTERM taken as the wish to stop in order, and SIGHUP as the one to read the certificate again.
+// Programs that bring other policies use basic_server.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
 
@@ -21081,9 +26836,9 @@ namespace agent_websocket {
 
 class server {
  public:
-  using basic_type =
-      basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
-                   adapters::asio_scheduler, memory_store, allow_all, adapters::stderr_logger>;
+  using basic_type = basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
+                                  adapters::asio_scheduler, memory_store, any_authenticator,
+                                  adapters::stderr_logger>;
   using session_type = basic_type::session_type;
   using router_type = basic_type::router_type;
 
@@ -21104,17 +26859,40 @@ class server {
   void tool(tool_definition what, router_type::tool_handler handler = nullptr) {
     parts_.server.tool(std::move(what), std::move(handler));
   }
+  /// Who is let in, in place of what the options say: a model of Authenticator, or a function, see
+  /// any_authenticator. Before start() or run().
+  void authenticate_with(any_authenticator chosen) {
+    parts_.authenticator = std::move(chosen);
+    own_authenticator_ = true;
+  }
   const options& settings() const noexcept { return parts_.server.settings(); }
   /// The port that is listened on, also when options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return parts_.transport.port(); }
   basic_type& basic() noexcept { return parts_.server; }
 
   /// Begins to listen. The error is in words for the operator.
-  result<void> start() { return parts_.server.start(); }
+  result<void> start() {
+    if (!own_authenticator_) {
+      auto made =
+          make_authenticator(settings().access, [this] { return parts_.scheduler.wall_now(); });
+      if (!made) return made.error();
+      parts_.authenticator = std::move(*made);
+    }
+    return parts_.server.start();
+  }
+
+  /// Whether the files of `access` hold a certificate and its key; also good without TLS. For a
+  /// look at the settings alone: start() does the same.
+  static result<void> check_certificates(const options& settings) {
+    if (!settings.access.has_tls()) return {};
+    const auto loaded = adapters::tls_context::of_server(tls_files(settings));
+    return loaded ? result<void>() : loaded.error();
+  }
 
   /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
-  /// drains. Blocks. What fails is also logged. A second signal ends at once. A program that runs
-  /// the context itself calls start() alone.
+  /// drains. Blocks. What fails is also logged. A second of these signals ends at once. With TLS a
+  /// SIGHUP means reload(), where there is one (POSIX). A program that runs the context itself
+  /// calls start() alone.
   /// `running` is called when it listens and signals are taken: the moment to say so.
   result<void> run(const std::function<void()>& running = {}) {
     if (port() == 0) {
@@ -21127,6 +26905,9 @@ class server {
     }
     // Kept until the end of this object, so that a late signal does not kill what is ending well.
     signals_.emplace(context_, SIGINT, SIGTERM);
+    std::error_code ignored;
+    // Without TLS a hangup keeps its meaning: the terminal has gone.
+    if (hangup != 0 && settings().access.has_tls()) signals_->add(hangup, ignored);
     wait_for_signal();
     if (running) running();
     running_ = true;
@@ -21141,6 +26922,12 @@ class server {
       if (running_) context_.stop();
     });
   }
+  /// Reads the certificate and its key again, for connections to come; those that stand go on. When
+  /// the files are wrong the old ones stay in use. Logs certificates_reloaded or reload_failed.
+  /// Nothing to do without TLS. From any thread.
+  void reload() {
+    post([this] { reload_certificates(); });
+  }
   /// From any thread.
   void post(std::function<void()> f) { parts_.server.post(std::move(f)); }
   /// Sends a numbered notification to one session. From any thread.
@@ -21153,8 +26940,18 @@ class server {
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
     parts_.server.broadcast(std::move(content), std::move(topic), std::move(data));
   }
+  /// Ends a session for good, see basic_server::disconnect. From any thread.
+  void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
+    parts_.server.disconnect(std::move(session_id), std::move(reason));
+  }
 
  private:
+#if defined(SIGHUP)
+  static constexpr int hangup = SIGHUP;
+#else
+  static constexpr int hangup = 0;  // no signal
+#endif
+
   // In the order in which they need each other.
   struct parts {
     parts(asio::io_context& context, options settings)
@@ -21169,7 +26966,7 @@ class server {
     adapters::curl_http_client http;
     adapters::websocketpp_transport transport;
     memory_store store;
-    allow_all authenticator;
+    any_authenticator authenticator;
     adapters::stderr_logger logger;
     basic_type server;
   };
@@ -21180,12 +26977,31 @@ class server {
     to.port = from.port;
     to.max_message_bytes = from.session.max_message_bytes;
     to.max_connections = from.max_connections;
+    to.tls = tls_files(from);
     return to;
   }
 
+  static adapters::tls_files tls_files(const options& from) {
+    return {from.access.tls_cert_file, from.access.tls_key_file};
+  }
+
+  void reload_certificates() {
+    if (!settings().access.has_tls()) return;
+    if (const auto outcome = parts_.transport.reload_certificates(); !outcome) {
+      parts_.server.log(log_level::error, "reload_failed", {}, outcome.error().message);
+    } else {
+      parts_.server.log(log_level::info, "certificates_reloaded", {},
+                        settings().access.tls_cert_file);
+    }
+  }
+
   void wait_for_signal() {
-    signals_->async_wait([this](const std::error_code& failure, int) {
+    signals_->async_wait([this](const std::error_code& failure, int number) {
       if (failure) return;
+      if (hangup != 0 && number == hangup) {
+        reload_certificates();
+        return wait_for_signal();
+      }
       if (std::exchange(signalled_, true)) return context_.stop();
       stop();
       wait_for_signal();
@@ -21198,6 +27014,7 @@ class server {
   std::optional<asio::signal_set> signals_;
   bool running_ = false;  // inside of run()
   bool signalled_ = false;
+  bool own_authenticator_ = false;  // of the program's choice
 };
 
 /// The types that the shipped `server` is made of.

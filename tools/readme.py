@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Fills README.md with what is written elsewhere: code between `// [name]` lines of the examples,
-and the table of settings from server/option_variables.hpp. `--check` compares and exits 1 when the
-README is not what it would be."""
+and the table of settings from server/option_variables.hpp and access_variables.hpp. `--check`
+compares and exits 1 when the README is not what it would be."""
 import argparse
 import difflib
 import re
@@ -23,20 +23,22 @@ def marked(path, name):
     return pieces[1]
 
 
-def settings_table(header):
+def settings_table(headers):
     rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for name, default, meaning in VARIABLE.findall(header.read_text(encoding="utf-8")):
+    text = "".join(header.read_text(encoding="utf-8") for header in headers)
+    for name, default, meaning in VARIABLE.findall(text):
         words = "".join(re.findall(r'"([^"]*)"', meaning)).replace("|", "\\|")
         rows.append(f"| `{name}` | {'`' + default + '`' if default else ''} | {words} |")
     if len(rows) < 12:
-        sys.exit(f"{header}: found only {len(rows) - 2} variables")
+        sys.exit(f"{headers[0]}: found only {len(rows) - 2} variables")
     return "\n".join(rows) + "\n"
 
 
 def filled(root):
     text = (root / "README.md").read_text(encoding="utf-8")
     text = EXAMPLE.sub(lambda m: m[1] + marked(root / m[2], m[3]) + m[5], text)
-    table = settings_table(root / "include/agent_websocket/server/option_variables.hpp")
+    rooms = root / "include/agent_websocket/server"
+    table = settings_table([rooms / "option_variables.hpp", rooms / "access_variables.hpp"])
     return SETTINGS.sub(lambda m: m[1] + table + m[3], text)
 
 

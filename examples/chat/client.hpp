@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <iterator>
 #include <string>
@@ -113,6 +114,12 @@ class client final : public agent_websocket::client_sink {
     made.url = url;
     made.client = "chat/" AGENT_WEBSOCKET_VERSION_STRING;
     made.caps = {"delta", "reasoning", "feedback"};
+    // Not an argument, which every user of the machine could read.
+    if (const char* token = std::getenv("AGENT_WEBSOCKET_TOKEN"); token != nullptr && *token) {
+      made.token = [token](const agent_websocket::client_token_handler& use) {
+        use(std::string(token));
+      };
+    }
     return made;
   }
   static time_point now() { return std::chrono::steady_clock::now(); }

@@ -208,7 +208,7 @@ export interface Options {
   tools?: Record<string, Tool>;
   /** Name and version of the application. */
   client?: string;
-  /** Asked before each attempt; nothing or '' is no token. */
+  /** Asked before each attempt, and when the token of the connection ends soon; nothing or '' is no token. */
   token?: () => string | null | undefined | Promise<string | null | undefined>;
   /** The global one by default; that of the package ws tells why an upgrade was refused. */
   WebSocket?: new (url: string) => any;
@@ -234,7 +234,16 @@ export class AgentWebSocket {
   /** Number of the last numbered message that was applied. */
   readonly lastSeq: number;
   /** What the server said about its limits in the last welcome. */
-  readonly limits: { max_message_bytes?: number; messages_per_minute?: number; max_queued?: number };
+  readonly limits: {
+    max_message_bytes?: number;
+    /** Of a query's text; absent: only max_message_bytes. */
+    max_content_bytes?: number;
+    /** Messages that ask for something; absent: no limit. */
+    messages_per_minute?: number;
+    /** Of them at once, after a rest. */
+    message_burst?: number;
+    max_queued?: number;
+  };
   readonly stopped: { code: number; reason: string } | null;
   /** Attempts since it was live for a while. */
   readonly attempts: number;

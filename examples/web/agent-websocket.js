@@ -649,6 +649,7 @@ export class ClientCore {
       if (isCount(m.position)) answer.position = m.position;
     }
     if (m.op === 'drain' && isCount(m.retry_after_ms)) this.retryAfterMs = m.retry_after_ms;
+    if (m.op === 'auth_expiring') this.actions.push({ kind: 'renew' });
     this.tell('status', { message: m, answer: answer ?? null });
   }
 
@@ -856,6 +857,7 @@ export class AgentWebSocket {
   #core;
   #socket = null;
   #attempt = 0;
+  #renewing = 0; // the attempt of the connection whose new token is awaited
   #timer = null;
   #timerAt = Infinity;
   #saveTimer = null;
@@ -1069,6 +1071,7 @@ export class AgentWebSocket {
     else if (kind === 'event') this.#tell(name, detail);
     else if (kind === 'abort') this.#running.get(call)?.abort();
     else if (kind === 'connect') this.#connect();
+    else if (kind === 'renew') this.#renew();
     else if (kind === 'close') this.#close(code);
     else if (kind === 'save') this.#saveWelcome();
   }
@@ -1135,6 +1138,18 @@ export class AgentWebSocket {
         this.#tell('error', { message: { type: 'error', code: 'unauthorized', content: String(error?.message ?? error), retryable: true }, answer: null });
         this.#step((core, now) => core.refused(0, now));
       });
+  }
+
+  /** The token of this connection ends soon. Without a new one the server closes it, and the next attempt asks again. */
+  #renew() {
+    const attempt = this.#attempt, { token } = this.#options;
+    if (!token || this.#renewing === attempt) return;
+    this.#renewing = attempt;
+    const done = (value) => {
+      if (this.#renewing === attempt) this.#renewing = 0;
+      if (attempt === this.#attempt && this.#socket && typeof value === 'string' && value) this.#step((core) => core.send({ type: 'command', op: 'auth', auth: { token: value } }));
+    };
+    new Promise((resolve) => resolve(token())).then(done, () => done(null));
   }
 
   #open(token) {

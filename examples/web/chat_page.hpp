@@ -78,7 +78,9 @@ h1 { font-size: 1rem; font-weight: 650; white-space: nowrap; }
 .tools { display: flex; margin-inline: auto -.5rem; }
 .bar { justify-content: center; gap: .3rem .8rem; padding: .4rem var(--right) .4rem var(--left); line-height: 1.45; text-align: center; background: var(--warn-tint); color: var(--warn); }
 .bar.bad, .note.bad, #stop { background: var(--bad-tint); color: var(--bad); }
-.bar .button { min-height: 2rem; padding-block: .1rem; }
+.bar .button, #token { min-height: 2rem; padding-block: .1rem; }
+#login { display: flex; flex-wrap: wrap; justify-content: center; gap: .5rem; }
+#token { width: 14rem; padding-inline: .6rem; border: 1px solid var(--line); border-radius: .6rem; }
 
 main { flex: 1; min-height: 0; display: flex; flex-direction: column; }
 #log { flex: 1; min-height: 0; overflow: hidden auto; overscroll-behavior: contain; padding: 1.5rem var(--right) 1rem var(--left); }
@@ -216,11 +218,11 @@ dd { margin: 0; }
   </div>
 </header>
 <p class="bar" id="demo-banner" hidden>Demo model. Set OPENROUTER_API_KEY for a real one.</p>
-<div class="bar" id="connection-bar" hidden><span id="connection-text"></span><button class="button" id="reconnect">Connect again</button></div>
+)page"
+    R"page(<div class="bar" id="connection-bar" hidden><span id="connection-text"></span><form id="login"><input id="token" type="password" hidden aria-label="Access token" placeholder="Access token" autocomplete="current-password"><button class="button" id="reconnect">Connect again</button></form></div>
 
 <main>
-)page"
-    R"page(  <div id="log" role="log" aria-live="off" aria-label="Conversation" tabindex="0">
+  <div id="log" role="log" aria-live="off" aria-label="Conversation" tabindex="0">
     <section id="empty" aria-label="Examples">
       <h2>What would you like to know?</h2>
       <p>Your messages go to the agent over one WebSocket, and its answers appear as they are written.</p>
@@ -566,14 +568,14 @@ function finish(x, status, m = {}) {
   forget(x);
   setPhase(x, 'done');
   const { node, body, activity } = answerView(x);
-  node.dataset.status = kept ? 'completed' : status === 'incomplete' ? 'completed' : status;
+)page"
+    R"page(  node.dataset.status = kept ? 'completed' : status === 'incomplete' ? 'completed' : status;
   node.removeAttribute('aria-busy');
   activity.hidden = true;
   x.responseId = kept ? x.before.responseId : m.stream ?? m.ref;
   body.update(x.answerText); // at once: who sees the status may rely on the text
   if (x.thought) showThought(x);
-)page"
-    R"page(  showOutcome(x, status, m);
+  showOutcome(x, status, m);
   if (kept || status === 'completed' || status === 'incomplete') showActions(x, m);
   if ([...messages.querySelectorAll('[data-role="assistant"]')].pop() === node) {
     messages.querySelector('.latest')?.classList.remove('latest');
@@ -853,9 +855,12 @@ function socketUrl() {
 function tabStorage() {
   try { return sessionStorage; } catch { return undefined; } // forbidden: a reload then begins a new session
 }
-const client = new AgentWebSocket({ url: socketUrl(), client: 'page/1.0', caps: ['delta', 'reasoning', 'feedback'], storage: tabStorage() });
+const tokenKey = 'agent-websocket-token';
+let token = tabStorage()?.getItem(tokenKey) ?? ''; // of servers that ask for one; never in the address
+const client = new AgentWebSocket({ url: socketUrl(), client: 'page/1.0', caps: ['delta', 'reasoning', 'feedback'], storage: tabStorage(), token: () => token });
 const settings = {};                    // kept, because a new session would not have them
 let restoring = false, stopWords = '';
+let lastCode = 0; // of the last close
 
 client.on('welcome', ({ message: m }) => {
   ui('session-id').textContent = m.session_id;
@@ -880,7 +885,8 @@ client.on('status', ({ message: m, answer }) => {
 client.on('tool', ({ tool, message: m, answer }) => {
   if (!answer || answer.status !== null) return;
   const x = exchangeOf(answer);
-  run(x, tool.state === 'waiting' ? 'Waits for a decision...' : textOf(m.content) || 'Thinking...');
+)page"
+    R"page(  run(x, tool.state === 'waiting' ? 'Waits for a decision...' : textOf(m.content) || 'Thinking...');
   showCall(x, tool);
 });
 client.on('feedback_request', ({ request, open: isOpen }) => { if (isOpen) showAsk(request); });
@@ -889,8 +895,7 @@ client.on('answer', ({ answer, message }) => {
   if (!answer.own && answer.ref === null) addNotification(answer.text, 'Agent'); // the application speaks unasked
   else showEnd(exchangeOf(answer), answer, message.replay === true);
 });
-)page"
-    R"page(client.on('notification', ({ message: m }) => addNotification(textOf(m.content) || textOf(m.data), m.topic));
+client.on('notification', ({ message: m }) => addNotification(textOf(m.content) || textOf(m.data), m.topic));
 client.on('error', ({ message: m, answer }) => { if (!answer && m.ref === undefined) addNotification(errorText(m), 'Error'); });
 client.on('reset', onReset);
 client.on('state', onState);
@@ -933,6 +938,7 @@ function onReset({ same_session: same }) {
 }
 function onState({ state, previous, code, reason }) {
   if (state === 'stopped') stopWords = stopText(code, reason);
+  if (state === 'live' || state === 'stopped' || state === 'waiting') lastCode = state === 'live' ? 0 : code ?? 0;
   if (state === 'live') {
     for (const x of underway()) if (x.cancelling) client.cancel(x.id);
     pump();
@@ -974,7 +980,7 @@ function restore() {
 // ---- the connection as it is shown
 /** Words for the codes after which only a person can help. */
 function stopText(code, reason) {
-  const tooLong = 'A message was too long for the server.', login = 'The server asks for a valid login.';
+  const tooLong = 'A message was too long for the server.', login = token ? 'The server does not know this access token.' : 'This server asks for an access token.';
   const words = {
     0: 'Open this page from the server, not from a file.',
     1000: reason === 'Session timeout' ? 'The session ended because nothing happened for a while.' : 'The server ended the session.',
@@ -993,8 +999,11 @@ function showConnection() {
   const bar = ui('connection-bar');
   bar.hidden = state !== 'waiting' && state !== 'stopped';
   bar.classList.toggle('bad', state === 'stopped');
-  ui('reconnect').textContent = state === 'stopped' ? 'Connect again' : 'Connect now';
-  const why = offline ? 'You are offline.' : client.attempts > 3 ? 'The server cannot be reached.' : 'The connection was lost.';
+  const wantsToken = [4004, 4401, 4403, 4408].includes(client.stopped?.code ?? lastCode);
+  if (ui('token').hidden === wantsToken && wantsToken) setTimeout(() => ui('token').focus());
+  ui('token').hidden = !wantsToken;
+  ui('reconnect').textContent = wantsToken ? 'Connect' : state === 'stopped' ? 'Connect again' : 'Connect now';
+  const why = lastCode === 4004 ? 'Your access token has expired.' : offline ? 'You are offline.' : client.attempts > 3 ? 'The server cannot be reached.' : 'The connection was lost.';
   ui('connection-text').textContent = state === 'stopped' ? stopWords : `${why} Reconnecting in ${left} s.`;
 }
 
@@ -1120,7 +1129,14 @@ function start() {
   on('composer', 'keydown', onComposerKey);
   on('send', 'mousedown', (event) => event.preventDefault()); // the text box keeps the focus, and a phone its keyboard
   on('stop', 'click', () => { cancel(current()); focusComposer(); });
-  on('reconnect', 'click', () => client.start());
+  on('login', 'submit', (event) => {
+    event.preventDefault();
+    if (!ui('token').hidden && ui('token').value) {
+      token = ui('token').value.trim();
+      tabStorage()?.setItem(tokenKey, token);
+    }
+    client.start();
+  });
   on('jump', 'click', jumpToNewest);
   on('go-ask', 'click', goToAsk);
   on('log', 'scroll', onScroll);

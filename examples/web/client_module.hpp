@@ -658,6 +658,7 @@ export class ClientCore {
       if (isCount(m.position)) answer.position = m.position;
     }
     if (m.op === 'drain' && isCount(m.retry_after_ms)) this.retryAfterMs = m.retry_after_ms;
+    if (m.op === 'auth_expiring') this.actions.push({ kind: 'renew' });
     this.tell('status', { message: m, answer: answer ?? null });
   }
 
@@ -744,13 +745,13 @@ export class ClientCore {
     this.endCalls((id, { ref }) => ref === answer.ref);
     this.changed = true;
     this.transcript.trim();
-    this.tell('answer', { answer, message: m });
+)page"
+    R"page(    this.tell('answer', { answer, message: m });
   }
 
   // ---- sending
 
-)page"
-    R"page(  tell(name, detail) { this.actions.push({ kind: 'event', name, detail }); }
+  tell(name, detail) { this.actions.push({ kind: 'event', name, detail }); }
 
   send(message) { this.actions.push({ kind: 'send', text: JSON.stringify(message) }); }
 
@@ -866,6 +867,7 @@ export class AgentWebSocket {
   #core;
   #socket = null;
   #attempt = 0;
+  #renewing = 0; // the attempt of the connection whose new token is awaited
   #timer = null;
   #timerAt = Infinity;
   #saveTimer = null;
@@ -1079,6 +1081,7 @@ export class AgentWebSocket {
     else if (kind === 'event') this.#tell(name, detail);
     else if (kind === 'abort') this.#running.get(call)?.abort();
     else if (kind === 'connect') this.#connect();
+    else if (kind === 'renew') this.#renew();
     else if (kind === 'close') this.#close(code);
     else if (kind === 'save') this.#saveWelcome();
   }
@@ -1112,7 +1115,8 @@ export class AgentWebSocket {
     }
     if (this.#running.get(call.id) === controller) this.#running.delete(call.id);
     if (!signal.aborted) this.#answerCall(call.id, outcome, { error: 'The result is too large to be sent' });
-  }
+)page"
+    R"page(  }
 
   #saveWelcome() {
     this.save();
@@ -1120,8 +1124,7 @@ export class AgentWebSocket {
     this.#channel?.postMessage({ session_id: session.id, epoch: session.epoch, token: session.token });
   }
 
-)page"
-    R"page(  #schedule() {
+  #schedule() {
     const { storage } = this.#options;
     if (storage && this.#core.changed && this.#saveTimer === null) this.#saveTimer = this.#clock.setTimeout(() => this.save(), limits.saveMs);
     const at = this.#core.deadline();
@@ -1146,6 +1149,18 @@ export class AgentWebSocket {
         this.#tell('error', { message: { type: 'error', code: 'unauthorized', content: String(error?.message ?? error), retryable: true }, answer: null });
         this.#step((core, now) => core.refused(0, now));
       });
+  }
+
+  /** The token of this connection ends soon. Without a new one the server closes it, and the next attempt asks again. */
+  #renew() {
+    const attempt = this.#attempt, { token } = this.#options;
+    if (!token || this.#renewing === attempt) return;
+    this.#renewing = attempt;
+    const done = (value) => {
+      if (this.#renewing === attempt) this.#renewing = 0;
+      if (attempt === this.#attempt && this.#socket && typeof value === 'string' && value) this.#step((core) => core.send({ type: 'command', op: 'auth', auth: { token: value } }));
+    };
+    new Promise((resolve) => resolve(token())).then(done, () => done(null));
   }
 
   #open(token) {

@@ -1,9 +1,9 @@
-// expect first: static.?assert.*Authenticator needs: void authenticate\(const handshake&,
+// expect first: static.?assert.*Authenticator needs: void authenticate\(const credentials&,
 // std::function<void\(result<principal>\)>\) SPDX-License-Identifier: MIT
 #include "policy_models.hpp"
 
 struct without_authenticate : authenticator_model {
-  void authenticate(const handshake&, std::function<void(result<principal>)>) = delete;
+  void authenticate(const credentials&, std::function<void(result<principal>)>) = delete;
 };
 
 constexpr bool checked = require_authenticator<without_authenticate>();

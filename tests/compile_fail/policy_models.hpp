@@ -63,7 +63,7 @@ struct logger_model {
 };
 
 struct authenticator_model {
-  void authenticate(const handshake&, authentication_handler);
+  void authenticate(const credentials&, authentication_handler);
 };
 
 static_assert(require_transport<transport_model>() &&

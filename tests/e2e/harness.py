@@ -185,11 +185,18 @@ class ServerProgram(Process):
         return fetch(self.port, path, method, headers=headers)
 
 
+# The tests of everything else come from one address and do not wait.
+WITHOUT_LIMITS = {name: 0 for name in (
+    "RATE_LIMIT_PER_MINUTE", "USER_RATE_LIMIT_PER_MINUTE", "NEW_CONNECTIONS_PER_SECOND",
+    "MAX_CONNECTIONS_PER_IP", "MAX_SESSIONS_PER_USER")}
+
+
 class Server(ServerProgram):
     """A server with these variables. Without a base URL it brings its own demo upstream."""
 
     def __init__(self, *arguments, port=0, **variables):
-        super().__init__(arguments, clean_environment(HOST="127.0.0.1", PORT=port, **variables),
+        settings = {"HOST": "127.0.0.1", "PORT": port, **WITHOUT_LIMITS, **variables}
+        super().__init__(arguments, clean_environment(**settings),
                          r"listening on http://127\.0\.0\.1:(?P<port>\d+)/")
 
     def socket_url(self, path=SOCKET_PATH):

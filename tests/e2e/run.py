@@ -10,8 +10,8 @@ GROUP     only the tests of test_GROUP.py
 -l        lists the tests
 
 AGENT_WEBSOCKET_E2E_MODULES names the folder that has node_modules (default: this one; npm ci makes
-it). Needs Python's websockets; node 20 and Chromium are used where they are there. Screenshots go
-to AGENT_WEBSOCKET_E2E_SHOTS, if that names a folder.
+it). Needs Python's websockets, and for the metrics its prometheus_client; node 20 and Chromium are
+used where they are there. Screenshots go to AGENT_WEBSOCKET_E2E_SHOTS, if that names a folder.
 """
 
 import argparse
@@ -34,8 +34,8 @@ except ImportError:
 
 import harness  # noqa: E402
 
-GROUPS = ("http", "conversation", "malformed", "hostile", "cancel", "lifetime", "upstream", "tools", "node",
-          "browser", "resume", "chat")
+GROUPS = ("http", "api", "conversation", "malformed", "limits", "hostile", "cancel", "lifetime", "upstream",
+          "tools", "tls", "node", "browser", "resume", "chat", "auth")
 
 
 def too_long(*_):

@@ -40,7 +40,9 @@ def wrong_settings():
         ("PORT", "abc"), ("PORT", "70000"), ("TEMPERATURE", "3"), ("TEMPERATURE", "warm"),
         ("SESSION_TIMEOUT", "soon"), ("SESSION_TIMEOUT", "-1"), ("MAX_HISTORY", "many"),
         ("MAX_TOKENS", "0"), ("OPENROUTER_BASE_URL", "ftp://example.org/"),
-        ("HEARTBEAT_INTERVAL", "x"), ("MAX_MESSAGE_BYTES", "-5"), ("LOG_LEVEL", "shout"))
+        ("HEARTBEAT_INTERVAL", "x"), ("MAX_MESSAGE_BYTES", "-5"), ("LOG_LEVEL", "shout"),
+        ("ALLOWED_ORIGINS", "example.com"), ("TRUST_PROXY", "2"), ("RATE_LIMIT_BURST", "0"),
+        ("NEW_CONNECTIONS_PER_SECOND", "-1"), ("DAILY_COST_PER_USER", "much"))
     for name, value in cases:
         settings = {"HOST": "127.0.0.1", "PORT": "0", name: value}
         ended = subprocess.run([program("AGENT_WEBSOCKET_SERVER")], timeout=10, text=True,

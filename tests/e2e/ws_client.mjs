@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The npm package `ws` as client:  node ws_client.mjs URL plain|stream|fragments|crowd [N]
+// The npm package `ws` as client:  node ws_client.mjs URL plain|stream|fragments|crowd|refused [N]
 import { check, require, run } from './packages.mjs';
 
 const [url, mode, count = '200'] = process.argv.slice(2);
@@ -11,7 +11,7 @@ class Client {
     client.waiting = [];
     client.seen = [];
     client.taken = 0;
-    client.socket = new WebSocket(url, { perMessageDeflate: true });
+    client.socket = new WebSocket(url, { perMessageDeflate: true, origin: process.env.E2E_ORIGIN });
     client.socket.on('message', (data, binary) => {
       check(!binary, 'a binary frame came');
       client.seen.push(JSON.parse(data));
@@ -103,6 +103,15 @@ const modes = {
     const answer = await client.until((m) => m.type !== 'status');
     check(answer.content === '1 2 3 4', `answer ${JSON.stringify(answer)}`);
     client.close();
+  },
+  async refused() {
+    const status = await new Promise((resolve, reject) => {
+      const socket = new WebSocket(url, { origin: process.env.E2E_ORIGIN });
+      socket.on('unexpected-response', (_, response) => resolve(response.statusCode));
+      socket.on('open', () => reject(new Error('the server let it in')));
+      socket.on('error', reject);
+    });
+    check(status === Number(count), `status ${status}`);
   },
   async crowd() {
     const clients = await Promise.all(Array.from({ length: Number(count) }, () => Client.open()));

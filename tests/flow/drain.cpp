@@ -22,7 +22,7 @@ struct lines_that_stand : aw::testing::mock_transport {
 /// Lets in when the test says so.
 struct slow_door {
   std::vector<aw::authentication_handler> waiting;
-  void authenticate(const aw::handshake&, aw::authentication_handler done) {
+  void authenticate(const aw::credentials&, aw::authentication_handler done) {
     waiting.push_back(std::move(done));
   }
 };

@@ -97,6 +97,10 @@ inline aw::options settings() {
   // want it otherwise.
   chosen.session.resume_window = chosen.run_grace = 0ms;
   chosen.session.coalesce = 0ms;
+  // Where it is not about them, there are no limits of connections and messages.
+  chosen.access.messages_per_minute = chosen.access.user_messages_per_minute = 0;
+  chosen.access.new_connections_per_second = 0;
+  chosen.access.max_connections_per_address = chosen.access.max_sessions_per_user = 0;
   chosen.level = aw::log_level::debug;
   return chosen;
 }

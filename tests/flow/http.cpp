@@ -20,12 +20,11 @@ aw::http::request get(const std::string& target, const std::string& method = "GE
 
 struct guarded_door {
   std::string* last_target = nullptr;
-  void authenticate(const aw::handshake& asked, const aw::authentication_handler& done) {
-    const auto token = asked.request.headers.find("Authorization").value_or("");
-    if (token == "Bearer good") return done(aw::principal{"alice"});
-    if (token == "Bearer old") return done(aw::error(aw::errc::token_expired));
-    if (token == "Bearer bad") return done(aw::error(aw::errc::forbidden));
-    if (token == "Bearer broken") {
+  void authenticate(const aw::credentials& shown, const aw::authentication_handler& done) {
+    if (shown.token == "good") return done(aw::principal{"alice"});
+    if (shown.token == "old") return done(aw::error(aw::errc::token_expired));
+    if (shown.token == "bad") return done(aw::error(aw::errc::forbidden));
+    if (shown.token == "broken") {
       return done(aw::error(aw::errc::internal, "Internal error", "the secret database is down"));
     }
     done(aw::error(aw::errc::unauthorized));
@@ -56,7 +55,7 @@ TEST_CASE_FIXTURE(fixture, "http: health, readiness, and nothing else") {
   CHECK(transport.request(get("/readyz")).status == 200);
   CHECK(transport.request(get("/healthz", "HEAD")).status == 200);
   for (const std::string path : {"/", "/wss", "/ws/", "/functions/v1/", "/functions/v1/other",
-                                 "/metrics", "/.env", "/../etc/passwd"}) {
+                                 "/v1/sessions", "/.env", "/../etc/passwd"}) {
     CAPTURE(path);
     CHECK(transport.request(get(path)).status == 404);
     aw::handshake upgrade;
@@ -145,7 +144,9 @@ TEST_CASE_FIXTURE(fixture, "http: a route that throws costs one answer") {
 }
 
 TEST_CASE("http: the door decides who gets in, and as whom") {
-  basic_fixture<aw::testing::mock_transport, guarded_door> talk;
+  auto chosen = settings();
+  chosen.access.auth_timeout = 0ms;
+  basic_fixture<aw::testing::mock_transport, guarded_door> talk(chosen);
   talk.start();
   const auto status = [&](const std::string& token) {
     const auto id = talk.transport.connect(with_token(token));
@@ -158,6 +159,9 @@ TEST_CASE("http: the door decides who gets in, and as whom") {
   CHECK(status("bad") == 403);
   CHECK(status("broken") == 503);
   CHECK(talk.server.session_count() == 0u);
+  // What the client is not told, the operator is.
+  CHECK(talk.log.has("socket_refused from 127.0.0.1, internal: the secret database is down"));
+  CHECK(talk.log.has("socket_refused from 127.0.0.1, token_expired"));
   const auto id = talk.connect(with_token("good"));
   CHECK(talk.session(id)->owner().name == "alice");
   CHECK(talk.session(id)->remote_address() == "127.0.0.1");
@@ -166,7 +170,7 @@ TEST_CASE("http: the door decides who gets in, and as whom") {
 TEST_CASE_FIXTURE(fixture, "http: whoever goes before he is let in leaves nothing behind") {
   struct slow_door {
     aw::authentication_handler done;
-    void authenticate(const aw::handshake&, aw::authentication_handler handler) {
+    void authenticate(const aw::credentials&, aw::authentication_handler handler) {
       done = std::move(handler);
     }
   };

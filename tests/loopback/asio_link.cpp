@@ -2,6 +2,7 @@
 #include <agent_websocket/adapters/asio_link.hpp>
 
 #include "loopback/raw_client.hpp"
+#include "loopback/tls_client.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,6 +15,8 @@ using agent_websocket::adapters::asio_socket;
 using agent_websocket::adapters::io_outcome;
 using agent_websocket::adapters::link_pointer;
 using agent_websocket::adapters::output_buffer;
+using agent_websocket::adapters::tls_context;
+using agent_websocket::adapters::tls_stream;
 using loopback::raw_client;
 
 namespace {
@@ -25,7 +28,10 @@ class probe final : public asio_link {
   explicit probe(asio_socket socket) : asio_link(std::move(socket)) { ++alive; }
 
   using asio_link::close_socket;
+  using asio_link::secure;
   using asio_link::shut_output;
+  using asio_link::socket;
+  using asio_link::tls;
   using asio_link::transmit;
   using asio_link::wait_readable;
   using asio_link::wait_writable;
@@ -34,6 +40,7 @@ class probe final : public asio_link {
   int readable = 0;
   int writable = 0;
   bool ended = false;
+  bool reads_on = false;
 
  private:
   ~probe() override { --alive; }
@@ -43,6 +50,7 @@ class probe final : public asio_link {
     std::size_t size = 0;
     ended = receive(buffer, sizeof buffer, size) == io_outcome::ended;
     in.append(buffer, size);
+    if (reads_on && !ended) wait_readable();
   }
   void on_writable() override { ++writable; }
 };
@@ -146,4 +154,90 @@ TEST_CASE("link: waits that are pending at the end of the context are forgotten 
   CHECK(alive == 1);
   b.reset();
   CHECK(alive == 0);
+}
+
+namespace {
+
+struct tls_bench {
+  loopback::served_certificate files;
+  tls_context shared = tls_context::of_server(files.files()).value();
+  asio::io_context context{1};
+  asio::ip::tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), 0}};
+  loopback::tls_client client{acceptor.local_endpoint().port()};
+  link_pointer<probe> link;
+
+  tls_bench() {
+    asio_socket socket(context);
+    acceptor.accept(socket);
+    socket.non_blocking(true);
+    link = link_pointer<probe>(new probe(std::move(socket)));
+    link->secure(tls_stream::accept(shared, link->socket()));
+  }
+  template <typename Predicate>
+  bool until(Predicate predicate) {
+    return loopback::run_until(context, {&client}, predicate);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("link: with TLS, what one read leaves inside of OpenSSL is read as well") {
+  tls_bench b;
+  b.link->reads_on = true;
+  b.link->wait_readable();
+  const std::string sent(1'050, 'x');  // one record, for a buffer of 100 bytes
+  b.client.send(sent);
+  CHECK(b.until([&] { return b.link->in == sent; }));
+  b.client.finish_sending();
+  CHECK(b.until([&] { return b.link->ended; }));
+  CHECK_FALSE(b.link->tls()->has_failed());
+}
+
+TEST_CASE("link: with TLS, a write that comes first waits for the peer's handshake") {
+  tls_bench b;
+  output_buffer output;
+  output.tail() = "first";
+  REQUIRE(b.link->transmit(output) == io_outcome::blocked);
+  CHECK(output.pending() == 5u);
+  b.link->wait_writable();
+  b.context.poll();
+  CHECK(b.link->writable == 0);  // the socket could be written all the time
+  int seen = 0;
+  REQUIRE(b.until([&] {
+    if (b.link->writable > seen) {
+      seen = b.link->writable;
+      if (b.link->transmit(output) == io_outcome::blocked) b.link->wait_writable();
+    }
+    return b.client.in == "first";
+  }));
+  CHECK(output.pending() == 0u);
+  CHECK(seen < 10);
+}
+
+TEST_CASE("link: with TLS, a blocked write counts what is not whole in the kernel") {
+  tls_bench b;
+  b.link->reads_on = true;
+  b.link->wait_readable();
+  REQUIRE(b.until([&] { return b.client.is_established() && b.link->tls()->is_established(); }));
+  b.client.reading = false;
+  output_buffer output;
+  const std::string sent(20'000'000, 'x');
+  output.tail() = sent;
+  REQUIRE(b.link->transmit(output) == io_outcome::blocked);
+  CHECK(output.pending() > 0u);
+  CHECK(output.pending() % 16'384 == sent.size() % 16'384);  // whole records have gone
+  b.link->wait_writable();
+  b.client.reading = true;
+  int seen = 0;
+  REQUIRE(b.until([&] {
+    if (b.link->writable > seen) {
+      seen = b.link->writable;
+      if (b.link->transmit(output) == io_outcome::blocked) b.link->wait_writable();
+    }
+    return b.client.in.size() == sent.size();
+  }));
+  CHECK(b.client.in == sent);
+  CHECK(b.link->shut_output());
+  CHECK(b.until([&] { return b.client.ended; }));
+  CHECK_FALSE(b.client.truncated);
 }

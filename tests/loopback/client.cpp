@@ -6,6 +6,7 @@
 #include "loopback/cutting_proxy.hpp"
 #include "loopback/raw_client.hpp"
 #include "loopback/raw_http_server.hpp"
+#include "loopback/tls_client.hpp"
 
 #include <doctest/doctest.h>
 
@@ -75,7 +76,7 @@ struct bench {
   application sink;
   std::size_t asked = 0;
 
-  bench() {
+  explicit bench(options chosen = {}) {
     upstream.answer = [this](const loopback::raw_http_server::request& request) {
       ++asked;
       const std::string mark = R"("content":")";
@@ -95,7 +96,6 @@ struct bench {
           "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"));
       return made.send(loopback::last_chunk);
     };
-    options chosen;
     chosen.host = "127.0.0.1";
     chosen.port = 0;
     chosen.base_url = upstream.url("/v1");
@@ -139,6 +139,32 @@ TEST_CASE("client: asks and is answered, on the program's own loop") {
   CHECK(b.sink.exchanges[*stopped].status == wire::answer_status::cancelled);
   subject.stop();
   CHECK(subject.state() == client_state::stopped);
+}
+
+TEST_CASE("client: asks and is answered over TLS, by a server that it has reason to trust") {
+  const loopback::served_certificate files;
+  const loopback::temporary_file ca(loopback::served_certificate::authority().pem());
+  options secure;
+  secure.access.tls_cert_file = files.files().certificate;
+  secure.access.tls_key_file = files.files().key;
+  bench b(secure);
+  client_options chosen = bench::options_for(b.subject->port());
+  chosen.url.replace(0, 2, "wss");
+  SUBCASE("trusted") {
+    chosen.ca_file = ca.name();
+    client subject(b.sink, chosen, b.context);
+    subject.start();
+    const auto asked = subject.query("secret");
+    REQUIRE(asked);
+    REQUIRE(b.run_until([&] { return b.sink.ended == 1; }));
+    CHECK(b.sink.exchanges[*asked].text == bench::answer_to("secret"));
+  }
+  SUBCASE("not trusted") {
+    client subject(b.sink, chosen, b.context);
+    subject.start();
+    b.run_until([&] { return b.sink.states[client_state::waiting] > 0; }, 300ms);
+    CHECK(b.subject->basic().session_count() == 0u);
+  }
 }
 
 TEST_CASE("client: runs by itself until it is stopped from another thread") {

@@ -27,6 +27,15 @@ class certificate {
     return certificate(alternative, false, issuer, begin, end);
   }
   static certificate of_authority() { return certificate("", true, nullptr, -3600, 3600); }
+  /// RSA with 2048 bits.
+  static certificate of_rsa_server(const std::string& alternative, const certificate* issuer) {
+    return certificate(alternative, false, issuer, -3600, 3600, EVP_RSA_gen(2048));
+  }
+  /// RSA with 1024 bits, signed by itself.
+  static const certificate& of_weak_server() {
+    static const certificate made("DNS:localhost", false, nullptr, -3600, 3600, EVP_RSA_gen(1024));
+    return made;
+  }
 
   std::string pem() const {
     return text([this](BIO* out) { return PEM_write_bio_X509(out, x509_.get()); });
@@ -34,6 +43,12 @@ class certificate {
   std::string key_pem() const {
     return text([this](BIO* out) {
       return PEM_write_bio_PrivateKey(out, key_.get(), nullptr, nullptr, 0, nullptr, nullptr);
+    });
+  }
+  std::string encrypted_key_pem(const std::string& passphrase) const {
+    return text([&](BIO* out) {
+      return PEM_write_bio_PKCS8PrivateKey(out, key_.get(), EVP_aes_128_cbc(), passphrase.data(),
+                                           static_cast<int>(passphrase.size()), nullptr, nullptr);
     });
   }
 
@@ -61,8 +76,8 @@ class certificate {
   }
 
   certificate(const std::string& alternative, bool authority, const certificate* issuer, long begin,
-              long end)
-      : key_(EVP_EC_gen("P-256"), EVP_PKEY_free), x509_(X509_new(), X509_free) {
+              long end, EVP_PKEY* key = EVP_EC_gen("P-256"))
+      : key_(key, EVP_PKEY_free), x509_(X509_new(), X509_free) {
     static long serial = 1000;
     require(key_ != nullptr && x509_ != nullptr);
     X509* const made = x509_.get();

@@ -3,16 +3,12 @@
 
 #include "curl_bench.hpp"
 #include "curl_certificates.hpp"
+#include "temporary_file.hpp"
 
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <stdexcept>
 #include <string>
-
-#include <unistd.h>
 
 using namespace std::chrono_literals;
 using agent_websocket::errc;
@@ -26,31 +22,11 @@ using loopback::curl_bench;
 using loopback::last_chunk;
 using loopback::ok;
 using loopback::reply;
+using loopback::temporary_file;
 
 namespace {
 
 constexpr long day = 24 * 3600;
-
-// A file in the directory for temporary files, gone at the end of the test.
-class temporary_file {
- public:
-  explicit temporary_file(const std::string& text) {
-    const char* const directory = std::getenv("TMPDIR");
-    name_ = std::string(directory != nullptr ? directory : "/tmp") + "/agent_websocket_XXXXXX";
-    const int file = ::mkstemp(name_.data());
-    if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-      throw std::runtime_error("no temporary file");
-    }
-    ::close(file);
-  }
-  ~temporary_file() { std::remove(name_.c_str()); }
-  temporary_file(const temporary_file&) = delete;
-  temporary_file& operator=(const temporary_file&) = delete;
-  const std::string& name() const { return name_; }
-
- private:
-  std::string name_;
-};
 
 const certificate& authority() {
   static const certificate made = certificate::of_authority();
@@ -239,4 +215,55 @@ TEST_CASE("curl tls: a kept connection that the server has closed is replaced si
   CHECK_FALSE(got.failure);
   CHECK(bench.server.requests.back().body == "the body");
   CHECK(bench.server.accepted == 2u);
+}
+
+TEST_CASE("curl tls: a connection to one name serves no other") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  curl_bench bench(trusting(ca), &tls);
+  bench.server.answer = [](const auto&) { return reply(ok("secure")); };
+  CHECK(bench.ask(to(bench, "localhost")).body == "secure");
+  // The same server, port and certificate, by a name that it does not prove.
+  const answer other = bench.ask(to(bench, "127.0.0.1"));
+  CHECK(other.failure == errc::connection_failed);
+  CHECK(other.body.empty());
+  CHECK(bench.ask(to(bench, "localhost")).body == "secure");
+  CHECK(bench.server.requests.size() == 2u);
+}
+
+TEST_CASE("curl tls: a certificate that is wrong on a later connection is refused as on the first") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  const certificate late = certificate::of_server("DNS:localhost", &authority(), -2 * day, -day);
+  curl_bench bench(trusting(ca), &tls);
+  bench.server.reply_with(ok("a"));
+  CHECK(bench.ask(to(bench, "localhost")).body == "a");
+  bench.run_for(5ms);
+  REQUIRE(bench.server.close_idle() == 1u);
+  bench.run_for(5ms);
+  const std::string chain = late.pem();
+  const std::string key = late.key_pem();
+  tls.use_certificate_chain(asio::buffer(chain));
+  tls.use_private_key(asio::buffer(key), asio::ssl::context::pem);
+  // Neither a session that is resumed nor a verdict that is remembered lets it in.
+  const answer got = bench.ask(to(bench, "localhost"));
+  CHECK(got.failure == errc::connection_failed);
+  CHECK(bench.server.requests.size() == 1u);
+}
+
+TEST_CASE("curl tls: a redirect is handed over, not followed with the key to somebody else") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  auto strange = serving(certificate::of_server("DNS:localhost", nullptr));
+  curl_bench bench(trusting(ca), &tls);
+  loopback::raw_http_server elsewhere(bench.context, &strange);
+  elsewhere.answer = [](const auto&) { return reply(ok("secret")); };
+  bench.server.reply_with(reply("HTTP/1.1 307 Temporary Redirect\r\nLocation: " +
+                                elsewhere.url("/", "localhost") +
+                                "\r\nContent-Length: 0\r\n\r\n"));
+  const answer got = bench.ask(to(bench, "localhost"));
+  CHECK_FALSE(got.failure);
+  CHECK(got.status == 307);
+  bench.run_for(5ms);
+  CHECK(elsewhere.accepted == 0u);
 }

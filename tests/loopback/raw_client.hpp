@@ -126,7 +126,7 @@ class raw_client {
         out_(std::move(other.out_)),
         socket_(std::exchange(other.socket_, -1)) {}
   raw_client& operator=(raw_client&&) = delete;
-  ~raw_client() { drop(); }
+  virtual ~raw_client() { drop(); }
 
   bool connected = false;
   bool ended = false;   ///< the server has closed its end
@@ -134,13 +134,13 @@ class raw_client {
   bool reading = true;
   std::string in;
 
-  void send(std::string_view bytes) {
+  virtual void send(std::string_view bytes) {
     out_.append(bytes);
     pump();
   }
 
   /// Moves what can be moved; true when something was.
-  bool pump() {
+  virtual bool pump() {
     if (socket_ < 0) return false;
     bool moved = false;
     if (!out_.empty()) {
@@ -173,7 +173,7 @@ class raw_client {
     std::memcpy(&count, info + 152, sizeof count);
     return count;
   }
-  void finish_sending() { ::shutdown(socket_, SHUT_WR); }
+  virtual void finish_sending() { ::shutdown(socket_, SHUT_WR); }
   void drop() {
     if (socket_ >= 0) ::close(std::exchange(socket_, -1));
   }
@@ -183,7 +183,7 @@ class raw_client {
     drop();
   }
 
- private:
+ protected:
   std::string out_;
   int socket_;
 };

@@ -5,11 +5,13 @@
 
 #include <loopback/raw_client.hpp>
 #include <loopback/raw_http_server.hpp>
+#include <loopback/tls_client.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -211,4 +213,177 @@ TEST_CASE("server: what is wrong is said by start() and run()") {
   REQUIRE_FALSE(taken);
   CHECK(taken.error().message.find("127.0.0.1:" + std::to_string(chosen.port)) !=
         std::string::npos);
+}
+
+TEST_CASE("server: the options say who may come") {
+  options chosen;
+  REQUIRE(chosen.access.tokens.add("ada", "a-token-of-ada-1"));
+  chosen.access.auth_timeout = std::chrono::milliseconds(0);
+  bench b(chosen);
+  const auto answer = [&](std::string_view fields) {
+    b.clients.push_back(std::make_unique<raw_client>(b.subject->port()));
+    raw_client& client = *b.clients.back();
+    client.send(loopback::upgrade_request("/ws", fields));
+    REQUIRE(b.run_until([&] { return client.in.find("\r\n\r\n") != std::string::npos; }));
+    return client.in;
+  };
+  CHECK(answer("").rfind("HTTP/1.1 401 ", 0) == 0u);
+  CHECK(answer("Authorization: Bearer a-token-of-ada-2\r\n").rfind("HTTP/1.1 401 ", 0) == 0u);
+  CHECK(answer("Authorization: Bearer a-token-of-ada-1\r\n").rfind("HTTP/1.1 101 ", 0) == 0u);
+  const std::string chose =
+      answer("Sec-WebSocket-Protocol: agent-websocket.v1, bearer.a-token-of-ada-1\r\n");
+  CHECK(chose.rfind("HTTP/1.1 101 ", 0) == 0u);
+  CHECK(chose.find("agent-websocket.v1") != std::string::npos);
+  CHECK(chose.find("a-token-of-ada-1") == std::string::npos);
+  CHECK(b.subject->basic().session_count() == 2u);
+}
+
+TEST_CASE("server: the program's own authenticator stands in place of the options") {
+  asio::io_context context(1);
+  options chosen;
+  chosen.host = "127.0.0.1";
+  chosen.port = 0;
+  chosen.api_key = "key";
+  chosen.level = log_level::off;
+  chosen.access.auth_timeout = std::chrono::milliseconds(0);
+  chosen.access.jwt_secret = "too short, and not looked at";
+  server subject(chosen, context);
+  int asked = 0;
+  subject.authenticate_with([&](const credentials& shown) -> result<principal> {
+    ++asked;
+    if (shown.token == "open sesame" || shown.token == "sesame") return principal{"ali"};
+    return error(errc::forbidden);
+  });
+  REQUIRE(subject.start());
+  raw_client good(subject.port()), bad(subject.port());
+  good.send(loopback::upgrade_request("/ws", "Authorization: Bearer sesame\r\n"));
+  bad.send(loopback::upgrade_request("/ws", "Authorization: Bearer barley\r\n"));
+  const std::string end = "\r\n\r\n";
+  REQUIRE(loopback::run_until(
+      context, {&good, &bad},
+      [&] {
+        return good.in.find(end) != std::string::npos && bad.in.find(end) != std::string::npos;
+      },
+      std::chrono::seconds(30)));
+  CHECK(good.in.rfind("HTTP/1.1 101 ", 0) == 0u);
+  CHECK(bad.in.rfind("HTTP/1.1 403 ", 0) == 0u);
+  CHECK(asked == 2);
+}
+
+TEST_CASE("server: without authentication it does not listen where others can reach it") {
+  asio::io_context context(1);
+  options chosen;
+  chosen.host = "0.0.0.0";
+  chosen.port = 0;
+  chosen.api_key = "key";
+  chosen.level = log_level::off;
+  {
+    server subject(chosen, context);
+    const auto refused = subject.start();
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == errc::bad_configuration);
+    CHECK(refused.error().message.find("ALLOW_ANONYMOUS=1") != std::string::npos);
+    CHECK(subject.port() == 0);
+  }
+  {
+    server subject(chosen, context);
+    subject.authenticate_with(allow_all());  // says so of itself
+    CHECK_FALSE(subject.start().has_value());
+  }
+  {
+    server subject(chosen, context);
+    subject.authenticate_with(
+        [](const credentials&) -> result<principal> { return error(errc::unauthorized); });
+    CHECK(subject.start().has_value());
+  }
+  {
+    options locked = chosen;
+    REQUIRE(locked.access.tokens.add("ada", "a-token-of-ada-1"));
+    server subject(locked, context);
+    CHECK(subject.start().has_value());
+  }
+  {
+    options open = chosen;
+    open.access.allow_anonymous = true;
+    server subject(open, context);
+    CHECK(subject.start().has_value());
+  }
+  options wrong = chosen;
+  wrong.access.jwt_public_key_file = "no/such.pem";
+  server subject(wrong, context);
+  const auto refused = subject.start();
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message == "JWT_PUBLIC_KEY_FILE: the file no/such.pem cannot be read");
+}
+
+TEST_CASE("server: a hangup brings another certificate, and ends no socket") {
+  loopback::served_certificate files;
+  const loopback::served_certificate other;
+  options chosen;
+  chosen.host = "127.0.0.1";
+  chosen.port = 0;
+  chosen.base_url = "http://127.0.0.1:9/v1";
+  chosen.level = log_level::off;
+  chosen.access.tls_cert_file = files.files().certificate;
+  chosen.access.tls_key_file = files.files().key;
+  CHECK(server::check_certificates(chosen));
+  server subject(chosen);
+  std::mutex guard;
+  std::string events;
+  subject.router().on_event([&](const server_event& record) {
+    const std::lock_guard<std::mutex> lock(guard);
+    events += std::string(record.name) + ": " + std::string(record.text) + '\n';
+  });
+  REQUIRE(subject.start());
+
+  std::string shown[3];
+  bool went_on = false;
+  std::thread person([&] {
+    const auto until = [](loopback::tls_client& client, const auto& predicate) {
+      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (!predicate() && std::chrono::steady_clock::now() < end) {
+        client.pump();
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+      return predicate();
+    };
+    const auto logged = [&](const std::string& what) {
+      const std::lock_guard<std::mutex> lock(guard);
+      return events.find(what) != std::string::npos;
+    };
+    const auto show = [&] {
+      loopback::tls_client client(subject.port());
+      until(client, [&] { return client.is_established(); });
+      return client.shown();
+    };
+    loopback::tls_client kept(subject.port());
+    kept.send(loopback::upgrade_request());
+    until(kept, [&] { return kept.in.find("Connected to Agent WebSocket") != std::string::npos; });
+    shown[0] = kept.shown();
+    files.chain_file.replace(other.shown.pem());
+    files.key_file.replace(other.shown.key_pem());
+    std::raise(SIGHUP);
+    until(kept, [&] { return logged("certificates_reloaded"); });
+    shown[1] = show();
+    files.key_file.replace("rubbish");
+    subject.reload();
+    until(kept, [&] { return logged("reload_failed"); });
+    shown[2] = show();
+    kept.in.clear();
+    kept.send(loopback::client_frame(loopback::fin | loopback::text,
+                                     R"({"type":"command","op":"get","id":"still"})"));
+    went_on = until(kept, [&] { return kept.in.find("still") != std::string::npos; });
+    subject.stop();
+    until(kept, [&] { return kept.in.find("\x03\xE9") != std::string::npos; });
+    kept.send(loopback::close_frame(1001));
+    until(kept, [&] { return kept.ended; });
+  });
+  CHECK(subject.run());
+  person.join();
+  CHECK(shown[0] != other.shown.pem());
+  CHECK(shown[1] == other.shown.pem());
+  CHECK(shown[2] == other.shown.pem());
+  CHECK(went_on);
+  CHECK(events.find("reload_failed: the key file (TLS_KEY_FILE)") != std::string::npos);
+  CHECK_FALSE(server::check_certificates(chosen));
 }

@@ -53,7 +53,7 @@ std::string told(std::string_view answer) {
       client_handshake::make(
           "a", "/", {},
           {'t', 'h', 'e', ' ', 's', 'a', 'm', 'p', 'l', 'e', ' ', 'n', 'o', 'n', 'c', 'e'}),
-      connector_settings(), std::chrono::steady_clock::now() + 10s);
+      connector_settings(), {}, std::chrono::steady_clock::now() + 10s);
   server.send(answer);
   loopback::run_until(context, {&server},
                       [&] { return !server.has_unsent() && server.in.size() > 100; });
@@ -83,4 +83,24 @@ TEST_CASE("client line: frames that break the protocol") {
   CHECK(told(good + std::string("\x83\x01x", 3)) == "open 1002 ");
   CHECK(told(good + std::string("\x81\x01\xFF", 3)) == "open 1007 ");
   CHECK(told(good + std::string("\x82\x01z\x81\x01y", 6)) == "open y 1006 ");
+}
+
+TEST_CASE("client line: a host that no certificate can be for is a failure, not a line without TLS") {
+  asio::io_context context(1);
+  asio::ip::tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+  loopback::raw_client server(acceptor.local_endpoint().port());
+  asio_socket socket(context);
+  acceptor.accept(socket);
+  socket.non_blocking(true);
+  notes sink;
+  const agent_websocket::adapters::line_security security{
+      agent_websocket::adapters::tls_context::of_client("").value(), std::string(300, 'x')};
+  const auto line = websocketpp_client_line::begin(std::move(socket), sink,
+                                                   client_handshake::make("a", "/", {}, {}),
+                                                   connector_settings(), security,
+                                                   std::chrono::steady_clock::now() + 10s);
+  CHECK(sink.log == "");
+  CHECK(loopback::run_until(context, {&server}, [&] { return server.ended || server.broken; }));
+  CHECK(server.in.empty());
+  CHECK(sink.log == "bad_configuration ");
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/websocketpp_connector.hpp>
 
+#include "loopback/tls_client.hpp"
 #include "loopback/transport_bench.hpp"
 
+#include <asio/write.hpp>
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -57,6 +59,9 @@ struct bench : transport_bench {
     connector.start(sink_);
   }
 
+  std::string secure_url(const std::string& host) const {
+    return "wss://" + host + ":" + std::to_string(transport.port()) + "/ws";
+  }
   std::string url(const std::string& path = "/ws") const {
     return "ws://127.0.0.1:" + std::to_string(transport.port()) + path;
   }
@@ -170,7 +175,7 @@ TEST_CASE("connector: what does not come about is told once, with a reason") {
   bench b(settings);
   b.sink.answers = false;
   SUBCASE("wrong URLs") {
-    for (const char* url : {"http://127.0.0.1/", "wss://127.0.0.1/", "ws:/x", "", "ws://user@host/",
+    for (const char* url : {"http://127.0.0.1/", "wss:/x", "wss://", "ws:/x", "", "ws://user@host/",
                             "ws://host/?a b", "ws://host:99999/", "ws://host/#x"}) {
       b.sink_.log.clear();
       b.connector.open(url);
@@ -288,4 +293,143 @@ TEST_CASE("connector: its end calls nobody, in every state") {
   }
   b.idle(3ms);
   CHECK(sink.log == "open ");
+}
+
+namespace {
+
+const certificate& authority() { return served_certificate::authority(); }
+
+// A server that shows this certificate, and a connector that trusts the test's authority.
+struct secure_bench {
+  explicit secure_bench(const certificate& shown)
+      : chain(shown.pem()), key(shown.key_pem()), ca(authority().pem()), b(serving(), trusting()) {}
+
+  transport_bench::settings serving() const {
+    transport_bench::settings chosen = transport_bench::local();
+    chosen.tls = {chain.name(), key.name()};
+    return chosen;
+  }
+  connector_settings trusting() const {
+    connector_settings chosen;
+    chosen.ca_file = ca.name();
+    return chosen;
+  }
+
+  temporary_file chain;
+  temporary_file key;
+  temporary_file ca;
+  bench b;
+};
+
+}  // namespace
+
+TEST_CASE("connector: wss, to a server that proves its name") {
+  secure_bench s(certificate::of_server("DNS:localhost,IP:127.0.0.1", &authority()));
+  for (const char* host : {"127.0.0.1", "localhost", "LOCALHOST"}) {
+    s.b.sink_.log.clear();
+    s.b.connector.open(s.b.secure_url(host));
+    REQUIRE(s.b.logs("open "));
+    s.b.connector.send("hello");
+    CHECK(s.b.logs("open text:hello "));
+    s.b.connector.close(1000, "bye");
+    CHECK(s.b.logs("open text:hello closed:1000bye "));
+  }
+}
+
+TEST_CASE("connector: wss, large messages both ways") {
+  secure_bench s(certificate::of_server("IP:127.0.0.1", &authority()));
+  s.b.connector.open(s.b.secure_url("127.0.0.1"));
+  REQUIRE(s.b.logs("open "));
+  s.b.connector.send(std::string(60'000, 'x'));
+  CHECK(s.b.logs("open text:#60000 "));
+  s.b.transport.send(s.b.sink.open.at(0), std::string(3'000'000, 'y'));
+  CHECK(s.b.logs("open text:#60000 text:#3000000 "));
+}
+
+TEST_CASE("connector: wss, all others are refused with the reason, and told nothing") {
+  constexpr long day = 24 * 3600;
+  const certificate strange = certificate::of_authority();
+  struct row {
+    certificate shown;
+    const char* host;
+    const char* words;
+  };
+  const row rows[] = {
+      {certificate::of_server("DNS:other.test", &authority()), "localhost",
+       "the server's certificate is for another name than localhost"},
+      {certificate::of_server("DNS:*.localhost", &authority()), "localhost",
+       "the server's certificate is for another name than localhost"},
+      {certificate::of_server("DNS:localhost,DNS:127.0.0.1", &authority()), "127.0.0.1",
+       "the server's certificate is for another name than 127.0.0.1"},
+      {certificate::of_server("DNS:localhost", nullptr), "localhost",
+       "the server's certificate is self-signed and not among the trusted ones"},
+      {certificate::of_server("DNS:localhost", &strange), "localhost",
+       "the server's certificate is signed by no authority that is trusted here"},
+      {certificate::of_server("DNS:localhost", &authority(), -2 * day, -day), "localhost",
+       "the server's certificate has expired"},
+      {certificate::of_server("DNS:localhost", &authority(), day, 2 * day), "localhost",
+       "the server's certificate is not valid yet"},
+  };
+  for (const row& each : rows) {
+    CAPTURE(each.words);
+    secure_bench s(each.shown);
+    s.b.connector.open(s.b.secure_url(each.host), {{"Authorization", "Bearer secret"}});
+    CHECK(s.b.logs("failed:connection_failed "));
+    CHECK(s.b.sink_.detail == each.words);
+    CHECK(s.b.sink.last == 0u);
+    CHECK(run_until(s.b.context, {}, [&] { return s.b.transport.connections() == 0; }));
+    CHECK(s.b.sink.last == 0u);
+  }
+}
+
+TEST_CASE("connector: wss without a file of its own trusts the system's authorities only") {
+  secure_bench s(certificate::of_server("DNS:localhost", &authority()));
+  bench untrusting(s.serving(), {});
+  untrusting.connector.open(untrusting.secure_url("localhost"));
+  CHECK(untrusting.logs("failed:connection_failed "));
+  CHECK(untrusting.sink_.detail.find("no authority that is trusted here") != std::string::npos);
+}
+
+TEST_CASE("connector: wss, what is wrong on this side or the wire") {
+  SUBCASE("a file of authorities that is missing is a failure, not trust") {
+    connector_settings own;
+    own.ca_file = "/nonexistent/ca.pem";
+    bench b(transport_bench::local(), own);
+    b.connector.open(b.secure_url("127.0.0.1"));
+    CHECK(b.logs("failed:bad_configuration "));
+    CHECK(b.sink_.detail.find("/nonexistent/ca.pem") != std::string::npos);
+  }
+  SUBCASE("a server without TLS") {
+    bench b;
+    asio::ip::tcp::acceptor plain(b.context, {asio::ip::address_v4::loopback(), 0});
+    asio::ip::tcp::socket accepted(b.context);
+    plain.async_accept(accepted, [&accepted](std::error_code) {
+      asio::write(accepted, asio::buffer("HTTP/1.1 400 No\r\n\r\n", 19));
+    });
+    b.connector.open("wss://127.0.0.1:" + std::to_string(plain.local_endpoint().port()) + "/");
+    CHECK(b.logs("failed:connection_failed "));
+    CHECK(b.sink_.detail == "the server does not speak TLS there");
+  }
+  SUBCASE("ws to a server with TLS") {
+    secure_bench s(certificate::of_server("IP:127.0.0.1", &authority()));
+    s.b.connector.open(s.b.url());
+    CHECK(s.b.logs("failed:connection_failed "));
+    CHECK(s.b.sink_.refused_with == 400);
+  }
+  SUBCASE("a server that accepts and says nothing") {
+    connector_settings own;
+    own.connect_timeout = 50ms;
+    bench b(transport_bench::local(), own);
+    asio::ip::tcp::acceptor silent(b.context, {asio::ip::address_v4::loopback(), 0});
+    b.connector.open("wss://127.0.0.1:" + std::to_string(silent.local_endpoint().port()) + "/");
+    CHECK(b.logs("failed:timeout_connect "));
+  }
+}
+
+TEST_CASE("connector: wss, an end without close_notify is abnormal") {
+  secure_bench s(certificate::of_server("IP:127.0.0.1", &authority()));
+  s.b.connector.open(s.b.secure_url("127.0.0.1"));
+  REQUIRE(s.b.logs("open "));
+  s.b.transport.close(s.b.sink.open.at(0), 1006, "");
+  CHECK(s.b.logs("open closed:1006 "));
 }

@@ -49,7 +49,7 @@ MUTATIONS = [
      "    if (entries_.size() >= max_tokens) drop_one();", "    if (former) entries_.clear();"),
     ("again", "a repeated query is answered again", "session/answering.hpp",
      "if (open == nullptr) repeat_end(from, query, *claimed, at);", ""),
-    ("interrupt", "what runs without a client ends when the grace is over", "server/server.hpp",
+    ("interrupt", "what runs without a client ends when the grace is over", "server/registry.hpp",
      "[](session_core& core, moment at) { core.interrupt(at); }", "[](session_core&, moment) {}"),
 ]
 

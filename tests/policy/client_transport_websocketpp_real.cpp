@@ -3,6 +3,7 @@
 
 #include <agent_websocket/adapters/websocketpp_connector.hpp>
 
+#include "loopback/tls_client.hpp"
 #include "loopback/transport_bench.hpp"
 
 #include <cstdint>
@@ -48,12 +49,22 @@ class server_sink final : public agent_websocket::transport_sink {
   }
 };
 
+/// `certificate` null: without TLS.
 class real_fixture {
  public:
-  real_fixture() { REQUIRE(server_.start(sink_)); }
+  real_fixture() : real_fixture(nullptr) {}
+  explicit real_fixture(const loopback::served_certificate* certificate)
+      : ca_(loopback::served_certificate::authority().pem()),
+        secure_(certificate != nullptr),
+        server_(context_, settings(certificate)),
+        transport_(context_, trusting()) {
+    REQUIRE(server_.start(sink_));
+  }
 
   agent_websocket::adapters::websocketpp_connector& transport() { return transport_; }
-  std::string url() const { return "ws://127.0.0.1:" + std::to_string(server_.port()) + "/ws"; }
+  std::string url() const {
+    return std::string(secure_ ? "wss" : "ws") + "://127.0.0.1:" + std::to_string(server_.port()) + "/ws";
+  }
 
   template <typename Predicate>
   bool until(Predicate predicate) {
@@ -81,13 +92,38 @@ class real_fixture {
   std::string close_frame() const { return sink_.close_frame; }
 
  private:
+  static loopback::transport_bench::settings settings(
+      const loopback::served_certificate* certificate) {
+    loopback::transport_bench::settings chosen = loopback::transport_bench::local();
+    if (certificate != nullptr) chosen.tls = certificate->files();
+    return chosen;
+  }
+  agent_websocket::adapters::connector_settings trusting() const {
+    agent_websocket::adapters::connector_settings chosen;
+    chosen.ca_file = ca_.name();
+    return chosen;
+  }
+
+  loopback::temporary_file ca_;
+  bool secure_;
   asio::io_context context_{1};
   server_sink sink_;
-  agent_websocket::adapters::websocketpp_transport server_{context_,
-                                                           loopback::transport_bench::local()};
-  agent_websocket::adapters::websocketpp_connector transport_{context_};
+  agent_websocket::adapters::websocketpp_transport server_;
+  agent_websocket::adapters::websocketpp_connector transport_;
+};
+
+class tls_fixture : public real_fixture {
+ public:
+  tls_fixture() : real_fixture(&certificate()) {}
+
+ private:
+  static const loopback::served_certificate& certificate() {
+    static const loopback::served_certificate made;
+    return made;
+  }
 };
 
 }  // namespace
 
 CLIENT_TRANSPORT_SUITE(real_fixture, "websocketpp connector")
+CLIENT_TRANSPORT_SUITE(tls_fixture, "websocketpp connector with TLS")

@@ -4,11 +4,13 @@
 #include <agent_websocket/adapters/websocketpp_transport.hpp>
 
 #include "loopback/raw_client.hpp"
+#include "loopback/tls_client.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +21,12 @@ using agent_websocket::adapters::websocketpp_transport;
 
 class real_fixture {
  public:
+  real_fixture() : real_fixture(agent_websocket::adapters::tls_files()) {}
+  explicit real_fixture(const agent_websocket::adapters::tls_files& tls)
+      : secure_(!tls.empty()), transport_(context_, settings(tls)) {}
+
   websocketpp_transport& transport() { return transport_; }
-  std::size_t limit() const { return settings().max_message_bytes; }
+  std::size_t limit() const { return settings({}).max_message_bytes; }
 
   template <typename Predicate>
   bool until(Predicate predicate) {
@@ -64,7 +70,11 @@ class real_fixture {
 
  private:
   struct client {
-    client(std::uint16_t port, bool upgrade) : socket(port), upgrading(upgrade) {}
+    client(std::uint16_t port, bool secure, bool upgrade)
+        : owned(secure ? std::make_unique<loopback::tls_client>(port)
+                       : std::make_unique<loopback::raw_client>(port)),
+          socket(*owned),
+          upgrading(upgrade) {}
 
     void take() {
       if (head.empty()) {
@@ -90,7 +100,8 @@ class real_fixture {
       }
     }
 
-    loopback::raw_client socket;
+    std::unique_ptr<loopback::raw_client> owned;
+    loopback::raw_client& socket;
     bool upgrading;
     bool is_websocket = false;
     bool left = false;
@@ -101,17 +112,18 @@ class real_fixture {
     std::size_t pings = 0;
   };
 
-  static websocketpp_transport::settings settings() {
+  static websocketpp_transport::settings settings(const agent_websocket::adapters::tls_files& tls) {
     websocketpp_transport::settings chosen;
     chosen.host = "127.0.0.1";
     chosen.port = 0;
+    chosen.tls = tls;
     chosen.max_message_bytes = 10'000;
     chosen.close_timeout = std::chrono::milliseconds(2'000);
     return chosen;
   }
 
   int begin(const std::string& request, bool upgrade) {
-    clients_.emplace_back(transport_.port(), upgrade);
+    clients_.emplace_back(transport_.port(), secure_, upgrade);
     pointers_.push_back(&clients_.back().socket);
     clients_.back().socket.send(request);
     return static_cast<int>(clients_.size()) - 1;
@@ -121,12 +133,25 @@ class real_fixture {
   }
   client& at(int c) { return clients_[static_cast<std::size_t>(c)]; }
 
+  bool secure_;
   asio::io_context context_{1};
-  websocketpp_transport transport_{context_, settings()};
+  websocketpp_transport transport_;
   std::deque<client> clients_;
   std::vector<loopback::raw_client*> pointers_;
+};
+
+class tls_fixture : public real_fixture {
+ public:
+  tls_fixture() : real_fixture(certificate().files()) {}
+
+ private:
+  static const loopback::served_certificate& certificate() {
+    static const loopback::served_certificate made;
+    return made;
+  }
 };
 
 }  // namespace
 
 TRANSPORT_SUITE(real_fixture, "websocketpp transport")
+TRANSPORT_SUITE(tls_fixture, "websocketpp transport with TLS")

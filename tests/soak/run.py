@@ -150,7 +150,11 @@ class Server:
     def __init__(self, upstream_port, **variables):
         settings = {"LOG_LEVEL": "warning", "HOST": "127.0.0.1", "PORT": 0, "MODEL": "soak",
                     "OPENROUTER_BASE_URL": f"http://127.0.0.1:{upstream_port}/v1",
-                    "MALLOC_MMAP_THRESHOLD_": 64 * KIB, **variables}
+                    "MALLOC_MMAP_THRESHOLD_": 64 * KIB,
+                    # All clients have one address, and none of them waits.
+                    "RATE_LIMIT_PER_MINUTE": 0, "USER_RATE_LIMIT_PER_MINUTE": 0,
+                    "NEW_CONNECTIONS_PER_SECOND": 0, "MAX_CONNECTIONS_PER_IP": 0,
+                    "MAX_SESSIONS_PER_USER": 0, **variables}
         self.log = tempfile.TemporaryFile()
         self.process = start([SERVER], environment(**settings), stdout=subprocess.PIPE,
                              stderr=self.log)

@@ -29,4 +29,30 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <chrono>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Sockets and timers that name their executor instead of asking for it through a polymorphic one.
+using asio_socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
+using asio_timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                              asio::wait_traits<std::chrono::steady_clock>,
+                                              asio::io_context::executor_type>;
+
+/// How a read or a write went.
+enum class io_outcome { done, blocked, ended };
+
+/// `ended` is an error or the end of the stream.
+inline io_outcome outcome_of(const std::error_code& failure) noexcept {
+  if (!failure) return io_outcome::done;
+  const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
+                     failure == asio::error::interrupted;
+  return later ? io_outcome::blocked : io_outcome::ended;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

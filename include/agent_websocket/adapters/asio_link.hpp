@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// A non-blocking TCP socket that tells when it can be read and written: what the server's
-// connections and the connector have in common. Counts its references itself, and the pending wait
-// for input lies inside of it, so that an idle connection costs no more than its own object. Knows
-// nothing of HTTP and WebSocket.
+// A non-blocking TCP socket, with TLS or without, that tells when it can be read and written: what
+// the server's connections and the connector have in common. Counts its references itself, and the
+// pending wait for input lies inside of it, so that an idle connection costs no more than its own
+// object. Knows nothing of HTTP and WebSocket.
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
+#include <agent_websocket/adapters/tls_stream.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -16,7 +17,6 @@
 #include <sys/ioctl.h>
 #endif
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -26,15 +26,6 @@
 
 namespace agent_websocket {
 namespace adapters {
-
-/// Sockets and timers that name their executor instead of asking for it through a polymorphic one.
-using asio_socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
-using asio_timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                              asio::wait_traits<std::chrono::steady_clock>,
-                                              asio::io_context::executor_type>;
-
-/// How a read or a write went.
-enum class io_outcome { done, blocked, ended };
 
 /// Derived classes live on the heap, held by link_pointer. One thread.
 class asio_link {
@@ -58,22 +49,37 @@ class asio_link {
   bool is_open() const noexcept { return socket_.is_open(); }
   asio_socket& socket() noexcept { return socket_; }
 
+  /// All bytes go through the stream from now on. Precondition: it is one on socket(), and nothing
+  /// was read or written yet.
+  void secure(std::unique_ptr<tls_stream> stream) noexcept { tls_ = std::move(stream); }
+  /// Null without TLS.
+  const tls_stream* tls() const noexcept { return tls_.get(); }
+
   /// One call of on_readable(), soon; nothing when the socket is closed or a wait is pending.
   void wait_readable();
-  /// The same for on_writable().
+  /// The same for on_writable(). With TLS either may come when it is the other direction of the
+  /// socket that was waited for.
   void wait_writable();
 
   /// Reads once. `ended`: end of the stream or an error.
   io_outcome receive(char* data, std::size_t size, std::size_t& received) {
+    if (tls_ != nullptr) return tls_->read(data, size, received);
     std::error_code failure;
     received = socket_.read_some(asio::mutable_buffer(data, size), failure);
     return outcome_of(failure);
   }
 
-  /// Writes once what waits. `done` when nothing is left.
+  /// Writes once what waits. `done` when nothing is left. With TLS a record counts as waiting until
+  /// the kernel has all of it.
   io_outcome transmit(output_buffer& output) {
     const std::string_view front = output.front();
     if (front.empty()) return io_outcome::done;
+    if (tls_ != nullptr) {
+      std::size_t sent = 0;
+      const io_outcome outcome = tls_->write(front, sent);
+      output.consume(sent);
+      return outcome;
+    }
     std::error_code failure;
     // On Linux and BSD this is send() with MSG_NOSIGNAL or a socket with SO_NOSIGPIPE: a gone peer
     // is an error.
@@ -93,16 +99,21 @@ class asio_link {
 #endif
   }
 
-  /// Nothing more will be sent; the peer reads its end of the stream.
-  void shut_output() {
+  /// Nothing more will be sent; the peer reads its end of the stream. False: try again when the
+  /// socket can be written.
+  bool shut_output() {
+    if (tls_ != nullptr && tls_->shut() == io_outcome::blocked) return false;
     std::error_code ignored;
     socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+    return true;
   }
 
   /// Closes; no function is called from now on. `reset`: throws away what the kernel has not sent
   /// yet.
   void close_socket(bool reset) {
     std::error_code ignored;
+    if (tls_ != nullptr && !reset) tls_->shut();
+    tls_.reset();
     if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
     socket_.close(ignored);
   }
@@ -150,17 +161,17 @@ class asio_link {
     wait_memory* memory_;
   };
 
-  static io_outcome outcome_of(const std::error_code& failure) noexcept {
-    if (!failure) return io_outcome::done;
-    const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
-                       failure == asio::error::interrupted;
-    return later ? io_outcome::blocked : io_outcome::ended;
-  }
+  void on_ready(bool& waiting);
+  void wait_socket_readable();
+  void wait_socket_writable();
 
   asio_socket socket_;
+  std::unique_ptr<tls_stream> tls_;
   unsigned references_ = 0;
-  bool reading_ = false;
+  bool reading_ = false;  // a wait of the socket's own is pending
   bool writing_ = false;
+  bool read_wanted_ = false;  // on_readable() is owed
+  bool write_wanted_ = false;
   wait_memory read_memory_;
 };
 
@@ -196,27 +207,54 @@ struct asio_link::wait_handler {
   allocator_type get_allocator() const noexcept { return allocator_type(link->read_memory_); }
 
   // The error says nothing that the next read does not say.
-  void operator()(const std::error_code&) const {
-    link->reading_ = false;
-    if (link->is_open()) link->on_readable();
-  }
+  void operator()(const std::error_code&) const { link->on_ready(link->reading_); }
 
   link_pointer<asio_link> link;
 };
 
+/// Both are called that are owed: with TLS the one may have waited for the other's direction.
+inline void asio_link::on_ready(bool& waiting) {
+  waiting = false;
+  const bool secured = tls_ != nullptr;
+  const bool read = secured || &waiting == &reading_ ? std::exchange(read_wanted_, false) : false;
+  const bool write = secured || &waiting == &writing_ ? std::exchange(write_wanted_, false) : false;
+  if (read && is_open()) on_readable();
+  if (write && is_open()) on_writable();
+}
+
 inline void asio_link::wait_readable() {
-  if (reading_ || !is_open()) return;
-  reading_ = true;
-  socket_.async_wait(asio::socket_base::wait_read, wait_handler{link_pointer<asio_link>(this)});
+  if (read_wanted_ || !is_open()) return;
+  read_wanted_ = true;
+  if (tls_ != nullptr && tls_->has_buffered()) {
+    return asio::post(socket_.get_executor(), [link = link_pointer<asio_link>(this)] {
+      if (std::exchange(link->read_wanted_, false) && link->is_open()) link->on_readable();
+    });
+  }
+  if (tls_ != nullptr && tls_->read_waits_for() == tls_stream::wait::writable) {
+    return wait_socket_writable();
+  }
+  wait_socket_readable();
 }
 
 inline void asio_link::wait_writable() {
-  if (writing_ || !is_open()) return;
-  writing_ = true;
+  if (write_wanted_ || !is_open()) return;
+  write_wanted_ = true;
+  if (tls_ != nullptr && tls_->write_waits_for() == tls_stream::wait::readable) {
+    return wait_socket_readable();
+  }
+  wait_socket_writable();
+}
+
+inline void asio_link::wait_socket_readable() {
+  if (std::exchange(reading_, true)) return;
+  socket_.async_wait(asio::socket_base::wait_read, wait_handler{link_pointer<asio_link>(this)});
+}
+
+inline void asio_link::wait_socket_writable() {
+  if (std::exchange(writing_, true)) return;
   socket_.async_wait(asio::socket_base::wait_write,
                      [link = link_pointer<asio_link>(this)](const std::error_code&) {
-                       link->writing_ = false;
-                       if (link->is_open()) link->on_writable();
+                       link->on_ready(link->writing_);
                      });
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The outgoing side of a connection: one output buffer, made only when something waits, written
-// once at the end of a turn and then whenever the kernel has room, counted to the byte. Knows its
-// hub, but nothing of HTTP and WebSocket.
+// once at the end of a turn and then whenever the kernel has room, counted to the byte; and how TLS
+// begins. Knows its hub, but nothing of HTTP and WebSocket.
 #pragma once
 
 #include <agent_websocket/adapters/asio_link.hpp>
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace agent_websocket {
@@ -33,6 +34,40 @@ class websocketpp_channel : public asio_link, public deadline_hook {
 
   hub_type& hub() noexcept { return *hub_; }
   transport_sink& sink() const noexcept { return *hub_->sink; }
+
+  /// What the peer's first byte says.
+  enum class greeting {
+    none,        ///< it is not there yet
+    expected,    ///< no TLS is spoken here, or it has begun
+    plain_http,  ///< on a port with TLS; not read
+    garbage,     ///< neither, or the peer has gone
+  };
+  greeting greet() {
+    if (!hub_->tls || tls() != nullptr) return greeting::expected;
+    char first = 0;
+    std::error_code failure;
+    socket().receive(asio::mutable_buffer(&first, 1), asio::socket_base::message_peek, failure);
+    if (outcome_of(failure) == io_outcome::blocked) return greeting::none;
+    constexpr char handshake_record = 0x16;  // RFC 8446 section 5.1
+    if (!failure && first >= 'A' && first <= 'Z') return greeting::plain_http;
+    if (failure || first != handshake_record || !begin_tls()) return greeting::garbage;
+    return greeting::expected;
+  }
+
+  /// TLS from the next byte on, if it is spoken here. False: there is no memory for it.
+  bool begin_tls() {
+    if (hub_->tls) secure(tls_stream::accept(hub_->tls, socket()));
+    return !hub_->tls || tls() != nullptr;
+  }
+
+  /// Counts against max_connections until retire().
+  void count() noexcept {
+    active_ = true;
+    ++hub_->active;
+  }
+  void retire() noexcept {
+    if (std::exchange(active_, false)) --hub_->active;
+  }
 
   /// Bytes that are not in the kernel yet.
   std::size_t pending() const noexcept { return output_ == nullptr ? 0 : output_->pending(); }
@@ -79,6 +114,14 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     return false;
   }
 
+  /// Closes our end of the stream, now or when the kernel has room for TLS to say so. True once.
+  bool shut_once() {
+    if (shut_) return false;
+    shut_ = shut_output();
+    if (!shut_) wait_writable();
+    return shut_;
+  }
+
   /// What waits after a send; notes whether drained() has to tell of it.
   std::size_t pending_after_send() noexcept {
     const std::size_t waiting = pending();
@@ -101,6 +144,8 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   std::unique_ptr<std::string> late_;
   bool touched_ = false;
   bool above_ = false;
+  bool active_ = false;
+  bool shut_ = false;
 };
 
 }  // namespace adapters

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// A client's WebSocket (RFC 6455) over a TCP connection that stands: handshake, masked frames,
-// pongs, close. One line is one connection; see websocketpp_connector for how it comes about. No
-// TLS, no extensions.
+// A client's WebSocket (RFC 6455) over a TCP connection that stands, with TLS or without:
+// handshake, masked frames, pongs, close. One line is one connection; see websocketpp_connector for
+// how it comes about. No extensions.
 #pragma once
 
 #include <agent_websocket/adapters/asio_link.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
+#include <agent_websocket/adapters/tls_context.hpp>
+#include <agent_websocket/adapters/tls_stream.hpp>
 #include <agent_websocket/adapters/websocketpp_frame.hpp>
 #include <agent_websocket/adapters/websocketpp_frame_reader.hpp>
 #include <agent_websocket/adapters/websocketpp_handshake.hpp>
@@ -33,20 +35,35 @@ struct connector_settings {
   std::size_t max_message_bytes = 16 * 1024 * 1024;
   std::chrono::milliseconds connect_timeout{10'000};  ///< from open() to on_open
   std::chrono::milliseconds close_timeout{5'000};
+  /// For wss: the authorities that are trusted, a file in PEM form; empty: those of the system.
+  std::string ca_file;
+};
+
+/// For a line with TLS: an empty context is none.
+struct line_security {
+  tls_context context;
+  std::string host;  ///< whom the certificate has to name
 };
 
 class websocketpp_client_line final : public asio_link {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// Sends the handshake. `deadline`: for its answer.
-  static link_pointer<websocketpp_client_line> begin(asio_socket socket,
-                                                     client_transport_sink& sink,
-                                                     client_handshake handshake,
-                                                     const connector_settings& settings,
-                                                     time_point deadline) {
+  /// Sends the handshakes, of TLS as well. `deadline`: for their answers.
+  static link_pointer<websocketpp_client_line> begin(
+      asio_socket socket, client_transport_sink& sink, client_handshake handshake,
+      const connector_settings& settings, const line_security& security, time_point deadline) {
     link_pointer<websocketpp_client_line> line(
         new websocketpp_client_line(std::move(socket), sink, std::move(handshake), settings));
+    if (security.context) {
+      line->secure(tls_stream::connect(security.context, line->socket(), security.host));
+      if (line->tls() == nullptr) {  // never without TLS where it was asked for
+        asio::post(line->socket().get_executor(), [line] {
+          line->fail(errc::bad_configuration, "no certificate can be for that host");
+        });
+        return line;
+      }
+    }
     line->output_.tail() = line->handshake_.bytes;
     line->post_flush();
     line->watch(deadline);
@@ -143,7 +160,7 @@ class websocketpp_client_line final : public asio_link {
     switch (transmit(output_)) {
       case io_outcome::done: return;
       case io_outcome::blocked: return wait_writable();
-      case io_outcome::ended: return lost("the connection was closed");
+      case io_outcome::ended: return lost();
     }
   }
 
@@ -151,7 +168,7 @@ class websocketpp_client_line final : public asio_link {
     std::array<char, read_bytes> data;
     std::size_t size = 0;
     if (receive(data.data(), data.size(), size) == io_outcome::ended) {
-      return lost("the connection was closed");
+      return lost();
     }
     if (size > 0 && phase_ == phase::open) sink_->on_alive();
     if (phase_ == phase::gone) return;
@@ -201,8 +218,12 @@ class websocketpp_client_line final : public asio_link {
     report_close(failure, failure_reason(failure));
   }
 
-  void lost(std::string_view why) {
-    if (handshaking_) return fail(is_cancelled_ ? errc::cancelled : errc::connection_failed, why);
+  void lost() {
+    const std::string refusal = tls() == nullptr ? std::string() : tls()->refusal_words();
+    if (handshaking_) {
+      return fail(is_cancelled_ ? errc::cancelled : errc::connection_failed,
+                  refusal.empty() ? std::string_view("the connection was closed") : refusal);
+    }
     report_close(close_code::abnormal, std::string_view());
   }
 

@@ -113,7 +113,6 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   void lost();
   void leave_with(const http::response& response);
   void write();
-  void retire();
   void finish(bool reset);
 
   connection_id id_ = 0;
@@ -121,11 +120,9 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   std::unique_ptr<websocketpp_opening> opening_;  // until the answer has been given
   std::unique_ptr<farewell> farewell_;
   phase phase_ = phase::head;
-  bool active_ = false;     // counts against max_connections
   bool open_due_ = false;   // answered with 101, not yet reported
   bool close_due_ = false;  // ended by close(), not yet reported
   bool clean_ = false;      // the peer sends nothing any more
-  bool shut_ = false;       // our end of the stream is closed
 };
 
 inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
@@ -139,9 +136,9 @@ inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
   made->id_ = hub.connections.add(made);
   made->opening_ = std::make_unique<websocketpp_opening>(hub.settings.max_http_body_bytes,
                                                          std::move(remote_address));
+  if (full && !made->begin_tls()) return made->finish(true);
   if (full) return made->leave_with(websocketpp_opening::no_place());
-  made->active_ = true;
-  ++hub.active;
+  made->count();
   hub.watch(hub.heads, *made);
   made->wait_readable();
 }
@@ -150,11 +147,18 @@ inline void websocketpp_connection::on_readable() {
   const hub_type::scope turn(hub());
   report_open();
   if (phase_ == phase::gone) return;
+  switch (phase_ == phase::head ? greet() : greeting::expected) {
+    case greeting::none: return wait_readable();
+    case greeting::plain_http: return leave_with(websocketpp_opening::needs_tls());
+    case greeting::garbage: return finish(false);
+    case greeting::expected: break;
+  }
   std::size_t size = 0;
   if (receive(hub().read_buffer(), hub_type::read_buffer_bytes, size) == io_outcome::ended) {
     clean_ = true;
     // The peer may have closed one direction only and still want what we have for it.
-    if (phase_ != phase::leaving || pending() == 0) lost();
+    const bool is_broken = tls() != nullptr && tls()->has_failed();
+    if (phase_ != phase::leaving || pending() == 0 || is_broken) lost();
     return;
   }
   if (size > 0) take(hub().read_buffer(), size);
@@ -246,7 +250,7 @@ inline void websocketpp_connection::take_frames(char* data, std::size_t size) {
 
 inline void websocketpp_connection::peer_closed(std::uint16_t code, std::string_view reason) {
   if (phase_ == phase::open) append_frame(output(), opcode::close, close_payload(code, {}));
-  clean_ = true;
+  clean_ = tls() == nullptr;  // with TLS close_notify is still to come
   report_close(code, reason);
 }
 
@@ -324,13 +328,7 @@ inline void websocketpp_connection::write() {
   if (clean_) return finish(false);
   // A peer that still sends would be answered with a reset, which may overtake our last words: our
   // end is closed first, and the rest after the peer's.
-  if (std::exchange(shut_, true)) return;
-  shut_output();
-  hub().watch(hub().endings, *this);
-}
-
-inline void websocketpp_connection::retire() {
-  if (std::exchange(active_, false)) --hub().active;
+  if (shut_once()) hub().watch(hub().endings, *this);
 }
 
 inline void websocketpp_connection::finish(bool reset) {

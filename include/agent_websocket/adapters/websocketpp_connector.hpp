@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// The client side of a WebSocket (RFC 6455 section 4.1) on Asio: takes a ws:// address apart,
-// resolves the name, connects, and leaves the rest to websocketpp_client_line. One connection at a
-// time; connecting again is its user's business. No TLS. Model of ClientTransport.
+// The client side of a WebSocket (RFC 6455 section 4.1) on Asio: takes a ws:// or wss:// address
+// apart, resolves the name, connects, and leaves the rest to websocketpp_client_line. One
+// connection at a time; connecting again is its user's business. Model of ClientTransport.
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/asio_link.hpp>
+#include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_client_line.hpp>
 #include <agent_websocket/adapters/websocketpp_handshake.hpp>
 #include <agent_websocket/base/random.hpp>
@@ -36,7 +37,7 @@ class websocketpp_connector {
  public:
   /// The context outlives the connector.
   explicit websocketpp_connector(asio::io_context& context, connector_settings settings = {})
-      : context_(context), settings_(settings) {}
+      : context_(context), settings_(std::move(settings)) {}
   websocketpp_connector(const websocketpp_connector&) = delete;
   websocketpp_connector& operator=(const websocketpp_connector&) = delete;
   ~websocketpp_connector() { drop(); }
@@ -44,7 +45,9 @@ class websocketpp_connector {
   /// Reports to `sink`, which outlives the connector; after its destructor the sink is not called.
   void start(client_transport_sink& sink) { sink_ = &sink; }
 
-  /// Connects to "ws://host:port/path?query". What was before is dropped without a word.
+  /// Connects to "ws://host:port/path?query", or with TLS to "wss://...": there the certificate has
+  /// to be valid, trusted and for that host, or the failure says what it is not. What was before is
+  /// dropped without a word.
   /// Precondition: start() was called.
   void open(std::string_view url, const http::header_list& headers = {}) {
     drop();
@@ -85,13 +88,19 @@ class websocketpp_connector {
       const std::string_view base = url.substr(0, mark);
       const std::string query(mark == std::string_view::npos ? std::string_view()
                                                              : url.substr(mark));
-      if (!http::iequals(base.substr(0, 5), "ws://"))
-        return fail_later(errc::bad_configuration, "the address must begin with ws://");
+      const bool secure = http::iequals(base.substr(0, 6), "wss://");
+      if (!secure && !http::iequals(base.substr(0, 5), "ws://"))
+        return fail_later(errc::bad_configuration, "the address must begin with ws:// or wss://");
       const auto parsed = http::parse_url("http" + std::string(base.substr(2)));
       if (!parsed) return fail_later(errc::bad_configuration, parsed.error().message);
       for (const char c : query) {
         if (c <= 0x20 || c >= 0x7F || c == '#')
           return fail_later(errc::bad_configuration, "the query holds a character that none has");
+      }
+      if (secure) {
+        auto trust = owner->trust();
+        if (!trust) return fail_later(errc::bad_configuration, trust.error().message);
+        security = {std::move(*trust), parsed->host};
       }
       const bool is_ipv6 = parsed->host.find(':') != std::string::npos;
       host =
@@ -132,7 +141,7 @@ class websocketpp_connector {
       websocketpp_connector& to = *std::exchange(owner, nullptr);
       const auto self = std::exchange(to.attempt_, nullptr);
       to.line_ = websocketpp_client_line::begin(std::move(socket), *to.sink_, std::move(handshake),
-                                                to.settings_, deadline);
+                                                to.settings_, security, deadline);
     }
 
     void fail_for(std::string_view what, const std::error_code& why) {
@@ -165,10 +174,19 @@ class websocketpp_connector {
     std::chrono::steady_clock::time_point deadline;
     std::string host;  // as in the Host field
     client_handshake handshake;
+    line_security security;
     asio::ip::tcp::resolver resolver;
     asio_socket socket;
     asio_timer timer;
   };
+
+  /// Made once, at the first address with TLS: reading all authorities of a system takes a while.
+  result<tls_context> trust() {
+    if (trusted_) return trusted_;
+    auto made = tls_context::of_client(settings_.ca_file);
+    if (made) trusted_ = *made;
+    return made;
+  }
 
   void drop() {
     if (const auto former = std::exchange(attempt_, nullptr)) former->give_up();
@@ -181,6 +199,7 @@ class websocketpp_connector {
   asio::io_context& context_;
   client_transport_sink* sink_ = nullptr;
   connector_settings settings_;
+  tls_context trusted_;
   std::shared_ptr<attempt> attempt_;
   line_pointer line_;
 };

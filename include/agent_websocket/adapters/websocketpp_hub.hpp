@@ -10,6 +10,7 @@
 #include <agent_websocket/adapters/connection_table.hpp>
 #include <agent_websocket/adapters/deadline_list.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
+#include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_frame_reader.hpp>
 #include <agent_websocket/policy/transport.hpp>
 
@@ -33,6 +34,7 @@ struct transport_settings {
   std::string host = "localhost";  ///< see asio_listener::start
   std::uint16_t port = 54321;      ///< 0: any; port() tells which
   int listen_backlog = asio::socket_base::max_listen_connections;
+  tls_files tls;                    ///< empty: plain HTTP, else TLS and nothing else
   std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
   std::size_t max_message_bytes = 64 * 1024;
   std::size_t max_http_body_bytes = 1024 * 1024;
@@ -64,6 +66,7 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
 
   const transport_settings settings;
   frame_limits limits;
+  tls_context tls;  ///< for connections to come; empty: none
   transport_sink* sink = nullptr;
   bool listening = false;
   std::size_t active = 0;  ///< connections that count against max_connections

@@ -58,6 +58,11 @@ class websocketpp_opening {
     return answer;
   }
 
+  /// For a client that speaks plain HTTP to a port with TLS.
+  static http::response needs_tls() {
+    return http::response::text(400, "This port speaks TLS: use https:// or wss://\n");
+  }
+
   bool is_upgrade() const noexcept { return reader_.upgrade() == upgrade_request::well_formed; }
 
   /// Appends the bytes of the answer. True when the connection is a WebSocket from now on. A 101

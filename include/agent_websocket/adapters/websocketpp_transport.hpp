@@ -2,10 +2,11 @@
 //
 // Transport over TCP: Asio for sockets, websocketpp for the formats (never its server, endpoint or
 // Asio transport). HTTP/1.1 and WebSocket (RFC 6455, version 13, no extensions) on one port;
-// requirements in policy/transport.hpp. No TLS.
+// requirements in policy/transport.hpp. With a certificate it speaks TLS and nothing else.
 #pragma once
 
 #include <agent_websocket/adapters/asio_listener.hpp>
+#include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_connection.hpp>
 #include <agent_websocket/adapters/websocketpp_hub.hpp>
 #include <agent_websocket/base/result.hpp>
@@ -46,8 +47,9 @@ class websocketpp_transport {
   }
 
   /// The error names the address, such as "cannot listen on 127.0.0.1:54321: Address already in
-  /// use".
+  /// use", or the certificate's or key's file and what is wrong with it.
   result<void> start(transport_sink& sink) {
+    if (auto loaded = reload_certificates(); !loaded) return loaded;
     listen_options options;
     options.host = hub_->settings.host;
     options.port = hub_->settings.port;
@@ -63,6 +65,17 @@ class websocketpp_transport {
     listener_.stop();
     hub_->listening = false;
     hub_->rest_when_idle();
+  }
+
+  /// Reads the files of the settings again: connections to come use what they hold, those that
+  /// stand keep what they have. When the new files are wrong the old certificate stays in use.
+  /// Nothing to do without TLS. Blocks for as long as reading two small files takes.
+  result<void> reload_certificates() {
+    if (hub_->settings.tls.empty()) return {};
+    result<tls_context> loaded = tls_context::of_server(hub_->settings.tls);
+    if (!loaded) return loaded.error();
+    hub_->tls = std::move(*loaded);
+    return {};
   }
 
   void answer(connection_id id, const http::response& response) {

@@ -68,12 +68,29 @@ class client_connection {
     enter(client_state::connecting);
     give_up_at_ = now + patience;
     auth_token_.clear();
+    renewing_ = false;
     ++attempt_;
     if (options_.token) {
       actions_.push_back(client_action::ask_token{attempt_});
     } else {
       actions_.push_back(client_action::open{});
     }
+  }
+
+  /// The token of this connection ends soon: the application is asked for a new one.
+  void renew_token() {
+    if (!options_.token || !following_ || std::exchange(renewing_, true)) return;
+    actions_.push_back(client_action::ask_token{attempt_});
+  }
+  /// True when that is what was asked for; without a token the server will end the connection.
+  bool token_renewed(std::uint64_t attempt, const std::string* token) {
+    if (attempt != attempt_ || !std::exchange(renewing_, false)) return false;
+    if (token == nullptr || token->empty() || !following_) return true;
+    auth_token_ = *token;
+    std::string json;
+    wire::encode_auth(json, auth_token_);
+    send(std::move(json));
+    return true;
   }
 
   /// False: not of this attempt, or too late.
@@ -324,7 +341,8 @@ class client_connection {
   bool pinged_ = false;          // and nothing was heard since
   bool awaits_verdict_ = false;  // on coming back to the session
   bool following_ = false;
-  bool greeted_ = false;  // since the last hello
+  bool renewing_ = false;  // a new token has been asked for
+  bool greeted_ = false;   // since the last hello
 };
 
 }  // namespace agent_websocket

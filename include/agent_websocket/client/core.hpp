@@ -139,6 +139,7 @@ class client_core {
 
   /// Answers client_action::ask_token.
   void token_ready(std::uint64_t attempt, result<std::string> token, time_point now) {
+    if (connection_.token_renewed(attempt, token ? &token.value() : nullptr)) return;
     if (!connection_.awaits_token(attempt)) return;
     if (token) {
       connection_.token_ready(attempt, std::move(token).value(), now);

@@ -32,17 +32,21 @@ struct resume_point {
 using client_token_handler = std::function<void(result<std::string>)>;
 
 struct client_options {
-  std::string url = "ws://localhost:54321/ws";                 ///< never with a token in it
-  http::header_list headers;                                   ///< of the upgrade request
+  std::string url = "ws://localhost:54321/ws";  ///< never with a token in it
+  http::header_list headers;                    ///< of the upgrade request
+  /// For wss: the authorities that are trusted, a file in PEM form; empty: those of the system. For
+  /// the shipped transport.
+  std::string ca_file;
   std::string client = "cpp/" AGENT_WEBSOCKET_VERSION_STRING;  ///< for the server's log
   /// What the application can show: delta (streamed answers), reasoning, feedback (requests for a
   /// decision). `tools` is added when there are some.
   std::vector<std::string> caps = {"delta"};
   /// What the model may call here: see client_sink::on_tool_call. Parameters are JSON object text.
   std::vector<wire::declared_tool> tools;
-  /// Asked before every attempt, because tokens expire; calls the handler now or later. Without it
-  /// the client says nothing of who it is. unauthorized and forbidden stop the client, any other
-  /// error counts as an attempt that failed. Does not throw.
+  /// Asked before every attempt, because tokens expire, and when the server says that one ends;
+  /// calls the handler now or later. Without it the client says nothing of who it is. Of an
+  /// attempt, unauthorized and forbidden stop the client, any other error counts as one that
+  /// failed. Does not throw.
   std::function<void(client_token_handler)> token;
   resume_point resume;   ///< of a former run of the program, or nothing
   random_source random;  ///< of ids and delays

@@ -231,6 +231,8 @@ inline void client_core::on_status(const wire::server_message& m, std::string_vi
   } else if (m.op == "drain") {
     if (const auto wait = wire::detail::wait_or_nothing(m.body["retry_after_ms"]))
       connection_.told_to_wait(*wait);
+  } else if (m.op == "auth_expiring") {
+    connection_.renew_token();
   } else if (m.op == "pong" && m.ref.empty()) {
     return;  // to the client's own
   } else if (!m.ref.empty()) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // `client`: basic_client with the shipped policies, ready to use: websocketpp_connector and
-// asio_scheduler on one io_context, its own or the program's. Programs that bring other policies,
-// such as a transport with TLS, use basic_client.
+// asio_scheduler on one io_context, its own or the program's. Programs that bring other policies
+// use basic_client.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
@@ -88,11 +88,12 @@ class client {
   struct parts {
     parts(asio::io_context& context, client_sink& sink, client_options options)
         : scheduler(context),
-          transport(context, settings()),
+          transport(context, settings(options)),
           client(transport, scheduler, sink, std::move(options)) {}
 
-    static adapters::connector_settings settings() {
+    static adapters::connector_settings settings(const client_options& options) {
       adapters::connector_settings chosen;
+      chosen.ca_file = options.ca_file;
       chosen.max_message_bytes =
           answer_text::max_bytes + 1024 * 1024;  // with what is around a text
       return chosen;

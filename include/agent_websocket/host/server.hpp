@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
-// curl_http_client and asio_scheduler on one io_context, its own or the program's, and SIGINT and
-// SIGTERM taken as the wish to stop in order. Programs that bring other policies use basic_server.
+// curl_http_client and asio_scheduler on one io_context, its own or the program's, SIGINT and
+// SIGTERM taken as the wish to stop in order, and SIGHUP as the one to read the certificate again.
+// Programs that bring other policies use basic_server.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
@@ -10,7 +11,10 @@
 #include <agent_websocket/adapters/asio_scheduler.hpp>
 #include <agent_websocket/adapters/curl_http_client.hpp>
 #include <agent_websocket/adapters/stderr_logger.hpp>
+#include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_transport.hpp>
+#include <agent_websocket/auth/any_authenticator.hpp>
+#include <agent_websocket/host/authenticator.hpp>
 #include <agent_websocket/server/environment.hpp>
 #include <agent_websocket/server/server.hpp>
 
@@ -31,9 +35,9 @@ namespace agent_websocket {
 
 class server {
  public:
-  using basic_type =
-      basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
-                   adapters::asio_scheduler, memory_store, allow_all, adapters::stderr_logger>;
+  using basic_type = basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
+                                  adapters::asio_scheduler, memory_store, any_authenticator,
+                                  adapters::stderr_logger>;
   using session_type = basic_type::session_type;
   using router_type = basic_type::router_type;
 
@@ -54,17 +58,40 @@ class server {
   void tool(tool_definition what, router_type::tool_handler handler = nullptr) {
     parts_.server.tool(std::move(what), std::move(handler));
   }
+  /// Who is let in, in place of what the options say: a model of Authenticator, or a function, see
+  /// any_authenticator. Before start() or run().
+  void authenticate_with(any_authenticator chosen) {
+    parts_.authenticator = std::move(chosen);
+    own_authenticator_ = true;
+  }
   const options& settings() const noexcept { return parts_.server.settings(); }
   /// The port that is listened on, also when options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return parts_.transport.port(); }
   basic_type& basic() noexcept { return parts_.server; }
 
   /// Begins to listen. The error is in words for the operator.
-  result<void> start() { return parts_.server.start(); }
+  result<void> start() {
+    if (!own_authenticator_) {
+      auto made =
+          make_authenticator(settings().access, [this] { return parts_.scheduler.wall_now(); });
+      if (!made) return made.error();
+      parts_.authenticator = std::move(*made);
+    }
+    return parts_.server.start();
+  }
+
+  /// Whether the files of `access` hold a certificate and its key; also good without TLS. For a
+  /// look at the settings alone: start() does the same.
+  static result<void> check_certificates(const options& settings) {
+    if (!settings.access.has_tls()) return {};
+    const auto loaded = adapters::tls_context::of_server(tls_files(settings));
+    return loaded ? result<void>() : loaded.error();
+  }
 
   /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
-  /// drains. Blocks. What fails is also logged. A second signal ends at once. A program that runs
-  /// the context itself calls start() alone.
+  /// drains. Blocks. What fails is also logged. A second of these signals ends at once. With TLS a
+  /// SIGHUP means reload(), where there is one (POSIX). A program that runs the context itself
+  /// calls start() alone.
   /// `running` is called when it listens and signals are taken: the moment to say so.
   result<void> run(const std::function<void()>& running = {}) {
     if (port() == 0) {
@@ -77,6 +104,9 @@ class server {
     }
     // Kept until the end of this object, so that a late signal does not kill what is ending well.
     signals_.emplace(context_, SIGINT, SIGTERM);
+    std::error_code ignored;
+    // Without TLS a hangup keeps its meaning: the terminal has gone.
+    if (hangup != 0 && settings().access.has_tls()) signals_->add(hangup, ignored);
     wait_for_signal();
     if (running) running();
     running_ = true;
@@ -91,6 +121,12 @@ class server {
       if (running_) context_.stop();
     });
   }
+  /// Reads the certificate and its key again, for connections to come; those that stand go on. When
+  /// the files are wrong the old ones stay in use. Logs certificates_reloaded or reload_failed.
+  /// Nothing to do without TLS. From any thread.
+  void reload() {
+    post([this] { reload_certificates(); });
+  }
   /// From any thread.
   void post(std::function<void()> f) { parts_.server.post(std::move(f)); }
   /// Sends a numbered notification to one session. From any thread.
@@ -103,8 +139,18 @@ class server {
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
     parts_.server.broadcast(std::move(content), std::move(topic), std::move(data));
   }
+  /// Ends a session for good, see basic_server::disconnect. From any thread.
+  void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
+    parts_.server.disconnect(std::move(session_id), std::move(reason));
+  }
 
  private:
+#if defined(SIGHUP)
+  static constexpr int hangup = SIGHUP;
+#else
+  static constexpr int hangup = 0;  // no signal
+#endif
+
   // In the order in which they need each other.
   struct parts {
     parts(asio::io_context& context, options settings)
@@ -119,7 +165,7 @@ class server {
     adapters::curl_http_client http;
     adapters::websocketpp_transport transport;
     memory_store store;
-    allow_all authenticator;
+    any_authenticator authenticator;
     adapters::stderr_logger logger;
     basic_type server;
   };
@@ -130,12 +176,31 @@ class server {
     to.port = from.port;
     to.max_message_bytes = from.session.max_message_bytes;
     to.max_connections = from.max_connections;
+    to.tls = tls_files(from);
     return to;
   }
 
+  static adapters::tls_files tls_files(const options& from) {
+    return {from.access.tls_cert_file, from.access.tls_key_file};
+  }
+
+  void reload_certificates() {
+    if (!settings().access.has_tls()) return;
+    if (const auto outcome = parts_.transport.reload_certificates(); !outcome) {
+      parts_.server.log(log_level::error, "reload_failed", {}, outcome.error().message);
+    } else {
+      parts_.server.log(log_level::info, "certificates_reloaded", {},
+                        settings().access.tls_cert_file);
+    }
+  }
+
   void wait_for_signal() {
-    signals_->async_wait([this](const std::error_code& failure, int) {
+    signals_->async_wait([this](const std::error_code& failure, int number) {
       if (failure) return;
+      if (hangup != 0 && number == hangup) {
+        reload_certificates();
+        return wait_for_signal();
+      }
       if (std::exchange(signalled_, true)) return context_.stop();
       stop();
       wait_for_signal();
@@ -148,6 +213,7 @@ class server {
   std::optional<asio::signal_set> signals_;
   bool running_ = false;  // inside of run()
   bool signalled_ = false;
+  bool own_authenticator_ = false;  // of the program's choice
 };
 
 /// The types that the shipped `server` is made of.

@@ -191,14 +191,15 @@ class tape_builder {
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
 
-  const char* refusal() const noexcept { return refusal_; }
+  /// Why nothing more was taken; empty when the text is no JSON.
+  const std::string& refusal() const noexcept { return refusal_; }
 
  private:
   std::uint32_t& children_of_parent() { return out_.nodes[open_.back()].length; }
 
   bool add(kind what) {
     if (out_.nodes.size() >= limits_.max_values) {
-      refusal_ = "it has too many values";
+      refusal_ = "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
       return false;
     }
     if (!open_.empty()) ++children_of_parent();
@@ -216,7 +217,7 @@ class tape_builder {
   }
   bool open(kind what) {
     if (open_.size() >= limits_.max_depth) {
-      refusal_ = "it is nested too deeply";
+      refusal_ = "it is nested too deeply, at most " + std::to_string(limits_.max_depth) + " levels are allowed";
       return false;
     }
     const auto index = static_cast<std::uint32_t>(out_.nodes.size());
@@ -247,7 +248,7 @@ class tape_builder {
   tape& out_;
   const parse_limits& limits_;
   std::vector<std::uint32_t> open_;
-  const char* refusal_ = nullptr;
+  std::string refusal_;
 };
 
 }  // namespace detail
@@ -275,7 +276,8 @@ class document {
     const rapidjson::ParseResult outcome = rapidjson::Reader().Parse<flags>(stream, builder);
     if (outcome.IsError()) {
       tape_.nodes.clear();
-      return refuse(builder.refusal() ? builder.refusal() : rapidjson::GetParseError_En(outcome.Code()), outcome.Offset());
+      const std::string& refusal = builder.refusal();
+      return refuse(refusal.empty() ? rapidjson::GetParseError_En(outcome.Code()) : refusal, outcome.Offset());
     }
     return {};
   }

@@ -84,6 +84,7 @@ class basic_openrouter_client final : private completion_owner {
   /// Completions that have not ended.
   std::size_t size() const noexcept { return completions_.size(); }
   const client_settings& settings() const noexcept { return around_.settings; }
+  const request_counts& counts() const noexcept { return around_.counts; }
 
  private:
   using completion = basic_completion<HttpClient, Scheduler>;

@@ -18,6 +18,7 @@
 #include <agent_websocket/policy/scheduler.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,12 @@ class completion_owner {
   ~completion_owner() = default;
 };
 
+/// What a client has sent so far.
+struct request_counts {
+  std::uint64_t requests = 0;  ///< retries among them
+  std::uint64_t retries = 0;
+};
+
 /// What all completions of a client share.
 template <typename HttpClient, typename Scheduler>
 struct client_surroundings {
@@ -49,6 +56,7 @@ struct client_surroundings {
   Scheduler& scheduler;
   random_source random;
   completion_owner& owner;
+  request_counts counts{};
 };
 
 template <typename HttpClient, typename Scheduler>
@@ -163,7 +171,8 @@ class basic_completion final
     answer_.emplace(around_.settings.limits, around_.settings.dialect);
     state_ = state::sent;
     if (!usable) return refuse_later(usable.error());
-    ++attempts_;
+    ++around_.counts.requests;
+    if (++attempts_ > 1) ++around_.counts.retries;
     status_ = 0;
     headers_.clear();
     error_body_.clear();

@@ -46,7 +46,9 @@ using connection_id = std::uint64_t;
 /// An HTTP request as it came in, upgrade or not.
 struct handshake {
   http::request request;
-  std::string remote_address;  ///< "127.0.0.1", "::1"; of the peer of the TCP connection
+  /// "127.0.0.1", "::1": of the peer of the TCP connection. What hooks are shown is the client's,
+  /// also behind a proxy that is trusted.
+  std::string remote_address;
   bool is_upgrade = false;     ///< a well-formed WebSocket version 13 handshake: may be answered with 101
 };
 

@@ -42,6 +42,7 @@ class activity_list {
   /// Precondition: !empty().
   const item& front() const noexcept { return items_.front(); }
   position begin() noexcept { return items_.begin(); }
+  position end() noexcept { return items_.end(); }
 
   /// When the front falls due, with that limit.
   std::optional<time_point> next_deadline(duration limit) const {

@@ -19,7 +19,7 @@ class journal {
       : router_(router), logger_(logger), from_(from) {}
 
   void write(log_level level, std::string_view event, std::string_view session,
-             std::string_view text) {
+             std::string_view text) const {
     try {
       router_.event({level, event, session, text});
     } catch (...) {  // nobody is left to tell
@@ -29,7 +29,7 @@ class journal {
 
   /// Calls hook(); what it throws is written down.
   template <typename Hook>
-  void guard(const char* name, std::string_view session, Hook&& hook) {
+  void guard(const char* name, std::string_view session, Hook&& hook) const {
     try {
       hook();
     } catch (const std::exception& thrown) {

@@ -4,6 +4,8 @@
 // and the README. Reads nothing by itself.
 #pragma once
 
+#include <agent_websocket/server/access_variables.hpp>
+#include <agent_websocket/server/option_variable.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/variable_text.hpp>
 
@@ -17,18 +19,10 @@
 
 namespace agent_websocket {
 
-/// One variable: its name, its default and meaning for people, and how its text gets into the
-/// options. `apply` returns what would be allowed when the text is not.
-struct option_variable {
-  std::string_view name;
-  std::string_view default_text;
-  std::string_view meaning;
-  std::optional<std::string> (*apply)(options&, std::string_view text);
-  bool secret = false;
-};
+namespace detail {
 
-/// All variables, in the order in which people read about them.
-inline const std::vector<option_variable>& option_variables() {
+/// All but those of access_variables().
+inline const std::vector<option_variable>& main_variables() {
   using detail::applied;
   static constexpr double week = 7 * 86'400;
   static const std::vector<option_variable> table{
@@ -300,6 +294,18 @@ inline const std::vector<option_variable>& option_variables() {
        }},
   };
   return table;
+}
+
+}  // namespace detail
+
+/// All variables, in the order in which people read about them.
+inline const std::vector<option_variable>& option_variables() {
+  static const std::vector<option_variable> all = [] {
+    std::vector<option_variable> joined = detail::main_variables();
+    joined.insert(joined.end(), access_variables().begin(), access_variables().end());
+    return joined;
+  }();
+  return all;
 }
 
 }  // namespace agent_websocket

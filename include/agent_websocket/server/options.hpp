@@ -5,9 +5,12 @@
 #pragma once
 
 #include <agent_websocket/base/result.hpp>
+#include <agent_websocket/http/forwarded.hpp>
 #include <agent_websocket/http/url.hpp>
 #include <agent_websocket/openrouter/request.hpp>
 #include <agent_websocket/policy/logger.hpp>
+#include <agent_websocket/server/access_options.hpp>
+#include <agent_websocket/server/origin.hpp>
 #include <agent_websocket/session/settings.hpp>
 
 #include <chrono>
@@ -51,6 +54,8 @@ struct options {
   milliseconds restart_time{
       5'000};  ///< clients are told to come back after it when the server stops
 
+  access_options access;
+
   // Logging.
   log_level level = log_level::info;
   std::string log_format = "text";  ///< or "json"
@@ -75,7 +80,11 @@ struct options {
           "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
           "not sent in the clear");
     }
-    return {};
+    if (const auto rules = origin_rules::parse(access.allowed_origins); !rules)
+      return error(errc::bad_configuration, "ALLOWED_ORIGINS is wrong: " + rules.error().message);
+    if (const auto proxies = http::trusted_proxies::parse(access.trusted_proxies); !proxies)
+      return error(errc::bad_configuration, "TRUST_PROXY is wrong: " + proxies.error().message);
+    return access.check();
   }
 
   /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The

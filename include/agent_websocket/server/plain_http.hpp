@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/http/message.hpp>
+#include <agent_websocket/server/http_route.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -17,12 +18,8 @@ namespace agent_websocket {
 
 inline http::response answer_plain_request(const http::request& request, bool draining) {
   const std::string_view path = request.path();
-  if (path != "/healthz" && path != "/readyz") return http::response::text(404, "Not found");
-  if (request.method != "GET" && request.method != "HEAD") {
-    auto refusal = http::response::text(405, "Only GET and HEAD are allowed");
-    refusal.headers.add("Allow", "GET, HEAD");
-    return refusal;
-  }
+  if (path != "/healthz" && path != "/readyz") return path_not_found();
+  if (request.method != "GET" && request.method != "HEAD") return method_not_allowed("GET, HEAD");
   if (path == "/healthz") return http::response::text(200, "ok\n");
   return draining ? http::response::text(503, "draining\n") : http::response::text(200, "ready\n");
 }

@@ -6,6 +6,7 @@
 
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/policy/transport.hpp>
+#include <agent_websocket/server/metrics_text.hpp>
 #include <agent_websocket/session/hooks.hpp>
 #include <agent_websocket/session/settings.hpp>
 
@@ -44,6 +45,7 @@ class basic_router final : public session_hooks<Session> {
   using tool_handler = std::function<void(tool_invocation<Session>, tool_reply)>;
   using http_handler = std::function<http::response(const http::request&)>;
   using event_handler = std::function<void(const server_event&)>;
+  using metrics_handler = std::function<void(metrics_text&)>;
 
   /// A session has begun; nothing has been sent yet. The place for a system prompt or limits of its
   /// own.
@@ -70,6 +72,8 @@ class basic_router final : public session_hooks<Session> {
   basic_router& on_end(session_handler handler) { return set(end_, std::move(handler)); }
   /// Everything that is logged, whatever the logger's level.
   basic_router& on_event(event_handler handler) { return set(event_, std::move(handler)); }
+  /// /metrics is read: add what the application counts, by names of its own.
+  basic_router& on_metrics(metrics_handler handler) { return set(metrics_, std::move(handler)); }
 
   /// A command of the application's own, with a line for `help`. Commands of the protocol cannot be
   /// replaced.
@@ -144,6 +148,9 @@ class basic_router final : public session_hooks<Session> {
   void event(const server_event& what) const {
     if (event_) event_(what);
   }
+  void metrics(metrics_text& out) const {
+    if (metrics_) metrics_(out);
+  }
   const http_handler* find_http(std::string_view method, std::string_view path) const {
     const auto found =
         http_.find({std::string(method == "HEAD" ? "GET" : method), std::string(path)});
@@ -176,6 +183,7 @@ class basic_router final : public session_hooks<Session> {
   session_handler resume_;
   session_handler end_;
   event_handler event_;
+  metrics_handler metrics_;
   std::map<std::string, command_entry> commands_;
   toolbox tools_;
   std::map<std::string, tool_handler> handlers_;

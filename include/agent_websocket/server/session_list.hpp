@@ -11,11 +11,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -50,7 +51,7 @@ class session_list {
 
   /// null when there is none.
   std::shared_ptr<Session> find(std::string_view id) const {
-    const auto found = entries_.find(std::string(id));
+    const auto found = entries_.find(id);
     return found == entries_.end() ? nullptr : found->second.session;
   }
 
@@ -61,8 +62,37 @@ class session_list {
   /// It has a socket again.
   void attached(Session& session, time_point now) { place(session, phase::attached, now); }
 
+  /// Of those without a socket the one that waits for longest and is wanted(session); null: none.
+  /// Linear in those that wait.
+  template <typename Wanted>
+  Session* oldest_detached(Wanted&& wanted) {
+    Session* oldest = nullptr;
+    time_point since{};
+    for (auto* each : {&waiting_, &grace_}) {
+      for (auto at = each->begin(); at != each->end(); ++at) {
+        if (oldest != nullptr && at->since >= since) break;
+        if (!wanted(*at->key)) continue;
+        oldest = at->key;
+        since = at->since;
+        break;
+      }
+    }
+    return oldest;
+  }
+
   std::size_t size() const noexcept { return entries_.size(); }
   bool empty() const noexcept { return entries_.empty(); }
+  /// Those without a socket.
+  std::size_t detached_count() const noexcept { return grace_.size() + waiting_.size(); }
+
+  /// Visits the sessions whose ids come after `after`, in their order, as long as visit(session)
+  /// says true; it must not change the list.
+  template <typename Visit>
+  void each_after(std::string_view after, Visit&& visit) const {
+    for (auto at = entries_.upper_bound(after); at != entries_.end(); ++at) {
+      if (!visit(*at->second.session)) return;
+    }
+  }
 
   /// All sessions as they are now; visiting them may change the list.
   std::vector<std::shared_ptr<Session>> all() const {
@@ -151,7 +181,7 @@ class session_list {
   }
 
   limits limits_;
-  std::unordered_map<std::string, entry> entries_;
+  std::map<std::string, entry, std::less<>> entries_;  // in order, for those who turn pages
   activity_list<Session*> active_, grace_, waiting_;
 };
 

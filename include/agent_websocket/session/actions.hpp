@@ -123,10 +123,10 @@ struct deliver_answer {
 struct persist {
   std::string record;
 };
-/// A client has said hello: greet it, or give it the session that it wants back.
-struct answer_hello {
-  connection_id connection;
-  wire::command hello;
+/// What the session cannot answer by itself. `hello`: greet the client, or give it the session that
+/// it wants back. `auth`: it shows a new token.
+struct ask_server {
+  wire::command command;
 };
 /// Close one socket; the session goes on. `send_first`: what waits for it goes out before.
 struct close_socket {
@@ -147,8 +147,7 @@ using session_action =
     std::variant<action::consult, action::start_completion, action::cancel_completion,
                  action::run_tool, action::end_tool, action::start_clock, action::hold_clock,
                  action::run_command, action::deliver_feedback, action::deliver_answer,
-                 action::persist, action::answer_hello, action::close_socket,
-                 action::close_session>;
+                 action::persist, action::ask_server, action::close_socket, action::close_session>;
 
 /// How a completion ended, as the core wants to know it.
 struct completion_result {

@@ -25,6 +25,8 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
   if (!query.model.empty() && !settings_->allows_model(query.model)) {
     return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
+  if (const auto fits = settings_->check_content(query.content.size()); !fits)
+    return refuse(from, query.id, fits.error(), at);
   accepted_query accepted;
   for (const wire::declared_tool& each : query.tools) {
     auto checked = check_tool(each, accepted.tools);
@@ -153,6 +155,7 @@ inline void session_core::begin_next(moment at) {
   run_->number = ++runs_;
   run_->of = std::move(*next);
   run_->state = *next_state(run_state::none, run_event::begin);
+  run_->begun = at.now;
 
   const wire::query& query = run_->of.query;
   turn begun;
@@ -290,6 +293,8 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   }
   conversation_.trim();
   usage_ += ended.used;
+  if (session_counts* const counts = outbox_.counts())
+    counts->answered_after(at.now - ended.begun, ended.used);
   actions_.push_back(action::deliver_answer{std::move(record)});
   active_ = at;
   if (draining_ && !closing_ && inbox_.empty()) {

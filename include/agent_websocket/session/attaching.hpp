@@ -40,7 +40,8 @@ inline wire::welcome session_core::make_welcome(std::string_view reason,
   made.heartbeat = settings_->heartbeat_interval;
   made.timeout = settings_->heartbeat_timeout;
   made.resume_window = settings_->resume_window;
-  made.limits = {settings_->max_message_bytes, settings_->max_queue};
+  made.limits = {settings_->max_message_bytes, settings_->max_queue, settings_->messages_per_minute,
+                 settings_->message_burst, settings_->max_content_bytes};
   made.data = settings_->welcome_data;
   return made;
 }
@@ -117,6 +118,25 @@ inline bool session_core::needs_no_repeat(std::string_view id, std::uint64_t pos
     }
   }
   return false;
+}
+
+inline void session_core::detached(connection_id connection, moment at) {
+  tokens_.released(connection);
+  client_tools_.forget(connection);
+  outbox_.detach(connection);
+  pass_on_calls(connection, at);
+}
+
+inline void session_core::token_expires(connection_id connection, wall_time when, moment at) {
+  if (!closing_) put_control(connection, wire::auth_expiring{to_iso8601(when)}, at);
+}
+
+inline void session_core::refused_frame(connection_id from, errc code, moment at) {
+  if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
+  refuse_bad(from, {},
+             error(code, "The message is too large; at most " +
+                             std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
+             at);
 }
 
 inline void session_core::refuse_bad(connection_id from, std::string_view ref, const error& why,

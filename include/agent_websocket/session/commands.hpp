@@ -32,6 +32,24 @@ class session_commands {
     return false;
   }
 
+  /// What is known of the session; views into it.
+  static session_info describe(const session_core& s) {
+    session_info data;
+    data.session_id = s.id_;
+    data.agent = s.settings_->agent_name;
+    data.model = s.overrides_.model ? *s.overrides_.model : s.settings_->model;
+    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
+    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
+    data.messages = s.conversation_.message_count();
+    data.max_history = s.settings_->max_history;
+    data.queued = s.inbox_.size();
+    data.running = s.running();
+    data.created = to_iso8601(s.created_);
+    data.last_activity = to_iso8601(s.active_.wall);
+    data.usage = s.usage_;
+    return data;
+  }
+
  private:
   using handler = void (*)(session_core&, const wire::command&, moment);
   struct row {
@@ -67,13 +85,13 @@ class session_commands {
       return s.close_socket(command.from, 4426, "protocol_version");
     }
     if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
-    s.actions_.push_back(action::answer_hello{command.from, command});
+    s.actions_.push_back(action::ask_server{command});
   }
 
   static void ack(session_core&, const wire::command&, moment) {}  // read where all acks are
 
-  static void auth(session_core& s, const wire::command& command, moment at) {
-    s.acknowledge(command.from, command.id, at);
+  static void auth(session_core& s, const wire::command& command, moment) {
+    s.actions_.push_back(action::ask_server{command});
   }
 
   static void ping(session_core& s, const wire::command& command, moment at) {
@@ -87,23 +105,10 @@ class session_commands {
   }
 
   static void info(session_core& s, const wire::command& command, moment at) {
-    session_info data;
-    data.session_id = s.id_;
-    data.agent = s.settings_->agent_name;
-    const std::string model = s.overrides_.model.value_or(s.settings_->model);
-    data.model = model;
-    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
-    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
-    data.messages = s.conversation_.message_count();
-    data.max_history = s.settings_->max_history;
-    data.queued = s.inbox_.size();
-    data.running = s.running();
-    data.created = to_iso8601(s.created_);
-    data.last_activity = to_iso8601(s.active_.wall);
-    data.usage = s.usage_;
+    const session_info data = describe(s);
     s.reply(command,
-            "Session " + s.id_ + ", model " + model + ", " + std::to_string(data.messages) +
-                " messages",
+            "Session " + s.id_ + ", model " + std::string(data.model) + ", " +
+                std::to_string(data.messages) + " messages",
             describe_session(data), at);
   }
 
@@ -198,9 +203,10 @@ inline bool is_sign_of_life(const wire::client_message& message) noexcept {
   return command != nullptr && (command->op == "ping" || command->op == "ack");
 }
 
-inline bool is_hello(const wire::client_message& message) noexcept {
+/// What says who a client is; it may be on its way to another session.
+inline bool is_greeting(const wire::client_message& message) noexcept {
   const auto* command = std::get_if<wire::command>(&message);
-  return command != nullptr && command->op == "hello";
+  return command != nullptr && (command->op == "hello" || command->op == "auth");
 }
 
 inline void session_core::received(connection_id from, wire::client_message message, moment at) {
@@ -212,7 +218,7 @@ inline void session_core::received(connection_id from, wire::client_message mess
     return refuse_bad(from, rejected->ref, rejected->why, at);
   if (!is_sign_of_life(message)) {
     active_ = at;
-    spoken_ = spoken_ || !is_hello(message);  // which may be on its way to another session
+    spoken_ = spoken_ || !is_greeting(message);
   }
   if (auto* query = std::get_if<wire::query>(&message)) {
     socket->bad_messages = 0;
@@ -221,8 +227,9 @@ inline void session_core::received(connection_id from, wire::client_message mess
   } else if (auto* command = std::get_if<wire::command>(&message)) {
     command->from = from;
     if (command->ack) tokens_.arrived(from);
+    const bool judged_later = command->op == "auth";
     if (session_commands::run(*this, *command, at)) {
-      socket->bad_messages = 0;
+      if (!judged_later) socket->bad_messages = 0;
     } else {
       actions_.push_back(action::run_command{std::move(*command)});
     }

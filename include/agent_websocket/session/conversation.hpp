@@ -4,7 +4,7 @@
 // Trimmed to a number of messages by dropping the oldest whole turns; the system prompt stands
 // apart and is never dropped. Calls of tools and their results do not count: of those as many are
 // kept again, of the newest turns, so that one turn with many calls does not drive out what people
-// have said.
+// have said. Trimmed to a number of bytes likewise: first what tools have said, then whole turns.
 #pragma once
 
 #include <agent_websocket/openrouter/message.hpp>
@@ -64,6 +64,15 @@ struct turn {
     return (answer || !steps.empty() ? 2u : 1u) + corrections;
   }
 
+  /// What its messages add to a request, and what people said of it.
+  std::size_t bytes() const noexcept {
+    std::size_t count = question.bytes() + shown.size() + (answer ? answer->bytes() : 0);
+    for (const openrouter::chat_message& each : steps) count += each.bytes();
+    for (const feedback_entry& each : feedback)
+      count += each.comment.size() + each.correction.size();
+    return count;
+  }
+
   /// People have seen something of an answer.
   bool has_words() const noexcept { return answer || !shown.empty(); }
   /// What people see of it: the question, and an answer or what was said in its place.
@@ -75,10 +84,15 @@ class conversation {
   /// Feedback kept per answer; more is refused.
   static constexpr std::size_t max_feedback_per_turn = 16;
 
-  explicit conversation(std::size_t max_messages) : max_messages_(max_messages) {}
+  /// `max_bytes` of what messages() gives, beside the system prompt; 0: no limit.
+  explicit conversation(std::size_t max_messages, std::size_t max_bytes = 0)
+      : max_messages_(max_messages), max_bytes_(max_bytes) {}
 
   /// Holds from the next trimming on.
-  void limit_to(std::size_t max_messages) noexcept { max_messages_ = max_messages; }
+  void limit_to(std::size_t max_messages, std::size_t max_bytes) noexcept {
+    max_messages_ = max_messages;
+    max_bytes_ = max_bytes;
+  }
 
   /// Adds a turn that has begun, and trims.
   turn& begin(turn begun) {
@@ -87,8 +101,8 @@ class conversation {
     return turns_.back();
   }
 
-  /// Drops the oldest whole turns until at most the limit of messages is left; the last turn always
-  /// stays.
+  /// Drops the oldest whole turns until at most the limits of messages and bytes are left; the last
+  /// turn always stays.
   void trim() {
     std::size_t count = message_count();
     while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
@@ -100,6 +114,7 @@ class conversation {
       steps += turns_[i].steps.size();
       if (i + 1 != turns_.size() && steps > max_messages_) turns_[i].steps.clear();
     }
+    if (max_bytes_ != 0) trim_bytes();
   }
 
   /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
@@ -151,7 +166,21 @@ class conversation {
   }
 
  private:
+  void trim_bytes() {
+    std::size_t bytes = 0;
+    for (const turn& each : turns_) bytes += each.bytes();
+    for (std::size_t i = 0; i + 1 < turns_.size() && bytes > max_bytes_; ++i) {
+      bytes -= turns_[i].bytes();
+      turns_[i].steps.clear();
+      bytes += turns_[i].bytes();
+    }
+    std::size_t gone = 0;
+    while (gone + 1 < turns_.size() && bytes > max_bytes_) bytes -= turns_[gone++].bytes();
+    turns_.erase(turns_.begin(), turns_.begin() + static_cast<std::ptrdiff_t>(gone));
+  }
+
   std::size_t max_messages_;
+  std::size_t max_bytes_;
   std::vector<turn> turns_;
 };
 

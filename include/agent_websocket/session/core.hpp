@@ -57,7 +57,7 @@ class session_core {
       : id_(std::move(id)),
         epoch_(std::move(epoch)),
         settings_(std::move(settings)),
-        conversation_(settings_->max_history),
+        conversation_(settings_->max_history, settings_->max_history_bytes),
         inbox_(settings_->max_queue),
         // A client that comes back at the last moment may repeat what it sent before it went.
         claims_(claimed_ids::max_age + settings_->resume_window),
@@ -93,7 +93,7 @@ class session_core {
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings) {
     settings_ = std::make_shared<const session_settings>(std::move(settings));
-    conversation_.limit_to(settings_->max_history);
+    conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
     inbox_.limit_to(settings_->max_queue);
   }
 
@@ -114,24 +114,16 @@ class session_core {
               moment at);
 
   /// The socket is gone, or watches another session now.
-  void detached(connection_id connection, moment at) {
-    tokens_.released(connection);
-    client_tools_.forget(connection);
-    outbox_.detach(connection);
-    pass_on_calls(connection, at);
-  }
+  void detached(connection_id connection, moment at);
+
+  /// True for what has arrived, and whose end lies above `position` if it has ended.
+  bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
 
   /// A decoded message, or the reason why the text was none.
   void received(connection_id from, wire::client_message message, moment at);
 
   /// A frame that could not be a message: unsupported_data (binary) or too_large.
-  void refused_frame(connection_id from, errc code, moment at) {
-    if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
-    refuse_bad(from, {},
-               error(code, "The message is too large; at most " +
-                               std::to_string(settings_->max_message_bytes) + " bytes are allowed"),
-               at);
-  }
+  void refused_frame(connection_id from, errc code, moment at);
 
   /// Refuses what was no good message; too many in a row close the socket.
   void refuse_bad(connection_id from, std::string_view ref, const error& why, moment at);
@@ -165,7 +157,8 @@ class session_core {
     }
     run_->state = *next;
     run_->text.append(piece);
-    ++run_->chunks;
+    if (run_->chunks++ == 0 && outbox_.counts() != nullptr)
+      outbox_.counts()->first_text_after(at.now - run_->begun);
     if (run_->of.streamed) start_stream(at);
   }
 
@@ -207,6 +200,14 @@ class session_core {
     put_control(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
   }
 
+  /// The message has been taken; only those with an id are told of.
+  void acknowledge(connection_id to, const std::string& id, moment at) {
+    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
+  }
+
+  /// The client is to show a new token before then.
+  void token_expires(connection_id connection, wall_time when, moment at);
+
   /// An error that is not the end of a query, to one socket or with 0 to all.
   void refuse(connection_id to, std::string_view ref, const error& why, moment at,
               std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
@@ -239,9 +240,7 @@ class session_core {
 
   template <typename Message>
   std::string encoded(const Message& message, moment at) {
-    std::string frame;
-    encode(frame, message, stamp_.text(at.wall));
-    return frame;
+    return outbox_.encoded(message, stamp_.text(at.wall));
   }
   /// Precondition: the message carries next_seq().
   template <typename Message>
@@ -262,11 +261,6 @@ class session_core {
   wire::resume_notice make_notice() const;
   std::string live_notice(moment at) {
     return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
-  }
-  bool needs_no_repeat(std::string_view id, std::uint64_t position, moment at);
-
-  void acknowledge(connection_id to, const std::string& id, moment at) {
-    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
   }
 
   void close(std::uint16_t code, std::string reason);

@@ -79,6 +79,7 @@ class delivery {
     while (socket.transport_waits < budget &&
            socket.take_next(session.output().log(), text, due, frame, timestamp)) {
       socket.transport_waits = transport_.send(socket.connection(), frame);
+      if (session_counts* const counts = session.output().counts()) counts->sent(frame.size());
     }
   }
 

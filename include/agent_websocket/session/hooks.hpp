@@ -92,9 +92,11 @@ class session_hooks {
 template <typename Session>
 class session_sink {
  public:
-  /// A client has said hello on a socket of this session: answer by greet() or by the resume() of
-  /// the session that it asks for.
-  virtual void on_hello(Session& session, connection_id connection, const wire::command& hello) = 0;
+  /// A client has said hello on a socket of this session (answer by greet(), or by the resume() of
+  /// the session that it asks for) or shown a new token by the command auth.
+  virtual void on_command(Session& session, const wire::command& command) = 0;
+  /// An answer has ended, however it did: what it has used counts.
+  virtual void on_answered(const Session& session, const answer_record& answer) = 0;
   /// The session was closed while no socket watched it.
   virtual void on_over(Session& session) = 0;
   virtual void on_log(const Session& session, log_level level, std::string_view event,

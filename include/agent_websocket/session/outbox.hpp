@@ -5,6 +5,7 @@
 // sockets follow, also those that come later.
 #pragma once
 
+#include <agent_websocket/session/counts.hpp>
 #include <agent_websocket/session/lanes.hpp>
 #include <agent_websocket/session/message_log.hpp>
 
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,20 @@ class outbox {
   explicit outbox(message_log log = message_log()) : log_(std::move(log)) {}
 
   const message_log& log() const noexcept { return log_; }
+
+  /// What is made and sent from now on is counted there, too. `counts` outlives this.
+  void count_into(session_counts& counts) noexcept { counts_ = &counts; }
+  /// Or null.
+  session_counts* counts() const noexcept { return counts_; }
+
+  /// The frame of a message.
+  template <typename Message>
+  std::string encoded(const Message& message, std::string_view timestamp) {
+    if (counts_ != nullptr) counts_->made(message);
+    std::string frame;
+    encode(frame, message, timestamp);
+    return frame;
+  }
 
   /// The number that the next numbered message must carry.
   std::uint64_t next_seq() const noexcept { return log_.top() + 1; }
@@ -88,6 +104,7 @@ class outbox {
 
  private:
   message_log log_;
+  session_counts* counts_ = nullptr;
   std::vector<std::unique_ptr<lanes>> sockets_;
 };
 

@@ -8,6 +8,7 @@
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/openrouter/message.hpp>
 #include <agent_websocket/openrouter/tool_call.hpp>
+#include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/session/actions.hpp>
 #include <agent_websocket/session/inbox.hpp>
 #include <agent_websocket/session/state.hpp>
@@ -44,6 +45,7 @@ struct current_run {
   run_number number = 0;
   accepted_query of;
   run_state state = run_state::none;
+  time_point begun{};
   bool started = false;  ///< phase start has been sent
   std::string text;      ///< so far, of all rounds
   std::string model;

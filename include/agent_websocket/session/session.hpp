@@ -76,7 +76,7 @@ class basic_session final
   /// UUID, version 4.
   const std::string& id() const noexcept { return core_.id(); }
   const principal& owner() const noexcept { return owner_; }
-  /// Address of the TCP peer that began the session.
+  /// Address of the client that began the session, also behind a proxy that is trusted.
   const std::string& remote_address() const noexcept { return remote_address_; }
   const agent_websocket::conversation& history() const noexcept { return core_.history(); }
   const session_settings& settings() const noexcept { return core_.settings(); }
@@ -267,6 +267,7 @@ class basic_session final
   }
   void perform(action::deliver_answer& what) {
     timeout_.stop();
+    around_.sink.on_answered(*this, what.record);
     guarded(
         "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
   }
@@ -278,9 +279,7 @@ class basic_session final
                              session->log(log_level::error, "store_failed", kept.error().detail);
                          });
   }
-  void perform(action::answer_hello& what) {
-    around_.sink.on_hello(*this, what.connection, what.hello);
-  }
+  void perform(action::ask_server& what) { around_.sink.on_command(*this, what.command); }
   void perform(action::close_socket& what) {
     lanes* const socket = core_.output().find(what.connection);
     if (socket != nullptr && what.send_first) delivery_.send_all(core_, *socket);

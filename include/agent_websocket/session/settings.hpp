@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,10 +34,18 @@ struct session_settings {
   std::vector<std::string> fallback_models;
   std::string system_prompt =
       "You are Agent WebSocket, an AI assistant communicating via WebSocket.";
-  double temperature = 0.7;                ///< 0 to 2
-  int max_tokens = 1500;                   ///< of an answer; 1 or more
-  std::string reasoning_effort;            ///< none, low, high, ...; empty: the model's own
-  std::size_t max_history = 50;            ///< messages kept beside the system prompt; whole turns
+  double temperature = 0.7;      ///< 0 to 2
+  int max_tokens = 1500;         ///< of an answer; 1 or more
+  std::string reasoning_effort;  ///< none, low, high, ...; empty: the model's own
+  std::size_t max_history = 50;  ///< messages kept beside the system prompt; whole turns
+  /// Of the conversation as it is sent upstream, beside the system prompt; 0: no limit. The default
+  /// is above what max_history messages of people can have, and bounds images and results of tools.
+  std::size_t max_history_bytes = 4u << 20;
+  /// Of the text of a query, pictures and files not counted; 0: only max_message_bytes.
+  std::size_t max_content_bytes = 0;
+  /// Told in the welcome; 0: there is no limit. The server counts, for each socket.
+  std::uint32_t messages_per_minute = 0;
+  std::uint32_t message_burst = 0;
   std::size_t max_queue = 16;              ///< queries that wait behind the running one
   unsigned max_bad_messages = 10;          ///< in a row, until a socket is closed; 0: no limit
   std::size_t max_message_bytes = 65'536;  ///< of one message of a client
@@ -70,6 +79,13 @@ struct session_settings {
     const auto is = [name](const std::string& each) { return each == "*" || each == name; };
     return name == model || std::any_of(fallback_models.begin(), fallback_models.end(), is) ||
            std::any_of(allowed_models.begin(), allowed_models.end(), is);
+  }
+
+  /// Of the text of a query. Error: too_large.
+  result<void> check_content(std::size_t bytes) const {
+    if (max_content_bytes == 0 || bytes <= max_content_bytes) return {};
+    return error(errc::too_large, "`content` has " + std::to_string(bytes) + " bytes; at most " +
+                                      std::to_string(max_content_bytes) + " are allowed");
   }
 
   bool allows_setting(std::string_view name) const {

@@ -22,7 +22,12 @@ namespace agent_websocket {
 namespace wire {
 
 inline constexpr std::size_t max_meta_bytes = 4096;
+/// Arrays and objects inside of each other, the message included. What people write has under ten.
+inline constexpr std::size_t max_depth = 64;
+/// Values and keys of a message; bounds the memory that one takes while it is read.
+inline constexpr std::size_t max_values = 65'536;
 inline constexpr std::size_t max_model_length = 200;
+inline constexpr std::size_t max_token_bytes = 8192;
 
 namespace detail {
 
@@ -119,6 +124,7 @@ inline command read_command(field_reader& fields) {
     if (read.resume && read.resume_session.empty())
       fields.fail("`resume` needs the `session_id` that it is about beside it");
     read.version = fields.integer("v", 0, 1'000'000);
+    read.token = fields.token(max_token_bytes);
     const json::value caps = fields.find("caps");
     if (caps && !caps.is_array()) fields.wrong_type("caps", "an array of strings", caps);
     caps.for_each_element([&](json::value each) {
@@ -129,6 +135,9 @@ inline command read_command(field_reader& fields) {
       }
     });
     read.tools = read_declared_tools(fields);
+  } else if (read.op == "auth") {
+    read.token = fields.token(max_token_bytes);
+    if (read.token.empty()) fields.fail("An auth command needs its token as `auth.token`");
   } else if (read.op == "ack") {
     read.ack = fields.number_of("seq");
   } else if (read.op == "tool_result") {
@@ -173,7 +182,8 @@ inline human_feedback read_feedback(field_reader& fields) {
 /// afterwards.
 inline client_message decode(std::string_view text, json::document& scratch) {
   json::parse_limits limits;
-  limits.max_values = 65'536;
+  limits.max_depth = max_depth;
+  limits.max_values = max_values;
   if (auto parsed = scratch.parse(text, limits); !parsed) return rejection{parsed.error(), {}};
   const json::value root = scratch.root();
   if (!root.is_object()) {

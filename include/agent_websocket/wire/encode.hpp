@@ -58,8 +58,13 @@ inline void encode(std::string& out, const welcome& m, std::string_view timestam
   w.member("heartbeat_ms", m.heartbeat.count()).member("timeout_ms", m.timeout.count());
   w.member("resume_window_ms", m.resume_window.count());
   w.key("limits").begin_object();
-  w.member("max_message_bytes", m.limits.max_message_bytes)
-      .member("max_queued", m.limits.max_queued);
+  w.member("max_message_bytes", m.limits.max_message_bytes);
+  if (m.limits.max_content_bytes != 0) w.member("max_content_bytes", m.limits.max_content_bytes);
+  if (m.limits.messages_per_minute != 0) {
+    w.member("messages_per_minute", m.limits.messages_per_minute);
+    w.member("message_burst", m.limits.message_burst);
+  }
+  w.member("max_queued", m.limits.max_queued);
   w.end_object();
   if (m.resumed) {
     w.key("accepted").begin_array();
@@ -90,6 +95,13 @@ inline void encode(std::string& out, const status& m, std::string_view timestamp
   if (m.retry_after) w.member("retry_after_ms", m.retry_after->count());
   detail::raw_if(w, "data", m.data);
   detail::raw_if(w, "meta", m.meta);
+  detail::close(w, timestamp);
+}
+
+inline void encode(std::string& out, const auth_expiring& m, std::string_view timestamp) {
+  json::writer w(out);
+  detail::open(w, "status").member("op", "auth_expiring");
+  w.member("content", "Your token expires soon").member("expires_at", m.expires_at);
   detail::close(w, timestamp);
 }
 

@@ -136,6 +136,13 @@ inline void encode(std::string& out, const hello& m) {
   w.end_object();
 }
 
+/// `command`, op `auth`: a new token.
+inline void encode_auth(std::string& out, std::string_view token) {
+  json::writer w(out);
+  w.begin_object().member("type", "command").member("op", "auth");
+  w.key("auth").begin_object().member("token", token).end_object().end_object();
+}
+
 /// `command`, op `ack`: everything numbered up to `seq` has arrived.
 inline void encode_ack(std::string& out, std::int64_t seq) {
   json::writer(out)

@@ -143,6 +143,19 @@ class field_reader {
                           static_cast<std::uint64_t>(*last_seq)};
   }
 
+  /// The `token` of `auth`; empty when there is no `auth`. Its text is in no error.
+  std::string token(std::size_t max_bytes) {
+    const json::value found = find("auth");
+    if (!found) return {};
+    const auto text = found["token"].string();
+    if (!text || text->empty() || text->size() > max_bytes) {
+      fail("`auth` must be an object with a string `token` of 1 to " + std::to_string(max_bytes) +
+           " bytes");
+      return {};
+    }
+    return std::string(*text);
+  }
+
   std::string object_text(const char* name, std::size_t max_bytes) {
     const json::value found = find(name);
     if (!found) return {};

@@ -71,6 +71,7 @@ struct command {
   std::optional<resume_request> resume;
   std::vector<std::string> outbox;  ///< ids of messages that it does not know to have arrived
   std::optional<std::int64_t> version;
+  std::string token;           ///< of hello and auth: who the client is, or empty; a secret
   std::optional<bool> stream;  ///< regenerate: as of a query
   // tool_result
   std::string failure;  ///< the client's words in place of a result, or empty
@@ -110,6 +111,9 @@ using client_message = std::variant<query, command, human_feedback, rejection>;
 struct limits_notice {
   std::size_t max_message_bytes = 0;
   std::size_t max_queued = 0;
+  std::uint32_t messages_per_minute = 0;  ///< that ask for something; 0: no limit, and not told
+  std::uint32_t message_burst = 0;        ///< of them at once
+  std::size_t max_content_bytes = 0;      ///< of a query's text; 0: only max_message_bytes
 };
 
 /// An answer that runs while a client comes back.
@@ -158,6 +162,11 @@ struct status {
   std::string_view meta;
   std::optional<std::uint64_t> seq;
   std::optional<std::chrono::milliseconds> retry_after;
+};
+
+/// `status`, op `auth_expiring`: the client is to show a new token by the command auth.
+struct auth_expiring {
+  std::string_view expires_at;  ///< ISO-8601
 };
 
 /// `status`, op `ack`: the message with that id has been taken.

@@ -9,10 +9,14 @@
 
 using agent_websocket::allow_all;
 using agent_websocket::authentication_handler;
+using agent_websocket::credential_source;
+using agent_websocket::credentials;
 using agent_websocket::errc;
 using agent_websocket::error;
 using agent_websocket::handshake;
+using agent_websocket::has_lets_everybody_in_v;
 using agent_websocket::is_authenticator_v;
+using agent_websocket::lets_everybody_in;
 using agent_websocket::principal;
 using agent_websocket::require_authenticator;
 using agent_websocket::result;
@@ -21,36 +25,39 @@ namespace {
 
 /// The smallest Authenticator: nobody.
 struct smallest {
-  void authenticate(const handshake&, const authentication_handler& done) {
+  void authenticate(const credentials&, const authentication_handler& done) {
     done(error(errc::unauthorized));
   }
 };
 
 struct by_template {
   template <typename Done>
-  void authenticate(const handshake&, Done&& done) {
+  void authenticate(const credentials&, Done&& done) {
     done(principal{"somebody"});
   }
 };
 
 struct nothing {};
 struct no_authenticate : smallest {
-  void authenticate(const handshake&, const authentication_handler&) = delete;
+  void authenticate(const credentials&, const authentication_handler&) = delete;
 };
 struct without_done {
-  bool authenticate(const handshake&);
+  bool authenticate(const credentials&);
+};
+struct wants_a_handshake {
+  void authenticate(const handshake&, const authentication_handler&);
 };
 struct wants_a_token {
   void authenticate(const std::string&, const authentication_handler&);
 };
-struct changes_the_handshake {
-  void authenticate(handshake&, const authentication_handler&);
+struct changes_the_credentials {
+  void authenticate(credentials&, const authentication_handler&);
 };
 class hidden {
-  void authenticate(const handshake&, const authentication_handler&) {}
+  void authenticate(const credentials&, const authentication_handler&) {}
 
  public:
-  void used(const handshake& h) { authenticate(h, {}); }
+  void used(const credentials& c) { authenticate(c, {}); }
 };
 
 }  // namespace
@@ -71,21 +78,70 @@ TEST_CASE("authenticator: what is none") {
   CHECK_FALSE(is_authenticator_v<int>);
   CHECK_FALSE(is_authenticator_v<no_authenticate>);
   CHECK_FALSE(is_authenticator_v<without_done>);
+  CHECK_FALSE(is_authenticator_v<wants_a_handshake>);
   CHECK_FALSE(is_authenticator_v<wants_a_token>);
-  CHECK_FALSE(is_authenticator_v<changes_the_handshake>);
+  CHECK_FALSE(is_authenticator_v<changes_the_credentials>);
   CHECK_FALSE(is_authenticator_v<hidden>);
+}
+
+namespace {
+
+struct says_no : smallest {
+  bool lets_everybody_in() const { return false; }
+};
+struct says_what_it_is_told : smallest {
+  bool open = false;
+  bool lets_everybody_in() const { return open; }
+};
+struct not_const : smallest {
+  bool lets_everybody_in() { return true; }
+};
+struct of_another_type : smallest {
+  std::string lets_everybody_in() const { return "no"; }
+};
+
+}  // namespace
+
+TEST_CASE("authenticator: whether it lets everybody in is its own to say, and no by default") {
+  CHECK(lets_everybody_in(allow_all()));
+  CHECK_FALSE(lets_everybody_in(smallest()));
+  CHECK_FALSE(lets_everybody_in(says_no()));
+  says_what_it_is_told told;
+  CHECK_FALSE(lets_everybody_in(told));
+  told.open = true;
+  CHECK(lets_everybody_in(told));
+  CHECK(has_lets_everybody_in_v<allow_all>);
+  CHECK_FALSE(has_lets_everybody_in_v<smallest>);
+  CHECK_FALSE(has_lets_everybody_in_v<not_const>);  // require_authenticator refuses these two
+  CHECK_FALSE(has_lets_everybody_in_v<of_another_type>);
+}
+
+TEST_CASE("principal: somebody unless it is said that he is nobody") {
+  CHECK_FALSE(principal{}.is_anonymous);
+  CHECK_FALSE(principal{}.expires_at.has_value());
+  const principal somebody{"ada"};
+  CHECK(somebody.name == "ada");
+  CHECK_FALSE(somebody.is_anonymous);
+  CHECK(principal::anonymous().is_anonymous);
+  CHECK(principal::anonymous().name == "anonymous");
 }
 
 TEST_CASE("allow_all: everybody is the principal anonymous, told once") {
   const allow_all open;
   handshake arriving;
   arriving.request.target = "/ws?token=x";
-  arriving.request.headers.add("Authorization", "Bearer wrong");
   int calls = 0;
-  open.authenticate(arriving, [&](const result<principal>& who) {
-    ++calls;
-    REQUIRE(who.has_value());
-    CHECK(who->name == "anonymous");
-  });
+  const auto ask = [&](const credentials& shown) {
+    open.authenticate(shown, [&](const result<principal>& who) {
+      ++calls;
+      REQUIRE(who.has_value());
+      CHECK(who->name == "anonymous");
+      CHECK(who->is_anonymous);
+      CHECK_FALSE(who->expires_at.has_value());
+    });
+  };
+  ask({});
   CHECK(calls == 1);
+  ask({"wrong", credential_source::header, &arriving});
+  CHECK(calls == 2);
 }

@@ -346,6 +346,10 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.port = 9;
     set.host = set.base_path = set.base_url = set.log_format = "changed";
     set.level = log_level::off;
+    set.access.jwt_leeway = std::chrono::seconds(9);
+    set.access.auth_timeout = set.access.auth_grace = 9h;
+    set.access.allow_anonymous = true;
+    set.access.metrics = agent_websocket::metrics_access::off;
     CHECK_FALSE(variable.apply(set, variable.default_text).has_value());
     // Whatever the variable sets is back at its default; only one thing can be.
     const int same =
@@ -382,7 +386,11 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.max_connections == plain.max_connections) + (set.port == plain.port) +
         (set.host == plain.host) + (set.base_path == plain.base_path) +
         (set.base_url == plain.base_url) + (set.log_format == plain.log_format) +
-        (set.level == plain.level);
+        (set.level == plain.level) + (set.access.jwt_leeway == plain.access.jwt_leeway) +
+        (set.access.auth_timeout == plain.access.auth_timeout) +
+        (set.access.auth_grace == plain.access.auth_grace) +
+        (set.access.allow_anonymous == plain.access.allow_anonymous) +
+        (set.access.metrics == plain.access.metrics);
     CHECK(same == 1);
   }
   CHECK(names.size() > 25u);

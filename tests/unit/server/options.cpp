@@ -94,3 +94,13 @@ TEST_CASE("options: the key never goes to OpenRouter in the clear") {
   CHECK(verdict("http://localhost:8080/v1", "sk-or-v1-abc") == "good");
   CHECK(verdict("http://proxy.example.com/v1", "sk-or-v1-abc") == "good");
 }
+
+TEST_CASE("options: one file of TLS without the other is noticed") {
+  options chosen;
+  chosen.base_url = "http://127.0.0.1/v1";
+  chosen.access.tls_key_file = "key.pem";
+  const auto checked = chosen.check();
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().code == errc::bad_configuration);
+  CHECK(mentions(checked.error().message, "TLS_CERT_FILE"));
+}

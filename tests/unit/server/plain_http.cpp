@@ -54,9 +54,13 @@ TEST_CASE("plain_http: everything else is not found") {
   }
 }
 
-TEST_CASE("plain_http: the answers are plain text") {
+TEST_CASE("plain_http: the answers are plain text, the errors JSON") {
   CHECK(answered("GET", "/healthz").headers.find("Content-Type") == "text/plain; charset=utf-8");
-  CHECK(answered("GET", "/nothing").headers.find("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(answered("GET", "/readyz", true).headers.find("Content-Type") ==
+        "text/plain; charset=utf-8");
+  CHECK(answered("GET", "/nothing").headers.find("Content-Type") == "application/json");
+  CHECK(answered("GET", "/nothing").body.find("\"code\":\"not_found\"") != std::string::npos);
+  CHECK(answered("PUT", "/healthz").headers.find("Content-Type") == "application/json");
 }
 
 TEST_CASE("plain_http: a new socket is told when to come again") {

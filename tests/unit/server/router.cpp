@@ -221,3 +221,14 @@ TEST_CASE("router: a tool that throws, throws to its caller") {
   hooks.tool({"bad", "b"}, [](const invocation&, const tool_reply&) { throw 7; });
   CHECK_THROWS_AS(run_tool(hooks, "bad"), int);
 }
+
+TEST_CASE("router: the application adds metrics of its own") {
+  router hooks;
+  std::string text;
+  metrics_text out(text);
+  hooks.metrics(out);
+  CHECK(text.empty());
+  hooks.on_metrics([](metrics_text& to) { to.gauge("shop_open", "Open").sample(1); });
+  hooks.metrics(out);
+  CHECK(text.find("shop_open 1\n") != std::string::npos);
+}

@@ -29,20 +29,6 @@ TEST_CASE_FIXTURE(fixture, "basic_server: start tells why it cannot listen") {
   CHECK(transport.listening());
 }
 
-TEST_CASE_FIXTURE(fixture, "basic_server: counts and finds sessions while their sockets stand") {
-  CHECK(server.session_count() == 0u);
-  CHECK(server.find_session("") == nullptr);
-  const auto first = connect();
-  const auto second = connect();
-  CHECK(server.session_count() == 2u);
-  CHECK(session(first) != nullptr);
-  CHECK(session(first) != session(second));
-  transport.disconnect(first);
-  CHECK(server.session_count() == 1u);
-  CHECK(session(first) == nullptr);
-  CHECK(server.settings().base_url == "http://localhost/v1");
-}
-
 TEST_CASE_FIXTURE(fixture, "basic_server: post runs on the executor, in order, not at once") {
   std::string order;
   server.post([&] { order += "a"; });

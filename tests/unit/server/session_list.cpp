@@ -430,3 +430,56 @@ TEST_CASE("session_list: agrees with a plain model, whatever happens") {
   CHECK(forgotten > 500u);
   CHECK(crowded_out > 100u);
 }
+
+TEST_CASE_FIXTURE(fixture, "session_list: which of those without a socket waits for longest") {
+  const auto any = [](const fake_session&) { return true; };
+  CHECK(sessions.oldest_detached(any) == nullptr);
+  fake_session& a = add("a", start);
+  fake_session& b = add("b", start);
+  fake_session& c = add("c", start);
+  CHECK(sessions.oldest_detached(any) == nullptr);
+  sessions.detached(b, start + 1s);
+  sessions.detached(a, start + 2s);
+  sessions.detached(c, start + 3s);
+  CHECK(sessions.oldest_detached(any) == &b);
+  CHECK(sessions.oldest_detached([&](const fake_session& each) { return &each != &b; }) == &a);
+  CHECK(sessions.oldest_detached([](const fake_session&) { return false; }) == nullptr);
+  // Whether the grace of its answer is over makes no difference.
+  sessions.sweep_detached(start + 121s, [](fake_session&) {}, [](fake_session&) {});
+  CHECK(sessions.oldest_detached(any) == &b);
+  CHECK(sessions.oldest_detached([&](const fake_session& each) { return &each == &c; }) == &c);
+  sessions.attached(b, start + 122s);
+  CHECK(sessions.oldest_detached(any) == &a);
+}
+
+TEST_CASE_FIXTURE(fixture, "session_list: visits in the order of the ids, from any place") {
+  for (const char* id : {"c", "a", "d", "b"}) add(id, start);
+  const auto visited = [this](const std::string& after, std::size_t most) {
+    std::string seen;
+    sessions.each_after(after, [&](fake_session& each) {
+      seen += each.id();
+      return seen.size() < most;
+    });
+    return seen;
+  };
+  CHECK(visited("", 9) == "abcd");
+  CHECK(visited("b", 9) == "cd");
+  CHECK(visited("bb", 9) == "cd");
+  CHECK(visited("d", 9).empty());
+  CHECK(visited("", 2) == "ab");
+  sessions.erase(*sessions.find("b"));
+  CHECK(visited("b", 9) == "cd");
+}
+
+TEST_CASE_FIXTURE(fixture, "session_list: counts those without a socket") {
+  fake_session& first = add("a", start);
+  fake_session& second = add("b", start);
+  CHECK(sessions.detached_count() == 0u);
+  sessions.detached(first, start);
+  sessions.detached(second, start);
+  CHECK(sessions.detached_count() == 2u);
+  sessions.attached(first, start);
+  CHECK(sessions.detached_count() == 1u);
+  sessions.erase(second);
+  CHECK(sessions.detached_count() == 0u);
+}

@@ -152,6 +152,52 @@ TEST_CASE("conversation: corrections count") {
   CHECK(talk.find("q1") == nullptr);
 }
 
+TEST_CASE("conversation: drops the oldest whole turns above the limit of bytes") {
+  const std::size_t each = [] {
+    conversation one(50);
+    add_turn(one, 1);
+    return one.turns()[0].bytes();
+  }();
+  conversation talk(50, 3 * each);
+  for (int i = 1; i <= 3; ++i) add_turn(talk, i);
+  CHECK(talk.turns().size() == 3u);
+  add_turn(talk, 4);
+  CHECK(texts(talk) == "P|question 2|answer to q2|question 3|answer to q3|question 4|answer to q4");
+  talk.limit_to(50, each - 1);
+  talk.trim();
+  CHECK(texts(talk) == "P|question 4|answer to q4");  // the last turn stays
+  talk.limit_to(50, 0);
+  for (int i = 5; i <= 20; ++i) add_turn(talk, i);
+  CHECK(talk.turns().size() == 17u);
+}
+
+TEST_CASE("conversation: bytes of tools go before words of people, the oldest first") {
+  conversation talk(50);
+  for (int i = 1; i <= 3; ++i) {
+    add_turn(talk, i);
+    talk.back().steps.push_back(chat_message::tool_result("t", std::string(1000, 'x')));
+  }
+  talk.limit_to(50, 2500);
+  talk.trim();
+  CHECK(talk.turns().size() == 3u);
+  CHECK(talk.turns()[0].steps.empty());
+  CHECK(talk.turns()[1].steps.size() == 1u);
+  CHECK(talk.turns()[2].steps.size() == 1u);
+  talk.limit_to(50, 1100);
+  talk.trim();
+  CHECK(talk.turns()[0].id == "q3");  // nothing helps but to let the turns go
+  CHECK(talk.turns()[0].steps.size() == 1u);
+}
+
+TEST_CASE("conversation: what people said of an answer has bytes too") {
+  conversation talk(50, 3000);
+  add_turn(talk, 1);
+  add_turn(talk, 2);
+  talk.find("q2")->feedback.push_back(correction(std::string(3000, 'y')));
+  talk.trim();
+  CHECK(talk.turns().size() == 1u);
+}
+
 TEST_CASE("conversation: failed turns without messages do not pile up") {
   conversation talk(10);
   for (int i = 0; i < 1000; ++i) {

@@ -31,6 +31,30 @@ TEST_CASE_FIXTURE(core_fixture, "session_core: speaks first") {
   CHECK(closes.empty());
 }
 
+TEST_CASE("session_core: a text above max_content_bytes is refused, and both numbers are named") {
+  session_settings settings;
+  settings.max_content_bytes = 10;
+  settings.messages_per_minute = 60;
+  settings.message_burst = 30;
+  core_fixture talk(settings);
+  talk.open();
+  const auto welcome = talk.sent();
+  CHECK(welcome.at(0).number("limits.max_content_bytes") == 10);
+  CHECK(welcome.at(0).number("limits.messages_per_minute") == 60);
+  CHECK(welcome.at(0).number("limits.message_burst") == 30);
+  const auto frames = talk.send(R"({"id":"q1","content":"0123456789a"})");
+  REQUIRE(frames.size() == 1u);
+  CHECK(frames[0].text("code") == "too_large");
+  CHECK(frames[0].text("ref") == "q1");
+  CHECK(frames[0].content() == "`content` has 11 bytes; at most 10 are allowed");
+  CHECK_FALSE(talk.core.busy());
+  const auto parts = talk.send(
+      R"({"id":"q2","content":[{"type":"text","text":"012345"},{"type":"text","text":"6789"}]})");
+  CHECK(parts.at(0).text("code") == "too_large");  // and a line feed between them
+  talk.send(R"({"id":"q3","content":"0123456789"})");
+  CHECK(talk.core.busy());
+}
+
 TEST_CASE("session_core: the welcome carries what the application wants to say") {
   session_settings settings;
   settings.welcome_data = R"({"motd":"hello"})";

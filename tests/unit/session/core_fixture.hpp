@@ -160,7 +160,7 @@ struct core_fixture {
     answers.push_back(std::move(what.record));
   }
   void keep(agent_websocket::action::persist what) { records.emplace_back(std::move(what.record)); }
-  void keep(agent_websocket::action::answer_hello what) { hellos.push_back(std::move(what.hello)); }
+  void keep(agent_websocket::action::ask_server what) { hellos.push_back(std::move(what.command)); }
   void keep(agent_websocket::action::close_socket what) {
     closes.emplace_back(what.code, std::move(what.reason));
   }

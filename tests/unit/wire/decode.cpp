@@ -590,6 +590,12 @@ TEST_CASE("decode: nesting and numbers of values are bounded") {
     return R"({"content":"x","meta":{"a":)" + repeated("[", depth) + repeated("]", depth) + "}}";
   };
   CHECK(verdict(nested(40)) == "taken");
+  CHECK(verdict(nested(wire::max_depth - 2)) == "taken");  // inside of the message and of meta
+  CHECK(verdict(nested(wire::max_depth - 1)) == "bad_json");
+  document scratch;
+  const auto deep = wire::decode(nested(wire::max_depth), scratch);
+  CHECK(std::get<wire::rejection>(deep).why.message.find(
+            "nested too deeply, at most 64 levels are allowed") != std::string::npos);
   CHECK(verdict(nested(1000)) == "bad_json");
   CHECK(verdict(nested(500'000)) == "bad_json");
   CHECK(verdict(repeated("[", 1'000'000)) == "bad_json");
@@ -667,4 +673,32 @@ TEST_CASE("decode: nothing refers to the scratch document afterwards") {
 TEST_CASE("decode: a model's name has at most 200 bytes") {
   CHECK(query(R"({"content":"x","model":")" + repeated("m", 200) + R"("})").model.size() == 200u);
   CHECK(verdict(R"({"content":"x","model":")" + repeated("m", 201) + R"("})") == "bad_message");
+}
+
+TEST_CASE("decode: the token of hello and auth") {
+  document scratch;
+  const auto token = [&](const std::string& text) -> std::string {
+    const auto message = agent_websocket::wire::decode(text, scratch);
+    if (const auto* wrong = std::get_if<agent_websocket::wire::rejection>(&message)) return "! " + wrong->why.message;
+    return std::get<agent_websocket::wire::command>(message).token;
+  };
+  CHECK(token(R"({"type":"command","op":"hello"})").empty());
+  CHECK(token(R"({"type":"command","op":"hello","auth":{"token":"t"}})") == "t");
+  CHECK(token(R"({"type":"command","op":"auth","auth":{"token":"t"}})") == "t");
+  CHECK(token(R"({"type":"command","op":"auth"})") ==
+        "! An auth command needs its token as `auth.token`");
+  const std::string longest(8192, 'x');
+  CHECK(token(R"({"type":"command","op":"auth","auth":{"token":")" + longest + R"("}})") == longest);
+  for (const std::string& wrong :
+       {std::string("7"), std::string("{}"), std::string(R"("secret-token")"),
+        std::string(R"({"token":""})"), std::string(R"({"token":["secret-token"]})"),
+        R"({"token":"secret-token)" + longest + R"("})"}) {
+    for (const char* op : {"hello", "auth"}) {
+      const std::string words =
+          token(R"({"type":"command","op":")" + std::string(op) + R"(","auth":)" + wrong + "}");
+      CAPTURE(words);
+      CHECK(words.find("`auth` must be an object with a string `token`") != std::string::npos);
+      CHECK(words.find("secret-token") == std::string::npos);
+    }
+  }
 }

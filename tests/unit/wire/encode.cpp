@@ -47,8 +47,20 @@ TEST_CASE("encode: welcome") {
   CHECK(sent.number("timeout_ms") == 8'000);
   CHECK(sent.number("limits.max_message_bytes") == 65'536);
   CHECK(sent.number("limits.max_queued") == 16);
+  // A client is not told of limits that there are not.
+  CHECK_FALSE(sent.has("limits.messages_per_minute"));
+  CHECK_FALSE(sent.has("limits.message_burst"));
+  CHECK_FALSE(sent.has("limits.max_content_bytes"));
   CHECK(sent.text("timestamp") == stamp);
   CHECK_FALSE(sent.has("data"));
+
+  hello.limits.messages_per_minute = 60;
+  hello.limits.message_burst = 30;
+  hello.limits.max_content_bytes = 8'000;
+  const frame limited(encoded(hello));
+  CHECK(limited.number("limits.messages_per_minute") == 60);
+  CHECK(limited.number("limits.message_burst") == 30);
+  CHECK(limited.number("limits.max_content_bytes") == 8'000);
 
   hello.data = R"({"motd":"hi"})";
   hello.reason = "expired";
@@ -351,4 +363,11 @@ TEST_CASE("encode: appends to what the caller has") {
   wire::encode(text, wire::queued{"q", 1}, stamp);
   CHECK(text.substr(0, 15) == R"(before {"type":)");
   CHECK(text.back() == '}');
+}
+
+TEST_CASE("encode: a token that ends soon") {
+  const frame sent(encoded(wire::auth_expiring{"2026-01-01T00:10:00.000Z"}));
+  CHECK(sent.is_status("auth_expiring"));
+  CHECK(sent.text("expires_at") == "2026-01-01T00:10:00.000Z");
+  CHECK(sent.text("timestamp") == stamp);
 }

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+//
+// How many connections a server takes: in all, from one address, and new ones in a second, of which
+// one address gets a quarter, so that it cannot lock out the others. IPv6 is counted by /64. Has no
+// clock: the time is handed in. Keeps addresses only that have connections, or had a new one a few
+// seconds ago: nothing grows with the number of addresses seen.
+#pragma once
+
+#include <agent_websocket/base/fifo.hpp>
+#include <agent_websocket/http/ip_address.hpp>
+#include <agent_websocket/limits/token_bucket.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+
+/// Which limit a new connection ran into.
+enum class connection_limit { total, address, new_total, new_from_address };
+
+class connection_limits {
+ public:
+  struct limits {
+    std::size_t total = 0;         ///< connections at once; 0: no limit
+    std::size_t per_address = 0;   ///< 0: no limit
+    std::uint32_t per_second = 0;  ///< new ones, with twice as many at once; 0: no limit
+  };
+
+  struct refusal {
+    connection_limit what;
+    duration retry_after;  ///< of the limits at once a guess: somebody has to leave first
+  };
+
+  /// A connection that was taken, to be given back: by the destructor, once. Movable; may be empty.
+  /// Does not outlive the limits.
+  class place {
+   public:
+    place() = default;
+    place(place&& other) noexcept
+        : of_(std::exchange(other.of_, nullptr)), address_(other.address_) {}
+    place& operator=(place&& other) noexcept {
+      if (this != &other) {
+        give_back();
+        of_ = std::exchange(other.of_, nullptr);
+        address_ = other.address_;
+      }
+      return *this;
+    }
+    ~place() { give_back(); }
+
+    void give_back() noexcept {
+      if (auto* const of = std::exchange(of_, nullptr)) of->leave(address_);
+    }
+    explicit operator bool() const noexcept { return of_ != nullptr; }
+
+   private:
+    friend class connection_limits;
+    place(connection_limits& of, const http::ip_address& address) : of_(&of), address_(address) {}
+
+    connection_limits* of_ = nullptr;
+    http::ip_address address_;
+  };
+
+  explicit connection_limits(const limits& allowed) noexcept
+      : limits_(allowed), new_(rate_of(allowed.per_second)) {}
+
+  connection_limits(const connection_limits&) = delete;
+  connection_limits& operator=(const connection_limits&) = delete;
+
+  /// A new connection. Text that is no IP address counts as one address, whatever it says. On a
+  /// refusal nothing is counted and nothing kept.
+  std::optional<refusal> take(place& into, std::string_view address, time_point now) {
+    forget(now);
+    const auto key = http::ip_address::parse(address).value_or(http::ip_address()).subscriber();
+    const auto found = entries_.find(key);
+    if (found != entries_.end()) {
+      const entry& known = found->second;
+      if (limits_.per_address != 0 && known.open >= limits_.per_address)
+        return refusal{connection_limit::address, later};
+      if (const duration wait = known.arrivals.wait(now); wait > duration::zero())
+        return refusal{connection_limit::new_from_address, wait};
+    }
+    if (limits_.total != 0 && total_ >= limits_.total)
+      return refusal{connection_limit::total, later};
+    if (const duration wait = new_.wait(now); wait > duration::zero())
+      return refusal{connection_limit::new_total, wait};
+    entry& of = found != entries_.end() ? found->second : add(key);
+    new_.take(now);
+    of.arrivals.take(now);
+    ++of.open;
+    ++total_;
+    if (!new_.unlimited()) {
+      ++of.recent;
+      recent_.push_back({key, now + refill});
+    }
+    into = place(*this, key);
+    return std::nullopt;
+  }
+
+  std::size_t total() const noexcept { return total_; }
+  /// Of its /64 for IPv6.
+  std::size_t open_from(std::string_view address) const {
+    const auto key = http::ip_address::parse(address).value_or(http::ip_address()).subscriber();
+    const auto found = entries_.find(key);
+    return found == entries_.end() ? 0 : found->second.open;
+  }
+  /// Addresses that are kept in memory.
+  std::size_t addresses() const noexcept { return entries_.size(); }
+
+ private:
+  struct entry {
+    std::size_t open = 0;
+    std::size_t recent = 0;  // of recent_
+    token_bucket arrivals;
+  };
+  struct arrival {
+    http::ip_address address;
+    time_point forgotten_at;
+  };
+
+  static constexpr duration later = std::chrono::seconds(5);
+  // In which each bucket is full again, since bursts are twice what comes back in a second. The
+  // smallest share of an address is one a second.
+  static constexpr duration refill = std::chrono::seconds(2);
+
+  static rate rate_of(std::uint32_t count) noexcept {
+    count = std::min(count, std::uint32_t{1'000'000'000});
+    return rate::per_second(count, 2 * count);
+  }
+  static std::uint32_t share_of(std::uint32_t count) noexcept {
+    return count == 0 ? 0 : std::max(count / 4, std::uint32_t{1});
+  }
+
+  entry& add(const http::ip_address& key) {
+    entry& added = entries_[key];
+    added.arrivals = token_bucket(rate_of(share_of(limits_.per_second)));
+    return added;
+  }
+
+  void leave(const http::ip_address& key) noexcept {
+    --total_;
+    const auto found = entries_.find(key);
+    if (--found->second.open == 0 && found->second.recent == 0) entries_.erase(found);
+  }
+
+  // As many as the rate lets in within two seconds, at most.
+  void forget(time_point now) {
+    while (!recent_.empty() && recent_.front().forgotten_at <= now) {
+      const auto found = entries_.find(recent_.take_front().address);
+      if (--found->second.recent == 0 && found->second.open == 0) entries_.erase(found);
+    }
+  }
+
+  limits limits_;
+  token_bucket new_;
+  std::size_t total_ = 0;
+  std::unordered_map<http::ip_address, entry> entries_;
+  fifo<arrival> recent_;
+};
+
+}  // namespace agent_websocket

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+//
+// What one user may do, over all sockets: connections, messages, sessions, and what answers may
+// cost in a day (UTC). Has no clock: the times are handed in.
+//
+// Memory is bounded: who has no connection and no session is kept only until the bucket of messages
+// is full again, and until midnight when something was spent. At max_users the one who left first
+// makes room, of those who spent nothing today if there are any, else with what was spent; users
+// who are here are never forgotten: their number is bounded by that of connections and sessions.
+#pragma once
+
+#include <agent_websocket/limits/token_bucket.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+
+class user_limits {
+ public:
+  struct limits {
+    std::size_t connections = 0;      ///< at once; 0: no limit, as of all of these
+    std::size_t sessions = 0;         ///< with content
+    rate messages;                    ///< over all sockets
+    std::uint64_t daily_tokens = 0;   ///< of prompts and answers
+    double daily_cost = 0;            ///< in US dollars, as upstream reports it
+    std::size_t max_users = 100'000;  ///< that are remembered; some 200 bytes each
+  };
+
+  class user;
+
+  /// Holds a user, as a connection or as a session. Gives back by its destructor, once. Movable;
+  /// may be empty. Does not outlive the limits.
+  class place {
+   public:
+    place() = default;
+    place(place&& other) noexcept
+        : of_(std::exchange(other.of_, nullptr)),
+          who_(std::exchange(other.who_, nullptr)),
+          count_(other.count_) {}
+    place& operator=(place&& other) noexcept {
+      if (this != &other) {
+        give_back();
+        of_ = std::exchange(other.of_, nullptr);
+        who_ = std::exchange(other.who_, nullptr);
+        count_ = other.count_;
+      }
+      return *this;
+    }
+    ~place() { give_back(); }
+
+    void give_back() noexcept {
+      user* const who = std::exchange(who_, nullptr);
+      if (auto* const of = std::exchange(of_, nullptr)) of->leave(*who, count_);
+    }
+    explicit operator bool() const noexcept { return who_ != nullptr; }
+    /// Precondition: not empty.
+    user& who() const noexcept { return *who_; }
+
+   private:
+    friend class user_limits;
+    place(user_limits& of, user& who, std::size_t user::*count)
+        : of_(&of), who_(&who), count_(count) {}
+
+    user_limits* of_ = nullptr;
+    user* who_ = nullptr;
+    std::size_t user::*count_ = nullptr;
+  };
+
+  /// One user. Stays where it is as long as somebody holds a place.
+  class user {
+   public:
+    const std::string& key() const noexcept { return key_; }
+    std::size_t connections() const noexcept { return connections_; }
+    std::size_t sessions() const noexcept { return sessions_; }
+    std::uint64_t tokens_today(wall_time at) const noexcept {
+      return day_of(at) > day_ ? 0 : tokens_;
+    }
+    double cost_today(wall_time at) const noexcept { return day_of(at) > day_ ? 0 : cost_; }
+
+    /// How long until a message is allowed; zero: now.
+    duration wait(time_point now) const noexcept { return messages_.wait(now); }
+    /// Counts a message. nullopt, or how long to wait.
+    std::optional<duration> take_message(time_point now) noexcept { return messages_.take(now); }
+
+    /// Counts what an answer has cost. What is no amount counts as nothing.
+    void spend(std::uint64_t tokens, double cost, wall_time at) noexcept {
+      begin_day(at);
+      tokens_ = tokens > UINT64_MAX - tokens_ ? UINT64_MAX : tokens_ + tokens;
+      if (std::isfinite(cost) && cost > 0) cost_ += cost;
+    }
+
+   private:
+    friend class user_limits;
+    void begin_day(wall_time at) noexcept {
+      if (day_of(at) <= day_) return;  // a clock that is set back gives nothing back
+      day_ = day_of(at);
+      tokens_ = 0;
+      cost_ = 0;
+    }
+    bool is_held() const noexcept { return connections_ != 0 || sessions_ != 0; }
+
+    std::string key_;
+    std::size_t connections_ = 0;
+    std::size_t sessions_ = 0;
+    token_bucket messages_;
+    std::int64_t day_ = INT64_MIN;  // since 1970, on which the two below were spent
+    std::uint64_t tokens_ = 0;
+    double cost_ = 0;
+    std::list<user*>* in_ = nullptr;  // here_, resting_ or spent_
+    std::list<user*>::iterator at_{};
+  };
+
+  explicit user_limits(const limits& allowed) : limits_(allowed) {}
+
+  user_limits(const user_limits&) = delete;
+  user_limits& operator=(const user_limits&) = delete;
+
+  /// False, and nothing is counted, when the user has as many connections as are allowed.
+  /// `unlimited`: they are counted elsewhere.
+  bool connect(place& into, std::string_view key, time_point now, wall_time at,
+               bool unlimited = false) {
+    forget(now, at);
+    const auto found = users_.find(std::string(key));
+    if (found != users_.end() && !unlimited && limits_.connections != 0 &&
+        found->second.connections_ >= limits_.connections) {
+      return false;
+    }
+    into = hold(found != users_.end() ? found->second : add(key), &user::connections_);
+    return true;
+  }
+
+  /// False, and nothing is counted, when the user has as many sessions as are allowed.
+  bool begin_session(place& into, user& who) {
+    if (sessions_full(who)) return false;
+    into = hold(who, &user::sessions_);
+    return true;
+  }
+  bool sessions_full(const user& who) const noexcept {
+    return limits_.sessions != 0 && who.sessions_ >= limits_.sessions;
+  }
+
+  /// nullopt while something is left of today's budget; else how long until midnight, UTC. What
+  /// runs when it is used up goes on, so a budget may be exceeded by what runs at once.
+  std::optional<duration> budget_wait(const user& who, wall_time at) const noexcept {
+    const bool tokens = limits_.daily_tokens != 0 && who.tokens_today(at) >= limits_.daily_tokens;
+    const bool cost = limits_.daily_cost > 0 && who.cost_today(at) >= limits_.daily_cost;
+    if (!tokens && !cost) return std::nullopt;
+    const wall_time midnight{day * (who.day_ + 1)};
+    return std::chrono::duration_cast<duration>(midnight - at);
+  }
+
+  std::size_t users() const noexcept { return users_.size(); }
+
+ private:
+  using day_length = std::chrono::hours;
+  static constexpr day_length day{24};
+
+  static std::int64_t day_of(wall_time at) noexcept {
+    return std::chrono::floor<std::chrono::duration<std::int64_t, std::ratio<86'400>>>(
+               at.time_since_epoch())
+        .count();
+  }
+
+  place hold(user& who, std::size_t user::*count) {
+    move(who, here_);
+    ++(who.*count);
+    return place(*this, who, count);
+  }
+
+  user& add(std::string_view key) {
+    if (limits_.max_users != 0 && users_.size() >= limits_.max_users) {
+      std::list<user*>& first = !resting_.empty() ? resting_ : spent_;
+      if (!first.empty()) drop(*first.front());
+    }
+    user& added = users_[std::string(key)];
+    added.key_ = key;
+    added.messages_ = token_bucket(limits_.messages);
+    added.in_ = &here_;
+    added.at_ = here_.insert(here_.end(), &added);
+    return added;
+  }
+
+  void leave(user& who, std::size_t user::*count) noexcept {
+    --(who.*count);
+    if (!who.is_held()) move(who, who.tokens_ != 0 || who.cost_ > 0 ? spent_ : resting_);
+  }
+
+  static void move(user& who, std::list<user*>& to) noexcept {
+    to.splice(to.end(), *who.in_, who.at_);
+    who.in_ = &to;
+  }
+
+  void drop(user& who) {
+    who.in_->erase(who.at_);
+    users_.erase(users_.find(std::string(who.key_)));
+  }
+
+  /// A few of those who left first and have nothing to be remembered for. More than can come
+  /// meanwhile, so that they become fewer.
+  void forget(time_point now, wall_time at) {
+    for (int i = 0; i < 8 && !resting_.empty(); ++i) {
+      if (!resting_.front()->messages_.full(now)) break;
+      drop(*resting_.front());
+    }
+    for (int i = 0; i < 8 && !spent_.empty(); ++i) {
+      user& first = *spent_.front();
+      if (day_of(at) <= first.day_ || !first.messages_.full(now)) break;
+      drop(first);
+    }
+  }
+
+  limits limits_;
+  std::unordered_map<std::string, user> users_;
+  // The last two without connection and session, in the order in which they left.
+  std::list<user*> here_, resting_, spent_;
+};
+
+}  // namespace agent_websocket

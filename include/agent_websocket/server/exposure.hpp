@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// Whether a server would let everybody in from everywhere, which an operator has to say in so many
+// words: a model's bill is behind it. Without authentication it listens on loopback addresses only.
+#pragma once
+
+#include <agent_websocket/base/result.hpp>
+#include <agent_websocket/http/headers.hpp>
+#include <agent_websocket/server/options.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+
+/// True for what only this machine reaches: "localhost", ::1 and 127.0.0.0/8 in four numbers.
+inline bool is_loopback_host(std::string_view host) noexcept {
+  if (http::iequals(host, "localhost") || host == "::1") return true;
+  std::size_t numbers = 0;
+  while (numbers < 4) {
+    const std::size_t dot = host.find('.');
+    const std::string_view number = host.substr(0, dot);
+    if (number.empty() || number.size() > 3 ||
+        number.find_first_not_of("0123456789") != std::string_view::npos ||
+        (numbers == 0 && number != "127")) {
+      return false;
+    }
+    ++numbers;
+    if (dot == std::string_view::npos) return numbers == 4;
+    host.remove_prefix(dot + 1);
+  }
+  return false;
+}
+
+/// Refuses (bad_configuration) to let everybody in where other machines can reach it, unless the
+/// operator allows it. `everybody`: what the authenticator says of itself.
+inline result<void> check_exposure(const options& of, bool everybody) {
+  if (!everybody || of.access.allow_anonymous || is_loopback_host(of.host)) return {};
+  return error(errc::bad_configuration,
+               "HOST is \"" + of.host +
+                   "\", which other machines can reach, and nobody would have to authenticate; set "
+                   "AUTH_TOKENS, JWT_SECRET or JWT_PUBLIC_KEY_FILE to say who may come, or "
+                   "HOST=localhost to serve this machine only, or ALLOW_ANONYMOUS=1 to let "
+                   "everybody in");
+}
+
+}  // namespace agent_websocket
