@@ -2109,7 +2109,8 @@ class static_tokens {
 // --- agent_websocket/auth/tokens_or_jwt.hpp
 
 // Static tokens and JSON Web Tokens beside each other, a model of Authenticator: who is on the list
-// is let in, everybody else has to show a JSON Web Token, where there are keys for them.
+// is let in, everybody else has to show a JSON Web Token, where there are keys for them. A name is
+// one user, whichever way it was shown.
 
 namespace agent_websocket {
 
@@ -11876,23 +11877,12 @@ constexpr bool require_store() {
 
 namespace agent_websocket {
 
-/// True for what only this machine reaches: "localhost", ::1 and 127.0.0.0/8 in four numbers.
-inline bool is_loopback_host(std::string_view host) noexcept {
-  if (http::iequals(host, "localhost") || host == "::1") return true;
-  std::size_t numbers = 0;
-  while (numbers < 4) {
-    const std::size_t dot = host.find('.');
-    const std::string_view number = host.substr(0, dot);
-    if (number.empty() || number.size() > 3 ||
-        number.find_first_not_of("0123456789") != std::string_view::npos ||
-        (numbers == 0 && number != "127")) {
-      return false;
-    }
-    ++numbers;
-    if (dot == std::string_view::npos) return numbers == 4;
-    host.remove_prefix(dot + 1);
-  }
-  return false;
+/// True for what only this machine reaches: "localhost", and addresses of 127.0.0.0/8 and ::1.
+/// Other names are not looked up.
+inline bool is_loopback_host(std::string_view host) {
+  if (http::iequals(host, "localhost")) return true;
+  const auto address = http::ip_address::parse(host);
+  return address && address->is_loopback();
 }
 
 /// Refuses (bad_configuration) to let everybody in where other machines can reach it, unless the
@@ -12453,7 +12443,8 @@ class http_api {
   /// nullopt: there is nothing at that path, or it is not to be known.
   std::optional<http::response> answer(const http::request& request, time_point now) {
     if (request.path() == "/metrics") return answer_metrics(request);
-    const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+    std::string_view method = request.method;
+    if (method == "HEAD") method = "GET";
     const route* wanted = nullptr;
     std::string_view id;
     std::string allowed;
@@ -22035,6 +22026,7 @@ inline std::string tls_failure_words(unsigned long code) {
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22063,6 +22055,9 @@ class tls_context {
   /// Verifies servers. `ca_file`: the authorities that are trusted, in PEM form; empty: those of
   /// the system (and of the variables SSL_CERT_FILE and SSL_CERT_DIR, which OpenSSL reads itself).
   static result<tls_context> of_client(const std::string& ca_file);
+
+  /// When the server's own certificate ends, "2027-01-31T12:00:00Z"; empty without one.
+  std::string valid_until() const;
 
   explicit operator bool() const noexcept { return context_ != nullptr; }
   SSL_CTX* native() const noexcept { return context_.get(); }
@@ -22117,6 +22112,18 @@ class tls_context {
   pointer context_;
 };
 
+inline std::string tls_context::valid_until() const {
+  const X509* const certificate =
+      context_ == nullptr ? nullptr : SSL_CTX_get0_certificate(context_.get());
+  std::tm end{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
+    return std::string();
+  }
+  char text[sizeof "2027-01-31T12:00:00Z"] = {};
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &end);
+  return text;
+}
+
 inline tls_context::pointer tls_context::make(const SSL_METHOD* method) {
   const pointer made(SSL_CTX_new(method), [](SSL_CTX* each) { SSL_CTX_free(each); });
   if (made == nullptr) return made;
@@ -22143,6 +22150,8 @@ inline tls_context::pointer tls_context::make(const SSL_METHOD* method) {
   // An idle connection keeps no buffers; a write takes what fits and may go on from a copy.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // One call, one record: a peer that asks for new keys without end has its turn like the others.
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   return made;
 }
 
@@ -22430,6 +22439,7 @@ inline io_outcome tls_stream::outcome_of_call(int returned, wait& waits_for) {
 
 inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& received) {
   received = 0;
+  read_waits_for_ = wait::readable;
   if (failed_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (received < size) {
@@ -22448,6 +22458,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
 
 inline io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
   sent = 0;
+  write_waits_for_ = wait::writable;
   if (failed_ || shut_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (!data.empty()) {
@@ -22487,7 +22498,10 @@ inline io_outcome tls_stream::shut() {
 
 #if defined(__linux__)
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #endif
 
 #include <cstddef>
@@ -22536,7 +22550,12 @@ class asio_link {
 
   /// Reads once. `ended`: end of the stream or an error.
   io_outcome receive(char* data, std::size_t size, std::size_t& received) {
-    if (tls_ != nullptr) return tls_->read(data, size, received);
+    if (tls_ != nullptr) {
+      const bool was_established = tls_->is_established();
+      const io_outcome outcome = tls_->read(data, size, received);
+      if (!was_established && tls_->is_established()) acknowledge();
+      return outcome;
+    }
     std::error_code failure;
     received = socket_.read_some(asio::mutable_buffer(data, size), failure);
     return outcome_of(failure);
@@ -22633,6 +22652,15 @@ class asio_link {
     }
     wait_memory* memory_;
   };
+
+  /// Nothing answers the last words of a peer's handshake; a peer with Nagle's algorithm holds its
+  /// request back until they are acknowledged, for which a kernel takes up to 40 ms.
+  void acknowledge() noexcept {
+#if defined(__linux__)
+    const int on = 1;
+    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+#endif
+  }
 
   void on_ready(bool& waiting);
   void wait_socket_readable();
@@ -26486,6 +26514,9 @@ class websocketpp_transport {
     return {};
   }
 
+  /// Of the certificate that is in use, see tls_context::valid_until; empty without TLS.
+  std::string certificate_valid_until() const { return hub_->tls.valid_until(); }
+
   void answer(connection_id id, const http::response& response) {
     if (const auto& found = hub_->connections.find(id)) pointer(found)->answer(response);
   }
@@ -26739,6 +26770,9 @@ inline result<jwt_key> jwt_public_key(std::string_view pem, const std::string& w
 
 /// The same from a file of at most 64 KiB. Blocks. `name` is the variable that names the file.
 inline result<jwt_key> jwt_public_key_file(const std::string& path, const std::string& name) {
+  if (path.find("-----BEGIN ") != std::string::npos) {
+    return detail::bad_key(name, "holds a key; it must name the file that the key is in");
+  }
   const std::string where = name + ": the file " + path;
   constexpr std::size_t most = 65'536;
   std::ifstream stream(path, std::ios::binary);
@@ -26991,7 +27025,7 @@ class server {
       parts_.server.log(log_level::error, "reload_failed", {}, outcome.error().message);
     } else {
       parts_.server.log(log_level::info, "certificates_reloaded", {},
-                        settings().access.tls_cert_file);
+                        "valid until " + parts_.transport.certificate_valid_until());
     }
   }
 

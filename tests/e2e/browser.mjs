@@ -3,6 +3,7 @@
 //                                    node browser.mjs CHROMIUM chat PAGE_URL SCREENSHOT_FOLDER
 //                                    node browser.mjs CHROMIUM tools PAGE_URL SCREENSHOT_FOLDER
 //                                    node browser.mjs CHROMIUM expiry PAGE_URL
+//                                    node browser.mjs CHROMIUM secure PAGE_URL
 //                                    node browser.mjs CHROMIUM cuts|reload|tabs PORT
 // `chat` prints "restart the server" and goes on when a line comes in.
 import fs from 'node:fs';
@@ -16,7 +17,7 @@ import { Proxy } from './proxy.mjs';
 const [executablePath, mode, ...rest] = process.argv.slice(2);
 const { chromium } = require('playwright-core');
 
-async function withPage(use) {
+async function withPage(use, options = {}) {
   const browser = await chromium.launch({
     executablePath,
     headless: true,
@@ -25,7 +26,7 @@ async function withPage(use) {
       '--disable-component-update', '--disable-sync'],
   });
   try {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     const problems = [];
     context.on('page', (page) => {
       page.setDefaultTimeout(15000);
@@ -406,6 +407,21 @@ async function throughProxy(port, whole, use) {
   proxy.close();
 }
 
+/** The authority of the test is none of the browser's, so that its errors are ignored. */
+async function secure(address) {
+  await withPage(async (page) => {
+    const sockets = [];
+    page.on('websocket', (socket) => sockets.push(socket.url()));
+    await page.goto(address);
+    const chat = new Chat(page);
+    await chat.live();
+    await chat.ask('Hello over TLS');
+    await chat.status('completed');
+    check((await chat.text()).includes('Hello over TLS'), await chat.text());
+    check(sockets.length === 1 && sockets[0].startsWith(address.replace('https:', 'wss:')), () => `sockets: ${sockets}`);
+  }, { ignoreHTTPSErrors: true });
+}
+
 /** Ten times in one answer: the browser's own offline mode, and connections that break on their way. */
 async function cuts(port) {
   const whole = counted(1000);
@@ -521,4 +537,4 @@ async function tabs(port) {
   });
 }
 
-await run(() => ({ plain, chat, tools, expiry, cuts, reload, tabs })[mode](...rest));
+await run(() => ({ plain, chat, tools, expiry, secure, cuts, reload, tabs })[mode](...rest));

@@ -427,20 +427,26 @@ async def use_in_every_way(server, words):
     async with Client.open(server, **{HEADERS: {"Authorization": f"Bearer {TOKEN}"}}) as client:
         for status in (200, 401, 403, 400, 500):
             await client.ask(f"{words} status {status}", timeout=15)
-        await client.send(command("hello", v=1, client=words, auth={"token": TOKEN}))
-        await client.next()
-        await client.send(command("auth", auth={"token": WRONG}))
-        await client.next()
+        await client.send(command("auth", auth={"token": TOKEN}))
         for message in (command(words[:60], data={"token": TOKEN}), {"type": words}, "{" + words,
                         {"type": "human_feedback", "rating": 1, "content": words, "ref": "r_1"},
                         command("set", data={"model": words[:100]}),
                         command("set", data={"system": words}), command("info"), command("help"),
-                        command("hello", session_id="s1", resume={
+                        command("hello", session_id="s1", client=words, resume={
                             "token": WRONG, "epoch": "e", "last_seq": 0})):
             await client.send(message)
             with contextlib.suppress(Exception):
                 await client.next(2)
         said += [json.dumps(message) for message in client.seen]
+    # In the first message: the right token, a wrong one, and words of a client in its place.
+    for token in (TOKEN, WRONG, words):
+        for first in (command("hello", v=1, client=words, auth={"token": token}),
+                      command("auth", auth={"token": token})):
+            with open_socket(server) as raw:
+                raw.sendall(frame(0x81, json.dumps(first).encode()))
+                time.sleep(0.1)
+                raw.sendall(frame(0x88, b"\x03\xe8"))
+                said.append(read_all(raw).decode("utf-8", "replace"))
     for path, fields in ((SOCKET_PATH, (f"Authorization: Bearer {WRONG}",)),
                          (SOCKET_PATH, (f"Sec-WebSocket-Protocol: agent-websocket.v1, bearer.{WRONG}",)),
                          (SOCKET_PATH, (f"Sec-WebSocket-Protocol: bearer.{TOKEN}",)),
@@ -463,8 +469,8 @@ def secrets_in(text):
 
 def settings(url, **others):
     return {"OPENROUTER_BASE_URL": url, "OPENROUTER_API_KEY": PLANTED, "MAX_RETRIES": 1,
-            "AUTH_TOKENS": f"ann:{TOKEN}", "ADMIN_TOKEN": ADMIN, "ALLOW_ANONYMOUS": 1,
-            "MAX_BAD_MESSAGES": 0, **others}
+            "AUTH_TOKENS": f"ann:{TOKEN}", "ADMIN_TOKEN": ADMIN,
+            "MAX_BAD_MESSAGES": 0, "RATE_LIMIT_PER_MINUTE": 0, **others}
 
 
 @test("secrets: keys and tokens are in no line of the log, no answer and no page")

@@ -14,8 +14,8 @@ import urllib.request
 import warnings
 
 from certificates import Authority
-from harness import (SOCKET_PATH, Client, Failure, ServerProgram, check, clean_environment, equal,
-                     fetch, program, run_script, temporary_folder, test)
+from harness import (SOCKET_PATH, Client, Failure, ServerProgram, browser, check,
+                     clean_environment, equal, fetch, program, run_script, temporary_folder, test)
 
 
 class TlsServer(ServerProgram):
@@ -70,6 +70,15 @@ def npm_ws():
             check("all well" in output, output)
 
 
+@test("tls: the chat page in Chromium")
+def chat_page():
+    chromium = browser()
+    with served() as (server, _, _):
+        output = run_script("browser.mjs", chromium, "secure", f"https://localhost:{server.port}/",
+                            least=20, timeout=50)
+        check("all well" in output, output)
+
+
 @test("tls: plain HTTP is told that the port speaks TLS")
 def plain_http():
     with served() as (server, _, _):
@@ -103,6 +112,21 @@ def versions():
             equal(shakes(server.port, version, version), wanted, version.name)
         for cipher in ("ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384"):
             equal(shakes(server.port, v.TLSv1_2, v.TLSv1_2, cipher + ":@SECLEVEL=0"), False, cipher)
+
+
+@test("tls: a client that collects its bytes does not wait for acknowledgements")
+def no_delay():
+    def seconds(port, context):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, \
+                context.wrap_socket(plain, server_hostname="localhost") as secure:
+            begun = time.monotonic()  # Nagle's algorithm is on
+            secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            check(secure.recv(100).startswith(b"HTTP/1.1 200 "), "no answer")
+            return time.monotonic() - begun
+
+    with served() as (server, _, context):
+        best = min(seconds(server.port, context) for _ in range(5))
+        check(best < 0.03, f"{best * 1000:.0f} ms; a delayed acknowledgement takes 40")
 
 
 @test("tls: a hangup brings the new certificate, and sockets stay")

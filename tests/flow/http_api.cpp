@@ -231,7 +231,7 @@ TEST_CASE_FIXTURE(api_fixture, "http_api: the program itself ends a session, fro
 
 TEST_CASE_FIXTURE(api_fixture, "http_api: who has no token, or the wrong one, is told the same everywhere") {
   const auto id = connect();
-  for (const auto& [method, path] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& route : std::vector<std::pair<std::string, std::string>>{
            {"POST", "/functions/v1/notify_websocket"},
            {"POST", "/v1/sessions/" + name(id) + "/notify"},
            {"POST", "/v1/sessions/nobody/notify"},
@@ -240,11 +240,11 @@ TEST_CASE_FIXTURE(api_fixture, "http_api: who has no token, or the wrong one, is
            {"GET", "/v1/sessions/" + name(id)},
            {"DELETE", "/v1/sessions/" + name(id)}}) {
     for (const std::string header : {"", "Bearer an-admin-token-0123456788", "Basic YTpi"}) {
-      CAPTURE(path);
+      CAPTURE(route.second);
       CAPTURE(header);
       aw::http::request asked;
-      asked.method = method;
-      asked.target = path;
+      asked.method = route.first;
+      asked.target = route.second;
       asked.headers = {{"Content-Type", "application/json"}};
       if (!header.empty()) asked.headers.add("Authorization", header);
       asked.body = R"({"content":"x","sessionId":"y","message":"z"})";
@@ -264,14 +264,14 @@ TEST_CASE("http_api: without a token its paths are unknown ones, to the last byt
   const auto id = talk.connect();
   const auto unknown = talk.ask("POST", "/nowhere", "{}");
   CHECK(unknown.status == 404);
-  for (const auto& [method, path] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& route : std::vector<std::pair<std::string, std::string>>{
            {"POST", "/functions/v1/notify_websocket"},
            {"POST", "/v1/broadcast"},
            {"GET", "/v1/sessions"},
            {"PUT", "/v1/sessions"},
            {"DELETE", "/v1/sessions/" + talk.name(id)}}) {
-    CAPTURE(path);
-    const auto answered = talk.ask(method, path, R"({"content":"x"})");
+    CAPTURE(route.second);
+    const auto answered = talk.ask(route.first, route.second, R"({"content":"x"})");
     CHECK(answered.status == 404);
     CHECK(answered.body == unknown.body);
     CHECK(answered.headers.size() == unknown.headers.size());

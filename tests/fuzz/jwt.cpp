@@ -132,7 +132,7 @@ void fuzz(std::string_view input) {
             "an entry is told by its place", input);
   }
   if (is_loopback_host(input)) {
-    require(input.size() == 9 || input == "::1" || input.substr(0, 4) == "127.", "a loopback address",
-            input);
+    require(input.size() == 9 || input.substr(0, 4) == "127." || input.find(':') != input.npos,
+            "a loopback address", input);
   }
 }

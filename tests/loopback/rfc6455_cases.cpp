@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "loopback/rfc6455_runner.hpp"
+#include "loopback/tls_client.hpp"
 #include "loopback/transport_bench.hpp"
 
 #include <doctest/doctest.h>
@@ -17,7 +18,41 @@ transport_bench::settings as_the_tables_have_it() {
   return settings;
 }
 
+/// The same, and every client speaks TLS.
+struct secure_bench : transport_bench {
+  static settings secure() {
+    static const served_certificate shown;
+    settings chosen = as_the_tables_have_it();
+    chosen.tls = shown.files();
+    return chosen;
+  }
+
+  secure_bench() : transport_bench(secure()) {}
+
+  tls_client client() {
+    tls_client made(transport.port());
+    REQUIRE(until(made, [&] { return made.is_established(); }));
+    return made;
+  }
+  tls_client open() {
+    tls_client made = client();
+    made.send(upgrade_request());
+    REQUIRE(until(made, [&] { return !take_head(made.in).empty(); }));
+    return made;
+  }
+};
+
 }  // namespace
+
+TEST_CASE("rfc 6455 over tls: every row of frames, in pieces") {
+  secure_bench b;
+  check_frame_cases(b, {delivery::in_pieces});
+}
+
+TEST_CASE("rfc 6455 over tls: every row of handshakes") {
+  secure_bench b;
+  check_handshake_cases(b, {delivery::in_pieces});
+}
 
 TEST_CASE("rfc 6455 over tcp: every row of frames, whole, byte by byte and in pieces") {
   transport_bench b(as_the_tables_have_it());

@@ -86,12 +86,15 @@ std::string answer_to(Bench& b, const frame_case& row, delivery how) {
   return answer;
 }
 
-/// All rows, each over a connection of its own, delivered in three ways.
+inline const std::vector<delivery> every_delivery = {delivery::whole, delivery::byte_by_byte,
+                                                     delivery::in_pieces};
+
+/// All rows, each over a connection of its own, delivered in each of the ways.
 template <typename Bench>
-void check_frame_cases(Bench& b) {
+void check_frame_cases(Bench& b, const std::vector<delivery>& ways = every_delivery) {
   const std::vector<frame_case> rows = frame_cases();
   for (const frame_case& row : rows) {
-    for (const delivery how : {delivery::whole, delivery::byte_by_byte, delivery::in_pieces}) {
+    for (const delivery how : ways) {
       if (how == delivery::byte_by_byte && row.bytes.size() > 2000) continue;
       CAPTURE(row.name);
       CAPTURE(static_cast<int>(how));
@@ -113,9 +116,9 @@ void check_frame_cases(Bench& b) {
 }
 
 template <typename Bench>
-void check_handshake_cases(Bench& b) {
+void check_handshake_cases(Bench& b, const std::vector<delivery>& ways = every_delivery) {
   for (const handshake_case& row : handshake_cases()) {
-    for (const delivery how : {delivery::whole, delivery::byte_by_byte, delivery::in_pieces}) {
+    for (const delivery how : ways) {
       if (how == delivery::byte_by_byte && row.request.size() > 2000) continue;
       CAPTURE(row.name);
       CAPTURE(static_cast<int>(how));

@@ -384,6 +384,7 @@ TEST_CASE("server: a hangup brings another certificate, and ends no socket") {
   CHECK(shown[1] == other.shown.pem());
   CHECK(shown[2] == other.shown.pem());
   CHECK(went_on);
+  CHECK(events.find("certificates_reloaded: valid until 20") != std::string::npos);
   CHECK(events.find("reload_failed: the key file (TLS_KEY_FILE)") != std::string::npos);
   CHECK_FALSE(server::check_certificates(chosen));
 }

@@ -277,6 +277,23 @@ TEST_CASE("tls stream: renegotiation is refused, new keys are not") {
   }
 }
 
+TEST_CASE("tls stream: new keys without end do not hold the loop") {
+  bench b;
+  b.shake_hands();
+  constexpr int updates = 200;
+  for (int i = 0; i < updates; ++i) {
+    REQUIRE(SSL_key_update(b.client.native(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+    REQUIRE(SSL_do_handshake(b.client.native()) == 1);
+    b.client.pump();
+  }
+  while (b.client.has_unsent()) b.client.pump();
+  while (b.socket.available() < updates * 27u) std::this_thread::yield();
+  CHECK(b.read() == io_outcome::blocked);
+  CHECK(b.socket.available() > updates * 20u);
+  b.client.send("x");
+  CHECK(b.until([&] { return b.in == "x"; }));
+}
+
 TEST_CASE("tls stream: garbage, cut at each place, is a failure and nothing more") {
   const std::string hello("\x16\x03\x01\x00\x20\x01\x00\x00\x1c\x03\x03garbage", 18);
   for (std::size_t size = 0; size <= hello.size(); ++size) {

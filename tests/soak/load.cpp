@@ -3,8 +3,9 @@
 // The load of the soak tests; run.py starts it.
 //
 //   soak_load upstream              prints "upstream on PORT" and answers until it is ended
-//   soak_load CASE PORT NAME=N...   herd, slow, vanish or storm against the server at that port
+//   soak_load CASE PORT NAME=N...   herd, slow, vanish, storm, hostile or beside against the server at that port
 #include "herd.hpp"
+#include "hostile.hpp"
 #include "slow.hpp"
 #include "storm.hpp"
 #include "upstream.hpp"
@@ -41,11 +42,13 @@ int main(int argc, char** argv) {
   raise_descriptor_limit();
   const std::string name = argc > 1 ? argv[1] : "";
   if (name == "upstream") return answer();
-  void (*const run)(soak::bench&) = name == "herd"     ? soak::herd
-                                    : name == "slow"   ? soak::slow
-                                    : name == "vanish" ? soak::vanish
-                                    : name == "storm"  ? soak::storm
-                                                       : nullptr;
+  void (*const run)(soak::bench&) = name == "herd"      ? soak::herd
+                                    : name == "slow"    ? soak::slow
+                                    : name == "vanish"  ? soak::vanish
+                                    : name == "storm"   ? soak::storm
+                                    : name == "hostile" ? soak::hostile
+                                    : name == "beside"  ? soak::beside
+                                                        : nullptr;
   if (run == nullptr || argc < 3) soak::give_up("usage: CASE PORT NAME=N...");
   soak::parameters given;
   for (int i = 3; i < argc; ++i) {

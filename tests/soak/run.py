@@ -7,7 +7,8 @@ The short form is the CTest and Meson test `soak`:
 
   ctest --test-dir build -R '^soak$' --output-on-failure
 
-The full form, a few minutes; both programs are made by the build:
+The full form, a few minutes; both programs are made by the build, and so is libsoak_trim.so for
+AGENT_WEBSOCKET_SOAK_TRIM, without which growth of some megabytes is not noticed beside hostile peers:
 
   AGENT_WEBSOCKET_SERVER=build/bin/server AGENT_WEBSOCKET_SOAK_LOAD=build/bin/soak_load \\
       tests/soak/run.py --full
@@ -29,9 +30,11 @@ sk_wmem_queued + sk_fwd_alloc), of connections that stand and of those that are 
 import argparse
 import contextlib
 import ctypes
+import http.client
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -411,8 +414,121 @@ def case_storm(case):
              f"{mib(levels['before the storm'])} before, {mib(levels['after the storm'])} after")
 
 
+def case_hostile(case):
+    """10 000 connections of every hostile kind beside healthy clients."""
+    healthy, warm, cycles = 2, case.either(20_000, 5000), case.either(50_000, 10_000)
+    levels = {}
+
+    def measure(name):
+        # Blocks of so many sizes leave an allocator with holes of megabytes; the growth is looked for
+        # in what is in use.
+        levels[name] = level(server.pid)
+        if TRIM:
+            os.kill(server.pid, signal.SIGUSR1)
+            time.sleep(0.3)
+            levels[name + ", in use"] = level(server.pid)
+
+    with upstream() as port, Server(port, RESUME_WINDOW=1, **({"LD_PRELOAD": TRIM} if TRIM else {})) \
+            as server:
+        found = case.take(run_load("hostile", server, measure, 400, warm=warm, cycles=cycles,
+                                   at_once=100, healthy=healthy, window_ms=2500,
+                                   quiet_ms=case.either(5000, 1500)))
+        left, sockets = kernel_bytes(server.port)
+    case.check(found["failed"] == 0, f"{found['failed']:.0f} failed to connect")
+    case.check(found["not ended"] == 0, f"{found['not ended']:.0f} were not told off")
+    case.check(found["healthy all well"] == 1, "a healthy one lost something")
+    which = ", in use" if TRIM else ""
+    grown = levels["cycles" + which] - levels["warm" + which]
+    # A healthy one's session may fill its log of 1 MiB meanwhile.
+    most = (healthy + 2 if TRIM else 16) * MIB
+    case.check(grown <= most, f"{mib(grown)} more after the cycles")
+    case.check(sockets == 0, f"{sockets} sockets left that hold {left} bytes of the kernel")
+    before, meanwhile = found["ping p99 before"], found["ping p99 meanwhile"]
+    after = found["ping p99 afterwards"]
+    case.check(meanwhile <= max(50 * before, 500), f"the healthy ones' p99 went to {meanwhile:.0f} ms")
+    case.check(after <= max(10 * before, 100), f"the healthy ones' p99 stayed at {after:.0f} ms")
+    shown = {name: mib(number) for name, number in levels.items()}
+    case.say(f"{cycles} connections of {found['kinds']:.0f} kinds, 100 at once, "
+             f"{cycles / found['ms for cycles'] * 1000:.0f}/s: {grown / KIB:+.0f} KiB (at most "
+             f"{mib(most)}), memory {shown}; {healthy} healthy ones, ping p99 {before:.1f} ms before, "
+             f"{meanwhile:.1f} meanwhile (worst {found['ping worst meanwhile']:.0f}), {after:.1f} "
+             f"afterwards")
+
+
+# Attacks of slowhttptest: heads that do not end, bodies that do not end, answers read by the byte.
+SLOW_HTTP = {"heads": ["-H", "-i", "2", "-x", "24"],
+             "bodies": ["-B", "-i", "2", "-x", "24", "-s", "8192"],
+             "reading": ["-X", "-w", "16", "-y", "64", "-n", "2", "-z", "8", "-k", "3"]}
+
+
+def case_slow_http(case):
+    """slowhttptest (Debian has it) with 1 000 connections, and healthy clients beside it."""
+    program = shutil.which("slowhttptest")
+    if not program:
+        case.say("skipped, there is no slowhttptest")
+        return
+    seconds, connections = case.either(30, 12), 1000
+    for name, options in SLOW_HTTP.items():
+        said, probes = [], []
+
+        def probe():
+            asking = http.client.HTTPConnection("127.0.0.1", server.port, timeout=3)
+            try:
+                asking.request("GET", "/healthz")
+                return asking.getresponse().status
+            except OSError as why:
+                return type(why).__name__
+            finally:
+                asking.close()
+
+        def attack(_):
+            with tempfile.TemporaryFile() as output:
+                process = start(
+                    [program, *options, "-c", connections, "-r", 200, "-l", seconds, "-p", 3,
+                     "-u", f"http://127.0.0.1:{server.port}/"], dict(os.environ),
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+                try:
+                    deadline = time.monotonic() + seconds + 60
+                    while process.poll() is None and time.monotonic() < deadline:
+                        probes.append(probe())
+                        time.sleep(0.2)
+                finally:
+                    process.kill()
+                    process.wait()
+                output.seek(0)
+                said.append(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "",
+                                   output.read().decode("utf-8", "replace")))
+
+        with upstream() as port, Server(port) as server:
+            before = level(server.pid)
+            found = case.take(run_load("beside", server, attack, seconds + 120, healthy=5,
+                                       quiet_ms=case.either(5000, 2000)))
+            grown = level(server.pid) - before
+        available = re.findall(r"service available:\s+(\w+)", said[0])
+        connected = [int(number) for number in re.findall(r"connected:\s+(\d+)", said[0])]
+        closed = [int(number) for number in re.findall(r"closed:\s+(\d+)", said[0])]
+        case.check(available and set(available) == {"YES"},
+                   f"{name}: the service was available: {available or said[0][-500:]}")
+        other = [each for each in probes if each != 200]
+        case.check(len(probes) > seconds and not other,
+                   f"{name}: /healthz said {other[:3]} {len(other)} times of {len(probes)}")
+        case.check(connected and max(connected) >= connections * 0.5 or closed and max(closed) >=
+                   connections * 0.5, f"{name}: at most {connected[-1:]} connected, {closed[-1:]} closed")
+        case.check(found["healthy all well"] == 1, f"{name}: a healthy one lost something")
+        first, meanwhile = found["ping p99 before"], found["ping p99 meanwhile"]
+        case.check(meanwhile <= max(20 * first, 300), f"{name}: the p99 went to {meanwhile:.0f} ms")
+        case.check(grown <= 32 * MIB, f"{name}: {mib(grown)} more")
+        case.say(f"{name}: {connections} connections in {seconds} s, up to {max(connected or [0])} at "
+                 f"once, {max(closed or [0])} closed, available {available.count('YES')} of "
+                 f"{len(available)} times, /healthz 200 {probes.count(200)} times; ping p99 "
+                 f"{first:.1f} ms before, {meanwhile:.1f} meanwhile "
+                 f"(worst {found['ping worst meanwhile']:.0f}), {found['ping p99 afterwards']:.1f} "
+                 f"afterwards; {grown / KIB:+.0f} KiB")
+
+
 CASES = (("herd", case_herd), ("slow", case_slow), ("vanish", case_vanish),
-         ("vanish waiting", case_vanish_waiting), ("storm", case_storm))
+         ("vanish waiting", case_vanish_waiting), ("storm", case_storm),
+         ("hostile", case_hostile), ("http", case_slow_http))
 
 
 def program(variable):
@@ -452,6 +568,7 @@ if __name__ == "__main__":
     ARGUMENTS = parser.parse_args()
     PLANT = ARGUMENTS.plant
     SERVER, LOAD = program("AGENT_WEBSOCKET_SERVER"), program("AGENT_WEBSOCKET_SOAK_LOAD")
+    TRIM = os.environ.get("AGENT_WEBSOCKET_SOAK_TRIM", "")  # trim.cpp as a library, or nothing
     failures = []
     sys.stdout.reconfigure(line_buffering=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Case: clients that never read, beside healthy ones.
+// Cases: clients that never read, beside healthy ones; and healthy ones beside what the driver does.
 #pragma once
 
 #include "bench.hpp"
@@ -84,6 +84,37 @@ class healthy_clients {
   std::size_t unanswered_ = 0;
   std::thread thread_;  // last: it uses the others
 };
+
+/// After stop(): the times of the healthy clients in phases 1 and on.
+inline void report_healthy(const bench& on, const healthy_clients& healthy,
+                           const std::array<const char*, healthy_clients::phases - 1>& names) {
+  for (std::size_t phase = 1; phase < healthy_clients::phases; ++phase) {
+    const std::string when = names[phase - 1];
+    on.driver.figure("pings " + when, healthy.pongs[phase].size());
+    on.driver.figure("ping p50 " + when, quantile(healthy.pongs[phase], 0.5));
+    on.driver.figure("ping p99 " + when, quantile(healthy.pongs[phase], 0.99));
+    on.driver.figure("ping worst " + when, quantile(healthy.pongs[phase], 1));
+    on.driver.figure("answer p99 " + when, quantile(healthy.answers[phase], 0.99));
+  }
+  on.driver.figure("healthy answered", healthy.counted.answered);
+  on.driver.figure("healthy all well",
+                   healthy.counted.nothing_lost() && healthy.counted.closes.empty());
+}
+
+/// Healthy clients alone, while the driver does something else, and alone again.
+inline void beside(bench& on) {
+  healthy_clients healthy(on.port, on["healthy"]);
+  on.loop.run_for(milliseconds(500));
+  healthy.enter(1);
+  on.loop.run_for(milliseconds(on["quiet_ms"]));
+  healthy.enter(2);
+  on.driver.wait("meanwhile");
+  healthy.enter(3);
+  on.loop.run_for(milliseconds(on["quiet_ms"]));
+  healthy.stop();
+  report_healthy(on, healthy, {"before", "meanwhile", "afterwards"});
+  on.report();
+}
 
 /// Clients that never read, beside healthy ones. Half of them read again when the server must have
 /// given up on them, and see why; the others see the connection reset.
@@ -173,18 +204,7 @@ inline void slow(bench& on) {
   on.loop.run_for(milliseconds(500));
   on.driver.wait("slow gone");
 
-  const char* const names[] = {"", "alone", "beside readers", "beside slow ones"};
-  for (std::size_t phase = 1; phase < healthy_clients::phases; ++phase) {
-    const std::string beside = names[phase];
-    on.driver.figure("pings " + beside, healthy.pongs[phase].size());
-    on.driver.figure("ping p50 " + beside, quantile(healthy.pongs[phase], 0.5));
-    on.driver.figure("ping p99 " + beside, quantile(healthy.pongs[phase], 0.99));
-    on.driver.figure("ping worst " + beside, quantile(healthy.pongs[phase], 1));
-    on.driver.figure("answer p99 " + beside, quantile(healthy.answers[phase], 0.99));
-  }
-  on.driver.figure("healthy answered", healthy.counted.answered);
-  on.driver.figure("healthy all well",
-                   healthy.counted.nothing_lost() && healthy.counted.closes.empty());
+  report_healthy(on, healthy, {"alone", "beside readers", "beside slow ones"});
   on.report();
 }
 

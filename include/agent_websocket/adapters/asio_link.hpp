@@ -14,7 +14,10 @@
 
 #if defined(__linux__)
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #endif
 
 #include <cstddef>
@@ -63,7 +66,12 @@ class asio_link {
 
   /// Reads once. `ended`: end of the stream or an error.
   io_outcome receive(char* data, std::size_t size, std::size_t& received) {
-    if (tls_ != nullptr) return tls_->read(data, size, received);
+    if (tls_ != nullptr) {
+      const bool was_established = tls_->is_established();
+      const io_outcome outcome = tls_->read(data, size, received);
+      if (!was_established && tls_->is_established()) acknowledge();
+      return outcome;
+    }
     std::error_code failure;
     received = socket_.read_some(asio::mutable_buffer(data, size), failure);
     return outcome_of(failure);
@@ -160,6 +168,15 @@ class asio_link {
     }
     wait_memory* memory_;
   };
+
+  /// Nothing answers the last words of a peer's handshake; a peer with Nagle's algorithm holds its
+  /// request back until they are acknowledged, for which a kernel takes up to 40 ms.
+  void acknowledge() noexcept {
+#if defined(__linux__)
+    const int on = 1;
+    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+#endif
+  }
 
   void on_ready(bool& waiting);
   void wait_socket_readable();

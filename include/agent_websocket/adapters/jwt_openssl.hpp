@@ -219,6 +219,9 @@ inline result<jwt_key> jwt_public_key(std::string_view pem, const std::string& w
 
 /// The same from a file of at most 64 KiB. Blocks. `name` is the variable that names the file.
 inline result<jwt_key> jwt_public_key_file(const std::string& path, const std::string& name) {
+  if (path.find("-----BEGIN ") != std::string::npos) {
+    return detail::bad_key(name, "holds a key; it must name the file that the key is in");
+  }
   const std::string where = name + ": the file " + path;
   constexpr std::size_t most = 65'536;
   std::ifstream stream(path, std::ios::binary);

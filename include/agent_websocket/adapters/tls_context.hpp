@@ -20,6 +20,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <utility>
@@ -48,6 +49,9 @@ class tls_context {
   /// Verifies servers. `ca_file`: the authorities that are trusted, in PEM form; empty: those of
   /// the system (and of the variables SSL_CERT_FILE and SSL_CERT_DIR, which OpenSSL reads itself).
   static result<tls_context> of_client(const std::string& ca_file);
+
+  /// When the server's own certificate ends, "2027-01-31T12:00:00Z"; empty without one.
+  std::string valid_until() const;
 
   explicit operator bool() const noexcept { return context_ != nullptr; }
   SSL_CTX* native() const noexcept { return context_.get(); }
@@ -102,6 +106,18 @@ class tls_context {
   pointer context_;
 };
 
+inline std::string tls_context::valid_until() const {
+  const X509* const certificate =
+      context_ == nullptr ? nullptr : SSL_CTX_get0_certificate(context_.get());
+  std::tm end{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
+    return std::string();
+  }
+  char text[sizeof "2027-01-31T12:00:00Z"] = {};
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &end);
+  return text;
+}
+
 inline tls_context::pointer tls_context::make(const SSL_METHOD* method) {
   const pointer made(SSL_CTX_new(method), [](SSL_CTX* each) { SSL_CTX_free(each); });
   if (made == nullptr) return made;
@@ -128,6 +144,8 @@ inline tls_context::pointer tls_context::make(const SSL_METHOD* method) {
   // An idle connection keeps no buffers; a write takes what fits and may go on from a copy.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // One call, one record: a peer that asks for new keys without end has its turn like the others.
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   return made;
 }
 

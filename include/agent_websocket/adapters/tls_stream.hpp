@@ -209,6 +209,7 @@ inline io_outcome tls_stream::outcome_of_call(int returned, wait& waits_for) {
 
 inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& received) {
   received = 0;
+  read_waits_for_ = wait::readable;
   if (failed_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (received < size) {
@@ -227,6 +228,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
 
 inline io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
   sent = 0;
+  write_waits_for_ = wait::writable;
   if (failed_ || shut_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (!data.empty()) {

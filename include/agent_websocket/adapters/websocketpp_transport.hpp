@@ -78,6 +78,9 @@ class websocketpp_transport {
     return {};
   }
 
+  /// Of the certificate that is in use, see tls_context::valid_until; empty without TLS.
+  std::string certificate_valid_until() const { return hub_->tls.valid_until(); }
+
   void answer(connection_id id, const http::response& response) {
     if (const auto& found = hub_->connections.find(id)) pointer(found)->answer(response);
   }

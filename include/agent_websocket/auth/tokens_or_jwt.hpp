@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Static tokens and JSON Web Tokens beside each other, a model of Authenticator: who is on the list
-// is let in, everybody else has to show a JSON Web Token, where there are keys for them.
+// is let in, everybody else has to show a JSON Web Token, where there are keys for them. A name is
+// one user, whichever way it was shown.
 #pragma once
 
 #include <agent_websocket/auth/jwt.hpp>

@@ -190,7 +190,7 @@ class server {
       parts_.server.log(log_level::error, "reload_failed", {}, outcome.error().message);
     } else {
       parts_.server.log(log_level::info, "certificates_reloaded", {},
-                        settings().access.tls_cert_file);
+                        "valid until " + parts_.transport.certificate_valid_until());
     }
   }
 

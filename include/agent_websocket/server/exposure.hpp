@@ -6,31 +6,20 @@
 
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/headers.hpp>
+#include <agent_websocket/http/ip_address.hpp>
 #include <agent_websocket/server/options.hpp>
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace agent_websocket {
 
-/// True for what only this machine reaches: "localhost", ::1 and 127.0.0.0/8 in four numbers.
-inline bool is_loopback_host(std::string_view host) noexcept {
-  if (http::iequals(host, "localhost") || host == "::1") return true;
-  std::size_t numbers = 0;
-  while (numbers < 4) {
-    const std::size_t dot = host.find('.');
-    const std::string_view number = host.substr(0, dot);
-    if (number.empty() || number.size() > 3 ||
-        number.find_first_not_of("0123456789") != std::string_view::npos ||
-        (numbers == 0 && number != "127")) {
-      return false;
-    }
-    ++numbers;
-    if (dot == std::string_view::npos) return numbers == 4;
-    host.remove_prefix(dot + 1);
-  }
-  return false;
+/// True for what only this machine reaches: "localhost", and addresses of 127.0.0.0/8 and ::1.
+/// Other names are not looked up.
+inline bool is_loopback_host(std::string_view host) {
+  if (http::iequals(host, "localhost")) return true;
+  const auto address = http::ip_address::parse(host);
+  return address && address->is_loopback();
 }
 
 /// Refuses (bad_configuration) to let everybody in where other machines can reach it, unless the

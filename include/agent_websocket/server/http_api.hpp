@@ -46,7 +46,8 @@ class http_api {
   /// nullopt: there is nothing at that path, or it is not to be known.
   std::optional<http::response> answer(const http::request& request, time_point now) {
     if (request.path() == "/metrics") return answer_metrics(request);
-    const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+    std::string_view method = request.method;
+    if (method == "HEAD") method = "GET";
     const route* wanted = nullptr;
     std::string_view id;
     std::string allowed;

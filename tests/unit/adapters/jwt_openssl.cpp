@@ -285,6 +285,8 @@ TEST_CASE("jwt_openssl: a key from a file") {
         variable + ": the file no/such/file.pem cannot be read");
   CHECK(refused(jwt_public_key_file(".", variable)) == variable + ": the file . cannot be read");
   CHECK(refused(jwt_public_key_file("", variable)) == variable + ": the file  cannot be read");
+  CHECK(refused(jwt_public_key_file(ec().private_pem(), variable)) ==
+        variable + " holds a key; it must name the file that the key is in");
   const file empty("");
   CHECK(mentions(refused(jwt_public_key_file(empty.path, variable)), "is no PEM file"));
   const file large(ec().public_pem() + std::string(70'000, '\n'));

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <ctime>
 #include <string>
 
 using agent_websocket::errc;
@@ -132,8 +133,27 @@ TEST_CASE("tls context: whom a client trusts") {
   CHECK(ERR_peek_error() == 0u);
 }
 
+TEST_CASE("tls context: when the certificate ends") {
+  const std::time_t hour = std::time(nullptr) + 3600;  // of a test certificate made now
+  const certificate made = certificate::of_server("DNS:localhost", nullptr);
+  const temporary_file own(made.pem());
+  const temporary_file key(made.key_pem());
+  const std::string said = tls_context::of_server({own.name(), key.name()}).value().valid_until();
+  CHECK(said.size() == 20u);
+  std::string wanted[2];
+  for (int i = 0; i < 2; ++i) {
+    const std::time_t when = hour + i * 60;
+    char text[40] = {};
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M", std::gmtime(&when));
+    wanted[i] = text;
+  }
+  CHECK((said.substr(0, 16) == wanted[0] || said.substr(0, 16) == wanted[1]));
+  CHECK(tls_context::of_client("").value().valid_until() == "");
+}
+
 TEST_CASE("tls context: empty, it is no TLS") {
   CHECK_FALSE(tls_context());
+  CHECK(tls_context().valid_until() == "");
   CHECK(tls_files().empty());
   CHECK_FALSE(tls_files{"a", ""}.empty());
 }

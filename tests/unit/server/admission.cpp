@@ -283,9 +283,9 @@ TEST_CASE_FIXTURE(fixture, "admission: malformed credentials are refused before 
 }
 
 TEST_CASE_FIXTURE(fixture, "admission: why the authenticator refused somebody is reported") {
-  std::string told;
+  std::string reported;
   door->report_to([&](const handshake& from, const error& why) {
-    told += from.remote_address + " " + to_string(why.code) + " " + why.detail + "\n";
+    reported += from.remote_address + " " + to_string(why.code) + " " + why.detail + "\n";
   });
   settings.access.auth_timeout = std::chrono::milliseconds(0);
   authenticator.at_once = result<principal>(error(errc::token_expired, "Old", "exp is past"));
@@ -294,13 +294,13 @@ TEST_CASE_FIXTURE(fixture, "admission: why the authenticator refused somebody is
   ask(2);
   allow_at_once();
   ask(3);
-  CHECK(told == "192.0.2.7 token_expired exp is past\n192.0.2.7 internal no database\n");
+  CHECK(reported == "192.0.2.7 token_expired exp is past\n192.0.2.7 internal no database\n");
   authenticator.at_once.reset();
   ask(4);
   ask(5);
   door->close();
   authenticator.waiting[0](error(errc::forbidden, "No", "closed anyway"));
-  CHECK(told.find("closed") == std::string::npos);
+  CHECK(reported.find("closed") == std::string::npos);
 }
 
 TEST_CASE_FIXTURE(fixture, "admission: a 401 says how to do better") {

@@ -35,7 +35,7 @@ struct guard {
 
 TEST_CASE("exposure: hosts that only this machine reaches") {
   for (const std::string host : {"localhost", "LocalHost", "127.0.0.1", "127.0.0.2",
-                                 "127.255.255.254", "::1"}) {
+                                 "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1"}) {
     CAPTURE(host);
     CHECK(is_loopback_host(host));
   }
