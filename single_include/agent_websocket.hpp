@@ -25284,6 +25284,63 @@ class deadline_list {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/byte_budget.hpp
+
+// A number of bytes that many share, each with what it holds: for buffers that peers fill before
+// anybody knows who they are, where a limit for each one is none for all together. Counts only; the
+// bytes are elsewhere.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// A copy counts in the same budget. One thread.
+class byte_budget {
+ public:
+  /// 0: no limit.
+  explicit byte_budget(std::size_t limit = 0)
+      : limit_(limit), used_(std::make_shared<std::size_t>(0)) {}
+
+  std::size_t used() const noexcept { return *used_; }
+
+  /// What one of them holds; gives it back at its end. May outlive the budget.
+  class share {
+   public:
+    explicit share(const byte_budget& of) : limit_(of.limit_), used_(of.used_) {}
+    share(const share&) = delete;
+    share& operator=(const share&) = delete;
+    ~share() { *used_ -= held_; }
+
+    /// From now on `bytes` in place of what was held. False when there is no room for more: then
+    /// nothing is changed.
+    bool hold(std::size_t bytes) noexcept {
+      const std::size_t others = *used_ - held_;
+      if (bytes > held_ && limit_ != 0 && (bytes > limit_ || others > limit_ - bytes)) return false;
+      *used_ = others + bytes;
+      held_ = bytes;
+      return true;
+    }
+
+   private:
+    std::size_t limit_;
+    std::shared_ptr<std::size_t> used_;
+    std::size_t held_ = 0;
+  };
+
+ private:
+  std::size_t limit_;
+  std::shared_ptr<std::size_t> used_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/connection_table.hpp
 
 // Connections by their ids. An id holds the place in the table and how often that place was used,
@@ -25401,6 +25458,8 @@ struct transport_settings {
   std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
   std::size_t max_message_bytes = 64 * 1024;
   std::size_t max_http_body_bytes = 1024 * 1024;
+  /// Of all connections together, until they are answered; above it a request with a body gets 503.
+  std::size_t max_http_bodies_bytes = 64 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{5'000};  ///< from accept to a complete request
   std::chrono::milliseconds answer_timeout{30'000};  ///< for answer(), and for the peer to take it
   std::chrono::milliseconds close_timeout{5'000};    ///< for the peer's part of an end
@@ -25421,6 +25480,7 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
         heads(settings.handshake_timeout),
         answers(settings.answer_timeout),
         endings(settings.close_timeout),
+        bodies(settings.max_http_bodies_bytes),
         context_(&context),
         timer_(context),
         read_buffer_(std::make_unique<char[]>(read_buffer_bytes)) {
@@ -25439,6 +25499,8 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
   deadline_list<Connection>
       answers;  // from a request to its answer, and from there to its last byte
   deadline_list<Connection> endings;  // from the beginning of an end to its end
+
+  const byte_budget bodies;  // of requests that have not been answered
 
   /// Used by one read at a time and by nobody between two.
   char* read_buffer() noexcept { return read_buffer_.get(); }
@@ -25841,6 +25903,11 @@ class request_reader {
   /// Bytes that came behind the request.
   std::string& rest() noexcept { return bytes_; }
 
+  /// What the body takes so far; 0 unless it has an allocation of its own.
+  std::size_t body_memory() const noexcept {
+    return request_.body.empty() ? 0 : request_.body.capacity();
+  }
+
   /// After `failed`.
   const request_refusal& refusal() const noexcept { return refusal_; }
 
@@ -26030,12 +26097,17 @@ class websocketpp_opening {
  public:
   using progress = request_reader::progress;
 
-  /// `remote_address` is the peer's, as text.
-  websocketpp_opening(std::size_t max_body_bytes, std::string remote_address)
-      : reader_(max_body_bytes), remote_address_(std::move(remote_address)) {}
+  /// `remote_address` is the peer's, as text; `bodies` is for those of all connections.
+  websocketpp_opening(std::size_t max_body_bytes, std::string remote_address,
+                      const byte_budget& bodies = byte_budget())
+      : reader_(max_body_bytes), remote_address_(std::move(remote_address)), body_(bodies) {}
 
   /// Takes bytes up to the end of the request, or until it has to be refused.
-  progress feed(std::string_view bytes) { return reader_.feed(bytes); }
+  progress feed(std::string_view bytes) {
+    const progress now = reader_.feed(bytes);
+    is_full_ = now != progress::failed && !body_.hold(reader_.body_memory());
+    return is_full_ ? progress::failed : now;
+  }
 
   /// True once, when the client waits for "100 Continue".
   bool take_continue() noexcept {
@@ -26055,16 +26127,13 @@ class websocketpp_opening {
   /// After `failed`.
   http::response refusal() {
     head_only_ = reader_.request().method == "HEAD";
+    if (is_full_) return later("Too many requests at once\n");
     return http::response::text(reader_.refusal().status,
                                 std::string(reader_.refusal().words) + "\n");
   }
 
   /// For a connection above the limit, whatever it would have asked for.
-  static http::response no_place() {
-    http::response answer = http::response::text(503, "Too many connections\n");
-    answer.headers.add("Retry-After", "5");
-    return answer;
-  }
+  static http::response no_place() { return later("Too many connections\n"); }
 
   /// For a client that speaks plain HTTP to a port with TLS.
   static http::response needs_tls() {
@@ -26091,8 +26160,16 @@ class websocketpp_opening {
   std::string& early() noexcept { return reader_.rest(); }
 
  private:
+  static http::response later(const char* why) {
+    http::response answer = http::response::text(503, why);
+    answer.headers.add("Retry-After", "5");
+    return answer;
+  }
+
   request_reader reader_;
   std::string remote_address_;
+  byte_budget::share body_;
+  bool is_full_ = false;
   bool head_only_ = false;
   bool continued_ = false;
 };
@@ -26232,7 +26309,7 @@ inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
       new websocketpp_connection(hub, std::move(socket)));
   made->id_ = hub.connections.add(made);
   made->opening_ = std::make_unique<websocketpp_opening>(hub.settings.max_http_body_bytes,
-                                                         std::move(remote_address));
+                                                         std::move(remote_address), hub.bodies);
   if (full && !made->begin_tls()) return made->finish(true);
   if (full) return made->leave_with(websocketpp_opening::no_place());
   made->count();

@@ -17,7 +17,7 @@ import time
 
 import websockets
 
-from harness import SOCKET_PATH, Client, Server, Skip, check, command, equal, test
+from harness import SOCKET_PATH, Client, Server, Skip, check, command, equal, fetch, test
 
 MIB = 1024 * 1024
 # The package has changed the name of this argument.
@@ -150,6 +150,27 @@ def endless_headers():
                 check(read_all(raw).startswith(b"HTTP/1.1 413"), f"no 413 for {length}")
         check(memory(server) - before <= 4 * MIB, f"{memory(server) - before} bytes more")
         is_well(server)
+
+
+@test("hostile: bodies of requests take 64 MiB of all connections together, whoever sends them")
+def bodies_at_once():
+    head = b"POST /functions/v1/notify_websocket HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n"
+    with Server(NEW_CONNECTIONS_PER_SECOND=0, MAX_CONNECTIONS_PER_IP=0) as server:
+        before = memory(server)
+        sockets = [connect(server) for _ in range(300)]
+        for raw in sockets:
+            with contextlib.suppress(OSError):
+                raw.sendall(head + b"b" * 1000_000)
+        grown = memory(server) - before
+        check(grown <= 100 * MIB, f"{grown / MIB:.0f} MiB for 300 MB of bodies")
+        is_well(server)  # an upgrade has no body
+        statuses = [read_all(raw)[9:12] for raw in sockets[-5:]]
+        equal(statuses, [b"503"] * 5, "those that came last")
+        for raw in sockets:
+            raw.close()
+        time.sleep(0.3)
+        status, _, _ = fetch(server.port, "/nowhere", "POST", b"b" * 1000_000)
+        equal(status, 404, "afterwards")
 
 
 @test("hostile: what is announced takes no memory; passed over, or closed with 1009")

@@ -135,7 +135,7 @@ inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
       new websocketpp_connection(hub, std::move(socket)));
   made->id_ = hub.connections.add(made);
   made->opening_ = std::make_unique<websocketpp_opening>(hub.settings.max_http_body_bytes,
-                                                         std::move(remote_address));
+                                                         std::move(remote_address), hub.bodies);
   if (full && !made->begin_tls()) return made->finish(true);
   if (full) return made->leave_with(websocketpp_opening::no_place());
   made->count();

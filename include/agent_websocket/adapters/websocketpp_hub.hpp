@@ -7,6 +7,7 @@
 
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/asio_link.hpp>
+#include <agent_websocket/adapters/byte_budget.hpp>
 #include <agent_websocket/adapters/connection_table.hpp>
 #include <agent_websocket/adapters/deadline_list.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
@@ -38,6 +39,8 @@ struct transport_settings {
   std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
   std::size_t max_message_bytes = 64 * 1024;
   std::size_t max_http_body_bytes = 1024 * 1024;
+  /// Of all connections together, until they are answered; above it a request with a body gets 503.
+  std::size_t max_http_bodies_bytes = 64 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{5'000};  ///< from accept to a complete request
   std::chrono::milliseconds answer_timeout{30'000};  ///< for answer(), and for the peer to take it
   std::chrono::milliseconds close_timeout{5'000};    ///< for the peer's part of an end
@@ -58,6 +61,7 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
         heads(settings.handshake_timeout),
         answers(settings.answer_timeout),
         endings(settings.close_timeout),
+        bodies(settings.max_http_bodies_bytes),
         context_(&context),
         timer_(context),
         read_buffer_(std::make_unique<char[]>(read_buffer_bytes)) {
@@ -76,6 +80,8 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
   deadline_list<Connection>
       answers;  // from a request to its answer, and from there to its last byte
   deadline_list<Connection> endings;  // from the beginning of an end to its end
+
+  const byte_budget bodies;  // of requests that have not been answered
 
   /// Used by one read at a time and by nobody between two.
   char* read_buffer() noexcept { return read_buffer_.get(); }

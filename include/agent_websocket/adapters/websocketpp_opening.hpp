@@ -4,6 +4,7 @@
 // of it, makes the bytes of every answer. No sockets and no clocks.
 #pragma once
 
+#include <agent_websocket/adapters/byte_budget.hpp>
 #include <agent_websocket/adapters/http_answer.hpp>
 #include <agent_websocket/adapters/websocketpp_request_reader.hpp>
 #include <agent_websocket/policy/transport.hpp>
@@ -22,12 +23,17 @@ class websocketpp_opening {
  public:
   using progress = request_reader::progress;
 
-  /// `remote_address` is the peer's, as text.
-  websocketpp_opening(std::size_t max_body_bytes, std::string remote_address)
-      : reader_(max_body_bytes), remote_address_(std::move(remote_address)) {}
+  /// `remote_address` is the peer's, as text; `bodies` is for those of all connections.
+  websocketpp_opening(std::size_t max_body_bytes, std::string remote_address,
+                      const byte_budget& bodies = byte_budget())
+      : reader_(max_body_bytes), remote_address_(std::move(remote_address)), body_(bodies) {}
 
   /// Takes bytes up to the end of the request, or until it has to be refused.
-  progress feed(std::string_view bytes) { return reader_.feed(bytes); }
+  progress feed(std::string_view bytes) {
+    const progress now = reader_.feed(bytes);
+    is_full_ = now != progress::failed && !body_.hold(reader_.body_memory());
+    return is_full_ ? progress::failed : now;
+  }
 
   /// True once, when the client waits for "100 Continue".
   bool take_continue() noexcept {
@@ -47,16 +53,13 @@ class websocketpp_opening {
   /// After `failed`.
   http::response refusal() {
     head_only_ = reader_.request().method == "HEAD";
+    if (is_full_) return later("Too many requests at once\n");
     return http::response::text(reader_.refusal().status,
                                 std::string(reader_.refusal().words) + "\n");
   }
 
   /// For a connection above the limit, whatever it would have asked for.
-  static http::response no_place() {
-    http::response answer = http::response::text(503, "Too many connections\n");
-    answer.headers.add("Retry-After", "5");
-    return answer;
-  }
+  static http::response no_place() { return later("Too many connections\n"); }
 
   /// For a client that speaks plain HTTP to a port with TLS.
   static http::response needs_tls() {
@@ -83,8 +86,16 @@ class websocketpp_opening {
   std::string& early() noexcept { return reader_.rest(); }
 
  private:
+  static http::response later(const char* why) {
+    http::response answer = http::response::text(503, why);
+    answer.headers.add("Retry-After", "5");
+    return answer;
+  }
+
   request_reader reader_;
   std::string remote_address_;
+  byte_budget::share body_;
+  bool is_full_ = false;
   bool head_only_ = false;
   bool continued_ = false;
 };

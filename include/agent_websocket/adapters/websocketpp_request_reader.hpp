@@ -68,6 +68,11 @@ class request_reader {
   /// Bytes that came behind the request.
   std::string& rest() noexcept { return bytes_; }
 
+  /// What the body takes so far; 0 unless it has an allocation of its own.
+  std::size_t body_memory() const noexcept {
+    return request_.body.empty() ? 0 : request_.body.capacity();
+  }
+
   /// After `failed`.
   const request_refusal& refusal() const noexcept { return refusal_; }
 

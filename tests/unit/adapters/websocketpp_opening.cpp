@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 
 using agent_websocket::handshake;
@@ -30,6 +31,29 @@ TEST_CASE("opening: an upgrade, with bytes that came too early") {
   CHECK(out.find("101 Switching") != std::string::npos);
   CHECK(out.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") != std::string::npos);
   CHECK(out.find("permessage-deflate") == std::string::npos);
+}
+
+TEST_CASE("opening: bodies of all connections together have a limit, upgrades none") {
+  const std::string post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n";
+  const agent_websocket::adapters::byte_budget bodies(12'000);
+  const std::string half(2500, 'b');
+  auto first = std::make_unique<websocketpp_opening>(5000, "", bodies);
+  auto second = std::make_unique<websocketpp_opening>(5000, "", bodies);
+  REQUIRE(first->feed(post + half + half) == progress::complete);
+  REQUIRE(second->feed(post + half) == progress::more);
+  CHECK(bodies.used() >= 7500u);
+  first->take_request();  // the application has it, and counts until it has answered
+  websocketpp_opening third(5000, "", bodies);
+  REQUIRE(third.feed(post) == progress::more);
+  REQUIRE(third.feed(half + half) == progress::failed);
+  CHECK(third.refusal().status == 503);
+  CHECK(third.refusal().headers.find("Retry-After") == "5");
+  CHECK(websocketpp_opening(5000, "", bodies).feed(upgrade) == progress::complete);
+  first.reset();
+  websocketpp_opening fourth(5000, "", bodies);
+  CHECK(fourth.feed(post + half + half) == progress::complete);
+  second.reset();
+  CHECK(bodies.used() < 6000u);
 }
 
 TEST_CASE("opening: a refused upgrade, and a 101 for what is none") {

@@ -235,3 +235,18 @@ TEST_CASE("client: destroyed with a refusal on its way") {
   one.clock.run();
   CHECK(sink.log.empty());
 }
+
+TEST_CASE("client: counts its requests, and those that it repeats") {
+  fixture one;
+  one.play();
+  acting sink;
+  CHECK(one.upstream->counts().requests == 0);
+  one.start(sink);
+  one.run();
+  CHECK(one.upstream->counts().requests == 2);
+  CHECK(one.upstream->counts().retries == 1);
+  chat_request wrong;  // is never sent
+  one.upstream->start(wrong, sink);
+  one.run();
+  CHECK(one.upstream->counts().requests == 2);
+}

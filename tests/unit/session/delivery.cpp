@@ -412,3 +412,16 @@ TEST_CASE_FIXTURE(fixture, "delivery: frames carry the time at which they are ma
   CHECK(got[1].phase() == "delta");
   CHECK(got[1].text("timestamp") == "2026-01-01T00:00:01.500Z");
 }
+
+TEST_CASE_FIXTURE(fixture, "delivery: counts what it hands over") {
+  agent_websocket::session_counts counts;
+  core.output().count_into(counts);
+  attach(1);
+  attach(2);
+  publish(10);
+  run();
+  CHECK(counts.frames == 2u);
+  CHECK(counts.bytes == sent_bytes(1) + sent_bytes(2));
+  run();
+  CHECK(counts.frames == 2u);
+}

@@ -142,3 +142,16 @@ TEST_CASE("outbox: sockets come and go") {
   REQUIRE(box.find(8) != nullptr);
   CHECK(box.sockets().size() == 1u);
 }
+
+TEST_CASE("outbox: counts what it makes, where somebody wants to know") {
+  agent_websocket::wire::notification said;
+  said.content = "x";
+  outbox box;
+  CHECK(box.counts() == nullptr);
+  const std::string uncounted = box.encoded(said, "T");
+  agent_websocket::session_counts counts;
+  box.count_into(counts);
+  CHECK(box.encoded(said, "T") == uncounted);
+  CHECK(frame(uncounted).content() == "x");
+  CHECK(counts.volatile_notifications == 1u);
+}
