@@ -310,7 +310,8 @@ class Client:
     async def open(cls, server, path=SOCKET_PATH, **options):
         import websockets
         options = {"compression": None, "max_size": None, "ping_interval": None,
-                   "open_timeout": 10, "close_timeout": 2, **options}
+                   "open_timeout": 10, "close_timeout": 2,
+                   **getattr(server, "client_options", {}), **options}
         async with websockets.connect(server.socket_url(path), **options) as socket:
             client = cls(socket)
             client.welcome = await client.next()

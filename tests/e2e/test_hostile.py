@@ -297,6 +297,20 @@ def half_open():
         is_well(server)
 
 
+@test("hostile: a message that drips for ever is no activity: SESSION_TIMEOUT ends its socket")
+def dripping_message():
+    with Server(SESSION_TIMEOUT="0.02", CLEANUP_INTERVAL=0.2) as server:
+        with open_socket(server) as raw:
+            begun = time.monotonic()
+            raw.sendall(frame(0x81, b"{", announced=60_000))
+            while not select.select([raw], [], [], 0)[0] or b"\x88" not in raw.recv(65536):
+                check(time.monotonic() - begun < 10, "still open")
+                raw.sendall(b" ")
+                time.sleep(0.1)
+            took = time.monotonic() - begun
+            check(1 <= took <= 5, f"closed after {took:.1f} s")
+
+
 @test("hostile: out of descriptors: those who are here are served, others as soon as there is room")
 def out_of_descriptors():
     if not shutil.which("prlimit"):

@@ -105,6 +105,9 @@ def table():
     return [(code, as_text(message)) for code, message in rows + OTHERS]
 
 
+WITHOUT_RATES = {"RATE_LIMIT_PER_MINUTE": 0, "USER_RATE_LIMIT_PER_MINUTE": 0}
+
+
 async def walk(server, rows):
     """One socket after the other: every wrong message is followed by a good query."""
     wrong = []
@@ -127,6 +130,20 @@ async def walk(server, rows):
 
 @test("malformed: each message of the table gets its code, the next good query its answer")
 def malformed():
+    with Server(**WITHOUT_RATES) as server:
+        check_table(server)
+
+
+@test("malformed: the same over TLS")
+def malformed_over_tls():
+    from test_tls import served  # here, so that its tests are not those of this group
+
+    with served(**WITHOUT_RATES) as (server, _, context):
+        server.client_options = {"ssl": context}
+        check_table(server)
+
+
+def check_table(server):
     rows = table()
     check(len(rows) >= 200, f"only {len(rows)} rows")
     lanes = 12
@@ -135,9 +152,7 @@ def malformed():
         found = await asyncio.gather(*(walk(server, rows[i::lanes]) for i in range(lanes)))
         return [line for lane in found for line in lane]
 
-    with Server(RATE_LIMIT_PER_MINUTE=100000, RATE_LIMIT_BURST=10000,
-                MAX_CONNECTIONS_PER_IP=100) as server:
-        wrong = asyncio.run(all_lanes(server))
+    wrong = asyncio.run(all_lanes(server))
     check(not wrong, lambda: f"{len(wrong)} of {len(rows)} rows:\n  " + "\n  ".join(wrong))
 
 
