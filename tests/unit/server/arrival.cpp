@@ -3,8 +3,8 @@
 
 #include <doctest/doctest.h>
 
-TEST_CASE("arrival: who nobody asked is anonymous") {
+TEST_CASE("arrival: who has shown nothing is nobody yet") {
   const agent_websocket::arrival fresh;
-  CHECK(fresh.owner.name == "anonymous");
+  CHECK_FALSE(fresh.owner.has_value());
   CHECK(fresh.request.remote_address.empty());
 }
