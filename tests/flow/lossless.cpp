@@ -50,7 +50,8 @@ struct world_server {
 
 class world {
  public:
-  explicit world(std::uint32_t seed) : random_(seed), small_log_(pick(3) == 0) {
+  explicit world(std::uint32_t seed, bool limited = false)
+      : random_(seed), small_log_(pick(3) == 0), limited_(limited) {
     start_server();
     add_user({});
   }
@@ -65,7 +66,7 @@ class world {
     compare();
   }
 
-  std::size_t cuts = 0, recovered = 0, resets = 0, queries = 0, restarts = 0, tabs = 0;
+  std::size_t cuts = 0, recovered = 0, resets = 0, queries = 0, restarts = 0, tabs = 0, refused = 0;
 
  private:
   using line_type = line<world_server>;
@@ -87,6 +88,12 @@ class world {
     chosen.first_token_timeout = chosen.idle_timeout = 0s;
     chosen.max_upstream = 1 + pick(3);
     chosen.level = aw::log_level::off;
+    if (limited_) {
+      chosen.access.messages_per_minute = 10 + pick(50);
+      chosen.access.message_burst = 1 + pick(5);
+      chosen.access.user_messages_per_minute = 10 + pick(50);
+      chosen.access.user_message_burst = 1 + pick(10);
+    }
     server_ = std::make_unique<world_server>(std::move(chosen), clock_);
     sessions_.clear();
     server_->server.router()
@@ -145,7 +152,8 @@ class world {
     } else if (what < 850) {
       its.deliver_to_server(*server_, 1 + pick(4));
     } else if (what < 865) {
-      its.repeat_to_server(*server_);
+      // Where one may be refused and the next be taken, this is no repeat but another try.
+      if (!limited_) its.repeat_to_server(*server_);
     } else if (what < 880) {
       its.stall(*server_);
     } else if (what < 900) {
@@ -297,6 +305,13 @@ class world {
       for (const auto& told : who.ended) {
         const aw::client_answer& answer = told.second;
         const auto known = truths.find(told.first);
+        if (answer.failure && answer.failure->code == "rate_limited") {
+          // It was not accepted, now or before, and its program was told when to try again.
+          REQUIRE(known == truths.end());
+          REQUIRE(answer.failure->retryable);
+          REQUIRE(answer.failure->retry_after.has_value());
+          ++refused;
+        }
         if (known == truths.end()) continue;  // of an earlier session
         CAPTURE(told.first);
         if (answer.failure && answer.failure->code == "expired") continue;  // no longer kept
@@ -317,6 +332,7 @@ class world {
 
   std::mt19937 random_;
   bool small_log_;
+  bool limited_;
   aw::testing::manual_scheduler clock_;
   std::map<std::pair<std::string, std::string>, int> runs_;
   std::map<std::string, std::map<std::string, truth>> truths_;     // by session
@@ -357,4 +373,20 @@ TEST_CASE("lossless: whatever comes between them, client and server agree in the
   CHECK(resets > count / 20);
   CHECK(restarts > count / 20);
   CHECK(tabs > count / 20);
+}
+
+TEST_CASE("lossless: what a limit refuses is told, and what was accepted is not lost by one") {
+  std::size_t refused = 0, queries = 0;
+  const std::uint32_t count = schedules(300);
+  for (std::uint32_t seed = 1; seed <= count; ++seed) {
+    CAPTURE(seed);
+    world each(seed, true);
+    each.run(300);
+    refused += each.refused;
+    queries += each.queries;
+  }
+  MESSAGE(count << " schedules: " << queries << " queries, " << refused << " refused");
+  if (count < 100) return;
+  CHECK(refused > count);
+  CHECK(refused < queries);
 }

@@ -228,3 +228,14 @@ TEST_CASE_FIXTURE(metrics_fixture, "metrics: those of the application stand behi
   CHECK(metric("draining") == 0);
   CHECK(log.has("handler_threw"));
 }
+
+TEST_CASE("metrics: limits that were reached") {
+  auto chosen = settings();
+  chosen.access.messages_per_minute = 60;
+  chosen.access.message_burst = 2;
+  metrics_fixture talk(chosen);
+  const auto id = talk.connect();
+  for (int i = 0; i < 5; ++i) talk.say(id, R"({"type":"command","op":"help"})");
+  CHECK(talk.metric("errors_sent_total{code=\"rate_limited\"}") == 3);
+  CHECK(talk.metric("messages_received_total{type=\"command\"}") == 5);
+}

@@ -51,6 +51,8 @@ struct bench {
     };
     chosen.host = "127.0.0.1";
     chosen.port = 0;
+    chosen.access.new_connections_per_second = 0;  // a thousand of one address at once
+    chosen.access.messages_per_minute = chosen.access.user_messages_per_minute = 0;
     chosen.base_url = upstream.url("/v1");
     chosen.level = log_level::off;
     chosen.session.resume_window = chosen.run_grace = std::chrono::milliseconds(0);

@@ -350,6 +350,17 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.access.auth_timeout = set.access.auth_grace = 9h;
     set.access.allow_anonymous = true;
     set.access.metrics = agent_websocket::metrics_access::off;
+    set.access.max_connections_per_address = 9;
+    set.access.max_connections_per_user = 9;
+    set.access.new_connections_per_second = 9;
+    set.access.messages_per_minute = 9;
+    set.access.message_burst = 9;
+    set.access.user_messages_per_minute = 9;
+    set.access.user_message_burst = 9;
+    set.access.max_sessions_per_user = 9;
+    set.access.daily_tokens_per_user = 9;
+    set.access.daily_cost_per_user = 9;
+    set.session.max_content_bytes = set.session.max_history_bytes = 9;
     CHECK_FALSE(variable.apply(set, variable.default_text).has_value());
     // Whatever the variable sets is back at its default; only one thing can be.
     const int same =
@@ -390,7 +401,19 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.access.auth_timeout == plain.access.auth_timeout) +
         (set.access.auth_grace == plain.access.auth_grace) +
         (set.access.allow_anonymous == plain.access.allow_anonymous) +
-        (set.access.metrics == plain.access.metrics);
+        (set.access.metrics == plain.access.metrics) +
+        (set.access.max_connections_per_address == plain.access.max_connections_per_address) +
+        (set.access.max_connections_per_user == plain.access.max_connections_per_user) +
+        (set.access.new_connections_per_second == plain.access.new_connections_per_second) +
+        (set.access.messages_per_minute == plain.access.messages_per_minute) +
+        (set.access.message_burst == plain.access.message_burst) +
+        (set.access.user_messages_per_minute == plain.access.user_messages_per_minute) +
+        (set.access.user_message_burst == plain.access.user_message_burst) +
+        (set.access.max_sessions_per_user == plain.access.max_sessions_per_user) +
+        (set.access.daily_tokens_per_user == plain.access.daily_tokens_per_user) +
+        (set.access.daily_cost_per_user == plain.access.daily_cost_per_user) +
+        (set.session.max_content_bytes == plain.session.max_content_bytes) +
+        (set.session.max_history_bytes == plain.session.max_history_bytes);
     CHECK(same == 1);
   }
   CHECK(names.size() > 25u);
