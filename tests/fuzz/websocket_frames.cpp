@@ -122,8 +122,10 @@ std::string read_plainly(std::string_view bytes, const frame_limits& limits) {
       if (opcode == 8) {
         if (payload.empty()) return log + "close 1005\nbecause \n";
         if (payload.size() == 1) return fail("1002");
-        const unsigned code = (static_cast<unsigned char>(payload[0]) << 8U) |
-                              static_cast<unsigned char>(payload[1]);
+        const auto at = [&payload](std::size_t i) {
+          return static_cast<unsigned>(static_cast<unsigned char>(payload[i]));
+        };
+        const unsigned code = (at(0) << 8U) | at(1);
         if (!is_close_code(code)) return fail("1002");
         if (!is_utf8(payload.substr(2))) return fail("1007");
         return log + "close " + std::to_string(code) + "\nbecause " + payload.substr(2) + "\n";
