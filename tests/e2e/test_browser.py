@@ -13,7 +13,7 @@ from harness import (HERE, Server, browser, check, equal, last_line, run_script,
 @test("browser: a plain page with onopen and onmessage holds a conversation")
 def plain_page():
     chromium = browser()
-    with Server() as server:
+    with Server(ALLOWED_ORIGINS="null") as server:  # that of a page from a file
         output = run_script("browser.mjs", chromium, "plain", server.socket_url(),
                             HERE / "plain_client.html", least=20, timeout=50)
         check("all well" in output, output)
