@@ -261,6 +261,9 @@ TEST_CASE_FIXTURE(guarded, "authentication: a token that ends is asked for, and 
   CHECK(refused[0].code() == "token_expired");
   CHECK(refused[0].text("ref") == "q1");
   CHECK(say(id, R"({"type":"command","op":"ping"})")[0].op() == "pong");
+  const auto resumes = say(id, hello("ada-1", back_to.at(id)));
+  REQUIRE(resumes.size() == 1u);
+  CHECK(resumes[0].code() == "token_expired");
   pass(30s);
   CHECK(closed_with(id) == 4004);
 }

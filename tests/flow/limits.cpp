@@ -297,6 +297,60 @@ TEST_CASE("limits: the history in bytes, as it goes upstream") {
 
 // ---- budgets
 
+TEST_CASE("limits: what is cancelled, cut or too late counts by its length") {
+  auto chosen = settings();
+  chosen.access.daily_tokens_per_user = 200;
+  const std::string question = std::string(1200, 'x');
+  for (const char* how : {"cancel", "timeout"}) {
+    CAPTURE(how);
+    limited talk(chosen);
+    const auto id = talk.arrive();
+    talk.frames(id);
+    const bool cancels = how == std::string("cancel");
+    talk.tell(id, R"({"id":"q1","timeout_ms":5000,"content":")" + question + R"("})");
+    REQUIRE(talk.http.open_calls() == 1u);
+    if (cancels) {
+      talk.tell(id, R"({"type":"command","op":"cancel"})");
+    } else {
+      talk.pass(6s);
+    }
+    talk.frames(id);
+    CHECK(talk.http.open_calls() == 0u);
+    CHECK(limited::code(talk.tell(id, R"({"content":"x"})")) == "quota_exceeded");
+  }
+}
+
+TEST_CASE("limits: what upstream has refused costs nothing") {
+  auto chosen = settings();
+  chosen.access.daily_tokens_per_user = 200;
+  chosen.max_retries = 0;
+  limited talk(chosen);
+  const auto id = talk.arrive();
+  talk.frames(id);
+  talk.http.reply_with(refusal(429, ""));
+  talk.tell(id, R"({"content":")" + std::string(1200, 'x') + R"("})");
+  talk.http.reply_with(answer({"yes"}));
+  CHECK(terminal(talk.tell(id, R"({"content":"x"})")).content() == "yes");
+}
+
+TEST_CASE("limits: what waited behind the answer that used the budget up does not begin") {
+  auto chosen = settings();
+  chosen.access.daily_tokens_per_user = 100;  // an answer here has 110
+  limited talk(chosen);
+  const auto id = talk.arrive();
+  talk.frames(id);
+  talk.http.reply_with(answer({"yes"}));
+  for (const char* each : {R"({"id":"q1","content":"x"})", R"({"id":"q2","content":"x"})"})
+    talk.transport.receive(id, each);
+  talk.run();
+  const auto ends = terminals(talk.frames(id));
+  REQUIRE(ends.size() == 2u);
+  CHECK(ends[0].content() == "yes");
+  CHECK(ends[1].ref() == "q2");
+  CHECK(ends[1].code() == "quota_exceeded");
+  CHECK(talk.http.open_calls() == 0u);
+}
+
 TEST_CASE("limits: a day's tokens, until midnight") {
   auto chosen = settings();
   chosen.access.daily_tokens_per_user = 200;  // an answer here has 110

@@ -131,11 +131,13 @@ inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
   const bool full = limit != 0 && hub.active >= limit;
   // Who is turned away stays until he has read why; there is a limit to that as well.
   if (full && hub.connections.size() >= limit + max_refused) return;
+  if (!hub.unanswered.has_place(remote_address)) return;
   const link_pointer<websocketpp_connection> made(
       new websocketpp_connection(hub, std::move(socket)));
   made->id_ = hub.connections.add(made);
-  made->opening_ = std::make_unique<websocketpp_opening>(hub.settings.max_http_body_bytes,
-                                                         std::move(remote_address), hub.bodies);
+  auto place = hub.unanswered.take(remote_address);
+  made->opening_ = std::make_unique<websocketpp_opening>(
+      hub.settings.max_http_body_bytes, std::move(remote_address), hub.bodies, std::move(place));
   if (full && !made->begin_tls()) return made->finish(true);
   if (full) return made->leave_with(websocketpp_opening::no_place());
   made->count();

@@ -5,6 +5,7 @@
 // of the executor into one write a connection. Moves no bytes itself.
 #pragma once
 
+#include <agent_websocket/adapters/address_counts.hpp>
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/asio_link.hpp>
 #include <agent_websocket/adapters/byte_budget.hpp>
@@ -40,6 +41,10 @@ struct transport_settings {
   std::size_t max_message_bytes = 64 * 1024;
   std::size_t max_http_body_bytes = 1024 * 1024;
   /// Of all connections together, until they are answered; above it a request with a body gets 503.
+  /// Connections of one address that have not been answered yet; further ones are closed without a
+  /// word, before anything is read; 0: no limit. Above it the sink decides, who knows more.
+  std::size_t max_unanswered_per_address = 0;
+  http::trusted_proxies proxies;  ///< to which that does not apply
   std::size_t max_http_bodies_bytes = 64 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{5'000};  ///< from accept to a complete request
   std::chrono::milliseconds answer_timeout{30'000};  ///< for answer(), and for the peer to take it
@@ -62,6 +67,7 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
         answers(settings.answer_timeout),
         endings(settings.close_timeout),
         bodies(settings.max_http_bodies_bytes),
+        unanswered(settings.max_unanswered_per_address, settings.proxies),
         context_(&context),
         timer_(context),
         read_buffer_(std::make_unique<char[]>(read_buffer_bytes)) {
@@ -81,7 +87,8 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
       answers;  // from a request to its answer, and from there to its last byte
   deadline_list<Connection> endings;  // from the beginning of an end to its end
 
-  const byte_budget bodies;  // of requests that have not been answered
+  const byte_budget bodies;   // of requests that have not been answered
+  address_counts unanswered;  // of connections that wait for an answer
 
   /// Used by one read at a time and by nobody between two.
   char* read_buffer() noexcept { return read_buffer_.get(); }

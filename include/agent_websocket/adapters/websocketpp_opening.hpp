@@ -4,6 +4,7 @@
 // of it, makes the bytes of every answer. No sockets and no clocks.
 #pragma once
 
+#include <agent_websocket/adapters/address_counts.hpp>
 #include <agent_websocket/adapters/byte_budget.hpp>
 #include <agent_websocket/adapters/http_answer.hpp>
 #include <agent_websocket/adapters/websocketpp_request_reader.hpp>
@@ -23,10 +24,14 @@ class websocketpp_opening {
  public:
   using progress = request_reader::progress;
 
-  /// `remote_address` is the peer's, as text; `bodies` is for those of all connections.
+  /// `remote_address` is the peer's, as text; `bodies` is for those of all connections,
+  /// `place` is kept until the end of this.
   websocketpp_opening(std::size_t max_body_bytes, std::string remote_address,
-                      const byte_budget& bodies = byte_budget())
-      : reader_(max_body_bytes), remote_address_(std::move(remote_address)), body_(bodies) {}
+                      const byte_budget& bodies = byte_budget(), address_counts::place place = {})
+      : reader_(max_body_bytes),
+        remote_address_(std::move(remote_address)),
+        body_(bodies),
+        place_(std::move(place)) {}
 
   /// Takes bytes up to the end of the request, or until it has to be refused.
   progress feed(std::string_view bytes) {
@@ -95,6 +100,7 @@ class websocketpp_opening {
   request_reader reader_;
   std::string remote_address_;
   byte_budget::share body_;
+  address_counts::place place_;
   bool is_full_ = false;
   bool head_only_ = false;
   bool continued_ = false;

@@ -90,8 +90,8 @@ class server {
 
   /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
   /// drains. Blocks. What fails is also logged. A second of these signals ends at once. With TLS a
-  /// SIGHUP means reload(), where there is one (POSIX). A program that runs the context itself
-  /// calls start() alone.
+  /// SIGHUP means reload(), without it the same as SIGTERM (POSIX). A program that runs the context
+  /// itself calls start() alone.
   /// `running` is called when it listens and signals are taken: the moment to say so.
   result<void> run(const std::function<void()>& running = {}) {
     if (port() == 0) {
@@ -105,8 +105,7 @@ class server {
     // Kept until the end of this object, so that a late signal does not kill what is ending well.
     signals_.emplace(context_, SIGINT, SIGTERM);
     std::error_code ignored;
-    // Without TLS a hangup keeps its meaning: the terminal has gone.
-    if (hangup != 0 && settings().access.has_tls()) signals_->add(hangup, ignored);
+    if (hangup != 0) signals_->add(hangup, ignored);
     wait_for_signal();
     if (running) running();
     running_ = true;
@@ -151,6 +150,8 @@ class server {
   static constexpr int hangup = 0;  // no signal
 #endif
 
+  static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
+
   // In the order in which they need each other.
   struct parts {
     parts(asio::io_context& context, options settings)
@@ -175,7 +176,11 @@ class server {
     to.host = from.host;
     to.port = from.port;
     to.max_message_bytes = from.session.max_message_bytes;
-    to.max_connections = from.max_connections;
+    // Sockets are counted by the server; beside them there is room for health checks and the API.
+    to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
+    to.max_unanswered_per_address = from.access.max_connections_per_address;
+    if (auto proxies = http::trusted_proxies::parse(from.access.trusted_proxies))
+      to.proxies = std::move(*proxies);
     to.tls = tls_files(from);
     return to;
   }
@@ -197,7 +202,8 @@ class server {
   void wait_for_signal() {
     signals_->async_wait([this](const std::error_code& failure, int number) {
       if (failure) return;
-      if (hangup != 0 && number == hangup) {
+      // Without TLS a hangup keeps its meaning: the terminal has gone.
+      if (hangup != 0 && number == hangup && settings().access.has_tls()) {
         reload_certificates();
         return wait_for_signal();
       }

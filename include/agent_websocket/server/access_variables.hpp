@@ -137,7 +137,8 @@ inline const std::vector<option_variable>& access_variables() {
                                                 10'000'000);
        }},
       {"NEW_CONNECTIONS_PER_SECOND", "500",
-       "new connections in a second, a quarter of them from one address; 0 is no limit",
+       "new connections in a second, twice as many at once, a quarter of them from one address; 0 is "
+       "no limit",
        [](options& o, std::string_view text) {
          return detail::read_whole(o.access.new_connections_per_second, text, 0u, 1'000'000u);
        }},
@@ -178,8 +179,8 @@ inline const std::vector<option_variable>& access_variables() {
                                                 10'000'000);
        }},
       {"DAILY_TOKENS_PER_USER", "0",
-       "tokens of prompts and answers that one user gets from midnight to midnight UTC; 0 is no "
-       "limit",
+       "tokens of prompts and answers that one user gets from midnight to midnight UTC; what runs "
+       "when it is used up goes on; what is cancelled counts by its length; 0 is no limit",
        [](options& o, std::string_view text) {
          return detail::read_whole<std::uint64_t>(o.access.daily_tokens_per_user, text, 0,
                                                   1'000'000'000'000'000);

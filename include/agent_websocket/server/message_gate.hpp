@@ -24,6 +24,9 @@ namespace agent_websocket {
 /// Of one socket. Some 50 bytes.
 class message_gate {
  public:
+  static constexpr const char* budget_words =
+      "The budget of this day is used up; the next begins at 00:00 UTC";
+
   struct refusal {
     error why;
     std::chrono::milliseconds retry_after;  ///< rounded up: after it there is a place
@@ -53,8 +56,7 @@ class message_gate {
     if (!asks_model(message)) return std::nullopt;
     const auto wait = users.budget_wait(*who, at);
     if (!wait) return std::nullopt;
-    return refuse(errc::quota_exceeded,
-                  "The budget of this day is used up; the next begins at 00:00 UTC", *wait);
+    return refuse(errc::quota_exceeded, budget_words, *wait);
   }
 
   /// Frames of one socket that are allowed: far above what a client sends that keeps to the rate of

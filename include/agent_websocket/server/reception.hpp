@@ -163,12 +163,15 @@ class reception final : public transport_sink, private sign_in_sink {
   /// Why the message is not to be done now.
   std::optional<refusal> refusal_of(connection_id connection, session_type& session,
                                     const wire::client_message& message) {
-    if (!begins_work(message)) return std::nullopt;
+    const auto* const command = std::get_if<wire::command>(&message);
+    const bool resumes = command != nullptr && !command->resume_session.empty();
+    if (!begins_work(message) && !resumes) return std::nullopt;
     if (sign_in_.is_over(connection)) {
       return refusal{
           error(errc::token_expired, "Your token has expired: send a new one by the command auth"),
           std::nullopt};
     }
+    if (resumes) return std::nullopt;
     // What a client sends again is acknowledged and not done again: to refuse it would lose it.
     const std::string_view id = id_of(message);
     const moment at{scheduler_.now(), scheduler_.wall_now()};

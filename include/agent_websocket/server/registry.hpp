@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -193,13 +194,29 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   // ---- session_sink
 
+  /// Again, for what has waited behind answers that used the budget up.
+  std::optional<error> on_begin(const Session& session) override {
+    const auto account = accounts_.find(&session);
+    if (account == accounts_.end()) return std::nullopt;
+    const user_limits::user& who = account->second.who();
+    if (!visitors_.users().budget_wait(who, scheduler_.wall_now())) return std::nullopt;
+    return error(errc::quota_exceeded, message_gate::budget_words);
+  }
+
   void on_answered(const Session& session, const answer_record& answer) override {
+    const usage_totals& used = answer.used;
+    const std::int64_t told = usage_totals::sum(used.prompt_tokens, used.completion_tokens);
+    if (used.priced && told > 0) {
+      priced_tokens_ += static_cast<double>(told);
+      priced_cost_ += used.cost;
+    }
     const auto account = accounts_.find(&session);
     if (account == accounts_.end()) return;
-    const usage_totals& used = answer.used;
+    // What nobody has told the cost of is taken to cost what others do.
+    const double price = priced_tokens_ > 0 ? priced_cost_ / priced_tokens_ : 0;
     account->second.who().spend(
-        static_cast<std::uint64_t>(usage_totals::sum(used.prompt_tokens, used.completion_tokens)),
-        used.cost, scheduler_.wall_now());
+        static_cast<std::uint64_t>(usage_totals::sum(told, answer.unreported_tokens)),
+        used.cost + price * static_cast<double>(answer.unreported_tokens), scheduler_.wall_now());
   }
 
   void on_over(Session& session) override {
@@ -289,6 +306,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   std::unordered_map<const Session*, user_limits::place> accounts_;  // of sessions that count
   deadlines<Session, Scheduler> living_;
   std::shared_ptr<const session_settings> defaults_;
+  double priced_tokens_ = 0, priced_cost_ = 0;  // of all answers that told both
   std::function<void()> drained_;
   timer_id drain_timer_ = 0;
   bool draining_ = false;

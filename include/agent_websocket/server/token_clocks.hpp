@@ -27,6 +27,10 @@ class token_clocks {
 
   /// In place of what that socket showed before; nullopt: a token that does not end.
   void set(connection_id connection, std::optional<wall_time> expires, moment at) {
+    // The same once more: its client has been asked for another already.
+    if (const auto found = entries_.find(connection);
+        found != entries_.end() && expires && *expires == found->second.expires)
+      return;
     remove(connection);
     if (!expires) return;
     const duration left =

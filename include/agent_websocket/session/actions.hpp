@@ -59,6 +59,8 @@ struct answer_record {
   std::string model;
   std::string usage;  ///< JSON object text, or empty; of several rounds: their sum
   usage_totals used;
+  /// About what it took beside `used`, where upstream told nothing: it was cancelled, or cut.
+  std::int64_t unreported_tokens = 0;
   unsigned rounds = 0;        ///< of tool calls
   std::string generation_id;  ///< of the last request, for OpenRouter's GET /generation
   std::string provider;       ///< who served it, as OpenRouter says

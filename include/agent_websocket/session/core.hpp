@@ -50,6 +50,8 @@ class session_core {
   static constexpr std::size_t max_sockets = 32;
   /// Calls of one round that are run; the model is told so of those above.
   static constexpr std::size_t max_calls_at_once = 32;
+  /// Of texts in most languages, where nobody has counted.
+  static constexpr std::size_t bytes_a_token = 4;
 
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
@@ -276,7 +278,7 @@ class session_core {
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
   void begin_next(moment at);
-  openrouter::chat_request build_request() const;
+  openrouter::chat_request build_request();
 
   result<tool_ptr> check_tool(const wire::declared_tool& declared,
                               const std::vector<tool_ptr>& others) const;

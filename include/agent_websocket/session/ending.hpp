@@ -1,18 +1,129 @@
 // SPDX-License-Identifier: MIT
 //
-// The part of session_core that ends things which did not end by themselves: cancelled and failed
-// answers, idle sessions, answers that nobody came back for, what is open when the server stops.
+// The part of session_core that ends things: an answer, with its one terminal message; answers that
+// were cancelled, that failed or that nobody came back for; idle sessions; what is open when the
+// server stops.
 #pragma once
 
+#include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/answering.hpp>
 #include <agent_websocket/session/core.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
 namespace agent_websocket {
+
+inline void session_core::finish(wire::answer_status status, const completion_result& result,
+                                 moment at) {
+  if (run_->of.streamed) {
+    start_stream(at);
+    outbox_.put_last_deltas(streamed(), stamp_.text(at.wall));
+  }
+  current_run ended = std::move(*run_);
+  run_.reset();
+  const bool several = ended.rounds != 0 || ended.used.answers != 0;  // requests
+  ended.used += result.used;
+  ended.used.answers = ended.used.answers == 0 ? 0 : 1;
+
+  answer_record record;
+  record.query_id = ended.of.query.id;
+  record.stream = ended.of.stream;
+  record.text = std::move(ended.text);
+  record.status = status;
+  record.finish_reason = result.finish_reason;
+  record.model = std::move(ended.model);
+  record.usage = several ? describe_usage(ended.used) : result.usage;
+  record.used = ended.used;
+  if (ended.asked_bytes != 0) {
+    const std::size_t bytes =
+        ended.asked_bytes + record.text.size() - ended.round_begin + ended.reasoning.size();
+    record.unreported_tokens = static_cast<std::int64_t>(bytes / bytes_a_token + 1);
+  }
+  record.rounds = ended.rounds;
+  record.generation_id = result.generation_id;
+  record.provider = result.provider;
+  record.annotations = result.annotations;
+  record.images = result.images;
+  record.tool_calls = result.tool_calls;
+  record.steps = describe_steps(ended.steps);
+  record.failure = result.failure;
+  if (record.failure) {
+    record.retryable = result.retryable.value_or(is_retryable(record.failure->code));
+  }
+
+  conclude(ended.of, record, result.retry_after, ended.started, ended.chunks, at);
+
+  if (turn* asked = conversation_.find(record.stream)) {
+    asked->seq = outbox_.log().top();
+    asked->answered = at.wall;
+    asked->status = status;
+    asked->model = record.model;
+    // The words before the calls stand in the steps.
+    std::string words = record.text.substr(ended.round_begin);
+    asked->steps = std::move(ended.steps);
+    if (ended.round_begin != 0) asked->shown = record.text;
+    if (!words.empty()) {
+      asked->answer =
+          answer_message(status == wire::answer_status::completed, std::move(words), result);
+    }
+  }
+  conversation_.trim();
+  usage_ += ended.used;
+  if (session_counts* const counts = outbox_.counts())
+    counts->answered_after(at.now - ended.begun, ended.used);
+  actions_.push_back(action::deliver_answer{std::move(record)});
+  active_ = at;
+  if (draining_ && !closing_ && inbox_.empty()) {
+    close_for_drain();
+  } else {
+    begin_next(at);
+  }
+}
+
+/// Puts the one terminal message of an accepted query into the outbox.
+inline void session_core::conclude(const accepted_query& of, const answer_record& record,
+                                   std::optional<std::chrono::milliseconds> retry_after,
+                                   bool started, std::uint64_t chunks, moment at) {
+  wire::failure_notice notice;
+  if (record.failure) {
+    notice.code = record.failure->code;
+    notice.content = record.failure->message;
+    notice.retry_after = retry_after;
+    notice.retryable = record.retryable;
+  }
+  if (record.failure && !of.streamed) {
+    const std::string words = "Failed to generate response: " + record.failure->message;
+    notice.content = words;
+    notice.ref = of.query.id;
+    notice.seq = next_seq();
+    notice.meta = of.query.meta;
+    publish(notice, at);
+  } else {
+    wire::response_end end;
+    end.seq = next_seq();
+    end.ref = of.query.id;
+    end.stream = of.stream;
+    end.streamed = started;
+    end.n = chunks;
+    end.content = record.text;
+    end.status = record.status;
+    end.finish_reason = record.finish_reason;
+    end.model = record.model;
+    end.usage = record.usage;
+    end.annotations = record.annotations;
+    end.meta = of.query.meta;
+    if (record.failure) end.failure = &notice;
+    publish(end, at);
+  }
+  claims_.ended(of.query.id, outbox_.log().top());
+  actions_.push_back(action::persist{records::of_answer(record, outbox_.log().top(), at.wall)});
+}
 
 inline void session_core::close(std::uint16_t code, std::string reason) {
   if (closing_) return;

@@ -10,6 +10,7 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -95,6 +96,8 @@ class session_sink {
   /// A client has said hello on a socket of this session (answer by greet(), or by the resume() of
   /// the session that it asks for) or shown a new token by the command auth.
   virtual void on_command(Session& session, const wire::command& command) = 0;
+  /// An answer is about to begin: why it must not, or nullopt.
+  virtual std::optional<error> on_begin(const Session& session) = 0;
   /// An answer has ended, however it did: what it has used counts.
   virtual void on_answered(const Session& session, const answer_record& answer) = 0;
   /// The session was closed while no socket watched it.

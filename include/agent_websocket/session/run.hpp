@@ -62,6 +62,8 @@ struct current_run {
   unsigned rounds = 0;
   std::size_t round_begin = 0;  ///< where the text of the last round begins
   usage_totals used;            ///< by the rounds that are over
+  /// Of requests that upstream has not told the usage of.
+  std::size_t asked_bytes = 0;
 
   called_tool* find_call(std::string_view id) noexcept {
     const auto found = std::find_if(calls.begin(), calls.end(),

@@ -186,8 +186,6 @@ class basic_session final
     apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
   }
 
-  // ---- carrying out
-
   /// Performs the core's actions until there are none, then sends what waits.
   void carry_out() {
     if (carrying_out_) return;  // the outer call goes on with what has come
@@ -204,6 +202,8 @@ class basic_session final
 
   void perform(action::consult& what) {
     delivery_.begin_answer();
+    if (auto refused = around_.sink.on_begin(*this))
+      return core_.decided(what.run, query_decision::refusal(*std::move(refused)), now());
     if (what.query.timeout) {
       timeout_.start(*what.query.timeout, [this, run = what.run] {
         apply([run](session_core& core, moment at) {

@@ -74,6 +74,18 @@ TEST_CASE_FIXTURE(fixture, "token_clocks: a new token takes the place of the for
   CHECK(at(1000h).empty());
 }
 
+TEST_CASE_FIXTURE(fixture, "token_clocks: the same token once more changes nothing") {
+  show(1, 10min);
+  CHECK(at(9min) == "e1 ");
+  const wall_time expires = start.wall + 10min;
+  clocks.set(1, expires, {start.now + 9min, start.wall + 9min});
+  CHECK(at(10min - 1ns).empty());
+  CHECK(at(10min).empty());
+  clocks.set(1, expires, {start.now + 10min, start.wall + 10min});
+  CHECK(clocks.is_over(1));
+  CHECK(at(10min + 30s) == "c1 ");
+}
+
 TEST_CASE_FIXTURE(fixture, "token_clocks: tokens that are over, last for ages or are gone") {
   show(1, 0s);
   show(2, -5s);

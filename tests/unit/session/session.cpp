@@ -85,6 +85,7 @@ TEST_CASE_FIXTURE(fixture, "basic_session: outlived by who holds it, it does not
 TEST_CASE_FIXTURE(fixture, "basic_session: its destruction cancels its call") {
   struct quiet final : aw::session_sink<session_type> {
     void on_command(session_type&, const aw::wire::command&) override {}
+    std::optional<aw::error> on_begin(const session_type&) override { return std::nullopt; }
     void on_answered(const session_type&, const aw::answer_record&) override {}
     void on_over(session_type&) override {}
     void on_log(const session_type&, aw::log_level, std::string_view, std::string_view) override {}
