@@ -8280,7 +8280,8 @@ inline const std::vector<option_variable>& access_variables() {
                                                 10'000'000);
        }},
       {"NEW_CONNECTIONS_PER_SECOND", "500",
-       "new connections in a second, a quarter of them from one address; 0 is no limit",
+       "new connections in a second, twice as many at once, a quarter of them from one address; 0 is "
+       "no limit",
        [](options& o, std::string_view text) {
          return detail::read_whole(o.access.new_connections_per_second, text, 0u, 1'000'000u);
        }},
@@ -8321,8 +8322,8 @@ inline const std::vector<option_variable>& access_variables() {
                                                 10'000'000);
        }},
       {"DAILY_TOKENS_PER_USER", "0",
-       "tokens of prompts and answers that one user gets from midnight to midnight UTC; 0 is no "
-       "limit",
+       "tokens of prompts and answers that one user gets from midnight to midnight UTC; what runs "
+       "when it is used up goes on; what is cancelled counts by its length; 0 is no limit",
        [](options& o, std::string_view text) {
          return detail::read_whole<std::uint64_t>(o.access.daily_tokens_per_user, text, 0,
                                                   1'000'000'000'000'000);
@@ -13066,6 +13067,8 @@ struct answer_record {
   std::string model;
   std::string usage;  ///< JSON object text, or empty; of several rounds: their sum
   usage_totals used;
+  /// About what it took beside `used`, where upstream told nothing: it was cancelled, or cut.
+  std::int64_t unreported_tokens = 0;
   unsigned rounds = 0;        ///< of tool calls
   std::string generation_id;  ///< of the last request, for OpenRouter's GET /generation
   std::string provider;       ///< who served it, as OpenRouter says
@@ -14109,6 +14112,9 @@ namespace agent_websocket {
 /// Of one socket. Some 50 bytes.
 class message_gate {
  public:
+  static constexpr const char* budget_words =
+      "The budget of this day is used up; the next begins at 00:00 UTC";
+
   struct refusal {
     error why;
     std::chrono::milliseconds retry_after;  ///< rounded up: after it there is a place
@@ -14138,8 +14144,7 @@ class message_gate {
     if (!asks_model(message)) return std::nullopt;
     const auto wait = users.budget_wait(*who, at);
     if (!wait) return std::nullopt;
-    return refuse(errc::quota_exceeded,
-                  "The budget of this day is used up; the next begins at 00:00 UTC", *wait);
+    return refuse(errc::quota_exceeded, budget_words, *wait);
   }
 
   /// Frames of one socket that are allowed: far above what a client sends that keeps to the rate of
@@ -15972,6 +15977,8 @@ struct current_run {
   unsigned rounds = 0;
   std::size_t round_begin = 0;  ///< where the text of the last round begins
   usage_totals used;            ///< by the rounds that are over
+  /// Of requests that upstream has not told the usage of.
+  std::size_t asked_bytes = 0;
 
   called_tool* find_call(std::string_view id) noexcept {
     const auto found = std::find_if(calls.begin(), calls.end(),
@@ -16099,6 +16106,8 @@ class session_core {
   static constexpr std::size_t max_sockets = 32;
   /// Calls of one round that are run; the model is told so of those above.
   static constexpr std::size_t max_calls_at_once = 32;
+  /// Of texts in most languages, where nobody has counted.
+  static constexpr std::size_t bytes_a_token = 4;
 
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
@@ -16325,7 +16334,7 @@ class session_core {
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
   void begin_next(moment at);
-  openrouter::chat_request build_request() const;
+  openrouter::chat_request build_request();
 
   result<tool_ptr> check_tool(const wire::declared_tool& declared,
                               const std::vector<tool_ptr>& others) const;
@@ -16409,6 +16418,10 @@ class token_clocks {
 
   /// In place of what that socket showed before; nullopt: a token that does not end.
   void set(connection_id connection, std::optional<wall_time> expires, moment at) {
+    // The same once more: its client has been asked for another already.
+    if (const auto found = entries_.find(connection);
+        found != entries_.end() && expires && *expires == found->second.expires)
+      return;
     remove(connection);
     if (!expires) return;
     const duration left =
@@ -17182,8 +17195,8 @@ class sign_in {
 
 // --- agent_websocket/session/answering.hpp
 
-// The part of session_core that answers queries: acceptance, one run at a time, the terminal
-// message. Kept apart from core.hpp, which declares it, so that each of the two can be read in one
+// The part of session_core that answers queries: acceptance, one run at a time. How an answer ends
+// is in ending.hpp. Kept apart from core.hpp, which declares it, so that each can be read in one
 // go.
 
 namespace agent_websocket {
@@ -17344,7 +17357,7 @@ inline void session_core::begin_next(moment at) {
   actions_.push_back(action::consult{run_->number, query});
 }
 
-inline openrouter::chat_request session_core::build_request() const {
+inline openrouter::chat_request session_core::build_request() {
   openrouter::chat_request request;
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
                                                 : overrides_.model.value_or(settings_->model);
@@ -17358,6 +17371,7 @@ inline openrouter::chat_request session_core::build_request() const {
   request.max_tokens = overrides_.max_tokens.value_or(settings_->max_tokens);
   request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
+  for (const openrouter::chat_message& each : request.messages) run_->asked_bytes += each.bytes();
   return request;
 }
 
@@ -17388,6 +17402,8 @@ inline void session_core::decided(run_number run, query_decision decision, momen
 inline void session_core::completed(run_number run, completion_result result, moment at) {
   if (!is_current(run) || run_->state == run_state::deciding) return;
   if (!result.model.empty()) run_->model = result.model;
+  const bool refused = result.failure && run_->text.empty() && run_->reasoning.empty();
+  if (result.used.counted || refused) run_->asked_bytes = 0;
   if (run_->state == run_state::calling || begin_calls(result, at)) return;
   if (!result.failure && result.finish_reason == "length" && run_->text.empty() &&
       result.tool_calls.empty()) {
@@ -17411,6 +17427,16 @@ inline void session_core::start_stream(moment at) {
 }
 
 /// Ends the current run: history, terminal message, hooks, and the next query.
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/ending.hpp
+
+// The part of session_core that ends things: an answer, with its one terminal message; answers that
+// were cancelled, that failed or that nobody came back for; idle sessions; what is open when the
+// server stops.
+
+namespace agent_websocket {
+
 inline void session_core::finish(wire::answer_status status, const completion_result& result,
                                  moment at) {
   if (run_->of.streamed) {
@@ -17432,6 +17458,11 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.model = std::move(ended.model);
   record.usage = several ? describe_usage(ended.used) : result.usage;
   record.used = ended.used;
+  if (ended.asked_bytes != 0) {
+    const std::size_t bytes =
+        ended.asked_bytes + record.text.size() - ended.round_begin + ended.reasoning.size();
+    record.unreported_tokens = static_cast<std::int64_t>(bytes / bytes_a_token + 1);
+  }
   record.rounds = ended.rounds;
   record.generation_id = result.generation_id;
   record.provider = result.provider;
@@ -17511,15 +17542,6 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
   claims_.ended(of.query.id, outbox_.log().top());
   actions_.push_back(action::persist{records::of_answer(record, outbox_.log().top(), at.wall)});
 }
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/session/ending.hpp
-
-// The part of session_core that ends things which did not end by themselves: cancelled and failed
-// answers, idle sessions, answers that nobody came back for, what is open when the server stops.
-
-namespace agent_websocket {
 
 inline void session_core::close(std::uint16_t code, std::string reason) {
   if (closing_) return;
@@ -18376,12 +18398,15 @@ class reception final : public transport_sink, private sign_in_sink {
   /// Why the message is not to be done now.
   std::optional<refusal> refusal_of(connection_id connection, session_type& session,
                                     const wire::client_message& message) {
-    if (!begins_work(message)) return std::nullopt;
+    const auto* const command = std::get_if<wire::command>(&message);
+    const bool resumes = command != nullptr && !command->resume_session.empty();
+    if (!begins_work(message) && !resumes) return std::nullopt;
     if (sign_in_.is_over(connection)) {
       return refusal{
           error(errc::token_expired, "Your token has expired: send a new one by the command auth"),
           std::nullopt};
     }
+    if (resumes) return std::nullopt;
     // What a client sends again is acknowledged and not done again: to refuse it would lose it.
     const std::string_view id = id_of(message);
     const moment at{scheduler_.now(), scheduler_.wall_now()};
@@ -19029,6 +19054,8 @@ class session_sink {
   /// A client has said hello on a socket of this session (answer by greet(), or by the resume() of
   /// the session that it asks for) or shown a new token by the command auth.
   virtual void on_command(Session& session, const wire::command& command) = 0;
+  /// An answer is about to begin: why it must not, or nullopt.
+  virtual std::optional<error> on_begin(const Session& session) = 0;
   /// An answer has ended, however it did: what it has used counts.
   virtual void on_answered(const Session& session, const answer_record& answer) = 0;
   /// The session was closed while no socket watched it.
@@ -19996,8 +20023,6 @@ class basic_session final
     apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
   }
 
-  // ---- carrying out
-
   /// Performs the core's actions until there are none, then sends what waits.
   void carry_out() {
     if (carrying_out_) return;  // the outer call goes on with what has come
@@ -20014,6 +20039,8 @@ class basic_session final
 
   void perform(action::consult& what) {
     delivery_.begin_answer();
+    if (auto refused = around_.sink.on_begin(*this))
+      return core_.decided(what.run, query_decision::refusal(*std::move(refused)), now());
     if (what.query.timeout) {
       timeout_.start(*what.query.timeout, [this, run = what.run] {
         apply([run](session_core& core, moment at) {
@@ -20332,13 +20359,29 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   // ---- session_sink
 
+  /// Again, for what has waited behind answers that used the budget up.
+  std::optional<error> on_begin(const Session& session) override {
+    const auto account = accounts_.find(&session);
+    if (account == accounts_.end()) return std::nullopt;
+    const user_limits::user& who = account->second.who();
+    if (!visitors_.users().budget_wait(who, scheduler_.wall_now())) return std::nullopt;
+    return error(errc::quota_exceeded, message_gate::budget_words);
+  }
+
   void on_answered(const Session& session, const answer_record& answer) override {
+    const usage_totals& used = answer.used;
+    const std::int64_t told = usage_totals::sum(used.prompt_tokens, used.completion_tokens);
+    if (used.priced && told > 0) {
+      priced_tokens_ += static_cast<double>(told);
+      priced_cost_ += used.cost;
+    }
     const auto account = accounts_.find(&session);
     if (account == accounts_.end()) return;
-    const usage_totals& used = answer.used;
+    // What nobody has told the cost of is taken to cost what others do.
+    const double price = priced_tokens_ > 0 ? priced_cost_ / priced_tokens_ : 0;
     account->second.who().spend(
-        static_cast<std::uint64_t>(usage_totals::sum(used.prompt_tokens, used.completion_tokens)),
-        used.cost, scheduler_.wall_now());
+        static_cast<std::uint64_t>(usage_totals::sum(told, answer.unreported_tokens)),
+        used.cost + price * static_cast<double>(answer.unreported_tokens), scheduler_.wall_now());
   }
 
   void on_over(Session& session) override {
@@ -20428,6 +20471,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   std::unordered_map<const Session*, user_limits::place> accounts_;  // of sessions that count
   deadlines<Session, Scheduler> living_;
   std::shared_ptr<const session_settings> defaults_;
+  double priced_tokens_ = 0, priced_cost_ = 0;  // of all answers that told both
   std::function<void()> drained_;
   timer_id drain_timer_ = 0;
   bool draining_ = false;
@@ -25284,6 +25328,88 @@ class deadline_list {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/address_counts.hpp
+
+// How many of something each address has, and the most that it may have: for connections that have
+// not said yet who they are, so that one address cannot take all places there are. IPv6 counts by
+// /64. Proxies, behind which many clients have one address, are left out.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread. What has no places any more is not kept.
+class address_counts {
+  using counts = std::unordered_map<std::string, std::size_t>;
+
+ public:
+  /// A place, given back at its end. Empty: none. May outlive the counts.
+  class place {
+   public:
+    place() = default;
+    place(place&& other) noexcept
+        : counts_(std::move(other.counts_)), address_(std::move(other.address_)) {}
+    place& operator=(place&&) = delete;
+    ~place() {
+      if (counts_ == nullptr) return;
+      const auto found = counts_->find(address_);
+      if (--found->second == 0) counts_->erase(found);
+    }
+
+   private:
+    friend class address_counts;
+    place(std::shared_ptr<counts> of, std::string address)
+        : counts_(std::move(of)), address_(std::move(address)) {}
+
+    std::shared_ptr<counts> counts_;
+    std::string address_;
+  };
+
+  /// `most` 0: no limit. Of `exempt` nothing is counted.
+  explicit address_counts(std::size_t most = 0, http::trusted_proxies exempt = {})
+      : most_(most), exempt_(std::move(exempt)), counts_(std::make_shared<counts>()) {}
+
+  /// False: that address has as many as it may have.
+  bool has_place(std::string_view address) const {
+    if (most_ == 0) return true;
+    const auto found = counts_->find(key_of(address));
+    return found == counts_->end() || found->second < most_ || exempt_.trusts(address);
+  }
+
+  place take(std::string_view address) {
+    if (most_ == 0 || exempt_.trusts(address)) return place();
+    std::string key = key_of(address);
+    ++(*counts_)[key];
+    return place(counts_, std::move(key));
+  }
+
+  /// Addresses that have something.
+  std::size_t size() const noexcept { return counts_->size(); }
+
+ private:
+  static std::string key_of(std::string_view address) {
+    const auto parsed = http::ip_address::parse(address);
+    return parsed ? parsed->subscriber().to_string() : std::string(address);
+  }
+
+  std::size_t most_;
+  http::trusted_proxies exempt_;
+  std::shared_ptr<counts> counts_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/byte_budget.hpp
 
 // A number of bytes that many share, each with what it holds: for buffers that peers fill before
@@ -25459,6 +25585,10 @@ struct transport_settings {
   std::size_t max_message_bytes = 64 * 1024;
   std::size_t max_http_body_bytes = 1024 * 1024;
   /// Of all connections together, until they are answered; above it a request with a body gets 503.
+  /// Connections of one address that have not been answered yet; further ones are closed without a
+  /// word, before anything is read; 0: no limit. Above it the sink decides, who knows more.
+  std::size_t max_unanswered_per_address = 0;
+  http::trusted_proxies proxies;  ///< to which that does not apply
   std::size_t max_http_bodies_bytes = 64 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{5'000};  ///< from accept to a complete request
   std::chrono::milliseconds answer_timeout{30'000};  ///< for answer(), and for the peer to take it
@@ -25481,6 +25611,7 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
         answers(settings.answer_timeout),
         endings(settings.close_timeout),
         bodies(settings.max_http_bodies_bytes),
+        unanswered(settings.max_unanswered_per_address, settings.proxies),
         context_(&context),
         timer_(context),
         read_buffer_(std::make_unique<char[]>(read_buffer_bytes)) {
@@ -25500,7 +25631,8 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
       answers;  // from a request to its answer, and from there to its last byte
   deadline_list<Connection> endings;  // from the beginning of an end to its end
 
-  const byte_budget bodies;  // of requests that have not been answered
+  const byte_budget bodies;   // of requests that have not been answered
+  address_counts unanswered;  // of connections that wait for an answer
 
   /// Used by one read at a time and by nobody between two.
   char* read_buffer() noexcept { return read_buffer_.get(); }
@@ -25653,12 +25785,13 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     garbage,     ///< neither, or the peer has gone
   };
   greeting greet() {
-    if (!hub_->tls || tls() != nullptr) return greeting::expected;
+    if (tls() != nullptr) return greeting::expected;
     char first = 0;
     std::error_code failure;
     socket().receive(asio::mutable_buffer(&first, 1), asio::socket_base::message_peek, failure);
     if (outcome_of(failure) == io_outcome::blocked) return greeting::none;
     constexpr char handshake_record = 0x16;  // RFC 8446 section 5.1
+    if (!hub_->tls) return first == handshake_record ? greeting::garbage : greeting::expected;
     if (!failure && first >= 'A' && first <= 'Z') return greeting::plain_http;
     if (failure || first != handshake_record || !begin_tls()) return greeting::garbage;
     return greeting::expected;
@@ -26097,10 +26230,14 @@ class websocketpp_opening {
  public:
   using progress = request_reader::progress;
 
-  /// `remote_address` is the peer's, as text; `bodies` is for those of all connections.
+  /// `remote_address` is the peer's, as text; `bodies` is for those of all connections,
+  /// `place` is kept until the end of this.
   websocketpp_opening(std::size_t max_body_bytes, std::string remote_address,
-                      const byte_budget& bodies = byte_budget())
-      : reader_(max_body_bytes), remote_address_(std::move(remote_address)), body_(bodies) {}
+                      const byte_budget& bodies = byte_budget(), address_counts::place place = {})
+      : reader_(max_body_bytes),
+        remote_address_(std::move(remote_address)),
+        body_(bodies),
+        place_(std::move(place)) {}
 
   /// Takes bytes up to the end of the request, or until it has to be refused.
   progress feed(std::string_view bytes) {
@@ -26169,6 +26306,7 @@ class websocketpp_opening {
   request_reader reader_;
   std::string remote_address_;
   byte_budget::share body_;
+  address_counts::place place_;
   bool is_full_ = false;
   bool head_only_ = false;
   bool continued_ = false;
@@ -26305,11 +26443,13 @@ inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
   const bool full = limit != 0 && hub.active >= limit;
   // Who is turned away stays until he has read why; there is a limit to that as well.
   if (full && hub.connections.size() >= limit + max_refused) return;
+  if (!hub.unanswered.has_place(remote_address)) return;
   const link_pointer<websocketpp_connection> made(
       new websocketpp_connection(hub, std::move(socket)));
   made->id_ = hub.connections.add(made);
-  made->opening_ = std::make_unique<websocketpp_opening>(hub.settings.max_http_body_bytes,
-                                                         std::move(remote_address), hub.bodies);
+  auto place = hub.unanswered.take(remote_address);
+  made->opening_ = std::make_unique<websocketpp_opening>(
+      hub.settings.max_http_body_bytes, std::move(remote_address), hub.bodies, std::move(place));
   if (full && !made->begin_tls()) return made->finish(true);
   if (full) return made->leave_with(websocketpp_opening::no_place());
   made->count();
@@ -27002,8 +27142,8 @@ class server {
 
   /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
   /// drains. Blocks. What fails is also logged. A second of these signals ends at once. With TLS a
-  /// SIGHUP means reload(), where there is one (POSIX). A program that runs the context itself
-  /// calls start() alone.
+  /// SIGHUP means reload(), without it the same as SIGTERM (POSIX). A program that runs the context
+  /// itself calls start() alone.
   /// `running` is called when it listens and signals are taken: the moment to say so.
   result<void> run(const std::function<void()>& running = {}) {
     if (port() == 0) {
@@ -27017,8 +27157,7 @@ class server {
     // Kept until the end of this object, so that a late signal does not kill what is ending well.
     signals_.emplace(context_, SIGINT, SIGTERM);
     std::error_code ignored;
-    // Without TLS a hangup keeps its meaning: the terminal has gone.
-    if (hangup != 0 && settings().access.has_tls()) signals_->add(hangup, ignored);
+    if (hangup != 0) signals_->add(hangup, ignored);
     wait_for_signal();
     if (running) running();
     running_ = true;
@@ -27063,6 +27202,8 @@ class server {
   static constexpr int hangup = 0;  // no signal
 #endif
 
+  static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
+
   // In the order in which they need each other.
   struct parts {
     parts(asio::io_context& context, options settings)
@@ -27087,7 +27228,11 @@ class server {
     to.host = from.host;
     to.port = from.port;
     to.max_message_bytes = from.session.max_message_bytes;
-    to.max_connections = from.max_connections;
+    // Sockets are counted by the server; beside them there is room for health checks and the API.
+    to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
+    to.max_unanswered_per_address = from.access.max_connections_per_address;
+    if (auto proxies = http::trusted_proxies::parse(from.access.trusted_proxies))
+      to.proxies = std::move(*proxies);
     to.tls = tls_files(from);
     return to;
   }
@@ -27109,7 +27254,8 @@ class server {
   void wait_for_signal() {
     signals_->async_wait([this](const std::error_code& failure, int number) {
       if (failure) return;
-      if (hangup != 0 && number == hangup) {
+      // Without TLS a hangup keeps its meaning: the terminal has gone.
+      if (hangup != 0 && number == hangup && settings().access.has_tls()) {
         reload_certificates();
         return wait_for_signal();
       }

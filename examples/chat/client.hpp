@@ -109,15 +109,19 @@ class client final : public agent_websocket::client_sink {
   time_point deadline() const { return requests_.deadline(); }
 
  private:
-  static agent_websocket::client_options options_for(const std::string& url) {
+  agent_websocket::client_options options_for(const std::string& url) {
     agent_websocket::client_options made;
     made.url = url;
     made.client = "chat/" AGENT_WEBSOCKET_VERSION_STRING;
     made.caps = {"delta", "reasoning", "feedback"};
     // Not an argument, which every user of the machine could read.
-    if (const char* token = std::getenv("AGENT_WEBSOCKET_TOKEN"); token != nullptr && *token) {
-      made.token = [token](const agent_websocket::client_token_handler& use) {
-        use(std::string(token));
+    const char* const set = std::getenv("AGENT_WEBSOCKET_TOKEN");
+    const std::string token(agent_websocket::http::trim(set == nullptr ? "" : set));
+    if (!token.empty()) {
+      made.token = [this, token](const agent_websocket::client_token_handler& use) {
+        if (!is_token_over_) return use(token);
+        use(agent_websocket::error(agent_websocket::errc::unauthorized,
+                                   "AGENT_WEBSOCKET_TOKEN has expired"));
       };
     }
     return made;
@@ -288,6 +292,7 @@ class client final : public agent_websocket::client_sink {
   void on_error(const agent_websocket::client_notice& notice) override {
     // A cancel that came too late is no news.
     const bool late = ids_.has_made(notice.ref) && notice.code == "not_found";
+    is_token_over_ = is_token_over_ || notice.code == "token_expired";
     if (!requests_.refuse(notice) && !decisions_.refuse(notice) && !late)
       display_.show(tone::failure, words::failure(notice));
     happened_();
@@ -312,6 +317,7 @@ class client final : public agent_websocket::client_sink {
   bool was_live_ = false;
   bool was_lost_ = false;
   bool comes_again_ = false;  // after a reset: what was shown before
+  bool is_token_over_ = false;  // there is no other one
   bool quit_ = false;
   bool leaving_ = false;
 };

@@ -896,7 +896,10 @@ client.on('answer', ({ answer, message }) => {
   else showEnd(exchangeOf(answer), answer, message.replay === true);
 });
 client.on('notification', ({ message: m }) => addNotification(textOf(m.content) || textOf(m.data), m.topic));
-client.on('error', ({ message: m, answer }) => { if (!answer && m.ref === undefined) addNotification(errorText(m), 'Error'); });
+client.on('error', ({ message: m, answer }) => {
+  const isLogin = ['unauthorized', 'token_expired', 'forbidden'].includes(m.code); // the bar asks for it
+  if (!answer && m.ref === undefined && !isLogin) addNotification(errorText(m), 'Error');
+});
 client.on('reset', onReset);
 client.on('state', onState);
 
@@ -1133,6 +1136,7 @@ function start() {
     event.preventDefault();
     if (!ui('token').hidden && ui('token').value) {
       token = ui('token').value.trim();
+      ui('token').value = '';
       tabStorage()?.setItem(tokenKey, token);
     }
     client.start();

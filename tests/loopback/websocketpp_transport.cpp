@@ -334,3 +334,39 @@ TEST_CASE("transport: stopped and left by all, it lets the context return") {
   CHECK(std::chrono::steady_clock::now() - begin < 2s);
   CHECK_FALSE(raw_client(b.transport.port()).connected);
 }
+
+TEST_CASE("transport: one address has so many connections that say nothing") {
+  transport_bench::settings settings = transport_bench::local();
+  settings.max_unanswered_per_address = 2;
+  transport_bench b(settings);
+  raw_client first = b.client(), second = b.client();
+  CHECK(b.until(second, [&] { return b.transport.connections() == 2; }));
+  raw_client third = b.client();
+  CHECK(b.until(third, [&] { return third.ended || third.broken; }));
+  CHECK(third.in.empty());
+  CHECK(b.transport.connections() == 2u);
+  // An answer makes room; a socket that stands takes none.
+  first.send(upgrade_request());
+  CHECK(b.until(first, [&] { return b.sink.open.size() == 1; }));
+  raw_client fourth = b.open();
+  CHECK(b.sink.open.size() == 2u);
+}
+
+TEST_CASE("transport: proxies are not held to the limit of an address") {
+  transport_bench::settings settings = transport_bench::local();
+  settings.max_unanswered_per_address = 1;
+  const auto loopback = agent_websocket::http::trusted_proxies::parse({"loopback"});
+  REQUIRE(loopback.has_value());
+  settings.proxies = *loopback;
+  transport_bench b(settings);
+  raw_client first = b.client(), second = b.client();
+  CHECK(b.until(second, [&] { return b.transport.connections() == 2; }));
+}
+
+TEST_CASE("transport: who speaks TLS to a plain port is not kept waiting") {
+  transport_bench b;
+  raw_client client = b.client();
+  client.send(std::string("\x16\x03\x01\x02\x00\x01", 6));
+  CHECK(b.until(client, [&] { return client.ended || client.broken; }));
+  CHECK(client.in.empty());
+}
