@@ -12140,7 +12140,7 @@ class admin_guard {
 namespace agent_websocket {
 
 /// A notification that somebody wants to be sent.
-struct notice {
+struct api_notice {
   std::string content;
   std::string topic;         ///< or empty
   std::string data;          ///< JSON text, or empty
@@ -12178,8 +12178,8 @@ class api_actions {
   /// Those behind the id `after`, which need not exist; at most `limit`, which is 1 or more.
   virtual session_page sessions(std::string_view after, std::size_t limit) const = 0;
   /// nullopt: there is no such session.
-  virtual std::optional<reached> notify(std::string_view id, const notice& said) = 0;
-  virtual reached broadcast(const notice& said) = 0;
+  virtual std::optional<reached> notify(std::string_view id, const api_notice& said) = 0;
+  virtual reached broadcast(const api_notice& said) = 0;
   /// Ends the session for good, see basic_server::disconnect. Tells its sockets; nullopt: there is
   /// no such session.
   virtual std::optional<std::size_t> disconnect(std::string_view id) = 0;
@@ -12204,7 +12204,7 @@ inline constexpr std::size_t max_topic_bytes = 200;
 /// The original's call: whom to tell, and what.
 struct addressed_notice {
   std::string session_id;
-  notice said;
+  api_notice said;
 };
 
 struct page_request {
@@ -12231,8 +12231,8 @@ inline result<void> read_text(std::string& into, const json::value& from, std::s
 }
 
 /// Reads content, topic, data and volatile.
-inline result<notice> read_notice(const json::value& from) {
-  notice said;
+inline result<api_notice> read_notice(const json::value& from) {
+  api_notice said;
   if (auto read = read_text(said.content, from["content"], "content"); !read) return read.error();
   if (auto read = read_text(said.topic, from["topic"], "topic"); !read) return read.error();
   if (said.topic.size() > max_topic_bytes) {
@@ -12265,7 +12265,7 @@ inline result<void> read_object(json::document& into, std::string_view body) {
 
 /// {"content":...,"topic":...,"data":...,"volatile":...}, the content or the data not missing.
 /// Other fields are refused, so that none is mistyped unseen.
-inline result<notice> read_notice(std::string_view body) {
+inline result<api_notice> read_notice(std::string_view body) {
   json::document parsed;
   if (auto read = detail::read_object(parsed, body); !read) return read.error();
   std::string unknown;
@@ -12599,7 +12599,7 @@ class http_api {
   // ---- their words
 
   /// `sockets` are there now; what is `kept` also reaches clients that come back.
-  static void tell_reached(json::writer& w, const reached& told, const notice& said) {
+  static void tell_reached(json::writer& w, const reached& told, const api_notice& said) {
     w.member("sockets", told.sockets).member("kept", !said.may_be_lost).end_object();
   }
 
@@ -20518,13 +20518,13 @@ class session_admin final : public api_actions {
     return page;
   }
 
-  std::optional<reached> notify(std::string_view id, const notice& said) override {
+  std::optional<reached> notify(std::string_view id, const api_notice& said) override {
     const auto found = find(id);
     if (!found) return std::nullopt;
     return tell(*found, said);
   }
 
-  reached broadcast(const notice& said) override {
+  reached broadcast(const api_notice& said) override {
     reached all;
     for (const auto& each : sessions_.all()) {
       if (each->closing()) continue;
@@ -20561,7 +20561,7 @@ class session_admin final : public api_actions {
             info.running, info.queued,     info.messages};
   }
 
-  static reached tell(session_type& to, const notice& said) {
+  static reached tell(session_type& to, const api_notice& said) {
     const reached told{1, to.sockets()};
     said.may_be_lost ? to.notify_volatile(said.content, said.topic, said.data)
                      : to.notify(said.content, said.topic, said.data);

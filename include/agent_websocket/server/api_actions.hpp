@@ -13,7 +13,7 @@
 namespace agent_websocket {
 
 /// A notification that somebody wants to be sent.
-struct notice {
+struct api_notice {
   std::string content;
   std::string topic;         ///< or empty
   std::string data;          ///< JSON text, or empty
@@ -51,8 +51,8 @@ class api_actions {
   /// Those behind the id `after`, which need not exist; at most `limit`, which is 1 or more.
   virtual session_page sessions(std::string_view after, std::size_t limit) const = 0;
   /// nullopt: there is no such session.
-  virtual std::optional<reached> notify(std::string_view id, const notice& said) = 0;
-  virtual reached broadcast(const notice& said) = 0;
+  virtual std::optional<reached> notify(std::string_view id, const api_notice& said) = 0;
+  virtual reached broadcast(const api_notice& said) = 0;
   /// Ends the session for good, see basic_server::disconnect. Tells its sockets; nullopt: there is
   /// no such session.
   virtual std::optional<std::size_t> disconnect(std::string_view id) = 0;

@@ -28,7 +28,7 @@ inline constexpr std::size_t max_topic_bytes = 200;
 /// The original's call: whom to tell, and what.
 struct addressed_notice {
   std::string session_id;
-  notice said;
+  api_notice said;
 };
 
 struct page_request {
@@ -55,8 +55,8 @@ inline result<void> read_text(std::string& into, const json::value& from, std::s
 }
 
 /// Reads content, topic, data and volatile.
-inline result<notice> read_notice(const json::value& from) {
-  notice said;
+inline result<api_notice> read_notice(const json::value& from) {
+  api_notice said;
   if (auto read = read_text(said.content, from["content"], "content"); !read) return read.error();
   if (auto read = read_text(said.topic, from["topic"], "topic"); !read) return read.error();
   if (said.topic.size() > max_topic_bytes) {
@@ -89,7 +89,7 @@ inline result<void> read_object(json::document& into, std::string_view body) {
 
 /// {"content":...,"topic":...,"data":...,"volatile":...}, the content or the data not missing.
 /// Other fields are refused, so that none is mistyped unseen.
-inline result<notice> read_notice(std::string_view body) {
+inline result<api_notice> read_notice(std::string_view body) {
   json::document parsed;
   if (auto read = detail::read_object(parsed, body); !read) return read.error();
   std::string unknown;

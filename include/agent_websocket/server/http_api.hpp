@@ -201,7 +201,7 @@ class http_api {
   // ---- their words
 
   /// `sockets` are there now; what is `kept` also reaches clients that come back.
-  static void tell_reached(json::writer& w, const reached& told, const notice& said) {
+  static void tell_reached(json::writer& w, const reached& told, const api_notice& said) {
     w.member("sockets", told.sockets).member("kept", !said.may_be_lost).end_object();
   }
 

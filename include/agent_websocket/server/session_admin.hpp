@@ -51,13 +51,13 @@ class session_admin final : public api_actions {
     return page;
   }
 
-  std::optional<reached> notify(std::string_view id, const notice& said) override {
+  std::optional<reached> notify(std::string_view id, const api_notice& said) override {
     const auto found = find(id);
     if (!found) return std::nullopt;
     return tell(*found, said);
   }
 
-  reached broadcast(const notice& said) override {
+  reached broadcast(const api_notice& said) override {
     reached all;
     for (const auto& each : sessions_.all()) {
       if (each->closing()) continue;
@@ -94,7 +94,7 @@ class session_admin final : public api_actions {
             info.running, info.queued,     info.messages};
   }
 
-  static reached tell(session_type& to, const notice& said) {
+  static reached tell(session_type& to, const api_notice& said) {
     const reached told{1, to.sockets()};
     said.may_be_lost ? to.notify_volatile(said.content, said.topic, said.data)
                      : to.notify(said.content, said.topic, said.data);

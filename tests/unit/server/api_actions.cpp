@@ -6,7 +6,7 @@
 #include <type_traits>
 
 TEST_CASE("api_actions: is told of nothing by default, and not destroyed through the interface") {
-  const agent_websocket::notice said;
+  const agent_websocket::api_notice said;
   CHECK_FALSE(said.may_be_lost);
   const agent_websocket::reached nobody;
   CHECK(nobody.sessions == 0u);

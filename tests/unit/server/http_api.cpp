@@ -48,12 +48,12 @@ struct fake_actions final : aw::api_actions {
     }
     return page;
   }
-  std::optional<aw::reached> notify(std::string_view id, const aw::notice& said) override {
+  std::optional<aw::reached> notify(std::string_view id, const aw::api_notice& said) override {
     if (!session(id)) return std::nullopt;
     done.push_back(std::string(id) + " " + words(said));
     return aw::reached{1, 2};
   }
-  aw::reached broadcast(const aw::notice& said) override {
+  aw::reached broadcast(const aw::api_notice& said) override {
     done.push_back("all " + words(said));
     return {all.size(), 2 * all.size()};
   }
@@ -64,7 +64,7 @@ struct fake_actions final : aw::api_actions {
   }
   std::string metrics() const override { return "metrics\n"; }
 
-  static std::string words(const aw::notice& said) {
+  static std::string words(const aw::api_notice& said) {
     return said.content + "|" + said.topic + "|" + said.data + (said.may_be_lost ? "|volatile" : "");
   }
 };

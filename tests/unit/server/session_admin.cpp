@@ -45,7 +45,7 @@ struct admin_fixture : fixture {
     shown.sessions.emplace(session(id)->id(), session(id));
     return id;
   }
-  aw::notice said(const std::string& content, bool may_be_lost = false) {
+  aw::api_notice said(const std::string& content, bool may_be_lost = false) {
     return {content, "topic", "[1]", may_be_lost};
   }
 };
