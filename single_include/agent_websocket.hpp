@@ -25782,6 +25782,7 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     none,        ///< it is not there yet
     expected,    ///< no TLS is spoken here, or it has begun
     plain_http,  ///< on a port with TLS; not read
+    tls,         ///< on a port without; not read
     garbage,     ///< neither, or the peer has gone
   };
   greeting greet() {
@@ -25791,7 +25792,7 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     socket().receive(asio::mutable_buffer(&first, 1), asio::socket_base::message_peek, failure);
     if (outcome_of(failure) == io_outcome::blocked) return greeting::none;
     constexpr char handshake_record = 0x16;  // RFC 8446 section 5.1
-    if (!hub_->tls) return first == handshake_record ? greeting::garbage : greeting::expected;
+    if (!hub_->tls) return first == handshake_record ? greeting::tls : greeting::expected;
     if (!failure && first >= 'A' && first <= 'Z') return greeting::plain_http;
     if (failure || first != handshake_record || !begin_tls()) return greeting::garbage;
     return greeting::expected;
@@ -26277,6 +26278,11 @@ class websocketpp_opening {
     return http::response::text(400, "This port speaks TLS: use https:// or wss://\n");
   }
 
+  /// For one that speaks TLS to a port without: its library says that this is no TLS.
+  static http::response needs_no_tls() {
+    return http::response::text(400, "This port speaks no TLS: use http:// or ws://\n");
+  }
+
   bool is_upgrade() const noexcept { return reader_.upgrade() == upgrade_request::well_formed; }
 
   /// Appends the bytes of the answer. True when the connection is a WebSocket from now on. A 101
@@ -26464,6 +26470,7 @@ inline void websocketpp_connection::on_readable() {
   switch (phase_ == phase::head ? greet() : greeting::expected) {
     case greeting::none: return wait_readable();
     case greeting::plain_http: return leave_with(websocketpp_opening::needs_tls());
+    case greeting::tls: return leave_with(websocketpp_opening::needs_no_tls());
     case greeting::garbage: return finish(false);
     case greeting::expected: break;
   }

@@ -88,7 +88,7 @@ def per_address():
 
     with Server(MAX_CONNECTIONS_PER_IP=3) as server:
         asyncio.run(crowd(server))
-        check("MAX_CONNECTIONS_PER_IP" in server.output, "the log does not name the variable")
+    check("MAX_CONNECTIONS_PER_IP" in server.output, "the log does not name the variable")
 
 
 def forwarded_for(value):
@@ -110,10 +110,10 @@ def behind_proxy():
 
     with Server(MAX_CONNECTIONS_PER_IP=1, TRUST_PROXY="loopback") as server:
         asyncio.run(come(server, [("192.0.2.2", 101), ("8.8.8.8, 192.0.2.1, 127.0.0.1", 429)]))
-        check("from 192.0.2.1" in server.output, "the log does not show the client's address")
+    check("from 192.0.2.1" in server.output, "the log does not show the client's address")
     with Server(MAX_CONNECTIONS_PER_IP=1) as server:
         asyncio.run(come(server, [("192.0.2.2", 429)]))
-        check("TRUST_PROXY" in server.output, "the log does not say what to do")
+    check("TRUST_PROXY" in server.output, "the log does not say what to do")
 
 
 @test("limits: new connections in a second")

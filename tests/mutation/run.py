@@ -109,6 +109,9 @@ class Bench:
             return False, f"{header} has the code to be changed {text.count(old)} times, not once"
         overlay = self.work / name / "include"
         target = overlay / "agent_websocket" / header
+        for former in overlay.rglob("*.hpp"):  # the rule was in another file then
+            if former != target:
+                former.unlink()
         target.parent.mkdir(parents=True, exist_ok=True)
         changed = text.replace(old, new)
         if not target.exists() or target.read_text(encoding="utf-8") != changed:

@@ -40,6 +40,7 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     none,        ///< it is not there yet
     expected,    ///< no TLS is spoken here, or it has begun
     plain_http,  ///< on a port with TLS; not read
+    tls,         ///< on a port without; not read
     garbage,     ///< neither, or the peer has gone
   };
   greeting greet() {
@@ -49,7 +50,7 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     socket().receive(asio::mutable_buffer(&first, 1), asio::socket_base::message_peek, failure);
     if (outcome_of(failure) == io_outcome::blocked) return greeting::none;
     constexpr char handshake_record = 0x16;  // RFC 8446 section 5.1
-    if (!hub_->tls) return first == handshake_record ? greeting::garbage : greeting::expected;
+    if (!hub_->tls) return first == handshake_record ? greeting::tls : greeting::expected;
     if (!failure && first >= 'A' && first <= 'Z') return greeting::plain_http;
     if (failure || first != handshake_record || !begin_tls()) return greeting::garbage;
     return greeting::expected;

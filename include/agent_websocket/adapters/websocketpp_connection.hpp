@@ -152,6 +152,7 @@ inline void websocketpp_connection::on_readable() {
   switch (phase_ == phase::head ? greet() : greeting::expected) {
     case greeting::none: return wait_readable();
     case greeting::plain_http: return leave_with(websocketpp_opening::needs_tls());
+    case greeting::tls: return leave_with(websocketpp_opening::needs_no_tls());
     case greeting::garbage: return finish(false);
     case greeting::expected: break;
   }

@@ -71,6 +71,11 @@ class websocketpp_opening {
     return http::response::text(400, "This port speaks TLS: use https:// or wss://\n");
   }
 
+  /// For one that speaks TLS to a port without: its library says that this is no TLS.
+  static http::response needs_no_tls() {
+    return http::response::text(400, "This port speaks no TLS: use http:// or ws://\n");
+  }
+
   bool is_upgrade() const noexcept { return reader_.upgrade() == upgrade_request::well_formed; }
 
   /// Appends the bytes of the answer. True when the connection is a WebSocket from now on. A 101
