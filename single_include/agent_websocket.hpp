@@ -14188,7 +14188,7 @@ class visitors {
         tell_(std::move(tell)),
         proxies_(read<http::trusted_proxies>(access_.trusted_proxies)),
         origins_(read<origin_rules>(access_.allowed_origins)),
-        is_local_(web_origin::is_loopback(settings.host)),
+        is_local_(is_loopback_host(settings.host)),
         connections_({settings.max_connections, access_.max_connections_per_address,
                       access_.new_connections_per_second}),
         users_(limits_of(access_)) {}

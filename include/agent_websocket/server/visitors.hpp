@@ -11,6 +11,7 @@
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/transport.hpp>
+#include <agent_websocket/server/exposure.hpp>
 #include <agent_websocket/server/message_gate.hpp>
 #include <agent_websocket/server/options.hpp>
 #include <agent_websocket/server/origin.hpp>
@@ -40,7 +41,7 @@ class visitors {
         tell_(std::move(tell)),
         proxies_(read<http::trusted_proxies>(access_.trusted_proxies)),
         origins_(read<origin_rules>(access_.allowed_origins)),
-        is_local_(web_origin::is_loopback(settings.host)),
+        is_local_(is_loopback_host(settings.host)),
         connections_({settings.max_connections, access_.max_connections_per_address,
                       access_.new_connections_per_second}),
         users_(limits_of(access_)) {}
