@@ -64,6 +64,7 @@ enum class errc {
   bad_configuration,
   connection_failed,
   protocol_error,
+  moved,
 };
 
 /// What to do about an error: compare with `code == condition::retryable`.
@@ -84,7 +85,7 @@ struct errc_row {
   bool retryable;
 };
 
-inline constexpr std::array<errc_row, 44> errc_table{{
+inline constexpr std::array<errc_row, 45> errc_table{{
     {errc::bad_json, "bad_json", "The message is not valid JSON", false},
     {errc::bad_message, "bad_message", "The message has a missing or wrong field", false},
     {errc::unknown_type, "unknown_type", "Unknown message type", false},
@@ -129,6 +130,7 @@ inline constexpr std::array<errc_row, 44> errc_table{{
     {errc::bad_configuration, "bad_configuration", "The configuration is wrong", false},
     {errc::connection_failed, "connection_failed", "The connection failed", true},
     {errc::protocol_error, "protocol_error", "The peer broke the protocol", false},
+    {errc::moved, "moved", "Another server has the session now", true},
 }};
 
 inline const errc_row& row_of(errc code) noexcept {
