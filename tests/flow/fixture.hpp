@@ -7,7 +7,7 @@
 
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/logger.hpp>
-#include <agent_websocket/policy/store.hpp>
+#include <agent_websocket/policy/memory_store.hpp>
 #include <agent_websocket/server/server.hpp>
 #include <agent_websocket/testing/http_script.hpp>
 #include <agent_websocket/testing/manual_scheduler.hpp>
@@ -113,8 +113,9 @@ struct basic_fixture {
   using session_type = typename server_type::session_type;
   using reply_type = aw::query_reply<session_type>;
 
-  explicit basic_fixture(aw::options chosen = settings())
-      : server(std::move(chosen), transport, http, clock, store, doors, log,
+  explicit basic_fixture(aw::options chosen = settings(), aw::memory_store keeps = {})
+      : store(std::move(keeps)),
+        server(std::move(chosen), transport, http, clock, store, doors, log,
                aw::random_source::seeded(1)) {}
 
   Transport transport;

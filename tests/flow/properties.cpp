@@ -363,7 +363,6 @@ class trial {
     REQUIRE(asking() == 0u);
     talk_.pass(2s);
     REQUIRE(talk_.http.open_calls() == 0u);
-    REQUIRE(talk_.store.size() == 0u);
     for (const tool_call& each : tools_) REQUIRE(*each.over);
     REQUIRE(drained_ <= 1);
     if (!talk_.transport.listening()) REQUIRE(drained_ == 1);

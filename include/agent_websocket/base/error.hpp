@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// One enumeration of everything that a peer, a model, a network or a configuration can do wrong, its
-// std::error_category, and conditions that group it by what to do about it. The names of the codes are
-// the `code`s of the wire protocol. Misuse by the caller is an assertion, never one of these.
+// One enumeration of everything that a peer, a model, a network or a configuration can do wrong,
+// its std::error_category, and conditions that group it by what to do about it. The names of the
+// codes are the `code`s of the wire protocol. Misuse by the caller is an assertion, never one of
+// these.
 #pragma once
 
 #include <array>
@@ -104,23 +105,31 @@ inline constexpr std::array<errc_row, 45> errc_table{{
     {errc::session_expired, "session_expired", "The session has expired", false},
     {errc::not_found, "not_found", "There is nothing of that id", false},
     {errc::expired, "expired", "This has expired", false},
-    {errc::feedback_unknown, "feedback_unknown", "There is nothing that this feedback could be for", false},
+    {errc::feedback_unknown, "feedback_unknown", "There is nothing that this feedback could be for",
+     false},
     {errc::feedback_expired, "feedback_expired", "The request for feedback has expired", false},
     {errc::feedback_invalid, "feedback_invalid", "The feedback does not fit the request", true},
     {errc::tool_failed, "tool_failed", "A tool failed", false},
     {errc::tool_loop, "tool_loop", "The model called tools too many times", false},
     {errc::provider_error, "provider_error", "The model's provider failed", true},
-    {errc::provider_rate_limited, "provider_rate_limited", "The model's provider limits the rate", true},
+    {errc::provider_rate_limited, "provider_rate_limited", "The model's provider limits the rate",
+     true},
     {errc::provider_overloaded, "provider_overloaded", "The model's provider is overloaded", true},
-    {errc::provider_unauthorized, "provider_unauthorized", "The model's provider refused the server's credentials", false},
-    {errc::payment_required, "payment_required", "The server's balance at the model's provider does not suffice", false},
-    {errc::context_length_exceeded, "context_length_exceeded", "The conversation is too long for the model", false},
-    {errc::content_policy, "content_policy", "The provider's content policy refused the request", false},
+    {errc::provider_unauthorized, "provider_unauthorized",
+     "The model's provider refused the server's credentials", false},
+    {errc::payment_required, "payment_required",
+     "The server's balance at the model's provider does not suffice", false},
+    {errc::context_length_exceeded, "context_length_exceeded",
+     "The conversation is too long for the model", false},
+    {errc::content_policy, "content_policy", "The provider's content policy refused the request",
+     false},
     {errc::model_not_found, "model_not_found", "The model is not available", false},
     {errc::empty_response, "empty_response", "The model sent an empty answer", true},
     {errc::truncated, "truncated", "The answer was cut off", true},
-    {errc::timeout_connect, "timeout_connect", "The model's provider could not be reached in time", true},
-    {errc::timeout_first_token, "timeout_first_token", "The model did not begin to answer in time", true},
+    {errc::timeout_connect, "timeout_connect", "The model's provider could not be reached in time",
+     true},
+    {errc::timeout_first_token, "timeout_first_token", "The model did not begin to answer in time",
+     true},
     {errc::timeout_idle, "timeout_idle", "The model stopped answering", true},
     {errc::timeout_total, "timeout_total", "The answer took too long", false},
     {errc::interrupted, "interrupted", "The answer was interrupted", true},
@@ -188,12 +197,14 @@ class condition_category final : public std::error_category {
     switch (static_cast<condition>(value)) {
       case condition::client_fault: return what >= errc::bad_json && what <= errc::feedback_invalid;
       case condition::upstream_fault:
-        return (what >= errc::provider_error && what <= errc::timeout_total) || what == errc::connection_failed;
+        return (what >= errc::provider_error && what <= errc::timeout_total) ||
+               what == errc::connection_failed;
       case condition::retryable: return is_retryable(what);
       case condition::cancelled: return what == errc::cancelled || what == errc::interrupted;
       case condition::limit_exceeded:
-        return what == errc::too_large || what == errc::rate_limited || what == errc::quota_exceeded ||
-               what == errc::too_many_connections || what == errc::queue_full || what == errc::provider_rate_limited ||
+        return what == errc::too_large || what == errc::rate_limited ||
+               what == errc::quota_exceeded || what == errc::too_many_connections ||
+               what == errc::queue_full || what == errc::provider_rate_limited ||
                what == errc::payment_required;
     }
     return false;
@@ -226,6 +237,9 @@ struct error {
   error(errc what, std::string words) : code(what), message(std::move(words)) {}
   error(errc what, std::string words, std::string log_only)
       : code(what), message(std::move(words)), detail(std::move(log_only)) {}
+
+  /// With the detail, for the log.
+  std::string in_full() const { return detail.empty() ? message : message + ": " + detail; }
 };
 
 }  // namespace agent_websocket

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,15 @@ constexpr std::string_view to_string(chat_role role) noexcept {
     case chat_role::tool: return "tool";
   }
   return "user";
+}
+
+/// The role of that spelling.
+constexpr std::optional<chat_role> chat_role_of(std::string_view spelling) noexcept {
+  for (const chat_role each :
+       {chat_role::system, chat_role::user, chat_role::assistant, chat_role::tool}) {
+    if (to_string(each) == spelling) return each;
+  }
+  return std::nullopt;
 }
 
 /// An answer as it goes back to the model. What is empty is left out; the JSON texts go out byte
@@ -101,6 +111,13 @@ class chat_message {
     return of_text(chat_role::assistant, std::move(text), true);
   }
 
+  /// A message as json() and text() of an earlier one gave it; an empty `json`: that of a message
+  /// of text alone.
+  static chat_message restored(chat_role role, std::string text, std::string json, bool partial) {
+    if (json.empty()) return of_text(role, std::move(text), partial);
+    return chat_message(role, std::move(text), std::move(json), partial);
+  }
+
   chat_role role() const noexcept { return body_->role; }
   /// What people see, as it was given. Valid as long as any copy of the message lives.
   const std::string& text() const noexcept { return body_->text; }
@@ -108,6 +125,10 @@ class chat_message {
   const std::string& json() const noexcept { return body_->json; }
   /// What the message adds to a request.
   std::size_t bytes() const noexcept { return body_->json.size(); }
+  /// True when json() says nothing that role() and text() do not.
+  bool is_text_alone() const {
+    return of_text(body_->role, body_->text, body_->partial).json() == body_->json;
+  }
   /// True for an answer that is not whole.
   bool partial() const noexcept { return body_->partial; }
 

@@ -137,7 +137,8 @@ inline const std::vector<option_variable>& access_variables() {
                                                 10'000'000);
        }},
       {"NEW_CONNECTIONS_PER_SECOND", "500",
-       "new connections in a second, twice as many at once, a quarter of them from one address; 0 is "
+       "new connections in a second, twice as many at once, a quarter of them from one address; 0 "
+       "is "
        "no limit",
        [](options& o, std::string_view text) {
          return detail::read_whole(o.access.new_connections_per_second, text, 0u, 1'000'000u);

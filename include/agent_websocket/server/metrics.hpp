@@ -61,7 +61,7 @@ struct server_counts {
   std::array<number, message_names.size()> messages{};
   std::array<number, status_names.size()> http{};  ///< plain requests that were answered
   number received_bytes = 0;                       ///< of messages
-  number sessions_begun = 0, sessions_resumed = 0, sessions_ended = 0;
+  number sessions_begun = 0, sessions_resumed = 0, sessions_restored = 0, sessions_ended = 0;
   session_counts sessions;  ///< by them
 
   void refuse(connection_refusal why) noexcept { ++refused[static_cast<std::size_t>(why)]; }
@@ -103,6 +103,7 @@ struct server_state {
   std::uint64_t upstream_requests = 0, upstream_retries = 0;
   wall_time started{};
   bool draining = false;
+  bool store_up = true;
 };
 
 namespace detail {
@@ -137,6 +138,8 @@ inline void write_server(metrics_text& out, const server_counts& counts, const s
       .sample(unix_seconds(now.started));
   out.gauge("agent_websocket_draining", "1 while the server stops and lets nobody in")
       .sample(now.draining);
+  out.gauge("agent_websocket_store_up", "1 while the store answers, or none is used")
+      .sample(now.store_up);
   out.gauge("agent_websocket_sockets", "WebSockets that are open").sample(now.sockets);
   out.gauge("agent_websocket_sessions",
             "Sessions: attached ones have a socket, detached ones wait for their client")
@@ -153,6 +156,8 @@ inline void write_server(metrics_text& out, const server_counts& counts, const s
       .sample(counts.sessions_begun);
   out.counter("agent_websocket_sessions_resumed_total", "Times that a client came back to one")
       .sample(counts.sessions_resumed);
+  out.counter("agent_websocket_sessions_restored_total", "Sessions that came from the store")
+      .sample(counts.sessions_restored);
   out.counter("agent_websocket_sessions_ended_total", "Sessions that are over for good")
       .sample(counts.sessions_ended);
   out.counter("agent_websocket_http_requests_total", "Plain HTTP requests, by class of the status");

@@ -174,6 +174,30 @@ inline const std::vector<option_variable>& main_variables() {
        [](options& o, std::string_view text) {
          return detail::read_whole<std::size_t>(o.max_detached, text, 0, 10'000'000);
        }},
+      {"STORE", "memory",
+       "where sessions are kept: memory (they end with the process), sqlite:FILE, or "
+       "redis://[user:password@]host[:port][/database] for several processes",
+       [](options& o, std::string_view text) -> applied {
+         for (const std::string_view each : {"sqlite:", "redis://", "rediss://"}) {
+           if (text.size() > each.size() && text.substr(0, each.size()) == each) {
+             o.store = std::string(text);
+             return std::nullopt;
+           }
+         }
+         if (text != "memory") return "memory, sqlite:FILE or redis://...";
+         o.store = "memory";
+         return std::nullopt;
+       },
+       true},
+      {"STORE_KEEP", "30", "days that a session stays in the store after its last message",
+       [](options& o, std::string_view text) {
+         return detail::read_time(o.store_keep, text, "days", 86'400'000, 0.001, 3650);
+       }},
+      {"STORE_PATIENCE", "60",
+       "seconds that a session goes on while the store is away, before its clients are sent away",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.store_patience, text, 1, 3600);
+       }},
       {"HOST", "localhost", "address to listen on; 0.0.0.0 for all of IPv4, :: for all",
        [](options& o, std::string_view text) -> applied {
          o.host = std::string(text);

@@ -43,7 +43,9 @@ struct options {
   /// How long an answer goes on without a client; 0: cancelled at once, negative: to its end.
   milliseconds run_grace{120'000};
   std::size_t max_detached = 10'000;  ///< sessions that wait for their client; the oldest go
-  std::size_t max_upstream = 256;     ///< answers at once over all sessions; 0: no limit
+  std::string store = "memory";       ///< or "sqlite:FILE", "redis://..."
+  milliseconds store_keep{30 * 86'400'000LL};  ///< how long sessions stay there that nobody writes
+  std::size_t max_upstream = 256;              ///< answers at once over all sessions; 0: no limit
 
   // Listening.
   std::string host = "localhost";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What a server answers to plain HTTP requests by itself: whether it lives (/healthz) and whether
-// it takes new connections (/readyz). Everything else is not found; routes of the application come
-// before.
+// it is good for new connections (/readyz). Everything else is not found; routes of the application
+// come before.
 #pragma once
 
 #include <agent_websocket/http/message.hpp>
@@ -16,12 +16,15 @@
 
 namespace agent_websocket {
 
-inline http::response answer_plain_request(const http::request& request, bool draining) {
+/// `hindrance`: why new connections should go elsewhere, or empty.
+inline http::response answer_plain_request(const http::request& request,
+                                           std::string_view hindrance) {
   const std::string_view path = request.path();
   if (path != "/healthz" && path != "/readyz") return path_not_found();
   if (request.method != "GET" && request.method != "HEAD") return method_not_allowed("GET, HEAD");
   if (path == "/healthz") return http::response::text(200, "ok\n");
-  return draining ? http::response::text(503, "draining\n") : http::response::text(200, "ready\n");
+  if (hindrance.empty()) return http::response::text(200, "ready\n");
+  return http::response::text(503, std::string(hindrance) + "\n");
 }
 
 /// What a new socket is told while the server stops.

@@ -10,8 +10,10 @@
 #include <agent_websocket/server/journal.hpp>
 #include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
+#include <agent_websocket/server/recovery.hpp>
 #include <agent_websocket/server/router.hpp>
-#include <agent_websocket/server/visitors.hpp>
+#include <agent_websocket/server/send_away.hpp>
+#include <agent_websocket/server/session_accounts.hpp>
 #include <agent_websocket/session/session.hpp>
 
 #include <cstddef>
@@ -21,7 +23,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -33,29 +34,39 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
  public:
   using session_type = Session;
   using router_type = basic_router<Session>;
+  using recovery_type = recovery<typename Session::store_type>;
+  using waiting_socket = typename recovery_type::waiting_socket;
   using journal_type = journal<Logger, router_type>;
   /// Takes the new token that a client of the session shows.
   using auth_handler = std::function<void(Session&, const wire::command&)>;
+  /// Takes a message that was held, see hold().
+  using text_handler = std::function<void(connection_id, std::string_view)>;
 
   /// What the sessions share, but the sink, which is the registry itself.
   template <typename Transport, typename Client, typename Store>
   registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
            Store& store, random_source& random, upstream_slots& slots,
            coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told,
-           auth_handler on_auth, server_counts& counts, visitors<Scheduler>& guests)
+           auth_handler on_auth, text_handler on_text, server_counts& counts,
+           visitors<Scheduler>& guests)
       : options_(settings),
         scheduler_(scheduler),
         around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
         router_(router),
         journal_(told),
         on_auth_(std::move(on_auth)),
+        on_text_(std::move(on_text)),
         counts_(counts),
-        visitors_(guests),
+        accounts_(guests, scheduler),
         living_(scheduler, *this,
                 {settings.session.heartbeat_interval, settings.session.heartbeat_timeout,
                  settings.cleanup_interval},
                 {settings.session_timeout, settings.run_grace, settings.session.resume_window,
-                 settings.max_detached}) {}
+                 settings.max_detached}),
+        recovery_(store, [this](const std::string& id, result<claimed_session> found,
+                                std::vector<waiting_socket> asked) {
+          on_found(id, std::move(found), std::move(asked));
+        }) {}
   registry(const registry&) = delete;
   registry& operator=(const registry&) = delete;
   ~registry() { scheduler_.cancel_timer(drain_timer_); }
@@ -67,14 +78,12 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   }
 
   std::size_t size() const noexcept { return living_.sessions.size(); }
-  /// null when there is none.
   std::shared_ptr<Session> find(std::string_view id) const { return living_.sessions.find(id); }
   std::shared_ptr<Session> find(connection_id socket) const {
     return living_.connections.find(socket);
   }
   /// All sessions as they are now; visiting them may change them.
   std::vector<std::shared_ptr<Session>> all() const { return living_.sessions.all(); }
-
   /// Visits sessions in the order of their ids, see session_list::each_after.
   template <typename Visit>
   void each_after(std::string_view after, Visit&& visit) const {
@@ -99,8 +108,18 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     living_.watch_heartbeat();
     log(log_level::info, "session_opened", session->id(), "from " + address);
     guarded("on_connect", session->id(), [&] { router_.connected(*session, request); });
-    session->open(connection);
+    session->welcome([&](session_core& core, std::string_view token, moment at) {
+      core.opened(connection, token, at);
+    });
     if (draining_) drain(*session);
+  }
+
+  /// True for a socket that waits for its session to come from the store: what it sends is kept
+  /// until then, or it is closed.
+  bool hold(connection_id connection, std::string_view text) {
+    if (!recovery_.is_waiting(connection)) return false;
+    if (!recovery_.hold(connection, text)) around_.transport.close(connection, 1013, "overload");
+    return true;
   }
 
   void heard(connection_id connection) { living_.connections.heard(connection, scheduler_.now()); }
@@ -108,6 +127,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   void closed(connection_id connection, std::uint16_t code) {
     const auto session = living_.connections.remove(connection);
     if (!session) return;
+    recovery_.forget(connection);
     counts_.close(code);
     session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
     log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
@@ -116,18 +136,19 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     finish_drain();
   }
 
-  /// The session is about to hold something because of what came on that socket. False: its user
-  /// has too many such sessions, with sockets all; the socket was told, and is closed.
+  /// The session is about to hold something for that socket. False: its user has too many such
+  /// sessions, with sockets all; the socket was told, and is closed.
   bool keep(Session& session, connection_id connection, std::string_view ref) {
-    return begin_account(session, connection) || turn_away(session, connection, ref);
+    const bool kept = begin_account(session, connection);
+    if (!kept) turn_away(session, connection, ref);
+    return kept;
   }
 
   // ---- the end of all
 
   bool draining() const noexcept { return draining_; }
 
-  /// Clients are told, running answers get up to drain_timeout, sockets are closed; then `done`.
-  /// Once.
+  /// Clients are told, running answers get up to drain_timeout, sockets are closed; then done().
   void drain(std::function<void()> done) {
     draining_ = true;
     drained_ = std::move(done);
@@ -156,30 +177,14 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   /// Counts the session with the user of the socket. The oldest that waits for its client makes
   /// room. False: there is none.
   bool begin_account(Session& session, connection_id connection) {
-    user_limits::user* const who = visitors_.user(connection);
-    if (who == nullptr || accounts_.count(&session) != 0) return true;
-    user_limits::place place;
-    while (!visitors_.users().begin_session(place, *who)) {
-      Session* const oldest = living_.sessions.oldest_detached([&](const Session& each) {
-        const auto account = accounts_.find(&each);
-        return account != accounts_.end() && &account->second.who() == who;
-      });
-      if (oldest == nullptr) return false;
-      log(log_level::info, "session_dropped", oldest->id(), "see MAX_SESSIONS_PER_USER");
-      on_over(*oldest);
-    }
-    // The application may have ended it when it heard of the end of another.
-    if (find(session.id()) != nullptr) accounts_.emplace(&session, std::move(place));
-    return true;
-  }
-
-  bool turn_away(Session& session, connection_id connection, std::string_view ref) {
-    session.apply([&](session_core& core, moment at) {
-      core.refuse(connection, ref,
-                  error(errc::too_many_connections, "Too many sessions of this user"), at);
-      core.close_socket(connection, 4429, "connection_limit");
-    });
-    return false;
+    return accounts_.begin(
+        session, connection,
+        [this](auto is_his) { return living_.sessions.oldest_detached(is_his); },
+        [this](Session& oldest) {
+          log(log_level::info, "session_dropped", oldest.id(), "see MAX_SESSIONS_PER_USER");
+          on_over(oldest);
+        },
+        [&] { return find(session.id()) != nullptr; });
   }
 
   void drain(Session& session) {
@@ -189,6 +194,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   void finish_drain() {
     if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
+    if (!recovery_.nobody_leaves()) return;  // the last records are on their way
     if (auto done = std::exchange(drained_, nullptr)) done();
   }
 
@@ -196,27 +202,10 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   /// Again, for what has waited behind answers that used the budget up.
   std::optional<error> on_begin(const Session& session) override {
-    const auto account = accounts_.find(&session);
-    if (account == accounts_.end()) return std::nullopt;
-    const user_limits::user& who = account->second.who();
-    if (!visitors_.users().budget_wait(who, scheduler_.wall_now())) return std::nullopt;
-    return error(errc::quota_exceeded, message_gate::budget_words);
+    return accounts_.refusal(session);
   }
-
   void on_answered(const Session& session, const answer_record& answer) override {
-    const usage_totals& used = answer.used;
-    const std::int64_t told = usage_totals::sum(used.prompt_tokens, used.completion_tokens);
-    if (used.priced && told > 0) {
-      priced_tokens_ += static_cast<double>(told);
-      priced_cost_ += used.cost;
-    }
-    const auto account = accounts_.find(&session);
-    if (account == accounts_.end()) return;
-    // What nobody has told the cost of is taken to cost what others do.
-    const double price = priced_tokens_ > 0 ? priced_cost_ / priced_tokens_ : 0;
-    account->second.who().spend(
-        static_cast<std::uint64_t>(usage_totals::sum(told, answer.unreported_tokens)),
-        used.cost + price * static_cast<double>(answer.unreported_tokens), scheduler_.wall_now());
+    accounts_.spend(session, answer);
   }
 
   void on_over(Session& session) override {
@@ -225,22 +214,27 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   }
 
   void on_command(Session& session, const wire::command& command) override {
-    command.op == "auth" ? on_auth_(session, command) : on_hello(session, command);
+    if (command.op == "auth") return on_auth_(session, command);
+    on_hello(session, command, around_.store.lasting() && command.resume.has_value());
   }
 
-  void on_hello(Session& session, const wire::command& hello) {
+  void on_hello(Session& session, const wire::command& hello, bool may_be_stored) {
     const connection_id connection = hello.from;
     const auto greet = [&](std::string_view verdict) {
-      if (keep(session, connection, hello.id)) session.greet(hello, verdict);
+      if (!keep(session, connection, hello.id)) return;
+      session.welcome([&](session_core& core, std::string_view token, moment at) {
+        core.greet(hello, verdict, token, at);
+      });
     };
     if (hello.resume_session.empty()) return greet("new");
     const auto wanted = find(hello.resume_session);
+    if (!wanted && may_be_stored) return recovery_.wait(hello);
     if (!wanted || wanted->closing()) return greet("expired");
     if (!hello.resume || wanted->owner().name != session.owner().name ||
         !wanted->core().accepts_token(hello.resume->token)) {
       return greet("forbidden");
     }
-    if (!begin_account(*wanted, connection)) return void(turn_away(session, connection, hello.id));
+    if (!begin_account(*wanted, connection)) return turn_away(session, connection, hello.id);
     if (wanted.get() != &session) {
       const auto former = session.shared_from_this();
       living_.connections.move(connection, wanted);
@@ -250,7 +244,9 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
       log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
     }
     ++counts_.sessions_resumed;
-    wanted->resume(connection, hello);
+    wanted->welcome([&](session_core& core, std::string_view token, moment at) {
+      core.resume(connection, hello, token, at);
+    });
     guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
   }
 
@@ -273,17 +269,55 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   void on_grace_over(Session& session) override {
     session.apply([](session_core& core, moment at) { core.interrupt(at); });
   }
-  /// Nobody can come back to the session any more.
+  /// The session is over here; with a lasting store, its client may find it there.
   void on_forgotten(Session& session) override {
+    const bool forever = session.core().ended_for_good();
     session.apply([](session_core& core, moment at) {
       core.end(4100, "session_expired", error(errc::interrupted), at);
     });
     ++counts_.sessions_ended;
-    around_.store.erase(session.id(), [](const result<void>&) {});
-    accounts_.erase(&session);
+    accounts_.end(session);
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
-    finish_drain();
+    recovery_.leaving(session.id());
+    session.leave(forever, [this, id = session.id(), weak = std::weak_ptr<const bool>(alive_)] {
+      if (!weak.lock()) return;
+      recovery_.left(id);
+      finish_drain();
+    });
+  }
+
+  // ---- sessions from the store
+
+  void on_found(const std::string& id, result<claimed_session> found,
+                std::vector<waiting_socket> asked) {
+    const bool is_certain = found || found.error().code == errc::session_not_found;
+    if (found) {
+      const auto session = restore_session<Session>(around_, *found, defaults_);
+      session ? add_restored(*session)
+              : log(log_level::error, "session_damaged", id, session.error().message);
+    } else if (!is_certain) {
+      log(log_level::warning, "session_not_loaded", id, found.error().in_full());
+    }
+    for (const waiting_socket& each : asked) {
+      const auto session = this->find(each.connection);
+      if (!session) continue;
+      is_certain
+          ? on_hello(*session, each.hello, false)
+          : send_back(*session, each.connection, each.hello.id, found.error().code == errc::busy);
+      for (const std::string& text : each.held) on_text_(each.connection, text);
+    }
+  }
+
+  void add_restored(const std::shared_ptr<Session>& session) {
+    session->core().output().count_into(counts_.sessions);
+    ++counts_.sessions_restored;
+    living_.sessions.add(session, scheduler_.now());
+    living_.sessions.detached(*session, scheduler_.now());
+    log(log_level::info, "session_restored", session->id(), {});
+    guarded("on_restore", session->id(), [&] { router_.restored(*session); });
+    living_.watch_detached();
+    if (draining_) drain(*session);
   }
 
   void log(log_level level, std::string_view event, std::string_view session,
@@ -301,15 +335,16 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   const router_type& router_;
   journal_type& journal_;
   auth_handler on_auth_;
+  text_handler on_text_;
   server_counts& counts_;
-  visitors<Scheduler>& visitors_;
-  std::unordered_map<const Session*, user_limits::place> accounts_;  // of sessions that count
+  session_accounts<Session, Scheduler> accounts_;
   deadlines<Session, Scheduler> living_;
   std::shared_ptr<const session_settings> defaults_;
-  double priced_tokens_ = 0, priced_cost_ = 0;  // of all answers that told both
+  recovery_type recovery_;
   std::function<void()> drained_;
   timer_id drain_timer_ = 0;
   bool draining_ = false;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
 }  // namespace agent_websocket

@@ -67,8 +67,12 @@ class basic_router final : public session_hooks<Session> {
   }
   /// A client has come back to its session, or watches it from one more socket.
   basic_router& on_resume(session_handler handler) { return set(resume_, std::move(handler)); }
-  /// The session is over for good: it was closed, or nobody came back in time. Also called for the
-  /// session that a client got by connecting, when it goes back to an earlier one.
+  /// A session has come from the store, with its conversation and without its data(): give it what
+  /// on_connect gave it. Its client follows, see on_resume.
+  basic_router& on_restore(session_handler handler) { return set(restore_, std::move(handler)); }
+  /// The session is over: it was closed, or nobody came back in time. With a lasting store its
+  /// client may come back nevertheless, see on_restore. Also called for the session that a client
+  /// got by connecting, when it goes back to an earlier one.
   basic_router& on_end(session_handler handler) { return set(end_, std::move(handler)); }
   /// Everything that is logged, whatever the logger's level.
   basic_router& on_event(event_handler handler) { return set(event_, std::move(handler)); }
@@ -142,6 +146,9 @@ class basic_router final : public session_hooks<Session> {
   void resumed(Session& session) const {
     if (resume_) resume_(session);
   }
+  void restored(Session& session) const {
+    if (restore_) restore_(session);
+  }
   void ended(Session& session) const {
     if (end_) end_(session);
   }
@@ -181,6 +188,7 @@ class basic_router final : public session_hooks<Session> {
   feedback_handler feedback_;
   disconnect_handler disconnect_;
   session_handler resume_;
+  session_handler restore_;
   session_handler end_;
   event_handler event_;
   metrics_handler metrics_;

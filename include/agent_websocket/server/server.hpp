@@ -10,7 +10,7 @@
 #include <agent_websocket/openrouter/client.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/logger.hpp>
-#include <agent_websocket/policy/store.hpp>
+#include <agent_websocket/policy/memory_store.hpp>
 #include <agent_websocket/server/exposure.hpp>
 #include <agent_websocket/server/http_api.hpp>
 #include <agent_websocket/server/journal.hpp>
@@ -21,6 +21,7 @@
 #include <agent_websocket/server/registry.hpp>
 #include <agent_websocket/server/router.hpp>
 #include <agent_websocket/server/session_admin.hpp>
+#include <agent_websocket/server/store_health.hpp>
 #include <agent_websocket/server/upstream_settings.hpp>
 #include <agent_websocket/server/visitors.hpp>
 #include <agent_websocket/session/session.hpp>
@@ -66,7 +67,14 @@ class basic_server final {
             [this](session_type& session, const wire::command& auth) {
               reception_.renew_token(session, auth);
             },
+            [this](connection_id from, std::string_view text) { reception_.on_text(from, text); },
             counts_, visitors_),
+        store_health_(store, scheduler,
+                      [this](const result<void>& now) {
+                        now ? journal_.write(log_level::info, "store_ready", {}, {})
+                            : journal_.write(log_level::error, "store_unavailable", {},
+                                             now.error().in_full());
+                      }),
         admin_(registry_, [this] { return metrics(); }),
         api_(options_.access.admin_token, options_.access.metrics, admin_),
         reception_(options_, transport, scheduler, authenticator, registry_, visitors_, journal_,
@@ -111,6 +119,7 @@ class basic_server final {
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     if (auto listening = transport_.start(reception_); !listening) return listening;
     registry_.start(std::move(shared));
+    store_health_.watch();
     started_ = scheduler_.wall_now();
     return {};
   }
@@ -172,6 +181,7 @@ class basic_server final {
     now.upstream_retries = client_.counts().retries;
     now.started = started_;
     now.draining = registry_.draining();
+    now.store_up = store_health_.is_well();
     std::string text;
     metrics_text out(text);
     write_metrics(out, counts_, now);
@@ -214,7 +224,9 @@ class basic_server final {
       return answer;
     }
     if (auto answer = api_.answer(request, scheduler_.now())) return *std::move(answer);
-    return answer_plain_request(request, registry_.draining());
+    return answer_plain_request(request, registry_.draining()      ? "draining"
+                                         : store_health_.is_well() ? ""
+                                                                   : "store unavailable");
   }
 
   // ---- stopping
@@ -242,6 +254,7 @@ class basic_server final {
   server_counts counts_;
   visitors<Scheduler> visitors_;
   registry_type registry_;
+  store_health<Store, Scheduler> store_health_;
   session_admin<registry_type> admin_;
   http_api api_;
   reception<Transport, Authenticator, Scheduler, registry_type> reception_;

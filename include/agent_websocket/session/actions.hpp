@@ -121,10 +121,6 @@ struct deliver_feedback {
 struct deliver_answer {
   answer_record record;
 };
-/// Keep this JSON object for the session.
-struct persist {
-  std::string record;
-};
 /// What the session cannot answer by itself. `hello`: greet the client, or give it the session that
 /// it wants back. `auth`: it shows a new token.
 struct ask_server {
@@ -149,7 +145,7 @@ using session_action =
     std::variant<action::consult, action::start_completion, action::cancel_completion,
                  action::run_tool, action::end_tool, action::start_clock, action::hold_clock,
                  action::run_command, action::deliver_feedback, action::deliver_answer,
-                 action::persist, action::ask_server, action::close_socket, action::close_session>;
+                 action::ask_server, action::close_socket, action::close_session>;
 
 /// How a completion ended, as the core wants to know it.
 struct completion_result {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace agent_websocket {
@@ -22,6 +23,7 @@ namespace agent_websocket {
 inline void session_core::on_query(connection_id from, wire::query query, moment at) {
   if (draining_) return refuse(from, query.id, error(errc::draining), at);
   if (!query.id.empty() && answer_duplicate(from, query, at)) return;
+  if (refuse_unkept(from, query.id, at)) return;
   if (!query.model.empty() && !settings_->allows_model(query.model)) {
     return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
@@ -46,11 +48,9 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
         accepted.first = true;
       }
       break;
-    case wire::overlap::latest:
-      while (auto replaced = inbox_.take_next()) cancel_waiting(*replaced, at);
-      break;
+    case wire::overlap::latest: cancel_all_waiting(at); break;
   }
-  if (!accepted.first && busy() && inbox_.full()) {
+  if (!accepted.first && busy() && inbox_.size() + storing_.size() >= settings_->max_queue) {
     return refuse(from, query.id,
                   error(errc::queue_full, "Too many queries are waiting; at most " +
                                               std::to_string(settings_->max_queue) + " may"),
@@ -75,6 +75,10 @@ inline std::string session_core::make_query_id(moment at) {
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
 inline bool session_core::answer_duplicate(connection_id from, const wire::query& query,
                                            moment at) {
+  if (stored_query* const storing = find_storing(query.id)) {
+    storing->accepted.from = from;  // is told when it is accepted
+    return true;
+  }
   const claimed_ids::claim* claimed = claims_.find(query.id, at.now);
   // Claims end, also those of queries that are still open.
   const accepted_query* open = inbox_.find(query.id);
@@ -133,12 +137,25 @@ inline void session_core::accept(connection_id from, accepted_query accepted, bo
                                  moment at) {
   accepted.stream = make_stream_id();
   accepted.from = from;
-  const std::string id = accepted.query.id;
-  const std::string stream = accepted.stream;
-  actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
-  inbox_.push(std::move(accepted));
+  record([&] { return records::of_query(accepted, with_id, false, at.wall); });
+  if (with_id) claims_.take(accepted.query.id, accepted.stream, at.now);
+  stored_query stored{std::move(accepted), with_id, ledger_.made()};
+  if (ledger_.all_kept()) return enter(std::move(stored), at);
+  storing_.push_back(std::move(stored));
+}
+
+/// Its record is kept, where there is a store: from here on it has a terminal message.
+inline void session_core::enter(stored_query stored, moment at) {
+  const connection_id from = stored.accepted.from;
+  const bool with_id = stored.with_id;
+  const std::string id = stored.accepted.query.id;
+  const std::string stream = stored.accepted.stream;
+  if (stored.cancelled) {
+    if (with_id) put_control(from, wire::ack{id, stream, 0, false, true}, at);
+    return cancel_waiting(stored.accepted, at);
+  }
+  inbox_.push(std::move(stored.accepted));
   const std::size_t position = run_ ? *inbox_.position_of(id) + 1 : 0;
-  if (with_id) claims_.take(id, stream, at.now);
   if (with_id) put_control(from, wire::ack{id, stream, position, false, true}, at);
   if (run_) {
     if (with_id) put_control(from, wire::queued{id, position}, at);
@@ -166,9 +183,7 @@ inline void session_core::begin_next(moment at) {
     begun.question = conversation_.back().question;
     conversation_.drop_last();
   } else {
-    begun.question = query.parts.empty()
-                         ? openrouter::chat_message::user(query.content)
-                         : openrouter::chat_message::user_parts(query.parts, query.content);
+    begun.question = run_->of.question();
   }
   conversation_.begin(std::move(begun));
   put_ordered(0, wire::status{"thinking", query.id, "Thinking...", {}, {}, {}, {}}, at);
@@ -241,8 +256,33 @@ inline void session_core::completed(run_number run, completion_result result, mo
 inline void session_core::start_stream(moment at) {
   if (run_->started) return;
   run_->started = true;
-  publish(wire::response_start{next_seq(), run_->of.query.id, run_->of.stream, run_->model}, at);
+  records::note about;
+  about.starts = run_->of.stream;
+  publish(wire::response_start{next_seq(), run_->of.query.id, run_->of.stream, run_->model}, about,
+          at);
 }
 
-/// Ends the current run: history, terminal message, hooks, and the next query.
+inline void session_core::text(run_number run, std::string_view piece, moment at) {
+  if (!is_current(run) || piece.empty()) return;
+  const auto next = next_state(run_->state, run_event::token);
+  if (!next) return;
+  if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
+    run_->text.append("\n\n");
+    run_->round_begin = run_->text.size();
+  }
+  run_->state = *next;
+  run_->text.append(piece);
+  if (run_->chunks++ == 0 && outbox_.counts() != nullptr)
+    outbox_.counts()->first_text_after(at.now - run_->begun);
+  if (run_->of.streamed) start_stream(at);
+}
+
+inline void session_core::reasoning(run_number run, std::string_view piece, moment at) {
+  if (!is_current(run) || !run_->of.streamed || piece.empty()) return;
+  if (run_->state == run_state::deciding || run_->state == run_state::calling) return;
+  run_->reasoning.append(piece);
+  ++run_->reasoning_chunks;
+  start_stream(at);
+}
+
 }  // namespace agent_websocket

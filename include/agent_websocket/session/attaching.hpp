@@ -8,7 +8,9 @@
 #include <agent_websocket/session/commands.hpp>
 #include <agent_websocket/session/core.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,7 +51,8 @@ inline wire::welcome session_core::make_welcome(std::string_view reason,
 inline void session_core::opened(connection_id connection, std::string_view token, moment at) {
   attach(connection, at);
   tokens_.issue(connection, token);
-  put_control(connection, make_welcome("new", token), at);
+  record_tokens();
+  put_welcome(connection, make_welcome("new", token), at);
   // The application may have refused it before it began.
   if (closing_)
     actions_.push_back(action::close_socket{connection, closing_->code, closing_->reason, true});
@@ -64,10 +67,11 @@ inline void session_core::greet(const wire::command& hello, std::string_view rea
   declare_tools(connection, hello, at);
   const message_log& log = outbox_.log();
   tokens_.issue(connection, token);
+  record_tokens();
   wire::welcome said = make_welcome(reason, token);
   said.seq = log.oldest() - 1;
   if (reason != "new" || run_) said.resumed = make_notice();
-  put_control(connection, said, at);
+  put_welcome(connection, said, at);
   socket->catch_up(said.seq, log.top(), streamed().run, live_notice(at));
   repeat_calls(connection, at);
 }
@@ -93,6 +97,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   const std::uint64_t position = whole ? hello.resume->last_seq : log.oldest() - 1;
 
   tokens_.issue(connection, token, hello.resume->token);
+  record_tokens();
   wire::welcome said = make_welcome(whole ? "ok" : same_epoch ? "gap" : "epoch_changed", token);
   said.seq = position;
   said.recovered = whole;
@@ -100,7 +105,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   for (const std::string& each : hello.outbox) {
     if (needs_no_repeat(each, position, at)) said.resumed->accepted.push_back(each);
   }
-  put_control(connection, said, at);
+  put_welcome(connection, said, at);
   socket->catch_up(position, log.top(), streamed().run, live_notice(at));
   repeat_calls(connection, at);
 }
@@ -125,6 +130,23 @@ inline void session_core::detached(connection_id connection, moment at) {
   client_tools_.forget(connection);
   outbox_.detach(connection);
   pass_on_calls(connection, at);
+}
+
+/// The client behind the socket has shown that its welcome arrived.
+inline void session_core::arrived(connection_id from) {
+  if (tokens_.arrived(from)) record_tokens();
+}
+
+inline void session_core::refuse(connection_id to, std::string_view ref, const error& why,
+                                 moment at, std::optional<std::chrono::milliseconds> retry_after) {
+  if (closing_) return;
+  wire::failure_notice notice;
+  notice.code = why.code;
+  notice.content = why.message;
+  notice.ref = ref;
+  notice.retry_after = retry_after;
+  notice.retryable = is_retryable(why.code);
+  put_control(to, notice, at);
 }
 
 inline void session_core::token_expires(connection_id connection, wall_time when, moment at) {

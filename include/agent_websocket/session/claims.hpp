@@ -54,6 +54,21 @@ class claimed_ids {
     ended(id, without_end);
   }
 
+  /// The id is free again.
+  void drop(const std::string& id) {
+    if (claims_.erase(id) == 0) return;
+    for (std::size_t i = order_.size(); i-- > 0;) {
+      if (order_[i].id == id) return void(order_.take(i));
+    }
+  }
+
+  /// Visits what is claimed, oldest first: visit(id, claim, since when).
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (std::size_t i = 0; i < order_.size(); ++i)
+      visit(order_[i].id, claims_.at(order_[i].id), order_[i].at);
+  }
+
   /// The terminal message of that id was sent; ids that were not claimed are ignored.
   void ended(const std::string& id, std::uint64_t seq) {
     const auto found = claims_.find(id);

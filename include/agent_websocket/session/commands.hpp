@@ -124,6 +124,10 @@ class session_commands {
         return s.cancel_waiting(*waiting, at);
       }
     }
+    if (stored_query* const storing = s.find_storing(ref)) {
+      storing->cancelled = true;
+      return s.acknowledge(command.from, command.id, at);
+    }
     s.refuse(command.from, command.id,
              error(errc::not_found,
                    ref.empty() ? "Nothing is running" : "No running or waiting query has that id"),
@@ -131,11 +135,12 @@ class session_commands {
   }
 
   static void clear(session_core& s, const wire::command& command, moment at) {
-    while (const auto waiting = s.inbox_.take_next()) s.cancel_waiting(*waiting, at);
+    if (s.refuse_unkept(command.from, command.id, at)) return;
+    s.cancel_all_waiting(at);
     if (s.run_) s.cancel_run(at);
     s.conversation_.clear();
-    s.actions_.push_back(action::persist{records::of_clear(at.wall)});
-    s.reply(command, "Conversation cleared", {}, at);
+    s.record([] { return records::of_clear(); });
+    s.confirm(command, "Conversation cleared", {}, at);
   }
 
   static void history(session_core& s, const wire::command& command, moment at) {
@@ -150,13 +155,15 @@ class session_commands {
   static void set(session_core& s, const wire::command& command, moment at) {
     // Repeated by a client that does not know whether it arrived, it must not undo a later one.
     if (s.is_repeat(command.from, command.id, at)) return;
+    if (s.refuse_unkept(command.from, command.id, at)) return;
     json::document document;
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
     auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
     if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
-    s.claims_.take_without_end(command.id, at.now);
+    s.claim(command.id, at);
+    s.record([&] { return records::of_overrides(s.overrides_); });
     std::string data;
     json::writer w(data);
     w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));
@@ -164,7 +171,7 @@ class session_commands {
     w.member("max_tokens", s.overrides_.max_tokens.value_or(s.settings_->max_tokens));
     w.member("system", s.overrides_.system_prompt.value_or(s.settings_->system_prompt))
         .end_object();
-    s.reply(command, "Settings changed", data, at);
+    s.confirm(command, "Settings changed", data, at);
   }
 
   static void regenerate(session_core& s, const wire::command& command, moment at) {
@@ -172,6 +179,7 @@ class session_commands {
     accepted_query again;
     again.query.id = command.id;
     if (!command.id.empty() && s.answer_duplicate(command.from, again.query, at)) return;
+    if (s.refuse_unkept(command.from, command.id, at)) return;
     if (s.busy()) return s.refuse(command.from, command.id, error(errc::busy), at);
     if (s.conversation_.empty()) {
       return s.refuse(command.from, command.id,
@@ -187,7 +195,8 @@ class session_commands {
 
   static void close(session_core& s, const wire::command& command, moment at) {
     s.reply(command, "Session closed", {}, at);
-    while (const auto waiting = s.inbox_.take_next()) s.cancel_waiting(*waiting, at);
+    s.cancel_all_waiting(at);
+    s.withdraw(error(errc::cancelled), at);
     if (s.run_) s.cancel_run(at);
     s.close(1000, "Session closed");
   }
@@ -222,11 +231,11 @@ inline void session_core::received(connection_id from, wire::client_message mess
   }
   if (auto* query = std::get_if<wire::query>(&message)) {
     socket->bad_messages = 0;
-    if (query->ack) tokens_.arrived(from);
+    if (query->ack) arrived(from);
     on_query(from, std::move(*query), at);
   } else if (auto* command = std::get_if<wire::command>(&message)) {
     command->from = from;
-    if (command->ack) tokens_.arrived(from);
+    if (command->ack) arrived(from);
     const bool judged_later = command->op == "auth";
     if (session_commands::run(*this, *command, at)) {
       if (!judged_later) socket->bad_messages = 0;
@@ -235,7 +244,7 @@ inline void session_core::received(connection_id from, wire::client_message mess
     }
   } else if (auto* feedback = std::get_if<wire::human_feedback>(&message)) {
     socket->bad_messages = 0;
-    if (feedback->ack) tokens_.arrived(from);
+    if (feedback->ack) arrived(from);
     on_feedback(from, std::move(*feedback), at);
   }
 }
@@ -253,8 +262,9 @@ inline void session_core::on_feedback(connection_id from, wire::human_feedback f
   }
   for (const feedback_entry& each : judged->feedback) {
     if (!feedback.id.empty() && each.id == feedback.id)
-      return put_control(from, wire::ack{feedback.id, {}, 0, true, false}, at);
+      return put_kept(from, wire::ack{feedback.id, {}, 0, true, false}, at);
   }
+  if (refuse_unkept(from, feedback.id, at)) return;
   if (judged->feedback.size() >= conversation::max_feedback_per_turn) {
     return refuse(from, feedback.id,
                   error(errc::feedback_invalid, "That answer has as much feedback as is kept"), at);
@@ -268,9 +278,9 @@ inline void session_core::on_feedback(connection_id from, wire::human_feedback f
   said.at = at.wall;
   judged->feedback.push_back(said);
   conversation_.trim();
-  actions_.push_back(action::persist{records::of_feedback(said)});
+  record([&] { return records::of_feedback(said); });
   actions_.push_back(action::deliver_feedback{said});
-  put_control(from, wire::status{"ack", said.id, "Feedback received", {}, {}, {}, {}}, at);
+  put_kept(from, wire::status{"ack", said.id, "Feedback received", {}, {}, {}, {}}, at);
 }
 
 }  // namespace agent_websocket

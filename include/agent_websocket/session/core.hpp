@@ -6,25 +6,11 @@
 // on: exactly one terminal message for every accepted query, whatever happens. A session is not a
 // socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
 // the model's calls of tools in tool_loop.hpp, the people who decide about them in deciding.hpp,
-// ends from outside in ending.hpp, built-in commands in commands.hpp, the carrying out in
-// session.hpp.
+// ends from outside in ending.hpp, built-in commands in commands.hpp, what its store keeps in
+// keeping.hpp and restoring.hpp, the carrying out in session.hpp.
 #pragma once
 
-#include <agent_websocket/base/timestamp.hpp>
-#include <agent_websocket/policy/scheduler.hpp>
-#include <agent_websocket/session/actions.hpp>
-#include <agent_websocket/session/claims.hpp>
-#include <agent_websocket/session/client_tools.hpp>
-#include <agent_websocket/session/feedback_requests.hpp>
-#include <agent_websocket/session/inbox.hpp>
-#include <agent_websocket/session/outbox.hpp>
-#include <agent_websocket/session/records.hpp>
-#include <agent_websocket/session/replies.hpp>
-#include <agent_websocket/session/resume_tokens.hpp>
-#include <agent_websocket/session/run.hpp>
-#include <agent_websocket/session/settings.hpp>
-#include <agent_websocket/session/state.hpp>
-#include <agent_websocket/session/used_call_ids.hpp>
+#include <agent_websocket/session/core_data.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -38,36 +24,30 @@
 
 namespace agent_websocket {
 
-/// When an event happened, by both clocks.
-struct moment {
-  time_point now;
-  wall_time wall;
-};
-
-class session_core {
+class session_core : private core_data {
  public:
   /// Sockets of one session; the one that was silent for longest makes room for one more.
   static constexpr std::size_t max_sockets = 32;
   /// Calls of one round that are run; the model is told so of those above.
   static constexpr std::size_t max_calls_at_once = 32;
+  /// What clients are told while the store does not keep what it is given.
+  static constexpr const char* not_kept_words = "This cannot be saved now; try again later";
   /// Of texts in most languages, where nobody has counted.
   static constexpr std::size_t bytes_a_token = 4;
 
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
                moment at)
-      : id_(std::move(id)),
-        epoch_(std::move(epoch)),
-        settings_(std::move(settings)),
-        conversation_(settings_->max_history, settings_->max_history_bytes),
-        inbox_(settings_->max_queue),
-        // A client that comes back at the last moment may repeat what it sent before it went.
-        claims_(claimed_ids::max_age + settings_->resume_window),
-        outbox_(message_log(settings_->max_log_messages, settings_->max_log_bytes)),
-        created_(at.wall),
-        active_(at) {}
+      : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
 
   const std::string& id() const noexcept { return id_; }
+  const principal& owner() const noexcept { return owner_; }
+  const std::string& address() const noexcept { return address_; }
+  /// Whose it is, and where its first client was. Before everything else.
+  void belong_to(principal owner, std::string address) {
+    owner_ = std::move(owner);
+    address_ = std::move(address);
+  }
   const session_settings& settings() const noexcept { return *settings_; }
   const agent_websocket::conversation& history() const noexcept { return conversation_; }
   const agent_websocket::inbox& waiting() const noexcept { return inbox_; }
@@ -77,7 +57,7 @@ class session_core {
   bool running() const noexcept { return run_.has_value(); }
   bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
   /// True when an answer runs or waits: such a session is not idle.
-  bool busy() const noexcept { return run_.has_value() || !inbox_.empty(); }
+  bool busy() const noexcept { return run_.has_value() || !inbox_.empty() || !storing_.empty(); }
   /// False while its client has neither said nor been told anything that it could come back for.
   bool worth_keeping() const noexcept { return spoken_ || outbox_.log().top() != 0; }
   bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
@@ -93,10 +73,29 @@ class session_core {
   }
 
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
-  void change_settings(session_settings settings) {
-    settings_ = std::make_shared<const session_settings>(std::move(settings));
-    conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
-    inbox_.limit_to(settings_->max_queue);
+  void change_settings(session_settings settings);
+
+  // ---- its records, see restoring.hpp
+
+  /// From now on, records are made of what must not be lost.
+  void keep_records() noexcept { ledger_.turn_on(); }
+  /// Of a session that was in a store: goes on where the records end, with sockets to come. What
+  /// was open then has been interrupted. Error: bad_json, bad_message; then this is of no use.
+  result<void> restore(const std::vector<std::string>& kept, moment at);
+  /// All of it in as few records as it takes, in place of those that were made up to now.
+  std::vector<std::string> checkpoint(moment at) const;
+  ledger& book() noexcept { return ledger_; }
+  const ledger& book() const noexcept { return ledger_; }
+  /// The first `count` of its records are kept.
+  void kept(std::uint64_t count, moment at);
+  /// They cannot be kept now: what waits to be accepted is refused.
+  void not_kept(moment at);
+  /// They cannot be kept any more: another server has the session, or the store was away for too
+  /// long. What clients were told stays true of what is kept; they are to look for it there.
+  void lose(const error& why, moment at);
+  /// It is not to be found in the store again.
+  bool ended_for_good() const noexcept {
+    return closing_ && closing_->code != 1012 && closing_->code / 100 != 40;
   }
 
   // ---- events of its sockets; `token` is the resume token that the welcome is to carry
@@ -149,29 +148,9 @@ class session_core {
     if (is_current(run) && run_->state != run_state::deciding) run_->model = std::string(model);
   }
 
-  void text(run_number run, std::string_view piece, moment at) {
-    if (!is_current(run) || piece.empty()) return;
-    const auto next = next_state(run_->state, run_event::token);
-    if (!next) return;
-    if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
-      run_->text.append("\n\n");
-      run_->round_begin = run_->text.size();
-    }
-    run_->state = *next;
-    run_->text.append(piece);
-    if (run_->chunks++ == 0 && outbox_.counts() != nullptr)
-      outbox_.counts()->first_text_after(at.now - run_->begun);
-    if (run_->of.streamed) start_stream(at);
-  }
-
+  void text(run_number run, std::string_view piece, moment at);
   /// A piece of what the model thinks, for those who want to see it.
-  void reasoning(run_number run, std::string_view piece, moment at) {
-    if (!is_current(run) || !run_->of.streamed || piece.empty()) return;
-    if (run_->state == run_state::deciding || run_->state == run_state::calling) return;
-    run_->reasoning.append(piece);
-    ++run_->reasoning_chunks;
-    start_stream(at);
-  }
+  void reasoning(run_number run, std::string_view piece, moment at);
 
   void completed(run_number run, completion_result result, moment at);
 
@@ -192,7 +171,8 @@ class session_core {
   void notify(std::string_view content, std::string_view topic, std::string_view data,
               bool may_be_lost, moment at) {
     if (closing_) return;
-    if (!may_be_lost) return publish(wire::notification{next_seq(), {}, topic, content, data}, at);
+    if (!may_be_lost)
+      return publish(wire::notification{next_seq(), {}, topic, content, data}, {}, at);
     outbox_.put_volatile(encoded(wire::notification{std::nullopt, {}, topic, content, data}, at));
   }
 
@@ -204,7 +184,7 @@ class session_core {
 
   /// The message has been taken; only those with an id are told of.
   void acknowledge(connection_id to, const std::string& id, moment at) {
-    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
+    if (!id.empty()) put_kept(to, wire::ack{id, {}, 0, false, false}, at);
   }
 
   /// The client is to show a new token before then.
@@ -212,16 +192,7 @@ class session_core {
 
   /// An error that is not the end of a query, to one socket or with 0 to all.
   void refuse(connection_id to, std::string_view ref, const error& why, moment at,
-              std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
-    if (closing_) return;
-    wire::failure_notice notice;
-    notice.code = why.code;
-    notice.content = why.message;
-    notice.ref = ref;
-    notice.retry_after = retry_after;
-    notice.retryable = is_retryable(why.code);
-    put_control(to, notice, at);
-  }
+              std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
 
   /// The session was idle for too long.
   void expired(moment at);
@@ -237,6 +208,7 @@ class session_core {
 
  private:
   friend class session_commands;
+  friend class session_restoring;
 
   std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
 
@@ -244,10 +216,25 @@ class session_core {
   std::string encoded(const Message& message, moment at) {
     return outbox_.encoded(message, stamp_.text(at.wall));
   }
-  /// Precondition: the message carries next_seq().
+  /// Precondition: the message carries next_seq(). `about`: see records::note.
   template <typename Message>
-  void publish(const Message& message, moment at) {
-    outbox_.publish(encoded(message, at));
+  void publish(const Message& message, const records::note& about, moment at) {
+    std::string frame = encoded(message, at);
+    record([&] { return records::of_message(next_seq(), about, frame); });
+    outbox_.publish(std::move(frame), ledger_);
+  }
+  /// For what says that something is done: goes out when that is kept.
+  template <typename Message>
+  void put_kept(connection_id to, const Message& message, moment at) {
+    outbox_.put_control(to, encoded(message, at), ledger_);
+  }
+  void put_welcome(connection_id to, const wire::welcome& said, moment at) {
+    outbox_.put_welcome(to, encoded(said, at), ledger_);
+  }
+  /// Answers a built-in command when what it did is kept.
+  void confirm(const wire::command& to, std::string_view content, std::string_view data,
+               moment at) {
+    put_kept(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
   }
   template <typename Message>
   void put_control(connection_id to, const Message& message, moment at) {
@@ -259,6 +246,7 @@ class session_core {
   }
 
   lanes& attach(connection_id connection, moment at);
+  void arrived(connection_id from);
   wire::welcome make_welcome(std::string_view reason, std::string_view token) const;
   wire::resume_notice make_notice() const;
   std::string live_notice(moment at) {
@@ -273,6 +261,20 @@ class session_core {
   void on_decision(connection_id from, const wire::human_feedback& feedback, moment at);
   void on_tool_result(connection_id from, const wire::command& command, moment at);
   void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
+  void enter(stored_query accepted, moment at);
+  void withdraw(const error& why, moment at);
+  stored_query* find_storing(std::string_view ref) noexcept;
+  template <typename Make>
+  void record(Make&& make) {
+    if (!ledger_.is_on()) return;
+    if (ledger_.made() == 0) ledger_.add(header());
+    ledger_.add(make());
+  }
+  void record_tokens();
+  void claim(const std::string& id, moment at);
+  bool refuse_unkept(connection_id to, std::string_view ref, moment at);
+  std::string header() const;
+  void close_now();
   bool answer_duplicate(connection_id from, const wire::query& query, moment at);
   bool is_repeat(connection_id from, const std::string& id, moment at);
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
@@ -307,39 +309,12 @@ class session_core {
                 std::uint64_t chunks, moment at);
   void fail_run(const error& why, moment at);
   void fail_waiting(const error& why, moment at);
+  void fail_waiting(const accepted_query& waiting, bool started, const error& why, moment at);
   void cancel_run(moment at);
   void cancel_waiting(const accepted_query& waiting, moment at);
+  void cancel_all_waiting(moment at);
   std::string make_query_id(moment at);
   std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
-
-  std::string id_;
-  std::string epoch_;
-  std::shared_ptr<const session_settings> settings_;
-  session_overrides overrides_;
-  agent_websocket::conversation conversation_;
-  agent_websocket::inbox inbox_;
-  claimed_ids claims_;
-  outbox outbox_;
-  resume_tokens tokens_;
-  agent_websocket::client_tools client_tools_;
-  feedback_requests requests_;
-  used_call_ids call_ids_;
-  std::optional<current_run> run_;
-  std::vector<session_action> actions_;
-  timestamp_cache stamp_;
-  usage_totals usage_;
-  wall_time created_;
-  moment active_;
-  run_number runs_ = 0;
-  std::uint64_t streams_ = 0;
-  std::uint64_t made_ids_ = 0;
-  std::uint64_t calls_ = 0;
-  std::uint64_t asked_ = 0;
-  bool spoken_ = false;
-  bool grace_over_ = false;  // nobody came back in time, but a person is asked
-  bool held_ = false;        // the next query is not to begin yet
-  bool draining_ = false;
-  std::optional<action::close_session> closing_;  // how
 };
 
 }  // namespace agent_websocket

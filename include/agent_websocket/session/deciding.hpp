@@ -32,7 +32,9 @@ inline void session_core::ask_person(called_tool& call, moment at) {
   actions_.push_back(action::start_clock{run_->number, asked.id, settings_->approval_timeout});
   wire::feedback_request said = asked.to_wire();
   said.seq = next_seq();
-  publish(said, at);
+  records::note about;
+  about.asks = asked.id;
+  publish(said, about, at);
   requests_.open(std::move(asked));
 }
 
@@ -43,7 +45,9 @@ inline feedback_requests::request session_core::resolve(const std::string& id,
   auto closed = requests_.close(id, std::string(decision), reason == "expired");
   actions_.push_back(action::end_tool{closed.id, true});
   if (requests_.empty()) actions_.push_back(action::hold_clock{false});
-  publish(wire::feedback_resolved{next_seq(), closed.id, decision, reason}, at);
+  records::note about;
+  about.resolves = closed.id;
+  publish(wire::feedback_resolved{next_seq(), closed.id, decision, reason}, about, at);
   return closed;
 }
 
@@ -83,8 +87,8 @@ inline void session_core::on_decision(connection_id from, const wire::human_feed
     if (const auto wrong = wrong_arguments(*call->tool, feedback.data))
       return refuse_it(errc::feedback_invalid, *wrong);
   }
-  claims_.take_without_end(feedback.id, at.now);
-  put_control(from, wire::status{"ack", feedback.id, "Decision received", {}, {}, {}, {}}, at);
+  claim(feedback.id, at);
+  put_kept(from, wire::status{"ack", feedback.id, "Decision received", {}, {}, {}, {}}, at);
   resolve(asked->id, decision, {}, at);
   if (decision == "approve") {
     start_call(*call, at);

@@ -72,6 +72,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
       asked->answer =
           answer_message(status == wire::answer_status::completed, std::move(words), result);
     }
+    this->record([&] { return records::of_turn(*asked, ended.of.regenerate, ended.used, calls_); });
   }
   conversation_.trim();
   usage_ += ended.used;
@@ -90,6 +91,8 @@ inline void session_core::finish(wire::answer_status status, const completion_re
 inline void session_core::conclude(const accepted_query& of, const answer_record& record,
                                    std::optional<std::chrono::milliseconds> retry_after,
                                    bool started, std::uint64_t chunks, moment at) {
+  records::note about;
+  about.ends = of.query.id;
   wire::failure_notice notice;
   if (record.failure) {
     notice.code = record.failure->code;
@@ -103,7 +106,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     notice.ref = of.query.id;
     notice.seq = next_seq();
     notice.meta = of.query.meta;
-    publish(notice, at);
+    publish(notice, about, at);
   } else {
     wire::response_end end;
     end.seq = next_seq();
@@ -119,16 +122,17 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     end.annotations = record.annotations;
     end.meta = of.query.meta;
     if (record.failure) end.failure = &notice;
-    publish(end, at);
+    publish(end, about, at);
   }
   claims_.ended(of.query.id, outbox_.log().top());
-  actions_.push_back(action::persist{records::of_answer(record, outbox_.log().top(), at.wall)});
 }
 
+/// When its last messages are kept, so that they go out before.
 inline void session_core::close(std::uint16_t code, std::string reason) {
   if (closing_) return;
   closing_ = {code, std::move(reason)};
-  actions_.push_back(action::close_session{closing_->code, closing_->reason});
+  close_waits_ = !ledger_.all_kept() && !ledger_.is_failing();
+  if (!close_waits_) close_now();
 }
 
 inline void session_core::fail_run(const error& why, moment at) {
@@ -157,7 +161,7 @@ inline void session_core::cancel_waiting(const accepted_query& waiting, moment a
 
 inline void session_core::expired(moment at) {
   if (closing_) return;
-  publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
+  publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, {}, at);
   end(1000, "Session timeout", error(errc::interrupted), at);  // a busy session is not idle
 }
 
@@ -169,24 +173,37 @@ inline void session_core::interrupt(moment at) {
   fail_run(error(errc::interrupted), at);
 }
 
+inline void session_core::cancel_all_waiting(moment at) {
+  while (const auto waiting = inbox_.take_next()) cancel_waiting(*waiting, at);
+  for (std::size_t i = 0; i < storing_.size(); ++i) storing_[i].cancelled = true;
+}
+
 inline void session_core::fail_waiting(const error& why, moment at) {
-  while (auto waiting = inbox_.take_next()) {
-    answer_record record;
-    record.query_id = waiting->query.id;
-    record.stream = waiting->stream;
-    record.status = wire::answer_status::failed;
-    record.failure = why;
-    record.retryable = is_retryable(why.code);
-    if (waiting->streamed)
-      publish(wire::response_start{next_seq(), waiting->query.id, waiting->stream, {}}, at);
-    conclude(*waiting, record, std::nullopt, waiting->streamed, 0, at);
+  withdraw(why, at);
+  while (const auto waiting = inbox_.take_next()) fail_waiting(*waiting, false, why, at);
+}
+
+/// `started`: the beginning of its answer was told.
+inline void session_core::fail_waiting(const accepted_query& waiting, bool started,
+                                       const error& why, moment at) {
+  answer_record record;
+  record.query_id = waiting.query.id;
+  record.stream = waiting.stream;
+  record.status = wire::answer_status::failed;
+  record.failure = why;
+  record.retryable = is_retryable(why.code);
+  if (waiting.streamed && !started) {
+    records::note about;
+    about.starts = waiting.stream;
+    publish(wire::response_start{next_seq(), waiting.query.id, waiting.stream, {}}, about, at);
   }
+  conclude(waiting, record, std::nullopt, waiting.streamed, 0, at);
 }
 
 inline void session_core::drain(std::chrono::milliseconds retry_after, moment at) {
   if (closing_ || draining_) return;
   draining_ = true;
-  publish(wire::notification{next_seq(), "drain", {}, "Server is shutting down", {}}, at);
+  publish(wire::notification{next_seq(), "drain", {}, "Server is shutting down", {}}, {}, at);
   put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
   fail_waiting(error(errc::draining), at);
   if (!run_) close_for_drain();

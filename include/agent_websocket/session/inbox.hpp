@@ -6,11 +6,13 @@
 #pragma once
 
 #include <agent_websocket/base/fifo.hpp>
+#include <agent_websocket/openrouter/message.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/tool.hpp>
 #include <agent_websocket/wire/message.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +31,20 @@ struct accepted_query {
   bool first = false;             ///< goes before all that wait
   unsigned overtaken = 0;         ///< by how many that came later
   bool regenerate = false;        ///< answers the last question anew instead of asking one
+
+  /// What the model is to read.
+  openrouter::chat_message question() const {
+    return query.parts.empty() ? openrouter::chat_message::user(query.content)
+                               : openrouter::chat_message::user_parts(query.parts, query.content);
+  }
+};
+
+/// A query on its way into the inbox: it waits until its record is kept.
+struct stored_query {
+  accepted_query accepted;
+  bool with_id = false;       ///< its client's
+  std::uint64_t records = 0;  ///< so many of the session have to be kept
+  bool cancelled = false;     ///< meanwhile
 };
 
 class inbox {
@@ -40,6 +56,10 @@ class inbox {
   bool full() const noexcept { return waiting_.size() >= max_size_; }
   bool empty() const noexcept { return waiting_.empty(); }
   std::size_t size() const noexcept { return waiting_.size(); }
+  /// In the order of their coming.
+  const accepted_query& operator[](std::size_t position) const noexcept {
+    return waiting_[position];
+  }
 
   /// Precondition: there is room, or the query will be taken at once.
   void push(accepted_query query) {

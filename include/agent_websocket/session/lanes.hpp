@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +54,25 @@ class lanes {
   void put_control(std::string frame) {
     own_bytes_ += frame.size();
     control_.push_back(std::move(frame));
+  }
+
+  /// A control frame that waits until so many records of the session are kept.
+  void put_control_when_kept(std::string frame, std::uint64_t records) {
+    own_bytes_ += frame.size();
+    unkept_.push_back({std::move(frame), records});
+  }
+  /// Likewise, and nothing else goes out before it.
+  void begin_when_kept(std::string frame, std::uint64_t records) {
+    own_bytes_ += frame.size();
+    first_ = in_place{std::move(frame), records};
+  }
+  /// So many records are kept now.
+  void kept(std::uint64_t records) {
+    while (!unkept_.empty() && unkept_.front().after <= records)
+      control_.push_back(unkept_.take_front().frame);
+    if (!first_ || first_->after > records) return;
+    control_.push_front(std::move(first_->frame));
+    first_.reset();
   }
 
   /// A finished frame that goes behind the numbered message `after`, and before the next.
@@ -100,6 +120,7 @@ class lanes {
   /// not `text_due`. `answer` is null when none is streamed.
   bool take_next(const message_log& log, const live_answer* answer, bool text_due,
                  std::string& frame, std::string_view timestamp) {
+    if (first_) return false;
     if (!control_.empty()) {
       frame = control_.take_front();
       own_bytes_ -= frame.size();
@@ -115,13 +136,13 @@ class lanes {
       own_bytes_ -= frame.size();
       return true;
     }
-    if (position_ < log.top()) {
+    if (position_ < log.released()) {
       if (!log.holds_after(position_)) return false;  // see too_slow()
       const std::string& next = log.at(++position_);
       frame = position_ <= replay_until_ ? wire::as_replay(next) : next;
       return true;
     }
-    if (answer != nullptr && text_due) {
+    if (answer != nullptr && text_due && position_ >= log.top()) {
       if (const piece thought = unsent_reasoning(*answer); thought.n != 0) {
         frame = encode_reasoning(*answer, thought, timestamp);
         return true;
@@ -157,10 +178,11 @@ class lanes {
   bool too_slow(const message_log& log, std::size_t max_bytes) const noexcept {
     if (own_bytes_ > max_bytes || !log.holds_after(position_)) return true;
     const std::uint64_t from = position_ < replay_until_ ? replay_until_ : position_;
-    if (log.top() - from <= 1) return false;  // one frame may be as large as it likes
+    // One frame may be as large as it likes, and what is not released is not the client's fault.
+    if (log.released() <= from + 1) return false;
     const std::size_t room = log.max_bytes() / 4 * 3;
     return log.bytes_after(from) > (max_bytes < room ? max_bytes : room) ||
-           log.top() - from > log.max_messages() / 4 * 3;
+           log.released() - from > log.max_messages() / 4 * 3;
   }
 
   // ---- the session's notes about this socket
@@ -245,6 +267,8 @@ class lanes {
 
   connection_id connection_;
   fifo<std::string> control_;
+  fifo<in_place> unkept_;  // `after`: so many records
+  std::optional<in_place> first_;
   fifo<in_place> ordered_;
   fifo<std::string> volatile_;
   std::size_t own_bytes_ = 0;  // of control_ and ordered_

@@ -26,11 +26,22 @@ class message_log {
 
   /// Number of the newest message; 0 before the first.
   std::uint64_t top() const noexcept { return top_; }
+  /// Number of the newest that sockets may be sent: those above it are not kept by the store yet.
+  std::uint64_t released() const noexcept { return released_; }
   /// Number of the oldest that is kept; top() + 1 when none is.
   std::uint64_t oldest() const noexcept { return top_ + 1 - kept_.size(); }
   /// Whether everything after `position` is here; also when there is nothing.
   bool holds_after(std::uint64_t position) const noexcept {
     return position <= top_ && position + 1 >= oldest();
+  }
+
+  /// Goes on from that number, with nothing in it. Before the first append.
+  void begin_at(std::uint64_t top) noexcept { top_ = released_ = top; }
+
+  /// Precondition: released() <= seq <= top().
+  void release(std::uint64_t seq) noexcept {
+    assert(seq >= released_ && seq <= top_);
+    released_ = seq;
   }
 
   /// Takes the frame of number top() + 1. The newest stays, however large it is.
@@ -73,6 +84,7 @@ class message_log {
   std::size_t max_bytes_;
   fifo<entry> kept_;
   std::uint64_t top_ = 0;
+  std::uint64_t released_ = 0;
   std::uint64_t end_ = 0;
 };
 

@@ -5,8 +5,10 @@
 // sockets follow, also those that come later.
 #pragma once
 
+#include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/session/counts.hpp>
 #include <agent_websocket/session/lanes.hpp>
+#include <agent_websocket/session/ledger.hpp>
 #include <agent_websocket/session/message_log.hpp>
 
 #include <cstddef>
@@ -41,14 +43,42 @@ class outbox {
 
   /// The number that the next numbered message must carry.
   std::uint64_t next_seq() const noexcept { return log_.top() + 1; }
-  /// A numbered message.
-  void publish(std::string frame) { log_.append(std::move(frame)); }
+  /// A numbered message. It goes out when so many records of the session are kept.
+  void publish(std::string frame, const ledger& kept) {
+    log_.append(std::move(frame));
+    if (kept.all_kept()) {
+      log_.release(log_.top());
+    } else {
+      unkept_.push_back({log_.top(), kept.made()});
+    }
+  }
+  /// More records are kept now.
+  void release(const ledger& kept) {
+    while (!unkept_.empty() && unkept_.front().records <= kept.kept())
+      log_.release(unkept_.take_front().seq);
+    for (const auto& each : sockets_) each->kept(kept.kept());
+  }
+  /// Of a session that was in a store: goes on behind that message.
+  void begin_at(std::uint64_t seq) noexcept { log_.begin_at(seq); }
 
   /// To one socket, or with 0 to all: may overtake what keeps its order.
   void put_control(connection_id to, const std::string& frame) {
     for (const auto& each : sockets_) {
       if (to == 0 || each->connection() == to) each->put_control(frame);
     }
+  }
+  /// The same, for what says that something is done: not before its records are kept.
+  void put_control(connection_id to, const std::string& frame, const ledger& kept) {
+    if (kept.all_kept()) return put_control(to, frame);
+    for (const auto& each : sockets_) {
+      if (to == 0 || each->connection() == to) each->put_control_when_kept(frame, kept.made());
+    }
+  }
+  /// Before everything else that the socket is sent from now on.
+  void put_welcome(connection_id to, const std::string& frame, const ledger& kept) {
+    lanes* const socket = kept.all_kept() ? nullptr : find(to);
+    if (socket == nullptr) return put_control(to, frame);
+    socket->begin_when_kept(frame, kept.made());
   }
   /// To one socket, or with 0 to all: keeps its place among the numbered messages.
   void put_ordered(connection_id to, const std::string& frame) {
@@ -103,7 +133,13 @@ class outbox {
   const std::vector<std::unique_ptr<lanes>>& sockets() const noexcept { return sockets_; }
 
  private:
+  struct unkept_message {
+    std::uint64_t seq;
+    std::uint64_t records;
+  };
+
   message_log log_;
+  fifo<unkept_message> unkept_;
   session_counts* counts_ = nullptr;
   std::vector<std::unique_ptr<lanes>> sockets_;
 };

@@ -41,11 +41,16 @@ class resume_tokens {
     entries_.push_back({sha256(token), holder, former, presented.empty()});
   }
 
-  /// The client behind `holder` has its welcome: the token it came with has served.
-  void arrived(connection_id holder) {
+  /// The client behind `holder` has its welcome: the token it came with has served. True when that
+  /// is news.
+  bool arrived(connection_id holder) {
     for (std::size_t i = entries_.size(); i-- > 0;) {
-      if (entries_[i].holder == holder) return confirm(i);
+      if (entries_[i].holder != holder) continue;
+      const bool news = entries_[i].former.has_value() || !entries_[i].is_known;
+      confirm(i);
+      return news;
     }
+    return false;
   }
 
   /// The socket has gone; its token is what its client comes back with.
@@ -56,6 +61,19 @@ class resume_tokens {
   }
 
   std::size_t size() const noexcept { return entries_.size(); }
+
+  // ---- to be kept: only digests
+
+  /// Visits what comes back by kept(): visit(digest, whether a client is known to have it).
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const entry& each : entries_) visit(each.digest, each.is_known);
+  }
+  void forget_all() noexcept { entries_.clear(); }
+  /// A token that no socket lives by now.
+  void kept(const digest256& digest, bool is_known) {
+    if (entries_.size() < max_tokens) entries_.push_back({digest, 0, std::nullopt, is_known});
+  }
 
  private:
   struct entry {

@@ -6,25 +6,24 @@
 #pragma once
 
 #include <agent_websocket/base/random.hpp>
-#include <agent_websocket/limits/upstream_slots.hpp>
 #include <agent_websocket/openrouter/client.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
-#include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/policy/store.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/attaching.hpp>
-#include <agent_websocket/session/coalescer.hpp>
-#include <agent_websocket/session/core.hpp>
 #include <agent_websocket/session/delivery.hpp>
-#include <agent_websocket/session/hooks.hpp>
+#include <agent_websocket/session/keeper.hpp>
 #include <agent_websocket/session/model_call.hpp>
 #include <agent_websocket/session/query_clock.hpp>
+#include <agent_websocket/session/restoring.hpp>
+#include <agent_websocket/session/surroundings.hpp>
 #include <agent_websocket/session/tool_runner.hpp>
 
 #include <any>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,35 +37,33 @@ namespace agent_websocket {
 template <typename Transport, typename HttpClient, typename Scheduler, typename Store>
 class basic_session final
     : public openrouter::completion_sink,
+      private keeper_sink,
       public std::enable_shared_from_this<basic_session<Transport, HttpClient, Scheduler, Store>> {
   static_assert(require_transport<Transport>() && require_http_client<HttpClient>() &&
                 require_scheduler<Scheduler>() && require_store<Store>());
 
  public:
+  using store_type = Store;
   using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
+  using keeper_type = keeper<Store, Scheduler>;
 
-  struct surroundings {  ///< what all sessions of a server share
-    Transport& transport;
-    client_type& client;
-    Scheduler& scheduler;
-    Store& store;
-    random_source& random;
-    upstream_slots& slots;
-    coalescer<Scheduler, basic_session>& wakes;
-    const session_hooks<basic_session>& hooks;
-    session_sink<basic_session>& sink;
-  };
+  using surroundings =
+      session_surroundings<Transport, client_type, Scheduler, Store, basic_session>;
 
   basic_session(surroundings& around, principal owner, std::string remote_address, std::string id,
                 std::string epoch, std::shared_ptr<const session_settings> settings)
       : around_(around),
-        owner_(std::move(owner)),
-        remote_address_(std::move(remote_address)),
         core_(std::move(id), std::move(epoch), std::move(settings), now()),
         delivery_(around.transport, around.scheduler),
         call_(around.client, around.slots, around.scheduler),
         timeout_(around.scheduler),
-        tools_(around.scheduler) {}
+        tools_(around.scheduler) {
+    core_.belong_to(std::move(owner), std::move(remote_address));
+    if (!around.store.lasting()) return;
+    core_.keep_records();
+    keeper_.reset(new keeper_type(around.store, around.scheduler, this->id(), *this,
+                                  core_.settings().store_patience));
+  }
 
   basic_session(const basic_session&) = delete;
   basic_session& operator=(const basic_session&) = delete;
@@ -75,9 +72,9 @@ class basic_session final
 
   /// UUID, version 4.
   const std::string& id() const noexcept { return core_.id(); }
-  const principal& owner() const noexcept { return owner_; }
+  const principal& owner() const noexcept { return core_.owner(); }
   /// Address of the client that began the session, also behind a proxy that is trusted.
-  const std::string& remote_address() const noexcept { return remote_address_; }
+  const std::string& remote_address() const noexcept { return core_.address(); }
   const agent_websocket::conversation& history() const noexcept { return core_.history(); }
   const session_settings& settings() const noexcept { return core_.settings(); }
   /// Gives this session settings of its own, such as a system prompt.
@@ -117,23 +114,23 @@ class basic_session final
   // ---- for the server
 
   session_core& core() noexcept { return core_; }
+  /// Goes on where its records end, which this process has claimed by that fence.
+  result<void> restore(const stored_session& from, fence_number fence) {
+    keeper_->begin_at(from.next, fence);
+    const auto restored = core_.restore(from.records, now());
+    if (restored) carry_out();
+    return restored;
+  }
+  /// It is over here: the store forgets it, or has it with the last of its records; then done().
+  void leave(bool forever, std::function<void()> done) {
+    keeper_ ? keeper_->leave(forever, std::move(done)) : done();
+  }
 
-  /// A socket begins this session.
-  void open(connection_id connection) {
-    apply([&](session_core& core, moment at) {
-      core.opened(connection, make_token(around_.random), at);
-    });
-  }
-  void greet(const wire::command& hello, std::string_view reason) {
-    apply([&](session_core& core, moment at) {
-      core.greet(hello, reason, make_token(around_.random), at);
-    });
-  }
-  /// Precondition: the hello has shown its right to this session.
-  void resume(connection_id connection, const wire::command& hello) {
-    apply([&](session_core& core, moment at) {
-      core.resume(connection, hello, make_token(around_.random), at);
-    });
+  /// Tells the core of a client that it is to welcome, by tell(core, resume token, moment).
+  template <typename Tell>
+  void welcome(Tell&& tell) {
+    tell(core_, make_token(around_.random), now());
+    carry_out();
   }
   /// Tells the core of an event by tell(core, moment), then carries out what it decides.
   template <typename Tell>
@@ -186,15 +183,30 @@ class basic_session final
     apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
   }
 
+  // ---- keeper_sink
+
+  void on_kept(std::uint64_t count) override {
+    apply([&](session_core& core, moment at) { core.kept(count, at); });
+  }
+  void on_not_kept(const error& why) override {
+    log(log_level::warning, "store_failed", why.in_full());
+    apply([](session_core& core, moment at) { core.not_kept(at); });
+  }
+  void on_lost(const error& why) override {
+    log(log_level::error, "session_lost", why.in_full());
+    apply([&](session_core& core, moment at) { core.lose(why, at); });
+  }
+
   /// Performs the core's actions until there are none, then sends what waits.
   void carry_out() {
     if (carrying_out_) return;  // the outer call goes on with what has come
     carrying_out_ = true;
     const auto alive = this->weak_from_this().lock();  // an action may end this session
-    while (core_.has_actions()) {
+    while (core_.has_actions() || core_.book().has_fresh()) {
       for (session_action& each : core_.take_actions()) {
         std::visit([this](auto& what) { this->perform(what); }, each);
       }
+      if (core_.book().has_fresh()) keeper_->keep(core_, now());
     }
     carrying_out_ = false;
     send_waiting();
@@ -271,14 +283,6 @@ class basic_session final
     guarded(
         "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
   }
-  void perform(action::persist& what) {
-    around_.store.append(id(), std::move(what.record),
-                         [weak = this->weak_from_this()](const result<void>& kept) {
-                           const auto session = weak.lock();
-                           if (!kept && session)
-                             session->log(log_level::error, "store_failed", kept.error().detail);
-                         });
-  }
   void perform(action::ask_server& what) { around_.sink.on_command(*this, what.command); }
   void perform(action::close_socket& what) {
     lanes* const socket = core_.output().find(what.connection);
@@ -302,8 +306,7 @@ class basic_session final
         on_throw);
   }
 
-  /// Sends what can be sent, does without clients that fall behind, and stops reading upstream
-  /// while none keeps up.
+  /// Sends what can be sent; does without clients that fall behind, holds up when none keeps up.
   void send_waiting() {
     if (core_.closing()) return;
     const auto outcome = delivery_.run(core_);
@@ -332,9 +335,8 @@ class basic_session final
   }
 
   surroundings& around_;
-  principal owner_;
-  std::string remote_address_;
   session_core core_;
+  std::unique_ptr<keeper_type> keeper_;  // null: nothing outlives this process
   delivery<Transport, Scheduler> delivery_;
   model_call<client_type, Scheduler> call_;
   std::any data_;

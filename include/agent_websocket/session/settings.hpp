@@ -62,6 +62,8 @@ struct session_settings {
   std::chrono::milliseconds heartbeat_timeout{8'000};
   /// How long a session without a socket waits for its client.
   std::chrono::milliseconds resume_window{300'000};
+  /// How long a session goes on while its store is away; then its clients are sent away.
+  std::chrono::milliseconds store_patience{60'000};
   /// Models that clients may choose by `set` and `query`; "*" allows any. The configured ones are
   /// always allowed.
   std::vector<std::string> allowed_models{"*"};

@@ -195,7 +195,7 @@ inline void session_core::on_tool_result(connection_id from, const wire::command
     return refuse(from, command.id.empty() ? command.ref : command.id,
                   error(errc::not_found, "No tool call of that id is open"), at);
   }
-  claims_.take_without_end(command.id, at.now);
+  claim(command.id, at);
   acknowledge(from, command.id, at);
   tool_result result{!command.data.empty() ? command.data : command.content, false};
   if (!command.failure.empty()) result = tool_result::failure(command.failure);

@@ -14,7 +14,7 @@ response answered(const std::string& method, const std::string& target, bool dra
   agent_websocket::http::request asked;
   asked.method = method;
   asked.target = target;
-  return answer_plain_request(asked, draining);
+  return answer_plain_request(asked, draining ? "draining" : "");
 }
 
 }  // namespace

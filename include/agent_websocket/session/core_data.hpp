@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//
+// What a session_core consists of. Data only, and its beginning; core.hpp has the events that it
+// takes, and names the headers that work on it.
+#pragma once
+
+#include <agent_websocket/base/fifo.hpp>
+#include <agent_websocket/base/timestamp.hpp>
+#include <agent_websocket/policy/authenticator.hpp>
+#include <agent_websocket/policy/scheduler.hpp>
+#include <agent_websocket/session/actions.hpp>
+#include <agent_websocket/session/claims.hpp>
+#include <agent_websocket/session/client_tools.hpp>
+#include <agent_websocket/session/feedback_requests.hpp>
+#include <agent_websocket/session/inbox.hpp>
+#include <agent_websocket/session/ledger.hpp>
+#include <agent_websocket/session/outbox.hpp>
+#include <agent_websocket/session/records.hpp>
+#include <agent_websocket/session/replies.hpp>
+#include <agent_websocket/session/resume_tokens.hpp>
+#include <agent_websocket/session/run.hpp>
+#include <agent_websocket/session/settings.hpp>
+#include <agent_websocket/session/state.hpp>
+#include <agent_websocket/session/used_call_ids.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// When an event happened, by both clocks.
+struct moment {
+  time_point now;
+  wall_time wall;
+};
+
+struct core_data {
+  /// Precondition: `settings` is not null.
+  core_data(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
+            moment at)
+      : id_(std::move(id)),
+        epoch_(std::move(epoch)),
+        settings_(std::move(settings)),
+        conversation_(settings_->max_history, settings_->max_history_bytes),
+        inbox_(settings_->max_queue),
+        // A client that comes back at the last moment may repeat what it sent before it went.
+        claims_(claimed_ids::max_age + settings_->resume_window),
+        outbox_(message_log(settings_->max_log_messages, settings_->max_log_bytes)),
+        created_(at.wall),
+        active_(at) {}
+
+  std::string id_;
+  std::string epoch_;
+  principal owner_;
+  std::string address_;
+  std::shared_ptr<const session_settings> settings_;
+  std::shared_ptr<const session_settings> shared_settings_;  ///< when it has some of its own
+  session_overrides overrides_;
+  agent_websocket::conversation conversation_;
+  agent_websocket::inbox inbox_;
+  claimed_ids claims_;
+  outbox outbox_;
+  resume_tokens tokens_;
+  agent_websocket::client_tools client_tools_;
+  feedback_requests requests_;
+  used_call_ids call_ids_;
+  std::optional<current_run> run_;
+  ledger ledger_;
+  fifo<stored_query> storing_;  ///< accepted, but not before their records are kept
+  std::vector<session_action> actions_;
+  timestamp_cache stamp_;
+  usage_totals usage_;
+  wall_time created_;
+  moment active_;
+  run_number runs_ = 0;
+  std::uint64_t streams_ = 0;
+  std::uint64_t made_ids_ = 0;
+  std::uint64_t calls_ = 0;
+  std::uint64_t asked_ = 0;
+  bool spoken_ = false;
+  bool grace_over_ = false;  // nobody came back in time, but a person is asked
+  bool held_ = false;        // the next query is not to begin yet
+  bool draining_ = false;
+  bool close_waits_ = false;                      // for the last records to be kept
+  std::optional<action::close_session> closing_;  // how
+};
+
+}  // namespace agent_websocket

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// What all sessions of one server share: its policies, its upstream client, and those that a
+// session tells of what happens. References to what outlives them.
+#pragma once
+
+#include <agent_websocket/base/random.hpp>
+#include <agent_websocket/limits/upstream_slots.hpp>
+#include <agent_websocket/session/coalescer.hpp>
+#include <agent_websocket/session/hooks.hpp>
+
+namespace agent_websocket {
+
+template <typename Transport, typename Client, typename Scheduler, typename Store, typename Session>
+struct session_surroundings {
+  Transport& transport;
+  Client& client;
+  Scheduler& scheduler;
+  Store& store;
+  random_source& random;
+  upstream_slots& slots;
+  coalescer<Scheduler, Session>& wakes;
+  const session_hooks<Session>& hooks;
+  session_sink<Session>& sink;
+};
+
+}  // namespace agent_websocket
