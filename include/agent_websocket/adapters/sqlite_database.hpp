@@ -56,8 +56,8 @@ inline std::string opening_fault(sqlite3* db, int code, const std::filesystem::p
     case SQLITE_AUTH:
     case SQLITE_READONLY:
       return "cannot be opened for writing; this user needs permission to read and write it and "
-             "the directory that it is in (" +
-             sqlite_words(db, code) + ")";
+             "the directory that it is in: " +
+             sqlite_words(db, code);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return "is locked by another program, such as a database browser; close that first";
@@ -128,8 +128,10 @@ class sqlite_database {
                     "); stop that one first, or give each its own file");
     }
     if (code != SQLITE_OK) {
-      return refuse("needs the file " + lock_file + " beside it, which " +
-                    detail::opening_fault(lock_.handle(), code, lock_file));
+      return refuse("needs " + lock_file +
+                    " beside it, which cannot be made or written; this "
+                    "user needs permission to write in that directory: " +
+                    sqlite_words(lock_.handle(), code));
     }
 
     std::error_code ignored;

@@ -110,8 +110,8 @@ class sqlite_export {
       return detail::opening_fault(connection_.handle(), code, file);
     }
     return "cannot be read; this user needs permission to read it, and to write in its directory "
-           "unless the server runs (" +
-           sqlite_words(connection_.handle(), code) + ")";
+           "unless the server runs: " +
+           sqlite_words(connection_.handle(), code);
   }
 
   template <typename OnRow, typename... Values>

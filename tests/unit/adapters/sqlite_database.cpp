@@ -133,7 +133,7 @@ TEST_CASE("sqlite_database: no permission") {
   }
   REQUIRE(::chmod(file.c_str(), 0600) == 0);
   REQUIRE(::chmod(folder.name().c_str(), 0500) == 0);
-  has(refusal(folder.file("other.db")), "other.db.lock beside it, which cannot be opened");
+  has(refusal(folder.file("other.db")), "other.db.lock beside it, which cannot be made or written");
   REQUIRE(::chmod(folder.name().c_str(), 0000) == 0);
   has(refusal(file), "cannot be reached: Permission denied");
   REQUIRE(::chmod(folder.name().c_str(), 0700) == 0);
