@@ -20,5 +20,8 @@
 #include <agent_websocket/testing/mock_http_client.hpp>
 #include <agent_websocket/testing/mock_transport.hpp>
 
+#include <agent_websocket/adapters/sqlite_export.hpp>
+#include <agent_websocket/adapters/sqlite_store.hpp>
+
 #include <agent_websocket/host/client.hpp>
 #include <agent_websocket/host/server.hpp>

@@ -52,9 +52,13 @@ struct scheduler_model {
 };
 
 struct store_model {
-  void append(std::string_view, std::string, store_handler);
+  bool lasting() const;
   void load(std::string_view, load_handler);
-  void erase(std::string_view, store_handler);
+  void claim(std::string_view, const stored_session&, claim_handler);
+  void append(store_batch, store_handler);
+  void release(std::string_view, fence_number, store_handler);
+  void erase(std::string_view, fence_number, store_handler);
+  void check(store_handler);
 };
 
 struct logger_model {
