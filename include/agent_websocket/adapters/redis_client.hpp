@@ -138,6 +138,7 @@ class redis_client {
     if (is_cluster_ && (kind == "TRYAGAIN" || kind == "CLUSTERDOWN")) {
       refresh();
       if (clock::now() + again_after < each->deadline) {
+        each->hops = 0;
         return later(again_after, [this, each] { start(each); });
       }
     }
