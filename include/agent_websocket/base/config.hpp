@@ -24,3 +24,9 @@
 #ifndef AGENT_WEBSOCKET_WITH_SQLITE
 #define AGENT_WEBSOCKET_WITH_SQLITE 0
 #endif
+
+/// 1: `adapters::redis_store` and `adapters::redis_exchange`, for servers that share their sessions
+/// (needs the adapters, and hiredis to compile and link: -lhiredis). Default 0.
+#ifndef AGENT_WEBSOCKET_WITH_REDIS
+#define AGENT_WEBSOCKET_WITH_REDIS 0
+#endif

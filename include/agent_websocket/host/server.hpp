@@ -15,6 +15,7 @@
 #include <agent_websocket/adapters/websocketpp_transport.hpp>
 #include <agent_websocket/auth/any_authenticator.hpp>
 #include <agent_websocket/host/authenticator.hpp>
+#include <agent_websocket/host/store.hpp>
 #include <agent_websocket/server/environment.hpp>
 #include <agent_websocket/server/server.hpp>
 
@@ -35,9 +36,9 @@ namespace agent_websocket {
 
 class server {
  public:
-  using basic_type = basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
-                                  adapters::asio_scheduler, memory_store, any_authenticator,
-                                  adapters::stderr_logger>;
+  using basic_type =
+      basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
+                   adapters::asio_scheduler, any_store, any_authenticator, adapters::stderr_logger>;
   using session_type = basic_type::session_type;
   using router_type = basic_type::router_type;
 
@@ -64,6 +65,11 @@ class server {
     parts_.authenticator = std::move(chosen);
     own_authenticator_ = true;
   }
+  /// Where sessions are kept, in place of what the options say. Before start() or run().
+  void keep_in(any_store chosen) {
+    parts_.store = std::move(chosen);
+    own_store_ = true;
+  }
   const options& settings() const noexcept { return parts_.server.settings(); }
   /// The port that is listened on, also when options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return parts_.transport.port(); }
@@ -76,6 +82,13 @@ class server {
           make_authenticator(settings().access, [this] { return parts_.scheduler.wall_now(); });
       if (!made) return made.error();
       parts_.authenticator = std::move(*made);
+    }
+    if (!own_store_) {
+      auto made = make_store(context_, settings(), [this](std::string_view event, auto text) {
+        parts_.server.log(log_level::info, event, {}, text);
+      });
+      if (!made) return made.error();
+      parts_.store = std::move(*made);
     }
     return parts_.server.start();
   }
@@ -165,7 +178,7 @@ class server {
     adapters::asio_scheduler scheduler;
     adapters::curl_http_client http;
     adapters::websocketpp_transport transport;
-    memory_store store;
+    any_store store;
     any_authenticator authenticator;
     adapters::stderr_logger logger;
     basic_type server;
@@ -220,6 +233,7 @@ class server {
   bool running_ = false;  // inside of run()
   bool signalled_ = false;
   bool own_authenticator_ = false;  // of the program's choice
+  bool own_store_ = false;          // likewise
 };
 
 /// The types that the shipped `server` is made of.
