@@ -7,7 +7,7 @@
 
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/logger.hpp>
-#include <agent_websocket/policy/memory_store.hpp>
+#include <agent_websocket/policy/any_store.hpp>
 #include <agent_websocket/server/server.hpp>
 #include <agent_websocket/testing/http_script.hpp>
 #include <agent_websocket/testing/manual_scheduler.hpp>
@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <ostream>  // prints a shared_ptr
@@ -109,19 +110,20 @@ template <typename Transport = aw::testing::mock_transport, typename Authenticat
 struct basic_fixture {
   using server_type =
       aw::basic_server<Transport, aw::testing::mock_http_client, aw::testing::manual_scheduler,
-                       aw::memory_store, Authenticator, kept_log>;
+                       aw::any_store, Authenticator, kept_log>;
   using session_type = typename server_type::session_type;
   using reply_type = aw::query_reply<session_type>;
 
-  explicit basic_fixture(aw::options chosen = settings(), aw::memory_store keeps = {})
+  explicit basic_fixture(aw::options chosen = settings(), aw::any_store keeps = aw::any_store(),
+                         std::uint64_t seed = 1)
       : store(std::move(keeps)),
         server(std::move(chosen), transport, http, clock, store, doors, log,
-               aw::random_source::seeded(1)) {}
+               aw::random_source::seeded(seed)) {}
 
   Transport transport;
   aw::testing::mock_http_client http;
   aw::testing::manual_scheduler clock;
-  aw::memory_store store;
+  aw::any_store store;
   Authenticator doors;
   kept_log log;
   server_type server;
@@ -213,9 +215,9 @@ namespace agent_websocket {
 extern template class openrouter::basic_openrouter_client<testing::mock_http_client,
                                                           testing::manual_scheduler>;
 extern template class basic_session<testing::mock_transport, testing::mock_http_client,
-                                    testing::manual_scheduler, memory_store>;
+                                    testing::manual_scheduler, any_store>;
 extern template class basic_server<testing::mock_transport, testing::mock_http_client,
-                                   testing::manual_scheduler, memory_store, allow_all,
+                                   testing::manual_scheduler, any_store, allow_all,
                                    flow::kept_log>;
 }  // namespace agent_websocket
 #endif

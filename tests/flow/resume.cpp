@@ -2,7 +2,7 @@
 //
 // A session is not a socket: clients that go and come back, several sockets on one session, and
 // what becomes of sessions that nobody comes back to.
-#include "flow/fixture.hpp"
+#include "flow/lasting_fixture.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,60 +10,6 @@
 #include <vector>
 
 using namespace flow;
-
-namespace {
-
-aw::options lasting() {
-  auto chosen = settings();
-  chosen.session.resume_window = 300s;
-  chosen.run_grace = 120s;
-  return chosen;
-}
-
-/// What a client remembers of its session.
-struct ticket {
-  std::string session_id, token, epoch;
-};
-
-struct lasting_fixture : fixture {
-  explicit lasting_fixture(aw::options chosen = lasting()) : fixture(std::move(chosen)) {}
-
-  /// Connects and gives what the welcome says of the session.
-  aw::connection_id arrive(ticket& of) {
-    if (!transport.listening()) start();
-    const auto id = transport.connect();
-    run();
-    of = ticket_in(frames_of(transport.take_sent(id)).at(0));
-    return id;
-  }
-  static ticket ticket_in(const frame& welcome) {
-    return {welcome.text("session_id"), welcome.text("resume_token"), welcome.text("epoch")};
-  }
-  /// A new socket that asks for the session; gives all it is sent after its own welcome.
-  std::vector<frame> come_back(aw::connection_id& id, const ticket& of, std::int64_t last_seq,
-                               const std::string& more = {}) {
-    ticket throw_away;
-    id = arrive(throw_away);
-    return hello(id, of, last_seq, more);
-  }
-  std::vector<frame> hello(aw::connection_id id, const ticket& of, std::int64_t last_seq,
-                           const std::string& more = {}) {
-    transport.receive(
-        id, R"({"type":"command","op":"hello","v":1,"caps":["delta"],"session_id":")" +
-                of.session_id + R"(","resume":{"token":")" + of.token + R"(","epoch":")" +
-                of.epoch + R"(","last_seq":)" + std::to_string(last_seq) + "}" + more + "}");
-    run();
-    return taken(id);
-  }
-  std::vector<frame> taken(aw::connection_id id) { return frames_of(transport.take_sent(id)); }
-  std::vector<frame> tell(aw::connection_id id, std::string_view text) {
-    transport.receive(id, text);
-    run();
-    return taken(id);
-  }
-};
-
-}  // namespace
 
 TEST_CASE_FIXTURE(lasting_fixture,
                   "resume: an answer that ended while the client was away is there") {

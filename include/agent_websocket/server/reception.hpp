@@ -94,7 +94,11 @@ class reception final : public transport_sink, private sign_in_sink {
   }
 
   void on_text(connection_id connection, std::string_view text) override {
-    if (!take_frame(connection)) return;
+    if (take_frame(connection) && !registry_.hold(connection, text)) read(connection, text);
+  }
+
+  /// A message that was held, or has just come.
+  void read(connection_id connection, std::string_view text) {
     const auto session = registry_.find(connection);
     if (!session) return sign_in_.receive(connection, text);
     wire::client_message message = wire::decode(text, scratch_);

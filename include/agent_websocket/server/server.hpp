@@ -67,7 +67,7 @@ class basic_server final {
             [this](session_type& session, const wire::command& auth) {
               reception_.renew_token(session, auth);
             },
-            [this](connection_id from, std::string_view text) { reception_.on_text(from, text); },
+            [this](connection_id from, std::string_view text) { reception_.read(from, text); },
             counts_, visitors_),
         store_health_(store, scheduler,
                       [this](const result<void>& now) {
