@@ -22,3 +22,4 @@
 
 #include <agent_websocket/host/client.hpp>
 #include <agent_websocket/host/server.hpp>
+#include <agent_websocket/host/supervisor.hpp>
