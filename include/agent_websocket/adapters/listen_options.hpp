@@ -51,10 +51,10 @@ struct listen_options {
   bool reuse_port = false;
   /// Descriptors of sockets that listen already and are taken over, in place of all the above
   /// (POSIX).
-  std::vector<int> inherited;
+  std::vector<int> inherited{};
   /// Several processes accept from one queue: asked before each connection whether another one
   /// should have it. If none has taken it a millisecond later it is accepted all the same.
-  std::function<bool()> leave_to_others;
+  std::function<bool()> leave_to_others{};
 };
 
 }  // namespace adapters
