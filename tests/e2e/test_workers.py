@@ -3,9 +3,11 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
+import termios
 import time
 
 from harness import (SOCKET_PATH, Client, Failure, Process, Server, Skip, check, clean_environment, equal,
@@ -253,6 +255,56 @@ def group_signal():
         with Server("--workers", "2") as server:
             os.killpg(server.popen.pid, number)
             equal(server.wait(5), 0, f"exit code after {number.name}")
+
+
+class AtTerminal:
+    """Makes a server the leader of a session whose terminal this is."""
+
+    def __init__(self):
+        self.master, self.slave = os.openpty()
+        self.popen = self.port = None
+
+    def start(self, *prefix):
+        def take_terminal():
+            os.setsid()
+            fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+
+        self.popen = subprocess.Popen(
+            [*prefix, program("AGENT_WEBSOCKET_SERVER"), "--workers", "2"], stdin=self.slave,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=take_terminal,
+            env=clean_environment(HOST="127.0.0.1", PORT=0))
+        os.close(self.slave)
+        self.wait_for("listening on")
+        return self
+
+    def wait_for(self, words):
+        for line in self.popen.stdout:
+            if words in line:
+                return
+        raise Failure(f"the output has no {words!r}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+        self.popen.stdout.close()
+
+
+@test("workers: a terminal that goes takes them with it, unless nohup says otherwise")
+def terminal():
+    with AtTerminal().start() as server:
+        server.popen.send_signal(signal.SIGHUP)  # an operator's, while it is there
+        server.wait_for("rolling_restart_complete")
+        os.close(server.master)
+        equal(server.popen.wait(5), 0, "exit code")
+    with AtTerminal().start("nohup") as server:
+        os.close(server.master)
+        server.wait_for("rolling_restart_complete")
+        server.popen.send_signal(signal.SIGTERM)
+        equal(server.popen.wait(5), 0, "exit code with nohup")
 
 
 @test("workers: wrong numbers and wrong settings end at once, with words and code 2")

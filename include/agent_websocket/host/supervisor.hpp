@@ -89,7 +89,7 @@ class supervisor {
     port_ = listener.port();
     listeners_ = listener.release();
     loads_ = worker_loads::create();
-    has_terminal_ = is_at_terminal();
+    has_terminal_ = is_at_terminal() && !ignores_hangup();
     for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) {
       std::error_code failure;
       signals_.add(number, failure);
@@ -273,6 +273,11 @@ class supervisor {
     for (const int each : std::exchange(listeners_, {})) ::close(each);
   }
 
+  /// nohup says that the terminal may go.
+  static bool ignores_hangup() {
+    struct sigaction before {};
+    return ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
+  }
   /// A hangup means that the terminal has gone when there was one and is not any more; else it is
   /// an operator's word.
   static bool is_at_terminal() {

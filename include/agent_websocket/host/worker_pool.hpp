@@ -77,7 +77,7 @@ class worker_pool {
     if (found == nullptr || found->state != phase::starting) return;
     found->state = phase::ready;
     found->since = now;
-    if (!all_ready_ && count(phase::ready) == slots_.size() && !stopping_) {
+    if (!all_ready_ && count(phase::ready) == slots_.size()) {
       all_ready_ = true;
       act(kind::all_ready);
     }
@@ -281,8 +281,6 @@ class worker_pool {
 
   void begin_to_stop(time_point now) {
     stopping_ = true;
-    rolling_.reset();
-    roll_wanted_ = false;
     for (slot_state& each : slots_) each.start_at.reset();
     act(kind::release);
     for (member& each : members_) drain(each, now);

@@ -131,6 +131,15 @@ TEST_CASE("worker pool: who keeps dying is started later each time, up to a limi
   CHECK(b.wait_exactly(100ms) == "again " + std::to_string(id + 1) + "/1");
 }
 
+TEST_CASE("worker pool: the end of one does not put off the start of another") {
+  running b;
+  b.end(1, crash);
+  CHECK(b.wait(50ms) == "");
+  b.end(2, crash);
+  CHECK(b.wait(50ms) == "again 4/1");
+  CHECK(b.wait(50ms) == "again 5/2");
+}
+
 TEST_CASE("worker pool: a worker that just ends, code 0, is started again as well") {
   running b;
   CHECK(b.end(2) == "");
@@ -154,6 +163,14 @@ TEST_CASE("worker pool: at the start, when each has failed, there is no second t
   CHECK(b.end(2, crash) == "");
   SUBCASE("all of them") { CHECK(b.end(3, crash) == "failure release finish 1"); }
   SUBCASE("with a code of their own") { CHECK(b.end(3, {7, 0}) == "failure release finish 7"); }
+  SUBCASE("a single one that is ready is reason to go on, though each has failed") {
+    b.ready(3);
+    CHECK(b.end(3, crash) == "");
+    CHECK(b.wait(100ms) == "again 4/1 again 5/2 again 6/3");
+    b.ready(6);
+    CHECK(b.end(4, crash) == "");
+    CHECK(b.wait(200ms) == "again 7/1");
+  }
   SUBCASE("a single one that is ready is reason to go on") {
     CHECK(b.ready(3) == "");
     CHECK(b.wait(100ms) == "again 4/1 again 5/2");
@@ -228,6 +245,9 @@ TEST_CASE("worker pool: rolling restart: nobody ends before the successor is rea
   CHECK(b.ready(6) == "drain 3");
   CHECK(b.end(3) == "restarted");
   CHECK_FALSE(b.pool.deadline());
+  // Those that ended as they were told have not failed.
+  CHECK(b.end(4, crash) == "");
+  CHECK(b.wait_exactly(100ms) == "again 7/1");
 }
 
 TEST_CASE("worker pool: rolling restart: another wish meanwhile is carried out after it") {
@@ -290,6 +310,24 @@ TEST_CASE("worker pool: rolling restart: helps a worker that keeps dying at once
   b.end(1, crash);
   CHECK(b.restart() == "again 4/1");
   CHECK(b.ready(4) == "again 5/2");
+}
+
+TEST_CASE("worker pool: rolling restart: waits for one that is just being started") {
+  running b;
+  b.end(1, crash);
+  CHECK(b.wait(100ms) == "again 4/1");
+  CHECK(b.restart() == "");
+  CHECK(b.ready(4) == "again 5/1");  // the former may not have seen what is new
+  CHECK(b.ready(5) == "drain 4");
+}
+
+TEST_CASE("worker pool: rolling restart: a stop meanwhile tells each one once") {
+  running b;
+  b.restart();
+  CHECK(b.ready(4) == "drain 1");
+  b.wait(1s);
+  CHECK(b.stop() == "release drain 2 drain 3 drain 4");
+  CHECK(*b.pool.deadline() - b.now == b.settings.end_timeout - 1s);
 }
 
 TEST_CASE("worker pool: rolling restart: ends with a stop") {
