@@ -293,14 +293,14 @@ class worker_pool {
   // ---- rolling restart: one slot at a time
 
   struct rolling {
-    unsigned slot = 0;
-    unsigned successor = 0;  // its id; 0: not started yet
+    unsigned slot;
+    unsigned successor;  // its id; 0: not started yet
   };
 
   void roll(time_point now) {
     if (!rolling_) {
       if (!std::exchange(roll_wanted_, false)) return;
-      rolling_.emplace();
+      rolling_ = rolling{0, 0};
     }
     while (rolling_->slot < slots_.size()) {
       const unsigned slot = rolling_->slot;
@@ -325,7 +325,7 @@ class worker_pool {
         drain(each, now);
         return;
       }
-      *rolling_ = {slot + 1, 0};
+      *rolling_ = rolling{slot + 1, 0};
     }
     rolling_.reset();
     act(kind::restarted);
