@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/resource.h>
@@ -30,6 +32,7 @@ constexpr std::string_view usage =
     "  --check-config        check the settings and exit\n"
     "  --demo-upstream PORT  run only the demo model (OpenRouter's API) on 127.0.0.1:PORT; 0 takes any\n"
     "  --demo-tools          give the model a clock, a calculator and questions to you\n"
+    "  --workers N           N processes (1 to 64) on the one port; SIGHUP restarts them one after the other\n"
     "  --files FOLDER        let the model list and read files of FOLDER, when a person agrees\n"
     "  --help, -h            print this\n"
     "  --version             print the version\n"
@@ -44,6 +47,8 @@ struct arguments {
   std::optional<unsigned short> demo_port;
   bool demo_tools = false;
   std::optional<example_tools::folder> files;
+  unsigned workers = 0;               // 0: none, this process serves
+  std::vector<std::string> command;  // as this program was called
 };
 
 void print_help() {
@@ -87,12 +92,11 @@ int run_demo_upstream(unsigned short port) {
 }
 
 /// What a person needs to know, once it listens.
-void print_addresses(const agent_websocket::server& server, bool demo) {
-  const auto& options = server.settings();
+void print_addresses(const agent_websocket::options& options, unsigned port, bool demo) {
   const std::string host = options.host.empty() || options.host == "0.0.0.0" || options.host == "::" ? "localhost"
                            : options.host.find(':') != std::string::npos ? "[" + options.host + "]"
                                                                          : options.host;
-  const std::string authority = host + ":" + std::to_string(server.port());
+  const std::string authority = host + ":" + std::to_string(port);
   const std::string s = options.access.has_tls() ? "s" : "";
   std::cout << "listening on http" << s << "://" << authority << "/\n"
             << "chat page:    http" << s << "://" << authority << "/\n"
@@ -113,10 +117,39 @@ void serve_module(agent_websocket::server& server, const std::string& path, std:
   });
 }
 
-int serve(agent_websocket::options options, bool demo, const arguments& given) {
+/// Where a worker finds the demo upstream, which all share.
+constexpr const char* demo_variable = "AGENT_WEBSOCKET_DEMO_UPSTREAM";
+
+/// Several processes: this one starts and watches them.
+int supervise(const agent_websocket::options& options, bool demo, const arguments& given) {
   asio::io_context io(1);
   demo::upstream upstream(io);
+  agent_websocket::supervisor_settings how;
+  how.workers = given.workers;
+  how.command = given.command;
   if (demo) {
+    if (const auto started = upstream.start(); !started) {
+      std::cerr << "server: " << started.error().message << '\n';
+      return 1;
+    }
+    how.environment.emplace_back(demo_variable, upstream.base_url());
+  }
+  agent_websocket::supervisor supervisor(options, std::move(how), io);
+  if (const auto started = supervisor.start(); !started) {
+    std::cerr << "server: " << started.error().message << '\n';
+    return started.error().code == agent_websocket::errc::bad_configuration ? 2 : 1;
+  }
+  return supervisor.run([&] { print_addresses(options, supervisor.port(), demo); });
+}
+
+/// `link` is there in a worker.
+int serve(agent_websocket::options options, bool demo, const arguments& given,
+          std::optional<agent_websocket::worker_link> link) {
+  asio::io_context io(1);
+  demo::upstream upstream(io);
+  if (const char* const shared = link && demo ? std::getenv(demo_variable) : nullptr) {
+    demo::stand_in(options, shared);
+  } else if (demo) {
     if (const auto started = demo::stand_in(options, upstream); !started) {
       std::cerr << "server: " << started.error().message << '\n';
       return 1;
@@ -124,6 +157,8 @@ int serve(agent_websocket::options options, bool demo, const arguments& given) {
   }
 
   agent_websocket::server server(std::move(options), io);
+  const bool worker = link.has_value();
+  if (link) server.join(std::move(*link));
   server.router().on_http("GET", "/", [](const auto&) {
     auto page = agent_websocket::http::response::html(std::string(chat_page()));
     page.headers.add("Content-Security-Policy",
@@ -151,13 +186,18 @@ int serve(agent_websocket::options options, bool demo, const arguments& given) {
     std::cerr << "server: " << started.error().message << '\n';
     return started.error().code == agent_websocket::errc::bad_configuration ? 2 : 1;
   }
-  return server.run([&] { print_addresses(server, demo); }) ? 0 : 1;
+  return server.run([&] {
+    if (!worker) print_addresses(server.settings(), server.port(), demo);
+  })
+             ? 0
+             : 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   arguments given;
+  given.command.assign(argv, argv + argc);
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
     const auto value = [&]() -> std::optional<std::string> {
@@ -184,6 +224,15 @@ int main(int argc, char** argv) {
       const auto folder = example_tools::folder::open(*path);
       if (!folder) return complain(folder.error().message);
       given.files = *folder;
+    } else if (name == "--workers") {
+      const auto text = value();
+      const bool digits = text && !text->empty() && text->size() < 4 &&
+                          text->find_first_not_of("0123456789") == std::string::npos;
+      const long number = digits ? std::strtol(text->c_str(), nullptr, 10) : 0;
+      if (number < 1 || number > static_cast<long>(agent_websocket::max_workers))
+        return complain("--workers needs a number from 1 to " + std::to_string(agent_websocket::max_workers) +
+                        (text ? ", not " + *text : ""));
+      given.workers = static_cast<unsigned>(number);
     } else if (name == "--demo-upstream") {
       const auto text = value();
       const long port = text ? std::strtol(text->c_str(), nullptr, 10) : -1;
@@ -224,5 +273,7 @@ int main(int argc, char** argv) {
     std::cout << "the settings are right" << (demo ? "; the demo model will answer" : "") << '\n';
     return 0;
   }
-  return serve(std::move(*options), demo, given);
+  auto link = agent_websocket::worker_link::from_environment();
+  if (given.workers > 0 && !link) return supervise(*options, demo, given);
+  return serve(std::move(*options), demo, given, std::move(link));
 }

@@ -25,3 +25,4 @@
 
 #include <agent_websocket/host/client.hpp>
 #include <agent_websocket/host/server.hpp>
+#include <agent_websocket/host/supervisor.hpp>

@@ -21,8 +21,8 @@ from harness import (SOCKET_PATH, Client, Failure, ServerProgram, browser, check
 class TlsServer(ServerProgram):
     """The example server with a certificate."""
 
-    def __init__(self, chain, key, **variables):
-        super().__init__([], clean_environment(HOST="127.0.0.1", PORT=0, TLS_CERT_FILE=chain,
+    def __init__(self, chain, key, *arguments, **variables):
+        super().__init__(arguments, clean_environment(HOST="127.0.0.1", PORT=0, TLS_CERT_FILE=chain,
                                                TLS_KEY_FILE=key, **variables),
                          r"listening on https://127\.0\.0\.1:(?P<port>\d+)/")
 
@@ -31,12 +31,12 @@ class TlsServer(ServerProgram):
 
 
 @contextlib.contextmanager
-def served(**variables):
+def served(*arguments, **variables):
     """A server, its authority, and a context that trusts it."""
     with temporary_folder() as folder:
         authority = Authority(folder)
         files = authority.issue("server")
-        with TlsServer(*files, **variables) as server:
+        with TlsServer(*files, *arguments, **variables) as server:
             yield server, authority, ssl.create_default_context(cafile=authority.ca)
 
 
@@ -148,6 +148,42 @@ def reload():
             check("Still here?" in answer["content"], answer)
 
     with served() as (server, authority, context):
+        files = (authority.folder / "server.pem", authority.folder / "server.key")
+        asyncio.run(go(server, authority, context, files))
+
+
+@test("tls: workers bring the new certificate by a rolling restart, and turn nobody away")
+def rolling_restart():
+    async def knock(server, context, stop, failed):
+        while not stop.is_set():
+            try:
+                async with Client.open(server, ssl=context) as client:
+                    equal(client.welcome["op"], "welcome", "first message")
+            except Exception as why:
+                failed.append(repr(why))
+            await asyncio.sleep(0.005)
+
+    async def go(server, authority, context, files):
+        stop, failed = asyncio.Event(), []
+        knocking = [asyncio.create_task(knock(server, context, stop, failed)) for _ in range(3)]
+        before = await asyncio.to_thread(shown, server.port, context)
+        for target, source in zip(files, authority.issue("next")):
+            shutil.copyfile(source, target)
+        server.signal(signal.SIGHUP)
+        await asyncio.to_thread(server.wait_for_line, "rolling_restart_complete")
+        after = {await asyncio.to_thread(shown, server.port, context) for _ in range(8)}
+        check(len(after) == 1 and before not in after, "an old certificate is still shown")
+        files[1].write_text("rubbish")
+        server.signal(signal.SIGHUP)
+        await asyncio.to_thread(server.wait_for_line, "worker_failed .*no successor")
+        equal(await asyncio.to_thread(shown, server.port, context), after.pop(),
+              "certificate after a restart that failed")
+        stop.set()
+        await asyncio.wait(knocking)
+        check(not failed, lambda: f"{len(failed)} failed: {failed[:5]}")
+
+    with served("--workers", "2", NEW_CONNECTIONS_PER_SECOND=0, MAX_CONNECTIONS_PER_IP=0) as (
+            server, authority, context):
         files = (authority.folder / "server.pem", authority.folder / "server.key")
         asyncio.run(go(server, authority, context, files))
 

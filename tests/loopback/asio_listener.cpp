@@ -192,3 +192,127 @@ TEST_CASE("listener: its end stops it, whatever is pending") {
   CHECK(context.stopped());
   CHECK_FALSE(raw_client(port).connected);
 }
+
+TEST_CASE("listener: several share a port when all of them say so") {
+  bench first;
+  listen_options options{"127.0.0.1", 0};
+  options.reuse_port = true;
+  REQUIRE(first.listener.start(options));
+  options.port = first.listener.port();
+  bench second;
+  REQUIRE(second.listener.start(options));
+  std::vector<raw_client> clients;
+  for (int i = 0; i < 64; ++i) clients.emplace_back(options.port);
+  const auto both = [&] {
+    second.context.poll();
+    return first.accepted.size() + second.accepted.size() == 64;
+  };
+  REQUIRE(first.until(both));
+  CHECK(first.accepted.size() > 0u);
+  CHECK(second.accepted.size() > 0u);
+  options.reuse_port = false;
+  bench third;
+  const auto alone = third.listener.start(options);
+  REQUIRE_FALSE(alone);
+  CHECK(alone.error().message.find("does another server run there?") != std::string::npos);
+  bench fourth;
+  REQUIRE(fourth.start("127.0.0.1"));
+  options.reuse_port = true;
+  options.port = fourth.listener.port();
+  const auto unshared = third.listener.start(options);
+  REQUIRE_FALSE(unshared);
+  CHECK(unshared.error().message.find("whoever runs there has to share the port") !=
+        std::string::npos);
+}
+
+TEST_CASE("listener: what one has opened another one accepts from, also after the first is gone") {
+  std::vector<int> descriptors;
+  std::uint16_t port = 0;
+  {
+    bench opener;
+    listen_options options;
+    REQUIRE(opener.listener.open(options));
+    port = opener.listener.port();
+    raw_client early(port);
+    CHECK(early.connected);
+    opener.context.run_for(10ms);
+    CHECK(opener.accepted.empty());  // it waits in the queue, whoever comes
+    descriptors = opener.listener.release();
+    CHECK(descriptors.size() == (has_ipv6() ? 2u : 1u));
+    CHECK(opener.listener.release().empty());
+  }
+  bench worker;
+  listen_options options;
+  options.host = "192.0.2.1";  // is not looked at
+  for (const int each : descriptors) options.inherited.push_back(::dup(each));
+  REQUIRE(worker.listener.start(options));
+  CHECK(worker.listener.port() == port);
+  raw_client late(port);
+  REQUIRE(worker.until([&] { return worker.accepted.size() == 2; }));
+
+  // Its end is not that of the queue.
+  worker.listener.stop();
+  raw_client waiting(port);
+  CHECK(waiting.connected);
+  bench successor;
+  options.inherited = descriptors;
+  REQUIRE(successor.listener.start(options));
+  REQUIRE(successor.until([&] { return successor.accepted.size() == 1; }));
+  successor.listener.stop();
+  CHECK_FALSE(raw_client(port).connected);
+}
+
+TEST_CASE("listener: a descriptor that does not listen is named") {
+  bench b;
+  const auto refused = [&b](int descriptor) {
+    listen_options options;
+    options.inherited = {descriptor};
+    const auto started = b.listener.start(options);
+    REQUIRE_FALSE(started);
+    CHECK(started.error().code == agent_websocket::errc::bad_configuration);
+    CHECK(started.error().message.find("cannot listen on the inherited descriptor " +
+                                       std::to_string(descriptor)) == 0);
+    CHECK(b.listener.port() == 0);
+  };
+  refused(-1);
+  refused(0);
+  const int idle = ::socket(AF_INET, SOCK_STREAM, 0);
+  refused(idle);
+  ::close(idle);
+  const int local = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  refused(local);
+  ::close(local);
+}
+
+TEST_CASE("listener: what is left to others and not taken is accepted a moment later") {
+  bench b;
+  int asked = 0;
+  bool polite = true;
+  listen_options options{"127.0.0.1", 0};
+  options.leave_to_others = [&] {
+    ++asked;
+    return polite;
+  };
+  REQUIRE(b.listener.start(options));
+  b.context.poll();
+  CHECK(asked == 0);
+  std::vector<raw_client> clients;
+  for (int i = 0; i < 5; ++i) clients.emplace_back(b.listener.port());
+  b.context.poll();
+  CHECK(asked == 1);
+  CHECK(b.accepted.empty());
+  REQUIRE(b.until([&] { return b.accepted.size() == 5; }));
+  CHECK(asked >= 5);  // one at a time
+  // And nobody turns round and round while there is nothing to do.
+  b.context.run_for(20ms);
+  const int before = asked;
+  std::size_t handlers = 0;
+  const auto end = std::chrono::steady_clock::now() + 50ms;
+  while (std::chrono::steady_clock::now() < end) handlers += b.context.run_for(5ms);
+  CHECK(handlers == 0u);
+  CHECK(asked == before);
+  polite = false;
+  clients.emplace_back(b.listener.port());
+  b.context.poll();
+  CHECK(b.accepted.size() == 6u);
+}

@@ -7,15 +7,18 @@
 
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/asio_link.hpp>
+#include <agent_websocket/adapters/listen_options.hpp>
 #include <agent_websocket/base/result.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
 #if !defined(_WIN32)
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #endif
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -56,14 +59,6 @@ class spare_descriptor {
 #endif
 };
 
-/// Where and how to listen.
-struct listen_options {
-  std::string host = "localhost";
-  std::uint16_t port = 0;  ///< 0: any; the same for all addresses of the host
-  int backlog = asio::socket_base::max_listen_connections;
-  int send_buffer_bytes = 0;  ///< of the accepted sockets; 0: the system's choice
-};
-
 /// One executor. on_accept is called on it, never from inside start().
 class asio_listener {
  public:
@@ -80,7 +75,17 @@ class asio_listener {
   /// Host "localhost" is 127.0.0.1 and ::1, "" is every address of both families; in both cases
   /// IPv6 is left out where the system has none. "::" takes IPv4 as well where the system allows
   /// it. Names are not looked up.
-  result<void> start(const listen_options& options);
+  result<void> start(const listen_options& options) {
+    auto outcome = open(options);
+    for (const std::shared_ptr<door>& each : doors_) each->wait();
+    return outcome;
+  }
+
+  /// Listens as start() does and accepts nothing: connections wait in the system's queue.
+  result<void> open(const listen_options& options);
+
+  /// Gives up the listening sockets without closing them: who calls owns the descriptors.
+  std::vector<int> release();
 
   /// Accepts no more, and frees the port.
   void stop() {
@@ -96,6 +101,7 @@ class asio_listener {
   using endpoint = asio::ip::tcp::endpoint;
   static constexpr int accepts_a_turn = 16;
   static constexpr std::chrono::milliseconds pause{100};
+  static constexpr std::chrono::milliseconds politeness{1};
 
   /// One endpoint. Pending waits keep it; `owner` is null when they shall do nothing.
   struct door : std::enable_shared_from_this<door> {
@@ -116,15 +122,20 @@ class asio_listener {
                         });
     }
 
-    void rest() {
-      timer.expires_after(pause);
-      timer.async_wait([self = this->shared_from_this()](const std::error_code&) {
-        if (self->owner != nullptr) self->accept_some();
+    void rest(std::chrono::milliseconds time, bool has_offered) {
+      timer.expires_after(time);
+      timer.async_wait([self = this->shared_from_this(), has_offered](const std::error_code&) {
+        if (self->owner != nullptr) self->accept_some(has_offered);
       });
     }
 
-    void accept_some() {
+    /// `has_offered` is true when the first one was left to others for long enough.
+    void accept_some(bool has_offered = false) {
       for (int i = 0; i < accepts_a_turn; ++i) {
+        if (!std::exchange(has_offered, false) && owner->leave_to_others_ &&
+            owner->leave_to_others_()) {
+          return rest(politeness, true);
+        }
         asio_socket peer(socket.get_executor());
         endpoint address;
         std::error_code failure;
@@ -134,7 +145,7 @@ class asio_listener {
         if (failure == asio::error::would_block || failure == asio::error::try_again) break;
         if (failure) {
           if (failure == asio::error::no_descriptors) turn_away();
-          return rest();  // no descriptors, no memory: both pass
+          return rest(pause, false);  // no descriptors, no memory: both pass
         }
         std::error_code ignored;
         peer.set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -170,16 +181,21 @@ class asio_listener {
   }
 
   std::error_code open(const endpoint& where, bool v6_only, const listen_options& options);
+  std::error_code adopt(int descriptor);
   result<void> open_all(const std::vector<std::pair<endpoint, bool>>& wanted,
                         const listen_options& options, bool& port_taken);
 
-  static error failure_of(const endpoint& where, const std::error_code& why) {
+  static error failure_of(const endpoint& where, const std::error_code& why, bool reuses_port) {
     const std::string host = where.address().is_v6() ? "[" + where.address().to_string() + "]"
                                                      : where.address().to_string();
     std::string words =
         "cannot listen on " + host + ":" + std::to_string(where.port()) + ": " + why.message();
-    if (why == asio::error::address_in_use)
-      words += " (does another server run there? choose another port)";
+    if (why == asio::error::address_in_use) {
+      words += reuses_port ? " (whoever runs there has to share the port, and be of the same user)"
+                           : " (does another server run there? choose another port)";
+    }
+    if (reuses_port && why == std::errc::operation_not_supported)
+      words += " (this system cannot share a port: set REUSE_PORT to off)";
     if (why == asio::error::access_denied) words += " (ports below 1024 need special rights)";
     return error(errc::bad_configuration, std::move(words));
   }
@@ -192,9 +208,48 @@ class asio_listener {
 
   asio::io_context* context_;
   accepted on_accept_;
+  std::function<bool()> leave_to_others_;
   std::vector<std::shared_ptr<door>> doors_;
   std::uint16_t port_ = 0;
 };
+
+inline std::vector<int> asio_listener::release() {
+  std::vector<int> descriptors;
+#if !defined(_WIN32)
+  for (const std::shared_ptr<door>& each : doors_) {
+    std::error_code ignored;
+    // Out of the context's reactor too, which a copy of the descriptor would not be.
+    descriptors.push_back(each->socket.release(ignored));
+  }
+#endif
+  stop();
+  return descriptors;
+}
+
+inline std::error_code asio_listener::adopt(int descriptor) {
+#if defined(_WIN32)
+  static_cast<void>(descriptor);
+  return asio::error::operation_not_supported;
+#else
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+      ::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) {
+    return {errno, std::generic_category()};
+  }
+  const bool v6 = address.ss_family == AF_INET6;
+  if (!listens || (!v6 && address.ss_family != AF_INET)) return asio::error::invalid_argument;
+  const auto adopted = std::make_shared<door>(*context_, *this);
+  std::error_code failure;
+  adopted->socket.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), descriptor, failure);
+  if (!failure) adopted->socket.non_blocking(true, failure);
+  if (!failure) port_ = adopted->socket.local_endpoint(failure).port();
+  if (!failure) doors_.push_back(adopted);
+  return failure;
+#endif
+}
 
 inline std::error_code asio_listener::open(const endpoint& where, bool v6_only,
                                            const listen_options& options) {
@@ -205,6 +260,8 @@ inline std::error_code asio_listener::open(const endpoint& where, bool v6_only,
 #if !defined(_WIN32)  // where it means something else
   if (!failure) socket.set_option(asio::socket_base::reuse_address(true), failure);
 #endif
+  if (!failure && options.reuse_port)
+    failure = allow_other_listeners(static_cast<int>(socket.native_handle()));
   if (!failure && where.address().is_v6()) socket.set_option(asio::ip::v6_only(v6_only), failure);
   if (!failure && options.send_buffer_bytes > 0) {  // inherited by the accepted sockets
     socket.set_option(asio::socket_base::send_buffer_size(options.send_buffer_bytes), failure);
@@ -228,13 +285,24 @@ inline result<void> asio_listener::open_all(const std::vector<std::pair<endpoint
     port_taken = i > 0 && failure == asio::error::address_in_use;
     stop();
     port_ = 0;
-    return failure_of(where, failure);
+    return failure_of(where, failure, options.reuse_port);
   }
   return {};
 }
 
-inline result<void> asio_listener::start(const listen_options& options) {
+inline result<void> asio_listener::open(const listen_options& options) {
   stop();
+  port_ = 0;
+  leave_to_others_ = options.leave_to_others;
+  for (const int each : options.inherited) {
+    const std::error_code failure = adopt(each);
+    if (!failure) continue;
+    stop();
+    port_ = 0;
+    return error(errc::bad_configuration, "cannot listen on the inherited descriptor " +
+                                              std::to_string(each) + ": " + failure.message());
+  }
+  if (!options.inherited.empty()) return {};
   const auto at = [](const asio::ip::address& address) { return endpoint(address, 0); };
   std::vector<std::pair<endpoint, bool>> wanted;
   if (options.host == "localhost") {
@@ -259,7 +327,6 @@ inline result<void> asio_listener::start(const listen_options& options) {
     outcome = open_all(wanted, options, port_taken);
     if (!port_taken) break;
   }
-  for (const std::shared_ptr<door>& each : doors_) each->wait();
   return outcome;
 }
 

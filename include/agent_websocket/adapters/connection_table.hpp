@@ -10,6 +10,7 @@
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -34,6 +35,7 @@ class connection_table {
     chosen.connection = std::move(connection);
     ++chosen.uses;
     ++size_;
+    publish();
     return (static_cast<connection_id>(chosen.uses) << 32) | static_cast<connection_id>(index);
   }
 
@@ -56,9 +58,16 @@ class connection_table {
     emptied.next_free = free_;
     free_ = index;
     --size_;
+    publish();
   }
 
   std::size_t size() const noexcept { return size_; }
+
+  /// From now on `where` holds the size, for others to read; it outlives the table. Null: no more.
+  void publish_size(std::atomic<std::uint32_t>* where) noexcept {
+    published_ = where;
+    publish();
+  }
 
   /// A copy of what is in the table.
   std::vector<Pointer> all() const {
@@ -79,7 +88,13 @@ class connection_table {
     std::uint32_t uses = 0;
   };
 
+  void publish() noexcept {
+    if (published_ != nullptr)
+      published_->store(static_cast<std::uint32_t>(size_), std::memory_order_relaxed);
+  }
+
   std::vector<place> places_;
+  std::atomic<std::uint32_t>* published_ = nullptr;
   std::size_t free_ = none;
   std::size_t size_ = 0;
 };

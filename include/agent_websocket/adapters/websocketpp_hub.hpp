@@ -36,6 +36,7 @@ struct transport_settings {
   std::string host = "localhost";  ///< see asio_listener::start
   std::uint16_t port = 54321;      ///< 0: any; port() tells which
   int listen_backlog = asio::socket_base::max_listen_connections;
+  bool reuse_port = false;          ///< see listen_options::reuse_port
   tls_files tls;                    ///< empty: plain HTTP, else TLS and nothing else
   std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
   std::size_t max_message_bytes = 64 * 1024;

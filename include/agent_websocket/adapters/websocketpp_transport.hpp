@@ -14,12 +14,15 @@
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace agent_websocket {
 namespace adapters {
@@ -46,6 +49,15 @@ class websocketpp_transport {
     for (const auto& each : hub_->connections.all()) each->drop();
   }
 
+  /// Sockets that other processes accept from as well, in place of the address in the settings.
+  struct shared_listeners {
+    std::vector<int> descriptors;                ///< see listen_options::inherited
+    std::function<bool()> leave_to_others;       ///< see listen_options
+    std::atomic<std::uint32_t>* load = nullptr;  ///< holds the number of our connections
+  };
+  /// Before start(). What it points to outlives the transport.
+  void share(shared_listeners listeners) { shared_ = std::move(listeners); }
+
   /// The error names the address, such as "cannot listen on 127.0.0.1:54321: Address already in
   /// use", or the certificate's or key's file and what is wrong with it.
   result<void> start(transport_sink& sink) {
@@ -55,6 +67,10 @@ class websocketpp_transport {
     options.port = hub_->settings.port;
     options.backlog = hub_->settings.listen_backlog;
     options.send_buffer_bytes = hub_->settings.so_sndbuf;
+    options.reuse_port = hub_->settings.reuse_port;
+    options.inherited = shared_.descriptors;
+    options.leave_to_others = shared_.leave_to_others;
+    hub_->connections.publish_size(shared_.load);
     hub_->sink = &sink;
     result<void> outcome = listener_.start(options);
     hub_->listening = outcome.has_value();
@@ -63,8 +79,15 @@ class websocketpp_transport {
 
   void stop() {
     listener_.stop();
+    hub_->connections.publish_size(nullptr);
     hub_->listening = false;
     hub_->rest_when_idle();
+  }
+
+  /// True as long as there are connections that were accepted and have not been answered: requests
+  /// on their way, upgrades that are looked at. At most their time limits long.
+  bool has_unanswered() const noexcept {
+    return hub_->heads.next().has_value() || hub_->answers.next().has_value();
   }
 
   /// Reads the files of the settings again: connections to come use what they hold, those that
@@ -109,6 +132,7 @@ class websocketpp_transport {
   using pointer =
       link_pointer<websocketpp_connection>;  // a copy keeps what a call may remove from the table
 
+  shared_listeners shared_;
   std::shared_ptr<hub> hub_;
   asio_listener listener_;
 };

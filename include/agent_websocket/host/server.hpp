@@ -16,6 +16,7 @@
 #include <agent_websocket/auth/any_authenticator.hpp>
 #include <agent_websocket/host/authenticator.hpp>
 #include <agent_websocket/host/store.hpp>
+#include <agent_websocket/host/worker_link.hpp>
 #include <agent_websocket/server/environment.hpp>
 #include <agent_websocket/server/server.hpp>
 
@@ -23,6 +24,7 @@
 
 #include <asio/signal_set.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <functional>
@@ -70,6 +72,14 @@ class server {
     parts_.store = std::move(chosen);
     own_store_ = true;
   }
+  /// Makes it a worker of the supervisor that has started this process: it accepts from sockets
+  /// that it inherits, says when it is ready, and ends in order on SIGTERM or when the supervisor
+  /// is gone; run() leaves all other signals to the supervisor. First it stops accepting, then what
+  /// was accepted is answered, for up to a second, then it drains. Before start() or run().
+  void join(worker_link link) {
+    link_.emplace(std::move(link));
+    parts_.transport.share({link_->ticket().listeners, link_->leave_to_others(), link_->load()});
+  }
   const options& settings() const noexcept { return parts_.server.settings(); }
   /// The port that is listened on, also when options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return parts_.transport.port(); }
@@ -116,10 +126,16 @@ class server {
       }
     }
     // Kept until the end of this object, so that a late signal does not kill what is ending well.
-    signals_.emplace(context_, SIGINT, SIGTERM);
-    std::error_code ignored;
-    if (hangup != 0) signals_->add(hangup, ignored);
-    wait_for_signal();
+    signals_.emplace(context_, SIGTERM);
+    if (link_) {
+      wait_for_word();
+      link_->ready(context_, [this] { retire("supervisor_gone"); });
+    } else {
+      std::error_code ignored;
+      signals_->add(SIGINT, ignored);
+      if (hangup != 0) signals_->add(hangup, ignored);
+      wait_for_signal();
+    }
     if (running) running();
     running_ = true;
     context_.run();
@@ -163,6 +179,7 @@ class server {
   static constexpr int hangup = 0;  // no signal
 #endif
 
+  static constexpr std::chrono::milliseconds longest_patience{1'000};
   static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
 
   // In the order in which they need each other.
@@ -188,6 +205,7 @@ class server {
     adapters::websocketpp_transport::settings to;
     to.host = from.host;
     to.port = from.port;
+    to.reuse_port = from.reuse_port;
     to.max_message_bytes = from.session.max_message_bytes;
     // Sockets are counted by the server; beside them there is room for health checks and the API.
     to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
@@ -226,10 +244,41 @@ class server {
     });
   }
 
+  // ---- as a worker
+
+  void wait_for_word() {
+    signals_->async_wait([this](const std::error_code& failure, int) {
+      if (failure) return;
+      retire({});
+      wait_for_word();
+    });
+  }
+
+  /// A connection that nobody has accepted is for another worker; one that was is welcomed before
+  /// it is told to come back, so that nobody is turned away.
+  void retire(std::string_view why) {
+    if (std::exchange(signalled_, true)) return;
+    if (!why.empty()) parts_.server.log(log_level::warning, why, {}, "this worker ends");
+    parts_.transport.stop();
+    link_->leave();
+    patience_.emplace(context_);
+    drain_when_answered(std::chrono::steady_clock::now() + longest_patience);
+  }
+  void drain_when_answered(std::chrono::steady_clock::time_point until) {
+    if (!parts_.transport.has_unanswered() || std::chrono::steady_clock::now() >= until)
+      return stop();
+    patience_->expires_after(std::chrono::milliseconds(10));
+    patience_->async_wait([this, until](const std::error_code& failure) {
+      if (!failure) drain_when_answered(until);
+    });
+  }
+
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
+  std::optional<worker_link> link_;  // before the transport, which looks at the loads
   parts parts_;
   std::optional<asio::signal_set> signals_;
+  std::optional<adapters::asio_timer> patience_;
   bool running_ = false;  // inside of run()
   bool signalled_ = false;
   bool own_authenticator_ = false;  // of the program's choice

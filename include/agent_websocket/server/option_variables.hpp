@@ -207,6 +207,13 @@ inline const std::vector<option_variable>& main_variables() {
        [](options& o, std::string_view text) {
          return detail::read_whole<std::uint16_t>(o.port, text, 0, 65'535);
        }},
+      {"REUSE_PORT", "off",
+       "on or off: whether other servers that say so too may listen on the same port",
+       [](options& o, std::string_view text) -> applied {
+         if (text != "on" && text != "off") return "on or off";
+         o.reuse_port = text == "on";
+         return std::nullopt;
+       }},
       {"BASE_PATH", "/functions/v1",
        "path of the socket, without the agent's name; /ws is served too",
        [](options& o, std::string_view text) -> applied {

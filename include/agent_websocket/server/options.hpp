@@ -50,6 +50,9 @@ struct options {
   // Listening.
   std::string host = "localhost";
   std::uint16_t port = 54321;               ///< 0: any free one
+  /// Other processes that say so too may listen on the same port; the system spreads connections
+  /// among them (SO_REUSEPORT). Those that wait for a process that ends are lost: see supervisor.
+  bool reuse_port = false;
   std::string base_path = "/functions/v1";  ///< the agent's name is appended
   std::size_t max_connections = 10'000;     ///< 0: no limit
   milliseconds drain_timeout{10'000};

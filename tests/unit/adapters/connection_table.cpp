@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <vector>
@@ -71,4 +73,20 @@ TEST_CASE("connection table: removing the last reference may ask the table again
   id = connections.add(std::shared_ptr<int>(new int(1), asking{connections, id, found}));
   connections.remove(id);
   CHECK_FALSE(found);
+}
+
+TEST_CASE("connection table: its size is told to whoever is named") {
+  table connections;
+  const connection_id first = connections.add(std::make_shared<int>(1));
+  std::atomic<std::uint32_t> told{99};
+  connections.publish_size(&told);
+  CHECK(told.load() == 1u);
+  const connection_id second = connections.add(std::make_shared<int>(2));
+  CHECK(told.load() == 2u);
+  connections.remove(first);
+  connections.remove(first);
+  CHECK(told.load() == 1u);
+  connections.publish_size(nullptr);
+  connections.remove(second);
+  CHECK(told.load() == 1u);
 }

@@ -106,6 +106,8 @@ TEST_CASE("environment: each variable with a good value") {
   CHECK(good("HOST", "0.0.0.0").host == "0.0.0.0");
   CHECK(good("PORT", "0").port == 0);
   CHECK(good("PORT", "65535").port == 65'535);
+  CHECK_FALSE(good("REUSE_PORT", "off").reuse_port);
+  CHECK(good("REUSE_PORT", "on").reuse_port);
   CHECK(good("BASE_PATH", "/").socket_path() == "/agent_websocket");
   CHECK(good("BASE_PATH", "/a/b").socket_path() == "/a/b/agent_websocket");
   CHECK(good("MAX_CONNECTIONS", "0").max_connections == 0u);
@@ -221,6 +223,7 @@ TEST_CASE(
       {"CLEANUP_INTERVAL", "1 s", "seconds"},
       {"PORT", "65536", "0 to 65535"},
       {"PORT", "-1", "0 to 65535"},
+      {"REUSE_PORT", "yes", "on or off"},
       {"PORT", "http", "0 to 65535"},
       {"BASE_PATH", "functions", "slash"},
       {"BASE_PATH", "/a b", "slash"},
