@@ -226,13 +226,6 @@ namespace flow {
 
 // ---- looking at frames
 
-inline std::vector<frame> terminals(const std::vector<frame>& frames) {
-  std::vector<frame> found;
-  for (const frame& each : frames) {
-    if (each.is_terminal()) found.push_back(each);
-  }
-  return found;
-}
 /// The one terminal message among them.
 inline frame terminal(const std::vector<frame>& frames) {
   const auto found = terminals(frames);

@@ -102,6 +102,15 @@ inline std::vector<frame> frames_of(const std::vector<std::string>& texts) {
   return all;
 }
 
+/// Those of `frames` that end a query.
+inline std::vector<frame> terminals(const std::vector<frame>& frames) {
+  std::vector<frame> found;
+  for (const frame& each : frames) {
+    if (each.is_terminal()) found.push_back(each);
+  }
+  return found;
+}
+
 /// A JSON string, quotes included.
 inline std::string quoted(std::string_view text) {
   std::string json;

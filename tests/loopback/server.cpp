@@ -186,15 +186,16 @@ TEST_CASE("server: run() ends after stop(), and after a signal, when the clients
     client.send(loopback::upgrade_request());
     std::thread reader([&] {
       const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-      while (client.in.find("\x03\xE9") == std::string::npos &&
+      while (client.in.find("\x03\xF4") == std::string::npos &&
              std::chrono::steady_clock::now() < end) {
         client.pump();
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
-      client.send(loopback::close_frame(1001));
+      client.send(loopback::close_frame(1012));
     });
     CHECK(subject.run());
     reader.join();
+    CHECK(client.in.find("\x03\xF4") != std::string::npos);  // 1012
     CHECK(client.in.find("Connected to Agent WebSocket") != std::string::npos);
     CHECK(client.in.find("Server is shutting down") != std::string::npos);
   }
@@ -340,6 +341,7 @@ TEST_CASE("server: a hangup brings another certificate, and ends no socket") {
 
   std::string shown[3];
   bool went_on = false;
+  bool told = false;
   std::thread person([&] {
     const auto until = [](loopback::tls_client& client, const auto& predicate) {
       const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -376,8 +378,8 @@ TEST_CASE("server: a hangup brings another certificate, and ends no socket") {
                                      R"({"type":"command","op":"get","id":"still"})"));
     went_on = until(kept, [&] { return kept.in.find("still") != std::string::npos; });
     subject.stop();
-    until(kept, [&] { return kept.in.find("\x03\xE9") != std::string::npos; });
-    kept.send(loopback::close_frame(1001));
+    told = until(kept, [&] { return kept.in.find("\x03\xF4") != std::string::npos; });  // 1012
+    kept.send(loopback::close_frame(1012));
     until(kept, [&] { return kept.ended; });
   });
   CHECK(subject.run());
@@ -386,6 +388,7 @@ TEST_CASE("server: a hangup brings another certificate, and ends no socket") {
   CHECK(shown[1] == other.shown.pem());
   CHECK(shown[2] == other.shown.pem());
   CHECK(went_on);
+  CHECK(told);
   CHECK(events.find("certificates_reloaded: valid until 20") != std::string::npos);
   CHECK(events.find("reload_failed: the key file (TLS_KEY_FILE)") != std::string::npos);
   CHECK_FALSE(server::check_certificates(chosen));

@@ -169,15 +169,6 @@ struct core_fixture {
   }
 };
 
-/// Those of `frames` that end a query.
-inline std::vector<frame> terminals(const std::vector<frame>& frames) {
-  std::vector<frame> found;
-  for (const frame& each : frames) {
-    if (each.is_terminal()) found.push_back(each);
-  }
-  return found;
-}
-
 /// The texts of what a request says, role by role: "system:..|user:..|assistant:..".
 inline std::string transcript(const agent_websocket::openrouter::chat_request& request) {
   std::string all;
