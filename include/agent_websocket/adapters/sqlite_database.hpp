@@ -43,6 +43,15 @@ inline std::string name_fault(const std::filesystem::path& file) {
   return {};
 }
 
+/// The same for all names of a file, also through links, so that its lock is the same; and never
+/// one of the names that mean something else to SQLite (file:..., :memory:).
+inline std::filesystem::path absolute_name(const std::filesystem::path& file) {
+  std::error_code failure;
+  const std::filesystem::path whole = std::filesystem::absolute(file, failure);
+  std::filesystem::path name = std::filesystem::weakly_canonical(whole, failure);
+  return failure ? whole : name;
+}
+
 /// How a failure to open, or to read first, ends a sentence.
 inline std::string opening_fault(sqlite3* db, int code, const std::filesystem::path& file) {
   switch (sqlite_primary(code)) {
@@ -81,11 +90,7 @@ class sqlite_database {
     if (file.empty()) return error(errc::bad_configuration, "No session file is named");
     const std::string fault = detail::name_fault(file);
     if (!fault.empty()) return detail::bad_session_file(file, fault);
-    // The same lock by whatever name; SQLite follows links as well.
-    std::error_code failure;
-    std::filesystem::path path = std::filesystem::weakly_canonical(file, failure);
-    if (failure) path = file;
-    const result<void> opened = open_locked(file, path, busy_wait);
+    const result<void> opened = open_locked(file, detail::absolute_name(file), busy_wait);
     if (!opened) close();
     return opened;
   }
@@ -176,7 +181,7 @@ class sqlite_database {
       code = connection_.run(
           "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA secure_delete = ON; "
           "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192; "
-          "PRAGMA trusted_schema = OFF");
+          "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
     }
     if (code == SQLITE_OK) code = migrate(connection_, found, sqlite_migrations());
     if (code != SQLITE_OK) return failed();

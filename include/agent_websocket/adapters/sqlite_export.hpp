@@ -97,7 +97,7 @@ class sqlite_export {
 
  private:
   int open_and_look(const std::string& file, sqlite_version& found) {
-    int code = connection_.open(file, SQLITE_OPEN_READONLY);
+    int code = connection_.open(detail::absolute_name(file).string(), SQLITE_OPEN_READONLY);
     if (code != SQLITE_OK) return code;
     sqlite3_busy_timeout(connection_.handle(), 2000);
     connection_.run("PRAGMA trusted_schema = OFF");

@@ -154,9 +154,9 @@ class sqlite_store {
               });
   }
 
-  /// Reads the file; when the last write failed, it writes as well.
+  /// Begins to write; when the last write failed, it writes something.
   void check(store_handler done) {
-    add<void>(false, 0, std::move(done),
+    add<void>(true, 0, std::move(done),
               [](const sqlite_job::turn& turn) { return turn.sessions.check(turn.is_doubtful); });
   }
 

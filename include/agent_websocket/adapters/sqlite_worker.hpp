@@ -141,20 +141,22 @@ class sqlite_worker {
   }
 
   /// All together; when that fails as a whole, one by one, so that one does not fail the others.
+  /// When nothing can be written, those that only read are still tried.
   void run(const sqlite_jobs& group) {
-    std::optional<error> failed = attempt(group.begin(), group.end());
+    const std::optional<error> failed = attempt(group.begin(), group.end());
     if (!failed) return;
-    const bool one_by_one = group.size() > 1 && !is_hopeless_;
+    const bool only_reads = is_hopeless_;
     for (auto each = group.begin(); each != group.end(); ++each) {
-      if (one_by_one) failed = attempt(each, each + 1);
-      if (failed) (*each)->fail(*failed);
+      std::optional<error> why = failed;
+      if (group.size() > 1 && !(only_reads && (*each)->writes())) why = attempt(each, each + 1);
+      if (why) (*each)->fail(*why);
     }
   }
 
   /// In one transaction. An error when it was rolled back: then none of the outcomes counts.
   std::optional<error> attempt(sqlite_jobs::const_iterator first,
                                sqlite_jobs::const_iterator last) {
-    bool writes = is_doubtful_;  // then a check writes as well
+    bool writes = false;
     for (auto each = first; each != last; ++each) writes = writes || (*each)->writes();
     is_hopeless_ = false;
     if (database_->has_moved()) {
@@ -205,8 +207,8 @@ class sqlite_worker {
                      std::string("sqlite_store: ") + thrown.what());
       job.fail(*failed);
     }
-    if (failed) connection.run("ROLLBACK TO one");
-    connection.run("RELEASE one");
+    const int ended = connection.run(failed ? "ROLLBACK TO one; RELEASE one" : "RELEASE one");
+    if (ended != SQLITE_OK) database_->rollback();  // half of it must not stay
     return failed;
   }
 

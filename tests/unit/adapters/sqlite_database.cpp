@@ -224,6 +224,18 @@ TEST_CASE("sqlite_database: one at a time, by whatever name") {
   CHECK(refusal(folder.file("link.db")).empty());
 }
 
+TEST_CASE("sqlite_database: names that mean something else to SQLite are files all the same") {
+  const loopback::temporary_folder folder;
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.name());
+  for (const char* const each :
+       {"sessions.db", "file:sessions.db", "file:x?mode=memory", ":memory:"}) {
+    CHECK(refusal(each).empty());
+    CHECK(fs::exists(folder.file(each)));
+  }
+  fs::current_path(before);
+}
+
 TEST_CASE("sqlite_database: locked by a database browser") {
   const loopback::temporary_folder folder;
   const std::string file = folder.file("sessions.db");

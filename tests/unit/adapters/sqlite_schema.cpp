@@ -38,9 +38,9 @@ struct file {
 const std::vector<std::string> first{"CREATE TABLE a (x)"};
 const std::vector<std::string> three{"CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y DEFAULT 7",
                                      "CREATE TABLE b (z); INSERT INTO b SELECT x + y FROM a"};
-const std::vector<std::string> broken{
-    "CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y DEFAULT 7",
-    "CREATE TABLE b (z); INSERT INTO b SELECT x + nothing FROM a"};
+const std::vector<std::string> broken{"CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y DEFAULT 7",
+                                      "CREATE TABLE b (z); INSERT INTO b SELECT x + nothing FROM a",
+                                      "CREATE TABLE c (z)"};
 
 }  // namespace
 
