@@ -74,6 +74,12 @@ class sqlite_call final : public sqlite_job {
 
 }  // namespace detail
 
+/// A success means that the disk has said it has it (fsync of the write-ahead log): neither kill -9
+/// nor a power failure takes it back, on a disk that keeps what it says. That costs one wait for
+/// the disk for all calls that wait together, so it bounds how fast one session can append, and
+/// hardly how fast many can. FILE must be on a local disk. While it is open, copying it is no
+/// backup: use sqlite_export, or `sqlite3 FILE ".backup COPY"`.
+///
 /// Used on the executor of its context only, which one thread runs; the context must outlive it.
 /// The disk is waited for on a thread of its own. Each `done` is called from the context, never
 /// from inside a call; one may destroy the store. A call that fails by the disk (full, broken,
