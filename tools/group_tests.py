@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes one translation unit of several test sources: what they share is compiled once.
+"""Groups test sources into translation units: what those of one share is compiled once.
 
-    group_tests.py OUTPUT SOURCE...      sources below tests/
+    group_tests.py --plan SIZE SOURCE...   prints the groups: a line each, sources separated by |
+    group_tests.py OUTPUT SOURCE...        writes the translation unit of one group
 
-First come all their includes, then the sources, each in a namespace of its own, so that the names
+A group has at most SIZE sources, of one folder, or of any in tests/unit: the helpers of other folders
+have names in common with them.
+
+In a translation unit first come all their includes, then the sources, each in a namespace of its own, so that the names
 of one file cannot meet those of another. Each header is guarded, so the #include lines inside these
 namespaces do nothing. A source that opens a namespace of the library, or declares a function of C,
 cannot stand in another namespace; such sources come last, as they are.
@@ -22,6 +26,19 @@ UNGUARDED = {"cassert", "assert.h"}
 
 class Fault(Exception):
     """Why a source cannot be grouped; the message begins with file:line."""
+
+
+def plan(sources, size, tests=TESTS):
+    """The sources, in their order, as lists of those that go together."""
+    groups, last = [], None
+    for source in sources:
+        folder = source.relative_to(tests).parent.as_posix()
+        folder = "unit" if folder.startswith("unit/") else folder
+        if folder != last or len(groups[-1]) == size:
+            groups.append([])
+        groups[-1].append(source)
+        last = folder
+    return groups
 
 
 def from_tests(source, argument, tests):
@@ -60,6 +77,11 @@ def group(sources, tests=TESTS):
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
+    if sys.argv[1] == "--plan":
+        sources = [Path(source).resolve() for source in sys.argv[3:]]
+        for each in plan(sources, int(sys.argv[2])):
+            print("|".join(map(str, each)))
+        return
     output = Path(sys.argv[1])
     try:
         text = group([Path(source).resolve() for source in sys.argv[2:]])
