@@ -50,11 +50,13 @@ struct worker_process {
   int line = -1;  ///< ends when the process does
 };
 
-#if defined(_WIN32)
-
+/// What is said where there is no such thing.
 inline error no_worker_processes() {
   return error(errc::bad_configuration, "this system has no worker processes: run one server");
 }
+
+#if defined(_WIN32)
+
 /// `prepare` gives the command for the worker's end of the line.
 template <typename Prepare>
 result<worker_process> start_worker(Prepare&&) {

@@ -49,7 +49,7 @@ struct options {
 
   // Listening.
   std::string host = "localhost";
-  std::uint16_t port = 54321;               ///< 0: any free one
+  std::uint16_t port = 54321;  ///< 0: any free one
   /// Other processes that say so too may listen on the same port; the system spreads connections
   /// among them (SO_REUSEPORT). Those that wait for a process that ends are lost: see supervisor.
   bool reuse_port = false;
