@@ -8,7 +8,7 @@
 // still as long as one worker is dead or stuck. What one queue does worse, an even spread,
 // worker_loads makes good: of 200 sockets 4 workers got 52, 52, 48, 48 (with SO_REUSEPORT 61, 41,
 // 36, 62; with one queue and nothing else 98, 79, 0, 23). The price: each connection wakes all
-// workers; it was measured as 40 us of processor time with one worker, 60 with 4, 120 with 16 and
+// workers; it was measured as 40 us of processor time with one worker, 70 with 4, 125 with 16 and
 // 280 with 64. (options::reuse_port is for processes that somebody else starts.)
 #pragma once
 

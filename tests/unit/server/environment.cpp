@@ -327,6 +327,7 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.session.max_tool_rounds = 9;
     set.session.tool_timeout = set.session.approval_timeout = 9h;
     set.session.client_tools = !set.session.client_tools;
+    set.reuse_port = !set.reuse_port;
     set.session.max_history = 9;
     set.session.max_queue = 9;
     set.session.max_message_bytes = 9;
@@ -398,7 +399,7 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.run_grace == plain.run_grace) + (set.max_detached == plain.max_detached) +
         (set.max_upstream == plain.max_upstream) + (set.max_retries == plain.max_retries) +
         (set.max_connections == plain.max_connections) + (set.port == plain.port) +
-        (set.host == plain.host) + (set.base_path == plain.base_path) +
+        (set.reuse_port == plain.reuse_port) + (set.host == plain.host) + (set.base_path == plain.base_path) +
         (set.base_url == plain.base_url) + (set.log_format == plain.log_format) +
         (set.level == plain.level) + (set.access.jwt_leeway == plain.access.jwt_leeway) +
         (set.access.auth_timeout == plain.access.auth_timeout) +
