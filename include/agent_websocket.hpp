@@ -15,6 +15,11 @@
 #include <agent_websocket/server/environment.hpp>
 #include <agent_websocket/server/server.hpp>
 
+#include <agent_websocket/policy/any_exchange.hpp>
+#include <agent_websocket/policy/any_store.hpp>
+#include <agent_websocket/policy/memory_exchange.hpp>
+
+#include <agent_websocket/testing/faulty_store.hpp>
 #include <agent_websocket/testing/manual_scheduler.hpp>
 #include <agent_websocket/testing/mock_client_transport.hpp>
 #include <agent_websocket/testing/mock_http_client.hpp>

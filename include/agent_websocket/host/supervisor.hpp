@@ -79,6 +79,8 @@ class supervisor {
 
   /// Begins to listen and starts the workers. The error is in words for the operator.
   result<void> start() {
+    const auto warning = check_workers(settings_, how_.workers);
+    if (!warning) return warning.error();
     if (how_.workers < 1 || how_.workers > max_workers || how_.command.empty()) {
       return error(errc::bad_configuration, "a supervisor needs a program to run, and 1 to " +
                                                 std::to_string(max_workers) + " workers");
@@ -99,8 +101,7 @@ class supervisor {
       if (failure) return error(errc::internal, "cannot take signals: " + failure.message());
     }
     wait_for_signal();
-    if (const auto warning = check_workers(settings_, how_.workers))
-      log(log_level::warning, "workers_do_not_share", *warning);
+    if (*warning) log(log_level::warning, "workers_do_not_share", **warning);
     pool_.begin(now());
     carry_out();
     return {};
