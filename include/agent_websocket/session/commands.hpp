@@ -8,6 +8,7 @@
 #include <agent_websocket/session/answering.hpp>
 #include <agent_websocket/session/core.hpp>
 #include <agent_websocket/session/ending.hpp>
+#include <agent_websocket/session/keeping.hpp>
 #include <agent_websocket/session/tool_loop.hpp>
 
 #include <array>
