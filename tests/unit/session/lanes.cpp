@@ -47,14 +47,19 @@ struct fixture {
   lanes socket{1};
   std::string stream, text;
   std::uint64_t run = 0, chunks = 0;
-  bool streams = false;
+  bool streams = false, unkept = false;
 
   live_answer answer() const { return {run, stream, text, chunks}; }
 
+  /// What the log gets may be sent at once, unless it is `unkept`.
+  void append(std::string frame) {
+    log.append(std::move(frame));
+    if (!unkept) log.release(log.top());
+  }
   void publish(std::string_view content) {
     std::string frame;
     wire::encode(frame, wire::notification{log.top() + 1, {}, {}, content, {}}, stamp);
-    log.append(std::move(frame));
+    append(std::move(frame));
   }
   void begin() {
     stream = "r_" + std::to_string(++run);
@@ -63,7 +68,7 @@ struct fixture {
     streams = true;
     std::string frame;
     wire::encode(frame, wire::response_start{log.top() + 1, "q", stream, {}}, stamp);
-    log.append(std::move(frame));
+    append(std::move(frame));
   }
   void say(std::string_view piece) {
     text += piece;
@@ -81,7 +86,7 @@ struct fixture {
     last.content = text;
     std::string frame;
     wire::encode(frame, last, stamp);
-    log.append(std::move(frame));
+    append(std::move(frame));
     streams = false;
   }
   void end() { end({&socket}); }
