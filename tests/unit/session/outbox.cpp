@@ -156,3 +156,61 @@ TEST_CASE("outbox: counts what it makes, where somebody wants to know") {
   CHECK(frame(uncounted).content() == "x");
   CHECK(counts.volatile_notifications == 1u);
 }
+
+TEST_CASE("outbox: what its records are not kept of waits") {
+  agent_websocket::ledger book;
+  book.turn_on();
+  outbox box;
+  box.attach(7);
+  box.attach(8);
+  book.add("1");
+  box.publish("{1}", book);
+  box.put_control(7, "{c7}", book);
+  book.add("2");
+  book.add("3");
+  box.publish("{3}", book);
+  box.put_control(0, "{c}", book);
+  box.put_control(7, "{now}");
+  CHECK(box.log().top() == 2u);
+  CHECK(taken(box, 7) == texts{"{now}"});
+  CHECK(taken(box, 8).empty());
+  book.confirm(2);
+  box.release(book);
+  CHECK(taken(box, 7) == texts{"{c7}", "{1}"});
+  CHECK(taken(box, 8) == texts{"{1}"});
+  book.confirm(3);
+  box.release(book);
+  CHECK(taken(box, 7) == texts{"{c}", "{3}"});
+  CHECK(taken(box, 8) == texts{"{c}", "{3}"});
+  box.publish("{4}", book);
+  box.put_control(7, "{c4}", book);
+  CHECK(taken(box, 7) == texts{"{c4}", "{4}"});
+}
+
+TEST_CASE("outbox: a welcome waits for what its session has to keep, and holds its socket") {
+  agent_websocket::ledger book;
+  book.turn_on();
+  outbox box;
+  box.attach(7);
+  box.attach(8);
+  box.put_welcome(7, "{w0}", book);
+  CHECK(taken(box, 7) == texts{"{w0}"});
+  book.add("1");
+  box.put_welcome(7, "{w}", book);
+  box.put_control(0, "{c}");
+  CHECK(taken(box, 7).empty());
+  CHECK(taken(box, 8) == texts{"{c}"});
+  box.put_welcome(9, "{nobody}", book);
+  book.confirm(1);
+  box.release(book);
+  CHECK(taken(box, 7) == texts{"{w}", "{c}"});
+}
+
+TEST_CASE("outbox: goes on behind the last message of another process") {
+  outbox box;
+  box.begin_at(9);
+  CHECK(box.next_seq() == 10u);
+  box.attach(7);
+  box.publish("{10}", nothing_waits);
+  CHECK(box.log().at(10) == "{10}");
+}
