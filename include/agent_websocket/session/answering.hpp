@@ -95,11 +95,11 @@ inline bool session_core::answer_duplicate(connection_id from, const wire::query
   return true;
 }
 
-/// True for a command, feedback or result that has arrived before: it is acknowledged, and not done
-/// again.
+/// True for a command, feedback or result that has arrived before: it is acknowledged, when that is
+/// kept, and not done again.
 inline bool session_core::is_repeat(connection_id from, const std::string& id, moment at) {
   if (id.empty() || claims_.find(id, at.now) == nullptr) return false;
-  put_control(from, wire::ack{id, {}, 0, true, false}, at);
+  put_kept(from, wire::ack{id, {}, 0, true, false}, at);
   return true;
 }
 

@@ -79,7 +79,15 @@ inline bool session_core::refuse_unkept(connection_id to, std::string_view ref, 
   return true;
 }
 
-inline stored_query* session_core::find_storing(std::string_view ref) noexcept {
+/// The query of that id.
+inline stored_query* session_core::find_storing(std::string_view id) noexcept {
+  for (std::size_t i = 0; i < storing_.size(); ++i) {
+    if (storing_[i].accepted.query.id == id) return &storing_[i];
+  }
+  return nullptr;
+}
+/// The one that a `cancel` means: of that id or stream, or the first.
+inline stored_query* session_core::find_meant(std::string_view ref) noexcept {
   for (std::size_t i = 0; i < storing_.size(); ++i) {
     const accepted_query& each = storing_[i].accepted;
     if (ref.empty() || each.query.id == ref || each.stream == ref) return &storing_[i];
@@ -113,7 +121,10 @@ inline void session_core::not_kept(moment at) {
 }
 
 inline void session_core::lose(const error& why, moment at) {
-  if (closing_) return;
+  if (closing_) {
+    if (close_waits_) close_now();
+    return;
+  }
   const bool moved = why.code == errc::moved;
   withdraw(error(errc::internal, not_kept_words), at);
   if (!moved) refuse(0, {}, error(errc::internal, not_kept_words), at);
