@@ -145,7 +145,9 @@ inline std::vector<std::string> session_core::checkpoint(moment at) const {
   std::vector<std::string> all;
   all.push_back(header());
   for (const turn& each : conversation_.turns()) {
-    if (!each.running()) all.push_back(records::of_turn(each, false, {}, calls_));
+    const bool is_replaced = each.running() && run_ && run_->replaced;
+    const turn& whole = is_replaced ? *run_->replaced : each;
+    if (!whole.running()) all.push_back(records::of_turn(whole, false, {}, calls_));
   }
   const message_log& log = outbox_.log();
   for (std::uint64_t seq = log.oldest(); seq <= log.top(); ++seq)
@@ -155,7 +157,7 @@ inline std::vector<std::string> session_core::checkpoint(moment at) const {
     all.push_back(records::of_claim(id, claimed, at.wall - age));
   });
   const auto add_open = [&](const accepted_query& open, bool started) {
-    all.push_back(records::of_query(open, false, started, at.wall));
+    all.push_back(records::of_query(open, false, started, calls_, at.wall));
   };
   if (run_) add_open(run_->of, run_->started);
   for (std::size_t i = 0; i < inbox_.size(); ++i) add_open(inbox_[i], false);
