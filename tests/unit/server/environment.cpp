@@ -365,6 +365,8 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.access.daily_tokens_per_user = 9;
     set.access.daily_cost_per_user = 9;
     set.session.max_content_bytes = set.session.max_history_bytes = 9;
+    set.store = "changed";
+    set.store_keep = set.session.store_patience = 9h;
     CHECK_FALSE(variable.apply(set, variable.default_text).has_value());
     // Whatever the variable sets is back at its default; only one thing can be.
     const int same =
@@ -417,7 +419,9 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.access.daily_tokens_per_user == plain.access.daily_tokens_per_user) +
         (set.access.daily_cost_per_user == plain.access.daily_cost_per_user) +
         (set.session.max_content_bytes == plain.session.max_content_bytes) +
-        (set.session.max_history_bytes == plain.session.max_history_bytes);
+        (set.session.max_history_bytes == plain.session.max_history_bytes) +
+        (set.store == plain.store) + (set.store_keep == plain.store_keep) +
+        (set.session.store_patience == plain.session.store_patience);
     CHECK(same == 1);
   }
   CHECK(names.size() > 25u);
