@@ -2,6 +2,12 @@
 #
 # Finds what the header includes. Read by CMakeLists.txt and, installed beside it, by
 # agent_websocketConfig.cmake, so that a build and an installed package look the same way.
+# Not here: sqlite3, which only a program with AGENT_WEBSOCKET_WITH_SQLITE=1 needs and links itself:
+#   find_package(SQLite3 REQUIRED)
+#   target_compile_definitions(server PRIVATE AGENT_WEBSOCKET_WITH_SQLITE=1)
+#   target_link_libraries(server PRIVATE agent_websocket::adapters SQLite::SQLite3)
+# (without CMake: pkg-config --libs sqlite3). Nor hiredis, the same with AGENT_WEBSOCKET_WITH_REDIS=1
+# and pkg-config --libs hiredis.
 # Sets agent_websocket_CORE_MISSING and agent_websocket_ADAPTERS_MISSING to what was not found.
 
 set(agent_websocket_CORE_MISSING "")

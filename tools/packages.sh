@@ -23,6 +23,7 @@ want_compiler() {
   want libwebsocketpp-dev has_header websocketpp/version.hpp
   want libcurl4-openssl-dev has_header curl/curl.h
   want libssl-dev has_header openssl/ssl.h
+  want libsqlite3-dev has_header sqlite3.h
 }
 
 as_root() {

@@ -32,7 +32,8 @@ def compile_alone(label, command, include, work, name, adapters):
         source.write_text(text, encoding="utf-8")
     full = command + WARNINGS + [f"-DAGENT_WEBSOCKET_WITH_ADAPTERS={int(adapters)}"]
     if adapters:
-        full += ["-DASIO_STANDALONE", "-DASIO_NO_DEPRECATED"]
+        full += ["-DASIO_STANDALONE", "-DASIO_NO_DEPRECATED", "-DAGENT_WEBSOCKET_WITH_SQLITE=1"]
+        full += ["-DAGENT_WEBSOCKET_WITH_REDIS=1"]
     full += ["-I", str(include)]
     ccache = shutil.which("ccache")
     if ccache:  # it keeps objects, not verdicts

@@ -19,6 +19,12 @@
 #define AGENT_WEBSOCKET_WITH_CURL AGENT_WEBSOCKET_WITH_ADAPTERS
 #endif
 
+/// 1: `adapters::sqlite_store` (SQLite 3.31 or newer), in programs that link sqlite3 themselves:
+/// neither the CMake targets nor the pkg-config files of this library do. Default: 0.
+#ifndef AGENT_WEBSOCKET_WITH_SQLITE
+#define AGENT_WEBSOCKET_WITH_SQLITE 0
+#endif
+
 /// 1: `adapters::redis_store` and `adapters::redis_exchange`, for servers that share their sessions
 /// (needs the adapters, and hiredis to compile and link: -lhiredis). Default 0.
 #ifndef AGENT_WEBSOCKET_WITH_REDIS

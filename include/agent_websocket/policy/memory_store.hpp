@@ -58,12 +58,13 @@ class memory_space {
     sessions_.erase(found);
   }
 
-  /// Makes room for that many bytes more; false when what is held takes it.
-  bool make_room(std::size_t bytes) {
-    while (bytes_ + bytes > max_bytes_) {
+  /// Makes room for that many bytes more, `freed` of which are there already, and lets `growing`
+  /// stay; false when what is held takes it.
+  bool make_room(std::size_t bytes, std::size_t freed, const kept* growing) {
+    while (bytes_ - freed + bytes > max_bytes_) {
       auto oldest = sessions_.end();
       for (auto each = sessions_.begin(); each != sessions_.end(); ++each) {
-        if (!each->second.holder.empty()) continue;
+        if (!each->second.holder.empty() || &each->second == growing) continue;
         if (oldest == sessions_.end() || each->second.written < oldest->second.written)
           oldest = each;
       }
@@ -138,7 +139,8 @@ class memory_store {
     }
     std::size_t bytes = 0;
     for (const std::string& each : batch.records) bytes += each.size();
-    if (!space_->make_room(bytes)) return error(errc::internal, "The store is full");
+    const std::size_t freed = batch.replaces && found != nullptr ? found->bytes : 0;
+    if (!space_->make_room(bytes, freed, found)) return error(errc::internal, "The store is full");
     if (is_new) {
       found = &space_->sessions_[batch.session];
       found->holder = name_;
