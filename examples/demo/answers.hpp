@@ -49,13 +49,13 @@ inline std::size_t number_in(std::string_view text, std::size_t otherwise, std::
 }
 
 /// Quotes at most 200 bytes of what somebody wrote.
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
   const std::string_view shown = agent_websocket::cut_utf8(text, 200);
   return "\"" + std::string(shown) + (shown.size() < text.size() ? "...\"" : "\"");
 }
 
 inline script echo(const chat& from, std::string_view) {
-  std::string text = "You said: " + quoted(from.asked.back()) + ".";
+  std::string text = "You said: " + in_quotes(from.asked.back()) + ".";
   if (from.images > 0) text += " With " + std::to_string(from.images) + " attachment(s).";
   if (from.asked.size() > 1) {
     text += " That is message " + std::to_string(from.asked.size()) + " of our conversation.";
@@ -68,7 +68,7 @@ inline script history(const chat& from, std::string_view) {
   if (earlier == 0) return say("This is the first message that I got from you.");
   std::string text = "Before this you said:\n";
   for (std::size_t i = 0; i < earlier; ++i) {
-    text += "\n" + std::to_string(i + 1) + ". " + quoted(from.asked[i]);
+    text += "\n" + std::to_string(i + 1) + ". " + in_quotes(from.asked[i]);
   }
   return say(text);
 }

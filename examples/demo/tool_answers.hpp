@@ -59,7 +59,7 @@ inline constexpr std::string_view signature = "demo-signature";
 inline script think(const chat& from, std::string_view about) {
   const std::string thought =
       about.empty() ? "The user wants me to think. I have thought, and I can answer now."
-                    : "The user wants me to think about " + quoted(about) +
+                    : "The user wants me to think about " + in_quotes(about) +
                           ". I have thought, and I can answer now.";
   script made;
   for (piece& word : words_of(thought)) {
