@@ -20,7 +20,6 @@
 #include <agent_websocket/policy/any_exchange.hpp>
 #include <agent_websocket/policy/any_store.hpp>
 #include <agent_websocket/policy/memory_exchange.hpp>
-
 #include <agent_websocket/testing/faulty_store.hpp>
 #include <agent_websocket/testing/manual_scheduler.hpp>
 #include <agent_websocket/testing/mock_client_transport.hpp>

@@ -5529,12 +5529,245 @@ inline std::string grammar_format(std::string_view grammar) {
 }  // namespace openrouter
 }  // namespace agent_websocket
 
+// --- agent_websocket/policy/exchange.hpp
+
+// Requirement Exchange: messages between the processes that share a store. Shipped models:
+// null_exchange, memory_exchange, any_exchange, adapters::redis_exchange.
+//
+// | expression       | result      | promise of the policy                                       |
+// |------------------|-------------|-------------------------------------------------------------|
+// | x.name()         | std::string | this process's name, the one that its store gives as holder |
+// | x.listen(sink)   | void        | from now on messages are given to `sink`                    |
+// | x.send(to, text) | void        | to that process, also to itself; lost when it is away       |
+// | x.publish(text)  | void        | to all others                                               |
+//
+// Messages of one sender to one receiver arrive in their order and at most once; any may be lost.
+// What the receiver can know of lost ones on_gap tells, in time for the next that arrives. The sink
+// is called on the executor, never from inside one of the calls above, and not after the exchange
+// is gone.
+//
+// Promise of the library: called on the executor; listen() at most once, with a sink that outlives
+// the exchange; texts are some kilobytes, of any bytes. Sink functions do not throw; all calls may
+// be made from inside of them, and the exchange may be destroyed there.
+
+namespace agent_websocket {
+
+/// Receives what other processes say.
+class exchange_sink {
+ public:
+  /// The views are valid during the call only.
+  virtual void on_message(std::string_view from, std::string_view text) = 0;
+  /// Messages to this process may have been lost.
+  virtual void on_gap() = 0;
+
+ protected:
+  ~exchange_sink() = default;
+};
+
+/// Of a process that shares its store with nobody.
+struct null_exchange {
+  std::string name() const { return std::string(); }
+  void listen(exchange_sink&) noexcept {}
+  void send(std::string_view, std::string_view) noexcept {}
+  void publish(std::string_view) noexcept {}
+};
+
+namespace detail {
+template <typename X>
+using exchange_name_expression =
+    std::enable_if_t<std::is_convertible_v<decltype(std::declval<const X&>().name()), std::string>>;
+template <typename X>
+using listen_expression = decltype(std::declval<X&>().listen(std::declval<exchange_sink&>()));
+template <typename X>
+using exchange_send_expression =
+    decltype(std::declval<X&>().send(std::string_view(), std::string_view()));
+template <typename X>
+using publish_expression = decltype(std::declval<X&>().publish(std::string_view()));
+}  // namespace detail
+
+template <typename X>
+inline constexpr bool has_exchange_name_v = is_detected_v<detail::exchange_name_expression, X>;
+template <typename X>
+inline constexpr bool has_listen_v = is_detected_v<detail::listen_expression, X>;
+template <typename X>
+inline constexpr bool has_exchange_send_v = is_detected_v<detail::exchange_send_expression, X>;
+template <typename X>
+inline constexpr bool has_publish_v = is_detected_v<detail::publish_expression, X>;
+
+/// True when X meets the requirement Exchange.
+template <typename X>
+inline constexpr bool is_exchange_v =
+    has_exchange_name_v<X>&& has_listen_v<X>&& has_exchange_send_v<X>&& has_publish_v<X>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename X>
+concept exchange_policy = is_exchange_v<X>;
+#endif
+
+/// Instantiated by everything that takes an Exchange, so that the first error line names the
+/// missing member.
+template <typename X>
+constexpr bool require_exchange() {
+  static_assert(has_exchange_name_v<X>, "Exchange needs: std::string name() const");
+  static_assert(has_listen_v<X>, "Exchange needs: void listen(exchange_sink&)");
+  static_assert(has_exchange_send_v<X>,
+                "Exchange needs: void send(std::string_view to, std::string_view text)");
+  static_assert(has_publish_v<X>, "Exchange needs: void publish(std::string_view text)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/any_exchange.hpp
+
+// A model of the requirement Exchange that holds any other one, so that a program can choose while
+// it runs.
+
+namespace agent_websocket {
+
+class any_exchange {
+ public:
+  /// Holds a null_exchange.
+  any_exchange() : any_exchange(std::make_unique<null_exchange>()) {}
+
+  /// Precondition: `held` is not null.
+  template <typename Exchange>
+  explicit any_exchange(std::unique_ptr<Exchange> held)
+      : held_(std::make_unique<holder<Exchange>>(std::move(held))) {
+    static_assert(require_exchange<Exchange>());
+  }
+
+  std::string name() const { return held_->name(); }
+  void listen(exchange_sink& sink) { held_->listen(sink); }
+  void send(std::string_view to, std::string_view text) { held_->send(to, text); }
+  void publish(std::string_view text) { held_->publish(text); }
+
+ private:
+  struct concept_type {
+    virtual ~concept_type() = default;
+    virtual std::string name() const = 0;
+    virtual void listen(exchange_sink& sink) = 0;
+    virtual void send(std::string_view to, std::string_view text) = 0;
+    virtual void publish(std::string_view text) = 0;
+  };
+
+  template <typename Exchange>
+  struct holder final : concept_type {
+    explicit holder(std::unique_ptr<Exchange> exchange) : held(std::move(exchange)) {}
+    std::string name() const override { return std::as_const(*held).name(); }
+    void listen(exchange_sink& sink) override { held->listen(sink); }
+    void send(std::string_view to, std::string_view text) override { held->send(to, text); }
+    void publish(std::string_view text) override { held->publish(text); }
+    std::unique_ptr<Exchange> held;
+  };
+
+  std::unique_ptr<concept_type> held_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/memory_exchange.hpp
+
+// Model of the requirement Exchange for several servers of one program, or of one test: messages go
+// from one to the other through a function that posts, so that tests run in virtual time.
+
+#include <map>
+
+namespace agent_websocket {
+
+/// What the exchanges of one group have in common. One thread.
+class memory_bus {
+ public:
+  /// As when the process has lost its connection: what is sent to it or by it is lost.
+  void cut(std::string_view name) {
+    if (const auto found = find(name)) found->is_cut = true;
+  }
+  /// It is back, and is told that messages may have been lost.
+  void join(std::string_view name) {
+    const auto found = find(name);
+    if (!found || !std::exchange(found->is_cut, false)) return;
+    give(found, [](exchange_sink& sink) { sink.on_gap(); });
+  }
+
+ private:
+  friend class memory_exchange;
+
+  struct member {
+    std::function<void(std::function<void()>)> post;
+    exchange_sink* sink = nullptr;
+    bool is_cut = false;
+  };
+  using member_pointer = std::shared_ptr<member>;
+
+  member_pointer find(std::string_view name) const {
+    const auto found = members_.find(name);
+    return found == members_.end() ? nullptr : found->second.lock();
+  }
+
+  template <typename F>
+  static void give(const member_pointer& to, F f) {
+    if (to->sink == nullptr || to->is_cut) return;
+    to->post([to = std::weak_ptr<member>(to), f = std::move(f)] {
+      if (const member_pointer there = to.lock()) f(*there->sink);
+    });
+  }
+
+  std::map<std::string, std::weak_ptr<member>, std::less<>> members_;
+};
+
+class memory_exchange {
+ public:
+  /// `post` runs what it is given soon and in order, on the executor of this process. Precondition:
+  /// `bus` is not null, and no other exchange on it has the name.
+  memory_exchange(std::shared_ptr<memory_bus> bus, std::string name,
+                  std::function<void(std::function<void()>)> post)
+      : bus_(std::move(bus)),
+        name_(std::move(name)),
+        self_(std::make_shared<memory_bus::member>()) {
+    self_->post = std::move(post);
+    bus_->members_[name_] = self_;
+  }
+  memory_exchange(const memory_exchange&) = delete;
+  memory_exchange& operator=(const memory_exchange&) = delete;
+  ~memory_exchange() {
+    self_.reset();
+    const auto found = bus_->members_.find(name_);
+    if (found != bus_->members_.end() && found->second.expired()) bus_->members_.erase(found);
+  }
+
+  std::string name() const { return name_; }
+  void listen(exchange_sink& sink) { self_->sink = &sink; }
+
+  void send(std::string_view to, std::string_view text) {
+    if (const auto found = bus_->find(to)) give(found, text);
+  }
+
+  void publish(std::string_view text) {
+    for (const auto& each : bus_->members_) {
+      const auto found = each.first == name_ ? nullptr : each.second.lock();
+      if (found) give(found, text);
+    }
+  }
+
+ private:
+  void give(const memory_bus::member_pointer& to, std::string_view text) {
+    if (self_->is_cut) return;
+    memory_bus::give(to, [from = name_, text = std::string(text)](exchange_sink& sink) {
+      sink.on_message(from, text);
+    });
+  }
+
+  std::shared_ptr<memory_bus> bus_;
+  std::string name_;
+  std::shared_ptr<memory_bus::member> self_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/env_file.hpp
 
 // The text of a .env file -> variables. The common part of what shells and dotenv readers take; no
 // substitution of variables and no commands.
-
-#include <map>
 
 namespace agent_websocket {
 
@@ -15680,8 +15913,9 @@ class lanes {
     own_bytes_ += frame.size();
     unkept_.push_back({std::move(frame), records});
   }
-  /// Likewise, and nothing else goes out before it.
+  /// Likewise, and nothing else goes out before it. Takes the place of one that still waits.
   void begin_when_kept(std::string frame, std::uint64_t records) {
+    if (first_) own_bytes_ -= first_->frame.size();
     own_bytes_ += frame.size();
     first_ = in_place{std::move(frame), records};
   }
@@ -15800,7 +16034,8 @@ class lanes {
     // One frame may be as large as it likes, and what is not released is not the client's fault.
     if (log.released() <= from + 1) return false;
     const std::size_t room = log.max_bytes() / 4 * 3;
-    return log.bytes_after(from) > (max_bytes < room ? max_bytes : room) ||
+    const std::size_t bytes = log.bytes_after(from) - log.bytes_after(log.released());
+    return bytes > (max_bytes < room ? max_bytes : room) ||
            log.released() - from > log.max_messages() / 4 * 3;
   }
 
@@ -16233,9 +16468,10 @@ inline std::string of_message(std::uint64_t seq, const note& about, std::string_
   return text;
 }
 
-/// `claimed`: the id is the client's. `started`: the beginning of its answer was told.
+/// `claimed`: the id is the client's. `started`: the beginning of its answer was told. `calls`: of
+/// tools, that the session has numbered so far.
 inline std::string of_query(const accepted_query& accepted, bool claimed, bool started,
-                            wall_time at) {
+                            std::uint64_t calls, wall_time at) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "query").member("id", accepted.query.id);
@@ -16250,6 +16486,7 @@ inline std::string of_query(const accepted_query& accepted, bool claimed, bool s
   if (accepted.streamed) w.member("streamed", true);
   if (claimed) w.member("claimed", true);
   if (started) w.member("started", true);
+  if (calls != 0) w.member("calls", calls);
   w.member("at", milliseconds(at)).end_object();
   return text;
 }
@@ -16557,8 +16794,9 @@ struct current_run {
   accepted_query of;
   run_state state = run_state::none;
   time_point begun{};
-  bool started = false;  ///< phase start has been sent
-  std::string text;      ///< so far, of all rounds
+  bool started = false;          ///< phase start has been sent
+  std::optional<turn> replaced;  ///< what stands in the store until the answer made again ends
+  std::string text;              ///< so far, of all rounds
   std::string model;
   std::uint64_t chunks = 0;  ///< deltas so far
   std::string reasoning;     ///< so far, of a streamed answer
@@ -16661,6 +16899,13 @@ class used_call_ids {
     order_.push_back(call.id);
     if (order_.size() > max_ids) ids_.erase(order_.take_front());
     return call;
+  }
+
+  /// The model was shown a call of that id, by another process.
+  void take(std::string id) {
+    if (id.empty() || !ids_.insert(id).second) return;
+    order_.push_back(std::move(id));
+    if (order_.size() > max_ids) ids_.erase(order_.take_front());
   }
 
  private:
@@ -16995,7 +17240,8 @@ class session_core : private core_data {
   void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
   void enter(stored_query accepted, moment at);
   void withdraw(const error& why, moment at);
-  stored_query* find_storing(std::string_view ref) noexcept;
+  stored_query* find_storing(std::string_view id) noexcept;
+  stored_query* find_meant(std::string_view ref) noexcept;
   template <typename Make>
   void record(Make&& make) {
     if (!ledger_.is_on()) return;
@@ -17046,6 +17292,7 @@ class session_core : private core_data {
   void cancel_waiting(const accepted_query& waiting, moment at);
   void cancel_all_waiting(moment at);
   std::string make_query_id(moment at);
+  bool has_made(std::string_view query_id) const;
   std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
 };
 
@@ -17903,6 +18150,10 @@ inline std::string session_core::make_query_id(moment at) {
     if (claims_.find(id, at.now) == nullptr) return id;
   }
 }
+inline bool session_core::has_made(std::string_view query_id) const {
+  const std::string begin = "q_" + epoch_.substr(0, 8) + "_";
+  return query_id.substr(0, begin.size()) == begin;
+}
 
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
 inline bool session_core::answer_duplicate(connection_id from, const wire::query& query,
@@ -17927,11 +18178,11 @@ inline bool session_core::answer_duplicate(connection_id from, const wire::query
   return true;
 }
 
-/// True for a command, feedback or result that has arrived before: it is acknowledged, and not done
-/// again.
+/// True for a command, feedback or result that has arrived before: it is acknowledged, when that is
+/// kept, and not done again.
 inline bool session_core::is_repeat(connection_id from, const std::string& id, moment at) {
   if (id.empty() || claims_.find(id, at.now) == nullptr) return false;
-  put_control(from, wire::ack{id, {}, 0, true, false}, at);
+  put_kept(from, wire::ack{id, {}, 0, true, false}, at);
   return true;
 }
 
@@ -17969,7 +18220,7 @@ inline void session_core::accept(connection_id from, accepted_query accepted, bo
                                  moment at) {
   accepted.stream = make_stream_id();
   accepted.from = from;
-  record([&] { return records::of_query(accepted, with_id, false, at.wall); });
+  record([&] { return records::of_query(accepted, with_id, false, calls_, at.wall); });
   if (with_id) claims_.take(accepted.query.id, accepted.stream, at.now);
   stored_query stored{std::move(accepted), with_id, ledger_.made()};
   if (ledger_.all_kept()) return enter(std::move(stored), at);
@@ -18013,6 +18264,7 @@ inline void session_core::begin_next(moment at) {
   begun.asked = at.wall;
   if (run_->of.regenerate && !conversation_.empty()) {
     begun.question = conversation_.back().question;
+    run_->replaced = std::move(conversation_.back());
     conversation_.drop_last();
   } else {
     begun.question = run_->of.question();
@@ -18328,6 +18580,242 @@ inline void session_core::end(std::uint16_t code, std::string reason, const erro
   fail_waiting(why, at);
   fail_run(why, at);
   close(code, std::move(reason));
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/kept_settings.hpp
+
+// The settings that the application gave to one session, as JSON for its store: what differs from
+// those that all sessions share, so that what the operator changes later holds for the rest. Tools,
+// commands and clocks are the program's and are not kept.
+
+namespace agent_websocket {
+namespace detail {
+
+/// Visits what is kept: visit(name, pointer to member).
+template <typename Visit>
+void for_each_kept_setting(Visit&& visit) {
+  using s = session_settings;
+  visit("agent_name", &s::agent_name);
+  visit("model", &s::model);
+  visit("fallback_models", &s::fallback_models);
+  visit("system_prompt", &s::system_prompt);
+  visit("temperature", &s::temperature);
+  visit("max_tokens", &s::max_tokens);
+  visit("reasoning_effort", &s::reasoning_effort);
+  visit("max_history", &s::max_history);
+  visit("max_history_bytes", &s::max_history_bytes);
+  visit("max_content_bytes", &s::max_content_bytes);
+  visit("max_queue", &s::max_queue);
+  visit("allowed_models", &s::allowed_models);
+  visit("client_settings", &s::client_settings);
+  visit("client_tools", &s::client_tools);
+  visit("max_tool_rounds", &s::max_tool_rounds);
+  visit("welcome_data", &s::welcome_data);
+}
+
+inline void write_setting(json::writer& w, const std::vector<std::string>& list) {
+  w.begin_array();
+  for (const std::string& each : list) w.value(each);
+  w.end_array();
+}
+template <typename T>
+void write_setting(json::writer& w, const T& what) {
+  w.value(what);
+}
+
+inline void read_setting(json::value from, std::string& to) {
+  if (const auto text = from.string()) to = std::string(*text);
+}
+inline void read_setting(json::value from, double& to) { to = from.number().value_or(to); }
+inline void read_setting(json::value from, bool& to) { to = from.boolean().value_or(to); }
+template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
+void read_setting(json::value from, Integer& to) {
+  if (const auto number = from.integer(); number && *number >= 0)
+    to = static_cast<Integer>(*number);
+}
+inline void read_setting(json::value from, std::vector<std::string>& to) {
+  if (!from.is_array()) return;
+  to.clear();
+  from.for_each_element([&to](json::value each) {
+    if (const auto text = each.string()) to.emplace_back(*text);
+  });
+}
+
+}  // namespace detail
+
+/// Writes one object: what of `own` is not as in `shared`.
+inline void write_kept_settings(json::writer& w, const session_settings& own,
+                                const session_settings& shared) {
+  w.begin_object();
+  detail::for_each_kept_setting([&](std::string_view name, auto member) {
+    if (own.*member == shared.*member) return;
+    w.key(name);
+    detail::write_setting(w, own.*member);
+  });
+  w.end_object();
+}
+
+/// Takes over what the object has; what is missing or of another type stays as it is.
+inline void read_kept_settings(json::value from, session_settings& to) {
+  detail::for_each_kept_setting(
+      [&](std::string_view name, auto member) { detail::read_setting(from[name], to.*member); });
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/keeping.hpp
+
+// The part of session_core that has to do with its store: what is recorded, what waits until that
+// is kept, and what is refused while nothing can be kept. A query is accepted when its record is
+// kept and not before; numbered messages and acknowledgements wait in the outbox.
+
+namespace agent_websocket {
+
+inline void session_core::change_settings(session_settings settings) {
+  if (shared_settings_ == nullptr) shared_settings_ = settings_;
+  settings_ = std::make_shared<const session_settings>(std::move(settings));
+  conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
+  inbox_.limit_to(settings_->max_queue);
+  if (!ledger_.is_on() || ledger_.made() == 0) return;
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("kind", "settings").key("settings");
+  write_kept_settings(w, *settings_, *shared_settings_);
+  w.end_object();
+  ledger_.add(std::move(text));
+}
+
+/// The first record: who the session is, and all of it that no other record tells.
+inline std::string session_core::header() const {
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("kind", "session").member("v", records::version).member("id", id_);
+  w.member("epoch", epoch_).member("owner", owner_.name).member("address", address_);
+  if (owner_.is_anonymous) w.member("anonymous", true);
+  w.member("created", records::milliseconds(created_));
+  w.member("top", outbox_.log().oldest() - 1).member("streams", streams_);
+  w.member("made_ids", made_ids_).member("calls", calls_).member("asked", asked_);
+  w.key("usage");
+  records::write(w, usage_);
+  w.key("chosen").begin_object();
+  records::write(w, overrides_);
+  w.end_object();
+  w.key("tokens");
+  records::write(w, tokens_);
+  if (shared_settings_ != nullptr) {
+    w.key("settings");
+    write_kept_settings(w, *settings_, *shared_settings_);
+  }
+  w.end_object();
+  return text;
+}
+
+inline void session_core::record_tokens() {
+  // Before the first record they are in the header.
+  if (ledger_.is_on() && ledger_.made() != 0) ledger_.add(records::of_tokens(tokens_));
+}
+
+/// The id of what is done once, and has no terminal message.
+inline void session_core::claim(const std::string& id, moment at) {
+  if (id.empty()) return;
+  claims_.take_without_end(id, at.now);
+  record([&] { return records::of_claim(id, {{}, claimed_ids::without_end}, at.wall); });
+}
+
+/// True while nothing can be kept: what has to be is refused at once.
+inline bool session_core::refuse_unkept(connection_id to, std::string_view ref, moment at) {
+  if (!ledger_.is_failing()) return false;
+  refuse(to, ref, error(errc::internal, not_kept_words), at);
+  return true;
+}
+
+/// The query of that id.
+inline stored_query* session_core::find_storing(std::string_view id) noexcept {
+  for (std::size_t i = 0; i < storing_.size(); ++i) {
+    if (storing_[i].accepted.query.id == id) return &storing_[i];
+  }
+  return nullptr;
+}
+/// The one that a `cancel` means: of that id or stream, or the first.
+inline stored_query* session_core::find_meant(std::string_view ref) noexcept {
+  for (std::size_t i = 0; i < storing_.size(); ++i) {
+    const accepted_query& each = storing_[i].accepted;
+    if (ref.empty() || each.query.id == ref || each.stream == ref) return &storing_[i];
+  }
+  return nullptr;
+}
+
+/// Nothing of what waits to be accepted is: its clients are told so.
+inline void session_core::withdraw(const error& why, moment at) {
+  while (!storing_.empty()) {
+    const stored_query each = storing_.take_front();
+    if (each.with_id) claims_.drop(each.accepted.query.id);
+    record([&] { return records::of_withdrawal(each.accepted.query.id); });
+    refuse(each.accepted.from, each.accepted.query.id, why, at);
+  }
+}
+
+inline void session_core::kept(std::uint64_t count, moment at) {
+  ledger_.confirm(count);
+  outbox_.release(ledger_);
+  while (!storing_.empty() && storing_.front().records <= count) enter(storing_.take_front(), at);
+  if (close_waits_ && ledger_.all_kept()) close_now();
+}
+
+inline void session_core::not_kept(moment at) {
+  if (ledger_.is_failing()) return;
+  ledger_.fail();
+  withdraw(error(errc::internal, not_kept_words), at);
+  if (close_waits_) close_now();
+  begin_next(at);
+}
+
+inline void session_core::lose(const error& why, moment at) {
+  if (closing_) {
+    if (close_waits_) close_now();
+    return;
+  }
+  const bool moved = why.code == errc::moved;
+  withdraw(error(errc::internal, not_kept_words), at);
+  if (!moved) refuse(0, {}, error(errc::internal, not_kept_words), at);
+  if (run_) actions_.push_back(action::cancel_completion{run_->number});
+  run_.reset();
+  while (inbox_.take_next()) {
+  }
+  closing_ = {static_cast<std::uint16_t>(moved ? 4003 : 4000), moved ? "moved" : "server_error"};
+  close_now();
+}
+
+inline void session_core::close_now() {
+  close_waits_ = false;
+  actions_.push_back(action::close_session{closing_->code, closing_->reason});
+}
+
+inline std::vector<std::string> session_core::checkpoint(moment at) const {
+  std::vector<std::string> all;
+  all.push_back(header());
+  for (const turn& each : conversation_.turns()) {
+    const bool is_replaced = each.running() && run_ && run_->replaced;
+    const turn& whole = is_replaced ? *run_->replaced : each;
+    if (!whole.running()) all.push_back(records::of_turn(whole, false, {}, calls_));
+  }
+  const message_log& log = outbox_.log();
+  for (std::uint64_t seq = log.oldest(); seq <= log.top(); ++seq)
+    all.push_back(records::of_message(seq, {}, log.at(seq)));
+  claims_.for_each([&](const std::string& id, const claimed_ids::claim& claimed, time_point since) {
+    const auto age = std::chrono::duration_cast<wall_time::duration>(at.now - since);
+    all.push_back(records::of_claim(id, claimed, at.wall - age));
+  });
+  const auto add_open = [&](const accepted_query& open, bool started) {
+    all.push_back(records::of_query(open, false, started, calls_, at.wall));
+  };
+  if (run_) add_open(run_->of, run_->started);
+  for (std::size_t i = 0; i < inbox_.size(); ++i) add_open(inbox_[i], false);
+  for (std::size_t i = 0; i < storing_.size(); ++i) add_open(storing_[i].accepted, false);
+  for (const auto& each : requests_.all()) all.push_back(records::of_request(each.id));
+  return all;
 }
 
 }  // namespace agent_websocket
@@ -18805,16 +19293,16 @@ class session_commands {
   static void cancel(session_core& s, const wire::command& command, moment at) {
     const std::string& ref = command.ref;
     if (s.run_ && (ref.empty() || s.run_->of.query.id == ref || s.run_->of.stream == ref)) {
-      s.acknowledge(command.from, command.id, at);
-      return s.cancel_run(at);
+      s.cancel_run(at);
+      return s.acknowledge(command.from, command.id, at);
     }
     if (!ref.empty()) {
       if (const auto waiting = s.inbox_.take(ref)) {
-        s.acknowledge(command.from, command.id, at);
-        return s.cancel_waiting(*waiting, at);
+        s.cancel_waiting(*waiting, at);
+        return s.acknowledge(command.from, command.id, at);
       }
     }
-    if (stored_query* const storing = s.find_storing(ref)) {
+    if (stored_query* const storing = s.find_meant(ref)) {
       storing->cancelled = true;
       return s.acknowledge(command.from, command.id, at);
     }
@@ -18886,7 +19374,7 @@ class session_commands {
   static void close(session_core& s, const wire::command& command, moment at) {
     s.reply(command, "Session closed", {}, at);
     s.cancel_all_waiting(at);
-    s.withdraw(error(errc::cancelled), at);
+    s.withdraw(error(errc::interrupted), at);
     if (s.run_) s.cancel_run(at);
     s.close(1000, "Session closed");
   }
@@ -19769,143 +20257,6 @@ class recovery {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/policy/exchange.hpp
-
-// Requirement Exchange: messages between the processes that share a store. Shipped models:
-// null_exchange, memory_exchange, any_exchange, adapters::redis_exchange.
-//
-// | expression       | result      | promise of the policy                                       |
-// |------------------|-------------|-------------------------------------------------------------|
-// | x.name()         | std::string | this process's name, the one that its store gives as holder |
-// | x.listen(sink)   | void        | from now on messages are given to `sink`                    |
-// | x.send(to, text) | void        | to that process, also to itself; lost when it is away       |
-// | x.publish(text)  | void        | to all others                                               |
-//
-// Messages of one sender to one receiver arrive in their order and at most once; any may be lost.
-// What the receiver can know of lost ones on_gap tells, in time for the next that arrives. The sink
-// is called on the executor, never from inside one of the calls above, and not after the exchange
-// is gone.
-//
-// Promise of the library: called on the executor; listen() at most once, with a sink that outlives
-// the exchange; texts are some kilobytes, of any bytes. Sink functions do not throw; all calls may
-// be made from inside of them, and the exchange may be destroyed there.
-
-namespace agent_websocket {
-
-/// Receives what other processes say.
-class exchange_sink {
- public:
-  /// The views are valid during the call only.
-  virtual void on_message(std::string_view from, std::string_view text) = 0;
-  /// Messages to this process may have been lost.
-  virtual void on_gap() = 0;
-
- protected:
-  ~exchange_sink() = default;
-};
-
-/// Of a process that shares its store with nobody.
-struct null_exchange {
-  std::string name() const { return std::string(); }
-  void listen(exchange_sink&) noexcept {}
-  void send(std::string_view, std::string_view) noexcept {}
-  void publish(std::string_view) noexcept {}
-};
-
-namespace detail {
-template <typename X>
-using exchange_name_expression =
-    std::enable_if_t<std::is_convertible_v<decltype(std::declval<const X&>().name()), std::string>>;
-template <typename X>
-using listen_expression = decltype(std::declval<X&>().listen(std::declval<exchange_sink&>()));
-template <typename X>
-using exchange_send_expression =
-    decltype(std::declval<X&>().send(std::string_view(), std::string_view()));
-template <typename X>
-using publish_expression = decltype(std::declval<X&>().publish(std::string_view()));
-}  // namespace detail
-
-template <typename X>
-inline constexpr bool has_exchange_name_v = is_detected_v<detail::exchange_name_expression, X>;
-template <typename X>
-inline constexpr bool has_listen_v = is_detected_v<detail::listen_expression, X>;
-template <typename X>
-inline constexpr bool has_exchange_send_v = is_detected_v<detail::exchange_send_expression, X>;
-template <typename X>
-inline constexpr bool has_publish_v = is_detected_v<detail::publish_expression, X>;
-
-/// True when X meets the requirement Exchange.
-template <typename X>
-inline constexpr bool is_exchange_v =
-    has_exchange_name_v<X>&& has_listen_v<X>&& has_exchange_send_v<X>&& has_publish_v<X>;
-
-#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-template <typename X>
-concept exchange_policy = is_exchange_v<X>;
-#endif
-
-/// Instantiated by everything that takes an Exchange, so that the first error line names the
-/// missing member.
-template <typename X>
-constexpr bool require_exchange() {
-  static_assert(has_exchange_name_v<X>, "Exchange needs: std::string name() const");
-  static_assert(has_listen_v<X>, "Exchange needs: void listen(exchange_sink&)");
-  static_assert(has_exchange_send_v<X>,
-                "Exchange needs: void send(std::string_view to, std::string_view text)");
-  static_assert(has_publish_v<X>, "Exchange needs: void publish(std::string_view text)");
-  return true;
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/policy/any_exchange.hpp
-
-// A model of the requirement Exchange that holds any other one, so that a program can choose while
-// it runs.
-
-namespace agent_websocket {
-
-class any_exchange {
- public:
-  /// Holds a null_exchange.
-  any_exchange() : any_exchange(std::make_unique<null_exchange>()) {}
-
-  /// Precondition: `held` is not null.
-  template <typename Exchange>
-  explicit any_exchange(std::unique_ptr<Exchange> held)
-      : held_(std::make_unique<holder<Exchange>>(std::move(held))) {
-    static_assert(require_exchange<Exchange>());
-  }
-
-  std::string name() const { return held_->name(); }
-  void listen(exchange_sink& sink) { held_->listen(sink); }
-  void send(std::string_view to, std::string_view text) { held_->send(to, text); }
-  void publish(std::string_view text) { held_->publish(text); }
-
- private:
-  struct concept_type {
-    virtual ~concept_type() = default;
-    virtual std::string name() const = 0;
-    virtual void listen(exchange_sink& sink) = 0;
-    virtual void send(std::string_view to, std::string_view text) = 0;
-    virtual void publish(std::string_view text) = 0;
-  };
-
-  template <typename Exchange>
-  struct holder final : concept_type {
-    explicit holder(std::unique_ptr<Exchange> exchange) : held(std::move(exchange)) {}
-    std::string name() const override { return std::as_const(*held).name(); }
-    void listen(exchange_sink& sink) override { held->listen(sink); }
-    void send(std::string_view to, std::string_view text) override { held->send(to, text); }
-    void publish(std::string_view text) override { held->publish(text); }
-    std::unique_ptr<Exchange> held;
-  };
-
-  std::unique_ptr<concept_type> held_;
-};
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/server/relay_message.hpp
 
 // What servers that share a store say to each other about sockets: one that a client has opened
@@ -20719,7 +21070,8 @@ inline result<session_identity> read_identity(std::string_view record) {
 
 // --- agent_websocket/server/restore_session.hpp
 
-// Makes a session again that this process has claimed from its store.
+// Makes a session again that this process has claimed from its store: with its id, its owner and
+// the numbers of its messages, and the settings that all sessions have now.
 
 namespace agent_websocket {
 
@@ -21440,229 +21792,6 @@ class delivery {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/session/kept_settings.hpp
-
-// The settings that the application gave to one session, as JSON for its store: what differs from
-// those that all sessions share, so that what the operator changes later holds for the rest. Tools,
-// commands and clocks are the program's and are not kept.
-
-namespace agent_websocket {
-namespace detail {
-
-/// Visits what is kept: visit(name, pointer to member).
-template <typename Visit>
-void for_each_kept_setting(Visit&& visit) {
-  using s = session_settings;
-  visit("agent_name", &s::agent_name);
-  visit("model", &s::model);
-  visit("fallback_models", &s::fallback_models);
-  visit("system_prompt", &s::system_prompt);
-  visit("temperature", &s::temperature);
-  visit("max_tokens", &s::max_tokens);
-  visit("reasoning_effort", &s::reasoning_effort);
-  visit("max_history", &s::max_history);
-  visit("max_history_bytes", &s::max_history_bytes);
-  visit("max_content_bytes", &s::max_content_bytes);
-  visit("max_queue", &s::max_queue);
-  visit("allowed_models", &s::allowed_models);
-  visit("client_settings", &s::client_settings);
-  visit("client_tools", &s::client_tools);
-  visit("max_tool_rounds", &s::max_tool_rounds);
-  visit("welcome_data", &s::welcome_data);
-}
-
-inline void write_setting(json::writer& w, const std::vector<std::string>& list) {
-  w.begin_array();
-  for (const std::string& each : list) w.value(each);
-  w.end_array();
-}
-template <typename T>
-void write_setting(json::writer& w, const T& what) {
-  w.value(what);
-}
-
-inline void read_setting(json::value from, std::string& to) {
-  if (const auto text = from.string()) to = std::string(*text);
-}
-inline void read_setting(json::value from, double& to) { to = from.number().value_or(to); }
-inline void read_setting(json::value from, bool& to) { to = from.boolean().value_or(to); }
-template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
-void read_setting(json::value from, Integer& to) {
-  if (const auto number = from.integer(); number && *number >= 0)
-    to = static_cast<Integer>(*number);
-}
-inline void read_setting(json::value from, std::vector<std::string>& to) {
-  if (!from.is_array()) return;
-  to.clear();
-  from.for_each_element([&to](json::value each) {
-    if (const auto text = each.string()) to.emplace_back(*text);
-  });
-}
-
-}  // namespace detail
-
-/// Writes one object: what of `own` is not as in `shared`.
-inline void write_kept_settings(json::writer& w, const session_settings& own,
-                                const session_settings& shared) {
-  w.begin_object();
-  detail::for_each_kept_setting([&](std::string_view name, auto member) {
-    if (own.*member == shared.*member) return;
-    w.key(name);
-    detail::write_setting(w, own.*member);
-  });
-  w.end_object();
-}
-
-/// Takes over what the object has; what is missing or of another type stays as it is.
-inline void read_kept_settings(json::value from, session_settings& to) {
-  detail::for_each_kept_setting(
-      [&](std::string_view name, auto member) { detail::read_setting(from[name], to.*member); });
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/session/keeping.hpp
-
-// The part of session_core that has to do with its store: what is recorded, what waits until that
-// is kept, and what is refused while nothing can be kept. A query is accepted when its record is
-// kept and not before; numbered messages and acknowledgements wait in the outbox.
-
-namespace agent_websocket {
-
-inline void session_core::change_settings(session_settings settings) {
-  if (shared_settings_ == nullptr) shared_settings_ = settings_;
-  settings_ = std::make_shared<const session_settings>(std::move(settings));
-  conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
-  inbox_.limit_to(settings_->max_queue);
-  if (!ledger_.is_on() || ledger_.made() == 0) return;
-  std::string text;
-  json::writer w(text);
-  w.begin_object().member("kind", "settings").key("settings");
-  write_kept_settings(w, *settings_, *shared_settings_);
-  w.end_object();
-  ledger_.add(std::move(text));
-}
-
-/// The first record: who the session is, and all of it that no other record tells.
-inline std::string session_core::header() const {
-  std::string text;
-  json::writer w(text);
-  w.begin_object().member("kind", "session").member("v", records::version).member("id", id_);
-  w.member("epoch", epoch_).member("owner", owner_.name).member("address", address_);
-  if (owner_.is_anonymous) w.member("anonymous", true);
-  w.member("created", records::milliseconds(created_));
-  w.member("top", outbox_.log().oldest() - 1).member("streams", streams_);
-  w.member("made_ids", made_ids_).member("calls", calls_).member("asked", asked_);
-  w.key("usage");
-  records::write(w, usage_);
-  w.key("chosen").begin_object();
-  records::write(w, overrides_);
-  w.end_object();
-  w.key("tokens");
-  records::write(w, tokens_);
-  if (shared_settings_ != nullptr) {
-    w.key("settings");
-    write_kept_settings(w, *settings_, *shared_settings_);
-  }
-  w.end_object();
-  return text;
-}
-
-inline void session_core::record_tokens() {
-  // Before the first record they are in the header.
-  if (ledger_.is_on() && ledger_.made() != 0) ledger_.add(records::of_tokens(tokens_));
-}
-
-/// The id of what is done once, and has no terminal message.
-inline void session_core::claim(const std::string& id, moment at) {
-  if (id.empty()) return;
-  claims_.take_without_end(id, at.now);
-  record([&] { return records::of_claim(id, {{}, claimed_ids::without_end}, at.wall); });
-}
-
-/// True while nothing can be kept: what has to be is refused at once.
-inline bool session_core::refuse_unkept(connection_id to, std::string_view ref, moment at) {
-  if (!ledger_.is_failing()) return false;
-  refuse(to, ref, error(errc::internal, not_kept_words), at);
-  return true;
-}
-
-inline stored_query* session_core::find_storing(std::string_view ref) noexcept {
-  for (std::size_t i = 0; i < storing_.size(); ++i) {
-    const accepted_query& each = storing_[i].accepted;
-    if (ref.empty() || each.query.id == ref || each.stream == ref) return &storing_[i];
-  }
-  return nullptr;
-}
-
-/// Nothing of what waits to be accepted is: its clients are told so.
-inline void session_core::withdraw(const error& why, moment at) {
-  while (!storing_.empty()) {
-    const stored_query each = storing_.take_front();
-    if (each.with_id) claims_.drop(each.accepted.query.id);
-    record([&] { return records::of_withdrawal(each.accepted.query.id); });
-    refuse(each.accepted.from, each.accepted.query.id, why, at);
-  }
-}
-
-inline void session_core::kept(std::uint64_t count, moment at) {
-  ledger_.confirm(count);
-  outbox_.release(ledger_);
-  while (!storing_.empty() && storing_.front().records <= count) enter(storing_.take_front(), at);
-  if (close_waits_ && ledger_.all_kept()) close_now();
-}
-
-inline void session_core::not_kept(moment at) {
-  if (ledger_.is_failing()) return;
-  ledger_.fail();
-  withdraw(error(errc::internal, not_kept_words), at);
-  if (close_waits_) close_now();
-  begin_next(at);
-}
-
-inline void session_core::lose(const error& why, moment at) {
-  if (closing_) return;
-  const bool moved = why.code == errc::moved;
-  withdraw(error(errc::internal, not_kept_words), at);
-  if (!moved) refuse(0, {}, error(errc::internal, not_kept_words), at);
-  if (run_) actions_.push_back(action::cancel_completion{run_->number});
-  run_.reset();
-  while (inbox_.take_next()) {
-  }
-  closing_ = {static_cast<std::uint16_t>(moved ? 4003 : 4000), moved ? "moved" : "server_error"};
-  close_now();
-}
-
-inline void session_core::close_now() {
-  close_waits_ = false;
-  actions_.push_back(action::close_session{closing_->code, closing_->reason});
-}
-
-inline std::vector<std::string> session_core::checkpoint(moment at) const {
-  std::vector<std::string> all;
-  all.push_back(header());
-  for (const turn& each : conversation_.turns()) {
-    if (!each.running()) all.push_back(records::of_turn(each, false, {}, calls_));
-  }
-  const message_log& log = outbox_.log();
-  for (std::uint64_t seq = log.oldest(); seq <= log.top(); ++seq)
-    all.push_back(records::of_message(seq, {}, log.at(seq)));
-  claims_.for_each([&](const std::string& id, const claimed_ids::claim& claimed, time_point since) {
-    const auto age = std::chrono::duration_cast<wall_time::duration>(at.now - since);
-    all.push_back(records::of_claim(id, claimed, at.wall - age));
-  });
-  const auto add_open = [&](const accepted_query& open, bool started) {
-    all.push_back(records::of_query(open, false, started, at.wall));
-  };
-  if (run_) add_open(run_->of, run_->started);
-  for (std::size_t i = 0; i < inbox_.size(); ++i) add_open(inbox_[i], false);
-  for (std::size_t i = 0; i < storing_.size(); ++i) add_open(storing_[i].accepted, false);
-  for (const auto& each : requests_.all()) all.push_back(records::of_request(each.id));
-  return all;
-}
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/session/keeper.hpp
 
 // Brings the records of one session to its store, in their order: one batch at a time, all that has
@@ -22132,6 +22261,69 @@ class query_clock {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/record_values.hpp
+
+// Reads the values that records.hpp writes. What is missing or of another type reads as empty, and
+// numbers that nobody has written are cut to what can be counted on. Pure.
+
+namespace agent_websocket {
+namespace records {
+
+inline std::string text_of(json::value from) {
+  return std::string(from.string().value_or(std::string_view()));
+}
+/// At most 2^53, so that nothing overflows by what is added to it.
+inline std::int64_t count_of(json::value from) {
+  return std::clamp<std::int64_t>(from.integer().value_or(0), 0, std::int64_t{1} << 53);
+}
+inline std::uint64_t number_of(json::value from) {
+  return static_cast<std::uint64_t>(count_of(from));
+}
+inline wall_time time_of(json::value from) {  // clocks count to the year 2262
+  return wall_time(
+      std::chrono::milliseconds(std::min<std::int64_t>(count_of(from), 9'000'000'000'000)));
+}
+/// The number in an id such as "r_17"; 0 when there is none.
+inline std::uint64_t number_in(std::string_view id) {
+  std::uint64_t number = 0;
+  const std::size_t digits = id.rfind('_') + 1;  // 0 when there is none
+  std::from_chars(id.data() + digits, id.data() + id.size(), number);
+  return number;
+}
+
+inline std::optional<openrouter::chat_message> message_of(json::value from) {
+  const auto role = openrouter::chat_role_of(text_of(from["role"]));
+  const auto text = from["text"].string();
+  if (!role || !text) return std::nullopt;
+  return openrouter::chat_message::restored(*role, std::string(*text), text_of(from["json"]),
+                                            from["partial"].boolean().value_or(false));
+}
+
+inline usage_totals usage_of(json::value from) {
+  usage_totals used;
+  used.answers = count_of(from["answers"]);
+  used.prompt_tokens = count_of(from["prompt_tokens"]);
+  used.completion_tokens = count_of(from["completion_tokens"]);
+  used.cost = from["cost"].number().value_or(0);
+  used.counted = from["counted"].boolean().value_or(false);
+  used.priced = from["priced"].boolean().value_or(false);
+  return used;
+}
+
+inline feedback_entry feedback_of(json::value from) {
+  feedback_entry said;
+  said.id = text_of(from["id"]);
+  said.answer = text_of(from["answer"]);
+  said.rating = from["rating"].number();
+  said.comment = text_of(from["comment"]);
+  said.correction = text_of(from["correction"]);
+  said.at = time_of(from["at"]);
+  return said;
+}
+
+}  // namespace records
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/restoring.hpp
 
 // The part of session_core that goes on where the records of a session end (records.hpp): its
@@ -22151,6 +22343,8 @@ class session_restoring {
     if (auto parsed = document.parse(record); !parsed) return parsed;
     const json::value root = document.root();
     const auto kind = root["kind"].string();
+    if ((kind == "session") != std::exchange(is_first_, false))
+      return error(errc::bad_message, "One record says whose the session is, and is the first");
     for (const row& each : table()) {
       if (kind != each.kind) continue;
       if ((this->*each.take)(root, record)) return {};
@@ -22204,76 +22398,34 @@ class session_restoring {
     return rows;
   }
 
-  static std::string text_of(json::value from) {
-    return std::string(from.string().value_or(std::string_view()));
-  }
-  static std::uint64_t number_of(json::value from) {
-    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, from.integer().value_or(0)));
-  }
-  static wall_time time_of(json::value from) {
-    return wall_time(std::chrono::milliseconds(from.integer().value_or(0)));
-  }
-  /// The number in an id such as "r_17"; 0 when there is none.
-  static std::uint64_t number_in(std::string_view id) {
-    std::uint64_t number = 0;
-    const std::size_t digits = id.rfind('_') + 1;  // 0 when there is none
-    std::from_chars(id.data() + digits, id.data() + id.size(), number);
-    return number;
-  }
-
-  static std::optional<openrouter::chat_message> message_of(json::value from) {
-    const auto role = openrouter::chat_role_of(text_of(from["role"]));
-    const auto text = from["text"].string();
-    if (!role || !text) return std::nullopt;
-    return openrouter::chat_message::restored(*role, std::string(*text), text_of(from["json"]),
-                                              from["partial"].boolean().value_or(false));
-  }
-
-  static usage_totals usage_of(json::value from) {
-    usage_totals used;
-    used.answers = from["answers"].integer().value_or(0);
-    used.prompt_tokens = from["prompt_tokens"].integer().value_or(0);
-    used.completion_tokens = from["completion_tokens"].integer().value_or(0);
-    used.cost = from["cost"].number().value_or(0);
-    used.counted = from["counted"].boolean().value_or(false);
-    used.priced = from["priced"].boolean().value_or(false);
-    return used;
-  }
-
-  static feedback_entry feedback_of(json::value from) {
-    feedback_entry said;
-    said.id = text_of(from["id"]);
-    said.answer = text_of(from["answer"]);
-    said.rating = from["rating"].number();
-    said.comment = text_of(from["comment"]);
-    said.correction = text_of(from["correction"]);
-    said.at = time_of(from["at"]);
-    return said;
-  }
-
   bool header(json::value from, std::string_view) {
-    core_.created_ = time_of(from["created"]);
-    core_.outbox_.begin_at(number_of(from["top"]));
-    core_.streams_ = number_of(from["streams"]);
-    core_.made_ids_ = number_of(from["made_ids"]);
-    core_.calls_ = number_of(from["calls"]);
-    core_.asked_ = number_of(from["asked"]);
-    core_.usage_ = usage_of(from["usage"]);
+    if (records::number_of(from["v"]) > records::version) return false;
+    core_.created_ = records::time_of(from["created"]);
+    core_.outbox_.begin_at(records::number_of(from["top"]));
+    core_.streams_ = records::number_of(from["streams"]);
+    core_.made_ids_ = records::number_of(from["made_ids"]);
+    core_.calls_ = records::number_of(from["calls"]);
+    core_.asked_ = records::number_of(from["asked"]);
+    core_.usage_ = records::usage_of(from["usage"]);
     if (from["settings"].is_object()) settings(from, {});
     return chosen(from["chosen"], {}) && tokens(from, {});
   }
 
   bool settings(json::value from, std::string_view) {
-    session_settings own = *core_.settings_;
+    const auto& shared = core_.shared_settings_ ? core_.shared_settings_ : core_.settings_;
+    session_settings own = *shared;
     read_kept_settings(from["settings"], own);
     core_.change_settings(std::move(own));
     return true;
   }
 
   bool message(json::value from, std::string_view record) {
-    const std::uint64_t seq = number_of(from["seq"]);
+    const std::uint64_t seq = records::number_of(from["seq"]);
     const std::size_t at = record.find(records::frame_key);
-    if (at == std::string_view::npos || seq != core_.next_seq()) return false;
+    std::string_view last;
+    from.for_each_member([&](std::string_view name, json::value) { last = name; });
+    const bool has_frame = last == "frame" && from[last].is_object();
+    if (!has_frame || at == std::string_view::npos || seq != core_.next_seq()) return false;
     const std::size_t begin = at + records::frame_key.size();
     core_.outbox_.publish(std::string(record.substr(begin, record.size() - begin - 1)),
                           core_.ledger_);
@@ -22291,34 +22443,36 @@ class session_restoring {
   }
 
   bool asked(json::value from, std::string_view) {
-    const std::string id = text_of(from.is_object() ? from["id"] : from);
-    core_.asked_ = std::max(core_.asked_, number_in(id));
+    const std::string id = records::text_of(from.is_object() ? from["id"] : from);
+    core_.asked_ = std::max(core_.asked_, records::number_in(id));
     asked_.push_back(id);
     return !id.empty();
   }
 
   bool query(json::value from, std::string_view) {
     open_query open;
-    open.accepted.query.id = text_of(from["id"]);
-    open.accepted.query.meta = text_of(from["meta"]);
-    open.accepted.stream = text_of(from["stream"]);
+    open.accepted.query.id = records::text_of(from["id"]);
+    open.accepted.query.meta = records::text_of(from["meta"]);
+    open.accepted.stream = records::text_of(from["stream"]);
     open.accepted.streamed = from["streamed"].boolean().value_or(false);
-    open.question = message_of(from["question"]);
+    open.accepted.regenerate = from["regenerate"].boolean().value_or(false);
+    open.question = records::message_of(from["question"]);
     open.started = from["started"].boolean().value_or(false);
-    open.asked = time_of(from["at"]);
+    open.asked = records::time_of(from["at"]);
     if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return false;
-    core_.streams_ = std::max(core_.streams_, number_in(open.accepted.stream));
+    core_.streams_ = std::max(core_.streams_, records::number_in(open.accepted.stream));
+    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
     if (from["claimed"].boolean().value_or(false)) {
       take_claim(open.accepted.query.id, open.accepted.stream, open.asked);
-    } else {
-      ++core_.made_ids_;
+    } else if (core_.has_made(open.accepted.query.id)) {
+      core_.made_ids_ = std::max(core_.made_ids_, records::number_in(open.accepted.query.id));
     }
     open_.push_back(std::move(open));
     return true;
   }
 
   bool withdrawn(json::value from, std::string_view) {
-    const std::string id = text_of(from["id"]);
+    const std::string id = records::text_of(from["id"]);
     core_.claims_.drop(id);
     close(id);
     return !id.empty();
@@ -22326,36 +22480,44 @@ class session_restoring {
 
   bool turn_ended(json::value from, std::string_view) {
     turn ended;
-    ended.id = text_of(from["id"]);
-    ended.stream = text_of(from["stream"]);
-    ended.seq = number_of(from["seq"]);
-    ended.asked = time_of(from["asked"]);
-    ended.answered = time_of(from["answered"]);
-    ended.model = text_of(from["model"]);
-    ended.shown = text_of(from["shown"]);
-    const auto status = wire::detail::status_of(text_of(from["status"]));
-    auto question = message_of(from["question"]);
+    ended.id = records::text_of(from["id"]);
+    ended.stream = records::text_of(from["stream"]);
+    ended.seq = records::number_of(from["seq"]);
+    ended.asked = records::time_of(from["asked"]);
+    ended.answered = records::time_of(from["answered"]);
+    ended.model = records::text_of(from["model"]);
+    ended.shown = records::text_of(from["shown"]);
+    const auto status = wire::detail::status_of(records::text_of(from["status"]));
+    auto question = records::message_of(from["question"]);
     if (!status || !question || ended.seq == 0) return false;
     ended.status = *status;
     ended.question = std::move(*question);
-    ended.answer = message_of(from["answer"]);
+    ended.answer = records::message_of(from["answer"]);
     from["steps"].for_each_element([&](json::value each) {
-      if (auto step = message_of(each)) ended.steps.push_back(std::move(*step));
+      if (auto step = records::message_of(each)) ended.steps.push_back(std::move(*step));
+      json::document called;
+      if (!called.parse(records::text_of(each["json"]))) return;
+      called.root()["tool_calls"].for_each_element(
+          [&](json::value call) { core_.call_ids_.take(records::text_of(call["id"])); });
     });
     from["feedback"].for_each_element(
-        [&](json::value each) { ended.feedback.push_back(feedback_of(each)); });
+        [&](json::value each) { ended.feedback.push_back(records::feedback_of(each)); });
     agent_websocket::conversation& all = core_.conversation_;
     if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
-    all.begin(std::move(ended));
-    core_.usage_ += usage_of(from["used"]);
-    core_.calls_ = std::max(core_.calls_, number_of(from["calls"]));
+    add(std::move(ended));
+    core_.usage_ += records::usage_of(from["used"]);
+    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
     return true;
   }
 
   bool feedback(json::value from, std::string_view) {
-    feedback_entry said = feedback_of(from);
+    feedback_entry said = records::feedback_of(from);
     if (turn* const judged = core_.conversation_.find(said.answer))
       judged->feedback.push_back(std::move(said));
+    const bool regenerates = std::any_of(open_.begin(), open_.end(), [](const open_query& each) {
+      return each.accepted.regenerate;
+    });
+    if (!regenerates) core_.conversation_.trim();
     return true;
   }
 
@@ -22375,11 +22537,12 @@ class session_restoring {
   }
 
   bool claim(json::value from, std::string_view) {
-    const std::string id = text_of(from["id"]);
+    const std::string id = records::text_of(from["id"]);
     if (id.empty()) return false;
-    take_claim(id, text_of(from["stream"]), time_of(from["at"]));
-    core_.claims_.ended(id, from["without_end"].boolean().value_or(false) ? claimed_ids::without_end
-                                                                          : number_of(from["end"]));
+    take_claim(id, records::text_of(from["stream"]), records::time_of(from["at"]));
+    core_.claims_.ended(id, from["without_end"].boolean().value_or(false)
+                                ? claimed_ids::without_end
+                                : records::number_of(from["end"]));
     return true;
   }
 
@@ -22395,7 +22558,7 @@ class session_restoring {
     core_.tokens_.forget_all();
     bool right = true;
     from["tokens"].for_each_element([&](json::value each) {
-      const auto bytes = decode_base64url(text_of(each["sha256"]));
+      const auto bytes = decode_base64url(records::text_of(each["sha256"]));
       digest256 digest{};
       right = right && bytes && bytes->size() == digest.size();
       if (!right) return;
@@ -22412,6 +22575,18 @@ class session_restoring {
         open_.end());
   }
 
+  /// As when it ran: its question alone may have driven older turns out. In a checkpoint, where
+  /// turns stand before all messages, they are gone.
+  void add(turn ended) {
+    conversation& all = core_.conversation_;
+    const message_log& log = core_.outbox_.log();
+    turn asked;
+    asked.question = ended.question;
+    if (log.oldest() > log.top()) return void(all.begin(std::move(ended)));
+    all.begin(std::move(asked)) = std::move(ended);
+    all.trim();
+  }
+
   /// The question stays in the conversation, so that its client can have it answered again.
   void end(const open_query& open) {
     core_.fail_waiting(open.accepted, open.started, error(errc::interrupted), at_);
@@ -22425,13 +22600,14 @@ class session_restoring {
     cut.question = *open.question;
     cut.status = wire::answer_status::failed;
     core_.record([&] { return records::of_turn(cut, false, {}, core_.calls_); });
-    core_.conversation_.begin(std::move(cut));
+    add(std::move(cut));
   }
 
   session_core& core_;
   moment at_;
   std::vector<open_query> open_;
   std::vector<std::string> asked_;
+  bool is_first_ = true;
 };
 
 inline result<void> session_core::restore(const std::vector<std::string>& kept, moment at) {
@@ -23826,102 +24002,6 @@ class any_store {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/policy/memory_exchange.hpp
-
-// Model of the requirement Exchange for several servers of one program, or of one test: messages go
-// from one to the other through a function that posts, so that tests run in virtual time.
-
-namespace agent_websocket {
-
-/// What the exchanges of one group have in common. One thread.
-class memory_bus {
- public:
-  /// As when the process has lost its connection: what is sent to it or by it is lost.
-  void cut(std::string_view name) {
-    if (const auto found = find(name)) found->is_cut = true;
-  }
-  /// It is back, and is told that messages may have been lost.
-  void join(std::string_view name) {
-    const auto found = find(name);
-    if (!found || !std::exchange(found->is_cut, false)) return;
-    give(found, [](exchange_sink& sink) { sink.on_gap(); });
-  }
-
- private:
-  friend class memory_exchange;
-
-  struct member {
-    std::function<void(std::function<void()>)> post;
-    exchange_sink* sink = nullptr;
-    bool is_cut = false;
-  };
-  using member_pointer = std::shared_ptr<member>;
-
-  member_pointer find(std::string_view name) const {
-    const auto found = members_.find(name);
-    return found == members_.end() ? nullptr : found->second.lock();
-  }
-
-  template <typename F>
-  static void give(const member_pointer& to, F f) {
-    if (to->sink == nullptr || to->is_cut) return;
-    to->post([to = std::weak_ptr<member>(to), f = std::move(f)] {
-      if (const member_pointer there = to.lock()) f(*there->sink);
-    });
-  }
-
-  std::map<std::string, std::weak_ptr<member>, std::less<>> members_;
-};
-
-class memory_exchange {
- public:
-  /// `post` runs what it is given soon and in order, on the executor of this process. Precondition:
-  /// `bus` is not null, and no other exchange on it has the name.
-  memory_exchange(std::shared_ptr<memory_bus> bus, std::string name,
-                  std::function<void(std::function<void()>)> post)
-      : bus_(std::move(bus)),
-        name_(std::move(name)),
-        self_(std::make_shared<memory_bus::member>()) {
-    self_->post = std::move(post);
-    bus_->members_[name_] = self_;
-  }
-  memory_exchange(const memory_exchange&) = delete;
-  memory_exchange& operator=(const memory_exchange&) = delete;
-  ~memory_exchange() {
-    self_.reset();
-    const auto found = bus_->members_.find(name_);
-    if (found != bus_->members_.end() && found->second.expired()) bus_->members_.erase(found);
-  }
-
-  std::string name() const { return name_; }
-  void listen(exchange_sink& sink) { self_->sink = &sink; }
-
-  void send(std::string_view to, std::string_view text) {
-    if (const auto found = bus_->find(to)) give(found, text);
-  }
-
-  void publish(std::string_view text) {
-    for (const auto& each : bus_->members_) {
-      const auto found = each.first == name_ ? nullptr : each.second.lock();
-      if (found) give(found, text);
-    }
-  }
-
- private:
-  void give(const memory_bus::member_pointer& to, std::string_view text) {
-    if (self_->is_cut) return;
-    memory_bus::give(to, [from = name_, text = std::string(text)](exchange_sink& sink) {
-      sink.on_message(from, text);
-    });
-  }
-
-  std::shared_ptr<memory_bus> bus_;
-  std::string name_;
-  std::shared_ptr<memory_bus::member> self_;
-};
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/testing/faulty_store.hpp
 
 // A Store in front of another one, whose faults a test chooses: it answers late, fails, does what
@@ -24883,645 +24963,6 @@ class mock_transport {
 }  // namespace testing
 }  // namespace agent_websocket
 
-// --- agent_websocket/adapters/sqlite_connection.hpp
-
-// A connection to an SQLite file and its prepared statements, which close themselves:
-// https://www.sqlite.org/c3ref/intro.html They return SQLite's codes and know nothing of what the
-// tables mean. Used by one thread at a time.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-#include <sqlite3.h>
-
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
-
-namespace agent_websocket {
-namespace adapters {
-
-class sqlite_connection {
- public:
-  /// `flags`: SQLITE_OPEN_READWRITE and others. SQLITE_OK, or why there is none.
-  int open(const std::string& file, int flags) {
-    sqlite3* db = nullptr;
-    const int code = sqlite3_open_v2(file.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
-    db_.reset(db);  // also after a failure: it has the words
-    if (db != nullptr) sqlite3_extended_result_codes(db, 1);
-    return code;
-  }
-  void close() { db_.reset(); }
-
-  sqlite3* handle() const noexcept { return db_.get(); }
-
-  /// One or more statements without results.
-  int run(const std::string& sql) {
-    return sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr);
-  }
-
-  /// False when there is no transaction: SQLite ends one by itself after some failures.
-  bool in_transaction() const noexcept { return sqlite3_get_autocommit(db_.get()) == 0; }
-
- private:
-  struct closer {
-    void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
-  };
-  std::unique_ptr<sqlite3, closer> db_;
-};
-
-/// One row of a result; columns from 0. Text holds until the next row.
-class sqlite_row {
- public:
-  explicit sqlite_row(sqlite3_stmt* statement) : statement_(statement) {}
-
-  std::int64_t number(int column) const { return sqlite3_column_int64(statement_, column); }
-  std::string_view text(int column) const {
-    const auto* const bytes = sqlite3_column_text(statement_, column);
-    if (bytes == nullptr) return {};
-    return {reinterpret_cast<const char*>(bytes),
-            static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
-  }
-
- private:
-  sqlite3_stmt* statement_;
-};
-
-/// A statement that is run many times. Must go before its connection.
-class sqlite_statement {
- public:
-  int prepare(const sqlite_connection& connection, std::string_view sql) {
-    sqlite3_stmt* raw = nullptr;
-    const int code =
-        sqlite3_prepare_v3(connection.handle(), sql.data(), static_cast<int>(sql.size()),
-                           SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
-    raw_.reset(raw);
-    return code;
-  }
-
-  /// Runs it with these values for its parameters, integers or std::string_view, and gives each row
-  /// to `on_row`, which returns whether it wants more. SQLITE_OK when that went well.
-  template <typename OnRow, typename... Values>
-  int each(const OnRow& on_row, const Values&... values) {
-    int code = bind_from(1, values...);
-    if (code == SQLITE_OK) {
-      while ((code = sqlite3_step(raw_.get())) == SQLITE_ROW) {
-        if (!on_row(sqlite_row(raw_.get()))) break;
-      }
-    }
-    sqlite3_reset(raw_.get());  // repeats the code of the step, which is known
-    return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
-  }
-
-  template <typename... Values>
-  int run(const Values&... values) {
-    return each([](const sqlite_row&) { return true; }, values...);
-  }
-
- private:
-  int bind_from(int) const { return SQLITE_OK; }
-  template <typename Value, typename... Values>
-  int bind_from(int at, const Value& value, const Values&... others) {
-    const int code = bind(at, value);
-    if (code != SQLITE_OK) return code;
-    return bind_from(at + 1, others...);
-  }
-
-  int bind(int at, std::int64_t value) { return sqlite3_bind_int64(raw_.get(), at, value); }
-  int bind(int at, std::uint64_t value) { return bind(at, static_cast<std::int64_t>(value)); }
-  // The text outlives the run; null would be no text but NULL.
-  int bind(int at, std::string_view value) {
-    return sqlite3_bind_text64(raw_.get(), at, value.data() != nullptr ? value.data() : "",
-                               value.size(), SQLITE_STATIC, SQLITE_UTF8);
-  }
-
-  struct finalizer {
-    void operator()(sqlite3_stmt* raw) const noexcept { sqlite3_finalize(raw); }
-  };
-  std::unique_ptr<sqlite3_stmt, finalizer> raw_;
-};
-
-/// The number that the statement gives first, as of a PRAGMA; `otherwise` when it gives none.
-inline int sqlite_number(const sqlite_connection& connection, std::string_view sql,
-                         std::int64_t& number) {
-  sqlite_statement statement;
-  const int code = statement.prepare(connection, sql);
-  if (code != SQLITE_OK) return code;
-  return statement.each([&number](const sqlite_row& row) {
-    number = row.number(0);
-    return false;
-  });
-}
-
-/// The same with text.
-inline int sqlite_text(const sqlite_connection& connection, std::string_view sql,
-                       std::string& text) {
-  sqlite_statement statement;
-  const int code = statement.prepare(connection, sql);
-  if (code != SQLITE_OK) return code;
-  return statement.each([&text](const sqlite_row& row) {
-    text = std::string(row.text(0));
-    return false;
-  });
-}
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-// --- agent_websocket/adapters/sqlite_error.hpp
-
-// What a result code of SQLite means to people and to the requirement Store:
-// https://www.sqlite.org/rescode.html A failure of the disk is errc::internal, which says nothing
-// to a client; its detail is for the log.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-#include <sqlite3.h>
-
-#include <string>
-#include <system_error>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// The code without its extension: SQLITE_IOERR for SQLITE_IOERR_FSYNC.
-inline int sqlite_primary(int code) noexcept { return code & 0xFF; }
-
-inline const char* sqlite_meaning(int code) noexcept {
-  switch (sqlite_primary(code)) {
-    case SQLITE_FULL: return "the disk is full";
-    case SQLITE_IOERR: return "the disk failed";
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED: return "another program keeps the file locked";
-    case SQLITE_READONLY: return "the file must not be written";
-    case SQLITE_PERM:
-    case SQLITE_AUTH: return "there is no permission for it";
-    case SQLITE_CANTOPEN: return "the file cannot be opened";
-    case SQLITE_CORRUPT: return "the file is damaged";
-    case SQLITE_NOTADB: return "the file is no SQLite database";
-    case SQLITE_NOMEM: return "there is not enough memory";
-    case SQLITE_TOOBIG: return "a record is too large for SQLite";
-    default: return "SQLite failed";
-  }
-}
-
-/// What happened last on the connection, with SQLite's own words and the system's. `db` may be null
-/// when there was not even memory for it.
-inline std::string sqlite_words(sqlite3* db, int code) {
-  std::string words = sqlite_meaning(code);
-  words += " (SQLite " + std::to_string(code) + ": ";
-  const bool is_last = db != nullptr && sqlite_primary(sqlite3_errcode(db)) == sqlite_primary(code);
-  words += is_last ? sqlite3_errmsg(db) : sqlite3_errstr(code);
-  const int system = is_last ? sqlite3_system_errno(db) : 0;
-  const int primary = sqlite_primary(code);
-  // SQLite keeps the number of the last failure; it belongs to these kinds only.
-  const bool by_system =
-      primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL;
-  if (by_system && system != 0) words += ", " + std::generic_category().message(system);
-  return words + ")";
-}
-
-/// `doing`: what could not be done, "the append".
-inline error sqlite_failure(sqlite3* db, int code, const char* doing) {
-  return error(errc::internal, message_of(errc::internal),
-               std::string("sqlite_store: ") + doing + " failed: " + sqlite_words(db, code));
-}
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-// --- agent_websocket/adapters/sqlite_schema.hpp
-
-// The tables of a session file, and how a file of an older version of this library becomes one of
-// this version. The version is SQLite's user_version, the file's kind its application_id:
-// https://www.sqlite.org/pragma.html#pragma_user_version
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// "AgWS": no other program takes such a file for its own, nor this one another's.
-inline constexpr std::int64_t sqlite_application_id = 0x41675753;
-
-/// Each brings a file from the version that is its index to the next one. What was released is
-/// never changed: a new version is one more line.
-inline const std::vector<std::string>& sqlite_migrations() {
-  static const std::vector<std::string> all{
-      // 1. `written` and `held` are for expiry; `number` keeps the keys of the records short.
-      R"(CREATE TABLE sessions (
-           number INTEGER PRIMARY KEY,
-           id TEXT NOT NULL UNIQUE,
-           fence INTEGER NOT NULL,
-           next INTEGER NOT NULL,
-           held INTEGER NOT NULL,
-           written INTEGER NOT NULL);
-         CREATE INDEX sessions_by_age ON sessions (held, written);
-         CREATE TABLE records (
-           session INTEGER NOT NULL,
-           number INTEGER NOT NULL,
-           text TEXT NOT NULL,
-           PRIMARY KEY (session, number)) WITHOUT ROWID;)",
-  };
-  return all;
-}
-
-/// What the file says of itself.
-struct sqlite_version {
-  std::int64_t application = 0;
-  std::int64_t version = 0;
-  std::int64_t tables = 0;
-};
-
-/// SQLITE_OK, or why it cannot be read.
-inline int read_version(const sqlite_connection& connection, sqlite_version& found) {
-  int code = sqlite_number(connection, "PRAGMA application_id", found.application);
-  if (code == SQLITE_OK) code = sqlite_number(connection, "PRAGMA user_version", found.version);
-  if (code != SQLITE_OK) return code;
-  return sqlite_number(connection, "SELECT count(*) FROM sqlite_master", found.tables);
-}
-
-/// Why it is no session file that this version can use, as the end of a sentence; empty when it is
-/// one, or an empty file. `latest`: the number of migrations.
-inline std::string version_fault(const sqlite_version& found, std::size_t latest) {
-  const bool is_empty = found.application == 0 && found.version == 0 && found.tables == 0;
-  if (!is_empty && found.application != sqlite_application_id) {
-    return "is a database of another program; name another file";
-  }
-  if (found.version > static_cast<std::int64_t>(latest)) {
-    return "was written by a newer version of this program (its format is " +
-           std::to_string(found.version) + ", this program knows up to " + std::to_string(latest) +
-           "); start the newer version, or name another file";
-  }
-  return {};
-}
-
-/// Runs the migrations that the file has not seen, all of them or none.
-inline int migrate(sqlite_connection& connection, const sqlite_version& from,
-                   const std::vector<std::string>& migrations) {
-  if (from.version >= static_cast<std::int64_t>(migrations.size())) return SQLITE_OK;
-  int code = connection.run("BEGIN IMMEDIATE");
-  for (auto i = static_cast<std::size_t>(from.version); i < migrations.size(); ++i) {
-    if (code == SQLITE_OK) code = connection.run(migrations[i]);
-  }
-  if (code == SQLITE_OK) {
-    code =
-        connection.run("PRAGMA application_id = " + std::to_string(sqlite_application_id) +
-                       "; PRAGMA user_version = " + std::to_string(migrations.size()) + "; COMMIT");
-  }
-  if (code != SQLITE_OK && connection.in_transaction()) connection.run("ROLLBACK");
-  return code;
-}
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-// --- agent_websocket/adapters/sqlite_database.hpp
-
-// Opens a session file for the one process that may write it, and refuses what cannot be used in
-// words for people. WAL with synchronous=FULL: what is committed is on the disk, also when the
-// power fails. https://www.sqlite.org/wal.html
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-#include <chrono>
-#include <filesystem>
-#include <string>
-#include <system_error>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-namespace detail {
-
-inline error bad_session_file(const std::string& file, const std::string& what) {
-  return error(errc::bad_configuration, "The session file " + file + " " + what);
-}
-
-/// What a look at the file's name shows, as the end of a sentence; empty when it may be opened.
-inline std::string name_fault(const std::filesystem::path& file) {
-  namespace fs = std::filesystem;
-  std::error_code failure;
-  const fs::file_status status = fs::status(file, failure);
-  if (fs::is_directory(status)) return "is a directory; name a file in it";
-  if (fs::exists(status)) return fs::is_regular_file(status) ? "" : "is no regular file";
-  if (status.type() == fs::file_type::none) return "cannot be reached: " + failure.message();
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  if (!fs::is_directory(folder, failure)) {
-    return "cannot be made: there is no directory " + folder.string() + "; make it first";
-  }
-  return {};
-}
-
-/// The same for all names of a file, also through links, so that its lock is the same; and never
-/// one of the names that mean something else to SQLite (file:..., :memory:).
-inline std::filesystem::path absolute_name(const std::filesystem::path& file) {
-  std::error_code failure;
-  const std::filesystem::path whole = std::filesystem::absolute(file, failure);
-  std::filesystem::path name = std::filesystem::weakly_canonical(whole, failure);
-  return failure ? whole : name;
-}
-
-/// How a failure to open, or to read first, ends a sentence.
-inline std::string opening_fault(sqlite3* db, int code, const std::filesystem::path& file) {
-  switch (sqlite_primary(code)) {
-    case SQLITE_NOTADB: return "is no SQLite database; name another file";
-    case SQLITE_CORRUPT:
-      return "is damaged; put a backup in its place, or move it away and start with a new one "
-             "(sqlite3 " +
-             file.string() + " .recover shows what can be saved)";
-    case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-    case SQLITE_READONLY:
-      return "cannot be opened for writing; this user needs permission to read and write it and "
-             "the directory that it is in: " +
-             sqlite_words(db, code);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return "is locked by another program, such as a database browser; close that first";
-    default: return "cannot be opened: " + sqlite_words(db, code);
-  }
-}
-
-}  // namespace detail
-
-/// The connection of the server. One process per file: it keeps FILE.lock locked, which the system
-/// lets go however the process ends; the lock file itself stays, as removing it would race. Who
-/// only reads FILE takes no notice of it.
-class sqlite_database {
- public:
-  /// Opens `file`, makes it when there is none, readable by its user only. `busy_wait`: how long a
-  /// statement waits for another program that has locked it.
-  result<void> open(const std::string& file, std::chrono::milliseconds busy_wait) {
-    if (sqlite3_threadsafe() == 0) {
-      return error(errc::bad_configuration, "This SQLite was built without threads");
-    }
-    if (file.empty()) return error(errc::bad_configuration, "No session file is named");
-    const std::string fault = detail::name_fault(file);
-    if (!fault.empty()) return detail::bad_session_file(file, fault);
-    const result<void> opened = open_locked(file, detail::absolute_name(file), busy_wait);
-    if (!opened) close();
-    return opened;
-  }
-
-  void close() {
-    connection_.close();
-    lock_.close();
-  }
-
-  sqlite_connection& connection() noexcept { return connection_; }
-
-  /// Begins a transaction; with `writes`, one that may write. SQLITE_OK, or why not.
-  int begin(bool writes) { return connection_.run(writes ? "BEGIN IMMEDIATE" : "BEGIN"); }
-  int commit() { return connection_.run("COMMIT"); }
-  void rollback() {
-    if (connection_.in_transaction()) connection_.run("ROLLBACK");
-  }
-
-  /// True when the file was moved or removed under the open connection: what is written now, nobody
-  /// would find again.
-  bool has_moved() const {
-    int moved = 0;
-    const int code =
-        sqlite3_file_control(connection_.handle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-    return code == SQLITE_OK && moved != 0;
-  }
-
- private:
-  result<void> open_locked(const std::string& name, const std::filesystem::path& path,
-                           std::chrono::milliseconds busy_wait) {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    const auto refuse = [&](const std::string& what) {
-      return detail::bad_session_file(name, what);
-    };
-    const std::string lock_file = path.string() + ".lock";
-    int code = lock_.open(lock_file, flags);
-    if (code == SQLITE_OK) code = lock_.run("BEGIN EXCLUSIVE");
-    if (sqlite_primary(code) == SQLITE_BUSY) {
-      return refuse("is in use by another server process (it holds " + lock_file +
-                    "); stop that one first, or give each its own file");
-    }
-    if (code != SQLITE_OK) {
-      return refuse("needs " + lock_file +
-                    " beside it, which cannot be made or written; this "
-                    "user needs permission to write in that directory: " +
-                    sqlite_words(lock_.handle(), code));
-    }
-
-    std::error_code ignored;
-    const bool is_new = !std::filesystem::exists(path, ignored);
-    code = connection_.open(path.string(), flags);
-    sqlite_version found;
-    if (code == SQLITE_OK) {
-      sqlite3_busy_timeout(connection_.handle(), static_cast<int>(busy_wait.count()));
-      code = read_version(connection_, found);
-    }
-    if (is_new &&
-        code == SQLITE_OK) {  // it is there by now, and empty; SQLite's other files follow
-      using perms = std::filesystem::perms;
-      std::filesystem::permissions(path, perms::owner_read | perms::owner_write, ignored);
-    }
-    const auto failed = [&] {
-      return refuse(detail::opening_fault(connection_.handle(), code, path));
-    };
-    if (code != SQLITE_OK) return failed();
-    const std::string fault = version_fault(found, sqlite_migrations().size());
-    if (!fault.empty()) return refuse(fault);
-    if (sqlite3_db_readonly(connection_.handle(), "main") == 1) {
-      code = SQLITE_READONLY;
-      return failed();
-    }
-    std::string health;
-    code = sqlite_text(connection_, "PRAGMA quick_check(1)", health);
-    if (code == SQLITE_OK && health != "ok") code = SQLITE_CORRUPT;
-    if (code != SQLITE_OK) return failed();
-
-    // Holds for new files only. The space of expired sessions is given back bit by bit.
-    code = connection_.run("PRAGMA auto_vacuum = INCREMENTAL");
-    std::string journal;
-    if (code == SQLITE_OK) code = sqlite_text(connection_, "PRAGMA journal_mode = WAL", journal);
-    if (code == SQLITE_OK && journal != "wal") {
-      return refuse(
-          "lies where SQLite cannot keep a write-ahead log, such as a network file "
-          "system; use a local disk");
-    }
-    // fullfsync: what fsync does not do on macOS. secure_delete: what is erased is overwritten.
-    if (code == SQLITE_OK) {
-      code = connection_.run(
-          "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA secure_delete = ON; "
-          "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192; "
-          "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
-    }
-    if (code == SQLITE_OK) code = migrate(connection_, found, sqlite_migrations());
-    if (code != SQLITE_OK) return failed();
-    return {};
-  }
-
-  sqlite_connection lock_;  // gone last
-  sqlite_connection connection_;
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-// --- agent_websocket/adapters/sqlite_export.hpp
-
-// Reads sessions out of a session file as JSON Lines (https://jsonlines.org), one record a line:
-// for backups, for support, for moving to another store. It works beside a running server, and sees
-// the file as it is at one moment.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-#include <cstdint>
-#include <filesystem>
-#include <functional>
-#include <ostream>
-#include <string>
-#include <string_view>
-#include <system_error>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// Gets a line without its line feed; returns whether it wants more.
-using export_sink = std::function<bool(std::string_view line)>;
-
-/// Blocks while it reads. While it is at work the server's log file (FILE-wal) only grows.
-class sqlite_export {
- public:
-  /// Changes nothing in the file. Errors (bad_configuration): there is none, it cannot be read, it
-  /// is no session file, or one of a newer version.
-  result<void> open(const std::string& file) {
-    std::error_code failure;
-    if (!std::filesystem::exists(file, failure)) {
-      return detail::bad_session_file(
-          file, failure ? "cannot be reached: " + failure.message() : "is not there");
-    }
-    const std::string fault = detail::name_fault(file);
-    if (!fault.empty()) return detail::bad_session_file(file, fault);
-    sqlite_version found;
-    const int code = open_and_look(file, found);
-    if (code != SQLITE_OK) return detail::bad_session_file(file, reading_fault(code, file));
-    std::string wrong = version_fault(found, sqlite_migrations().size());
-    if (wrong.empty() && found.version != static_cast<std::int64_t>(sqlite_migrations().size())) {
-      wrong = found.version == 0 ? "is empty"
-                                 : "was written by an older version of this program; start the "
-                                   "server once, which brings it to this version";
-    }
-    if (!wrong.empty()) return detail::bad_session_file(file, wrong);
-    return {};
-  }
-
-  /// The records of one session, oldest first, each as it was appended. Returns how many. Errors:
-  /// session_not_found; internal when the file cannot be read on.
-  result<std::uint64_t> session(std::string_view id, const export_sink& sink) {
-    bool is_there = false;
-    std::uint64_t lines = 0;
-    const int code = read(
-        "SELECT r.text FROM sessions s JOIN records r ON r.session = s.number "
-        "WHERE s.id = ?1 ORDER BY r.number",
-        [&](const sqlite_row& row) {
-          is_there = true;
-          ++lines;
-          return sink(row.text(0));
-        },
-        id);
-    if (code != SQLITE_OK) return failure(code);
-    if (!is_there) return error(errc::session_not_found);
-    return lines;
-  }
-
-  /// All sessions in the order of their making, each record as {"session":"<id>","record":<it>}.
-  /// Returns how many lines. Errors: internal when the file cannot be read on.
-  result<std::uint64_t> all(const export_sink& sink) {
-    std::uint64_t lines = 0;
-    std::string line;
-    const int code = read(
-        "SELECT s.id, r.text FROM sessions s JOIN records r "
-        "ON r.session = s.number ORDER BY s.number, r.number",
-        [&](const sqlite_row& row) {
-          line = "{\"session\":\"";
-          json::append_escaped(line, row.text(0));
-          line += "\",\"record\":";
-          line += row.text(1);
-          line += '}';
-          ++lines;
-          return sink(line);
-        });
-    if (code != SQLITE_OK) return failure(code);
-    return lines;
-  }
-
- private:
-  int open_and_look(const std::string& file, sqlite_version& found) {
-    int code = connection_.open(detail::absolute_name(file).string(), SQLITE_OPEN_READONLY);
-    if (code != SQLITE_OK) return code;
-    sqlite3_busy_timeout(connection_.handle(), 2000);
-    connection_.run("PRAGMA trusted_schema = OFF");
-    return read_version(connection_, found);
-  }
-
-  std::string reading_fault(int code, const std::string& file) const {
-    const int primary = sqlite_primary(code);
-    if (primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT) {
-      return detail::opening_fault(connection_.handle(), code, file);
-    }
-    return "cannot be read; this user needs permission to read it, and to write in its directory "
-           "unless the server runs: " +
-           sqlite_words(connection_.handle(), code);
-  }
-
-  template <typename OnRow, typename... Values>
-  int read(std::string_view sql, const OnRow& on_row, const Values&... values) {
-    sqlite_statement statement;
-    const int code = statement.prepare(connection_, sql);
-    return code == SQLITE_OK ? statement.each(on_row, values...) : code;
-  }
-
-  error failure(int code) const {
-    return error(errc::internal, "The session file cannot be read on",
-                 sqlite_words(connection_.handle(), code));
-  }
-
-  sqlite_connection connection_;
-};
-
-/// One session, or all when `id` is empty, to a stream, each line with its line feed. Errors as
-/// above, and internal when the stream fails.
-inline result<std::uint64_t> export_sessions(const std::string& file, std::string_view id,
-                                             std::ostream& out) {
-  sqlite_export from;
-  const result<void> opened = from.open(file);
-  if (!opened) return opened.error();
-  const export_sink write = [&out](std::string_view line) {
-    out << line << '\n';
-    return out.good();
-  };
-  result<std::uint64_t> lines = id.empty() ? from.all(write) : from.session(id, write);
-  if (lines && !out.flush()) return error(errc::internal, "The export cannot be written");
-  return lines;
-}
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
 // --- agent_websocket/adapters/asio.hpp
 
 // The parts of standalone Asio that the adapters share, included one by one: <asio.hpp> costs a
@@ -25572,853 +25013,6 @@ inline io_outcome outcome_of(const std::error_code& failure) noexcept {
                      failure == asio::error::interrupted;
   return later ? io_outcome::blocked : io_outcome::ended;
 }
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
-
-// --- agent_websocket/adapters/sqlite_sessions.hpp
-
-// The rules of the requirement Store (policy/store.hpp) as statements on an open session file.
-// Transactions are the caller's; a failure of the disk may leave half a call to be rolled back,
-// every other outcome leaves all or nothing.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-#include <cstddef>
-#include <cstdint>
-#include <initializer_list>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// Times are in seconds since 1970. Must go before its connection.
-class sqlite_sessions {
- public:
-  /// `grain`: how many seconds the time of the last write may lag behind, which saves a write of an
-  /// index with each append.
-  sqlite_sessions(sqlite_connection& connection, std::int64_t grain)
-      : connection_(connection), grain_(grain) {}
-
-  result<void> prepare() {
-    struct each {
-      sqlite_statement& statement;
-      const char* sql;
-    };
-    for (const each& one : std::initializer_list<each>{
-             {find_, "SELECT number, fence, next, held, written FROM sessions WHERE id = ?1"},
-             {read_, "SELECT text FROM records WHERE session = ?1 ORDER BY number"},
-             {make_,
-              "INSERT INTO sessions (id, fence, next, held, written) "
-              "VALUES (?1, 1, ?2, 1, ?3)"},
-             {keep_, "INSERT INTO records (session, number, text) VALUES (?1, ?2, ?3)"},
-             {forget_, "DELETE FROM records WHERE session = ?1"},
-             {advance_, "UPDATE sessions SET next = ?2 WHERE number = ?1"},
-             {stamp_, "UPDATE sessions SET written = ?2 WHERE number = ?1"},
-             {hold_, "UPDATE sessions SET fence = ?2, held = ?3, written = ?4 WHERE number = ?1"},
-             {remove_, "DELETE FROM sessions WHERE number = ?1"},
-             {old_,
-              "SELECT number FROM sessions WHERE held = 0 AND written < ?1 "
-              "ORDER BY written LIMIT ?2"}}) {
-      const int code = one.statement.prepare(connection_, one.sql);
-      if (code != SQLITE_OK) return failure(code, "the opening");
-    }
-    return {};
-  }
-
-  /// What another process held is free: it is gone, since this one has the file.
-  result<void> release_all(std::int64_t now) {
-    const int code = connection_.run("UPDATE sessions SET held = 0, written = max(written, " +
-                                     std::to_string(now) + ") WHERE held = 1");
-    if (code != SQLITE_OK) return failure(code, "the opening");
-    return {};
-  }
-
-  result<stored_session> load(std::string_view id) {
-    stored_session known;
-    session found;
-    int code = find(id, found);
-    if (code == SQLITE_OK && found.is_there) {
-      known.next = found.next;
-      known.fence = found.fence;
-      code = read_.each(
-          [&known](const sqlite_row& row) {
-            known.records.emplace_back(row.text(0));
-            return true;
-          },
-          found.number);
-    }
-    if (code != SQLITE_OK) return failure(code, "the load");
-    return known;
-  }
-
-  result<fence_number> claim(std::string_view id, fence_number fence, std::uint64_t next,
-                             std::int64_t now) {
-    session found;
-    int code = find(id, found);
-    if (code == SQLITE_OK && !found.is_there) return error(errc::session_not_found);
-    if (code == SQLITE_OK && (found.fence != fence || found.next != next)) {
-      return error(errc::moved);
-    }
-    if (code == SQLITE_OK) code = hold_.run(found.number, fence + 1, std::int64_t{1}, now);
-    if (code != SQLITE_OK) return failure(code, "the claim");
-    return fence + 1;
-  }
-
-  result<void> append(const store_batch& batch, std::int64_t now) {
-    session found;
-    int code = find(batch.session, found);
-    if (code != SQLITE_OK) return failure(code, "the append");
-    const std::uint64_t end = batch.first + batch.records.size();
-    if (!found.is_there) {
-      if (batch.first != 0 || batch.fence != 1) return error(errc::session_not_found);
-      code = make_.run(std::string_view(batch.session), end, now);
-      found.number = sqlite3_last_insert_rowid(connection_.handle());
-    } else {
-      if (found.fence != batch.fence) return error(errc::moved);
-      if (found.next == end) return {};  // again
-      if (found.next != batch.first) return error(errc::moved);
-      if (batch.replaces) code = forget_.run(found.number);
-      if (code == SQLITE_OK) code = advance_.run(found.number, end);
-      if (code == SQLITE_OK && found.written + grain_ < now) code = stamp_.run(found.number, now);
-    }
-    std::uint64_t number = batch.first;
-    for (const std::string& each : batch.records) {
-      if (code == SQLITE_OK) code = keep_.run(found.number, number++, std::string_view(each));
-    }
-    if (code != SQLITE_OK) return failure(code, "the append");
-    return {};
-  }
-
-  result<void> release(std::string_view id, fence_number fence, std::int64_t now) {
-    session found;
-    int code = find(id, found);
-    if (code == SQLITE_OK && found.is_there) {
-      if (found.fence != fence) return error(errc::moved);
-      if (found.is_held) code = hold_.run(found.number, fence, std::int64_t{0}, now);
-    }
-    if (code != SQLITE_OK) return failure(code, "the release");
-    return {};
-  }
-
-  result<void> erase(std::string_view id, fence_number fence) {
-    session found;
-    int code = find(id, found);
-    if (code == SQLITE_OK && found.is_there) {
-      if (found.fence != fence) return error(errc::moved);
-      code = remove(found.number);
-    }
-    if (code != SQLITE_OK) return failure(code, "the erasure");
-    return {};
-  }
-
-  /// Whether the file can be read, and written where the last write failed.
-  result<void> check(bool also_writes) {
-    session found;
-    int code = find("", found);
-    if (code == SQLITE_OK && also_writes) {
-      std::int64_t version = 0;
-      code = sqlite_number(connection_, "PRAGMA user_version", version);
-      if (code == SQLITE_OK) {
-        code = connection_.run("PRAGMA user_version = " + std::to_string(version));
-      }
-    }
-    if (code != SQLITE_OK) return failure(code, "the check");
-    return {};
-  }
-
-  /// Removes up to `most` sessions that nobody holds and that were not written since `before`.
-  /// Returns how many.
-  result<std::size_t> expire(std::int64_t before, std::size_t most) {
-    std::vector<std::int64_t> numbers;
-    int code = old_.each(
-        [&numbers](const sqlite_row& row) {
-          numbers.push_back(row.number(0));
-          return true;
-        },
-        before, static_cast<std::uint64_t>(most));
-    for (const std::int64_t number : numbers) {
-      if (code == SQLITE_OK) code = remove(number);
-    }
-    if (code == SQLITE_OK && !numbers.empty()) {
-      code = connection_.run("PRAGMA incremental_vacuum(1000)");  // pages: 4 MB
-    }
-    if (code != SQLITE_OK) return failure(code, "the expiry");
-    return numbers.size();
-  }
-
- private:
-  struct session {
-    bool is_there = false;
-    std::int64_t number = 0;
-    fence_number fence = 0;
-    std::uint64_t next = 0;
-    bool is_held = false;
-    std::int64_t written = 0;
-  };
-
-  int find(std::string_view id, session& found) {
-    return find_.each(
-        [&found](const sqlite_row& row) {
-          found = {true,
-                   row.number(0),
-                   static_cast<fence_number>(row.number(1)),
-                   static_cast<std::uint64_t>(row.number(2)),
-                   row.number(3) != 0,
-                   row.number(4)};
-          return false;
-        },
-        id);
-  }
-
-  int remove(std::int64_t number) {
-    const int code = forget_.run(number);
-    return code == SQLITE_OK ? remove_.run(number) : code;
-  }
-
-  error failure(int code, const char* doing) const {
-    return sqlite_failure(connection_.handle(), code, doing);
-  }
-
-  sqlite_connection& connection_;
-  const std::int64_t grain_;
-  sqlite_statement find_, read_, make_, keep_, forget_, advance_, stamp_, hold_, remove_, old_;
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-// --- agent_websocket/adapters/sqlite_worker.hpp
-
-// The one thread that works on a session file. What waits for it is done together in one
-// transaction, so that the disk is waited for once for all of it: many sessions that append at once
-// cost little more than one. Between the groups it removes old sessions, in portions.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-#include <chrono>
-#include <condition_variable>
-#include <cstddef>
-#include <cstdint>
-#include <exception>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <thread>
-#include <utility>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// One call of the store: made and delivered on the executor, attempted on the worker's thread.
-class sqlite_job {
- public:
-  /// What an attempt may use. `now`: seconds since 1970. `is_doubtful`: the last write failed.
-  struct turn {
-    sqlite_sessions& sessions;
-    std::int64_t now;
-    bool is_doubtful;
-  };
-
-  sqlite_job() = default;
-  sqlite_job(const sqlite_job&) = delete;
-  sqlite_job& operator=(const sqlite_job&) = delete;
-  virtual ~sqlite_job() = default;
-
-  virtual bool writes() const noexcept = 0;
-  /// About how much memory it takes while it waits.
-  virtual std::size_t bytes() const noexcept = 0;
-  /// Keeps its outcome; may be called again. An error when the disk failed: then what it wrote is
-  /// rolled back, and the group goes on.
-  virtual std::optional<error> attempt(const turn& with) = 0;
-  virtual void fail(const error& why) = 0;
-  virtual void deliver() = 0;
-};
-
-using sqlite_jobs = std::vector<std::unique_ptr<sqlite_job>>;
-
-struct sqlite_worker_settings {
-  std::chrono::seconds keep{0};
-  std::chrono::milliseconds sweep_every{0};
-  std::size_t max_waiting_bytes = 0;
-};
-
-class sqlite_worker {
- public:
-  /// Since 1970.
-  static std::int64_t seconds_now() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-  }
-
-  /// `finished` gets jobs with their outcomes, on the worker's thread, in the order of their
-  /// adding. Precondition: the database is open, the sessions are prepared.
-  sqlite_worker(std::unique_ptr<sqlite_database> database,
-                std::unique_ptr<sqlite_sessions> sessions, sqlite_worker_settings settings,
-                std::function<void(sqlite_jobs)> finished)
-      : database_(std::move(database)),
-        sessions_(std::move(sessions)),
-        settings_(settings),
-        finished_(std::move(finished)),
-        thread_([this] { work(); }) {}
-  sqlite_worker(const sqlite_worker&) = delete;
-  sqlite_worker& operator=(const sqlite_worker&) = delete;
-
-  /// Finishes what waits, and ends the thread.
-  ~sqlite_worker() {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      is_ending_ = true;
-    }
-    wake_.notify_one();
-    thread_.join();
-  }
-
-  /// False, and the job is left as it is, when too much waits.
-  bool add(std::unique_ptr<sqlite_job>& job) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      const std::size_t bytes = job->bytes();
-      // One that is too large by itself is taken when nothing else waits.
-      if (bytes_ != 0 && bytes_ + bytes > settings_.max_waiting_bytes) return false;
-      bytes_ += bytes;
-      waiting_.push_back(std::move(job));
-    }
-    wake_.notify_one();
-    return true;
-  }
-
- private:
-  using clock = std::chrono::steady_clock;
-
-  void work() {
-    clock::time_point next_sweep = clock::now();
-    while (true) {
-      sqlite_jobs group;
-      bool is_ending = false;
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait_until(lock, next_sweep, [this] { return is_ending_ || !waiting_.empty(); });
-        group.swap(waiting_);
-        is_ending = is_ending_;
-      }
-      if (!group.empty()) {
-        std::size_t bytes = 0;
-        for (const auto& each : group) bytes += each->bytes();
-        run(group);
-        {
-          const std::lock_guard<std::mutex> lock(mutex_);
-          bytes_ -= bytes;
-        }
-        finished_(std::move(group));
-      } else if (is_ending) {
-        return;
-      }
-      if (!is_ending && clock::now() >= next_sweep && !sweep()) {
-        next_sweep = clock::now() + settings_.sweep_every;
-      }
-    }
-  }
-
-  /// All together; when that fails as a whole, one by one, so that one does not fail the others.
-  /// When nothing can be written, those that only read are still tried.
-  void run(const sqlite_jobs& group) {
-    const std::optional<error> failed = attempt(group.begin(), group.end());
-    if (!failed) return;
-    const bool only_reads = is_hopeless_;
-    for (auto each = group.begin(); each != group.end(); ++each) {
-      std::optional<error> why = failed;
-      if (group.size() > 1 && !(only_reads && (*each)->writes())) why = attempt(each, each + 1);
-      if (why) (*each)->fail(*why);
-    }
-  }
-
-  /// In one transaction. An error when it was rolled back: then none of the outcomes counts.
-  std::optional<error> attempt(sqlite_jobs::const_iterator first,
-                               sqlite_jobs::const_iterator last) {
-    bool writes = false;
-    for (auto each = first; each != last; ++each) writes = writes || (*each)->writes();
-    is_hopeless_ = false;
-    if (database_->has_moved()) {
-      is_hopeless_ = true;
-      return error(errc::internal, message_of(errc::internal),
-                   "sqlite_store: the session file was moved or removed while it is in use; put "
-                   "it back, or restart the server");
-    }
-    int code = database_->begin(writes);
-    if (code != SQLITE_OK) {
-      is_hopeless_ = true;  // as when another program has locked it: the next would wait as long
-      return failure(code, "the transaction");
-    }
-    bool any_failed = false;
-    for (auto each = first; each != last; ++each) {
-      const std::optional<error> failed = attempt_one(**each);
-      any_failed = any_failed || failed;
-      if (!database_->connection().in_transaction()) {
-        is_doubtful_ = true;
-        return failed ? failed : failure(SQLITE_ABORT, "the transaction");
-      }
-    }
-    code = database_->commit();
-    if (code != SQLITE_OK) {
-      const error why = failure(code, "the commit");
-      database_->rollback();
-      is_doubtful_ = true;
-      return why;
-    }
-    if (writes) is_doubtful_ = any_failed;
-    return std::nullopt;
-  }
-
-  std::optional<error> attempt_one(sqlite_job& job) {
-    sqlite_connection& connection = database_->connection();
-    const sqlite_job::turn turn{*sessions_, seconds_now(), is_doubtful_};
-    std::optional<error> failed;
-    const int code = connection.run("SAVEPOINT one");
-    if (code != SQLITE_OK) {
-      failed = failure(code, "the savepoint");
-      job.fail(*failed);
-      return failed;
-    }
-    try {
-      failed = job.attempt(turn);
-    } catch (const std::exception& thrown) {  // no memory
-      failed = error(errc::internal, message_of(errc::internal),
-                     std::string("sqlite_store: ") + thrown.what());
-      job.fail(*failed);
-    }
-    const int ended = connection.run(failed ? "ROLLBACK TO one; RELEASE one" : "RELEASE one");
-    if (ended != SQLITE_OK) database_->rollback();  // half of it must not stay
-    return failed;
-  }
-
-  /// Removes a portion of what is too old. True when there is more.
-  bool sweep() {
-    constexpr std::size_t portion = 50;
-    if (database_->begin(true) != SQLITE_OK) return false;
-    const auto removed = sessions_->expire(seconds_now() - settings_.keep.count(), portion);
-    const bool is_done = removed && database_->commit() == SQLITE_OK;
-    database_->rollback();
-    return is_done && *removed == portion;
-  }
-
-  error failure(int code, const char* doing) const {
-    return sqlite_failure(database_->connection().handle(), code, doing);
-  }
-
-  std::unique_ptr<sqlite_database> database_;
-  std::unique_ptr<sqlite_sessions> sessions_;  // goes before the database
-  const sqlite_worker_settings settings_;
-  const std::function<void(sqlite_jobs)> finished_;
-  bool is_doubtful_ = false;  // these two belong to the thread
-  bool is_hopeless_ = false;
-  std::mutex mutex_;  // guards the three below
-  sqlite_jobs waiting_;
-  std::size_t bytes_ = 0;  // of what waits or is being done
-  bool is_ending_ = false;
-  std::condition_variable wake_;
-  std::thread thread_;  // last: it uses all of the others
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-// --- agent_websocket/adapters/sqlite_store.hpp
-
-// Model of the requirement Store (policy/store.hpp) in one file on a local disk, by SQLite: for a
-// server that is one process. What was reported as kept is there after kill -9 and after a power
-// failure. The program links sqlite3 and sets AGENT_WEBSOCKET_WITH_SQLITE to 1.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-struct sqlite_options {
-  /// Made when it is not there, readable by its user only; its directory is not made. SQLite's own
-  /// files stand beside it (-wal, -shm), and FILE.lock.
-  std::string file;
-  /// How long a session stays that nobody holds and nobody writes. By the system's clock.
-  std::chrono::seconds keep = std::chrono::hours(30 * 24);
-  std::chrono::milliseconds sweep_every = std::chrono::hours(1);  ///< how often old ones are sought
-  /// Of calls that wait for the disk, together. Beyond it they fail, until the disk is faster.
-  std::size_t max_waiting_bytes = 64u << 20;
-  /// How long a call waits for another program that has locked the file.
-  std::chrono::milliseconds busy_wait{2000};
-};
-
-namespace detail {
-
-/// A call and its outcome.
-template <typename Value, typename Work>
-class sqlite_call final : public sqlite_job {
- public:
-  sqlite_call(bool writes, std::size_t bytes, Work work, std::function<void(result<Value>)> done)
-      : writes_(writes), bytes_(bytes), work_(std::move(work)), done_(std::move(done)) {}
-
-  bool writes() const noexcept override { return writes_; }
-  std::size_t bytes() const noexcept override { return bytes_; }
-  std::optional<error> attempt(const turn& with) override {
-    outcome_ = work_(with);
-    if (outcome_ || outcome_.error().code != errc::internal) return std::nullopt;
-    return outcome_.error();
-  }
-  void fail(const error& why) override { outcome_ = why; }
-  void deliver() override { done_(std::move(outcome_)); }
-
- private:
-  const bool writes_;
-  const std::size_t bytes_;
-  Work work_;
-  std::function<void(result<Value>)> done_;
-  result<Value> outcome_{error(errc::internal)};
-};
-
-}  // namespace detail
-
-/// A success means that the disk has said it has it (fsync of the write-ahead log): neither kill -9
-/// nor a power failure takes it back, on a disk that keeps what it says. That costs one wait for
-/// the disk for all calls that wait together, so it bounds how fast one session can append, and
-/// hardly how fast many can. FILE must be on a local disk. While it is open, copying it is no
-/// backup: use sqlite_export, or `sqlite3 FILE ".backup COPY"`.
-///
-/// Used on the executor of its context only, which one thread runs; the context must outlive it.
-/// The disk is waited for on a thread of its own. Each `done` is called from the context, never
-/// from inside a call; one may destroy the store. A call that fails by the disk (full, broken,
-/// locked by another program) fails with errc::internal and says why in its detail; the next one is
-/// tried anew.
-class sqlite_store {
- public:
-  sqlite_store(asio::io_context& context, sqlite_options options)
-      : context_(context), options_(std::move(options)) {}
-  sqlite_store(const sqlite_store&) = delete;
-  sqlite_store& operator=(const sqlite_store&) = delete;
-
-  /// Waits until what was asked for is on the disk; calls no `done` any more.
-  ~sqlite_store() {
-    alive_.reset();
-    worker_.reset();
-    const auto undelivered = std::exchange(finished_, {});
-  }
-
-  /// Opens the file and lets go of what a process before held. Blocks: the whole file is read, to
-  /// find damage. Errors (bad_configuration): what is wrong with the file, and what to do about it.
-  /// Before it, every call fails. Precondition: it has not succeeded before.
-  result<void> open() {
-    auto database = std::make_unique<sqlite_database>();
-    const result<void> opened = database->open(options_.file, options_.busy_wait);
-    if (!opened) return opened;
-    const auto grain = std::min<std::chrono::seconds>(std::chrono::hours(1), options_.keep / 32);
-    auto sessions = std::make_unique<sqlite_sessions>(database->connection(), grain.count());
-    result<void> ready = sessions->prepare();
-    if (ready) ready = sessions->release_all(sqlite_worker::seconds_now());
-    if (!ready)
-      return detail::bad_session_file(options_.file, "cannot be used: " + ready.error().detail);
-    const sqlite_worker_settings settings{options_.keep, options_.sweep_every,
-                                          options_.max_waiting_bytes};
-    worker_ =
-        std::make_unique<sqlite_worker>(std::move(database), std::move(sessions), settings,
-                                        [this](sqlite_jobs jobs) { finish(std::move(jobs)); });
-    return {};
-  }
-
-  bool lasting() const noexcept { return true; }
-
-  void load(std::string_view session, load_handler done) {
-    add<stored_session>(false, session.size(), std::move(done),
-                        [id = std::string(session)](const sqlite_job::turn& turn) {
-                          return turn.sessions.load(id);
-                        });
-  }
-
-  void claim(std::string_view session, const stored_session& known, claim_handler done) {
-    add<fence_number>(true, session.size(), std::move(done),
-                      [id = std::string(session), fence = known.fence,
-                       next = known.next](const sqlite_job::turn& turn) {
-                        return turn.sessions.claim(id, fence, next, turn.now);
-                      });
-  }
-
-  void append(store_batch batch, store_handler done) {
-    std::size_t bytes = batch.session.size();
-    for (const std::string& each : batch.records) bytes += sizeof each + each.size();
-    add<void>(true, bytes, std::move(done),
-              [batch = std::move(batch)](const sqlite_job::turn& turn) {
-                return turn.sessions.append(batch, turn.now);
-              });
-  }
-
-  void release(std::string_view session, fence_number fence, store_handler done) {
-    add<void>(true, session.size(), std::move(done),
-              [id = std::string(session), fence](const sqlite_job::turn& turn) {
-                return turn.sessions.release(id, fence, turn.now);
-              });
-  }
-
-  void erase(std::string_view session, fence_number fence, store_handler done) {
-    add<void>(true, session.size(), std::move(done),
-              [id = std::string(session), fence](const sqlite_job::turn& turn) {
-                return turn.sessions.erase(id, fence);
-              });
-  }
-
-  /// Begins to write; when the last write failed, it writes something.
-  void check(store_handler done) {
-    add<void>(true, 0, std::move(done),
-              [](const sqlite_job::turn& turn) { return turn.sessions.check(turn.is_doubtful); });
-  }
-
- private:
-  using work_guard = asio::executor_work_guard<asio::io_context::executor_type>;
-
-  template <typename Value, typename Done, typename Work>
-  void add(bool writes, std::size_t bytes, Done done, Work work) {
-    if (!alive_) return;  // called by what its own end destroys
-    constexpr std::size_t overhead = 512;
-    std::unique_ptr<sqlite_job> job = std::make_unique<detail::sqlite_call<Value, Work>>(
-        writes, bytes + overhead, std::move(work), std::move(done));
-    if (open_calls_++ == 0) busy_.emplace(context_.get_executor());
-    if (worker_ && worker_->add(job)) return;
-    job->fail(error(errc::internal, message_of(errc::internal),
-                    worker_ ? "sqlite_store: too much waits for the disk already (more than " +
-                                  std::to_string(options_.max_waiting_bytes) + " bytes)"
-                            : std::string("sqlite_store: it is not open")));
-    sqlite_jobs jobs;
-    jobs.push_back(std::move(job));
-    finish(std::move(jobs));
-  }
-
-  // On the worker's thread, mostly.
-  void finish(sqlite_jobs jobs) {
-    const std::size_t count = jobs.size();
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      for (auto& each : jobs) finished_.push_back(std::move(each));
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      asio::post(context_, [this, alive = watch_] {
-        if (!alive.expired()) deliver();
-      });
-    }
-  }
-
-  void deliver() {
-    std::unique_ptr<sqlite_job> job;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      job = std::move(finished_.front());  // there is one for every deliver
-      finished_.pop_front();
-    }
-    if (--open_calls_ == 0) busy_.reset();
-    job->deliver();
-  }
-
-  asio::io_context& context_;
-  const sqlite_options options_;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
-  std::size_t open_calls_ = 0;
-  std::optional<work_guard> busy_;  // the context does not run out of work while a call is open
-  std::mutex mutex_;                // guards the one below
-  std::deque<std::unique_ptr<sqlite_job>> finished_;
-  std::unique_ptr<sqlite_worker> worker_;  // last: it uses the others
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
-
-// --- agent_websocket/adapters/asio_scheduler.hpp
-
-// Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
-// runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
-// that starts and cancels timers costs map nodes, no system calls.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <deque>
-#include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <system_error>
-#include <unordered_map>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// The context must outlive the scheduler. Destroying the scheduler inside of one of its own
-/// functions is allowed.
-class asio_scheduler {
- public:
-  explicit asio_scheduler(asio::io_context& context) : context_(context), timer_(context) {}
-  asio_scheduler(const asio_scheduler&) = delete;
-  asio_scheduler& operator=(const asio_scheduler&) = delete;
-
-  /// Destroys what waits without running it. What those destructors post or start is dropped.
-  ~asio_scheduler() {
-    alive_.reset();
-    ids_.clear();
-    const timer_list timers = std::exchange(timers_, {});
-    std::unique_lock<std::mutex> lock(mutex_);
-    const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
-    closing_ = true;
-    lock.unlock();
-  }
-
-  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
-  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
-
-  /// From any thread, until the destructor begins. The functions wait here and not in Asio's
-  /// queue, so that they end with the scheduler, also when the context lives on.
-  void post(std::function<void()> f) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (closing_) return;
-      posted_.push_back(std::move(f));
-    }
-    asio::post(context_, [this, alive = watch_] {
-      if (!alive.expired()) run_posted();
-    });
-  }
-
-  /// A time that is not in the future means: on the next turn.
-  timer_id start_timer(time_point when, std::function<void()> f) {
-    const timer_id id = ++last_id_;
-    if (!alive_) return id;
-    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
-    if (!running_timers_) arm();
-    return id;
-  }
-
-  void cancel_timer(timer_id id) {
-    const auto found = ids_.find(id);
-    if (found == ids_.end()) return;
-    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
-    ids_.erase(found);
-    if (timers_.empty()) disarm();
-  }
-
- private:
-  struct timer {
-    timer_id id;
-    std::function<void()> f;
-  };
-  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
-
-  void run_posted() {
-    std::function<void()> f;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      f = std::move(posted_.front());  // there is one for every run_posted
-      posted_.pop_front();
-    }
-    f();
-  }
-
-  // Waits for the earliest deadline. A timer that is cancelled leaves the wait as it is, unless it
-  // was the last one: waking up for nothing once is cheaper than arming anew for each.
-  void arm() {
-    if (timers_.empty()) return disarm();
-    const time_point earliest = timers_.begin()->first;
-    if (armed_for_ && *armed_for_ <= earliest) return;
-    armed_for_ = earliest;
-    timer_.expires_at(earliest);
-    timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
-      if (failure || alive.expired() || turn != turn_) return;
-      run_timers();
-    });
-  }
-
-  void disarm() {
-    ++turn_;
-    if (armed_for_) timer_.cancel();  // so that a context without other work can return
-    armed_for_.reset();
-  }
-
-  // Arms anew however the functions end, also by an exception, but not when one of them has
-  // destroyed the scheduler.
-  class arming {
-   public:
-    explicit arming(asio_scheduler& scheduler) : scheduler_(scheduler), alive_(scheduler.watch_) {
-      scheduler_.armed_for_.reset();
-      scheduler_.running_timers_ = true;
-    }
-    arming(const arming&) = delete;
-    arming& operator=(const arming&) = delete;
-    ~arming() {
-      if (!scheduler_alive()) return;
-      scheduler_.running_timers_ = false;
-      scheduler_.arm();
-    }
-    bool scheduler_alive() const noexcept { return !alive_.expired(); }
-
-   private:
-    asio_scheduler& scheduler_;
-    std::weak_ptr<char> alive_;
-  };
-
-  // Runs as many as are due now; those that they start, even in the past, wait for the next turn
-  // at the latest, so that sockets get theirs.
-  void run_timers() {
-    const arming mark(*this);
-    const time_point time = now();
-    std::size_t due = 0;
-    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
-    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
-      const auto next = timers_.extract(timers_.begin());
-      ids_.erase(next.mapped().id);
-      next.mapped().f();
-      if (!mark.scheduler_alive()) return;
-    }
-  }
-
-  asio::io_context& context_;
-  asio::steady_timer timer_;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
-  timer_list timers_;
-  std::unordered_map<timer_id, timer_list::iterator> ids_;
-  std::optional<time_point> armed_for_;
-  std::uint64_t turn_ = 0;  // tells the current wait from those replaced
-  timer_id last_id_ = 0;
-  bool running_timers_ = false;
-  std::mutex mutex_;  // guards the two below
-  std::deque<std::function<void()>> posted_;
-  bool closing_ = false;
-};
 
 }  // namespace adapters
 }  // namespace agent_websocket
@@ -27322,6 +25916,3517 @@ inline void asio_link::wait_socket_writable() {
                        link->on_ready(link->writing_);
                      });
 }
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/redis_reply.hpp
+
+// The protocol of Redis (RESP2) by hiredis: commands as bytes, bytes as replies, and what an error
+// reply means for its reader. No sockets; see redis_connection for these.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <hiredis/hiredis.h>
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Looks at a reply or at a part of one, which outlives it. Asked for another kind than its own it
+/// answers with nothing: a server's mistake is no undefined behaviour.
+class redis_view {
+ public:
+  redis_view() = default;
+  explicit redis_view(const redisReply* reply) noexcept : reply_(reply) {}
+
+  bool is_error() const noexcept { return is(REDIS_REPLY_ERROR); }
+  bool is_nil() const noexcept { return reply_ == nullptr || is(REDIS_REPLY_NIL); }
+  bool is_array() const noexcept { return is(REDIS_REPLY_ARRAY); }
+
+  /// Of a string, a status or an error.
+  std::string_view text() const noexcept {
+    const bool has = is(REDIS_REPLY_STRING) || is(REDIS_REPLY_STATUS) || is(REDIS_REPLY_ERROR);
+    return has && reply_->str != nullptr ? std::string_view(reply_->str, reply_->len)
+                                         : std::string_view();
+  }
+
+  /// An integer, or a string that is one.
+  std::optional<std::uint64_t> number() const noexcept {
+    if (is(REDIS_REPLY_INTEGER)) {
+      if (reply_->integer < 0) return std::nullopt;
+      return static_cast<std::uint64_t>(reply_->integer);
+    }
+    const std::string_view digits = text();
+    std::uint64_t value = 0;
+    const auto [end, failure] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (digits.empty() || failure != std::errc() || end != digits.data() + digits.size()) {
+      return std::nullopt;
+    }
+    return value;
+  }
+
+  std::size_t size() const noexcept { return is_array() ? reply_->elements : 0; }
+  /// Nil behind the end.
+  redis_view operator[](std::size_t i) const noexcept {
+    return i < size() ? redis_view(reply_->element[i]) : redis_view();
+  }
+
+ private:
+  bool is(int type) const noexcept { return reply_ != nullptr && reply_->type == type; }
+
+  const redisReply* reply_ = nullptr;
+};
+
+/// A whole reply.
+class redis_reply : public redis_view {
+ public:
+  redis_reply() = default;
+  explicit redis_reply(redisReply* reply) noexcept : redis_view(reply), owned_(reply) {}
+
+ private:
+  struct free_reply {
+    void operator()(redisReply* each) const noexcept { freeReplyObject(each); }
+  };
+  std::unique_ptr<redisReply, free_reply> owned_;
+};
+
+/// Gets the reply, which may be an error of Redis, or why there is none.
+using redis_handler = std::function<void(result<redis_reply>)>;
+
+/// Bytes in, replies out.
+class redis_reader {
+ public:
+  redis_reader() : reader_(redisReaderCreate()) {
+    if (reader_ == nullptr) throw std::bad_alloc();
+  }
+
+  /// What failed is told by next().
+  void feed(std::string_view bytes) { redisReaderFeed(reader_.get(), bytes.data(), bytes.size()); }
+
+  /// The next whole reply, nothing while it is not all there. Fails with protocol_error, and then
+  /// for good.
+  result<std::optional<redis_reply>> next() {
+    void* reply = nullptr;
+    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) {
+      return error(errc::protocol_error, "The store does not answer as Redis does",
+                   std::string("no reply of Redis: ") + reader_->errstr);
+    }
+    if (reply == nullptr) return std::optional<redis_reply>();
+    return std::optional<redis_reply>(redis_reply(static_cast<redisReply*>(reply)));
+  }
+
+ private:
+  struct free_reader {
+    void operator()(redisReader* each) const noexcept { redisReaderFree(each); }
+  };
+  std::unique_ptr<redisReader, free_reader> reader_;
+};
+
+/// The bytes of one command, shared since it may have to be sent again, to another server.
+using redis_command = std::shared_ptr<const std::string>;
+
+/// Precondition: at least the command's name.
+inline redis_command make_redis_command(const std::vector<std::string_view>& words) {
+  std::vector<const char*> texts;
+  std::vector<std::size_t> sizes;
+  texts.reserve(words.size());
+  sizes.reserve(words.size());
+  for (const std::string_view each : words) {
+    texts.push_back(each.empty() ? "" : each.data());
+    sizes.push_back(each.size());
+  }
+  char* bytes = nullptr;
+  const auto size =
+      redisFormatCommandArgv(&bytes, static_cast<int>(words.size()), texts.data(), sizes.data());
+  if (size < 0) throw std::bad_alloc();
+  const std::unique_ptr<char, void (*)(char*)> owned(bytes,
+                                                     [](char* each) { redisFreeCommand(each); });
+  return std::make_shared<const std::string>(bytes, static_cast<std::size_t>(size));
+}
+
+/// The first word of an error: "MOVED", "NOSCRIPT".
+inline std::string_view redis_error_kind(std::string_view text) noexcept {
+  return text.substr(0, text.find(' '));
+}
+
+/// What an error reply means to a store. The words of Redis are for the log.
+inline error error_of_redis(std::string_view text) {
+  const std::string_view kind = redis_error_kind(text);
+  std::string detail = "redis: " + std::string(text);
+  for (const char* const each : {"NOAUTH", "WRONGPASS", "NOPERM", "DENIED"}) {
+    if (kind == each) {
+      return error(errc::bad_configuration, "The store refuses this server", std::move(detail));
+    }
+  }
+  if (kind == "OOM") return error(errc::internal, "The store is full", std::move(detail));
+  for (const char* const each : {"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "TRYAGAIN",
+                                 "NOREPLICAS", "MISCONF", "BUSY", "MOVED", "ASK"}) {
+    if (kind == each) {
+      return error(errc::connection_failed, "The store is not available", std::move(detail));
+    }
+  }
+  return error(errc::internal, "The store failed", std::move(detail));
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_line.hpp
+
+// One TCP connection to Redis that stands, with TLS or without: bytes of commands go out, replies
+// come in. What belongs to which, and connecting again, is the business of redis_connection.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+class redis_line_sink {
+ public:
+  virtual void on_reply(redis_reply reply) = 0;
+  /// The server lives: bytes came, or it took some of those that it had let wait. What goes into an
+  /// empty socket says nothing.
+  virtual void on_progress() = 0;
+  /// The line is gone; the last call. `words`: why, for people.
+  virtual void on_line_lost(const std::string& words) = 0;
+
+ protected:
+  ~redis_line_sink() = default;
+};
+
+class redis_line final : public asio_link {
+ public:
+  /// An empty context: no TLS. Else the certificate has to be for `host`. Null when there can be no
+  /// TLS.
+  static link_pointer<redis_line> begin(asio_socket socket, redis_line_sink& sink,
+                                        const tls_context& context, const std::string& host) {
+    link_pointer<redis_line> line(new redis_line(std::move(socket), sink));
+    if (context) {
+      line->secure(tls_stream::connect(context, line->socket(), host));
+      if (line->tls() == nullptr) {
+        line->drop();
+        return {};
+      }
+    }
+    line->wait_readable();
+    return line;
+  }
+
+  /// All that is sent in one turn of the loop goes out in one piece.
+  void send(std::string_view bytes) {
+    if (sink_ == nullptr) return;
+    output_.tail().append(bytes);
+    if (std::exchange(flush_posted_, true)) return;
+    asio::post(socket().get_executor(), [self = link_pointer<redis_line>(this)] {
+      self->flush_posted_ = false;
+      if (self->sink_ != nullptr && !self->is_blocked_) self->on_writable();
+    });
+  }
+
+  /// The sink is not called from now on. What waits goes out as far as the kernel takes it at once.
+  void drop() {
+    if (std::exchange(sink_, nullptr) == nullptr) return;
+    if (!is_blocked_ && (tls() == nullptr || tls()->is_established())) transmit(output_);
+    close_socket(false);
+  }
+
+ private:
+  static constexpr std::size_t read_bytes = 32 * 1024;
+
+  redis_line(asio_socket from, redis_line_sink& sink) : asio_link(std::move(from)), sink_(&sink) {}
+  ~redis_line() override = default;
+
+  void on_writable() override {
+    if (sink_ == nullptr) return;
+    const bool was_blocked = std::exchange(is_blocked_, false);
+    const std::size_t before = output_.pending();
+    const io_outcome outcome = transmit(output_);
+    if (was_blocked && output_.pending() != before) sink_->on_progress();
+    if (outcome == io_outcome::ended) return lost(refusal());
+    if (outcome == io_outcome::blocked) {
+      is_blocked_ = true;
+      wait_writable();
+    }
+  }
+
+  void on_readable() override {
+    if (sink_ == nullptr) return;
+    std::array<char, read_bytes> data;
+    std::size_t size = 0;
+    if (receive(data.data(), data.size(), size) == io_outcome::ended) return lost(refusal());
+    if (size != 0) {
+      sink_->on_progress();
+      reader_.feed(std::string_view(data.data(), size));
+    }
+    while (sink_ != nullptr) {
+      auto next = reader_.next();
+      if (!next) return lost(next.error().detail);
+      if (!next->has_value()) return wait_readable();
+      sink_->on_reply(std::move(**next));
+    }
+  }
+
+  std::string refusal() const {
+    const std::string words = tls() == nullptr ? std::string() : tls()->refusal_words();
+    return words.empty() ? "the connection was closed" : words;
+  }
+
+  void lost(const std::string& words) {
+    redis_line_sink* const to = std::exchange(sink_, nullptr);
+    close_socket(false);
+    if (to != nullptr) to->on_line_lost(words);
+  }
+
+  redis_line_sink* sink_;
+  redis_reader reader_;
+  output_buffer output_;
+  bool flush_posted_ = false;
+  bool is_blocked_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_url.hpp
+
+// Where Redis is, in one line: redis://[user:password@]host[:port][/db][?options], or rediss:// for
+// TLS (the forms registered with IANA, and options of our own). Takes it apart and says what is
+// wrong with it, without ever repeating the password.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// A server of Redis.
+struct redis_address {
+  std::string host;  ///< without the brackets of an IPv6 address
+  std::uint16_t port = 6379;
+
+  /// "127.0.0.1:6379", "[::1]:6379".
+  std::string text() const {
+    const bool is_ipv6 = host.find(':') != std::string::npos;
+    return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  }
+  bool operator==(const redis_address& other) const noexcept {
+    return port == other.port && host == other.host;
+  }
+  bool operator!=(const redis_address& other) const noexcept { return !(*this == other); }
+};
+
+struct redis_url {
+  redis_address address;
+  bool secure = false;                      ///< rediss://
+  std::string user;                         ///< of the ACL; empty: the default one
+  std::string password;                     ///< empty: none
+  unsigned database = 0;                    ///< always 0 in a cluster
+  std::string prefix = "agent_websocket:";  ///< prefix=, of all keys and channels
+  bool cluster = false;                     ///< cluster=1: the host is one of a Redis Cluster
+  std::string ca_file;                      ///< ca=, in PEM form; empty: what the system trusts
+};
+
+namespace detail {
+
+inline error refuse_redis_url(std::string why) {
+  return error(errc::bad_configuration, "the address of Redis is wrong: " + std::move(why));
+}
+
+/// False when a % is not followed by two hexadecimal digits.
+inline bool decode_percent(std::string_view text, std::string& decoded) {
+  decoded.clear();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded.push_back(text[i]);
+      continue;
+    }
+    if (text.size() - i < 3) return false;
+    unsigned value = 0;
+    const char* const from = text.data() + i + 1;
+    const auto [end, failure] = std::from_chars(from, from + 2, value, 16);
+    if (failure != std::errc() || end != from + 2) return false;
+    decoded.push_back(static_cast<char>(value));
+    i += 2;
+  }
+  return true;
+}
+
+inline result<void> take_redis_credentials(std::string_view text, redis_url& parsed) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon + 1 == text.size()) {
+    return refuse_redis_url("before the @ stands user:password, or :password alone");
+  }
+  if (!decode_percent(text.substr(0, colon), parsed.user) ||
+      !decode_percent(text.substr(colon + 1), parsed.password)) {
+    return refuse_redis_url("a % in the user or the password is written %25");
+  }
+  return {};
+}
+
+inline result<void> take_redis_option(std::string_view text, redis_url& parsed) {
+  const std::size_t equals = text.find('=');
+  const std::string name(text.substr(0, equals));
+  std::string value;
+  if (equals == std::string_view::npos || !decode_percent(text.substr(equals + 1), value)) {
+    return refuse_redis_url("its options are written name=value, a % as %25");
+  }
+  if (name == "prefix") {
+    // A brace would be taken for the part of a key that says where it lies.
+    if (value.empty() || value.size() > 64 || value.find_first_of("{} ") != std::string::npos) {
+      return refuse_redis_url("prefix= is 1 to 64 characters without braces and spaces");
+    }
+    parsed.prefix = value;
+  } else if (name == "cluster") {
+    if (value != "0" && value != "1") return refuse_redis_url("cluster= is 0 or 1");
+    parsed.cluster = value == "1";
+  } else if (name == "ca") {
+    if (value.empty()) return refuse_redis_url("ca= is the name of a file in PEM form");
+    parsed.ca_file = value;
+  } else {
+    return refuse_redis_url("it has an option that is unknown; known are prefix=, cluster=, ca=");
+  }
+  return {};
+}
+
+}  // namespace detail
+
+/// Fails with bad_configuration and words for people.
+inline result<redis_url> parse_redis_url(std::string_view text) {
+  using detail::refuse_redis_url;
+  for (const char c : text) {
+    if (c <= 0x20 || c > 0x7E) {
+      return refuse_redis_url("it holds a space or a character that is not of ASCII");
+    }
+  }
+  redis_url parsed;
+  const std::size_t colon = text.find("://");
+  const std::string_view scheme = text.substr(0, colon == std::string_view::npos ? 0 : colon);
+  parsed.secure = http::iequals(scheme, "rediss");
+  if (!parsed.secure && !http::iequals(scheme, "redis")) {
+    return refuse_redis_url("it begins with redis:// or rediss:// (with TLS)");
+  }
+  std::string_view rest = text.substr(colon + 3);
+  const std::size_t authority_end = rest.find_first_of("/?#");
+  std::string_view authority = rest.substr(0, authority_end);
+  rest = authority_end == std::string_view::npos ? std::string_view() : rest.substr(authority_end);
+  if (rest.find('#') != std::string_view::npos ||
+      (rest.find('@') != std::string_view::npos && authority.find('@') == std::string_view::npos)) {
+    return refuse_redis_url("in a user or a password / ? # are written %2F %3F %23, an @ %40");
+  }
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    const auto taken = detail::take_redis_credentials(authority.substr(0, at), parsed);
+    if (!taken) return taken.error();
+    authority.remove_prefix(at + 1);
+  }
+  std::string host(authority);
+  const std::size_t bracket = host.rfind(']');
+  if (host.find(':', bracket == std::string::npos ? 0 : bracket) == std::string::npos) {
+    host += ":6379";
+  }
+  const auto split = http::parse_url("http://" + host);
+  if (!split) return refuse_redis_url(split.error().message);
+  parsed.address = {split->host, split->port};
+
+  const std::size_t mark = rest.find('?');
+  std::string_view path = rest.substr(0, mark);
+  if (!path.empty()) path.remove_prefix(1);
+  if (!path.empty()) {
+    const auto [end, failure] =
+        std::from_chars(path.data(), path.data() + path.size(), parsed.database);
+    if (failure != std::errc() || end != path.data() + path.size() || parsed.database > 65535) {
+      return refuse_redis_url("after the host stands the number of a database, as in /0");
+    }
+  }
+  std::string_view options = mark == std::string_view::npos ? "" : rest.substr(mark + 1);
+  while (!options.empty()) {
+    const std::size_t end = options.find('&');
+    const auto taken = detail::take_redis_option(options.substr(0, end), parsed);
+    if (!taken) return taken.error();
+    options.remove_prefix(end == std::string_view::npos ? options.size() : end + 1);
+  }
+  if (parsed.cluster && parsed.database != 0) {
+    return refuse_redis_url("a cluster has no database but 0");
+  }
+  if (!parsed.secure && !parsed.ca_file.empty()) {
+    return refuse_redis_url("ca= needs TLS: rediss://");
+  }
+  return parsed;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_settings.hpp
+
+// What is chosen by the user of Redis: of the store as a whole, and of each connection that it
+// makes. Values only.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Told what happens, for the log: a fixed word, and words for people.
+using redis_event = std::function<void(std::string_view event, std::string_view text)>;
+
+struct redis_connection_settings {
+  redis_address address;
+  tls_context tls;  ///< empty: none
+  std::string user;
+  std::string password;
+  unsigned database = 0;
+  std::chrono::milliseconds timeout{2'000};          ///< of connecting, and of each reply
+  std::size_t max_pending_bytes = 64 * 1024 * 1024;  ///< of commands without a reply
+  redis_event on_event;                              ///< redis_connected, redis_lost
+  /// Gets what a subscription brings; makes each array that begins with "message" such a thing.
+  std::function<void(redis_reply)> on_message;
+  std::function<void()> on_ready;  ///< each time that it stands, before any waiting command
+};
+
+struct redis_settings {
+  std::string url;  ///< see redis_url
+  /// Of this process, no two the same, not even of the same program started again; in the grammar
+  /// of ids (base/ids.hpp). Empty: a random one.
+  std::string name;
+  std::chrono::milliseconds timeout{2'000};          ///< of each command
+  std::chrono::milliseconds lease{10'000};           ///< from 300 ms: who is silent so long is dead
+  std::chrono::seconds keep{30 * 24 * 3600};         ///< after the last append
+  std::size_t max_pending_bytes = 64 * 1024 * 1024;  ///< on the way to a server; more is refused
+  /// redis_connected, redis_lost, lease_over, lease_back.
+  redis_event on_event;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_connection.hpp
+
+// A connection to one server of Redis that comes back by itself: connects, signs in (AUTH, SELECT),
+// gives each command its reply in order, and gives up what is not answered in time. While the
+// server is away commands fail at once; it is tried again after a pause that grows, with jitter.
+// Knows nothing of keys; see redis_client.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <asio/connect.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread. May be destroyed within any function that it calls; then calls nothing more.
+class redis_connection final : redis_line_sink {
+ public:
+  /// The context outlives it. Connects with the first command, or with connect().
+  redis_connection(asio::io_context& context, redis_connection_settings settings)
+      : context_(context),
+        settings_(std::move(settings)),
+        resolver_(context),
+        opening_(context.get_executor()),
+        timer_(context) {}
+  redis_connection(const redis_connection&) = delete;
+  redis_connection& operator=(const redis_connection&) = delete;
+  /// Drops what has no reply without a word; what was sent just now goes out if it can.
+  ~redis_connection() { close_line(); }
+
+  void connect() {
+    if (phase_ == phase::idle) begin();
+  }
+
+  /// Fails with connection_failed when there is no reply. Never calls `done` from within.
+  void send(const redis_command& command, redis_handler done) {
+    connect();
+    if (phase_ == phase::pausing) return refuse(reason_, std::move(done));
+    const std::size_t bytes = command->size();
+    if (pending_bytes_ + bytes > settings_.max_pending_bytes) {
+      return refuse(failure("too much waits for it"), std::move(done));
+    }
+    pending_bytes_ += bytes;
+    const auto deadline = clock::now() + settings_.timeout;
+    if (phase_ == phase::ready) {
+      put({*command, std::move(done), deadline, bytes});
+      return;
+    }
+    waiting_.push_back({command, std::move(done), deadline});
+  }
+
+  bool is_ready() const noexcept { return phase_ == phase::ready; }
+  /// Commands without a reply.
+  std::size_t pending() const noexcept { return sent_.size() + waiting_.size(); }
+  const redis_address& address() const noexcept { return settings_.address; }
+
+ private:
+  using clock = std::chrono::steady_clock;
+  enum class phase { idle, connecting, signing_in, ready, pausing };
+
+  static constexpr std::chrono::milliseconds least_pause{100};
+  static constexpr std::chrono::milliseconds most_pause{2'000};
+  static constexpr std::chrono::seconds steady{5};  // a connection that held so long was a good one
+
+  struct outgoing {
+    std::string_view bytes;
+    redis_handler done;
+    clock::time_point deadline;
+    std::size_t size;
+  };
+  struct flight {
+    redis_handler done;
+    clock::time_point deadline;
+    std::size_t size;
+  };
+  struct waiter {
+    redis_command command;
+    redis_handler done;
+    clock::time_point deadline;
+  };
+
+  error failure(const std::string& words) const {
+    return error(errc::connection_failed, "The store is not available",
+                 "redis at " + settings_.address.text() + ": " + words);
+  }
+
+  void refuse(const error& why, redis_handler done) {
+    asio::post(context_, [alive = watch(), why, done = std::move(done)] {
+      if (!alive.expired()) done(why);
+    });
+  }
+
+  std::weak_ptr<char> watch() const { return alive_; }
+
+  void put(outgoing each) {
+    line_->send(each.bytes);
+    sent_.push_back({std::move(each.done), each.deadline, each.size});
+    if (sent_.size() == 1) progress_ = clock::now();
+    if (phase_ == phase::ready) arm();
+  }
+
+  // --- connecting ---
+
+  void begin() {
+    phase_ = phase::connecting;
+    wait_until(clock::now() + settings_.timeout);
+    resolver_.async_resolve(
+        settings_.address.host, std::to_string(settings_.address.port),
+        [this, alive = watch(), turn = turn_](std::error_code why, const auto& found) {
+          if (alive.expired() || turn != turn_) return;
+          if (why) return lose("the name cannot be resolved: " + why.message());
+          asio::async_connect(opening_, found,
+                              [this, alive, turn](std::error_code refused, const auto&) {
+                                if (alive.expired() || turn != turn_) return;
+                                if (refused) return lose(refused.message());
+                                sign_in();
+                              });
+        });
+  }
+
+  void sign_in() {
+    std::error_code ignored;
+    opening_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    opening_.set_option(asio::socket_base::keep_alive(true), ignored);
+    opening_.non_blocking(true, ignored);
+    phase_ = phase::signing_in;
+    asio_socket socket = std::exchange(opening_, asio_socket(context_.get_executor()));
+    line_ = redis_line::begin(std::move(socket), *this, settings_.tls, settings_.address.host);
+    if (!line_) return lose("no certificate can be for that host");
+    if (!settings_.password.empty()) {
+      if (settings_.user.empty()) {
+        step({"AUTH", settings_.password});
+      } else {
+        step({"AUTH", settings_.user, settings_.password});
+      }
+    }
+    if (settings_.database != 0) step({"SELECT", std::to_string(settings_.database)});
+    step({"PING"});  // its answer says that the server is there, is done loading and lets us in
+    last_step();
+  }
+
+  void step(const std::vector<std::string>& words) {
+    const redis_command command = make_redis_command({words.begin(), words.end()});
+    put({*command, [this](const result<redis_reply>& reply) { judge(reply); }, {}, 0});
+  }
+
+  void judge(const result<redis_reply>& reply) {
+    if (!reply || !reply->is_error() || redis_error_kind(reply->text()) == "NOPERM") return;
+    if (refusal_.empty()) refusal_ = std::string(reply->text());
+  }
+
+  void last_step() {
+    sent_.back().done = [this](const result<redis_reply>& reply) {
+      judge(reply);
+      if (!reply) return;
+      if (!refusal_.empty()) return lose(std::exchange(refusal_, {}));
+      stand();
+    };
+  }
+
+  void stand() {
+    phase_ = phase::ready;
+    since_ = clock::now();
+    cancel_wait();
+    const auto alive = watch();
+    if (std::exchange(is_lost_, false) || !was_ready_) tell("redis_connected", "");
+    was_ready_ = true;
+    if (alive.expired()) return;
+    if (const auto on_ready = settings_.on_ready) on_ready();
+    if (alive.expired() || phase_ != phase::ready) return;
+    for (waiter& each : std::exchange(waiting_, {})) {
+      put({*each.command, std::move(each.done), each.deadline, each.command->size()});
+    }
+  }
+
+  // --- losing ---
+
+  void close_line() {
+    ++turn_;
+    resolver_.cancel();
+    std::error_code ignored;
+    opening_.close(ignored);
+    if (line_) std::exchange(line_, {})->drop();
+  }
+
+  void lose(const std::string& words) {
+    close_line();
+    cancel_wait();
+    const bool held = phase_ == phase::ready && clock::now() - since_ > steady;
+    phase_ = phase::pausing;
+    refusal_.clear();
+    reason_ = redis_error_is_refusal(words) ? error_of_redis(words) : failure(words);
+    attempts_ = held ? 0 : std::min(attempts_ + 1, 16);
+    pause();
+    pending_bytes_ = 0;
+    auto sent = std::exchange(sent_, {});
+    auto waiting = std::exchange(waiting_, {});
+    const auto alive = watch();
+    const error why = reason_;
+    if (!std::exchange(is_lost_, true)) tell("redis_lost", words);
+    for (flight& each : sent) {
+      if (alive.expired()) return;
+      each.done(why);
+    }
+    for (waiter& each : waiting) {
+      if (alive.expired()) return;
+      each.done(why);
+    }
+  }
+
+  static bool redis_error_is_refusal(std::string_view words) {
+    const std::string_view kind = redis_error_kind(words);
+    return kind == "NOAUTH" || kind == "WRONGPASS" || kind == "DENIED" || kind == "LOADING" ||
+           kind == "ERR" || kind == "MASTERDOWN";
+  }
+
+  void pause() {
+    const auto whole = std::min(most_pause, least_pause * (1 << std::min(attempts_, 10)) / 2);
+    const double part = 0.5 + random_.unit() / 2;
+    wait_until(clock::now() + std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(
+                                  static_cast<double>(whole.count()) * part)));
+  }
+
+  void tell(std::string_view event, std::string_view words) {
+    if (!settings_.on_event) return;
+    std::string text = settings_.address.text();
+    if (!words.empty()) text.append(": ").append(words);
+    const redis_event on_event = settings_.on_event;  // it may destroy the connection
+    on_event(event, text);
+  }
+
+  // --- one timer: of connecting, of the pause, and of the oldest command ---
+
+  void arm() {
+    if (armed_ || sent_.empty()) return;
+    wait_until(std::max(sent_.front().deadline, progress_ + settings_.timeout));
+  }
+
+  void wait_until(clock::time_point when) {
+    armed_ = true;
+    timer_.expires_at(when);
+    timer_.async_wait([this, alive = watch(), wait = ++wait_](std::error_code cancelled) {
+      if (cancelled || alive.expired() || wait != wait_) return;
+      armed_ = false;
+      on_time();
+    });
+  }
+
+  void cancel_wait() {
+    armed_ = false;
+    ++wait_;
+    timer_.cancel();
+  }
+
+  void on_time() {
+    if (phase_ == phase::pausing) return begin();
+    if (phase_ != phase::ready) return lose("no connection in time");
+    if (sent_.empty()) return;
+    const auto now = clock::now();
+    // A large reply may take its time, as long as it comes.
+    if (now < sent_.front().deadline || now < progress_ + settings_.timeout) return arm();
+    lose("no reply in time");
+  }
+
+  // --- of the line ---
+
+  void on_reply(redis_reply reply) override {
+    if (settings_.on_message && reply.size() > 0 && reply[0].text() == "message") {
+      const auto on_message = settings_.on_message;  // it may destroy the connection
+      return on_message(std::move(reply));
+    }
+    if (sent_.empty()) {
+      return lose(reply.is_error() ? std::string(reply.text()) : "a reply that nobody asked for");
+    }
+    const redis_handler done = std::move(sent_.front().done);
+    pending_bytes_ -= sent_.front().size;
+    sent_.pop_front();
+    const bool is_replica =
+        phase_ == phase::ready && reply.is_error() && redis_error_kind(reply.text()) == "READONLY";
+    const auto alive = watch();
+    done(std::move(reply));
+    // The name may lead to the new primary by now.
+    if (is_replica && !alive.expired() && phase_ == phase::ready) lose("it is a replica now");
+  }
+
+  void on_progress() override { progress_ = clock::now(); }
+  void on_line_lost(const std::string& words) override { lose(words); }
+
+  asio::io_context& context_;
+  redis_connection_settings settings_;
+  asio::ip::tcp::resolver resolver_;
+  asio_socket opening_;
+  asio_timer timer_;
+  random_source random_;
+  link_pointer<redis_line> line_;
+  std::deque<flight> sent_;     // in the order of their replies
+  std::deque<waiter> waiting_;  // for a connection
+  std::size_t pending_bytes_ = 0;
+  clock::time_point since_{};
+  clock::time_point progress_{};
+  error reason_;         // why there is no connection
+  std::string refusal_;  // of the sign-in
+  phase phase_ = phase::idle;
+  int attempts_ = 0;
+  unsigned turn_ = 0;  // tells an attempt from those given up
+  unsigned wait_ = 0;
+  bool armed_ = false;
+  bool is_lost_ = false;
+  bool was_ready_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_slots.hpp
+
+// Where the keys of a Redis Cluster lie (the cluster specification): the slot of a key, which
+// server has which slots, and what MOVED and ASK say. No connections.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+inline constexpr std::uint16_t redis_slot_count = 16384;
+
+/// CRC-16/XMODEM: polynomial 0x1021, from 0.
+inline std::uint16_t redis_crc16(std::string_view text) noexcept {
+  unsigned crc = 0;
+  for (const char c : text) {
+    crc ^= static_cast<unsigned>(static_cast<unsigned char>(c)) << 8;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc & 0x8000u) != 0 ? (crc << 1) ^ 0x1021u : crc << 1;
+  }
+  return static_cast<std::uint16_t>(crc & 0xFFFFu);
+}
+
+/// Keys with the same text in their first pair of braces are in one slot, unless it is empty.
+inline std::uint16_t redis_slot_of(std::string_view key) noexcept {
+  const std::size_t open = key.find('{');
+  if (open != std::string_view::npos) {
+    const std::size_t close = key.find('}', open + 1);
+    if (close != std::string_view::npos && close > open + 1) {
+      key = key.substr(open + 1, close - open - 1);
+    }
+  }
+  return static_cast<std::uint16_t>(redis_crc16(key) % redis_slot_count);
+}
+
+/// What an error says about the place of a slot.
+struct redis_redirection {
+  bool asks = false;  ///< ASK: for this once, after ASKING; else MOVED: from now on
+  std::uint16_t slot = 0;
+  redis_address address;
+};
+
+/// Of "MOVED 3999 127.0.0.1:6381"; nothing for other errors. `asked`: who said it, and is meant
+/// when it names no host.
+inline std::optional<redis_redirection> parse_redis_redirection(std::string_view text,
+                                                                const redis_address& asked) {
+  redis_redirection parsed;
+  const std::string_view kind = redis_error_kind(text);
+  parsed.asks = kind == "ASK";
+  if (!parsed.asks && kind != "MOVED") return std::nullopt;
+  text.remove_prefix(std::min(text.size(), kind.size() + 1));
+  const std::size_t space = text.find(' ');
+  const std::size_t colon = text.rfind(':');
+  if (space == std::string_view::npos || colon == std::string_view::npos || colon < space) {
+    return std::nullopt;
+  }
+  const auto whole = [](std::string_view digits, std::uint16_t& value) {
+    const auto [end, failure] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return failure == std::errc() && end == digits.data() + digits.size();
+  };
+  std::string_view host = text.substr(space + 1, colon - space - 1);
+  parsed.address.host = host.empty() || host == "?" ? asked.host : std::string(host);
+  if (!whole(text.substr(0, space), parsed.slot) || parsed.slot >= redis_slot_count ||
+      !whole(text.substr(colon + 1), parsed.address.port) || parsed.address.port == 0) {
+    return std::nullopt;
+  }
+  return parsed;
+}
+
+/// Which server is the primary of which slots. Empty until it was told.
+class redis_slot_map {
+ public:
+  /// Takes the answer to CLUSTER SLOTS of `asked`. False, and unchanged, when it is none.
+  bool assign(const redis_view& answer, const redis_address& asked) {
+    std::vector<redis_address> addresses;
+    std::vector<std::uint16_t> owners(redis_slot_count, nobody);
+    for (std::size_t i = 0; i < answer.size(); ++i) {
+      const redis_view range = answer[i];
+      const auto first = range[0].number(), last = range[1].number(), port = range[2][1].number();
+      if (!first || !last || !port || *first > *last || *last >= redis_slot_count || *port == 0 ||
+          *port > 65535) {
+        return false;
+      }
+      const std::string_view host = range[2][0].text();
+      const redis_address each{host.empty() || host == "?" ? asked.host : std::string(host),
+                               static_cast<std::uint16_t>(*port)};
+      const std::uint16_t index = index_in(addresses, each);
+      std::fill(owners.begin() + static_cast<std::ptrdiff_t>(*first),
+                owners.begin() + static_cast<std::ptrdiff_t>(*last) + 1, index);
+    }
+    if (addresses.empty()) return false;
+    addresses_.swap(addresses);
+    owners_.swap(owners);
+    return true;
+  }
+
+  /// The slot has moved there.
+  void move(std::uint16_t slot, const redis_address& to) {
+    if (owners_.empty()) owners_.assign(redis_slot_count, nobody);
+    owners_[slot] = index_in(addresses_, to);
+  }
+
+  /// Null when it is not known.
+  const redis_address* find(std::uint16_t slot) const noexcept {
+    if (owners_.empty() || owners_[slot] == nobody) return nullptr;
+    return &addresses_[owners_[slot]];
+  }
+
+  const std::vector<redis_address>& addresses() const noexcept { return addresses_; }
+  bool contains(const redis_address& address) const {
+    return std::find(addresses_.begin(), addresses_.end(), address) != addresses_.end();
+  }
+
+ private:
+  static constexpr std::uint16_t nobody = 0xFFFF;
+
+  static std::uint16_t index_in(std::vector<redis_address>& list, const redis_address& address) {
+    const auto found = std::find(list.begin(), list.end(), address);
+    const auto index = static_cast<std::uint16_t>(found - list.begin());
+    if (found == list.end()) list.push_back(address);
+    return index;
+  }
+
+  std::vector<redis_address> addresses_;
+  std::vector<std::uint16_t> owners_;  // indexes of addresses_, by slot
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_client.hpp
+
+// Commands to Redis by the key that they are about: to the one server of an address, or to that
+// server of a Redis Cluster which has the key's slot, following MOVED and ASK. One connection a
+// server.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread. May be destroyed within any function that it calls; then calls nothing more.
+class redis_client {
+ public:
+  /// `settings`: of each connection; its address is the one of the only server, or of any of a
+  /// cluster. The context outlives the client.
+  redis_client(asio::io_context& context, redis_connection_settings settings, bool is_cluster)
+      : context_(context), settings_(std::move(settings)), is_cluster_(is_cluster) {
+    connections_.push_back(std::make_unique<redis_connection>(context_, settings_));
+  }
+  redis_client(const redis_client&) = delete;
+  redis_client& operator=(const redis_client&) = delete;
+
+  void connect() {
+    connections_.front()->connect();
+    if (is_cluster_) ask_for_slots();
+  }
+
+  /// A command about `key`. Fails with connection_failed when there is no reply in time, and with
+  /// the meaning of an error reply (error_of_redis), except for those that begin with NOSCRIPT:
+  /// these are given as they are. Never calls `done` from within.
+  void send(std::string_view key, redis_command command, redis_handler done) {
+    auto each = std::make_shared<trip>();
+    each->command = std::move(command);
+    each->done = std::move(done);
+    each->deadline = clock::now() + settings_.timeout;
+    if (is_cluster_) each->slot = redis_slot_of(key);
+    start(std::move(each));
+  }
+
+  /// A command that any server can take: always the same one while it is there.
+  void send_to_any(redis_command command, redis_handler done) {
+    any().send(command, [done = std::move(done)](result<redis_reply> reply) {
+      if (reply && reply->is_error()) return done(error_of_redis(reply->text()));
+      done(std::move(reply));
+    });
+  }
+
+  bool is_cluster() const noexcept { return is_cluster_; }
+  const redis_connection_settings& settings() const noexcept { return settings_; }
+  /// A server that is there, if one is known to be.
+  const redis_address& any_address() { return any().address(); }
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  static constexpr int max_hops = 6;
+  static constexpr std::chrono::milliseconds again_after{50};  // a slot is being moved just now
+  static constexpr std::chrono::milliseconds refresh_after{500};
+
+  struct trip {
+    redis_command command;
+    redis_handler done;
+    clock::time_point deadline;
+    std::uint16_t slot = 0;
+    int hops = 0;
+  };
+  using trip_pointer = std::shared_ptr<trip>;
+
+  redis_connection& any() {
+    for (const auto& each : connections_) {
+      if (each->is_ready()) return *each;
+    }
+    return *connections_.front();
+  }
+
+  redis_connection& connection_to(const redis_address& address) {
+    for (const auto& each : connections_) {
+      if (each->address() == address) return *each;
+    }
+    redis_connection_settings settings = settings_;
+    settings.address = address;
+    connections_.push_back(std::make_unique<redis_connection>(context_, std::move(settings)));
+    return *connections_.back();
+  }
+
+  void start(trip_pointer each) {
+    const redis_address* const owner = is_cluster_ ? slots_.find(each->slot) : nullptr;
+    go(owner == nullptr ? any() : connection_to(*owner), std::move(each), false);
+  }
+
+  void go(redis_connection& to, trip_pointer each, bool asks) {
+    if (asks) {
+      static const redis_command asking = make_redis_command({"ASKING"});
+      to.send(asking, [](const result<redis_reply>&) {});
+    }
+    const redis_command command = each->command;
+    to.send(command, [this, each = std::move(each), asked = to.address()](
+                         result<redis_reply> reply) { arrive(each, asked, std::move(reply)); });
+  }
+
+  void arrive(const trip_pointer& each, const redis_address& asked, result<redis_reply> reply) {
+    if (!reply) {
+      if (is_cluster_) refresh();
+      return each->done(reply.error());
+    }
+    if (!reply->is_error()) return each->done(std::move(reply));
+    const std::string_view kind = redis_error_kind(reply->text());
+    if (kind == "NOSCRIPT") return each->done(std::move(reply));
+    if (is_cluster_ && each->hops < max_hops) {
+      if (const auto told = parse_redis_redirection(reply->text(), asked)) {
+        ++each->hops;
+        if (!told->asks) {
+          slots_.move(told->slot, told->address);
+          refresh();
+        }
+        return go(connection_to(told->address), each, told->asks);
+      }
+    }
+    if (is_cluster_ && (kind == "TRYAGAIN" || kind == "CLUSTERDOWN")) {
+      refresh();
+      if (clock::now() + again_after < each->deadline) {
+        each->hops = 0;
+        return later(again_after, [this, each] { start(each); });
+      }
+    }
+    each->done(error_of_redis(reply->text()));
+  }
+
+  /// Not when the client is gone by then.
+  template <typename F>
+  void later(std::chrono::milliseconds after, F f) {
+    auto timer = std::make_shared<asio_timer>(context_, after);
+    timer->async_wait([timer, alive = std::weak_ptr<char>(alive_),
+                       f = std::move(f)](const std::error_code& cancelled) {
+      if (!cancelled && !alive.expired()) f();
+    });
+  }
+
+  /// Soon, and once for all who found the map wrong.
+  void refresh() {
+    if (std::exchange(is_refreshing_, true)) return;
+    later(slots_.addresses().empty() ? std::chrono::milliseconds(0) : refresh_after, [this] {
+      is_refreshing_ = false;
+      ask_for_slots();
+    });
+  }
+
+  void ask_for_slots() {
+    static const redis_command command = make_redis_command({"CLUSTER", "SLOTS"});
+    redis_connection& asked = next_to_ask();
+    asked.send(command, [this, address = asked.address()](const result<redis_reply>& reply) {
+      if (!reply) return;  // the next command will ask again
+      if (slots_.assign(*reply, address)) forget_others();
+    });
+  }
+
+  /// In turn, so that one whose view is old does not stay the only witness.
+  redis_connection& next_to_ask() {
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      redis_connection& each = *connections_[++turn_ % connections_.size()];
+      if (each.is_ready()) return each;
+    }
+    return any();
+  }
+
+  /// The first connection stays: its address is the one that people wrote.
+  void forget_others() {
+    for (const redis_address& each : slots_.addresses()) connection_to(each).connect();
+    connections_.erase(std::remove_if(connections_.begin() + 1, connections_.end(),
+                                      [this](const std::unique_ptr<redis_connection>& each) {
+                                        return each->pending() == 0 &&
+                                               !slots_.contains(each->address());
+                                      }),
+                       connections_.end());
+  }
+
+  asio::io_context& context_;
+  redis_connection_settings settings_;
+  bool is_cluster_;
+  std::vector<std::unique_ptr<redis_connection>> connections_;
+  redis_slot_map slots_;
+  std::size_t turn_ = 0;
+  bool is_refreshing_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_letter.hpp
+
+// How a message of redis_exchange is written: who it is from, and two numbers by which its receiver
+// sees that one comes too late, having taken another way, and that some before it were lost. Redis
+// itself promises neither. Pure.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// "<from> <number> <number in the channel> <text>". Views into what was parsed.
+struct redis_letter {
+  std::string_view from;
+  std::uint64_t number = 0;      ///< from 1: of all that the sender has sent
+  std::uint64_t in_channel = 0;  ///< from 1: of those to the same receiver, or to all
+  std::string_view text;
+
+  static std::optional<redis_letter> parse(std::string_view written) {
+    redis_letter parsed;
+    const auto word = [&written](std::string_view& to) {
+      const std::size_t space = written.find(' ');
+      if (space == std::string_view::npos) return false;
+      to = written.substr(0, space);
+      written.remove_prefix(space + 1);
+      return true;
+    };
+    const auto whole = [](std::string_view digits, std::uint64_t& to) {
+      const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), to);
+      return failure == std::errc() && end == digits.data() + digits.size() && to != 0;
+    };
+    std::string_view number, in_channel;
+    if (!word(parsed.from) || !word(number) || !word(in_channel)) return std::nullopt;
+    if (!is_valid_id(parsed.from) || !whole(number, parsed.number) ||
+        !whole(in_channel, parsed.in_channel)) {
+      return std::nullopt;
+    }
+    parsed.text = written;
+    return parsed;
+  }
+};
+
+/// Peers whose numbers are kept; when there are more, all are forgotten, and with them what would
+/// show a loss.
+inline constexpr std::size_t max_redis_letter_peers = 1000;
+
+/// The sender's numbers.
+class redis_letter_post {
+ public:
+  /// `to` empty: all.
+  std::string write(std::string_view from, std::string_view to, std::string_view text) {
+    if (sent_.size() >= max_redis_letter_peers) sent_.clear();
+    std::string written(from);
+    written.append(" ").append(std::to_string(++number_));
+    written.append(" ").append(std::to_string(++sent_[std::string(to)]));
+    written.append(" ").append(text);
+    return written;
+  }
+
+ private:
+  std::uint64_t number_ = 0;
+  std::map<std::string, std::uint64_t> sent_;
+};
+
+/// The receiver's.
+class redis_letter_box {
+ public:
+  enum class verdict { next, after_gap, late };
+
+  verdict take(const redis_letter& letter, bool is_to_all) {
+    auto found = seen_.find(letter.from);
+    if (found == seen_.end()) {
+      if (seen_.size() >= max_redis_letter_peers) seen_.clear();
+      found = seen_.emplace(std::string(letter.from), peer()).first;
+    }
+    peer& from = found->second;
+    if (letter.number <= from.number) return verdict::late;
+    from.number = letter.number;
+    std::uint64_t& last = is_to_all ? from.to_all : from.to_me;
+    const bool is_gap = last != 0 && letter.in_channel > last + 1;
+    last = letter.in_channel;
+    return is_gap ? verdict::after_gap : verdict::next;
+  }
+
+ private:
+  struct peer {
+    std::uint64_t number = 0;
+    std::uint64_t to_me = 0;
+    std::uint64_t to_all = 0;
+  };
+
+  std::map<std::string, peer, std::less<>> seen_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_lease.hpp
+
+// The life of this process as the others see it: a key of its name in Redis that ends by itself
+// unless it is renewed, every third of the lease. A process whose key is gone holds nothing.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread. May be destroyed within any function that it calls.
+class redis_lease {
+ public:
+  /// The client outlives it, if only by its destructor. Begins with start().
+  redis_lease(asio::io_context& context, redis_client& client, std::string prefix, std::string name,
+              std::chrono::milliseconds length)
+      : client_(client),
+        prefix_(std::move(prefix)),
+        name_(std::move(name)),
+        length_(length),
+        timer_(context) {}
+  redis_lease(const redis_lease&) = delete;
+  redis_lease& operator=(const redis_lease&) = delete;
+
+  /// Takes the lease, and keeps it until stop() or the destructor.
+  void start() {
+    last_ = clock::now();
+    renew({});
+    wait();
+  }
+
+  /// Lets it run out.
+  void stop() {
+    ++turn_;
+    timer_.cancel();
+  }
+
+  /// Ends it now, as far as Redis can be told.
+  void end() {
+    stop();
+    const std::string key = key_of(name_);
+    client_.send(key, make_redis_command({"DEL", key}), [](const result<redis_reply>&) {});
+  }
+
+  /// Renews it now; the outcome says whether Redis takes writes.
+  void renew(store_handler done) {
+    const std::string key = key_of(name_);
+    const std::string length = std::to_string(length_.count());
+    client_.send(key, make_redis_command({"SET", key, "1", "PX", length}),
+                 [this, sent = clock::now(), done = std::move(done)](
+                     const result<redis_reply>& reply) { take(reply, sent, done); });
+  }
+
+  /// Whether that process lives.
+  void look_for(std::string_view name, std::function<void(result<bool>)> done) {
+    const std::string key = key_of(name);
+    client_.send(key, make_redis_command({"EXISTS", key}),
+                 [done = std::move(done)](const result<redis_reply>& reply) {
+                   if (!reply) return done(reply.error());
+                   done(reply->number() == 1u);
+                 });
+  }
+
+  const std::string& name() const noexcept { return name_; }
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  std::string key_of(std::string_view name) const {
+    return prefix_ + "node:{" + std::string(name) + "}";
+  }
+
+  void wait() {
+    timer_.expires_after(length_ / 3);
+    timer_.async_wait([this, alive = std::weak_ptr<char>(alive_),
+                       turn = turn_](const std::error_code& cancelled) {
+      if (cancelled || alive.expired() || turn != turn_) return;
+      renew({});
+      wait();
+    });
+  }
+
+  void take(const result<redis_reply>& reply, clock::time_point sent, const store_handler& done) {
+    const auto on_event = client_.settings().on_event;
+    const store_handler tell = done;
+    const result<void> outcome = reply ? result<void>() : result<void>(reply.error());
+    std::string_view event;
+    if (reply) {
+      last_ = sent;
+      if (std::exchange(is_over_, false)) event = "lease_back";
+    } else if (clock::now() - last_ >= length_ && !std::exchange(is_over_, true)) {
+      event = "lease_over";
+    }
+    // Nothing of this object from here on.
+    if (tell) tell(outcome);
+    if (event.empty() || !on_event) return;
+    on_event(event, event == "lease_back" ? "other processes see that this one lives"
+                                          : "not renewed: other processes may take its sessions");
+  }
+
+  redis_client& client_;
+  std::string prefix_;
+  std::string name_;
+  std::chrono::milliseconds length_;
+  asio_timer timer_;
+  clock::time_point last_{};
+  unsigned turn_ = 0;  // tells the wait from those given up
+  bool is_over_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_scripts.hpp
+
+// Lua scripts on Redis, each an atomic step there: the ones of redis_store, and how one is called
+// by its digest (EVALSHA), with its text only where the server does not know it.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// SHA-1 in lower case hexadecimal digits, by which Redis knows a script.
+inline std::string redis_digest(std::string_view text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), bytes.data(), &size, EVP_sha1(), nullptr) != 1) {
+    throw std::bad_alloc();
+  }
+  std::string written;
+  for (unsigned i = 0; i < size; ++i) {
+    written.push_back(digits[bytes[i] >> 4]);
+    written.push_back(digits[bytes[i] & 0xF]);
+  }
+  return written;
+}
+
+class redis_script {
+ public:
+  explicit redis_script(std::string text) : text_(std::move(text)), digest_(redis_digest(text_)) {}
+
+  const std::string& text() const noexcept { return text_; }
+  const std::string& digest() const noexcept { return digest_; }
+
+  /// `words`: the keys, of one slot and at least one, then the arguments. The script outlives the
+  /// call. See redis_client::send.
+  void run(redis_client& client, std::size_t keys, std::vector<std::string> words,
+           redis_handler done) const {
+    const redis_command by_digest = command("EVALSHA", digest_, keys, words);
+    const std::string key = words.front();
+    auto kept = std::make_shared<const std::vector<std::string>>(std::move(words));
+    client.send(key, by_digest,
+                [this, &client, keys, kept, done = std::move(done)](result<redis_reply> reply) {
+                  const bool is_unknown =
+                      reply && reply->is_error() && redis_error_kind(reply->text()) == "NOSCRIPT";
+                  if (!is_unknown) return done(std::move(reply));
+                  client.send(kept->front(), command("EVAL", text_, keys, *kept), done);
+                });
+  }
+
+ private:
+  static redis_command command(std::string_view name, std::string_view script, std::size_t keys,
+                               const std::vector<std::string>& words) {
+    const std::string count = std::to_string(keys);
+    std::vector<std::string_view> all{name, script, count};
+    all.reserve(all.size() + words.size());
+    all.insert(all.end(), words.begin(), words.end());
+    return make_redis_command(all);
+  }
+
+  std::string text_;
+  std::string digest_;
+};
+
+/// A session is a hash (fence, next, holder) and a list of records: KEYS[1] and KEYS[2]. One
+/// without the other, as when Redis was short of memory and evicted it, is none. Numbers are
+/// compared as text: Lua's have 53 bits.
+struct redis_session_scripts {
+  /// -> {fence, next, holder, records}, or {}.
+  redis_script load{R"(
+local s = redis.call('HMGET', KEYS[1], 'fence', 'next', 'holder')
+local r = redis.call('LRANGE', KEYS[2], 0, -1)
+if not s[1] or #r == 0 then return {} end
+return {s[1], s[2], s[3] or '', r}
+)"};
+
+  /// -> {fence, next, holder}, or {}.
+  redis_script peek{R"(
+local s = redis.call('HMGET', KEYS[1], 'fence', 'next', 'holder')
+if not s[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {} end
+return {s[1], s[2], s[3] or ''}
+)"};
+
+  /// fence, next, holder, the new holder, seconds to keep it -> the new fence, or a word.
+  redis_script claim{R"(
+local s = redis.call('HMGET', KEYS[1], 'fence', 'next', 'holder')
+if not s[1] or redis.call('EXISTS', KEYS[2]) == 0 then return 'session_not_found' end
+if s[1] ~= ARGV[1] or s[2] ~= ARGV[2] or (s[3] or '') ~= ARGV[3] then return 'moved' end
+local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+redis.call('HSET', KEYS[1], 'holder', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+return fence
+)"};
+
+  /// fence, first, the number after the last, holder, seconds to keep it, 1 if it replaces, records
+  /// -> a word. Writes the hash first: a command that Redis refuses when it is out of memory,
+  /// before the script has changed anything.
+  redis_script append{R"(
+local s = redis.call('HMGET', KEYS[1], 'fence', 'next')
+local fresh = not s[1] or redis.call('EXISTS', KEYS[2]) == 0
+if fresh then
+  if ARGV[1] ~= '1' or ARGV[2] ~= '0' then return 'session_not_found' end
+  redis.call('HSET', KEYS[1], 'fence', 1, 'next', ARGV[3], 'holder', ARGV[4])
+elseif s[1] ~= ARGV[1] then return 'moved'
+elseif s[2] == ARGV[3] then return 'ok'
+elseif s[2] ~= ARGV[2] then return 'moved'
+else redis.call('HSET', KEYS[1], 'next', ARGV[3]) end
+if fresh or ARGV[6] == '1' then redis.call('DEL', KEYS[2]) end
+for i = 7, #ARGV, 1000 do
+  redis.call('RPUSH', KEYS[2], unpack(ARGV, i, math.min(i + 999, #ARGV)))
+end
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+return 'ok'
+)"};
+
+  /// fence -> a word.
+  redis_script release{R"(
+local fence = redis.call('HGET', KEYS[1], 'fence')
+if not fence then return 'ok' end
+if fence ~= ARGV[1] then return 'moved' end
+redis.call('HDEL', KEYS[1], 'holder')
+return 'ok'
+)"};
+
+  /// fence -> a word.
+  redis_script erase{R"(
+local fence = redis.call('HGET', KEYS[1], 'fence')
+if fence and fence ~= ARGV[1] then return 'moved' end
+redis.call('DEL', KEYS[1], KEYS[2])
+return 'ok'
+)"};
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_store.hpp
+
+// Model of the requirement Store in Redis 5 or newer, one server or a Redis Cluster, for processes
+// that share their sessions. Each step is a script there. A session is two keys,
+// <prefix>{<session>} and <prefix>{<session>}:records, which end by themselves when nothing was
+// appended for long. What Redis loses (it keeps as much as its own configuration says) is lost
+// here.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread, the one that runs the context.
+class redis_store {
+ public:
+  /// The context outlives the store.
+  redis_store(asio::io_context& context, redis_settings settings)
+      : context_(context), settings_(std::move(settings)) {}
+  redis_store(const redis_store&) = delete;
+  redis_store& operator=(const redis_store&) = delete;
+  ~redis_store() {
+    if (lease_) lease_->end();
+  }
+
+  /// Once, before all others. Fails with bad_configuration; a Redis that is away is no failure, see
+  /// check().
+  result<void> open();
+
+  /// Of this process among those that share the store.
+  const std::string& name() const noexcept { return settings_.name; }
+  const redis_url& url() const noexcept { return url_; }
+  /// Precondition: open() went well.
+  redis_client& client() noexcept { return *client_; }
+  asio::io_context& context() noexcept { return context_; }
+
+  bool lasting() const noexcept { return true; }
+
+  void load(std::string_view session, load_handler done);
+  void claim(std::string_view session, const stored_session& known, claim_handler done);
+  void append(store_batch batch, store_handler done);
+  void release(std::string_view session, fence_number fence, store_handler done) {
+    run_with_fence(scripts().release, session, fence, std::move(done));
+  }
+  void erase(std::string_view session, fence_number fence, store_handler done) {
+    run_with_fence(scripts().erase, session, fence, std::move(done));
+  }
+
+  /// Whether Redis takes writes; of a cluster, whether all slots are served.
+  void check(store_handler done);
+
+ private:
+  using word_list = std::vector<std::string>;
+
+  static const redis_session_scripts& scripts() {
+    static const redis_session_scripts made;
+    return made;
+  }
+
+  static error strange() {
+    return error(errc::internal, "The store failed", "redis: the key holds something else");
+  }
+
+  word_list keys_of(std::string_view session) const {
+    std::string key = url_.prefix + "{" + std::string(session) + "}";
+    std::string records = key + ":records";
+    return {std::move(key), std::move(records)};
+  }
+
+  template <typename Handler>
+  bool refuse_unopened(const Handler& done) {
+    if (client_) return false;
+    asio::post(context_, [alive = std::weak_ptr<char>(alive_), done] {
+      if (!alive.expired()) done(error(errc::connection_failed, "The store is not open"));
+    });
+    return true;
+  }
+
+  /// Calls for one session begin after the outcome of the one before: on different ways (a slot
+  /// that moves, a script that is not known yet) one could overtake the other.
+  void begin(const std::string& session, std::function<void()> call) {
+    const auto [lane, is_free] = lanes_.try_emplace(session);
+    if (!is_free) return lane->second.push_back(std::move(call));
+    call();
+  }
+  void finish(const std::string& session) {
+    const auto lane = lanes_.find(session);
+    if (lane->second.empty()) {
+      lanes_.erase(lane);
+      return;
+    }
+    const auto next = std::move(lane->second.front());
+    lane->second.pop_front();
+    next();
+  }
+
+  /// Ends the turn of the session, then tells. Nothing of this object is used after that.
+  template <typename Handler, typename Outcome>
+  void conclude(const std::string& session, const Handler& done, Outcome outcome) {
+    const Handler tell = done;
+    finish(session);
+    tell(std::move(outcome));
+  }
+
+  static result<stored_session> parse(const redis_view& reply) {
+    stored_session known;
+    if (!reply.is_array()) return strange();
+    if (reply.size() == 0) return known;
+    const auto fence = reply[0].number(), next = reply[1].number();
+    if (!fence || !next) return strange();
+    known.fence = *fence;
+    known.next = *next;
+    known.holder = std::string(reply[2].text());
+    known.records.reserve(reply[3].size());
+    for (std::size_t i = 0; i < reply[3].size(); ++i) {
+      known.records.emplace_back(reply[3][i].text());
+    }
+    return known;
+  }
+
+  static result<void> parse_word(const result<redis_reply>& reply) {
+    if (!reply) return reply.error();
+    const std::string_view word = reply->text();
+    if (word == "ok") return {};
+    if (word == "moved") return error(errc::moved);
+    if (word == "session_not_found") return error(errc::session_not_found);
+    return strange();
+  }
+
+  void run_with_fence(const redis_script& script, std::string_view session, fence_number fence,
+                      store_handler done);
+  void claim_from(const std::string& session, const stored_session& found, claim_handler done);
+
+  asio::io_context& context_;
+  redis_settings settings_;
+  redis_url url_;
+  std::unordered_map<std::string, std::deque<std::function<void()>>> lanes_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  std::unique_ptr<redis_lease> lease_;    // destroyed after the client, whose handlers use it
+  std::unique_ptr<redis_client> client_;  // destroyed first: no handler is called after that
+};
+
+inline result<void> redis_store::open() {
+  auto url = parse_redis_url(settings_.url);
+  if (!url) return url.error();
+  const auto refuse = [](const char* words) { return error(errc::bad_configuration, words); };
+  if (settings_.name.empty()) {
+    random_source random;
+    settings_.name = make_uuid(random);
+  }
+  if (!is_valid_id(settings_.name)) {
+    return refuse("the name of this process is 1 to 64 of the characters A-Z a-z 0-9 _ . : -");
+  }
+  if (settings_.timeout < std::chrono::milliseconds(1) ||
+      settings_.lease < std::chrono::milliseconds(300) ||
+      settings_.keep < std::chrono::seconds(1)) {
+    return refuse("Redis needs a time-out from 1 ms, a lease from 300 ms, and to keep from 1 s");
+  }
+  redis_connection_settings each;
+  if (url->secure) {
+    auto trusted = tls_context::of_client(url->ca_file);
+    if (!trusted) return trusted.error();
+    each.tls = *trusted;
+  }
+  url_ = *url;
+  each.address = url_.address;
+  each.user = url_.user;
+  each.password = url_.password;
+  each.database = url_.database;
+  each.timeout = settings_.timeout;
+  each.max_pending_bytes = settings_.max_pending_bytes;
+  each.on_event = settings_.on_event;
+  client_ = std::make_unique<redis_client>(context_, std::move(each), url_.cluster);
+  client_->connect();
+  lease_ = std::make_unique<redis_lease>(context_, *client_, url_.prefix, settings_.name,
+                                         settings_.lease);
+  lease_->start();
+  return {};
+}
+
+inline void redis_store::load(std::string_view session, load_handler done) {
+  if (refuse_unopened(done)) return;
+  begin(std::string(session), [this, key = std::string(session), done = std::move(done)] {
+    scripts().load.run(*client_, 2, keys_of(key), [this, key, done](result<redis_reply> reply) {
+      auto known = reply ? parse(*reply) : result<stored_session>(reply.error());
+      if (!known || known->holder.empty() || known->holder == settings_.name) {
+        if (known) known->holder.clear();
+        return conclude(key, done, std::move(known));
+      }
+      auto found = std::make_shared<stored_session>(std::move(*known));
+      lease_->look_for(found->holder, [this, key, done, found](const result<bool>& lives) {
+        if (!lives) return conclude(key, done, result<stored_session>(lives.error()));
+        if (!*lives) found->holder.clear();
+        conclude(key, done, result<stored_session>(std::move(*found)));
+      });
+    });
+  });
+}
+
+inline void redis_store::claim(std::string_view session, const stored_session& known,
+                               claim_handler done) {
+  if (refuse_unopened(done)) return;
+  begin(std::string(session), [this, key = std::string(session), fence = known.fence,
+                               next = known.next, done = std::move(done)] {
+    scripts().peek.run(*client_, 2, keys_of(key), [=](const result<redis_reply>& reply) {
+      const auto found = reply ? parse(*reply) : result<stored_session>(reply.error());
+      const auto fail = [&](error why) {
+        conclude(key, done, result<fence_number>(std::move(why)));
+      };
+      if (!found) return fail(found.error());
+      if (found->fence == 0) return fail(error(errc::session_not_found));
+      if (found->fence != fence || found->next != next) return fail(error(errc::moved));
+      if (found->holder.empty() || found->holder == settings_.name) {
+        return claim_from(key, *found, done);
+      }
+      lease_->look_for(found->holder, [this, key, done, found = *found](const result<bool>& lives) {
+        if (lives && !*lives) return claim_from(key, found, done);
+        conclude(key, done, result<fence_number>(lives ? error(errc::busy) : lives.error()));
+      });
+    });
+  });
+}
+
+/// Only if it is as it was found.
+inline void redis_store::claim_from(const std::string& session, const stored_session& found,
+                                    claim_handler done) {
+  word_list all = keys_of(session);
+  for (std::string each : {std::to_string(found.fence), std::to_string(found.next), found.holder,
+                           settings_.name, std::to_string(settings_.keep.count())}) {
+    all.push_back(std::move(each));
+  }
+  scripts().claim.run(*client_, 2, std::move(all),
+                      [this, session, done = std::move(done)](const result<redis_reply>& reply) {
+                        result<fence_number> outcome(strange());
+                        const auto fence = reply ? reply->number() : std::nullopt;
+                        if (fence) {
+                          outcome = *fence;
+                        } else if (const auto word = parse_word(reply); !word) {
+                          outcome = word.error();
+                        }
+                        conclude(session, done, std::move(outcome));
+                      });
+}
+
+inline void redis_store::append(store_batch batch, store_handler done) {
+  if (refuse_unopened(done)) return;
+  const std::string session = batch.session;
+  auto kept = std::make_shared<store_batch>(std::move(batch));
+  begin(session, [this, kept, done = std::move(done)] {
+    word_list all = keys_of(kept->session);
+    all.reserve(8 + kept->records.size());
+    all.push_back(std::to_string(kept->fence));
+    all.push_back(std::to_string(kept->first));
+    all.push_back(std::to_string(kept->first + kept->records.size()));
+    all.push_back(settings_.name);
+    all.push_back(std::to_string(settings_.keep.count()));
+    all.push_back(kept->replaces ? "1" : "0");
+    for (std::string& each : kept->records) all.push_back(std::move(each));
+    scripts().append.run(*client_, 2, std::move(all),
+                         [this, session = kept->session, done](const result<redis_reply>& reply) {
+                           conclude(session, done, parse_word(reply));
+                         });
+  });
+}
+
+inline void redis_store::run_with_fence(const redis_script& script, std::string_view session,
+                                        fence_number fence, store_handler done) {
+  if (refuse_unopened(done)) return;
+  begin(std::string(session), [this, &script, key = std::string(session), fence,
+                               done = std::move(done)] {
+    word_list all = keys_of(key);
+    all.push_back(std::to_string(fence));
+    script.run(*client_, 2, std::move(all), [this, key, done](const result<redis_reply>& reply) {
+      conclude(key, done, parse_word(reply));
+    });
+  });
+}
+
+inline void redis_store::check(store_handler done) {
+  if (refuse_unopened(done)) return;
+  lease_->renew([this, done = std::move(done)](const result<void>& written) {
+    if (!written || !client_->is_cluster()) return done(written);
+    static const redis_command command = make_redis_command({"CLUSTER", "INFO"});
+    client_->send_to_any(command, [done](const result<redis_reply>& reply) {
+      if (!reply) return done(reply.error());
+      if (reply->text().find("cluster_state:ok") != std::string_view::npos) return done({});
+      done(error(errc::connection_failed, "The store is not available",
+                 "redis: the cluster does not serve all slots"));
+    });
+  });
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_exchange.hpp
+
+// Model of the requirement Exchange by the publish and subscribe of Redis, for the processes that
+// share a redis_store: one channel for each process, <prefix>to:<name>, and one for all,
+// <prefix>all. In a cluster a message reaches every server of it.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread, the store's. A second connection carries what comes in; what goes out takes the
+/// store's, behind its commands.
+class redis_exchange {
+ public:
+  /// The store outlives the exchange and was opened. Its on_event is told exchange_connected,
+  /// exchange_lost and exchange_refused as well. `ask_every`: a connection that brings nothing for
+  /// long may be dead without a word.
+  explicit redis_exchange(redis_store& store,
+                          std::chrono::milliseconds ask_every = std::chrono::seconds(5))
+      : store_(store), ask_every_(ask_every), timer_(store.context()) {}
+  redis_exchange(const redis_exchange&) = delete;
+  redis_exchange& operator=(const redis_exchange&) = delete;
+
+  const std::string& name() const noexcept { return store_.name(); }
+
+  void listen(exchange_sink& sink) {
+    sink_ = &sink;
+    connect();
+    wait();
+  }
+
+  void send(std::string_view to, std::string_view text) {
+    put(channel_to(to), post_.write(name(), to, text));
+  }
+  void publish(std::string_view text) { put(channel_to_all(), post_.write(name(), "", text)); }
+
+ private:
+  std::string channel_to(std::string_view name) const {
+    return store_.url().prefix + "to:" + std::string(name);
+  }
+  std::string channel_to_all() const { return store_.url().prefix + "all"; }
+
+  /// What does not get through is lost; the receiver sees it by the numbers of later ones.
+  void put(const std::string& channel, const std::string& letter) {
+    store_.client().send_to_any(make_redis_command({"PUBLISH", channel, letter}),
+                                [](const result<redis_reply>&) {});
+  }
+
+  void connect() {
+    redis_connection_settings settings = store_.client().settings();
+    settings.address = store_.client().any_address();
+    settings.on_ready = [this] {
+      is_subscribed_ = false;
+      subscribe();
+    };
+    settings.on_message = [this](const redis_reply& reply) { take(reply); };
+    if (settings.on_event) {
+      settings.on_event = [to = settings.on_event](std::string_view event, std::string_view text) {
+        to(event == "redis_lost" ? "exchange_lost" : "exchange_connected", text);
+      };
+    }
+    connection_ = std::make_unique<redis_connection>(store_.context(), std::move(settings));
+    connection_->connect();
+  }
+
+  void subscribe() {
+    connection_->send(make_redis_command({"SUBSCRIBE", channel_to(name())}),
+                      [this](const result<redis_reply>& reply) {
+                        if (reply && reply->is_error()) refused(reply->text());
+                      });
+    connection_->send(make_redis_command({"SUBSCRIBE", channel_to_all()}),
+                      [this](const result<redis_reply>& reply) {
+                        if (!reply || reply->is_error()) return;
+                        is_subscribed_ = true;
+                        if (std::exchange(was_subscribed_, true)) sink_->on_gap();
+                      });
+  }
+
+  void refused(std::string_view words) {
+    const redis_event on_event = store_.client().settings().on_event;
+    if (on_event) on_event("exchange_refused", words);
+  }
+
+  void wait() {
+    timer_.expires_after(ask_every_);
+    timer_.async_wait([this, alive = std::weak_ptr<char>(alive_)](const std::error_code& failure) {
+      if (failure || alive.expired()) return;
+      ask();
+      wait();
+    });
+  }
+
+  void ask() {
+    if (!connection_->is_ready()) {
+      // Any other server of a cluster does as well.
+      if (store_.client().any_address() != connection_->address()) connect();
+    } else if (!is_subscribed_) {
+      subscribe();
+    } else {
+      connection_->send(make_redis_command({"PING"}), [](const result<redis_reply>&) {});
+    }
+  }
+
+  void take(const redis_reply& reply) {
+    const bool is_to_all = reply[1].text() == channel_to_all();
+    const auto letter = redis_letter::parse(reply[2].text());
+    if (!letter || (is_to_all && letter->from == name())) return;
+    const auto verdict = box_.take(*letter, is_to_all);
+    if (verdict == redis_letter_box::verdict::late) return;
+    const std::weak_ptr<char> alive = alive_;
+    if (verdict == redis_letter_box::verdict::after_gap) sink_->on_gap();
+    if (!alive.expired()) sink_->on_message(letter->from, letter->text);
+  }
+
+  redis_store& store_;
+  std::chrono::milliseconds ask_every_;
+  exchange_sink* sink_ = nullptr;
+  redis_letter_post post_;
+  redis_letter_box box_;
+  asio_timer timer_;
+  bool is_subscribed_ = false;   // on this connection
+  bool was_subscribed_ = false;  // on any
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  std::unique_ptr<redis_connection> connection_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/sqlite_connection.hpp
+
+// A connection to an SQLite file and its prepared statements, which close themselves:
+// https://www.sqlite.org/c3ref/intro.html They return SQLite's codes and know nothing of what the
+// tables mean. Used by one thread at a time.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace adapters {
+
+class sqlite_connection {
+ public:
+  /// `flags`: SQLITE_OPEN_READWRITE and others. SQLITE_OK, or why there is none.
+  int open(const std::string& file, int flags) {
+    sqlite3* db = nullptr;
+    const int code = sqlite3_open_v2(file.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+    db_.reset(db);  // also after a failure: it has the words
+    if (db != nullptr) sqlite3_extended_result_codes(db, 1);
+    return code;
+  }
+  void close() { db_.reset(); }
+
+  sqlite3* handle() const noexcept { return db_.get(); }
+
+  /// One or more statements without results.
+  int run(const std::string& sql) {
+    return sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  }
+
+  /// False when there is no transaction: SQLite ends one by itself after some failures.
+  bool in_transaction() const noexcept { return sqlite3_get_autocommit(db_.get()) == 0; }
+
+ private:
+  struct closer {
+    void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
+  };
+  std::unique_ptr<sqlite3, closer> db_;
+};
+
+/// One row of a result; columns from 0. Text holds until the next row.
+class sqlite_row {
+ public:
+  explicit sqlite_row(sqlite3_stmt* statement) : statement_(statement) {}
+
+  std::int64_t number(int column) const { return sqlite3_column_int64(statement_, column); }
+  std::string_view text(int column) const {
+    const auto* const bytes = sqlite3_column_text(statement_, column);
+    if (bytes == nullptr) return {};
+    return {reinterpret_cast<const char*>(bytes),
+            static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
+
+ private:
+  sqlite3_stmt* statement_;
+};
+
+/// A statement that is run many times. Must go before its connection.
+class sqlite_statement {
+ public:
+  int prepare(const sqlite_connection& connection, std::string_view sql) {
+    sqlite3_stmt* raw = nullptr;
+    const int code =
+        sqlite3_prepare_v3(connection.handle(), sql.data(), static_cast<int>(sql.size()),
+                           SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    raw_.reset(raw);
+    return code;
+  }
+
+  /// Runs it with these values for its parameters, integers or std::string_view, and gives each row
+  /// to `on_row`, which returns whether it wants more. SQLITE_OK when that went well.
+  template <typename OnRow, typename... Values>
+  int each(const OnRow& on_row, const Values&... values) {
+    int code = bind_from(1, values...);
+    if (code == SQLITE_OK) {
+      while ((code = sqlite3_step(raw_.get())) == SQLITE_ROW) {
+        if (!on_row(sqlite_row(raw_.get()))) break;
+      }
+    }
+    sqlite3_reset(raw_.get());  // repeats the code of the step, which is known
+    return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+  }
+
+  template <typename... Values>
+  int run(const Values&... values) {
+    return each([](const sqlite_row&) { return true; }, values...);
+  }
+
+ private:
+  int bind_from(int) const { return SQLITE_OK; }
+  template <typename Value, typename... Values>
+  int bind_from(int at, const Value& value, const Values&... others) {
+    const int code = bind(at, value);
+    if (code != SQLITE_OK) return code;
+    return bind_from(at + 1, others...);
+  }
+
+  int bind(int at, std::int64_t value) { return sqlite3_bind_int64(raw_.get(), at, value); }
+  int bind(int at, std::uint64_t value) { return bind(at, static_cast<std::int64_t>(value)); }
+  // The text outlives the run; null would be no text but NULL.
+  int bind(int at, std::string_view value) {
+    return sqlite3_bind_text64(raw_.get(), at, value.data() != nullptr ? value.data() : "",
+                               value.size(), SQLITE_STATIC, SQLITE_UTF8);
+  }
+
+  struct finalizer {
+    void operator()(sqlite3_stmt* raw) const noexcept { sqlite3_finalize(raw); }
+  };
+  std::unique_ptr<sqlite3_stmt, finalizer> raw_;
+};
+
+/// The number that the statement gives first, as of a PRAGMA; `otherwise` when it gives none.
+inline int sqlite_number(const sqlite_connection& connection, std::string_view sql,
+                         std::int64_t& number) {
+  sqlite_statement statement;
+  const int code = statement.prepare(connection, sql);
+  if (code != SQLITE_OK) return code;
+  return statement.each([&number](const sqlite_row& row) {
+    number = row.number(0);
+    return false;
+  });
+}
+
+/// The same with text.
+inline int sqlite_text(const sqlite_connection& connection, std::string_view sql,
+                       std::string& text) {
+  sqlite_statement statement;
+  const int code = statement.prepare(connection, sql);
+  if (code != SQLITE_OK) return code;
+  return statement.each([&text](const sqlite_row& row) {
+    text = std::string(row.text(0));
+    return false;
+  });
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_error.hpp
+
+// What a result code of SQLite means to people and to the requirement Store:
+// https://www.sqlite.org/rescode.html A failure of the disk is errc::internal, which says nothing
+// to a client; its detail is for the log.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <sqlite3.h>
+
+#include <string>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The code without its extension: SQLITE_IOERR for SQLITE_IOERR_FSYNC.
+inline int sqlite_primary(int code) noexcept { return code & 0xFF; }
+
+inline const char* sqlite_meaning(int code) noexcept {
+  switch (sqlite_primary(code)) {
+    case SQLITE_FULL: return "the disk is full";
+    case SQLITE_IOERR: return "the disk failed";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return "another program keeps the file locked";
+    case SQLITE_READONLY: return "the file must not be written";
+    case SQLITE_PERM:
+    case SQLITE_AUTH: return "there is no permission for it";
+    case SQLITE_CANTOPEN: return "the file cannot be opened";
+    case SQLITE_CORRUPT: return "the file is damaged";
+    case SQLITE_NOTADB: return "the file is no SQLite database";
+    case SQLITE_NOMEM: return "there is not enough memory";
+    case SQLITE_TOOBIG: return "a record is too large for SQLite";
+    default: return "SQLite failed";
+  }
+}
+
+/// What happened last on the connection, with SQLite's own words and the system's. `db` may be null
+/// when there was not even memory for it.
+inline std::string sqlite_words(sqlite3* db, int code) {
+  std::string words = sqlite_meaning(code);
+  words += " (SQLite " + std::to_string(code) + ": ";
+  const bool is_last = db != nullptr && sqlite_primary(sqlite3_errcode(db)) == sqlite_primary(code);
+  words += is_last ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+  const int system = is_last ? sqlite3_system_errno(db) : 0;
+  const int primary = sqlite_primary(code);
+  // SQLite keeps the number of the last failure; it belongs to these kinds only.
+  const bool by_system =
+      primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL;
+  if (by_system && system != 0) words += ", " + std::generic_category().message(system);
+  return words + ")";
+}
+
+/// `doing`: what could not be done, "the append".
+inline error sqlite_failure(sqlite3* db, int code, const char* doing) {
+  return error(errc::internal, message_of(errc::internal),
+               std::string("sqlite_store: ") + doing + " failed: " + sqlite_words(db, code));
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_schema.hpp
+
+// The tables of a session file, and how a file of an older version of this library becomes one of
+// this version. The version is SQLite's user_version, the file's kind its application_id:
+// https://www.sqlite.org/pragma.html#pragma_user_version
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// "AgWS": no other program takes such a file for its own, nor this one another's.
+inline constexpr std::int64_t sqlite_application_id = 0x41675753;
+
+/// Each brings a file from the version that is its index to the next one. What was released is
+/// never changed: a new version is one more line.
+inline const std::vector<std::string>& sqlite_migrations() {
+  static const std::vector<std::string> all{
+      // 1. `written` and `held` are for expiry; `number` keeps the keys of the records short.
+      R"(CREATE TABLE sessions (
+           number INTEGER PRIMARY KEY,
+           id TEXT NOT NULL UNIQUE,
+           fence INTEGER NOT NULL,
+           next INTEGER NOT NULL,
+           held INTEGER NOT NULL,
+           written INTEGER NOT NULL);
+         CREATE INDEX sessions_by_age ON sessions (held, written);
+         CREATE TABLE records (
+           session INTEGER NOT NULL,
+           number INTEGER NOT NULL,
+           text TEXT NOT NULL,
+           PRIMARY KEY (session, number)) WITHOUT ROWID;)",
+  };
+  return all;
+}
+
+/// What the file says of itself.
+struct sqlite_version {
+  std::int64_t application = 0;
+  std::int64_t version = 0;
+  std::int64_t tables = 0;
+};
+
+/// SQLITE_OK, or why it cannot be read.
+inline int read_version(const sqlite_connection& connection, sqlite_version& found) {
+  int code = sqlite_number(connection, "PRAGMA application_id", found.application);
+  if (code == SQLITE_OK) code = sqlite_number(connection, "PRAGMA user_version", found.version);
+  if (code != SQLITE_OK) return code;
+  return sqlite_number(connection, "SELECT count(*) FROM sqlite_master", found.tables);
+}
+
+/// Why it is no session file that this version can use, as the end of a sentence; empty when it is
+/// one, or an empty file. `latest`: the number of migrations.
+inline std::string version_fault(const sqlite_version& found, std::size_t latest) {
+  const bool is_empty = found.application == 0 && found.version == 0 && found.tables == 0;
+  if (!is_empty && found.application != sqlite_application_id) {
+    return "is a database of another program; name another file";
+  }
+  if (found.version > static_cast<std::int64_t>(latest)) {
+    return "was written by a newer version of this program (its format is " +
+           std::to_string(found.version) + ", this program knows up to " + std::to_string(latest) +
+           "); start the newer version, or name another file";
+  }
+  return {};
+}
+
+/// Runs the migrations that the file has not seen, all of them or none.
+inline int migrate(sqlite_connection& connection, const sqlite_version& from,
+                   const std::vector<std::string>& migrations) {
+  if (from.version >= static_cast<std::int64_t>(migrations.size())) return SQLITE_OK;
+  int code = connection.run("BEGIN IMMEDIATE");
+  for (auto i = static_cast<std::size_t>(from.version); i < migrations.size(); ++i) {
+    if (code == SQLITE_OK) code = connection.run(migrations[i]);
+  }
+  if (code == SQLITE_OK) {
+    code =
+        connection.run("PRAGMA application_id = " + std::to_string(sqlite_application_id) +
+                       "; PRAGMA user_version = " + std::to_string(migrations.size()) + "; COMMIT");
+  }
+  if (code != SQLITE_OK && connection.in_transaction()) connection.run("ROLLBACK");
+  return code;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_database.hpp
+
+// Opens a session file for the one process that may write it, and refuses what cannot be used in
+// words for people. WAL with synchronous=FULL: what is committed is on the disk, also when the
+// power fails. https://www.sqlite.org/wal.html
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+namespace detail {
+
+inline error bad_session_file(const std::string& file, const std::string& what) {
+  return error(errc::bad_configuration, "The session file " + file + " " + what);
+}
+
+/// What a look at the file's name shows, as the end of a sentence; empty when it may be opened.
+inline std::string name_fault(const std::filesystem::path& file) {
+  namespace fs = std::filesystem;
+  std::error_code failure;
+  const fs::file_status status = fs::status(file, failure);
+  if (fs::is_directory(status)) return "is a directory; name a file in it";
+  if (fs::exists(status)) return fs::is_regular_file(status) ? "" : "is no regular file";
+  if (status.type() == fs::file_type::none) return "cannot be reached: " + failure.message();
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder, failure)) {
+    return "cannot be made: there is no directory " + folder.string() + "; make it first";
+  }
+  return {};
+}
+
+/// The same for all names of a file, also through links, so that its lock is the same; and never
+/// one of the names that mean something else to SQLite (file:..., :memory:).
+inline std::filesystem::path absolute_name(const std::filesystem::path& file) {
+  std::error_code failure;
+  const std::filesystem::path whole = std::filesystem::absolute(file, failure);
+  std::filesystem::path name = std::filesystem::weakly_canonical(whole, failure);
+  return failure ? whole : name;
+}
+
+/// How a failure to open, or to read first, ends a sentence.
+inline std::string opening_fault(sqlite3* db, int code, const std::filesystem::path& file) {
+  switch (sqlite_primary(code)) {
+    case SQLITE_NOTADB: return "is no SQLite database; name another file";
+    case SQLITE_CORRUPT:
+      return "is damaged; put a backup in its place, or move it away and start with a new one "
+             "(sqlite3 " +
+             file.string() + " .recover shows what can be saved)";
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_READONLY:
+      return "cannot be opened for writing; this user needs permission to read and write it and "
+             "the directory that it is in: " +
+             sqlite_words(db, code);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "is locked by another program, such as a database browser; close that first";
+    default: return "cannot be opened: " + sqlite_words(db, code);
+  }
+}
+
+}  // namespace detail
+
+/// The connection of the server. One process per file: it keeps FILE.lock locked, which the system
+/// lets go however the process ends; the lock file itself stays, as removing it would race. Who
+/// only reads FILE takes no notice of it.
+class sqlite_database {
+ public:
+  /// Opens `file`, makes it when there is none, readable by its user only. `busy_wait`: how long a
+  /// statement waits for another program that has locked it.
+  result<void> open(const std::string& file, std::chrono::milliseconds busy_wait) {
+    if (sqlite3_threadsafe() == 0) {
+      return error(errc::bad_configuration, "This SQLite was built without threads");
+    }
+    if (file.empty()) return error(errc::bad_configuration, "No session file is named");
+    const std::string fault = detail::name_fault(file);
+    if (!fault.empty()) return detail::bad_session_file(file, fault);
+    const result<void> opened = open_locked(file, detail::absolute_name(file), busy_wait);
+    if (!opened) close();
+    return opened;
+  }
+
+  void close() {
+    connection_.close();
+    lock_.close();
+  }
+
+  sqlite_connection& connection() noexcept { return connection_; }
+
+  /// Begins a transaction; with `writes`, one that may write. SQLITE_OK, or why not.
+  int begin(bool writes) { return connection_.run(writes ? "BEGIN IMMEDIATE" : "BEGIN"); }
+  int commit() { return connection_.run("COMMIT"); }
+  void rollback() {
+    if (connection_.in_transaction()) connection_.run("ROLLBACK");
+  }
+
+  /// True when the file was moved or removed under the open connection: what is written now, nobody
+  /// would find again.
+  bool has_moved() const {
+    int moved = 0;
+    const int code =
+        sqlite3_file_control(connection_.handle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return code == SQLITE_OK && moved != 0;
+  }
+
+ private:
+  result<void> open_locked(const std::string& name, const std::filesystem::path& path,
+                           std::chrono::milliseconds busy_wait) {
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    const auto refuse = [&](const std::string& what) {
+      return detail::bad_session_file(name, what);
+    };
+    const std::string lock_file = path.string() + ".lock";
+    int code = lock_.open(lock_file, flags);
+    if (code == SQLITE_OK) code = lock_.run("BEGIN EXCLUSIVE");
+    if (sqlite_primary(code) == SQLITE_BUSY) {
+      return refuse("is in use by another server process (it holds " + lock_file +
+                    "); stop that one first, or give each its own file");
+    }
+    if (code != SQLITE_OK) {
+      return refuse("needs " + lock_file +
+                    " beside it, which cannot be made or written; this "
+                    "user needs permission to write in that directory: " +
+                    sqlite_words(lock_.handle(), code));
+    }
+
+    std::error_code ignored;
+    const bool is_new = !std::filesystem::exists(path, ignored);
+    code = connection_.open(path.string(), flags);
+    sqlite_version found;
+    if (code == SQLITE_OK) {
+      sqlite3_busy_timeout(connection_.handle(), static_cast<int>(busy_wait.count()));
+      code = read_version(connection_, found);
+    }
+    if (is_new &&
+        code == SQLITE_OK) {  // it is there by now, and empty; SQLite's other files follow
+      using perms = std::filesystem::perms;
+      std::filesystem::permissions(path, perms::owner_read | perms::owner_write, ignored);
+    }
+    const auto failed = [&] {
+      return refuse(detail::opening_fault(connection_.handle(), code, path));
+    };
+    if (code != SQLITE_OK) return failed();
+    const std::string fault = version_fault(found, sqlite_migrations().size());
+    if (!fault.empty()) return refuse(fault);
+    if (sqlite3_db_readonly(connection_.handle(), "main") == 1) {
+      code = SQLITE_READONLY;
+      return failed();
+    }
+    std::string health;
+    code = sqlite_text(connection_, "PRAGMA quick_check(1)", health);
+    if (code == SQLITE_OK && health != "ok") code = SQLITE_CORRUPT;
+    if (code != SQLITE_OK) return failed();
+
+    // Holds for new files only. The space of expired sessions is given back bit by bit.
+    code = connection_.run("PRAGMA auto_vacuum = INCREMENTAL");
+    std::string journal;
+    if (code == SQLITE_OK) code = sqlite_text(connection_, "PRAGMA journal_mode = WAL", journal);
+    if (code == SQLITE_OK && journal != "wal") {
+      return refuse(
+          "lies where SQLite cannot keep a write-ahead log, such as a network file "
+          "system; use a local disk");
+    }
+    // fullfsync: what fsync does not do on macOS. secure_delete: what is erased is overwritten.
+    if (code == SQLITE_OK) {
+      code = connection_.run(
+          "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA secure_delete = ON; "
+          "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192; "
+          "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
+    }
+    if (code == SQLITE_OK) code = migrate(connection_, found, sqlite_migrations());
+    if (code != SQLITE_OK) return failed();
+    return {};
+  }
+
+  sqlite_connection lock_;  // gone last
+  sqlite_connection connection_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_export.hpp
+
+// Reads sessions out of a session file as JSON Lines (https://jsonlines.org), one record a line:
+// for backups, for support, for moving to another store. It works beside a running server, and sees
+// the file as it is at one moment.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Gets a line without its line feed; returns whether it wants more.
+using export_sink = std::function<bool(std::string_view line)>;
+
+/// Blocks while it reads. While it is at work the server's log file (FILE-wal) only grows.
+class sqlite_export {
+ public:
+  /// Changes nothing in the file. Errors (bad_configuration): there is none, it cannot be read, it
+  /// is no session file, or one of a newer version.
+  result<void> open(const std::string& file) {
+    std::error_code failure;
+    if (!std::filesystem::exists(file, failure)) {
+      return detail::bad_session_file(
+          file, failure ? "cannot be reached: " + failure.message() : "is not there");
+    }
+    const std::string fault = detail::name_fault(file);
+    if (!fault.empty()) return detail::bad_session_file(file, fault);
+    sqlite_version found;
+    const int code = open_and_look(file, found);
+    if (code != SQLITE_OK) return detail::bad_session_file(file, reading_fault(code, file));
+    std::string wrong = version_fault(found, sqlite_migrations().size());
+    if (wrong.empty() && found.version != static_cast<std::int64_t>(sqlite_migrations().size())) {
+      wrong = found.version == 0 ? "is empty"
+                                 : "was written by an older version of this program; start the "
+                                   "server once, which brings it to this version";
+    }
+    if (!wrong.empty()) return detail::bad_session_file(file, wrong);
+    return {};
+  }
+
+  /// The records of one session, oldest first, each as it was appended. Returns how many. Errors:
+  /// session_not_found; internal when the file cannot be read on.
+  result<std::uint64_t> session(std::string_view id, const export_sink& sink) {
+    bool is_there = false;
+    std::uint64_t lines = 0;
+    const int code = read(
+        "SELECT r.text FROM sessions s JOIN records r ON r.session = s.number "
+        "WHERE s.id = ?1 ORDER BY r.number",
+        [&](const sqlite_row& row) {
+          is_there = true;
+          ++lines;
+          return sink(row.text(0));
+        },
+        id);
+    if (code != SQLITE_OK) return failure(code);
+    if (!is_there) return error(errc::session_not_found);
+    return lines;
+  }
+
+  /// All sessions in the order of their making, each record as {"session":"<id>","record":<it>}.
+  /// Returns how many lines. Errors: internal when the file cannot be read on.
+  result<std::uint64_t> all(const export_sink& sink) {
+    std::uint64_t lines = 0;
+    std::string line;
+    const int code = read(
+        "SELECT s.id, r.text FROM sessions s JOIN records r "
+        "ON r.session = s.number ORDER BY s.number, r.number",
+        [&](const sqlite_row& row) {
+          line = "{\"session\":\"";
+          json::append_escaped(line, row.text(0));
+          line += "\",\"record\":";
+          line += row.text(1);
+          line += '}';
+          ++lines;
+          return sink(line);
+        });
+    if (code != SQLITE_OK) return failure(code);
+    return lines;
+  }
+
+ private:
+  int open_and_look(const std::string& file, sqlite_version& found) {
+    int code = connection_.open(detail::absolute_name(file).string(), SQLITE_OPEN_READONLY);
+    if (code != SQLITE_OK) return code;
+    sqlite3_busy_timeout(connection_.handle(), 2000);
+    connection_.run("PRAGMA trusted_schema = OFF");
+    return read_version(connection_, found);
+  }
+
+  std::string reading_fault(int code, const std::string& file) const {
+    const int primary = sqlite_primary(code);
+    if (primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT) {
+      return detail::opening_fault(connection_.handle(), code, file);
+    }
+    return "cannot be read; this user needs permission to read it, and to write in its directory "
+           "unless the server runs: " +
+           sqlite_words(connection_.handle(), code);
+  }
+
+  template <typename OnRow, typename... Values>
+  int read(std::string_view sql, const OnRow& on_row, const Values&... values) {
+    sqlite_statement statement;
+    const int code = statement.prepare(connection_, sql);
+    return code == SQLITE_OK ? statement.each(on_row, values...) : code;
+  }
+
+  error failure(int code) const {
+    return error(errc::internal, "The session file cannot be read on",
+                 sqlite_words(connection_.handle(), code));
+  }
+
+  sqlite_connection connection_;
+};
+
+/// One session, or all when `id` is empty, to a stream, each line with its line feed. Errors as
+/// above, and internal when the stream fails.
+inline result<std::uint64_t> export_sessions(const std::string& file, std::string_view id,
+                                             std::ostream& out) {
+  sqlite_export from;
+  const result<void> opened = from.open(file);
+  if (!opened) return opened.error();
+  const export_sink write = [&out](std::string_view line) {
+    out << line << '\n';
+    return out.good();
+  };
+  result<std::uint64_t> lines = id.empty() ? from.all(write) : from.session(id, write);
+  if (lines && !out.flush()) return error(errc::internal, "The export cannot be written");
+  return lines;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_sessions.hpp
+
+// The rules of the requirement Store (policy/store.hpp) as statements on an open session file.
+// Transactions are the caller's; a failure of the disk may leave half a call to be rolled back,
+// every other outcome leaves all or nothing.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Times are in seconds since 1970. Must go before its connection.
+class sqlite_sessions {
+ public:
+  /// `grain`: how many seconds the time of the last write may lag behind, which saves a write of an
+  /// index with each append.
+  sqlite_sessions(sqlite_connection& connection, std::int64_t grain)
+      : connection_(connection), grain_(grain) {}
+
+  result<void> prepare() {
+    struct each {
+      sqlite_statement& statement;
+      const char* sql;
+    };
+    for (const each& one : std::initializer_list<each>{
+             {find_, "SELECT number, fence, next, held, written FROM sessions WHERE id = ?1"},
+             {read_, "SELECT text FROM records WHERE session = ?1 ORDER BY number"},
+             {make_,
+              "INSERT INTO sessions (id, fence, next, held, written) "
+              "VALUES (?1, 1, ?2, 1, ?3)"},
+             {keep_, "INSERT INTO records (session, number, text) VALUES (?1, ?2, ?3)"},
+             {forget_, "DELETE FROM records WHERE session = ?1"},
+             {advance_, "UPDATE sessions SET next = ?2 WHERE number = ?1"},
+             {stamp_, "UPDATE sessions SET written = ?2 WHERE number = ?1"},
+             {hold_, "UPDATE sessions SET fence = ?2, held = ?3, written = ?4 WHERE number = ?1"},
+             {remove_, "DELETE FROM sessions WHERE number = ?1"},
+             {old_,
+              "SELECT number FROM sessions WHERE held = 0 AND written < ?1 "
+              "ORDER BY written LIMIT ?2"}}) {
+      const int code = one.statement.prepare(connection_, one.sql);
+      if (code != SQLITE_OK) return failure(code, "the opening");
+    }
+    return {};
+  }
+
+  /// What another process held is free: it is gone, since this one has the file.
+  result<void> release_all(std::int64_t now) {
+    const int code = connection_.run("UPDATE sessions SET held = 0, written = max(written, " +
+                                     std::to_string(now) + ") WHERE held = 1");
+    if (code != SQLITE_OK) return failure(code, "the opening");
+    return {};
+  }
+
+  result<stored_session> load(std::string_view id) {
+    stored_session known;
+    session found;
+    int code = find(id, found);
+    if (code == SQLITE_OK && found.is_there) {
+      known.next = found.next;
+      known.fence = found.fence;
+      code = read_.each(
+          [&known](const sqlite_row& row) {
+            known.records.emplace_back(row.text(0));
+            return true;
+          },
+          found.number);
+    }
+    if (code != SQLITE_OK) return failure(code, "the load");
+    return known;
+  }
+
+  result<fence_number> claim(std::string_view id, fence_number fence, std::uint64_t next,
+                             std::int64_t now) {
+    session found;
+    int code = find(id, found);
+    if (code == SQLITE_OK && !found.is_there) return error(errc::session_not_found);
+    if (code == SQLITE_OK && (found.fence != fence || found.next != next)) {
+      return error(errc::moved);
+    }
+    if (code == SQLITE_OK) code = hold_.run(found.number, fence + 1, std::int64_t{1}, now);
+    if (code != SQLITE_OK) return failure(code, "the claim");
+    return fence + 1;
+  }
+
+  result<void> append(const store_batch& batch, std::int64_t now) {
+    session found;
+    int code = find(batch.session, found);
+    if (code != SQLITE_OK) return failure(code, "the append");
+    const std::uint64_t end = batch.first + batch.records.size();
+    if (!found.is_there) {
+      if (batch.first != 0 || batch.fence != 1) return error(errc::session_not_found);
+      code = make_.run(std::string_view(batch.session), end, now);
+      found.number = sqlite3_last_insert_rowid(connection_.handle());
+    } else {
+      if (found.fence != batch.fence) return error(errc::moved);
+      if (found.next == end) return {};  // again
+      if (found.next != batch.first) return error(errc::moved);
+      if (batch.replaces) code = forget_.run(found.number);
+      if (code == SQLITE_OK) code = advance_.run(found.number, end);
+      if (code == SQLITE_OK && found.written + grain_ < now) code = stamp_.run(found.number, now);
+    }
+    std::uint64_t number = batch.first;
+    for (const std::string& each : batch.records) {
+      if (code == SQLITE_OK) code = keep_.run(found.number, number++, std::string_view(each));
+    }
+    if (code != SQLITE_OK) return failure(code, "the append");
+    return {};
+  }
+
+  result<void> release(std::string_view id, fence_number fence, std::int64_t now) {
+    session found;
+    int code = find(id, found);
+    if (code == SQLITE_OK && found.is_there) {
+      if (found.fence != fence) return error(errc::moved);
+      if (found.is_held) code = hold_.run(found.number, fence, std::int64_t{0}, now);
+    }
+    if (code != SQLITE_OK) return failure(code, "the release");
+    return {};
+  }
+
+  result<void> erase(std::string_view id, fence_number fence) {
+    session found;
+    int code = find(id, found);
+    if (code == SQLITE_OK && found.is_there) {
+      if (found.fence != fence) return error(errc::moved);
+      code = remove(found.number);
+    }
+    if (code != SQLITE_OK) return failure(code, "the erasure");
+    return {};
+  }
+
+  /// Whether the file can be read, and written where the last write failed.
+  result<void> check(bool also_writes) {
+    session found;
+    int code = find("", found);
+    if (code == SQLITE_OK && also_writes) {
+      std::int64_t version = 0;
+      code = sqlite_number(connection_, "PRAGMA user_version", version);
+      if (code == SQLITE_OK) {
+        code = connection_.run("PRAGMA user_version = " + std::to_string(version));
+      }
+    }
+    if (code != SQLITE_OK) return failure(code, "the check");
+    return {};
+  }
+
+  /// Removes up to `most` sessions that nobody holds and that were not written since `before`.
+  /// Returns how many.
+  result<std::size_t> expire(std::int64_t before, std::size_t most) {
+    std::vector<std::int64_t> numbers;
+    int code = old_.each(
+        [&numbers](const sqlite_row& row) {
+          numbers.push_back(row.number(0));
+          return true;
+        },
+        before, static_cast<std::uint64_t>(most));
+    for (const std::int64_t number : numbers) {
+      if (code == SQLITE_OK) code = remove(number);
+    }
+    if (code == SQLITE_OK && !numbers.empty()) {
+      code = connection_.run("PRAGMA incremental_vacuum(1000)");  // pages: 4 MB
+    }
+    if (code != SQLITE_OK) return failure(code, "the expiry");
+    return numbers.size();
+  }
+
+ private:
+  struct session {
+    bool is_there = false;
+    std::int64_t number = 0;
+    fence_number fence = 0;
+    std::uint64_t next = 0;
+    bool is_held = false;
+    std::int64_t written = 0;
+  };
+
+  int find(std::string_view id, session& found) {
+    return find_.each(
+        [&found](const sqlite_row& row) {
+          found = {true,
+                   row.number(0),
+                   static_cast<fence_number>(row.number(1)),
+                   static_cast<std::uint64_t>(row.number(2)),
+                   row.number(3) != 0,
+                   row.number(4)};
+          return false;
+        },
+        id);
+  }
+
+  int remove(std::int64_t number) {
+    const int code = forget_.run(number);
+    return code == SQLITE_OK ? remove_.run(number) : code;
+  }
+
+  error failure(int code, const char* doing) const {
+    return sqlite_failure(connection_.handle(), code, doing);
+  }
+
+  sqlite_connection& connection_;
+  const std::int64_t grain_;
+  sqlite_statement find_, read_, make_, keep_, forget_, advance_, stamp_, hold_, remove_, old_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_worker.hpp
+
+// The one thread that works on a session file. What waits for it is done together in one
+// transaction, so that the disk is waited for once for all of it: many sessions that append at once
+// cost little more than one. Between the groups it removes old sessions, in portions.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One call of the store: made and delivered on the executor, attempted on the worker's thread.
+class sqlite_job {
+ public:
+  /// What an attempt may use. `now`: seconds since 1970. `is_doubtful`: the last write failed.
+  struct turn {
+    sqlite_sessions& sessions;
+    std::int64_t now;
+    bool is_doubtful;
+  };
+
+  sqlite_job() = default;
+  sqlite_job(const sqlite_job&) = delete;
+  sqlite_job& operator=(const sqlite_job&) = delete;
+  virtual ~sqlite_job() = default;
+
+  virtual bool writes() const noexcept = 0;
+  /// About how much memory it takes while it waits.
+  virtual std::size_t bytes() const noexcept = 0;
+  /// Keeps its outcome; may be called again. An error when the disk failed: then what it wrote is
+  /// rolled back, and the group goes on.
+  virtual std::optional<error> attempt(const turn& with) = 0;
+  virtual void fail(const error& why) = 0;
+  virtual void deliver() = 0;
+};
+
+using sqlite_jobs = std::vector<std::unique_ptr<sqlite_job>>;
+
+struct sqlite_worker_settings {
+  std::chrono::seconds keep{0};
+  std::chrono::milliseconds sweep_every{0};
+  std::size_t max_waiting_bytes = 0;
+};
+
+class sqlite_worker {
+ public:
+  /// Since 1970.
+  static std::int64_t seconds_now() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  }
+
+  /// `finished` gets jobs with their outcomes, on the worker's thread, in the order of their
+  /// adding. Precondition: the database is open, the sessions are prepared.
+  sqlite_worker(std::unique_ptr<sqlite_database> database,
+                std::unique_ptr<sqlite_sessions> sessions, sqlite_worker_settings settings,
+                std::function<void(sqlite_jobs)> finished)
+      : database_(std::move(database)),
+        sessions_(std::move(sessions)),
+        settings_(settings),
+        finished_(std::move(finished)),
+        thread_([this] { work(); }) {}
+  sqlite_worker(const sqlite_worker&) = delete;
+  sqlite_worker& operator=(const sqlite_worker&) = delete;
+
+  /// Finishes what waits, and ends the thread.
+  ~sqlite_worker() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      is_ending_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  /// False, and the job is left as it is, when too much waits.
+  bool add(std::unique_ptr<sqlite_job>& job) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::size_t bytes = job->bytes();
+      // One that is too large by itself is taken when nothing else waits.
+      if (bytes_ != 0 && bytes_ + bytes > settings_.max_waiting_bytes) return false;
+      bytes_ += bytes;
+      waiting_.push_back(std::move(job));
+    }
+    wake_.notify_one();
+    return true;
+  }
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  void work() {
+    clock::time_point next_sweep = clock::now();
+    while (true) {
+      sqlite_jobs group;
+      bool is_ending = false;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        wake_.wait_until(lock, next_sweep, [this] { return is_ending_ || !waiting_.empty(); });
+        group.swap(waiting_);
+        is_ending = is_ending_;
+      }
+      if (!group.empty()) {
+        std::size_t bytes = 0;
+        for (const auto& each : group) bytes += each->bytes();
+        run(group);
+        {
+          const std::lock_guard<std::mutex> lock(mutex_);
+          bytes_ -= bytes;
+        }
+        finished_(std::move(group));
+      } else if (is_ending) {
+        return;
+      }
+      if (!is_ending && clock::now() >= next_sweep && !sweep()) {
+        next_sweep = clock::now() + settings_.sweep_every;
+      }
+    }
+  }
+
+  /// All together; when that fails as a whole, one by one, so that one does not fail the others.
+  /// When nothing can be written, those that only read are still tried.
+  void run(const sqlite_jobs& group) {
+    const std::optional<error> failed = attempt(group.begin(), group.end());
+    if (!failed) return;
+    const bool only_reads = is_hopeless_;
+    for (auto each = group.begin(); each != group.end(); ++each) {
+      std::optional<error> why = failed;
+      if (group.size() > 1 && !(only_reads && (*each)->writes())) why = attempt(each, each + 1);
+      if (why) (*each)->fail(*why);
+    }
+  }
+
+  /// In one transaction. An error when it was rolled back: then none of the outcomes counts.
+  std::optional<error> attempt(sqlite_jobs::const_iterator first,
+                               sqlite_jobs::const_iterator last) {
+    bool writes = false;
+    for (auto each = first; each != last; ++each) writes = writes || (*each)->writes();
+    is_hopeless_ = false;
+    if (database_->has_moved()) {
+      is_hopeless_ = true;
+      return error(errc::internal, message_of(errc::internal),
+                   "sqlite_store: the session file was moved or removed while it is in use; put "
+                   "it back, or restart the server");
+    }
+    int code = database_->begin(writes);
+    if (code != SQLITE_OK) {
+      is_hopeless_ = true;  // as when another program has locked it: the next would wait as long
+      return failure(code, "the transaction");
+    }
+    bool any_failed = false;
+    for (auto each = first; each != last; ++each) {
+      const std::optional<error> failed = attempt_one(**each);
+      any_failed = any_failed || failed;
+      if (!database_->connection().in_transaction()) {
+        is_doubtful_ = true;
+        return failed ? failed : failure(SQLITE_ABORT, "the transaction");
+      }
+    }
+    code = database_->commit();
+    if (code != SQLITE_OK) {
+      const error why = failure(code, "the commit");
+      database_->rollback();
+      is_doubtful_ = true;
+      return why;
+    }
+    if (writes) is_doubtful_ = any_failed;
+    return std::nullopt;
+  }
+
+  std::optional<error> attempt_one(sqlite_job& job) {
+    sqlite_connection& connection = database_->connection();
+    const sqlite_job::turn turn{*sessions_, seconds_now(), is_doubtful_};
+    std::optional<error> failed;
+    const int code = connection.run("SAVEPOINT one");
+    if (code != SQLITE_OK) {
+      failed = failure(code, "the savepoint");
+      job.fail(*failed);
+      return failed;
+    }
+    try {
+      failed = job.attempt(turn);
+    } catch (const std::exception& thrown) {  // no memory
+      failed = error(errc::internal, message_of(errc::internal),
+                     std::string("sqlite_store: ") + thrown.what());
+      job.fail(*failed);
+    }
+    const int ended = connection.run(failed ? "ROLLBACK TO one; RELEASE one" : "RELEASE one");
+    if (ended != SQLITE_OK) database_->rollback();  // half of it must not stay
+    return failed;
+  }
+
+  /// Removes a portion of what is too old. True when there is more.
+  bool sweep() {
+    constexpr std::size_t portion = 50;
+    if (database_->begin(true) != SQLITE_OK) return false;
+    const auto removed = sessions_->expire(seconds_now() - settings_.keep.count(), portion);
+    const bool is_done = removed && database_->commit() == SQLITE_OK;
+    database_->rollback();
+    return is_done && *removed == portion;
+  }
+
+  error failure(int code, const char* doing) const {
+    return sqlite_failure(database_->connection().handle(), code, doing);
+  }
+
+  std::unique_ptr<sqlite_database> database_;
+  std::unique_ptr<sqlite_sessions> sessions_;  // goes before the database
+  const sqlite_worker_settings settings_;
+  const std::function<void(sqlite_jobs)> finished_;
+  bool is_doubtful_ = false;  // these two belong to the thread
+  bool is_hopeless_ = false;
+  std::mutex mutex_;  // guards the three below
+  sqlite_jobs waiting_;
+  std::size_t bytes_ = 0;  // of what waits or is being done
+  bool is_ending_ = false;
+  std::condition_variable wake_;
+  std::thread thread_;  // last: it uses all of the others
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_store.hpp
+
+// Model of the requirement Store (policy/store.hpp) in one file on a local disk, by SQLite: for a
+// server that is one process. What was reported as kept is there after kill -9 and after a power
+// failure. The program links sqlite3 and sets AGENT_WEBSOCKET_WITH_SQLITE to 1.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+struct sqlite_options {
+  /// Made when it is not there, readable by its user only; its directory is not made. SQLite's own
+  /// files stand beside it (-wal, -shm), and FILE.lock.
+  std::string file;
+  /// How long a session stays that nobody holds and nobody writes. By the system's clock.
+  std::chrono::seconds keep = std::chrono::hours(30 * 24);
+  std::chrono::milliseconds sweep_every = std::chrono::hours(1);  ///< how often old ones are sought
+  /// Of calls that wait for the disk, together. Beyond it they fail, until the disk is faster.
+  std::size_t max_waiting_bytes = 64u << 20;
+  /// How long a call waits for another program that has locked the file.
+  std::chrono::milliseconds busy_wait{2000};
+};
+
+namespace detail {
+
+/// A call and its outcome.
+template <typename Value, typename Work>
+class sqlite_call final : public sqlite_job {
+ public:
+  sqlite_call(bool writes, std::size_t bytes, Work work, std::function<void(result<Value>)> done)
+      : writes_(writes), bytes_(bytes), work_(std::move(work)), done_(std::move(done)) {}
+
+  bool writes() const noexcept override { return writes_; }
+  std::size_t bytes() const noexcept override { return bytes_; }
+  std::optional<error> attempt(const turn& with) override {
+    outcome_ = work_(with);
+    if (outcome_ || outcome_.error().code != errc::internal) return std::nullopt;
+    return outcome_.error();
+  }
+  void fail(const error& why) override { outcome_ = why; }
+  void deliver() override { done_(std::move(outcome_)); }
+
+ private:
+  const bool writes_;
+  const std::size_t bytes_;
+  Work work_;
+  std::function<void(result<Value>)> done_;
+  result<Value> outcome_{error(errc::internal)};
+};
+
+}  // namespace detail
+
+/// A success means that the disk has said it has it (fsync of the write-ahead log): neither kill -9
+/// nor a power failure takes it back, on a disk that keeps what it says. That costs one wait for
+/// the disk for all calls that wait together, so it bounds how fast one session can append, and
+/// hardly how fast many can. FILE must be on a local disk. While it is open, copying it is no
+/// backup: use sqlite_export, or `sqlite3 FILE ".backup COPY"`.
+///
+/// Used on the executor of its context only, which one thread runs; the context must outlive it.
+/// The disk is waited for on a thread of its own. Each `done` is called from the context, never
+/// from inside a call; one may destroy the store. A call that fails by the disk (full, broken,
+/// locked by another program) fails with errc::internal and says why in its detail; the next one is
+/// tried anew.
+class sqlite_store {
+ public:
+  sqlite_store(asio::io_context& context, sqlite_options options)
+      : context_(context), options_(std::move(options)) {}
+  sqlite_store(const sqlite_store&) = delete;
+  sqlite_store& operator=(const sqlite_store&) = delete;
+
+  /// Waits until what was asked for is on the disk; calls no `done` any more.
+  ~sqlite_store() {
+    alive_.reset();
+    worker_.reset();
+    const auto undelivered = std::exchange(finished_, {});
+  }
+
+  /// Opens the file and lets go of what a process before held. Blocks: the whole file is read, to
+  /// find damage. Errors (bad_configuration): what is wrong with the file, and what to do about it.
+  /// Before it, every call fails. Precondition: it has not succeeded before.
+  result<void> open() {
+    auto database = std::make_unique<sqlite_database>();
+    const result<void> opened = database->open(options_.file, options_.busy_wait);
+    if (!opened) return opened;
+    const auto grain = std::min<std::chrono::seconds>(std::chrono::hours(1), options_.keep / 32);
+    auto sessions = std::make_unique<sqlite_sessions>(database->connection(), grain.count());
+    result<void> ready = sessions->prepare();
+    if (ready) ready = sessions->release_all(sqlite_worker::seconds_now());
+    if (!ready)
+      return detail::bad_session_file(options_.file, "cannot be used: " + ready.error().detail);
+    const sqlite_worker_settings settings{options_.keep, options_.sweep_every,
+                                          options_.max_waiting_bytes};
+    worker_ =
+        std::make_unique<sqlite_worker>(std::move(database), std::move(sessions), settings,
+                                        [this](sqlite_jobs jobs) { finish(std::move(jobs)); });
+    return {};
+  }
+
+  bool lasting() const noexcept { return true; }
+
+  void load(std::string_view session, load_handler done) {
+    add<stored_session>(false, session.size(), std::move(done),
+                        [id = std::string(session)](const sqlite_job::turn& turn) {
+                          return turn.sessions.load(id);
+                        });
+  }
+
+  void claim(std::string_view session, const stored_session& known, claim_handler done) {
+    add<fence_number>(true, session.size(), std::move(done),
+                      [id = std::string(session), fence = known.fence,
+                       next = known.next](const sqlite_job::turn& turn) {
+                        return turn.sessions.claim(id, fence, next, turn.now);
+                      });
+  }
+
+  void append(store_batch batch, store_handler done) {
+    std::size_t bytes = batch.session.size();
+    for (const std::string& each : batch.records) bytes += sizeof each + each.size();
+    add<void>(true, bytes, std::move(done),
+              [batch = std::move(batch)](const sqlite_job::turn& turn) {
+                return turn.sessions.append(batch, turn.now);
+              });
+  }
+
+  void release(std::string_view session, fence_number fence, store_handler done) {
+    add<void>(true, session.size(), std::move(done),
+              [id = std::string(session), fence](const sqlite_job::turn& turn) {
+                return turn.sessions.release(id, fence, turn.now);
+              });
+  }
+
+  void erase(std::string_view session, fence_number fence, store_handler done) {
+    add<void>(true, session.size(), std::move(done),
+              [id = std::string(session), fence](const sqlite_job::turn& turn) {
+                return turn.sessions.erase(id, fence);
+              });
+  }
+
+  /// Begins to write; when the last write failed, it writes something.
+  void check(store_handler done) {
+    add<void>(true, 0, std::move(done),
+              [](const sqlite_job::turn& turn) { return turn.sessions.check(turn.is_doubtful); });
+  }
+
+ private:
+  using work_guard = asio::executor_work_guard<asio::io_context::executor_type>;
+
+  template <typename Value, typename Done, typename Work>
+  void add(bool writes, std::size_t bytes, Done done, Work work) {
+    if (!alive_) return;  // called by what its own end destroys
+    constexpr std::size_t overhead = 512;
+    std::unique_ptr<sqlite_job> job = std::make_unique<detail::sqlite_call<Value, Work>>(
+        writes, bytes + overhead, std::move(work), std::move(done));
+    if (open_calls_++ == 0) busy_.emplace(context_.get_executor());
+    if (worker_ && worker_->add(job)) return;
+    job->fail(error(errc::internal, message_of(errc::internal),
+                    worker_ ? "sqlite_store: too much waits for the disk already (more than " +
+                                  std::to_string(options_.max_waiting_bytes) + " bytes)"
+                            : std::string("sqlite_store: it is not open")));
+    sqlite_jobs jobs;
+    jobs.push_back(std::move(job));
+    finish(std::move(jobs));
+  }
+
+  // On the worker's thread, mostly.
+  void finish(sqlite_jobs jobs) {
+    const std::size_t count = jobs.size();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      for (auto& each : jobs) finished_.push_back(std::move(each));
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      asio::post(context_, [this, alive = watch_] {
+        if (!alive.expired()) deliver();
+      });
+    }
+  }
+
+  void deliver() {
+    std::unique_ptr<sqlite_job> job;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      job = std::move(finished_.front());  // there is one for every deliver
+      finished_.pop_front();
+    }
+    if (--open_calls_ == 0) busy_.reset();
+    job->deliver();
+  }
+
+  asio::io_context& context_;
+  const sqlite_options options_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
+  std::size_t open_calls_ = 0;
+  std::optional<work_guard> busy_;  // the context does not run out of work while a call is open
+  std::mutex mutex_;                // guards the one below
+  std::deque<std::unique_ptr<sqlite_job>> finished_;
+  std::unique_ptr<sqlite_worker> worker_;  // last: it uses the others
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/asio_scheduler.hpp
+
+// Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
+// runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
+// that starts and cancels timers costs map nodes, no system calls.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The context must outlive the scheduler. Destroying the scheduler inside of one of its own
+/// functions is allowed.
+class asio_scheduler {
+ public:
+  explicit asio_scheduler(asio::io_context& context) : context_(context), timer_(context) {}
+  asio_scheduler(const asio_scheduler&) = delete;
+  asio_scheduler& operator=(const asio_scheduler&) = delete;
+
+  /// Destroys what waits without running it. What those destructors post or start is dropped.
+  ~asio_scheduler() {
+    alive_.reset();
+    ids_.clear();
+    const timer_list timers = std::exchange(timers_, {});
+    std::unique_lock<std::mutex> lock(mutex_);
+    const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
+    closing_ = true;
+    lock.unlock();
+  }
+
+  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
+  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
+
+  /// From any thread, until the destructor begins. The functions wait here and not in Asio's
+  /// queue, so that they end with the scheduler, also when the context lives on.
+  void post(std::function<void()> f) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (closing_) return;
+      posted_.push_back(std::move(f));
+    }
+    asio::post(context_, [this, alive = watch_] {
+      if (!alive.expired()) run_posted();
+    });
+  }
+
+  /// A time that is not in the future means: on the next turn.
+  timer_id start_timer(time_point when, std::function<void()> f) {
+    const timer_id id = ++last_id_;
+    if (!alive_) return id;
+    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
+    if (!running_timers_) arm();
+    return id;
+  }
+
+  void cancel_timer(timer_id id) {
+    const auto found = ids_.find(id);
+    if (found == ids_.end()) return;
+    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
+    ids_.erase(found);
+    if (timers_.empty()) disarm();
+  }
+
+ private:
+  struct timer {
+    timer_id id;
+    std::function<void()> f;
+  };
+  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
+
+  void run_posted() {
+    std::function<void()> f;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      f = std::move(posted_.front());  // there is one for every run_posted
+      posted_.pop_front();
+    }
+    f();
+  }
+
+  // Waits for the earliest deadline. A timer that is cancelled leaves the wait as it is, unless it
+  // was the last one: waking up for nothing once is cheaper than arming anew for each.
+  void arm() {
+    if (timers_.empty()) return disarm();
+    const time_point earliest = timers_.begin()->first;
+    if (armed_for_ && *armed_for_ <= earliest) return;
+    armed_for_ = earliest;
+    timer_.expires_at(earliest);
+    timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
+      if (failure || alive.expired() || turn != turn_) return;
+      run_timers();
+    });
+  }
+
+  void disarm() {
+    ++turn_;
+    if (armed_for_) timer_.cancel();  // so that a context without other work can return
+    armed_for_.reset();
+  }
+
+  // Arms anew however the functions end, also by an exception, but not when one of them has
+  // destroyed the scheduler.
+  class arming {
+   public:
+    explicit arming(asio_scheduler& scheduler) : scheduler_(scheduler), alive_(scheduler.watch_) {
+      scheduler_.armed_for_.reset();
+      scheduler_.running_timers_ = true;
+    }
+    arming(const arming&) = delete;
+    arming& operator=(const arming&) = delete;
+    ~arming() {
+      if (!scheduler_alive()) return;
+      scheduler_.running_timers_ = false;
+      scheduler_.arm();
+    }
+    bool scheduler_alive() const noexcept { return !alive_.expired(); }
+
+   private:
+    asio_scheduler& scheduler_;
+    std::weak_ptr<char> alive_;
+  };
+
+  // Runs as many as are due now; those that they start, even in the past, wait for the next turn
+  // at the latest, so that sockets get theirs.
+  void run_timers() {
+    const arming mark(*this);
+    const time_point time = now();
+    std::size_t due = 0;
+    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
+    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
+      const auto next = timers_.extract(timers_.begin());
+      ids_.erase(next.mapped().id);
+      next.mapped().f();
+      if (!mark.scheduler_alive()) return;
+    }
+  }
+
+  asio::io_context& context_;
+  asio::steady_timer timer_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
+  timer_list timers_;
+  std::unordered_map<timer_id, timer_list::iterator> ids_;
+  std::optional<time_point> armed_for_;
+  std::uint64_t turn_ = 0;  // tells the current wait from those replaced
+  timer_id last_id_ = 0;
+  bool running_timers_ = false;
+  std::mutex mutex_;  // guards the two below
+  std::deque<std::function<void()>> posted_;
+  bool closing_ = false;
+};
 
 }  // namespace adapters
 }  // namespace agent_websocket
@@ -31756,2029 +33861,6 @@ inline result<any_authenticator> make_authenticator(const access_options& from, 
 }  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
-
-// --- agent_websocket/adapters/redis_reply.hpp
-
-// The protocol of Redis (RESP2) by hiredis: commands as bytes, bytes as replies, and what an error
-// reply means for its reader. No sockets; see redis_connection for these.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <hiredis/hiredis.h>
-
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <new>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// Looks at a reply or at a part of one, which outlives it. Asked for another kind than its own it
-/// answers with nothing: a server's mistake is no undefined behaviour.
-class redis_view {
- public:
-  redis_view() = default;
-  explicit redis_view(const redisReply* reply) noexcept : reply_(reply) {}
-
-  bool is_error() const noexcept { return is(REDIS_REPLY_ERROR); }
-  bool is_nil() const noexcept { return reply_ == nullptr || is(REDIS_REPLY_NIL); }
-  bool is_array() const noexcept { return is(REDIS_REPLY_ARRAY); }
-
-  /// Of a string, a status or an error.
-  std::string_view text() const noexcept {
-    const bool has = is(REDIS_REPLY_STRING) || is(REDIS_REPLY_STATUS) || is(REDIS_REPLY_ERROR);
-    return has && reply_->str != nullptr ? std::string_view(reply_->str, reply_->len)
-                                         : std::string_view();
-  }
-
-  /// An integer, or a string that is one.
-  std::optional<std::uint64_t> number() const noexcept {
-    if (is(REDIS_REPLY_INTEGER)) {
-      if (reply_->integer < 0) return std::nullopt;
-      return static_cast<std::uint64_t>(reply_->integer);
-    }
-    const std::string_view digits = text();
-    std::uint64_t value = 0;
-    const auto [end, failure] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (digits.empty() || failure != std::errc() || end != digits.data() + digits.size()) {
-      return std::nullopt;
-    }
-    return value;
-  }
-
-  std::size_t size() const noexcept { return is_array() ? reply_->elements : 0; }
-  /// Nil behind the end.
-  redis_view operator[](std::size_t i) const noexcept {
-    return i < size() ? redis_view(reply_->element[i]) : redis_view();
-  }
-
- private:
-  bool is(int type) const noexcept { return reply_ != nullptr && reply_->type == type; }
-
-  const redisReply* reply_ = nullptr;
-};
-
-/// A whole reply.
-class redis_reply : public redis_view {
- public:
-  redis_reply() = default;
-  explicit redis_reply(redisReply* reply) noexcept : redis_view(reply), owned_(reply) {}
-
- private:
-  struct free_reply {
-    void operator()(redisReply* each) const noexcept { freeReplyObject(each); }
-  };
-  std::unique_ptr<redisReply, free_reply> owned_;
-};
-
-/// Gets the reply, which may be an error of Redis, or why there is none.
-using redis_handler = std::function<void(result<redis_reply>)>;
-
-/// Bytes in, replies out.
-class redis_reader {
- public:
-  redis_reader() : reader_(redisReaderCreate()) {
-    if (reader_ == nullptr) throw std::bad_alloc();
-  }
-
-  /// What failed is told by next().
-  void feed(std::string_view bytes) { redisReaderFeed(reader_.get(), bytes.data(), bytes.size()); }
-
-  /// The next whole reply, nothing while it is not all there. Fails with protocol_error, and then
-  /// for good.
-  result<std::optional<redis_reply>> next() {
-    void* reply = nullptr;
-    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) {
-      return error(errc::protocol_error, "The store does not answer as Redis does",
-                   std::string("no reply of Redis: ") + reader_->errstr);
-    }
-    if (reply == nullptr) return std::optional<redis_reply>();
-    return std::optional<redis_reply>(redis_reply(static_cast<redisReply*>(reply)));
-  }
-
- private:
-  struct free_reader {
-    void operator()(redisReader* each) const noexcept { redisReaderFree(each); }
-  };
-  std::unique_ptr<redisReader, free_reader> reader_;
-};
-
-/// The bytes of one command, shared since it may have to be sent again, to another server.
-using redis_command = std::shared_ptr<const std::string>;
-
-/// Precondition: at least the command's name.
-inline redis_command make_redis_command(const std::vector<std::string_view>& words) {
-  std::vector<const char*> texts;
-  std::vector<std::size_t> sizes;
-  texts.reserve(words.size());
-  sizes.reserve(words.size());
-  for (const std::string_view each : words) {
-    texts.push_back(each.empty() ? "" : each.data());
-    sizes.push_back(each.size());
-  }
-  char* bytes = nullptr;
-  const auto size =
-      redisFormatCommandArgv(&bytes, static_cast<int>(words.size()), texts.data(), sizes.data());
-  if (size < 0) throw std::bad_alloc();
-  const std::unique_ptr<char, void (*)(char*)> owned(bytes,
-                                                     [](char* each) { redisFreeCommand(each); });
-  return std::make_shared<const std::string>(bytes, static_cast<std::size_t>(size));
-}
-
-/// The first word of an error: "MOVED", "NOSCRIPT".
-inline std::string_view redis_error_kind(std::string_view text) noexcept {
-  return text.substr(0, text.find(' '));
-}
-
-/// What an error reply means to a store. The words of Redis are for the log.
-inline error error_of_redis(std::string_view text) {
-  const std::string_view kind = redis_error_kind(text);
-  std::string detail = "redis: " + std::string(text);
-  for (const char* const each : {"NOAUTH", "WRONGPASS", "NOPERM", "DENIED"}) {
-    if (kind == each) {
-      return error(errc::bad_configuration, "The store refuses this server", std::move(detail));
-    }
-  }
-  if (kind == "OOM") return error(errc::internal, "The store is full", std::move(detail));
-  for (const char* const each : {"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "TRYAGAIN",
-                                 "NOREPLICAS", "MISCONF", "BUSY", "MOVED", "ASK"}) {
-    if (kind == each) {
-      return error(errc::connection_failed, "The store is not available", std::move(detail));
-    }
-  }
-  return error(errc::internal, "The store failed", std::move(detail));
-}
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_line.hpp
-
-// One TCP connection to Redis that stands, with TLS or without: bytes of commands go out, replies
-// come in. What belongs to which, and connecting again, is the business of redis_connection.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <array>
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-class redis_line_sink {
- public:
-  virtual void on_reply(redis_reply reply) = 0;
-  /// Bytes went or came.
-  virtual void on_progress() = 0;
-  /// The line is gone; the last call. `words`: why, for people.
-  virtual void on_line_lost(const std::string& words) = 0;
-
- protected:
-  ~redis_line_sink() = default;
-};
-
-class redis_line final : public asio_link {
- public:
-  /// An empty context: no TLS. Else the certificate has to be for `host`. Null when there can be no
-  /// TLS.
-  static link_pointer<redis_line> begin(asio_socket socket, redis_line_sink& sink,
-                                        const tls_context& context, const std::string& host) {
-    link_pointer<redis_line> line(new redis_line(std::move(socket), sink));
-    if (context) {
-      line->secure(tls_stream::connect(context, line->socket(), host));
-      if (line->tls() == nullptr) {
-        line->drop();
-        return {};
-      }
-    }
-    line->wait_readable();
-    return line;
-  }
-
-  /// All that is sent in one turn of the loop goes out in one piece.
-  void send(std::string_view bytes) {
-    if (sink_ == nullptr) return;
-    output_.tail().append(bytes);
-    if (std::exchange(flush_posted_, true)) return;
-    asio::post(socket().get_executor(), [self = link_pointer<redis_line>(this)] {
-      self->flush_posted_ = false;
-      if (self->sink_ != nullptr && !self->is_blocked_) self->on_writable();
-    });
-  }
-
-  /// The sink is not called from now on. What waits goes out as far as the kernel takes it at once.
-  void drop() {
-    if (std::exchange(sink_, nullptr) == nullptr) return;
-    if (!is_blocked_ && (tls() == nullptr || tls()->is_established())) transmit(output_);
-    close_socket(false);
-  }
-
- private:
-  static constexpr std::size_t read_bytes = 32 * 1024;
-
-  redis_line(asio_socket from, redis_line_sink& sink) : asio_link(std::move(from)), sink_(&sink) {}
-  ~redis_line() override = default;
-
-  void on_writable() override {
-    if (sink_ == nullptr) return;
-    is_blocked_ = false;
-    const std::size_t before = output_.pending();
-    const io_outcome outcome = transmit(output_);
-    if (output_.pending() != before) sink_->on_progress();
-    if (outcome == io_outcome::ended) return lost(refusal());
-    if (outcome == io_outcome::blocked) {
-      is_blocked_ = true;
-      wait_writable();
-    }
-  }
-
-  void on_readable() override {
-    if (sink_ == nullptr) return;
-    std::array<char, read_bytes> data;
-    std::size_t size = 0;
-    if (receive(data.data(), data.size(), size) == io_outcome::ended) return lost(refusal());
-    if (size != 0) {
-      sink_->on_progress();
-      reader_.feed(std::string_view(data.data(), size));
-    }
-    while (sink_ != nullptr) {
-      auto next = reader_.next();
-      if (!next) return lost(next.error().detail);
-      if (!next->has_value()) return wait_readable();
-      sink_->on_reply(std::move(**next));
-    }
-  }
-
-  std::string refusal() const {
-    const std::string words = tls() == nullptr ? std::string() : tls()->refusal_words();
-    return words.empty() ? "the connection was closed" : words;
-  }
-
-  void lost(const std::string& words) {
-    redis_line_sink* const to = std::exchange(sink_, nullptr);
-    close_socket(false);
-    if (to != nullptr) to->on_line_lost(words);
-  }
-
-  redis_line_sink* sink_;
-  redis_reader reader_;
-  output_buffer output_;
-  bool flush_posted_ = false;
-  bool is_blocked_ = false;
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_url.hpp
-
-// Where Redis is, in one line: redis://[user:password@]host[:port][/db][?options], or rediss:// for
-// TLS (the forms registered with IANA, and options of our own). Takes it apart and says what is
-// wrong with it, without ever repeating the password.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// A server of Redis.
-struct redis_address {
-  std::string host;  ///< without the brackets of an IPv6 address
-  std::uint16_t port = 6379;
-
-  /// "127.0.0.1:6379", "[::1]:6379".
-  std::string text() const {
-    const bool is_ipv6 = host.find(':') != std::string::npos;
-    return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-  }
-  bool operator==(const redis_address& other) const noexcept {
-    return port == other.port && host == other.host;
-  }
-  bool operator!=(const redis_address& other) const noexcept { return !(*this == other); }
-};
-
-struct redis_url {
-  redis_address address;
-  bool secure = false;                      ///< rediss://
-  std::string user;                         ///< of the ACL; empty: the default one
-  std::string password;                     ///< empty: none
-  unsigned database = 0;                    ///< always 0 in a cluster
-  std::string prefix = "agent_websocket:";  ///< prefix=, of all keys and channels
-  bool cluster = false;                     ///< cluster=1: the host is one of a Redis Cluster
-  std::string ca_file;                      ///< ca=, in PEM form; empty: what the system trusts
-};
-
-namespace detail {
-
-inline error refuse_redis_url(std::string why) {
-  return error(errc::bad_configuration, "the address of Redis is wrong: " + std::move(why));
-}
-
-/// False when a % is not followed by two hexadecimal digits.
-inline bool decode_percent(std::string_view text, std::string& decoded) {
-  decoded.clear();
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded.push_back(text[i]);
-      continue;
-    }
-    if (text.size() - i < 3) return false;
-    unsigned value = 0;
-    const char* const from = text.data() + i + 1;
-    const auto [end, failure] = std::from_chars(from, from + 2, value, 16);
-    if (failure != std::errc() || end != from + 2) return false;
-    decoded.push_back(static_cast<char>(value));
-    i += 2;
-  }
-  return true;
-}
-
-inline result<void> take_redis_credentials(std::string_view text, redis_url& parsed) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon + 1 == text.size()) {
-    return refuse_redis_url("before the @ stands user:password, or :password alone");
-  }
-  if (!decode_percent(text.substr(0, colon), parsed.user) ||
-      !decode_percent(text.substr(colon + 1), parsed.password)) {
-    return refuse_redis_url("a % in the user or the password is written %25");
-  }
-  return {};
-}
-
-inline result<void> take_redis_option(std::string_view text, redis_url& parsed) {
-  const std::size_t equals = text.find('=');
-  const std::string name(text.substr(0, equals));
-  std::string value;
-  if (equals == std::string_view::npos || !decode_percent(text.substr(equals + 1), value)) {
-    return refuse_redis_url("its options are written name=value, a % as %25");
-  }
-  if (name == "prefix") {
-    // A brace would be taken for the part of a key that says where it lies.
-    if (value.empty() || value.size() > 64 || value.find_first_of("{} ") != std::string::npos) {
-      return refuse_redis_url("prefix= is 1 to 64 characters without braces and spaces");
-    }
-    parsed.prefix = value;
-  } else if (name == "cluster") {
-    if (value != "0" && value != "1") return refuse_redis_url("cluster= is 0 or 1");
-    parsed.cluster = value == "1";
-  } else if (name == "ca") {
-    if (value.empty()) return refuse_redis_url("ca= is the name of a file in PEM form");
-    parsed.ca_file = value;
-  } else {
-    return refuse_redis_url("it has an option that is unknown; known are prefix=, cluster=, ca=");
-  }
-  return {};
-}
-
-}  // namespace detail
-
-/// Fails with bad_configuration and words for people.
-inline result<redis_url> parse_redis_url(std::string_view text) {
-  using detail::refuse_redis_url;
-  for (const char c : text) {
-    if (c <= 0x20 || c > 0x7E) {
-      return refuse_redis_url("it holds a space or a character that is not of ASCII");
-    }
-  }
-  redis_url parsed;
-  const std::size_t colon = text.find("://");
-  const std::string_view scheme = text.substr(0, colon == std::string_view::npos ? 0 : colon);
-  parsed.secure = http::iequals(scheme, "rediss");
-  if (!parsed.secure && !http::iequals(scheme, "redis")) {
-    return refuse_redis_url("it begins with redis:// or rediss:// (with TLS)");
-  }
-  std::string_view rest = text.substr(colon + 3);
-  const std::size_t authority_end = rest.find_first_of("/?#");
-  std::string_view authority = rest.substr(0, authority_end);
-  rest = authority_end == std::string_view::npos ? std::string_view() : rest.substr(authority_end);
-  if (rest.find('#') != std::string_view::npos ||
-      (rest.find('@') != std::string_view::npos && authority.find('@') == std::string_view::npos)) {
-    return refuse_redis_url("in a user or a password / ? # are written %2F %3F %23, an @ %40");
-  }
-  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    const auto taken = detail::take_redis_credentials(authority.substr(0, at), parsed);
-    if (!taken) return taken.error();
-    authority.remove_prefix(at + 1);
-  }
-  std::string host(authority);
-  const std::size_t bracket = host.rfind(']');
-  if (host.find(':', bracket == std::string::npos ? 0 : bracket) == std::string::npos) {
-    host += ":6379";
-  }
-  const auto split = http::parse_url("http://" + host);
-  if (!split) return refuse_redis_url(split.error().message);
-  parsed.address = {split->host, split->port};
-
-  const std::size_t mark = rest.find('?');
-  std::string_view path = rest.substr(0, mark);
-  if (!path.empty()) path.remove_prefix(1);
-  if (!path.empty()) {
-    const auto [end, failure] =
-        std::from_chars(path.data(), path.data() + path.size(), parsed.database);
-    if (failure != std::errc() || end != path.data() + path.size() || parsed.database > 65535) {
-      return refuse_redis_url("after the host stands the number of a database, as in /0");
-    }
-  }
-  std::string_view options = mark == std::string_view::npos ? "" : rest.substr(mark + 1);
-  while (!options.empty()) {
-    const std::size_t end = options.find('&');
-    const auto taken = detail::take_redis_option(options.substr(0, end), parsed);
-    if (!taken) return taken.error();
-    options.remove_prefix(end == std::string_view::npos ? options.size() : end + 1);
-  }
-  if (parsed.cluster && parsed.database != 0) {
-    return refuse_redis_url("a cluster has no database but 0");
-  }
-  if (!parsed.secure && !parsed.ca_file.empty()) {
-    return refuse_redis_url("ca= needs TLS: rediss://");
-  }
-  return parsed;
-}
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_settings.hpp
-
-// What is chosen by the user of Redis: of the store as a whole, and of each connection that it
-// makes. Values only.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <chrono>
-#include <cstddef>
-#include <functional>
-#include <string>
-#include <string_view>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// Told what happens, for the log: a fixed word, and words for people.
-using redis_event = std::function<void(std::string_view event, std::string_view text)>;
-
-struct redis_connection_settings {
-  redis_address address;
-  tls_context tls;  ///< empty: none
-  std::string user;
-  std::string password;
-  unsigned database = 0;
-  std::chrono::milliseconds timeout{2'000};          ///< of connecting, and of each reply
-  std::size_t max_pending_bytes = 64 * 1024 * 1024;  ///< of commands without a reply
-  redis_event on_event;                              ///< redis_connected, redis_lost
-  /// Gets what a subscription brings; makes each array that begins with "message" such a thing.
-  std::function<void(redis_reply)> on_message;
-  std::function<void()> on_ready;  ///< each time that it stands, before any waiting command
-};
-
-struct redis_settings {
-  std::string url;  ///< see redis_url
-  /// Of this process, no two the same, not even of the same program started again; in the grammar
-  /// of ids (base/ids.hpp). Empty: a random one.
-  std::string name;
-  std::chrono::milliseconds timeout{2'000};          ///< of each command
-  std::chrono::milliseconds lease{10'000};           ///< from 300 ms: who is silent so long is dead
-  std::chrono::seconds keep{30 * 24 * 3600};         ///< after the last append
-  std::size_t max_pending_bytes = 64 * 1024 * 1024;  ///< on the way to a server; more is refused
-  /// redis_connected, redis_lost, lease_over, lease_back.
-  redis_event on_event;
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_connection.hpp
-
-// A connection to one server of Redis that comes back by itself: connects, signs in (AUTH, SELECT),
-// gives each command its reply in order, and gives up what is not answered in time. While the
-// server is away commands fail at once; it is tried again after a pause that grows, with jitter.
-// Knows nothing of keys; see redis_client.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <asio/connect.hpp>
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// One thread. May be destroyed within any function that it calls; then calls nothing more.
-class redis_connection final : redis_line_sink {
- public:
-  /// The context outlives it. Connects with the first command, or with connect().
-  redis_connection(asio::io_context& context, redis_connection_settings settings)
-      : context_(context),
-        settings_(std::move(settings)),
-        resolver_(context),
-        opening_(context.get_executor()),
-        timer_(context) {}
-  redis_connection(const redis_connection&) = delete;
-  redis_connection& operator=(const redis_connection&) = delete;
-  /// Drops what has no reply without a word; what was sent just now goes out if it can.
-  ~redis_connection() { close_line(); }
-
-  void connect() {
-    if (phase_ == phase::idle) begin();
-  }
-
-  /// Fails with connection_failed when there is no reply. Never calls `done` from within.
-  void send(const redis_command& command, redis_handler done) {
-    connect();
-    if (phase_ == phase::pausing) return refuse(reason_, std::move(done));
-    const std::size_t bytes = command->size();
-    if (pending_bytes_ + bytes > settings_.max_pending_bytes) {
-      return refuse(failure("too much waits for it"), std::move(done));
-    }
-    pending_bytes_ += bytes;
-    const auto deadline = clock::now() + settings_.timeout;
-    if (phase_ == phase::ready) {
-      put({*command, std::move(done), deadline, bytes});
-      return;
-    }
-    waiting_.push_back({command, std::move(done), deadline});
-  }
-
-  bool is_ready() const noexcept { return phase_ == phase::ready; }
-  /// Commands without a reply.
-  std::size_t pending() const noexcept { return sent_.size() + waiting_.size(); }
-  const redis_address& address() const noexcept { return settings_.address; }
-
- private:
-  using clock = std::chrono::steady_clock;
-  enum class phase { idle, connecting, signing_in, ready, pausing };
-
-  static constexpr std::chrono::milliseconds least_pause{100};
-  static constexpr std::chrono::milliseconds most_pause{2'000};
-  static constexpr std::chrono::seconds steady{5};  // a connection that held so long was a good one
-
-  struct outgoing {
-    std::string_view bytes;
-    redis_handler done;
-    clock::time_point deadline;
-    std::size_t size;
-  };
-  struct flight {
-    redis_handler done;
-    clock::time_point deadline;
-    std::size_t size;
-  };
-  struct waiter {
-    redis_command command;
-    redis_handler done;
-    clock::time_point deadline;
-  };
-
-  error failure(const std::string& words) const {
-    return error(errc::connection_failed, "The store is not available",
-                 "redis at " + settings_.address.text() + ": " + words);
-  }
-
-  void refuse(const error& why, redis_handler done) {
-    asio::post(context_, [alive = watch(), why, done = std::move(done)] {
-      if (!alive.expired()) done(why);
-    });
-  }
-
-  std::weak_ptr<char> watch() const { return alive_; }
-
-  void put(outgoing each) {
-    line_->send(each.bytes);
-    sent_.push_back({std::move(each.done), each.deadline, each.size});
-    if (sent_.size() == 1) progress_ = clock::now();
-    if (phase_ == phase::ready) arm();
-  }
-
-  // --- connecting ---
-
-  void begin() {
-    phase_ = phase::connecting;
-    wait_until(clock::now() + settings_.timeout);
-    resolver_.async_resolve(
-        settings_.address.host, std::to_string(settings_.address.port),
-        [this, alive = watch(), turn = turn_](std::error_code why, const auto& found) {
-          if (alive.expired() || turn != turn_) return;
-          if (why) return lose("the name cannot be resolved: " + why.message());
-          asio::async_connect(opening_, found,
-                              [this, alive, turn](std::error_code refused, const auto&) {
-                                if (alive.expired() || turn != turn_) return;
-                                if (refused) return lose(refused.message());
-                                sign_in();
-                              });
-        });
-  }
-
-  void sign_in() {
-    std::error_code ignored;
-    opening_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    opening_.set_option(asio::socket_base::keep_alive(true), ignored);
-    opening_.non_blocking(true, ignored);
-    phase_ = phase::signing_in;
-    asio_socket socket = std::exchange(opening_, asio_socket(context_.get_executor()));
-    line_ = redis_line::begin(std::move(socket), *this, settings_.tls, settings_.address.host);
-    if (!line_) return lose("no certificate can be for that host");
-    if (!settings_.password.empty()) {
-      if (settings_.user.empty()) {
-        step({"AUTH", settings_.password});
-      } else {
-        step({"AUTH", settings_.user, settings_.password});
-      }
-    }
-    if (settings_.database != 0) step({"SELECT", std::to_string(settings_.database)});
-    step({"PING"});  // its answer says that the server is there, is done loading and lets us in
-    last_step();
-  }
-
-  void step(const std::vector<std::string>& words) {
-    const redis_command command = make_redis_command({words.begin(), words.end()});
-    put({*command, [this](const result<redis_reply>& reply) { judge(reply); }, {}, 0});
-  }
-
-  void judge(const result<redis_reply>& reply) {
-    if (!reply || !reply->is_error() || redis_error_kind(reply->text()) == "NOPERM") return;
-    if (refusal_.empty()) refusal_ = std::string(reply->text());
-  }
-
-  void last_step() {
-    sent_.back().done = [this](const result<redis_reply>& reply) {
-      judge(reply);
-      if (!reply) return;
-      if (!refusal_.empty()) return lose(std::exchange(refusal_, {}));
-      stand();
-    };
-  }
-
-  void stand() {
-    phase_ = phase::ready;
-    since_ = clock::now();
-    cancel_wait();
-    const auto alive = watch();
-    if (std::exchange(is_lost_, false) || !was_ready_) tell("redis_connected", "");
-    was_ready_ = true;
-    if (alive.expired()) return;
-    if (const auto on_ready = settings_.on_ready) on_ready();
-    if (alive.expired() || phase_ != phase::ready) return;
-    for (waiter& each : std::exchange(waiting_, {})) {
-      put({*each.command, std::move(each.done), each.deadline, each.command->size()});
-    }
-  }
-
-  // --- losing ---
-
-  void close_line() {
-    ++turn_;
-    resolver_.cancel();
-    std::error_code ignored;
-    opening_.close(ignored);
-    if (line_) std::exchange(line_, {})->drop();
-  }
-
-  void lose(const std::string& words) {
-    close_line();
-    cancel_wait();
-    const bool held = phase_ == phase::ready && clock::now() - since_ > steady;
-    phase_ = phase::pausing;
-    refusal_.clear();
-    reason_ = redis_error_is_refusal(words) ? error_of_redis(words) : failure(words);
-    attempts_ = held ? 0 : std::min(attempts_ + 1, 16);
-    pause();
-    pending_bytes_ = 0;
-    auto sent = std::exchange(sent_, {});
-    auto waiting = std::exchange(waiting_, {});
-    const auto alive = watch();
-    const error why = reason_;
-    if (!std::exchange(is_lost_, true)) tell("redis_lost", words);
-    for (flight& each : sent) {
-      if (alive.expired()) return;
-      each.done(why);
-    }
-    for (waiter& each : waiting) {
-      if (alive.expired()) return;
-      each.done(why);
-    }
-  }
-
-  static bool redis_error_is_refusal(std::string_view words) {
-    const std::string_view kind = redis_error_kind(words);
-    return kind == "NOAUTH" || kind == "WRONGPASS" || kind == "DENIED" || kind == "LOADING" ||
-           kind == "ERR" || kind == "MASTERDOWN";
-  }
-
-  void pause() {
-    const auto whole = std::min(most_pause, least_pause * (1 << std::min(attempts_, 10)) / 2);
-    const double part = 0.5 + random_.unit() / 2;
-    wait_until(clock::now() + std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(
-                                  static_cast<double>(whole.count()) * part)));
-  }
-
-  void tell(std::string_view event, std::string_view words) {
-    if (!settings_.on_event) return;
-    std::string text = settings_.address.text();
-    if (!words.empty()) text.append(": ").append(words);
-    const redis_event on_event = settings_.on_event;  // it may destroy the connection
-    on_event(event, text);
-  }
-
-  // --- one timer: of connecting, of the pause, and of the oldest command ---
-
-  void arm() {
-    if (armed_ || sent_.empty()) return;
-    wait_until(std::max(sent_.front().deadline, progress_ + settings_.timeout));
-  }
-
-  void wait_until(clock::time_point when) {
-    armed_ = true;
-    timer_.expires_at(when);
-    timer_.async_wait([this, alive = watch(), wait = ++wait_](std::error_code cancelled) {
-      if (cancelled || alive.expired() || wait != wait_) return;
-      armed_ = false;
-      on_time();
-    });
-  }
-
-  void cancel_wait() {
-    armed_ = false;
-    ++wait_;
-    timer_.cancel();
-  }
-
-  void on_time() {
-    if (phase_ == phase::pausing) return begin();
-    if (phase_ != phase::ready) return lose("no connection in time");
-    if (sent_.empty()) return;
-    const auto now = clock::now();
-    // A large reply may take its time, as long as it comes.
-    if (now < sent_.front().deadline || now < progress_ + settings_.timeout) return arm();
-    lose("no reply in time");
-  }
-
-  // --- of the line ---
-
-  void on_reply(redis_reply reply) override {
-    if (settings_.on_message && reply.size() > 0 && reply[0].text() == "message") {
-      const auto on_message = settings_.on_message;  // it may destroy the connection
-      return on_message(std::move(reply));
-    }
-    if (sent_.empty()) {
-      return lose(reply.is_error() ? std::string(reply.text()) : "a reply that nobody asked for");
-    }
-    const redis_handler done = std::move(sent_.front().done);
-    pending_bytes_ -= sent_.front().size;
-    sent_.pop_front();
-    const bool is_replica =
-        phase_ == phase::ready && reply.is_error() && redis_error_kind(reply.text()) == "READONLY";
-    const auto alive = watch();
-    done(std::move(reply));
-    // The name may lead to the new primary by now.
-    if (is_replica && !alive.expired() && phase_ == phase::ready) lose("it is a replica now");
-  }
-
-  void on_progress() override { progress_ = clock::now(); }
-  void on_line_lost(const std::string& words) override { lose(words); }
-
-  asio::io_context& context_;
-  redis_connection_settings settings_;
-  asio::ip::tcp::resolver resolver_;
-  asio_socket opening_;
-  asio_timer timer_;
-  random_source random_;
-  link_pointer<redis_line> line_;
-  std::deque<flight> sent_;     // in the order of their replies
-  std::deque<waiter> waiting_;  // for a connection
-  std::size_t pending_bytes_ = 0;
-  clock::time_point since_{};
-  clock::time_point progress_{};
-  error reason_;         // why there is no connection
-  std::string refusal_;  // of the sign-in
-  phase phase_ = phase::idle;
-  int attempts_ = 0;
-  unsigned turn_ = 0;  // tells an attempt from those given up
-  unsigned wait_ = 0;
-  bool armed_ = false;
-  bool is_lost_ = false;
-  bool was_ready_ = false;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_slots.hpp
-
-// Where the keys of a Redis Cluster lie (the cluster specification): the slot of a key, which
-// server has which slots, and what MOVED and ASK say. No connections.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <algorithm>
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-inline constexpr std::uint16_t redis_slot_count = 16384;
-
-/// CRC-16/XMODEM: polynomial 0x1021, from 0.
-inline std::uint16_t redis_crc16(std::string_view text) noexcept {
-  unsigned crc = 0;
-  for (const char c : text) {
-    crc ^= static_cast<unsigned>(static_cast<unsigned char>(c)) << 8;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc & 0x8000u) != 0 ? (crc << 1) ^ 0x1021u : crc << 1;
-  }
-  return static_cast<std::uint16_t>(crc & 0xFFFFu);
-}
-
-/// Keys with the same text in their first pair of braces are in one slot, unless it is empty.
-inline std::uint16_t redis_slot_of(std::string_view key) noexcept {
-  const std::size_t open = key.find('{');
-  if (open != std::string_view::npos) {
-    const std::size_t close = key.find('}', open + 1);
-    if (close != std::string_view::npos && close > open + 1) {
-      key = key.substr(open + 1, close - open - 1);
-    }
-  }
-  return static_cast<std::uint16_t>(redis_crc16(key) % redis_slot_count);
-}
-
-/// What an error says about the place of a slot.
-struct redis_redirection {
-  bool asks = false;  ///< ASK: for this once, after ASKING; else MOVED: from now on
-  std::uint16_t slot = 0;
-  redis_address address;
-};
-
-/// Of "MOVED 3999 127.0.0.1:6381"; nothing for other errors. `asked`: who said it, and is meant
-/// when it names no host.
-inline std::optional<redis_redirection> parse_redis_redirection(std::string_view text,
-                                                                const redis_address& asked) {
-  redis_redirection parsed;
-  const std::string_view kind = redis_error_kind(text);
-  parsed.asks = kind == "ASK";
-  if (!parsed.asks && kind != "MOVED") return std::nullopt;
-  text.remove_prefix(std::min(text.size(), kind.size() + 1));
-  const std::size_t space = text.find(' ');
-  const std::size_t colon = text.rfind(':');
-  if (space == std::string_view::npos || colon == std::string_view::npos || colon < space) {
-    return std::nullopt;
-  }
-  const auto whole = [](std::string_view digits, std::uint16_t& value) {
-    const auto [end, failure] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    return failure == std::errc() && end == digits.data() + digits.size();
-  };
-  std::string_view host = text.substr(space + 1, colon - space - 1);
-  parsed.address.host = host.empty() || host == "?" ? asked.host : std::string(host);
-  if (!whole(text.substr(0, space), parsed.slot) || parsed.slot >= redis_slot_count ||
-      !whole(text.substr(colon + 1), parsed.address.port) || parsed.address.port == 0) {
-    return std::nullopt;
-  }
-  return parsed;
-}
-
-/// Which server is the primary of which slots. Empty until it was told.
-class redis_slot_map {
- public:
-  /// Takes the answer to CLUSTER SLOTS of `asked`. False, and unchanged, when it is none.
-  bool assign(const redis_view& answer, const redis_address& asked) {
-    std::vector<redis_address> addresses;
-    std::vector<std::uint16_t> owners(redis_slot_count, nobody);
-    for (std::size_t i = 0; i < answer.size(); ++i) {
-      const redis_view range = answer[i];
-      const auto first = range[0].number(), last = range[1].number(), port = range[2][1].number();
-      if (!first || !last || !port || *first > *last || *last >= redis_slot_count || *port == 0 ||
-          *port > 65535) {
-        return false;
-      }
-      const std::string_view host = range[2][0].text();
-      const redis_address each{host.empty() || host == "?" ? asked.host : std::string(host),
-                               static_cast<std::uint16_t>(*port)};
-      const std::uint16_t index = index_in(addresses, each);
-      std::fill(owners.begin() + static_cast<std::ptrdiff_t>(*first),
-                owners.begin() + static_cast<std::ptrdiff_t>(*last) + 1, index);
-    }
-    if (addresses.empty()) return false;
-    addresses_.swap(addresses);
-    owners_.swap(owners);
-    return true;
-  }
-
-  /// The slot has moved there.
-  void move(std::uint16_t slot, const redis_address& to) {
-    if (owners_.empty()) owners_.assign(redis_slot_count, nobody);
-    owners_[slot] = index_in(addresses_, to);
-  }
-
-  /// Null when it is not known.
-  const redis_address* find(std::uint16_t slot) const noexcept {
-    if (owners_.empty() || owners_[slot] == nobody) return nullptr;
-    return &addresses_[owners_[slot]];
-  }
-
-  const std::vector<redis_address>& addresses() const noexcept { return addresses_; }
-  bool contains(const redis_address& address) const {
-    return std::find(addresses_.begin(), addresses_.end(), address) != addresses_.end();
-  }
-
- private:
-  static constexpr std::uint16_t nobody = 0xFFFF;
-
-  static std::uint16_t index_in(std::vector<redis_address>& list, const redis_address& address) {
-    const auto found = std::find(list.begin(), list.end(), address);
-    const auto index = static_cast<std::uint16_t>(found - list.begin());
-    if (found == list.end()) list.push_back(address);
-    return index;
-  }
-
-  std::vector<redis_address> addresses_;
-  std::vector<std::uint16_t> owners_;  // indexes of addresses_, by slot
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_client.hpp
-
-// Commands to Redis by the key that they are about: to the one server of an address, or to that
-// server of a Redis Cluster which has the key's slot, following MOVED and ASK. One connection a
-// server.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// One thread. May be destroyed within any function that it calls; then calls nothing more.
-class redis_client {
- public:
-  /// `settings`: of each connection; its address is the one of the only server, or of any of a
-  /// cluster. The context outlives the client.
-  redis_client(asio::io_context& context, redis_connection_settings settings, bool is_cluster)
-      : context_(context), settings_(std::move(settings)), is_cluster_(is_cluster) {
-    connections_.push_back(std::make_unique<redis_connection>(context_, settings_));
-  }
-  redis_client(const redis_client&) = delete;
-  redis_client& operator=(const redis_client&) = delete;
-
-  void connect() {
-    connections_.front()->connect();
-    if (is_cluster_) ask_for_slots();
-  }
-
-  /// A command about `key`. Fails with connection_failed when there is no reply in time, and with
-  /// the meaning of an error reply (error_of_redis), except for those that begin with NOSCRIPT:
-  /// these are given as they are. Never calls `done` from within.
-  void send(std::string_view key, redis_command command, redis_handler done) {
-    auto each = std::make_shared<trip>();
-    each->command = std::move(command);
-    each->done = std::move(done);
-    each->deadline = clock::now() + settings_.timeout;
-    if (is_cluster_) each->slot = redis_slot_of(key);
-    start(std::move(each));
-  }
-
-  /// A command that any server can take: always the same one while it is there.
-  void send_to_any(redis_command command, redis_handler done) {
-    any().send(command, [done = std::move(done)](result<redis_reply> reply) {
-      if (reply && reply->is_error()) return done(error_of_redis(reply->text()));
-      done(std::move(reply));
-    });
-  }
-
-  bool is_cluster() const noexcept { return is_cluster_; }
-  const redis_connection_settings& settings() const noexcept { return settings_; }
-  /// A server that is there, if one is known to be.
-  const redis_address& any_address() { return any().address(); }
-
- private:
-  using clock = std::chrono::steady_clock;
-
-  static constexpr int max_hops = 6;
-  static constexpr std::chrono::milliseconds again_after{50};  // a slot is being moved just now
-  static constexpr std::chrono::milliseconds refresh_after{500};
-
-  struct trip {
-    redis_command command;
-    redis_handler done;
-    clock::time_point deadline;
-    std::uint16_t slot = 0;
-    int hops = 0;
-  };
-  using trip_pointer = std::shared_ptr<trip>;
-
-  redis_connection& any() {
-    for (const auto& each : connections_) {
-      if (each->is_ready()) return *each;
-    }
-    return *connections_.front();
-  }
-
-  redis_connection& connection_to(const redis_address& address) {
-    for (const auto& each : connections_) {
-      if (each->address() == address) return *each;
-    }
-    redis_connection_settings settings = settings_;
-    settings.address = address;
-    connections_.push_back(std::make_unique<redis_connection>(context_, std::move(settings)));
-    return *connections_.back();
-  }
-
-  void start(trip_pointer each) {
-    const redis_address* const owner = is_cluster_ ? slots_.find(each->slot) : nullptr;
-    go(owner == nullptr ? any() : connection_to(*owner), std::move(each), false);
-  }
-
-  void go(redis_connection& to, trip_pointer each, bool asks) {
-    if (asks) {
-      static const redis_command asking = make_redis_command({"ASKING"});
-      to.send(asking, [](const result<redis_reply>&) {});
-    }
-    const redis_command command = each->command;
-    to.send(command, [this, each = std::move(each), asked = to.address()](
-                         result<redis_reply> reply) { arrive(each, asked, std::move(reply)); });
-  }
-
-  void arrive(const trip_pointer& each, const redis_address& asked, result<redis_reply> reply) {
-    if (!reply) {
-      if (is_cluster_) refresh();
-      return each->done(reply.error());
-    }
-    if (!reply->is_error()) return each->done(std::move(reply));
-    const std::string_view kind = redis_error_kind(reply->text());
-    if (kind == "NOSCRIPT") return each->done(std::move(reply));
-    if (is_cluster_ && each->hops < max_hops) {
-      if (const auto told = parse_redis_redirection(reply->text(), asked)) {
-        ++each->hops;
-        if (!told->asks) {
-          slots_.move(told->slot, told->address);
-          refresh();
-        }
-        return go(connection_to(told->address), each, told->asks);
-      }
-    }
-    if (is_cluster_ && (kind == "TRYAGAIN" || kind == "CLUSTERDOWN")) {
-      refresh();
-      if (clock::now() + again_after < each->deadline) {
-        each->hops = 0;
-        return later(again_after, [this, each] { start(each); });
-      }
-    }
-    each->done(error_of_redis(reply->text()));
-  }
-
-  /// Not when the client is gone by then.
-  template <typename F>
-  void later(std::chrono::milliseconds after, F f) {
-    auto timer = std::make_shared<asio_timer>(context_, after);
-    timer->async_wait([timer, alive = std::weak_ptr<char>(alive_),
-                       f = std::move(f)](const std::error_code& cancelled) {
-      if (!cancelled && !alive.expired()) f();
-    });
-  }
-
-  /// Soon, and once for all who found the map wrong.
-  void refresh() {
-    if (std::exchange(is_refreshing_, true)) return;
-    later(slots_.addresses().empty() ? std::chrono::milliseconds(0) : refresh_after, [this] {
-      is_refreshing_ = false;
-      ask_for_slots();
-    });
-  }
-
-  void ask_for_slots() {
-    static const redis_command command = make_redis_command({"CLUSTER", "SLOTS"});
-    redis_connection& asked = next_to_ask();
-    asked.send(command, [this, address = asked.address()](const result<redis_reply>& reply) {
-      if (!reply) return;  // the next command will ask again
-      if (slots_.assign(*reply, address)) forget_others();
-    });
-  }
-
-  /// In turn, so that one whose view is old does not stay the only witness.
-  redis_connection& next_to_ask() {
-    for (std::size_t i = 0; i < connections_.size(); ++i) {
-      redis_connection& each = *connections_[++turn_ % connections_.size()];
-      if (each.is_ready()) return each;
-    }
-    return any();
-  }
-
-  /// The first connection stays: its address is the one that people wrote.
-  void forget_others() {
-    for (const redis_address& each : slots_.addresses()) connection_to(each).connect();
-    connections_.erase(std::remove_if(connections_.begin() + 1, connections_.end(),
-                                      [this](const std::unique_ptr<redis_connection>& each) {
-                                        return each->pending() == 0 &&
-                                               !slots_.contains(each->address());
-                                      }),
-                       connections_.end());
-  }
-
-  asio::io_context& context_;
-  redis_connection_settings settings_;
-  bool is_cluster_;
-  std::vector<std::unique_ptr<redis_connection>> connections_;
-  redis_slot_map slots_;
-  std::size_t turn_ = 0;
-  bool is_refreshing_ = false;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_letter.hpp
-
-// How a message of redis_exchange is written: who it is from, and two numbers by which its receiver
-// sees that one comes too late, having taken another way, and that some before it were lost. Redis
-// itself promises neither. Pure.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// "<from> <number> <number in the channel> <text>". Views into what was parsed.
-struct redis_letter {
-  std::string_view from;
-  std::uint64_t number = 0;      ///< from 1: of all that the sender has sent
-  std::uint64_t in_channel = 0;  ///< from 1: of those to the same receiver, or to all
-  std::string_view text;
-
-  static std::optional<redis_letter> parse(std::string_view written) {
-    redis_letter parsed;
-    const auto word = [&written](std::string_view& to) {
-      const std::size_t space = written.find(' ');
-      if (space == std::string_view::npos) return false;
-      to = written.substr(0, space);
-      written.remove_prefix(space + 1);
-      return true;
-    };
-    const auto whole = [](std::string_view digits, std::uint64_t& to) {
-      const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), to);
-      return failure == std::errc() && end == digits.data() + digits.size() && to != 0;
-    };
-    std::string_view number, in_channel;
-    if (!word(parsed.from) || !word(number) || !word(in_channel)) return std::nullopt;
-    if (!is_valid_id(parsed.from) || !whole(number, parsed.number) ||
-        !whole(in_channel, parsed.in_channel)) {
-      return std::nullopt;
-    }
-    parsed.text = written;
-    return parsed;
-  }
-};
-
-/// Peers whose numbers are kept; when there are more, all are forgotten, and with them what would
-/// show a loss.
-inline constexpr std::size_t max_redis_letter_peers = 1000;
-
-/// The sender's numbers.
-class redis_letter_post {
- public:
-  /// `to` empty: all.
-  std::string write(std::string_view from, std::string_view to, std::string_view text) {
-    if (sent_.size() >= max_redis_letter_peers) sent_.clear();
-    std::string written(from);
-    written.append(" ").append(std::to_string(++number_));
-    written.append(" ").append(std::to_string(++sent_[std::string(to)]));
-    written.append(" ").append(text);
-    return written;
-  }
-
- private:
-  std::uint64_t number_ = 0;
-  std::map<std::string, std::uint64_t> sent_;
-};
-
-/// The receiver's.
-class redis_letter_box {
- public:
-  enum class verdict { next, after_gap, late };
-
-  verdict take(const redis_letter& letter, bool is_to_all) {
-    auto found = seen_.find(letter.from);
-    if (found == seen_.end()) {
-      if (seen_.size() >= max_redis_letter_peers) seen_.clear();
-      found = seen_.emplace(std::string(letter.from), peer()).first;
-    }
-    peer& from = found->second;
-    if (letter.number <= from.number) return verdict::late;
-    from.number = letter.number;
-    std::uint64_t& last = is_to_all ? from.to_all : from.to_me;
-    const bool is_gap = last != 0 && letter.in_channel > last + 1;
-    last = letter.in_channel;
-    return is_gap ? verdict::after_gap : verdict::next;
-  }
-
- private:
-  struct peer {
-    std::uint64_t number = 0;
-    std::uint64_t to_me = 0;
-    std::uint64_t to_all = 0;
-  };
-
-  std::map<std::string, peer, std::less<>> seen_;
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_lease.hpp
-
-// The life of this process as the others see it: a key of its name in Redis that ends by itself
-// unless it is renewed, every third of the lease. A process whose key is gone holds nothing.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <chrono>
-#include <functional>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// One thread. May be destroyed within any function that it calls.
-class redis_lease {
- public:
-  /// The client outlives it, if only by its destructor. Begins with start().
-  redis_lease(asio::io_context& context, redis_client& client, std::string prefix, std::string name,
-              std::chrono::milliseconds length)
-      : client_(client),
-        prefix_(std::move(prefix)),
-        name_(std::move(name)),
-        length_(length),
-        timer_(context) {}
-  redis_lease(const redis_lease&) = delete;
-  redis_lease& operator=(const redis_lease&) = delete;
-
-  /// Takes the lease, and keeps it until stop() or the destructor.
-  void start() {
-    last_ = clock::now();
-    renew({});
-    wait();
-  }
-
-  /// Lets it run out.
-  void stop() {
-    ++turn_;
-    timer_.cancel();
-  }
-
-  /// Ends it now, as far as Redis can be told.
-  void end() {
-    stop();
-    const std::string key = key_of(name_);
-    client_.send(key, make_redis_command({"DEL", key}), [](const result<redis_reply>&) {});
-  }
-
-  /// Renews it now; the outcome says whether Redis takes writes.
-  void renew(store_handler done) {
-    const std::string key = key_of(name_);
-    const std::string length = std::to_string(length_.count());
-    client_.send(key, make_redis_command({"SET", key, "1", "PX", length}),
-                 [this, sent = clock::now(), done = std::move(done)](
-                     const result<redis_reply>& reply) { take(reply, sent, done); });
-  }
-
-  /// Whether that process lives.
-  void look_for(std::string_view name, std::function<void(result<bool>)> done) {
-    const std::string key = key_of(name);
-    client_.send(key, make_redis_command({"EXISTS", key}),
-                 [done = std::move(done)](const result<redis_reply>& reply) {
-                   if (!reply) return done(reply.error());
-                   done(reply->number() == 1u);
-                 });
-  }
-
-  const std::string& name() const noexcept { return name_; }
-
- private:
-  using clock = std::chrono::steady_clock;
-
-  std::string key_of(std::string_view name) const {
-    return prefix_ + "node:{" + std::string(name) + "}";
-  }
-
-  void wait() {
-    timer_.expires_after(length_ / 3);
-    timer_.async_wait([this, alive = std::weak_ptr<char>(alive_),
-                       turn = turn_](const std::error_code& cancelled) {
-      if (cancelled || alive.expired() || turn != turn_) return;
-      renew({});
-      wait();
-    });
-  }
-
-  void take(const result<redis_reply>& reply, clock::time_point sent, const store_handler& done) {
-    const auto on_event = client_.settings().on_event;
-    const store_handler tell = done;
-    const result<void> outcome = reply ? result<void>() : result<void>(reply.error());
-    std::string_view event;
-    if (reply) {
-      last_ = sent;
-      if (std::exchange(is_over_, false)) event = "lease_back";
-    } else if (clock::now() - last_ >= length_ && !std::exchange(is_over_, true)) {
-      event = "lease_over";
-    }
-    // Nothing of this object from here on.
-    if (tell) tell(outcome);
-    if (event.empty() || !on_event) return;
-    on_event(event, event == "lease_back" ? "other processes see that this one lives"
-                                          : "not renewed: other processes may take its sessions");
-  }
-
-  redis_client& client_;
-  std::string prefix_;
-  std::string name_;
-  std::chrono::milliseconds length_;
-  asio_timer timer_;
-  clock::time_point last_{};
-  unsigned turn_ = 0;  // tells the wait from those given up
-  bool is_over_ = false;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_scripts.hpp
-
-// Lua scripts on Redis, each an atomic step there: the ones of redis_store, and how one is called
-// by its digest (EVALSHA), with its text only where the server does not know it.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <openssl/evp.h>
-
-#include <array>
-#include <cstddef>
-#include <memory>
-#include <new>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// SHA-1 in lower case hexadecimal digits, by which Redis knows a script.
-inline std::string redis_digest(std::string_view text) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), bytes.data(), &size, EVP_sha1(), nullptr) != 1) {
-    throw std::bad_alloc();
-  }
-  std::string written;
-  for (unsigned i = 0; i < size; ++i) {
-    written.push_back(digits[bytes[i] >> 4]);
-    written.push_back(digits[bytes[i] & 0xF]);
-  }
-  return written;
-}
-
-class redis_script {
- public:
-  explicit redis_script(std::string text) : text_(std::move(text)), digest_(redis_digest(text_)) {}
-
-  const std::string& text() const noexcept { return text_; }
-  const std::string& digest() const noexcept { return digest_; }
-
-  /// `words`: the keys, of one slot and at least one, then the arguments. The script outlives the
-  /// call. See redis_client::send.
-  void run(redis_client& client, std::size_t keys, std::vector<std::string> words,
-           redis_handler done) const {
-    const redis_command by_digest = command("EVALSHA", digest_, keys, words);
-    const std::string key = words.front();
-    auto kept = std::make_shared<const std::vector<std::string>>(std::move(words));
-    client.send(key, by_digest,
-                [this, &client, keys, kept, done = std::move(done)](result<redis_reply> reply) {
-                  const bool is_unknown =
-                      reply && reply->is_error() && redis_error_kind(reply->text()) == "NOSCRIPT";
-                  if (!is_unknown) return done(std::move(reply));
-                  client.send(kept->front(), command("EVAL", text_, keys, *kept), done);
-                });
-  }
-
- private:
-  static redis_command command(std::string_view name, std::string_view script, std::size_t keys,
-                               const std::vector<std::string>& words) {
-    const std::string count = std::to_string(keys);
-    std::vector<std::string_view> all{name, script, count};
-    all.reserve(all.size() + words.size());
-    all.insert(all.end(), words.begin(), words.end());
-    return make_redis_command(all);
-  }
-
-  std::string text_;
-  std::string digest_;
-};
-
-/// A session is a hash (fence, next, holder) and a list of records: KEYS[1] and KEYS[2]. One
-/// without the other, as when Redis was short of memory and evicted it, is none. Numbers are
-/// compared as text: Lua's have 53 bits.
-struct redis_session_scripts {
-  /// -> {fence, next, holder, records}, or {}.
-  redis_script load{R"(
-local s = redis.call('HMGET', KEYS[1], 'fence', 'next', 'holder')
-local r = redis.call('LRANGE', KEYS[2], 0, -1)
-if not s[1] or #r == 0 then return {} end
-return {s[1], s[2], s[3] or '', r}
-)"};
-
-  /// -> {fence, next, holder}, or {}.
-  redis_script peek{R"(
-local s = redis.call('HMGET', KEYS[1], 'fence', 'next', 'holder')
-if not s[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {} end
-return {s[1], s[2], s[3] or ''}
-)"};
-
-  /// fence, next, holder, the new holder, seconds to keep it -> the new fence, or a word.
-  redis_script claim{R"(
-local s = redis.call('HMGET', KEYS[1], 'fence', 'next', 'holder')
-if not s[1] or redis.call('EXISTS', KEYS[2]) == 0 then return 'session_not_found' end
-if s[1] ~= ARGV[1] or s[2] ~= ARGV[2] or (s[3] or '') ~= ARGV[3] then return 'moved' end
-local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
-redis.call('HSET', KEYS[1], 'holder', ARGV[4])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-redis.call('EXPIRE', KEYS[2], ARGV[5])
-return fence
-)"};
-
-  /// fence, first, the number after the last, holder, seconds to keep it, 1 if it replaces, records
-  /// -> a word. Writes the hash first: a command that Redis refuses when it is out of memory,
-  /// before the script has changed anything.
-  redis_script append{R"(
-local s = redis.call('HMGET', KEYS[1], 'fence', 'next')
-local fresh = not s[1] or redis.call('EXISTS', KEYS[2]) == 0
-if fresh then
-  if ARGV[1] ~= '1' or ARGV[2] ~= '0' then return 'session_not_found' end
-  redis.call('HSET', KEYS[1], 'fence', 1, 'next', ARGV[3], 'holder', ARGV[4])
-elseif s[1] ~= ARGV[1] then return 'moved'
-elseif s[2] == ARGV[3] then return 'ok'
-elseif s[2] ~= ARGV[2] then return 'moved'
-else redis.call('HSET', KEYS[1], 'next', ARGV[3]) end
-if fresh or ARGV[6] == '1' then redis.call('DEL', KEYS[2]) end
-for i = 7, #ARGV, 1000 do
-  redis.call('RPUSH', KEYS[2], unpack(ARGV, i, math.min(i + 999, #ARGV)))
-end
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-redis.call('EXPIRE', KEYS[2], ARGV[5])
-return 'ok'
-)"};
-
-  /// fence -> a word.
-  redis_script release{R"(
-local fence = redis.call('HGET', KEYS[1], 'fence')
-if not fence then return 'ok' end
-if fence ~= ARGV[1] then return 'moved' end
-redis.call('HDEL', KEYS[1], 'holder')
-return 'ok'
-)"};
-
-  /// fence -> a word.
-  redis_script erase{R"(
-local fence = redis.call('HGET', KEYS[1], 'fence')
-if fence and fence ~= ARGV[1] then return 'moved' end
-redis.call('DEL', KEYS[1], KEYS[2])
-return 'ok'
-)"};
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_store.hpp
-
-// Model of the requirement Store in Redis 5 or newer, one server or a Redis Cluster, for processes
-// that share their sessions. Each step is a script there. A session is two keys,
-// <prefix>{<session>} and <prefix>{<session>}:records, which end by themselves when nothing was
-// appended for long. What Redis loses (it keeps as much as its own configuration says) is lost
-// here.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <chrono>
-#include <cstddef>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <unordered_map>
-#include <utility>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// One thread, the one that runs the context.
-class redis_store {
- public:
-  /// The context outlives the store.
-  redis_store(asio::io_context& context, redis_settings settings)
-      : context_(context), settings_(std::move(settings)) {}
-  redis_store(const redis_store&) = delete;
-  redis_store& operator=(const redis_store&) = delete;
-  ~redis_store() {
-    if (lease_) lease_->end();
-  }
-
-  /// Once, before all others. Fails with bad_configuration; a Redis that is away is no failure, see
-  /// check().
-  result<void> open();
-
-  /// Of this process among those that share the store.
-  const std::string& name() const noexcept { return settings_.name; }
-  const redis_url& url() const noexcept { return url_; }
-  /// Precondition: open() went well.
-  redis_client& client() noexcept { return *client_; }
-  asio::io_context& context() noexcept { return context_; }
-
-  bool lasting() const noexcept { return true; }
-
-  void load(std::string_view session, load_handler done);
-  void claim(std::string_view session, const stored_session& known, claim_handler done);
-  void append(store_batch batch, store_handler done);
-  void release(std::string_view session, fence_number fence, store_handler done) {
-    run_with_fence(scripts().release, session, fence, std::move(done));
-  }
-  void erase(std::string_view session, fence_number fence, store_handler done) {
-    run_with_fence(scripts().erase, session, fence, std::move(done));
-  }
-
-  /// Whether Redis takes writes; of a cluster, whether all slots are served.
-  void check(store_handler done);
-
- private:
-  using word_list = std::vector<std::string>;
-
-  static const redis_session_scripts& scripts() {
-    static const redis_session_scripts made;
-    return made;
-  }
-
-  static error strange() {
-    return error(errc::internal, "The store failed", "redis: the key holds something else");
-  }
-
-  word_list keys_of(std::string_view session) const {
-    std::string key = url_.prefix + "{" + std::string(session) + "}";
-    std::string records = key + ":records";
-    return {std::move(key), std::move(records)};
-  }
-
-  template <typename Handler>
-  bool refuse_unopened(const Handler& done) {
-    if (client_) return false;
-    asio::post(context_, [alive = std::weak_ptr<char>(alive_), done] {
-      if (!alive.expired()) done(error(errc::connection_failed, "The store is not open"));
-    });
-    return true;
-  }
-
-  /// Calls for one session begin after the outcome of the one before: on different ways (a slot
-  /// that moves, a script that is not known yet) one could overtake the other.
-  void begin(const std::string& session, std::function<void()> call) {
-    const auto [lane, is_free] = lanes_.try_emplace(session);
-    if (!is_free) return lane->second.push_back(std::move(call));
-    call();
-  }
-  void finish(const std::string& session) {
-    const auto lane = lanes_.find(session);
-    if (lane->second.empty()) {
-      lanes_.erase(lane);
-      return;
-    }
-    const auto next = std::move(lane->second.front());
-    lane->second.pop_front();
-    next();
-  }
-
-  /// Ends the turn of the session, then tells. Nothing of this object is used after that.
-  template <typename Handler, typename Outcome>
-  void conclude(const std::string& session, const Handler& done, Outcome outcome) {
-    const Handler tell = done;
-    finish(session);
-    tell(std::move(outcome));
-  }
-
-  static result<stored_session> parse(const redis_view& reply) {
-    stored_session known;
-    if (!reply.is_array()) return strange();
-    if (reply.size() == 0) return known;
-    const auto fence = reply[0].number(), next = reply[1].number();
-    if (!fence || !next) return strange();
-    known.fence = *fence;
-    known.next = *next;
-    known.holder = std::string(reply[2].text());
-    known.records.reserve(reply[3].size());
-    for (std::size_t i = 0; i < reply[3].size(); ++i) {
-      known.records.emplace_back(reply[3][i].text());
-    }
-    return known;
-  }
-
-  static result<void> parse_word(const result<redis_reply>& reply) {
-    if (!reply) return reply.error();
-    const std::string_view word = reply->text();
-    if (word == "ok") return {};
-    if (word == "moved") return error(errc::moved);
-    if (word == "session_not_found") return error(errc::session_not_found);
-    return strange();
-  }
-
-  void run_with_fence(const redis_script& script, std::string_view session, fence_number fence,
-                      store_handler done);
-  void claim_from(const std::string& session, const stored_session& found, claim_handler done);
-
-  asio::io_context& context_;
-  redis_settings settings_;
-  redis_url url_;
-  std::unordered_map<std::string, std::deque<std::function<void()>>> lanes_;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-  std::unique_ptr<redis_lease> lease_;    // destroyed after the client, whose handlers use it
-  std::unique_ptr<redis_client> client_;  // destroyed first: no handler is called after that
-};
-
-inline result<void> redis_store::open() {
-  auto url = parse_redis_url(settings_.url);
-  if (!url) return url.error();
-  const auto refuse = [](const char* words) { return error(errc::bad_configuration, words); };
-  if (settings_.name.empty()) {
-    random_source random;
-    settings_.name = make_uuid(random);
-  }
-  if (!is_valid_id(settings_.name)) {
-    return refuse("the name of this process is 1 to 64 of the characters A-Z a-z 0-9 _ . : -");
-  }
-  if (settings_.timeout < std::chrono::milliseconds(1) ||
-      settings_.lease < std::chrono::milliseconds(300) ||
-      settings_.keep < std::chrono::seconds(1)) {
-    return refuse("Redis needs a time-out from 1 ms, a lease from 300 ms, and to keep from 1 s");
-  }
-  redis_connection_settings each;
-  if (url->secure) {
-    auto trusted = tls_context::of_client(url->ca_file);
-    if (!trusted) return trusted.error();
-    each.tls = *trusted;
-  }
-  url_ = *url;
-  each.address = url_.address;
-  each.user = url_.user;
-  each.password = url_.password;
-  each.database = url_.database;
-  each.timeout = settings_.timeout;
-  each.max_pending_bytes = settings_.max_pending_bytes;
-  each.on_event = settings_.on_event;
-  client_ = std::make_unique<redis_client>(context_, std::move(each), url_.cluster);
-  client_->connect();
-  lease_ = std::make_unique<redis_lease>(context_, *client_, url_.prefix, settings_.name,
-                                         settings_.lease);
-  lease_->start();
-  return {};
-}
-
-inline void redis_store::load(std::string_view session, load_handler done) {
-  if (refuse_unopened(done)) return;
-  begin(std::string(session), [this, key = std::string(session), done = std::move(done)] {
-    scripts().load.run(*client_, 2, keys_of(key), [this, key, done](result<redis_reply> reply) {
-      auto known = reply ? parse(*reply) : result<stored_session>(reply.error());
-      if (!known || known->holder.empty() || known->holder == settings_.name) {
-        if (known) known->holder.clear();
-        return conclude(key, done, std::move(known));
-      }
-      auto found = std::make_shared<stored_session>(std::move(*known));
-      lease_->look_for(found->holder, [this, key, done, found](const result<bool>& lives) {
-        if (!lives) return conclude(key, done, result<stored_session>(lives.error()));
-        if (!*lives) found->holder.clear();
-        conclude(key, done, result<stored_session>(std::move(*found)));
-      });
-    });
-  });
-}
-
-inline void redis_store::claim(std::string_view session, const stored_session& known,
-                               claim_handler done) {
-  if (refuse_unopened(done)) return;
-  begin(std::string(session), [this, key = std::string(session), fence = known.fence,
-                               next = known.next, done = std::move(done)] {
-    scripts().peek.run(*client_, 2, keys_of(key), [=](const result<redis_reply>& reply) {
-      const auto found = reply ? parse(*reply) : result<stored_session>(reply.error());
-      const auto fail = [&](error why) {
-        conclude(key, done, result<fence_number>(std::move(why)));
-      };
-      if (!found) return fail(found.error());
-      if (found->fence == 0) return fail(error(errc::session_not_found));
-      if (found->fence != fence || found->next != next) return fail(error(errc::moved));
-      if (found->holder.empty() || found->holder == settings_.name) {
-        return claim_from(key, *found, done);
-      }
-      lease_->look_for(found->holder, [this, key, done, found = *found](const result<bool>& lives) {
-        if (lives && !*lives) return claim_from(key, found, done);
-        conclude(key, done, result<fence_number>(lives ? error(errc::busy) : lives.error()));
-      });
-    });
-  });
-}
-
-/// Only if it is as it was found.
-inline void redis_store::claim_from(const std::string& session, const stored_session& found,
-                                    claim_handler done) {
-  word_list all = keys_of(session);
-  for (std::string each : {std::to_string(found.fence), std::to_string(found.next), found.holder,
-                           settings_.name, std::to_string(settings_.keep.count())}) {
-    all.push_back(std::move(each));
-  }
-  scripts().claim.run(*client_, 2, std::move(all),
-                      [this, session, done = std::move(done)](const result<redis_reply>& reply) {
-                        result<fence_number> outcome(strange());
-                        const auto fence = reply ? reply->number() : std::nullopt;
-                        if (fence) {
-                          outcome = *fence;
-                        } else if (const auto word = parse_word(reply); !word) {
-                          outcome = word.error();
-                        }
-                        conclude(session, done, std::move(outcome));
-                      });
-}
-
-inline void redis_store::append(store_batch batch, store_handler done) {
-  if (refuse_unopened(done)) return;
-  const std::string session = batch.session;
-  auto kept = std::make_shared<store_batch>(std::move(batch));
-  begin(session, [this, kept, done = std::move(done)] {
-    word_list all = keys_of(kept->session);
-    all.reserve(8 + kept->records.size());
-    all.push_back(std::to_string(kept->fence));
-    all.push_back(std::to_string(kept->first));
-    all.push_back(std::to_string(kept->first + kept->records.size()));
-    all.push_back(settings_.name);
-    all.push_back(std::to_string(settings_.keep.count()));
-    all.push_back(kept->replaces ? "1" : "0");
-    for (std::string& each : kept->records) all.push_back(std::move(each));
-    scripts().append.run(*client_, 2, std::move(all),
-                         [this, session = kept->session, done](const result<redis_reply>& reply) {
-                           conclude(session, done, parse_word(reply));
-                         });
-  });
-}
-
-inline void redis_store::run_with_fence(const redis_script& script, std::string_view session,
-                                        fence_number fence, store_handler done) {
-  if (refuse_unopened(done)) return;
-  begin(std::string(session), [this, &script, key = std::string(session), fence,
-                               done = std::move(done)] {
-    word_list all = keys_of(key);
-    all.push_back(std::to_string(fence));
-    script.run(*client_, 2, std::move(all), [this, key, done](const result<redis_reply>& reply) {
-      conclude(key, done, parse_word(reply));
-    });
-  });
-}
-
-inline void redis_store::check(store_handler done) {
-  if (refuse_unopened(done)) return;
-  lease_->renew([this, done = std::move(done)](const result<void>& written) {
-    if (!written || !client_->is_cluster()) return done(written);
-    static const redis_command command = make_redis_command({"CLUSTER", "INFO"});
-    client_->send_to_any(command, [done](const result<redis_reply>& reply) {
-      if (!reply) return done(reply.error());
-      if (reply->text().find("cluster_state:ok") != std::string_view::npos) return done({});
-      done(error(errc::connection_failed, "The store is not available",
-                 "redis: the cluster does not serve all slots"));
-    });
-  });
-}
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-// --- agent_websocket/adapters/redis_exchange.hpp
-
-// Model of the requirement Exchange by the publish and subscribe of Redis, for the processes that
-// share a redis_store: one channel for each process, <prefix>to:<name>, and one for all,
-// <prefix>all. In a cluster a message reaches every server of it.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// One thread, the store's. A second connection carries what comes in; what goes out takes the
-/// store's, behind its commands.
-class redis_exchange {
- public:
-  /// The store outlives the exchange and was opened. Its on_event is told exchange_connected,
-  /// exchange_lost and exchange_refused as well.
-  explicit redis_exchange(redis_store& store) : store_(store), timer_(store.context()) {}
-  redis_exchange(const redis_exchange&) = delete;
-  redis_exchange& operator=(const redis_exchange&) = delete;
-
-  const std::string& name() const noexcept { return store_.name(); }
-
-  void listen(exchange_sink& sink) {
-    sink_ = &sink;
-    connect();
-    wait();
-  }
-
-  void send(std::string_view to, std::string_view text) {
-    put(channel_to(to), post_.write(name(), to, text));
-  }
-  void publish(std::string_view text) { put(channel_to_all(), post_.write(name(), "", text)); }
-
- private:
-  /// A connection that brings nothing for long may be dead without a word: it is asked.
-  static constexpr std::chrono::seconds ask_every{5};
-
-  std::string channel_to(std::string_view name) const {
-    return store_.url().prefix + "to:" + std::string(name);
-  }
-  std::string channel_to_all() const { return store_.url().prefix + "all"; }
-
-  /// What does not get through is lost; the receiver sees it by the numbers of later ones.
-  void put(const std::string& channel, const std::string& letter) {
-    store_.client().send_to_any(make_redis_command({"PUBLISH", channel, letter}),
-                                [](const result<redis_reply>&) {});
-  }
-
-  void connect() {
-    redis_connection_settings settings = store_.client().settings();
-    settings.address = store_.client().any_address();
-    settings.on_ready = [this] {
-      is_subscribed_ = false;
-      subscribe();
-    };
-    settings.on_message = [this](const redis_reply& reply) { take(reply); };
-    if (settings.on_event) {
-      settings.on_event = [to = settings.on_event](std::string_view event, std::string_view text) {
-        to(event == "redis_lost" ? "exchange_lost" : "exchange_connected", text);
-      };
-    }
-    connection_ = std::make_unique<redis_connection>(store_.context(), std::move(settings));
-    connection_->connect();
-  }
-
-  void subscribe() {
-    connection_->send(make_redis_command({"SUBSCRIBE", channel_to(name())}),
-                      [this](const result<redis_reply>& reply) {
-                        if (reply && reply->is_error()) refused(reply->text());
-                      });
-    connection_->send(make_redis_command({"SUBSCRIBE", channel_to_all()}),
-                      [this](const result<redis_reply>& reply) {
-                        if (!reply || reply->is_error()) return;
-                        is_subscribed_ = true;
-                        if (std::exchange(was_subscribed_, true)) sink_->on_gap();
-                      });
-  }
-
-  void refused(std::string_view words) {
-    const redis_event on_event = store_.client().settings().on_event;
-    if (on_event) on_event("exchange_refused", words);
-  }
-
-  void wait() {
-    timer_.expires_after(ask_every);
-    timer_.async_wait([this, alive = std::weak_ptr<char>(alive_)](const std::error_code& failure) {
-      if (failure || alive.expired()) return;
-      ask();
-      wait();
-    });
-  }
-
-  void ask() {
-    if (!connection_->is_ready()) {
-      // Any other server of a cluster does as well.
-      if (store_.client().any_address() != connection_->address()) connect();
-    } else if (!is_subscribed_) {
-      subscribe();
-    } else {
-      connection_->send(make_redis_command({"PING"}), [](const result<redis_reply>&) {});
-    }
-  }
-
-  void take(const redis_reply& reply) {
-    const bool is_to_all = reply[1].text() == channel_to_all();
-    const auto letter = redis_letter::parse(reply[2].text());
-    if (!letter || (is_to_all && letter->from == name())) return;
-    const auto verdict = box_.take(*letter, is_to_all);
-    if (verdict == redis_letter_box::verdict::late) return;
-    const std::weak_ptr<char> alive = alive_;
-    if (verdict == redis_letter_box::verdict::after_gap) sink_->on_gap();
-    if (!alive.expired()) sink_->on_message(letter->from, letter->text);
-  }
-
-  redis_store& store_;
-  exchange_sink* sink_ = nullptr;
-  redis_letter_post post_;
-  redis_letter_box box_;
-  asio_timer timer_;
-  bool is_subscribed_ = false;   // on this connection
-  bool was_subscribed_ = false;  // on any
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-  std::unique_ptr<redis_connection> connection_;
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
 // --- agent_websocket/host/store.hpp
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Makes a session again that this process has claimed from its store.
+// Makes a session again that this process has claimed from its store: with its id, its owner and
+// the numbers of its messages, and the settings that all sessions have now.
 #pragma once
 
 #include <agent_websocket/server/recovery.hpp>
