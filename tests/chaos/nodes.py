@@ -46,6 +46,10 @@ class Node:
         await asyncio.to_thread(self.process.wait_for_line, "listening on")
         self.starts.append(time.monotonic() - begun)
 
+    def strike(self):
+        """Kills it this instant; kill() has still to be called."""
+        self.process.popen.send_signal(signal.SIGKILL)
+
     async def kill(self):
         await asyncio.to_thread(self.process.kill)
         self.output += self.process.lines[-200:]

@@ -56,6 +56,28 @@ class Play:
         self.statuses = collections.Counter()
         self.running = []
         self.faults = []
+        self.trap = None  # what is waited for, and what is done then
+        for each in self.talkers:
+            each.on_told = self.spring
+
+    def spring(self, kind):
+        if self.trap and self.trap[0] == kind:
+            self.trap.pop()()
+            self.trap = None
+
+    async def moment(self, longest, strike):
+        """Waits for a moment of harm: any, or one at which something has just been promised."""
+        await asyncio.sleep(self.random.uniform(0.02, longest))
+        kind = self.random.choice(["any", "ack", "end", "notify"])
+        if kind == "any":
+            return strike()
+        self.trap = [kind, strike]
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if self.trap is None:
+                return
+        self.trap = None
+        strike()
 
     def ports(self):
         return [each.port for each in self.nodes]
@@ -80,6 +102,8 @@ class Play:
                                            f'{{"content":"{text}"}}')
                 self.told[talker.name][text] = status == 200
                 self.statuses[status] += 1
+                if status == 200:
+                    self.spring("notify")
             except (OSError, asyncio.TimeoutError, IndexError):
                 self.statuses["none"] += 1
 
@@ -171,7 +195,7 @@ async def sqlite(arguments, folder, upstream):
     await node.start()
     play.begin()
     for _ in range(arguments.kills):
-        await asyncio.sleep(play.random.uniform(0.02, 1.6))
+        await play.moment(1.4, node.strike)
         play.check_talkers()
         await node.kill()
         await node.start()

@@ -33,11 +33,11 @@ class Talker:
         self.made = 0
         self.unacked = 0
         self.finishing = asyncio.Event()
-        self.reading = asyncio.Event()  # something came
         self.closes = collections.Counter()  # by code
         self.waits = []  # seconds from a lost connection to the next verdict
         self.lost_at = None
         self.answers = {}  # id of a command: its answer
+        self.on_told = lambda kind: None  # "ack" or "end": it has just come
 
     @property
     def quiet(self):
@@ -97,9 +97,12 @@ class Talker:
         if self.session_id is None:
             self.session_id, self.books.epoch = welcome["session_id"], welcome["epoch"]
             self.books.last = welcome["seq"]
+        elif welcome["reason"] == "expired" and not self.books.is_owed:
+            # Nothing but a hello was ever said: such a session is not kept.
+            self.session_id, self.books.epoch = welcome["session_id"], welcome["epoch"]
         elif not welcome["recovered"] or welcome["epoch"] != self.books.epoch or \
                 welcome["session_id"] != self.session_id:
-            self.books.fault(f"not recovered: {text[:400]}")
+            self.books.fault(f"not recovered ({reason}), last {self.books.last}, {len(self.books.queries)} queries: {text[:400]}")
             raise SessionLost(self.name)
         self.token = welcome["resume_token"]
         if self.lost_at is not None:
@@ -198,6 +201,7 @@ class Talker:
 
     def arrived(self, name):
         message = self.outbox.pop(name, None)
+        self.books.is_owed = True
         self.retry_at.pop(name, None)
         if name in self.books.queries:
             self.books.queries[name].acked = True
@@ -219,11 +223,13 @@ class Talker:
             if ref in books.queries and books.queries[ref].ends:
                 self.open.pop(ref, None)
                 self.arrived(ref)
+                self.on_told("end")
             return
         if kind == "status" and ref is not None:
             self.answers[ref] = message
             if op in ("ack", "set", "cancel"):
                 self.arrived(ref)
+                self.on_told("ack")
         elif kind == "error":
             self.take_refusal(message, text)
 
