@@ -30,6 +30,8 @@ constexpr std::string_view usage =
     "\n"
     "  --env-file FILE       read variables from FILE; the environment wins\n"
     "  --check-config        check the settings and exit\n"
+    "  --export ID|all       print a session of STORE=sqlite:FILE, or all, as JSON Lines, and exit; works\n"
+    "                        beside a running server\n"
     "  --demo-upstream PORT  run only the demo model (OpenRouter's API) on 127.0.0.1:PORT; 0 takes any\n"
     "  --demo-tools          give the model a clock, a calculator and questions to you\n"
     "  --workers N           N processes (1 to 64) on the one port; SIGHUP restarts them one after the other\n"
@@ -44,6 +46,7 @@ constexpr std::string_view usage =
 struct arguments {
   std::string env_file;
   bool check_only = false;
+  std::optional<std::string> exported;  // id of a session, or "all"
   std::optional<unsigned short> demo_port;
   bool demo_tools = false;
   std::optional<example_tools::folder> files;
@@ -115,6 +118,24 @@ void serve_module(agent_websocket::server& server, const std::string& path, std:
     module.body = std::string(text);
     return module;
   });
+}
+
+/// Reads the file of STORE=sqlite:FILE, and changes nothing in it.
+int print_sessions([[maybe_unused]] const agent_websocket::options& options,
+                   [[maybe_unused]] const std::string& which) {
+#if AGENT_WEBSOCKET_WITH_SQLITE
+  constexpr std::string_view scheme = "sqlite:";
+  if (options.store.compare(0, scheme.size(), scheme) != 0)
+    return complain("--export reads a file of SQLite: set STORE=sqlite:FILE");
+  const auto printed = agent_websocket::adapters::export_sessions(
+      options.store.substr(scheme.size()), which == "all" ? std::string() : which, std::cout);
+  std::cout << std::flush;
+  if (printed) return 0;
+  std::cerr << "server: " << printed.error().message << '\n';
+  return printed.error().code == agent_websocket::errc::bad_configuration ? 2 : 1;
+#else
+  return complain("--export: this program was compiled without SQLite");
+#endif
 }
 
 /// Where a worker finds the demo upstream, which all share.
@@ -216,6 +237,9 @@ int main(int argc, char** argv) {
       const auto file = value();
       if (!file) return complain("--env-file needs the name of a file");
       given.env_file = *file;
+    } else if (name == "--export") {
+      given.exported = value();
+      if (!given.exported) return complain("--export needs the id of a session, or all");
     } else if (name == "--demo-tools") {
       given.demo_tools = true;
     } else if (name == "--files") {
@@ -251,6 +275,7 @@ int main(int argc, char** argv) {
     std::cerr << "server: " << options.error().message << '\n';
     return 2;
   }
+  if (given.exported) return print_sessions(*options, *given.exported);
   const bool demo = demo::is_needed(*options);
   auto complete = *options;
   if (demo) complete.base_url = "http://localhost/v1";  // which will need no key
@@ -261,6 +286,16 @@ int main(int argc, char** argv) {
   if (const auto checked = agent_websocket::server::check_certificates(*options); !checked) {
     std::cerr << "server: " << checked.error().message << '\n';
     return 2;
+  }
+  if (const auto checked = agent_websocket::check_store(*options); !checked) {
+    std::cerr << "server: " << checked.error().message << '\n';
+    return 2;
+  }
+  if (given.workers > 0) {
+    if (const auto checked = agent_websocket::check_workers(*options, given.workers); !checked) {
+      std::cerr << "server: " << checked.error().message << '\n';
+      return 2;
+    }
   }
   if (given.check_only) {
     const auto authenticator = agent_websocket::make_authenticator(options->access, {});

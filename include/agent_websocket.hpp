@@ -17,6 +17,9 @@
 #include <agent_websocket/server/environment.hpp>
 #include <agent_websocket/server/server.hpp>
 
+#include <agent_websocket/policy/any_exchange.hpp>
+#include <agent_websocket/policy/any_store.hpp>
+#include <agent_websocket/policy/memory_exchange.hpp>
 #include <agent_websocket/testing/faulty_store.hpp>
 #include <agent_websocket/testing/manual_scheduler.hpp>
 #include <agent_websocket/testing/mock_client_transport.hpp>
@@ -24,6 +27,7 @@
 #include <agent_websocket/testing/mock_transport.hpp>
 
 #include <agent_websocket/adapters/redis_exchange.hpp>
+#include <agent_websocket/adapters/redis_store.hpp>
 #include <agent_websocket/adapters/sqlite_export.hpp>
 #include <agent_websocket/adapters/sqlite_store.hpp>
 

@@ -48,6 +48,18 @@
 #define AGENT_WEBSOCKET_WITH_CURL AGENT_WEBSOCKET_WITH_ADAPTERS
 #endif
 
+/// 1: `adapters::sqlite_store` (SQLite 3.31 or newer), in programs that link sqlite3 themselves:
+/// neither the CMake targets nor the pkg-config files of this library do. Default: 0.
+#ifndef AGENT_WEBSOCKET_WITH_SQLITE
+#define AGENT_WEBSOCKET_WITH_SQLITE 0
+#endif
+
+/// 1: `adapters::redis_store` and `adapters::redis_exchange`, for servers that share their sessions
+/// (needs the adapters, and hiredis to compile and link: -lhiredis). Default 0.
+#ifndef AGENT_WEBSOCKET_WITH_REDIS
+#define AGENT_WEBSOCKET_WITH_REDIS 0
+#endif
+
 // --- agent_websocket/base/version.hpp
 
 // The version of the library, written here and nowhere else: CMake and Meson read these lines.
@@ -74,9 +86,10 @@ inline constexpr int protocol_version = 1;
 
 // --- agent_websocket/base/error.hpp
 
-// One enumeration of everything that a peer, a model, a network or a configuration can do wrong, its
-// std::error_category, and conditions that group it by what to do about it. The names of the codes are
-// the `code`s of the wire protocol. Misuse by the caller is an assertion, never one of these.
+// One enumeration of everything that a peer, a model, a network or a configuration can do wrong,
+// its std::error_category, and conditions that group it by what to do about it. The names of the
+// codes are the `code`s of the wire protocol. Misuse by the caller is an assertion, never one of
+// these.
 
 #include <array>
 #include <cstddef>
@@ -137,6 +150,7 @@ enum class errc {
   bad_configuration,
   connection_failed,
   protocol_error,
+  moved,
 };
 
 /// What to do about an error: compare with `code == condition::retryable`.
@@ -157,7 +171,7 @@ struct errc_row {
   bool retryable;
 };
 
-inline constexpr std::array<errc_row, 44> errc_table{{
+inline constexpr std::array<errc_row, 45> errc_table{{
     {errc::bad_json, "bad_json", "The message is not valid JSON", false},
     {errc::bad_message, "bad_message", "The message has a missing or wrong field", false},
     {errc::unknown_type, "unknown_type", "Unknown message type", false},
@@ -176,23 +190,31 @@ inline constexpr std::array<errc_row, 44> errc_table{{
     {errc::session_expired, "session_expired", "The session has expired", false},
     {errc::not_found, "not_found", "There is nothing of that id", false},
     {errc::expired, "expired", "This has expired", false},
-    {errc::feedback_unknown, "feedback_unknown", "There is nothing that this feedback could be for", false},
+    {errc::feedback_unknown, "feedback_unknown", "There is nothing that this feedback could be for",
+     false},
     {errc::feedback_expired, "feedback_expired", "The request for feedback has expired", false},
     {errc::feedback_invalid, "feedback_invalid", "The feedback does not fit the request", true},
     {errc::tool_failed, "tool_failed", "A tool failed", false},
     {errc::tool_loop, "tool_loop", "The model called tools too many times", false},
     {errc::provider_error, "provider_error", "The model's provider failed", true},
-    {errc::provider_rate_limited, "provider_rate_limited", "The model's provider limits the rate", true},
+    {errc::provider_rate_limited, "provider_rate_limited", "The model's provider limits the rate",
+     true},
     {errc::provider_overloaded, "provider_overloaded", "The model's provider is overloaded", true},
-    {errc::provider_unauthorized, "provider_unauthorized", "The model's provider refused the server's credentials", false},
-    {errc::payment_required, "payment_required", "The server's balance at the model's provider does not suffice", false},
-    {errc::context_length_exceeded, "context_length_exceeded", "The conversation is too long for the model", false},
-    {errc::content_policy, "content_policy", "The provider's content policy refused the request", false},
+    {errc::provider_unauthorized, "provider_unauthorized",
+     "The model's provider refused the server's credentials", false},
+    {errc::payment_required, "payment_required",
+     "The server's balance at the model's provider does not suffice", false},
+    {errc::context_length_exceeded, "context_length_exceeded",
+     "The conversation is too long for the model", false},
+    {errc::content_policy, "content_policy", "The provider's content policy refused the request",
+     false},
     {errc::model_not_found, "model_not_found", "The model is not available", false},
     {errc::empty_response, "empty_response", "The model sent an empty answer", true},
     {errc::truncated, "truncated", "The answer was cut off", true},
-    {errc::timeout_connect, "timeout_connect", "The model's provider could not be reached in time", true},
-    {errc::timeout_first_token, "timeout_first_token", "The model did not begin to answer in time", true},
+    {errc::timeout_connect, "timeout_connect", "The model's provider could not be reached in time",
+     true},
+    {errc::timeout_first_token, "timeout_first_token", "The model did not begin to answer in time",
+     true},
     {errc::timeout_idle, "timeout_idle", "The model stopped answering", true},
     {errc::timeout_total, "timeout_total", "The answer took too long", false},
     {errc::interrupted, "interrupted", "The answer was interrupted", true},
@@ -202,6 +224,7 @@ inline constexpr std::array<errc_row, 44> errc_table{{
     {errc::bad_configuration, "bad_configuration", "The configuration is wrong", false},
     {errc::connection_failed, "connection_failed", "The connection failed", true},
     {errc::protocol_error, "protocol_error", "The peer broke the protocol", false},
+    {errc::moved, "moved", "Another server has the session now", true},
 }};
 
 inline const errc_row& row_of(errc code) noexcept {
@@ -259,12 +282,14 @@ class condition_category final : public std::error_category {
     switch (static_cast<condition>(value)) {
       case condition::client_fault: return what >= errc::bad_json && what <= errc::feedback_invalid;
       case condition::upstream_fault:
-        return (what >= errc::provider_error && what <= errc::timeout_total) || what == errc::connection_failed;
+        return (what >= errc::provider_error && what <= errc::timeout_total) ||
+               what == errc::connection_failed;
       case condition::retryable: return is_retryable(what);
       case condition::cancelled: return what == errc::cancelled || what == errc::interrupted;
       case condition::limit_exceeded:
-        return what == errc::too_large || what == errc::rate_limited || what == errc::quota_exceeded ||
-               what == errc::too_many_connections || what == errc::queue_full || what == errc::provider_rate_limited ||
+        return what == errc::too_large || what == errc::rate_limited ||
+               what == errc::quota_exceeded || what == errc::too_many_connections ||
+               what == errc::queue_full || what == errc::provider_rate_limited ||
                what == errc::payment_required;
     }
     return false;
@@ -297,6 +322,9 @@ struct error {
   error(errc what, std::string words) : code(what), message(std::move(words)) {}
   error(errc what, std::string words, std::string log_only)
       : code(what), message(std::move(words)), detail(std::move(log_only)) {}
+
+  /// With the detail, for the log.
+  std::string in_full() const { return detail.empty() ? message : message + ": " + detail; }
 };
 
 }  // namespace agent_websocket
@@ -5501,12 +5529,245 @@ inline std::string grammar_format(std::string_view grammar) {
 }  // namespace openrouter
 }  // namespace agent_websocket
 
+// --- agent_websocket/policy/exchange.hpp
+
+// Requirement Exchange: messages between the processes that share a store. Shipped models:
+// null_exchange, memory_exchange, any_exchange, adapters::redis_exchange.
+//
+// | expression       | result      | promise of the policy                                       |
+// |------------------|-------------|-------------------------------------------------------------|
+// | x.name()         | std::string | this process's name, the one that its store gives as holder |
+// | x.listen(sink)   | void        | from now on messages are given to `sink`                    |
+// | x.send(to, text) | void        | to that process, also to itself; lost when it is away       |
+// | x.publish(text)  | void        | to all others                                               |
+//
+// Messages of one sender to one receiver arrive in their order and at most once; any may be lost.
+// What the receiver can know of lost ones on_gap tells, in time for the next that arrives. The sink
+// is called on the executor, never from inside one of the calls above, and not after the exchange
+// is gone.
+//
+// Promise of the library: called on the executor; listen() at most once, with a sink that outlives
+// the exchange; texts are some kilobytes, of any bytes. Sink functions do not throw; all calls may
+// be made from inside of them, and the exchange may be destroyed there.
+
+namespace agent_websocket {
+
+/// Receives what other processes say.
+class exchange_sink {
+ public:
+  /// The views are valid during the call only.
+  virtual void on_message(std::string_view from, std::string_view text) = 0;
+  /// Messages to this process may have been lost.
+  virtual void on_gap() = 0;
+
+ protected:
+  ~exchange_sink() = default;
+};
+
+/// Of a process that shares its store with nobody.
+struct null_exchange {
+  std::string name() const { return std::string(); }
+  void listen(exchange_sink&) noexcept {}
+  void send(std::string_view, std::string_view) noexcept {}
+  void publish(std::string_view) noexcept {}
+};
+
+namespace detail {
+template <typename X>
+using exchange_name_expression =
+    std::enable_if_t<std::is_convertible_v<decltype(std::declval<const X&>().name()), std::string>>;
+template <typename X>
+using listen_expression = decltype(std::declval<X&>().listen(std::declval<exchange_sink&>()));
+template <typename X>
+using exchange_send_expression =
+    decltype(std::declval<X&>().send(std::string_view(), std::string_view()));
+template <typename X>
+using publish_expression = decltype(std::declval<X&>().publish(std::string_view()));
+}  // namespace detail
+
+template <typename X>
+inline constexpr bool has_exchange_name_v = is_detected_v<detail::exchange_name_expression, X>;
+template <typename X>
+inline constexpr bool has_listen_v = is_detected_v<detail::listen_expression, X>;
+template <typename X>
+inline constexpr bool has_exchange_send_v = is_detected_v<detail::exchange_send_expression, X>;
+template <typename X>
+inline constexpr bool has_publish_v = is_detected_v<detail::publish_expression, X>;
+
+/// True when X meets the requirement Exchange.
+template <typename X>
+inline constexpr bool is_exchange_v =
+    has_exchange_name_v<X>&& has_listen_v<X>&& has_exchange_send_v<X>&& has_publish_v<X>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename X>
+concept exchange_policy = is_exchange_v<X>;
+#endif
+
+/// Instantiated by everything that takes an Exchange, so that the first error line names the
+/// missing member.
+template <typename X>
+constexpr bool require_exchange() {
+  static_assert(has_exchange_name_v<X>, "Exchange needs: std::string name() const");
+  static_assert(has_listen_v<X>, "Exchange needs: void listen(exchange_sink&)");
+  static_assert(has_exchange_send_v<X>,
+                "Exchange needs: void send(std::string_view to, std::string_view text)");
+  static_assert(has_publish_v<X>, "Exchange needs: void publish(std::string_view text)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/any_exchange.hpp
+
+// A model of the requirement Exchange that holds any other one, so that a program can choose while
+// it runs.
+
+namespace agent_websocket {
+
+class any_exchange {
+ public:
+  /// Holds a null_exchange.
+  any_exchange() : any_exchange(std::make_unique<null_exchange>()) {}
+
+  /// Precondition: `held` is not null.
+  template <typename Exchange>
+  explicit any_exchange(std::unique_ptr<Exchange> held)
+      : held_(std::make_unique<holder<Exchange>>(std::move(held))) {
+    static_assert(require_exchange<Exchange>());
+  }
+
+  std::string name() const { return held_->name(); }
+  void listen(exchange_sink& sink) { held_->listen(sink); }
+  void send(std::string_view to, std::string_view text) { held_->send(to, text); }
+  void publish(std::string_view text) { held_->publish(text); }
+
+ private:
+  struct concept_type {
+    virtual ~concept_type() = default;
+    virtual std::string name() const = 0;
+    virtual void listen(exchange_sink& sink) = 0;
+    virtual void send(std::string_view to, std::string_view text) = 0;
+    virtual void publish(std::string_view text) = 0;
+  };
+
+  template <typename Exchange>
+  struct holder final : concept_type {
+    explicit holder(std::unique_ptr<Exchange> exchange) : held(std::move(exchange)) {}
+    std::string name() const override { return std::as_const(*held).name(); }
+    void listen(exchange_sink& sink) override { held->listen(sink); }
+    void send(std::string_view to, std::string_view text) override { held->send(to, text); }
+    void publish(std::string_view text) override { held->publish(text); }
+    std::unique_ptr<Exchange> held;
+  };
+
+  std::unique_ptr<concept_type> held_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/memory_exchange.hpp
+
+// Model of the requirement Exchange for several servers of one program, or of one test: messages go
+// from one to the other through a function that posts, so that tests run in virtual time.
+
+#include <map>
+
+namespace agent_websocket {
+
+/// What the exchanges of one group have in common. One thread.
+class memory_bus {
+ public:
+  /// As when the process has lost its connection: what is sent to it or by it is lost.
+  void cut(std::string_view name) {
+    if (const auto found = find(name)) found->is_cut = true;
+  }
+  /// It is back, and is told that messages may have been lost.
+  void join(std::string_view name) {
+    const auto found = find(name);
+    if (!found || !std::exchange(found->is_cut, false)) return;
+    give(found, [](exchange_sink& sink) { sink.on_gap(); });
+  }
+
+ private:
+  friend class memory_exchange;
+
+  struct member {
+    std::function<void(std::function<void()>)> post;
+    exchange_sink* sink = nullptr;
+    bool is_cut = false;
+  };
+  using member_pointer = std::shared_ptr<member>;
+
+  member_pointer find(std::string_view name) const {
+    const auto found = members_.find(name);
+    return found == members_.end() ? nullptr : found->second.lock();
+  }
+
+  template <typename F>
+  static void give(const member_pointer& to, F f) {
+    if (to->sink == nullptr || to->is_cut) return;
+    to->post([to = std::weak_ptr<member>(to), f = std::move(f)] {
+      if (const member_pointer there = to.lock()) f(*there->sink);
+    });
+  }
+
+  std::map<std::string, std::weak_ptr<member>, std::less<>> members_;
+};
+
+class memory_exchange {
+ public:
+  /// `post` runs what it is given soon and in order, on the executor of this process. Precondition:
+  /// `bus` is not null, and no other exchange on it has the name.
+  memory_exchange(std::shared_ptr<memory_bus> bus, std::string name,
+                  std::function<void(std::function<void()>)> post)
+      : bus_(std::move(bus)),
+        name_(std::move(name)),
+        self_(std::make_shared<memory_bus::member>()) {
+    self_->post = std::move(post);
+    bus_->members_[name_] = self_;
+  }
+  memory_exchange(const memory_exchange&) = delete;
+  memory_exchange& operator=(const memory_exchange&) = delete;
+  ~memory_exchange() {
+    self_.reset();
+    const auto found = bus_->members_.find(name_);
+    if (found != bus_->members_.end() && found->second.expired()) bus_->members_.erase(found);
+  }
+
+  std::string name() const { return name_; }
+  void listen(exchange_sink& sink) { self_->sink = &sink; }
+
+  void send(std::string_view to, std::string_view text) {
+    if (const auto found = bus_->find(to)) give(found, text);
+  }
+
+  void publish(std::string_view text) {
+    for (const auto& each : bus_->members_) {
+      const auto found = each.first == name_ ? nullptr : each.second.lock();
+      if (found) give(found, text);
+    }
+  }
+
+ private:
+  void give(const memory_bus::member_pointer& to, std::string_view text) {
+    if (self_->is_cut) return;
+    memory_bus::give(to, [from = name_, text = std::string(text)](exchange_sink& sink) {
+      sink.on_message(from, text);
+    });
+  }
+
+  std::shared_ptr<memory_bus> bus_;
+  std::string name_;
+  std::shared_ptr<memory_bus::member> self_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/env_file.hpp
 
 // The text of a .env file -> variables. The common part of what shells and dotenv readers take; no
 // substitution of variables and no commands.
-
-#include <map>
 
 namespace agent_websocket {
 
@@ -6024,6 +6285,15 @@ constexpr std::string_view to_string(chat_role role) noexcept {
   return "user";
 }
 
+/// The role of that spelling.
+constexpr std::optional<chat_role> chat_role_of(std::string_view spelling) noexcept {
+  for (const chat_role each :
+       {chat_role::system, chat_role::user, chat_role::assistant, chat_role::tool}) {
+    if (to_string(each) == spelling) return each;
+  }
+  return std::nullopt;
+}
+
 /// An answer as it goes back to the model. What is empty is left out; the JSON texts go out byte
 /// for byte, since models refuse reasoning whose signature no longer fits.
 struct assistant_message {
@@ -6093,6 +6363,13 @@ class chat_message {
     return of_text(chat_role::assistant, std::move(text), true);
   }
 
+  /// A message as json() and text() of an earlier one gave it; an empty `json`: that of a message
+  /// of text alone.
+  static chat_message restored(chat_role role, std::string text, std::string json, bool partial) {
+    if (json.empty()) return of_text(role, std::move(text), partial);
+    return chat_message(role, std::move(text), std::move(json), partial);
+  }
+
   chat_role role() const noexcept { return body_->role; }
   /// What people see, as it was given. Valid as long as any copy of the message lives.
   const std::string& text() const noexcept { return body_->text; }
@@ -6100,6 +6377,10 @@ class chat_message {
   const std::string& json() const noexcept { return body_->json; }
   /// What the message adds to a request.
   std::size_t bytes() const noexcept { return body_->json.size(); }
+  /// True when json() says nothing that role() and text() do not.
+  bool is_text_alone() const {
+    return of_text(body_->role, body_->text, body_->partial).json() == body_->json;
+  }
   /// True for an answer that is not whole.
   bool partial() const noexcept { return body_->partial; }
 
@@ -7877,6 +8158,8 @@ struct session_settings {
   std::chrono::milliseconds heartbeat_timeout{8'000};
   /// How long a session without a socket waits for its client.
   std::chrono::milliseconds resume_window{300'000};
+  /// How long a session goes on while its store is away; then its clients are sent away.
+  std::chrono::milliseconds store_patience{60'000};
   /// Models that clients may choose by `set` and `query`; "*" allows any. The configured ones are
   /// always allowed.
   std::vector<std::string> allowed_models{"*"};
@@ -8009,11 +8292,16 @@ struct options {
   /// How long an answer goes on without a client; 0: cancelled at once, negative: to its end.
   milliseconds run_grace{120'000};
   std::size_t max_detached = 10'000;  ///< sessions that wait for their client; the oldest go
-  std::size_t max_upstream = 256;     ///< answers at once over all sessions; 0: no limit
+  std::string store = "memory";       ///< or "sqlite:FILE", "redis://..."
+  milliseconds store_keep{30 * 86'400'000LL};  ///< how long sessions stay there that nobody writes
+  std::size_t max_upstream = 256;              ///< answers at once over all sessions; 0: no limit
 
   // Listening.
   std::string host = "localhost";
-  std::uint16_t port = 54321;               ///< 0: any free one
+  std::uint16_t port = 54321;  ///< 0: any free one
+  /// Other processes that say so too may listen on the same port; the system spreads connections
+  /// among them (SO_REUSEPORT). Those that wait for a process that ends are lost: see supervisor.
+  bool reuse_port = false;
   std::string base_path = "/functions/v1";  ///< the agent's name is appended
   std::size_t max_connections = 10'000;     ///< 0: no limit
   milliseconds drain_timeout{10'000};
@@ -8280,7 +8568,8 @@ inline const std::vector<option_variable>& access_variables() {
                                                 10'000'000);
        }},
       {"NEW_CONNECTIONS_PER_SECOND", "500",
-       "new connections in a second, twice as many at once, a quarter of them from one address; 0 is "
+       "new connections in a second, twice as many at once, a quarter of them from one address; 0 "
+       "is "
        "no limit",
        [](options& o, std::string_view text) {
          return detail::read_whole(o.access.new_connections_per_second, text, 0u, 1'000'000u);
@@ -8538,6 +8827,30 @@ inline const std::vector<option_variable>& main_variables() {
        [](options& o, std::string_view text) {
          return detail::read_whole<std::size_t>(o.max_detached, text, 0, 10'000'000);
        }},
+      {"STORE", "memory",
+       "where sessions are kept: memory (they end with the process), sqlite:FILE, or "
+       "redis://[user:password@]host[:port][/database] for several processes",
+       [](options& o, std::string_view text) -> applied {
+         for (const std::string_view each : {"sqlite:", "redis://", "rediss://"}) {
+           if (text.size() > each.size() && text.substr(0, each.size()) == each) {
+             o.store = std::string(text);
+             return std::nullopt;
+           }
+         }
+         if (text != "memory") return "memory, sqlite:FILE or redis://...";
+         o.store = "memory";
+         return std::nullopt;
+       },
+       true},
+      {"STORE_KEEP", "30", "days that a session stays in the store after its last message",
+       [](options& o, std::string_view text) {
+         return detail::read_time(o.store_keep, text, "days", 86'400'000, 0.001, 3650);
+       }},
+      {"STORE_PATIENCE", "60",
+       "seconds that a session goes on while the store is away, before its clients are sent away",
+       [](options& o, std::string_view text) {
+         return detail::read_seconds(o.session.store_patience, text, 1, 3600);
+       }},
       {"HOST", "localhost", "address to listen on; 0.0.0.0 for all of IPv4, :: for all",
        [](options& o, std::string_view text) -> applied {
          o.host = std::string(text);
@@ -8546,6 +8859,13 @@ inline const std::vector<option_variable>& main_variables() {
       {"PORT", "54321", "port to listen on; 0 takes any free one",
        [](options& o, std::string_view text) {
          return detail::read_whole<std::uint16_t>(o.port, text, 0, 65'535);
+       }},
+      {"REUSE_PORT", "off",
+       "on or off: whether other servers that say so too may listen on the same port",
+       [](options& o, std::string_view text) -> applied {
+         if (text != "on" && text != "off") return "on or off";
+         o.reuse_port = text == "on";
+         return std::nullopt;
        }},
       {"BASE_PATH", "/functions/v1",
        "path of the socket, without the agent's name; /ws is served too",
@@ -11775,99 +12095,286 @@ class basic_openrouter_client final : private completion_owner {
 
 // --- agent_websocket/policy/store.hpp
 
-// Requirement Store: keeps what a session must not lose, as JSON records in the order of their appending. Shipped
-// model: memory_store (bounded, gone with the process).
+// Requirement Store: keeps what a session must not lose, as records in the order of their
+// appending, and knows which process may write them. Shipped models: memory_store, any_store,
+// adapters::sqlite_store, adapters::redis_store.
 //
-// | expression                    | result | promise of the policy                                                |
-// |-------------------------------|--------|----------------------------------------------------------------------|
-// | s.append(session, rec, done)  | void   | keeps rec behind the session's earlier ones                          |
-// | s.load(session, done)         | void   | gives all records of the session, oldest first; none when unknown    |
-// | s.erase(session, done)        | void   | forgets the session                                                  |
+// | expression                       | result | promise of the policy |
+// |----------------------------------|--------|-------------------------------------------------------------------|
+// | s.lasting()                      | bool   | whether anybody can read it who does not have it in
+// memory anyhow | | s.load(session, done)            | void   | all that is known of the session;
+// nothing when it is unknown      | | s.claim(session, known, done)    | void   | makes this
+// process its holder, unless it has changed since `known`| | s.append(batch, done)            |
+// void   | keeps the whole batch or nothing of it                            | | s.release(session,
+// fence, done)  | void   | nobody holds it now; it stays kept                                | |
+// s.erase(session, fence, done)    | void   | forgets the session | | s.check(done) | void   |
+// whether it would answer now                                       |
 //
-// Each calls its done exactly once, now or later, on the executor, with the outcome. Appends of one session are kept
-// in the order of the calls. Promise of the library: called on the executor; records are whole JSON objects.
+// Each calls its done exactly once, now or later, on the executor, with the outcome; never after
+// the store is gone. Calls for one session take effect in their order.
+//
+// A session is held by one process at a time. Each claim gives a new fence, higher than all before;
+// what comes with another one fails with errc::moved and changes nothing, so that a process that
+// was paused for longer than its lease does no harm. The first append of a session, with fence 1
+// and first 0, makes it and holds it.
+//
+// Records are numbered from 0, `first` is the number of the batch's first one. A batch that is kept
+// already is not kept again, and succeeds: after any other failure than moved and session_not_found
+// the library gives the same batch again. With any other number than the next the append fails with
+// errc::moved, for a session that is not there (any more) with errc::session_not_found.
+//
+// Promise of the library: called on the executor; records are JSON objects without line breaks; the
+// next batch of a session comes after the outcome of the one before. When lasting() is false it
+// calls nothing else.
 
 namespace agent_websocket {
 
-using store_handler = std::function<void(result<void>)>;
-using load_handler = std::function<void(result<std::vector<std::string>>)>;
+/// Tells the holders of one session apart: from 1, and one more with each claim.
+using fence_number = std::uint64_t;
 
-/// Keeps records in memory, at most `max_records` and `max_bytes` a session; the oldest go first. The newest record
-/// stays even when it alone is above `max_bytes`.
-class memory_store {
- public:
-  explicit memory_store(std::size_t max_records = 1024, std::size_t max_bytes = 1u << 20)
-      : max_records_(max_records), max_bytes_(max_bytes) {}
-
-  void append(std::string_view session, std::string record, const store_handler& done) {
-    kept& of = sessions_[std::string(session)];
-    of.bytes += record.size();
-    of.records.push_back(std::move(record));
-    while (of.records.size() > max_records_ || (of.bytes > max_bytes_ && of.records.size() > 1)) {
-      of.bytes -= of.records.front().size();
-      of.records.pop_front();
-    }
-    if (of.records.empty()) sessions_.erase(std::string(session));
-    done({});
-  }
-
-  void load(std::string_view session, const load_handler& done) {
-    const auto found = sessions_.find(std::string(session));
-    if (found == sessions_.end()) return done(std::vector<std::string>());
-    done(std::vector<std::string>(found->second.records.begin(), found->second.records.end()));
-  }
-
-  void erase(std::string_view session, const store_handler& done) {
-    sessions_.erase(std::string(session));
-    done({});
-  }
-
-  /// Sessions of which something is kept.
-  std::size_t size() const noexcept { return sessions_.size(); }
-
- private:
-  struct kept {
-    std::deque<std::string> records;
-    std::size_t bytes = 0;
-  };
-  std::size_t max_records_;
-  std::size_t max_bytes_;
-  std::unordered_map<std::string, kept> sessions_;
+/// What a store knows of a session.
+struct stored_session {
+  std::vector<std::string> records;  ///< oldest first; none: it is unknown
+  std::uint64_t next = 0;            ///< the number that the next record is to have
+  fence_number fence = 0;            ///< of its holder, or of the last one
+  /// Who holds it, when that is another process and it lives: its name among the processes that
+  /// share the store.
+  std::string holder;
 };
+
+/// Records to be kept together.
+struct store_batch {
+  std::string session;
+  fence_number fence = 0;
+  std::uint64_t first = 0;           ///< number of the first of the records
+  std::vector<std::string> records;  ///< one or more
+  bool replaces = false;             ///< all earlier ones are forgotten, in the same step
+};
+
+using store_handler = std::function<void(result<void>)>;
+using load_handler = std::function<void(result<stored_session>)>;
+/// Gets the new fence. Errors: busy (another process holds it and lives), moved (it has changed),
+/// session_not_found.
+using claim_handler = std::function<void(result<fence_number>)>;
 
 namespace detail {
 template <typename S>
-using append_expression = decltype(std::declval<S&>().append(std::string_view(), std::string(), std::declval<store_handler>()));
+using lasting_expression =
+    std::enable_if_t<std::is_same_v<decltype(std::declval<const S&>().lasting()), bool>>;
 template <typename S>
-using load_expression = decltype(std::declval<S&>().load(std::string_view(), std::declval<load_handler>()));
+using load_expression =
+    decltype(std::declval<S&>().load(std::string_view(), std::declval<load_handler>()));
 template <typename S>
-using erase_expression = decltype(std::declval<S&>().erase(std::string_view(), std::declval<store_handler>()));
+using claim_expression = decltype(std::declval<S&>().claim(
+    std::string_view(), std::declval<const stored_session&>(), std::declval<claim_handler>()));
+template <typename S>
+using append_expression =
+    decltype(std::declval<S&>().append(store_batch(), std::declval<store_handler>()));
+template <typename S>
+using release_expression = decltype(std::declval<S&>().release(std::string_view(), fence_number(),
+                                                               std::declval<store_handler>()));
+template <typename S>
+using erase_expression = decltype(std::declval<S&>().erase(std::string_view(), fence_number(),
+                                                           std::declval<store_handler>()));
+template <typename S>
+using check_expression = decltype(std::declval<S&>().check(std::declval<store_handler>()));
 }  // namespace detail
 
 template <typename S>
-inline constexpr bool has_append_v = is_detected_v<detail::append_expression, S>;
+inline constexpr bool has_lasting_v = is_detected_v<detail::lasting_expression, S>;
 template <typename S>
 inline constexpr bool has_load_v = is_detected_v<detail::load_expression, S>;
 template <typename S>
+inline constexpr bool has_claim_v = is_detected_v<detail::claim_expression, S>;
+template <typename S>
+inline constexpr bool has_append_v = is_detected_v<detail::append_expression, S>;
+template <typename S>
+inline constexpr bool has_release_v = is_detected_v<detail::release_expression, S>;
+template <typename S>
 inline constexpr bool has_erase_v = is_detected_v<detail::erase_expression, S>;
+template <typename S>
+inline constexpr bool has_check_v = is_detected_v<detail::check_expression, S>;
 
 /// True when S meets the requirement Store.
 template <typename S>
-inline constexpr bool is_store_v = has_append_v<S> && has_load_v<S> && has_erase_v<S>;
+inline constexpr bool is_store_v = has_lasting_v<S>&& has_load_v<S>&& has_claim_v<S>&&
+    has_append_v<S>&& has_release_v<S>&& has_erase_v<S>&& has_check_v<S>;
 
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
 template <typename S>
 concept store_policy = is_store_v<S>;
 #endif
 
-/// Instantiated by everything that takes a Store, so that the first error line names the missing member.
+/// Instantiated by everything that takes a Store, so that the first error line names the missing
+/// member.
 template <typename S>
 constexpr bool require_store() {
-  static_assert(has_append_v<S>, "Store needs: void append(std::string_view, std::string, store_handler)");
+  static_assert(has_lasting_v<S>, "Store needs: bool lasting() const");
   static_assert(has_load_v<S>, "Store needs: void load(std::string_view, load_handler)");
-  static_assert(has_erase_v<S>, "Store needs: void erase(std::string_view, store_handler)");
+  static_assert(has_claim_v<S>,
+                "Store needs: void claim(std::string_view, const stored_session&, claim_handler)");
+  static_assert(has_append_v<S>, "Store needs: void append(store_batch, store_handler)");
+  static_assert(has_release_v<S>,
+                "Store needs: void release(std::string_view, fence_number, store_handler)");
+  static_assert(has_erase_v<S>,
+                "Store needs: void erase(std::string_view, fence_number, store_handler)");
+  static_assert(has_check_v<S>, "Store needs: void check(store_handler)");
   return true;
 }
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/memory_store.hpp
+
+// Model of the requirement Store in memory. By default it is not lasting: a server on it gives it
+// nothing, since its sessions have all of it themselves. Several servers of one program, or of one
+// test, can share a memory_space; then sessions outlive the server that made them.
+
+namespace agent_websocket {
+
+/// Sessions by id, at most `max_bytes` of records together: then those go that nobody holds and
+/// that were not written for longest.
+class memory_space {
+ public:
+  explicit memory_space(std::size_t max_bytes = 64u << 20) : max_bytes_(max_bytes) {}
+
+  std::size_t size() const noexcept { return sessions_.size(); }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  /// Lets go of all that the process holds, as when its lease is over.
+  void drop_holder(std::string_view name) {
+    for (auto& each : sessions_) {
+      if (each.second.holder == name) each.second.holder.clear();
+    }
+  }
+
+ private:
+  friend class memory_store;
+
+  struct kept {
+    std::vector<std::string> records;
+    std::uint64_t next = 0;
+    fence_number fence = 1;
+    std::string holder;
+    std::size_t bytes = 0;
+    std::uint64_t written = 0;
+  };
+
+  kept* find(std::string_view session) {
+    const auto found = sessions_.find(std::string(session));
+    return found == sessions_.end() ? nullptr : &found->second;
+  }
+
+  void erase(std::string_view session) {
+    const auto found = sessions_.find(std::string(session));
+    if (found == sessions_.end()) return;
+    bytes_ -= found->second.bytes;
+    sessions_.erase(found);
+  }
+
+  /// Makes room for that many bytes more, `freed` of which are there already, and lets `growing`
+  /// stay; false when what is held takes it.
+  bool make_room(std::size_t bytes, std::size_t freed, const kept* growing) {
+    while (bytes_ - freed + bytes > max_bytes_) {
+      auto oldest = sessions_.end();
+      for (auto each = sessions_.begin(); each != sessions_.end(); ++each) {
+        if (!each->second.holder.empty() || &each->second == growing) continue;
+        if (oldest == sessions_.end() || each->second.written < oldest->second.written)
+          oldest = each;
+      }
+      if (oldest == sessions_.end()) return false;
+      bytes_ -= oldest->second.bytes;
+      sessions_.erase(oldest);
+    }
+    return true;
+  }
+
+  std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+  std::uint64_t writes_ = 0;
+  std::unordered_map<std::string, kept> sessions_;
+};
+
+class memory_store {
+ public:
+  memory_store() : space_(std::make_shared<memory_space>()), name_("memory") {}
+  /// Lasting. `name`: of the process, not empty, no two the same. Precondition: `space` is not
+  /// null.
+  memory_store(std::shared_ptr<memory_space> space, std::string name)
+      : space_(std::move(space)), name_(std::move(name)), lasting_(true) {}
+
+  bool lasting() const noexcept { return lasting_; }
+
+  void load(std::string_view session, const load_handler& done) {
+    stored_session known;
+    if (const auto* const found = space_->find(session)) {
+      known = {found->records, found->next, found->fence, {}};
+      if (found->holder != name_) known.holder = found->holder;
+    }
+    done(std::move(known));
+  }
+
+  void claim(std::string_view session, const stored_session& known, const claim_handler& done) {
+    auto* const found = space_->find(session);
+    if (found == nullptr) return done(error(errc::session_not_found));
+    if (found->fence != known.fence || found->next != known.next) return done(error(errc::moved));
+    if (!found->holder.empty() && found->holder != name_) return done(error(errc::busy));
+    found->holder = name_;
+    done(++found->fence);
+  }
+
+  void append(store_batch batch, const store_handler& done) { done(append(std::move(batch))); }
+
+  void release(std::string_view session, fence_number fence, const store_handler& done) {
+    auto* const found = space_->find(session);
+    if (found != nullptr && found->fence != fence) return done(error(errc::moved));
+    if (found != nullptr) found->holder.clear();
+    done({});
+  }
+
+  void erase(std::string_view session, fence_number fence, const store_handler& done) {
+    const auto* const found = space_->find(session);
+    if (found != nullptr && found->fence != fence) return done(error(errc::moved));
+    space_->erase(session);
+    done({});
+  }
+
+  void check(const store_handler& done) { done({}); }
+
+ private:
+  result<void> append(store_batch batch) {
+    auto* found = space_->find(batch.session);
+    const bool is_new = found == nullptr && batch.first == 0 && batch.fence == 1;
+    if (found == nullptr && !is_new) return error(errc::session_not_found);
+    if (found != nullptr) {
+      if (found->fence != batch.fence) return error(errc::moved);
+      if (found->next == batch.first + batch.records.size()) return {};  // again
+      if (found->next != batch.first) return error(errc::moved);
+    }
+    std::size_t bytes = 0;
+    for (const std::string& each : batch.records) bytes += each.size();
+    const std::size_t freed = batch.replaces && found != nullptr ? found->bytes : 0;
+    if (!space_->make_room(bytes, freed, found)) return error(errc::internal, "The store is full");
+    if (is_new) {
+      found = &space_->sessions_[batch.session];
+      found->holder = name_;
+    }
+    if (batch.replaces) {
+      space_->bytes_ -= std::exchange(found->bytes, 0);
+      found->records.clear();
+    }
+    for (std::string& each : batch.records) found->records.push_back(std::move(each));
+    found->next += batch.records.size();
+    found->bytes += bytes;
+    found->written = ++space_->writes_;
+    space_->bytes_ += bytes;
+    return {};
+  }
+
+  std::shared_ptr<memory_space> space_;
+  std::string name_;
+  bool lasting_ = false;
+};
 
 }  // namespace agent_websocket
 
@@ -12169,6 +12676,8 @@ struct session_page {
 struct reached {
   std::size_t sessions = 0;
   std::size_t sockets = 0;  ///< of these sessions, as they are now
+  /// The session is not at this server: whoever has it is told, or it is fetched from the store.
+  bool passed_on = false;
 };
 
 /// Called on the executor. A session that is ending is not there any more.
@@ -12182,7 +12691,7 @@ class api_actions {
   virtual reached broadcast(const api_notice& said) = 0;
   /// Ends the session for good, see basic_server::disconnect. Tells its sockets; nullopt: there is
   /// no such session.
-  virtual std::optional<std::size_t> disconnect(std::string_view id) = 0;
+  virtual std::optional<reached> disconnect(std::string_view id) = 0;
   /// All metrics, in Prometheus' text format.
   virtual std::string metrics() const = 0;
 
@@ -12535,7 +13044,7 @@ class http_api {
     json::writer w(body);
     w.begin_object().member("success", true).member("sessionId", asked->session_id);
     tell_reached(w, *told, asked->said);
-    return api_answer(200, std::move(body));
+    return api_answer(told->passed_on ? 202 : 200, std::move(body));
   }
 
   http::response notify(const http::request& request, std::string_view id) {
@@ -12548,7 +13057,7 @@ class http_api {
     json::writer w(body);
     w.begin_object().member("session_id", id);
     tell_reached(w, *told, *said);
-    return api_answer(200, std::move(body));
+    return api_answer(told->passed_on ? 202 : 200, std::move(body));
   }
 
   http::response broadcast(const http::request& request, std::string_view) {
@@ -12587,20 +13096,23 @@ class http_api {
   }
 
   http::response disconnect(const http::request&, std::string_view id) {
-    const auto sockets = actions_.disconnect(id);
-    if (!sockets) return session_not_found(id);
+    const auto told = actions_.disconnect(id);
+    if (!told) return session_not_found(id);
     std::string body;
     json::writer w(body);
-    w.begin_object().member("session_id", id).member("closed", true);
-    w.member("sockets", *sockets).end_object();
-    return api_answer(200, std::move(body));
+    w.begin_object().member("session_id", id).member("closed", !told->passed_on);
+    if (told->passed_on) w.member("passed_on", true);
+    w.member("sockets", told->sockets).end_object();
+    return api_answer(told->passed_on ? 202 : 200, std::move(body));
   }
 
   // ---- their words
 
   /// `sockets` are there now; what is `kept` also reaches clients that come back.
   static void tell_reached(json::writer& w, const reached& told, const api_notice& said) {
-    w.member("sockets", told.sockets).member("kept", !said.may_be_lost).end_object();
+    w.member("sockets", told.sockets).member("kept", !said.may_be_lost);
+    if (told.passed_on) w.member("passed_on", true);
+    w.end_object();
   }
 
   static void describe(json::writer& w, const session_summary& of) {
@@ -13129,10 +13641,6 @@ struct deliver_feedback {
 struct deliver_answer {
   answer_record record;
 };
-/// Keep this JSON object for the session.
-struct persist {
-  std::string record;
-};
 /// What the session cannot answer by itself. `hello`: greet the client, or give it the session that
 /// it wants back. `auth`: it shows a new token.
 struct ask_server {
@@ -13157,7 +13665,7 @@ using session_action =
     std::variant<action::consult, action::start_completion, action::cancel_completion,
                  action::run_tool, action::end_tool, action::start_clock, action::hold_clock,
                  action::run_command, action::deliver_feedback, action::deliver_answer,
-                 action::persist, action::ask_server, action::close_socket, action::close_session>;
+                 action::ask_server, action::close_socket, action::close_session>;
 
 /// How a completion ended, as the core wants to know it.
 struct completion_result {
@@ -13324,7 +13832,7 @@ struct server_counts {
   std::array<number, message_names.size()> messages{};
   std::array<number, status_names.size()> http{};  ///< plain requests that were answered
   number received_bytes = 0;                       ///< of messages
-  number sessions_begun = 0, sessions_resumed = 0, sessions_ended = 0;
+  number sessions_begun = 0, sessions_resumed = 0, sessions_restored = 0, sessions_ended = 0;
   session_counts sessions;  ///< by them
 
   void refuse(connection_refusal why) noexcept { ++refused[static_cast<std::size_t>(why)]; }
@@ -13366,6 +13874,7 @@ struct server_state {
   std::uint64_t upstream_requests = 0, upstream_retries = 0;
   wall_time started{};
   bool draining = false;
+  bool store_up = true;
 };
 
 namespace detail {
@@ -13400,6 +13909,8 @@ inline void write_server(metrics_text& out, const server_counts& counts, const s
       .sample(unix_seconds(now.started));
   out.gauge("agent_websocket_draining", "1 while the server stops and lets nobody in")
       .sample(now.draining);
+  out.gauge("agent_websocket_store_up", "1 while the store answers, or none is used")
+      .sample(now.store_up);
   out.gauge("agent_websocket_sockets", "WebSockets that are open").sample(now.sockets);
   out.gauge("agent_websocket_sessions",
             "Sessions: attached ones have a socket, detached ones wait for their client")
@@ -13416,6 +13927,8 @@ inline void write_server(metrics_text& out, const server_counts& counts, const s
       .sample(counts.sessions_begun);
   out.counter("agent_websocket_sessions_resumed_total", "Times that a client came back to one")
       .sample(counts.sessions_resumed);
+  out.counter("agent_websocket_sessions_restored_total", "Sessions that came from the store")
+      .sample(counts.sessions_restored);
   out.counter("agent_websocket_sessions_ended_total", "Sessions that are over for good")
       .sample(counts.sessions_ended);
   out.counter("agent_websocket_http_requests_total", "Plain HTTP requests, by class of the status");
@@ -13482,17 +13995,20 @@ inline void write_metrics(metrics_text& out, const server_counts& counts, const 
 // --- agent_websocket/server/plain_http.hpp
 
 // What a server answers to plain HTTP requests by itself: whether it lives (/healthz) and whether
-// it takes new connections (/readyz). Everything else is not found; routes of the application come
-// before.
+// it is good for new connections (/readyz). Everything else is not found; routes of the application
+// come before.
 
 namespace agent_websocket {
 
-inline http::response answer_plain_request(const http::request& request, bool draining) {
+/// `hindrance`: why new connections should go elsewhere, or empty.
+inline http::response answer_plain_request(const http::request& request,
+                                           std::string_view hindrance) {
   const std::string_view path = request.path();
   if (path != "/healthz" && path != "/readyz") return path_not_found();
   if (request.method != "GET" && request.method != "HEAD") return method_not_allowed("GET, HEAD");
   if (path == "/healthz") return http::response::text(200, "ok\n");
-  return draining ? http::response::text(503, "draining\n") : http::response::text(200, "ready\n");
+  if (hindrance.empty()) return http::response::text(200, "ready\n");
+  return http::response::text(503, std::string(hindrance) + "\n");
 }
 
 /// What a new socket is told while the server stops.
@@ -14696,6 +15212,21 @@ class claimed_ids {
     ended(id, without_end);
   }
 
+  /// The id is free again.
+  void drop(const std::string& id) {
+    if (claims_.erase(id) == 0) return;
+    for (std::size_t i = order_.size(); i-- > 0;) {
+      if (order_[i].id == id) return void(order_.take(i));
+    }
+  }
+
+  /// Visits what is claimed, oldest first: visit(id, claim, since when).
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (std::size_t i = 0; i < order_.size(); ++i)
+      visit(order_[i].id, claims_.at(order_[i].id), order_[i].at);
+  }
+
   /// The terminal message of that id was sent; ids that were not claimed are ignored.
   void ended(const std::string& id, std::uint64_t seq) {
     const auto found = claims_.find(id);
@@ -14863,6 +15394,20 @@ struct accepted_query {
   bool first = false;             ///< goes before all that wait
   unsigned overtaken = 0;         ///< by how many that came later
   bool regenerate = false;        ///< answers the last question anew instead of asking one
+
+  /// What the model is to read.
+  openrouter::chat_message question() const {
+    return query.parts.empty() ? openrouter::chat_message::user(query.content)
+                               : openrouter::chat_message::user_parts(query.parts, query.content);
+  }
+};
+
+/// A query on its way into the inbox: it waits until its record is kept.
+struct stored_query {
+  accepted_query accepted;
+  bool with_id = false;       ///< its client's
+  std::uint64_t records = 0;  ///< so many of the session have to be kept
+  bool cancelled = false;     ///< meanwhile
 };
 
 class inbox {
@@ -14874,6 +15419,10 @@ class inbox {
   bool full() const noexcept { return waiting_.size() >= max_size_; }
   bool empty() const noexcept { return waiting_.empty(); }
   std::size_t size() const noexcept { return waiting_.size(); }
+  /// In the order of their coming.
+  const accepted_query& operator[](std::size_t position) const noexcept {
+    return waiting_[position];
+  }
 
   /// Precondition: there is room, or the query will be taken at once.
   void push(accepted_query query) {
@@ -14933,6 +15482,57 @@ class inbox {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/ledger.hpp
+
+// The records that a session gives to its store, by number: how many were made, and how many are
+// kept. What the session tells its clients as done waits until the records of it are kept. While
+// it is off, as without a lasting store, nothing is recorded and nothing waits.
+
+namespace agent_websocket {
+
+class ledger {
+ public:
+  void turn_on() noexcept { on_ = true; }
+  bool is_on() const noexcept { return on_; }
+
+  /// Precondition: it is on.
+  void add(std::string record) {
+    assert(on_);
+    fresh_.push_back(std::move(record));
+    ++made_;
+  }
+
+  /// The records that were made since the last call.
+  std::vector<std::string> take_fresh() { return std::exchange(fresh_, {}); }
+  bool has_fresh() const noexcept { return !fresh_.empty(); }
+  /// As if that many had been made and kept before.
+  void begin_at(std::uint64_t kept) noexcept { made_ = kept_ = kept; }
+
+  std::uint64_t made() const noexcept { return made_; }
+  bool all_kept() const noexcept { return kept_ == made_; }
+  std::uint64_t kept() const noexcept { return kept_; }
+  /// The first `count` records of all are kept.
+  void confirm(std::uint64_t count) noexcept {
+    assert(count <= made_);
+    if (count > kept_) kept_ = count;
+    failing_ = false;
+  }
+
+  /// The store does not take what it is given: whatever needs it is better refused. Until
+  /// confirm().
+  void fail() noexcept { failing_ = true; }
+  bool is_failing() const noexcept { return failing_; }
+
+ private:
+  std::vector<std::string> fresh_;
+  std::uint64_t made_ = 0;
+  std::uint64_t kept_ = 0;
+  bool on_ = false;
+  bool failing_ = false;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/message_log.hpp
 
 // The numbered messages of one session, as frames, in the order of their numbers from 1: what every
@@ -14952,11 +15552,22 @@ class message_log {
 
   /// Number of the newest message; 0 before the first.
   std::uint64_t top() const noexcept { return top_; }
+  /// Number of the newest that sockets may be sent: those above it are not kept by the store yet.
+  std::uint64_t released() const noexcept { return released_; }
   /// Number of the oldest that is kept; top() + 1 when none is.
   std::uint64_t oldest() const noexcept { return top_ + 1 - kept_.size(); }
   /// Whether everything after `position` is here; also when there is nothing.
   bool holds_after(std::uint64_t position) const noexcept {
     return position <= top_ && position + 1 >= oldest();
+  }
+
+  /// Goes on from that number, with nothing in it. Before the first append.
+  void begin_at(std::uint64_t top) noexcept { top_ = released_ = top; }
+
+  /// Precondition: released() <= seq <= top().
+  void release(std::uint64_t seq) noexcept {
+    assert(seq >= released_ && seq <= top_);
+    released_ = seq;
   }
 
   /// Takes the frame of number top() + 1. The newest stays, however large it is.
@@ -14999,6 +15610,7 @@ class message_log {
   std::size_t max_bytes_;
   fifo<entry> kept_;
   std::uint64_t top_ = 0;
+  std::uint64_t released_ = 0;
   std::uint64_t end_ = 0;
 };
 
@@ -15296,6 +15908,26 @@ class lanes {
     control_.push_back(std::move(frame));
   }
 
+  /// A control frame that waits until so many records of the session are kept.
+  void put_control_when_kept(std::string frame, std::uint64_t records) {
+    own_bytes_ += frame.size();
+    unkept_.push_back({std::move(frame), records});
+  }
+  /// Likewise, and nothing else goes out before it. Takes the place of one that still waits.
+  void begin_when_kept(std::string frame, std::uint64_t records) {
+    if (first_) own_bytes_ -= first_->frame.size();
+    own_bytes_ += frame.size();
+    first_ = in_place{std::move(frame), records};
+  }
+  /// So many records are kept now.
+  void kept(std::uint64_t records) {
+    while (!unkept_.empty() && unkept_.front().after <= records)
+      control_.push_back(unkept_.take_front().frame);
+    if (!first_ || first_->after > records) return;
+    control_.push_front(std::move(first_->frame));
+    first_.reset();
+  }
+
   /// A finished frame that goes behind the numbered message `after`, and before the next.
   void put_ordered(std::string frame, std::uint64_t after) {
     own_bytes_ += frame.size();
@@ -15341,6 +15973,7 @@ class lanes {
   /// not `text_due`. `answer` is null when none is streamed.
   bool take_next(const message_log& log, const live_answer* answer, bool text_due,
                  std::string& frame, std::string_view timestamp) {
+    if (first_) return false;
     if (!control_.empty()) {
       frame = control_.take_front();
       own_bytes_ -= frame.size();
@@ -15356,13 +15989,13 @@ class lanes {
       own_bytes_ -= frame.size();
       return true;
     }
-    if (position_ < log.top()) {
+    if (position_ < log.released()) {
       if (!log.holds_after(position_)) return false;  // see too_slow()
       const std::string& next = log.at(++position_);
       frame = position_ <= replay_until_ ? wire::as_replay(next) : next;
       return true;
     }
-    if (answer != nullptr && text_due) {
+    if (answer != nullptr && text_due && position_ >= log.top()) {
       if (const piece thought = unsent_reasoning(*answer); thought.n != 0) {
         frame = encode_reasoning(*answer, thought, timestamp);
         return true;
@@ -15398,10 +16031,12 @@ class lanes {
   bool too_slow(const message_log& log, std::size_t max_bytes) const noexcept {
     if (own_bytes_ > max_bytes || !log.holds_after(position_)) return true;
     const std::uint64_t from = position_ < replay_until_ ? replay_until_ : position_;
-    if (log.top() - from <= 1) return false;  // one frame may be as large as it likes
+    // One frame may be as large as it likes, and what is not released is not the client's fault.
+    if (log.released() <= from + 1) return false;
     const std::size_t room = log.max_bytes() / 4 * 3;
-    return log.bytes_after(from) > (max_bytes < room ? max_bytes : room) ||
-           log.top() - from > log.max_messages() / 4 * 3;
+    const std::size_t bytes = log.bytes_after(from) - log.bytes_after(log.released());
+    return bytes > (max_bytes < room ? max_bytes : room) ||
+           log.released() - from > log.max_messages() / 4 * 3;
   }
 
   // ---- the session's notes about this socket
@@ -15486,6 +16121,8 @@ class lanes {
 
   connection_id connection_;
   fifo<std::string> control_;
+  fifo<in_place> unkept_;  // `after`: so many records
+  std::optional<in_place> first_;
   fifo<in_place> ordered_;
   fifo<std::string> volatile_;
   std::size_t own_bytes_ = 0;  // of control_ and ordered_
@@ -15529,14 +16166,42 @@ class outbox {
 
   /// The number that the next numbered message must carry.
   std::uint64_t next_seq() const noexcept { return log_.top() + 1; }
-  /// A numbered message.
-  void publish(std::string frame) { log_.append(std::move(frame)); }
+  /// A numbered message. It goes out when so many records of the session are kept.
+  void publish(std::string frame, const ledger& kept) {
+    log_.append(std::move(frame));
+    if (kept.all_kept()) {
+      log_.release(log_.top());
+    } else {
+      unkept_.push_back({log_.top(), kept.made()});
+    }
+  }
+  /// More records are kept now.
+  void release(const ledger& kept) {
+    while (!unkept_.empty() && unkept_.front().records <= kept.kept())
+      log_.release(unkept_.take_front().seq);
+    for (const auto& each : sockets_) each->kept(kept.kept());
+  }
+  /// Of a session that was in a store: goes on behind that message.
+  void begin_at(std::uint64_t seq) noexcept { log_.begin_at(seq); }
 
   /// To one socket, or with 0 to all: may overtake what keeps its order.
   void put_control(connection_id to, const std::string& frame) {
     for (const auto& each : sockets_) {
       if (to == 0 || each->connection() == to) each->put_control(frame);
     }
+  }
+  /// The same, for what says that something is done: not before its records are kept.
+  void put_control(connection_id to, const std::string& frame, const ledger& kept) {
+    if (kept.all_kept()) return put_control(to, frame);
+    for (const auto& each : sockets_) {
+      if (to == 0 || each->connection() == to) each->put_control_when_kept(frame, kept.made());
+    }
+  }
+  /// Before everything else that the socket is sent from now on.
+  void put_welcome(connection_id to, const std::string& frame, const ledger& kept) {
+    lanes* const socket = kept.all_kept() ? nullptr : find(to);
+    if (socket == nullptr) return put_control(to, frame);
+    socket->begin_when_kept(frame, kept.made());
   }
   /// To one socket, or with 0 to all: keeps its place among the numbered messages.
   void put_ordered(connection_id to, const std::string& frame) {
@@ -15591,70 +16256,336 @@ class outbox {
   const std::vector<std::unique_ptr<lanes>>& sockets() const noexcept { return sockets_; }
 
  private:
+  struct unkept_message {
+    std::uint64_t seq;
+    std::uint64_t records;
+  };
+
   message_log log_;
+  fifo<unkept_message> unkept_;
   session_counts* counts_ = nullptr;
   std::vector<std::unique_ptr<lanes>> sockets_;
 };
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/resume_tokens.hpp
+
+// The secrets by which clients come back to one session: a new one with each welcome, kept as a
+// digest only. The one that a client presented stays good until that client has shown that its
+// welcome arrived (its first ack), so that a lost welcome does not lose the session; and one that
+// another socket of the session lives by stays good for that socket.
+
+namespace agent_websocket {
+
+class resume_tokens {
+ public:
+  /// When there are more, the oldest go of those that no client is known to have, then of those
+  /// that no socket lives by.
+  static constexpr std::size_t max_tokens = 64;
+
+  bool accepts(std::string_view token) const noexcept {
+    const digest256 digest = sha256(token);
+    bool found = false;  // looks at all of them, to take the same time
+    for (const entry& each : entries_) found |= equal_in_constant_time(each.digest, digest);
+    return found;
+  }
+
+  /// `holder` is given `token`. `presented`: the one it came with, or empty.
+  void issue(connection_id holder, std::string_view token, std::string_view presented = {}) {
+    std::optional<digest256> former;
+    if (!presented.empty()) former = present(sha256(presented), holder);
+    for (entry& each : entries_) {
+      if (each.holder == holder) each.holder = 0;  // it has a newer one now
+    }
+    if (entries_.size() >= max_tokens) drop_one();
+    entries_.push_back({sha256(token), holder, former, presented.empty()});
+  }
+
+  /// The client behind `holder` has its welcome: the token it came with has served. True when that
+  /// is news.
+  bool arrived(connection_id holder) {
+    for (std::size_t i = entries_.size(); i-- > 0;) {
+      if (entries_[i].holder != holder) continue;
+      const bool news = entries_[i].former.has_value() || !entries_[i].is_known;
+      confirm(i);
+      return news;
+    }
+    return false;
+  }
+
+  /// The socket has gone; its token is what its client comes back with.
+  void released(connection_id holder) {
+    for (entry& each : entries_) {
+      if (each.holder == holder) each.holder = 0;
+    }
+  }
+
+  std::size_t size() const noexcept { return entries_.size(); }
+
+  // ---- to be kept: only digests
+
+  /// Visits what comes back by kept(): visit(digest, whether a client is known to have it).
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const entry& each : entries_) visit(each.digest, each.is_known);
+  }
+  void forget_all() noexcept { entries_.clear(); }
+  /// A token that no socket lives by now.
+  void kept(const digest256& digest, bool is_known) {
+    if (entries_.size() < max_tokens) entries_.push_back({digest, 0, std::nullopt, is_known});
+  }
+
+ private:
+  struct entry {
+    digest256 digest;
+    connection_id holder;             // the socket that lives by it; 0: none does now
+    std::optional<digest256> former;  // what that socket came with, until it has this one
+    bool is_known;                    // a client has it, as far as we know
+  };
+
+  /// Who presents a token has it. Gives what is to be retired once the next one has arrived:
+  /// nothing when another socket lives by the token, as in a copied tab.
+  std::optional<digest256> present(const digest256& digest, connection_id by) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (!equal_in_constant_time(entries_[i].digest, digest)) continue;
+      const connection_id holder = entries_[i].holder;
+      confirm(i);
+      return holder == 0 || holder == by ? std::optional<digest256>(digest) : std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  /// The client has this one, so that it does not come with the former one any more.
+  void confirm(std::size_t position) {
+    entry& its = entries_[position];
+    its.is_known = true;
+    if (!its.former) return;
+    const digest256 former = *its.former;
+    its.former.reset();
+    entries_.erase(std::remove_if(entries_.begin(), entries_.end(),
+                                  [&](const entry& each) {
+                                    return each.holder == 0 &&
+                                           equal_in_constant_time(each.digest, former);
+                                  }),
+                   entries_.end());
+  }
+
+  void drop_one() {
+    const auto first = [this](auto matches) {
+      return std::find_if(entries_.begin(), entries_.end(), matches);
+    };
+    auto spent = first([](const entry& each) { return each.holder == 0 && !each.is_known; });
+    if (spent == entries_.end()) spent = first([](const entry& each) { return each.holder == 0; });
+    entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
+  }
+
+  std::vector<entry> entries_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/records.hpp
 
-// What a session gives to its Store, as JSON objects with a `kind`: query (when accepted), answer
-// (when ended), feedback, settings, clear. Enough to rebuild the conversation from nothing. Pure.
+// What a session gives to its Store, as JSON objects with a `kind`. In the order of their making
+// they rebuild it (restoring.hpp): who it belongs to (session), what was asked and not ended yet
+// (query, withdrawn), its numbered messages (message), its conversation (turn, feedback, clear),
+// what its client chose (set), the ids that are not to be done again (claim), the digests of its
+// resume tokens (tokens), what people are asked (asked). Times are milliseconds since 1970. Pure.
 
 namespace agent_websocket {
 namespace records {
 
-inline std::string of_query(const accepted_query& accepted, wall_time at) {
+/// What a numbered message means to the session, beside what it tells clients. At most one of them.
+struct note {
+  std::string_view starts{};    ///< stream of the answer that begins
+  std::string_view ends{};      ///< id of the query whose terminal message it is
+  std::string_view asks{};      ///< id of the request to a person
+  std::string_view resolves{};  ///< likewise, that is decided
+};
+
+inline std::int64_t milliseconds(wall_time at) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+}
+
+inline void write(json::writer& w, const openrouter::chat_message& message) {
+  w.begin_object().member("role", to_string(message.role())).member("text", message.text());
+  // As text: models refuse reasoning that does not come back byte for byte.
+  if (!message.is_text_alone()) w.member("json", message.json());
+  if (message.partial()) w.member("partial", true);
+  w.end_object();
+}
+
+inline void write(json::writer& w, const usage_totals& used) {
+  w.begin_object().member("answers", used.answers);
+  w.member("prompt_tokens", used.prompt_tokens).member("completion_tokens", used.completion_tokens);
+  w.member("cost", used.cost).member("counted", used.counted).member("priced", used.priced);
+  w.end_object();
+}
+
+inline void write(json::writer& w, const feedback_entry& said) {
+  w.member("id", said.id).member("answer", said.answer);
+  if (said.rating) w.member("rating", *said.rating);
+  if (!said.comment.empty()) w.member("comment", said.comment);
+  if (!said.correction.empty()) w.member("correction", said.correction);
+  w.member("at", milliseconds(said.at));
+}
+
+inline void write(json::writer& w, const session_overrides& chosen) {
+  if (chosen.model) w.member("model", *chosen.model);
+  if (chosen.temperature) w.member("temperature", *chosen.temperature);
+  if (chosen.max_tokens) w.member("max_tokens", *chosen.max_tokens);
+  if (chosen.system_prompt) w.member("system", *chosen.system_prompt);
+}
+
+inline void write(json::writer& w, const resume_tokens& tokens) {
+  w.begin_array();
+  tokens.for_each([&w](const digest256& digest, bool is_known) {
+    w.begin_object();
+    w.member("sha256", encode_base64url(std::string_view(
+                           reinterpret_cast<const char*>(digest.data()), digest.size())));
+    w.member("known", is_known).end_object();
+  });
+  w.end_array();
+}
+
+/// Of what is written here; a reader refuses higher ones.
+inline constexpr int version = 1;
+
+/// The frame stands last, so that a reader can cut it out as it was.
+inline constexpr std::string_view frame_key = ",\"frame\":";
+
+inline std::string of_message(std::uint64_t seq, const note& about, std::string_view frame) {
   std::string text;
+  text.reserve(frame.size() + 96);
   json::writer w(text);
-  w.begin_object()
-      .member("kind", accepted.regenerate ? "regenerate" : "query")
-      .member("id", accepted.query.id);
-  w.member("stream", accepted.stream).member("content", accepted.query.content);
-  if (!accepted.query.parts.empty()) w.member_raw("parts", accepted.query.parts);
-  w.member("at", to_iso8601(at)).end_object();
+  w.begin_object().member("kind", "message").member("seq", seq);
+  if (!about.starts.empty()) w.member("starts", about.starts);
+  if (!about.ends.empty()) w.member("ends", about.ends);
+  if (!about.asks.empty()) w.member("asks", about.asks);
+  if (!about.resolves.empty()) w.member("resolves", about.resolves);
+  w.member_raw("frame", frame).end_object();
   return text;
 }
 
-inline std::string of_answer(const answer_record& ended, std::uint64_t seq, wall_time at) {
+/// `claimed`: the id is the client's. `started`: the beginning of its answer was told. `calls`: of
+/// tools, that the session has numbered so far.
+inline std::string of_query(const accepted_query& accepted, bool claimed, bool started,
+                            std::uint64_t calls, wall_time at) {
   std::string text;
   json::writer w(text);
-  w.begin_object()
-      .member("kind", "answer")
-      .member("ref", ended.query_id)
-      .member("stream", ended.stream);
-  w.member("seq", seq)
-      .member("content", ended.text)
-      .member("status", wire::to_string(ended.status));
-  if (!ended.finish_reason.empty()) w.member("finish_reason", ended.finish_reason);
+  w.begin_object().member("kind", "query").member("id", accepted.query.id);
+  w.member("stream", accepted.stream);
+  if (accepted.regenerate) {
+    w.member("regenerate", true);
+  } else {
+    w.key("question");
+    write(w, accepted.question());
+  }
+  if (!accepted.query.meta.empty()) w.member("meta", accepted.query.meta);
+  if (accepted.streamed) w.member("streamed", true);
+  if (claimed) w.member("claimed", true);
+  if (started) w.member("started", true);
+  if (calls != 0) w.member("calls", calls);
+  w.member("at", milliseconds(at)).end_object();
+  return text;
+}
+
+/// A request to a person that is open.
+inline std::string of_request(std::string_view id) {
+  std::string text;
+  json::writer(text).begin_object().member("kind", "asked").member("id", id).end_object();
+  return text;
+}
+
+inline std::string of_withdrawal(std::string_view id) {
+  std::string text;
+  json::writer(text).begin_object().member("kind", "withdrawn").member("id", id).end_object();
+  return text;
+}
+
+/// A turn that has ended. `again`: in place of the one before. `used`: by it. `calls`: of tools,
+/// that the session has numbered so far.
+inline std::string of_turn(const turn& ended, bool again, const usage_totals& used,
+                           std::uint64_t calls) {
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("kind", "turn").member("id", ended.id).member("stream", ended.stream);
+  w.member("seq", ended.seq).member("asked", milliseconds(ended.asked));
+  w.member("answered", milliseconds(ended.answered));
+  w.member("status", wire::to_string(ended.status));
   if (!ended.model.empty()) w.member("model", ended.model);
-  if (!ended.usage.empty()) w.member_raw("usage", ended.usage);
-  if (!ended.steps.empty()) w.member_raw("steps", ended.steps);
-  if (ended.failure) w.member("error", to_string(ended.failure->code));
-  w.member("at", to_iso8601(at)).end_object();
+  if (again) w.member("again", true);
+  w.key("question");
+  write(w, ended.question);
+  if (!ended.steps.empty()) {
+    w.key("steps").begin_array();
+    for (const openrouter::chat_message& each : ended.steps) write(w, each);
+    w.end_array();
+  }
+  if (ended.answer) {
+    w.key("answer");
+    write(w, *ended.answer);
+  }
+  if (!ended.shown.empty()) w.member("shown", ended.shown);
+  if (!ended.feedback.empty()) {
+    w.key("feedback").begin_array();
+    for (const feedback_entry& each : ended.feedback) {
+      w.begin_object();
+      write(w, each);
+      w.end_object();
+    }
+    w.end_array();
+  }
+  w.key("used");
+  write(w, used);
+  w.member("calls", calls).end_object();
   return text;
 }
 
 inline std::string of_feedback(const feedback_entry& said) {
   std::string text;
   json::writer w(text);
-  w.begin_object().member("kind", "feedback").member("id", said.id).member("answer", said.answer);
-  if (said.rating) w.member("rating", *said.rating);
-  if (!said.comment.empty()) w.member("comment", said.comment);
-  if (!said.correction.empty()) w.member("correction", said.correction);
-  w.member("at", to_iso8601(said.at)).end_object();
+  w.begin_object().member("kind", "feedback");
+  write(w, said);
+  w.end_object();
   return text;
 }
 
-inline std::string of_clear(wall_time at) {
+inline std::string of_clear() {
   std::string text;
-  json::writer(text)
-      .begin_object()
-      .member("kind", "clear")
-      .member("at", to_iso8601(at))
-      .end_object();
+  json::writer(text).begin_object().member("kind", "clear").end_object();
+  return text;
+}
+
+inline std::string of_overrides(const session_overrides& chosen) {
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("kind", "set");
+  write(w, chosen);
+  w.end_object();
+  return text;
+}
+
+inline std::string of_claim(std::string_view id, const claimed_ids::claim& claimed, wall_time at) {
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("kind", "claim").member("id", id).member("stream", claimed.stream);
+  if (claimed.end_seq == claimed_ids::without_end) {
+    w.member("without_end", true);
+  } else {
+    w.member("end", claimed.end_seq);
+  }
+  w.member("at", milliseconds(at)).end_object();
+  return text;
+}
+
+inline std::string of_tokens(const resume_tokens& tokens) {
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("kind", "tokens").key("tokens");
+  write(w, tokens);
+  w.end_object();
   return text;
 }
 
@@ -15786,104 +16717,6 @@ inline std::string describe_history(const conversation& of, std::uint64_t before
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/session/resume_tokens.hpp
-
-// The secrets by which clients come back to one session: a new one with each welcome, kept as a
-// digest only. The one that a client presented stays good until that client has shown that its
-// welcome arrived (its first ack), so that a lost welcome does not lose the session; and one that
-// another socket of the session lives by stays good for that socket.
-
-namespace agent_websocket {
-
-class resume_tokens {
- public:
-  /// When there are more, the oldest go of those that no client is known to have, then of those
-  /// that no socket lives by.
-  static constexpr std::size_t max_tokens = 64;
-
-  bool accepts(std::string_view token) const noexcept {
-    const digest256 digest = sha256(token);
-    bool found = false;  // looks at all of them, to take the same time
-    for (const entry& each : entries_) found |= equal_in_constant_time(each.digest, digest);
-    return found;
-  }
-
-  /// `holder` is given `token`. `presented`: the one it came with, or empty.
-  void issue(connection_id holder, std::string_view token, std::string_view presented = {}) {
-    std::optional<digest256> former;
-    if (!presented.empty()) former = present(sha256(presented), holder);
-    for (entry& each : entries_) {
-      if (each.holder == holder) each.holder = 0;  // it has a newer one now
-    }
-    if (entries_.size() >= max_tokens) drop_one();
-    entries_.push_back({sha256(token), holder, former, presented.empty()});
-  }
-
-  /// The client behind `holder` has its welcome: the token it came with has served.
-  void arrived(connection_id holder) {
-    for (std::size_t i = entries_.size(); i-- > 0;) {
-      if (entries_[i].holder == holder) return confirm(i);
-    }
-  }
-
-  /// The socket has gone; its token is what its client comes back with.
-  void released(connection_id holder) {
-    for (entry& each : entries_) {
-      if (each.holder == holder) each.holder = 0;
-    }
-  }
-
-  std::size_t size() const noexcept { return entries_.size(); }
-
- private:
-  struct entry {
-    digest256 digest;
-    connection_id holder;             // the socket that lives by it; 0: none does now
-    std::optional<digest256> former;  // what that socket came with, until it has this one
-    bool is_known;                    // a client has it, as far as we know
-  };
-
-  /// Who presents a token has it. Gives what is to be retired once the next one has arrived:
-  /// nothing when another socket lives by the token, as in a copied tab.
-  std::optional<digest256> present(const digest256& digest, connection_id by) {
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      if (!equal_in_constant_time(entries_[i].digest, digest)) continue;
-      const connection_id holder = entries_[i].holder;
-      confirm(i);
-      return holder == 0 || holder == by ? std::optional<digest256>(digest) : std::nullopt;
-    }
-    return std::nullopt;
-  }
-
-  /// The client has this one, so that it does not come with the former one any more.
-  void confirm(std::size_t position) {
-    entry& its = entries_[position];
-    its.is_known = true;
-    if (!its.former) return;
-    const digest256 former = *its.former;
-    its.former.reset();
-    entries_.erase(std::remove_if(entries_.begin(), entries_.end(),
-                                  [&](const entry& each) {
-                                    return each.holder == 0 &&
-                                           equal_in_constant_time(each.digest, former);
-                                  }),
-                   entries_.end());
-  }
-
-  void drop_one() {
-    const auto first = [this](auto matches) {
-      return std::find_if(entries_.begin(), entries_.end(), matches);
-    };
-    auto spent = first([](const entry& each) { return each.holder == 0 && !each.is_known; });
-    if (spent == entries_.end()) spent = first([](const entry& each) { return each.holder == 0; });
-    entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
-  }
-
-  std::vector<entry> entries_;
-};
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/session/state.hpp
 
 // The life of the one answer that a session works on, as a table: which state follows which event.
@@ -15961,8 +16794,9 @@ struct current_run {
   accepted_query of;
   run_state state = run_state::none;
   time_point begun{};
-  bool started = false;  ///< phase start has been sent
-  std::string text;      ///< so far, of all rounds
+  bool started = false;          ///< phase start has been sent
+  std::optional<turn> replaced;  ///< what stands in the store until the answer made again ends
+  std::string text;              ///< so far, of all rounds
   std::string model;
   std::uint64_t chunks = 0;  ///< deltas so far
   std::string reasoning;     ///< so far, of a streamed answer
@@ -16067,6 +16901,13 @@ class used_call_ids {
     return call;
   }
 
+  /// The model was shown a call of that id, by another process.
+  void take(std::string id) {
+    if (id.empty() || !ids_.insert(id).second) return;
+    order_.push_back(std::move(id));
+    if (order_.size() > max_ids) ids_.erase(order_.take_front());
+  }
+
  private:
   /// Nine letters and digits, the one form that all providers take.
   std::string make_id() {
@@ -16081,16 +16922,10 @@ class used_call_ids {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/session/core.hpp
+// --- agent_websocket/session/core_data.hpp
 
-// The session as a pure state machine: an event and a moment go in; frames for the client come out
-// in the outbox and things to do as actions. No I/O, clock, lock or thread, so that a conversation
-// can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
-// on: exactly one terminal message for every accepted query, whatever happens. A session is not a
-// socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
-// the model's calls of tools in tool_loop.hpp, the people who decide about them in deciding.hpp,
-// ends from outside in ending.hpp, built-in commands in commands.hpp, the carrying out in
-// session.hpp.
+// What a session_core consists of. Data only, and its beginning; core.hpp has the events that it
+// takes, and names the headers that work on it.
 
 namespace agent_websocket {
 
@@ -16100,18 +16935,10 @@ struct moment {
   wall_time wall;
 };
 
-class session_core {
- public:
-  /// Sockets of one session; the one that was silent for longest makes room for one more.
-  static constexpr std::size_t max_sockets = 32;
-  /// Calls of one round that are run; the model is told so of those above.
-  static constexpr std::size_t max_calls_at_once = 32;
-  /// Of texts in most languages, where nobody has counted.
-  static constexpr std::size_t bytes_a_token = 4;
-
-  /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
-  session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
-               moment at)
+struct core_data {
+  /// Precondition: `settings` is not null.
+  core_data(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
+            moment at)
       : id_(std::move(id)),
         epoch_(std::move(epoch)),
         settings_(std::move(settings)),
@@ -16123,7 +16950,81 @@ class session_core {
         created_(at.wall),
         active_(at) {}
 
+  std::string id_;
+  std::string epoch_;
+  principal owner_;
+  std::string address_;
+  std::shared_ptr<const session_settings> settings_;
+  std::shared_ptr<const session_settings> shared_settings_;  ///< when it has some of its own
+  session_overrides overrides_;
+  agent_websocket::conversation conversation_;
+  agent_websocket::inbox inbox_;
+  claimed_ids claims_;
+  outbox outbox_;
+  resume_tokens tokens_;
+  agent_websocket::client_tools client_tools_;
+  feedback_requests requests_;
+  used_call_ids call_ids_;
+  std::optional<current_run> run_;
+  ledger ledger_;
+  fifo<stored_query> storing_;  ///< accepted, but not before their records are kept
+  std::vector<session_action> actions_;
+  timestamp_cache stamp_;
+  usage_totals usage_;
+  wall_time created_;
+  moment active_;
+  run_number runs_ = 0;
+  std::uint64_t streams_ = 0;
+  std::uint64_t made_ids_ = 0;
+  std::uint64_t calls_ = 0;
+  std::uint64_t asked_ = 0;
+  bool spoken_ = false;
+  bool grace_over_ = false;  // nobody came back in time, but a person is asked
+  bool held_ = false;        // the next query is not to begin yet
+  bool draining_ = false;
+  bool close_waits_ = false;                      // for the last records to be kept
+  std::optional<action::close_session> closing_;  // how
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/core.hpp
+
+// The session as a pure state machine: an event and a moment go in; frames for the client come out
+// in the outbox and things to do as actions. No I/O, clock, lock or thread, so that a conversation
+// can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
+// on: exactly one terminal message for every accepted query, whatever happens. A session is not a
+// socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
+// the model's calls of tools in tool_loop.hpp, the people who decide about them in deciding.hpp,
+// ends from outside in ending.hpp, built-in commands in commands.hpp, what its store keeps in
+// keeping.hpp and restoring.hpp, the carrying out in session.hpp.
+
+namespace agent_websocket {
+
+class session_core : private core_data {
+ public:
+  /// Sockets of one session; the one that was silent for longest makes room for one more.
+  static constexpr std::size_t max_sockets = 32;
+  /// Calls of one round that are run; the model is told so of those above.
+  static constexpr std::size_t max_calls_at_once = 32;
+  /// What clients are told while the store does not keep what it is given.
+  static constexpr const char* not_kept_words = "This cannot be saved now; try again later";
+  /// Of texts in most languages, where nobody has counted.
+  static constexpr std::size_t bytes_a_token = 4;
+
+  /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
+  session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
+               moment at)
+      : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
+
   const std::string& id() const noexcept { return id_; }
+  const principal& owner() const noexcept { return owner_; }
+  const std::string& address() const noexcept { return address_; }
+  /// Whose it is, and where its first client was. Before everything else.
+  void belong_to(principal owner, std::string address) {
+    owner_ = std::move(owner);
+    address_ = std::move(address);
+  }
   const session_settings& settings() const noexcept { return *settings_; }
   const agent_websocket::conversation& history() const noexcept { return conversation_; }
   const agent_websocket::inbox& waiting() const noexcept { return inbox_; }
@@ -16133,7 +17034,7 @@ class session_core {
   bool running() const noexcept { return run_.has_value(); }
   bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
   /// True when an answer runs or waits: such a session is not idle.
-  bool busy() const noexcept { return run_.has_value() || !inbox_.empty(); }
+  bool busy() const noexcept { return run_.has_value() || !inbox_.empty() || !storing_.empty(); }
   /// False while its client has neither said nor been told anything that it could come back for.
   bool worth_keeping() const noexcept { return spoken_ || outbox_.log().top() != 0; }
   bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
@@ -16149,10 +17050,29 @@ class session_core {
   }
 
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
-  void change_settings(session_settings settings) {
-    settings_ = std::make_shared<const session_settings>(std::move(settings));
-    conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
-    inbox_.limit_to(settings_->max_queue);
+  void change_settings(session_settings settings);
+
+  // ---- its records, see restoring.hpp
+
+  /// From now on, records are made of what must not be lost.
+  void keep_records() noexcept { ledger_.turn_on(); }
+  /// Of a session that was in a store: goes on where the records end, with sockets to come. What
+  /// was open then has been interrupted. Error: bad_json, bad_message; then this is of no use.
+  result<void> restore(const std::vector<std::string>& kept, moment at);
+  /// All of it in as few records as it takes, in place of those that were made up to now.
+  std::vector<std::string> checkpoint(moment at) const;
+  ledger& book() noexcept { return ledger_; }
+  const ledger& book() const noexcept { return ledger_; }
+  /// The first `count` of its records are kept.
+  void kept(std::uint64_t count, moment at);
+  /// They cannot be kept now: what waits to be accepted is refused.
+  void not_kept(moment at);
+  /// They cannot be kept any more: another server has the session, or the store was away for too
+  /// long. What clients were told stays true of what is kept; they are to look for it there.
+  void lose(const error& why, moment at);
+  /// It is not to be found in the store again.
+  bool ended_for_good() const noexcept {
+    return closing_ && closing_->code != 1012 && closing_->code / 100 != 40;
   }
 
   // ---- events of its sockets; `token` is the resume token that the welcome is to carry
@@ -16205,29 +17125,9 @@ class session_core {
     if (is_current(run) && run_->state != run_state::deciding) run_->model = std::string(model);
   }
 
-  void text(run_number run, std::string_view piece, moment at) {
-    if (!is_current(run) || piece.empty()) return;
-    const auto next = next_state(run_->state, run_event::token);
-    if (!next) return;
-    if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
-      run_->text.append("\n\n");
-      run_->round_begin = run_->text.size();
-    }
-    run_->state = *next;
-    run_->text.append(piece);
-    if (run_->chunks++ == 0 && outbox_.counts() != nullptr)
-      outbox_.counts()->first_text_after(at.now - run_->begun);
-    if (run_->of.streamed) start_stream(at);
-  }
-
+  void text(run_number run, std::string_view piece, moment at);
   /// A piece of what the model thinks, for those who want to see it.
-  void reasoning(run_number run, std::string_view piece, moment at) {
-    if (!is_current(run) || !run_->of.streamed || piece.empty()) return;
-    if (run_->state == run_state::deciding || run_->state == run_state::calling) return;
-    run_->reasoning.append(piece);
-    ++run_->reasoning_chunks;
-    start_stream(at);
-  }
+  void reasoning(run_number run, std::string_view piece, moment at);
 
   void completed(run_number run, completion_result result, moment at);
 
@@ -16248,7 +17148,8 @@ class session_core {
   void notify(std::string_view content, std::string_view topic, std::string_view data,
               bool may_be_lost, moment at) {
     if (closing_) return;
-    if (!may_be_lost) return publish(wire::notification{next_seq(), {}, topic, content, data}, at);
+    if (!may_be_lost)
+      return publish(wire::notification{next_seq(), {}, topic, content, data}, {}, at);
     outbox_.put_volatile(encoded(wire::notification{std::nullopt, {}, topic, content, data}, at));
   }
 
@@ -16260,7 +17161,7 @@ class session_core {
 
   /// The message has been taken; only those with an id are told of.
   void acknowledge(connection_id to, const std::string& id, moment at) {
-    if (!id.empty()) put_control(to, wire::ack{id, {}, 0, false, false}, at);
+    if (!id.empty()) put_kept(to, wire::ack{id, {}, 0, false, false}, at);
   }
 
   /// The client is to show a new token before then.
@@ -16268,16 +17169,7 @@ class session_core {
 
   /// An error that is not the end of a query, to one socket or with 0 to all.
   void refuse(connection_id to, std::string_view ref, const error& why, moment at,
-              std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
-    if (closing_) return;
-    wire::failure_notice notice;
-    notice.code = why.code;
-    notice.content = why.message;
-    notice.ref = ref;
-    notice.retry_after = retry_after;
-    notice.retryable = is_retryable(why.code);
-    put_control(to, notice, at);
-  }
+              std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
 
   /// The session was idle for too long.
   void expired(moment at);
@@ -16293,6 +17185,7 @@ class session_core {
 
  private:
   friend class session_commands;
+  friend class session_restoring;
 
   std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
 
@@ -16300,10 +17193,25 @@ class session_core {
   std::string encoded(const Message& message, moment at) {
     return outbox_.encoded(message, stamp_.text(at.wall));
   }
-  /// Precondition: the message carries next_seq().
+  /// Precondition: the message carries next_seq(). `about`: see records::note.
   template <typename Message>
-  void publish(const Message& message, moment at) {
-    outbox_.publish(encoded(message, at));
+  void publish(const Message& message, const records::note& about, moment at) {
+    std::string frame = encoded(message, at);
+    record([&] { return records::of_message(next_seq(), about, frame); });
+    outbox_.publish(std::move(frame), ledger_);
+  }
+  /// For what says that something is done: goes out when that is kept.
+  template <typename Message>
+  void put_kept(connection_id to, const Message& message, moment at) {
+    outbox_.put_control(to, encoded(message, at), ledger_);
+  }
+  void put_welcome(connection_id to, const wire::welcome& said, moment at) {
+    outbox_.put_welcome(to, encoded(said, at), ledger_);
+  }
+  /// Answers a built-in command when what it did is kept.
+  void confirm(const wire::command& to, std::string_view content, std::string_view data,
+               moment at) {
+    put_kept(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
   }
   template <typename Message>
   void put_control(connection_id to, const Message& message, moment at) {
@@ -16315,6 +17223,7 @@ class session_core {
   }
 
   lanes& attach(connection_id connection, moment at);
+  void arrived(connection_id from);
   wire::welcome make_welcome(std::string_view reason, std::string_view token) const;
   wire::resume_notice make_notice() const;
   std::string live_notice(moment at) {
@@ -16329,6 +17238,21 @@ class session_core {
   void on_decision(connection_id from, const wire::human_feedback& feedback, moment at);
   void on_tool_result(connection_id from, const wire::command& command, moment at);
   void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
+  void enter(stored_query accepted, moment at);
+  void withdraw(const error& why, moment at);
+  stored_query* find_storing(std::string_view id) noexcept;
+  stored_query* find_meant(std::string_view ref) noexcept;
+  template <typename Make>
+  void record(Make&& make) {
+    if (!ledger_.is_on()) return;
+    if (ledger_.made() == 0) ledger_.add(header());
+    ledger_.add(make());
+  }
+  void record_tokens();
+  void claim(const std::string& id, moment at);
+  bool refuse_unkept(connection_id to, std::string_view ref, moment at);
+  std::string header() const;
+  void close_now();
   bool answer_duplicate(connection_id from, const wire::query& query, moment at);
   bool is_repeat(connection_id from, const std::string& id, moment at);
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
@@ -16363,39 +17287,13 @@ class session_core {
                 std::uint64_t chunks, moment at);
   void fail_run(const error& why, moment at);
   void fail_waiting(const error& why, moment at);
+  void fail_waiting(const accepted_query& waiting, bool started, const error& why, moment at);
   void cancel_run(moment at);
   void cancel_waiting(const accepted_query& waiting, moment at);
+  void cancel_all_waiting(moment at);
   std::string make_query_id(moment at);
+  bool has_made(std::string_view query_id) const;
   std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
-
-  std::string id_;
-  std::string epoch_;
-  std::shared_ptr<const session_settings> settings_;
-  session_overrides overrides_;
-  agent_websocket::conversation conversation_;
-  agent_websocket::inbox inbox_;
-  claimed_ids claims_;
-  outbox outbox_;
-  resume_tokens tokens_;
-  agent_websocket::client_tools client_tools_;
-  feedback_requests requests_;
-  used_call_ids call_ids_;
-  std::optional<current_run> run_;
-  std::vector<session_action> actions_;
-  timestamp_cache stamp_;
-  usage_totals usage_;
-  wall_time created_;
-  moment active_;
-  run_number runs_ = 0;
-  std::uint64_t streams_ = 0;
-  std::uint64_t made_ids_ = 0;
-  std::uint64_t calls_ = 0;
-  std::uint64_t asked_ = 0;
-  bool spoken_ = false;
-  bool grace_over_ = false;  // nobody came back in time, but a person is asked
-  bool held_ = false;        // the next query is not to begin yet
-  bool draining_ = false;
-  std::optional<action::close_session> closing_;  // how
 };
 
 }  // namespace agent_websocket
@@ -17204,6 +18102,7 @@ namespace agent_websocket {
 inline void session_core::on_query(connection_id from, wire::query query, moment at) {
   if (draining_) return refuse(from, query.id, error(errc::draining), at);
   if (!query.id.empty() && answer_duplicate(from, query, at)) return;
+  if (refuse_unkept(from, query.id, at)) return;
   if (!query.model.empty() && !settings_->allows_model(query.model)) {
     return refuse(from, query.id, error(errc::forbidden, "That model is not allowed here"), at);
   }
@@ -17228,11 +18127,9 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
         accepted.first = true;
       }
       break;
-    case wire::overlap::latest:
-      while (auto replaced = inbox_.take_next()) cancel_waiting(*replaced, at);
-      break;
+    case wire::overlap::latest: cancel_all_waiting(at); break;
   }
-  if (!accepted.first && busy() && inbox_.full()) {
+  if (!accepted.first && busy() && inbox_.size() + storing_.size() >= settings_->max_queue) {
     return refuse(from, query.id,
                   error(errc::queue_full, "Too many queries are waiting; at most " +
                                               std::to_string(settings_->max_queue) + " may"),
@@ -17253,10 +18150,18 @@ inline std::string session_core::make_query_id(moment at) {
     if (claims_.find(id, at.now) == nullptr) return id;
   }
 }
+inline bool session_core::has_made(std::string_view query_id) const {
+  const std::string begin = "q_" + epoch_.substr(0, 8) + "_";
+  return query_id.substr(0, begin.size()) == begin;
+}
 
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
 inline bool session_core::answer_duplicate(connection_id from, const wire::query& query,
                                            moment at) {
+  if (stored_query* const storing = find_storing(query.id)) {
+    storing->accepted.from = from;  // is told when it is accepted
+    return true;
+  }
   const claimed_ids::claim* claimed = claims_.find(query.id, at.now);
   // Claims end, also those of queries that are still open.
   const accepted_query* open = inbox_.find(query.id);
@@ -17273,11 +18178,11 @@ inline bool session_core::answer_duplicate(connection_id from, const wire::query
   return true;
 }
 
-/// True for a command, feedback or result that has arrived before: it is acknowledged, and not done
-/// again.
+/// True for a command, feedback or result that has arrived before: it is acknowledged, when that is
+/// kept, and not done again.
 inline bool session_core::is_repeat(connection_id from, const std::string& id, moment at) {
   if (id.empty() || claims_.find(id, at.now) == nullptr) return false;
-  put_control(from, wire::ack{id, {}, 0, true, false}, at);
+  put_kept(from, wire::ack{id, {}, 0, true, false}, at);
   return true;
 }
 
@@ -17315,12 +18220,25 @@ inline void session_core::accept(connection_id from, accepted_query accepted, bo
                                  moment at) {
   accepted.stream = make_stream_id();
   accepted.from = from;
-  const std::string id = accepted.query.id;
-  const std::string stream = accepted.stream;
-  actions_.push_back(action::persist{records::of_query(accepted, at.wall)});
-  inbox_.push(std::move(accepted));
+  record([&] { return records::of_query(accepted, with_id, false, calls_, at.wall); });
+  if (with_id) claims_.take(accepted.query.id, accepted.stream, at.now);
+  stored_query stored{std::move(accepted), with_id, ledger_.made()};
+  if (ledger_.all_kept()) return enter(std::move(stored), at);
+  storing_.push_back(std::move(stored));
+}
+
+/// Its record is kept, where there is a store: from here on it has a terminal message.
+inline void session_core::enter(stored_query stored, moment at) {
+  const connection_id from = stored.accepted.from;
+  const bool with_id = stored.with_id;
+  const std::string id = stored.accepted.query.id;
+  const std::string stream = stored.accepted.stream;
+  if (stored.cancelled) {
+    if (with_id) put_control(from, wire::ack{id, stream, 0, false, true}, at);
+    return cancel_waiting(stored.accepted, at);
+  }
+  inbox_.push(std::move(stored.accepted));
   const std::size_t position = run_ ? *inbox_.position_of(id) + 1 : 0;
-  if (with_id) claims_.take(id, stream, at.now);
   if (with_id) put_control(from, wire::ack{id, stream, position, false, true}, at);
   if (run_) {
     if (with_id) put_control(from, wire::queued{id, position}, at);
@@ -17346,11 +18264,10 @@ inline void session_core::begin_next(moment at) {
   begun.asked = at.wall;
   if (run_->of.regenerate && !conversation_.empty()) {
     begun.question = conversation_.back().question;
+    run_->replaced = std::move(conversation_.back());
     conversation_.drop_last();
   } else {
-    begun.question = query.parts.empty()
-                         ? openrouter::chat_message::user(query.content)
-                         : openrouter::chat_message::user_parts(query.parts, query.content);
+    begun.question = run_->of.question();
   }
   conversation_.begin(std::move(begun));
   put_ordered(0, wire::status{"thinking", query.id, "Thinking...", {}, {}, {}, {}}, at);
@@ -17423,10 +18340,35 @@ inline void session_core::completed(run_number run, completion_result result, mo
 inline void session_core::start_stream(moment at) {
   if (run_->started) return;
   run_->started = true;
-  publish(wire::response_start{next_seq(), run_->of.query.id, run_->of.stream, run_->model}, at);
+  records::note about;
+  about.starts = run_->of.stream;
+  publish(wire::response_start{next_seq(), run_->of.query.id, run_->of.stream, run_->model}, about,
+          at);
 }
 
-/// Ends the current run: history, terminal message, hooks, and the next query.
+inline void session_core::text(run_number run, std::string_view piece, moment at) {
+  if (!is_current(run) || piece.empty()) return;
+  const auto next = next_state(run_->state, run_event::token);
+  if (!next) return;
+  if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
+    run_->text.append("\n\n");
+    run_->round_begin = run_->text.size();
+  }
+  run_->state = *next;
+  run_->text.append(piece);
+  if (run_->chunks++ == 0 && outbox_.counts() != nullptr)
+    outbox_.counts()->first_text_after(at.now - run_->begun);
+  if (run_->of.streamed) start_stream(at);
+}
+
+inline void session_core::reasoning(run_number run, std::string_view piece, moment at) {
+  if (!is_current(run) || !run_->of.streamed || piece.empty()) return;
+  if (run_->state == run_state::deciding || run_->state == run_state::calling) return;
+  run_->reasoning.append(piece);
+  ++run_->reasoning_chunks;
+  start_stream(at);
+}
+
 }  // namespace agent_websocket
 
 // --- agent_websocket/session/ending.hpp
@@ -17490,6 +18432,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
       asked->answer =
           answer_message(status == wire::answer_status::completed, std::move(words), result);
     }
+    this->record([&] { return records::of_turn(*asked, ended.of.regenerate, ended.used, calls_); });
   }
   conversation_.trim();
   usage_ += ended.used;
@@ -17508,6 +18451,8 @@ inline void session_core::finish(wire::answer_status status, const completion_re
 inline void session_core::conclude(const accepted_query& of, const answer_record& record,
                                    std::optional<std::chrono::milliseconds> retry_after,
                                    bool started, std::uint64_t chunks, moment at) {
+  records::note about;
+  about.ends = of.query.id;
   wire::failure_notice notice;
   if (record.failure) {
     notice.code = record.failure->code;
@@ -17521,7 +18466,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     notice.ref = of.query.id;
     notice.seq = next_seq();
     notice.meta = of.query.meta;
-    publish(notice, at);
+    publish(notice, about, at);
   } else {
     wire::response_end end;
     end.seq = next_seq();
@@ -17537,16 +18482,17 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
     end.annotations = record.annotations;
     end.meta = of.query.meta;
     if (record.failure) end.failure = &notice;
-    publish(end, at);
+    publish(end, about, at);
   }
   claims_.ended(of.query.id, outbox_.log().top());
-  actions_.push_back(action::persist{records::of_answer(record, outbox_.log().top(), at.wall)});
 }
 
+/// When its last messages are kept, so that they go out before.
 inline void session_core::close(std::uint16_t code, std::string reason) {
   if (closing_) return;
   closing_ = {code, std::move(reason)};
-  actions_.push_back(action::close_session{closing_->code, closing_->reason});
+  close_waits_ = !ledger_.all_kept() && !ledger_.is_failing();
+  if (!close_waits_) close_now();
 }
 
 inline void session_core::fail_run(const error& why, moment at) {
@@ -17575,7 +18521,7 @@ inline void session_core::cancel_waiting(const accepted_query& waiting, moment a
 
 inline void session_core::expired(moment at) {
   if (closing_) return;
-  publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, at);
+  publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, {}, at);
   end(1000, "Session timeout", error(errc::interrupted), at);  // a busy session is not idle
 }
 
@@ -17587,24 +18533,37 @@ inline void session_core::interrupt(moment at) {
   fail_run(error(errc::interrupted), at);
 }
 
+inline void session_core::cancel_all_waiting(moment at) {
+  while (const auto waiting = inbox_.take_next()) cancel_waiting(*waiting, at);
+  for (std::size_t i = 0; i < storing_.size(); ++i) storing_[i].cancelled = true;
+}
+
 inline void session_core::fail_waiting(const error& why, moment at) {
-  while (auto waiting = inbox_.take_next()) {
-    answer_record record;
-    record.query_id = waiting->query.id;
-    record.stream = waiting->stream;
-    record.status = wire::answer_status::failed;
-    record.failure = why;
-    record.retryable = is_retryable(why.code);
-    if (waiting->streamed)
-      publish(wire::response_start{next_seq(), waiting->query.id, waiting->stream, {}}, at);
-    conclude(*waiting, record, std::nullopt, waiting->streamed, 0, at);
+  withdraw(why, at);
+  while (const auto waiting = inbox_.take_next()) fail_waiting(*waiting, false, why, at);
+}
+
+/// `started`: the beginning of its answer was told.
+inline void session_core::fail_waiting(const accepted_query& waiting, bool started,
+                                       const error& why, moment at) {
+  answer_record record;
+  record.query_id = waiting.query.id;
+  record.stream = waiting.stream;
+  record.status = wire::answer_status::failed;
+  record.failure = why;
+  record.retryable = is_retryable(why.code);
+  if (waiting.streamed && !started) {
+    records::note about;
+    about.starts = waiting.stream;
+    publish(wire::response_start{next_seq(), waiting.query.id, waiting.stream, {}}, about, at);
   }
+  conclude(waiting, record, std::nullopt, waiting.streamed, 0, at);
 }
 
 inline void session_core::drain(std::chrono::milliseconds retry_after, moment at) {
   if (closing_ || draining_) return;
   draining_ = true;
-  publish(wire::notification{next_seq(), "drain", {}, "Server is shutting down", {}}, at);
+  publish(wire::notification{next_seq(), "drain", {}, "Server is shutting down", {}}, {}, at);
   put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
   fail_waiting(error(errc::draining), at);
   if (!run_) close_for_drain();
@@ -17621,6 +18580,242 @@ inline void session_core::end(std::uint16_t code, std::string reason, const erro
   fail_waiting(why, at);
   fail_run(why, at);
   close(code, std::move(reason));
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/kept_settings.hpp
+
+// The settings that the application gave to one session, as JSON for its store: what differs from
+// those that all sessions share, so that what the operator changes later holds for the rest. Tools,
+// commands and clocks are the program's and are not kept.
+
+namespace agent_websocket {
+namespace detail {
+
+/// Visits what is kept: visit(name, pointer to member).
+template <typename Visit>
+void for_each_kept_setting(Visit&& visit) {
+  using s = session_settings;
+  visit("agent_name", &s::agent_name);
+  visit("model", &s::model);
+  visit("fallback_models", &s::fallback_models);
+  visit("system_prompt", &s::system_prompt);
+  visit("temperature", &s::temperature);
+  visit("max_tokens", &s::max_tokens);
+  visit("reasoning_effort", &s::reasoning_effort);
+  visit("max_history", &s::max_history);
+  visit("max_history_bytes", &s::max_history_bytes);
+  visit("max_content_bytes", &s::max_content_bytes);
+  visit("max_queue", &s::max_queue);
+  visit("allowed_models", &s::allowed_models);
+  visit("client_settings", &s::client_settings);
+  visit("client_tools", &s::client_tools);
+  visit("max_tool_rounds", &s::max_tool_rounds);
+  visit("welcome_data", &s::welcome_data);
+}
+
+inline void write_setting(json::writer& w, const std::vector<std::string>& list) {
+  w.begin_array();
+  for (const std::string& each : list) w.value(each);
+  w.end_array();
+}
+template <typename T>
+void write_setting(json::writer& w, const T& what) {
+  w.value(what);
+}
+
+inline void read_setting(json::value from, std::string& to) {
+  if (const auto text = from.string()) to = std::string(*text);
+}
+inline void read_setting(json::value from, double& to) { to = from.number().value_or(to); }
+inline void read_setting(json::value from, bool& to) { to = from.boolean().value_or(to); }
+template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
+void read_setting(json::value from, Integer& to) {
+  if (const auto number = from.integer(); number && *number >= 0)
+    to = static_cast<Integer>(*number);
+}
+inline void read_setting(json::value from, std::vector<std::string>& to) {
+  if (!from.is_array()) return;
+  to.clear();
+  from.for_each_element([&to](json::value each) {
+    if (const auto text = each.string()) to.emplace_back(*text);
+  });
+}
+
+}  // namespace detail
+
+/// Writes one object: what of `own` is not as in `shared`.
+inline void write_kept_settings(json::writer& w, const session_settings& own,
+                                const session_settings& shared) {
+  w.begin_object();
+  detail::for_each_kept_setting([&](std::string_view name, auto member) {
+    if (own.*member == shared.*member) return;
+    w.key(name);
+    detail::write_setting(w, own.*member);
+  });
+  w.end_object();
+}
+
+/// Takes over what the object has; what is missing or of another type stays as it is.
+inline void read_kept_settings(json::value from, session_settings& to) {
+  detail::for_each_kept_setting(
+      [&](std::string_view name, auto member) { detail::read_setting(from[name], to.*member); });
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/keeping.hpp
+
+// The part of session_core that has to do with its store: what is recorded, what waits until that
+// is kept, and what is refused while nothing can be kept. A query is accepted when its record is
+// kept and not before; numbered messages and acknowledgements wait in the outbox.
+
+namespace agent_websocket {
+
+inline void session_core::change_settings(session_settings settings) {
+  if (shared_settings_ == nullptr) shared_settings_ = settings_;
+  settings_ = std::make_shared<const session_settings>(std::move(settings));
+  conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
+  inbox_.limit_to(settings_->max_queue);
+  if (!ledger_.is_on() || ledger_.made() == 0) return;
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("kind", "settings").key("settings");
+  write_kept_settings(w, *settings_, *shared_settings_);
+  w.end_object();
+  ledger_.add(std::move(text));
+}
+
+/// The first record: who the session is, and all of it that no other record tells.
+inline std::string session_core::header() const {
+  std::string text;
+  json::writer w(text);
+  w.begin_object().member("kind", "session").member("v", records::version).member("id", id_);
+  w.member("epoch", epoch_).member("owner", owner_.name).member("address", address_);
+  if (owner_.is_anonymous) w.member("anonymous", true);
+  w.member("created", records::milliseconds(created_));
+  w.member("top", outbox_.log().oldest() - 1).member("streams", streams_);
+  w.member("made_ids", made_ids_).member("calls", calls_).member("asked", asked_);
+  w.key("usage");
+  records::write(w, usage_);
+  w.key("chosen").begin_object();
+  records::write(w, overrides_);
+  w.end_object();
+  w.key("tokens");
+  records::write(w, tokens_);
+  if (shared_settings_ != nullptr) {
+    w.key("settings");
+    write_kept_settings(w, *settings_, *shared_settings_);
+  }
+  w.end_object();
+  return text;
+}
+
+inline void session_core::record_tokens() {
+  // Before the first record they are in the header.
+  if (ledger_.is_on() && ledger_.made() != 0) ledger_.add(records::of_tokens(tokens_));
+}
+
+/// The id of what is done once, and has no terminal message.
+inline void session_core::claim(const std::string& id, moment at) {
+  if (id.empty()) return;
+  claims_.take_without_end(id, at.now);
+  record([&] { return records::of_claim(id, {{}, claimed_ids::without_end}, at.wall); });
+}
+
+/// True while nothing can be kept: what has to be is refused at once.
+inline bool session_core::refuse_unkept(connection_id to, std::string_view ref, moment at) {
+  if (!ledger_.is_failing()) return false;
+  refuse(to, ref, error(errc::internal, not_kept_words), at);
+  return true;
+}
+
+/// The query of that id.
+inline stored_query* session_core::find_storing(std::string_view id) noexcept {
+  for (std::size_t i = 0; i < storing_.size(); ++i) {
+    if (storing_[i].accepted.query.id == id) return &storing_[i];
+  }
+  return nullptr;
+}
+/// The one that a `cancel` means: of that id or stream, or the first.
+inline stored_query* session_core::find_meant(std::string_view ref) noexcept {
+  for (std::size_t i = 0; i < storing_.size(); ++i) {
+    const accepted_query& each = storing_[i].accepted;
+    if (ref.empty() || each.query.id == ref || each.stream == ref) return &storing_[i];
+  }
+  return nullptr;
+}
+
+/// Nothing of what waits to be accepted is: its clients are told so.
+inline void session_core::withdraw(const error& why, moment at) {
+  while (!storing_.empty()) {
+    const stored_query each = storing_.take_front();
+    if (each.with_id) claims_.drop(each.accepted.query.id);
+    record([&] { return records::of_withdrawal(each.accepted.query.id); });
+    refuse(each.accepted.from, each.accepted.query.id, why, at);
+  }
+}
+
+inline void session_core::kept(std::uint64_t count, moment at) {
+  ledger_.confirm(count);
+  outbox_.release(ledger_);
+  while (!storing_.empty() && storing_.front().records <= count) enter(storing_.take_front(), at);
+  if (close_waits_ && ledger_.all_kept()) close_now();
+}
+
+inline void session_core::not_kept(moment at) {
+  if (ledger_.is_failing()) return;
+  ledger_.fail();
+  withdraw(error(errc::internal, not_kept_words), at);
+  if (close_waits_) close_now();
+  begin_next(at);
+}
+
+inline void session_core::lose(const error& why, moment at) {
+  if (closing_) {
+    if (close_waits_) close_now();
+    return;
+  }
+  const bool moved = why.code == errc::moved;
+  withdraw(error(errc::internal, not_kept_words), at);
+  if (!moved) refuse(0, {}, error(errc::internal, not_kept_words), at);
+  if (run_) actions_.push_back(action::cancel_completion{run_->number});
+  run_.reset();
+  while (inbox_.take_next()) {
+  }
+  closing_ = {static_cast<std::uint16_t>(moved ? 4003 : 4000), moved ? "moved" : "server_error"};
+  close_now();
+}
+
+inline void session_core::close_now() {
+  close_waits_ = false;
+  actions_.push_back(action::close_session{closing_->code, closing_->reason});
+}
+
+inline std::vector<std::string> session_core::checkpoint(moment at) const {
+  std::vector<std::string> all;
+  all.push_back(header());
+  for (const turn& each : conversation_.turns()) {
+    const bool is_replaced = each.running() && run_ && run_->replaced;
+    const turn& whole = is_replaced ? *run_->replaced : each;
+    if (!whole.running()) all.push_back(records::of_turn(whole, false, {}, calls_));
+  }
+  const message_log& log = outbox_.log();
+  for (std::uint64_t seq = log.oldest(); seq <= log.top(); ++seq)
+    all.push_back(records::of_message(seq, {}, log.at(seq)));
+  claims_.for_each([&](const std::string& id, const claimed_ids::claim& claimed, time_point since) {
+    const auto age = std::chrono::duration_cast<wall_time::duration>(at.now - since);
+    all.push_back(records::of_claim(id, claimed, at.wall - age));
+  });
+  const auto add_open = [&](const accepted_query& open, bool started) {
+    all.push_back(records::of_query(open, false, started, calls_, at.wall));
+  };
+  if (run_) add_open(run_->of, run_->started);
+  for (std::size_t i = 0; i < inbox_.size(); ++i) add_open(inbox_[i], false);
+  for (std::size_t i = 0; i < storing_.size(); ++i) add_open(storing_[i].accepted, false);
+  for (const auto& each : requests_.all()) all.push_back(records::of_request(each.id));
+  return all;
 }
 
 }  // namespace agent_websocket
@@ -17652,7 +18847,9 @@ inline void session_core::ask_person(called_tool& call, moment at) {
   actions_.push_back(action::start_clock{run_->number, asked.id, settings_->approval_timeout});
   wire::feedback_request said = asked.to_wire();
   said.seq = next_seq();
-  publish(said, at);
+  records::note about;
+  about.asks = asked.id;
+  publish(said, about, at);
   requests_.open(std::move(asked));
 }
 
@@ -17663,7 +18860,9 @@ inline feedback_requests::request session_core::resolve(const std::string& id,
   auto closed = requests_.close(id, std::string(decision), reason == "expired");
   actions_.push_back(action::end_tool{closed.id, true});
   if (requests_.empty()) actions_.push_back(action::hold_clock{false});
-  publish(wire::feedback_resolved{next_seq(), closed.id, decision, reason}, at);
+  records::note about;
+  about.resolves = closed.id;
+  publish(wire::feedback_resolved{next_seq(), closed.id, decision, reason}, about, at);
   return closed;
 }
 
@@ -17703,8 +18902,8 @@ inline void session_core::on_decision(connection_id from, const wire::human_feed
     if (const auto wrong = wrong_arguments(*call->tool, feedback.data))
       return refuse_it(errc::feedback_invalid, *wrong);
   }
-  claims_.take_without_end(feedback.id, at.now);
-  put_control(from, wire::status{"ack", feedback.id, "Decision received", {}, {}, {}, {}}, at);
+  claim(feedback.id, at);
+  put_kept(from, wire::status{"ack", feedback.id, "Decision received", {}, {}, {}, {}}, at);
   resolve(asked->id, decision, {}, at);
   if (decision == "approve") {
     start_call(*call, at);
@@ -17907,7 +19106,7 @@ inline void session_core::on_tool_result(connection_id from, const wire::command
     return refuse(from, command.id.empty() ? command.ref : command.id,
                   error(errc::not_found, "No tool call of that id is open"), at);
   }
-  claims_.take_without_end(command.id, at.now);
+  claim(command.id, at);
   acknowledge(from, command.id, at);
   tool_result result{!command.data.empty() ? command.data : command.content, false};
   if (!command.failure.empty()) result = tool_result::failure(command.failure);
@@ -18094,14 +19293,18 @@ class session_commands {
   static void cancel(session_core& s, const wire::command& command, moment at) {
     const std::string& ref = command.ref;
     if (s.run_ && (ref.empty() || s.run_->of.query.id == ref || s.run_->of.stream == ref)) {
-      s.acknowledge(command.from, command.id, at);
-      return s.cancel_run(at);
+      s.cancel_run(at);
+      return s.acknowledge(command.from, command.id, at);
     }
     if (!ref.empty()) {
       if (const auto waiting = s.inbox_.take(ref)) {
-        s.acknowledge(command.from, command.id, at);
-        return s.cancel_waiting(*waiting, at);
+        s.cancel_waiting(*waiting, at);
+        return s.acknowledge(command.from, command.id, at);
       }
+    }
+    if (stored_query* const storing = s.find_meant(ref)) {
+      storing->cancelled = true;
+      return s.acknowledge(command.from, command.id, at);
     }
     s.refuse(command.from, command.id,
              error(errc::not_found,
@@ -18110,11 +19313,12 @@ class session_commands {
   }
 
   static void clear(session_core& s, const wire::command& command, moment at) {
-    while (const auto waiting = s.inbox_.take_next()) s.cancel_waiting(*waiting, at);
+    if (s.refuse_unkept(command.from, command.id, at)) return;
+    s.cancel_all_waiting(at);
     if (s.run_) s.cancel_run(at);
     s.conversation_.clear();
-    s.actions_.push_back(action::persist{records::of_clear(at.wall)});
-    s.reply(command, "Conversation cleared", {}, at);
+    s.record([] { return records::of_clear(); });
+    s.confirm(command, "Conversation cleared", {}, at);
   }
 
   static void history(session_core& s, const wire::command& command, moment at) {
@@ -18129,13 +19333,15 @@ class session_commands {
   static void set(session_core& s, const wire::command& command, moment at) {
     // Repeated by a client that does not know whether it arrived, it must not undo a later one.
     if (s.is_repeat(command.from, command.id, at)) return;
+    if (s.refuse_unkept(command.from, command.id, at)) return;
     json::document document;
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
     auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
     if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
-    s.claims_.take_without_end(command.id, at.now);
+    s.claim(command.id, at);
+    s.record([&] { return records::of_overrides(s.overrides_); });
     std::string data;
     json::writer w(data);
     w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));
@@ -18143,7 +19349,7 @@ class session_commands {
     w.member("max_tokens", s.overrides_.max_tokens.value_or(s.settings_->max_tokens));
     w.member("system", s.overrides_.system_prompt.value_or(s.settings_->system_prompt))
         .end_object();
-    s.reply(command, "Settings changed", data, at);
+    s.confirm(command, "Settings changed", data, at);
   }
 
   static void regenerate(session_core& s, const wire::command& command, moment at) {
@@ -18151,6 +19357,7 @@ class session_commands {
     accepted_query again;
     again.query.id = command.id;
     if (!command.id.empty() && s.answer_duplicate(command.from, again.query, at)) return;
+    if (s.refuse_unkept(command.from, command.id, at)) return;
     if (s.busy()) return s.refuse(command.from, command.id, error(errc::busy), at);
     if (s.conversation_.empty()) {
       return s.refuse(command.from, command.id,
@@ -18166,7 +19373,8 @@ class session_commands {
 
   static void close(session_core& s, const wire::command& command, moment at) {
     s.reply(command, "Session closed", {}, at);
-    while (const auto waiting = s.inbox_.take_next()) s.cancel_waiting(*waiting, at);
+    s.cancel_all_waiting(at);
+    s.withdraw(error(errc::interrupted), at);
     if (s.run_) s.cancel_run(at);
     s.close(1000, "Session closed");
   }
@@ -18201,11 +19409,11 @@ inline void session_core::received(connection_id from, wire::client_message mess
   }
   if (auto* query = std::get_if<wire::query>(&message)) {
     socket->bad_messages = 0;
-    if (query->ack) tokens_.arrived(from);
+    if (query->ack) arrived(from);
     on_query(from, std::move(*query), at);
   } else if (auto* command = std::get_if<wire::command>(&message)) {
     command->from = from;
-    if (command->ack) tokens_.arrived(from);
+    if (command->ack) arrived(from);
     const bool judged_later = command->op == "auth";
     if (session_commands::run(*this, *command, at)) {
       if (!judged_later) socket->bad_messages = 0;
@@ -18214,7 +19422,7 @@ inline void session_core::received(connection_id from, wire::client_message mess
     }
   } else if (auto* feedback = std::get_if<wire::human_feedback>(&message)) {
     socket->bad_messages = 0;
-    if (feedback->ack) tokens_.arrived(from);
+    if (feedback->ack) arrived(from);
     on_feedback(from, std::move(*feedback), at);
   }
 }
@@ -18232,8 +19440,9 @@ inline void session_core::on_feedback(connection_id from, wire::human_feedback f
   }
   for (const feedback_entry& each : judged->feedback) {
     if (!feedback.id.empty() && each.id == feedback.id)
-      return put_control(from, wire::ack{feedback.id, {}, 0, true, false}, at);
+      return put_kept(from, wire::ack{feedback.id, {}, 0, true, false}, at);
   }
+  if (refuse_unkept(from, feedback.id, at)) return;
   if (judged->feedback.size() >= conversation::max_feedback_per_turn) {
     return refuse(from, feedback.id,
                   error(errc::feedback_invalid, "That answer has as much feedback as is kept"), at);
@@ -18247,9 +19456,9 @@ inline void session_core::on_feedback(connection_id from, wire::human_feedback f
   said.at = at.wall;
   judged->feedback.push_back(said);
   conversation_.trim();
-  actions_.push_back(action::persist{records::of_feedback(said)});
+  record([&] { return records::of_feedback(said); });
   actions_.push_back(action::deliver_feedback{said});
-  put_control(from, wire::status{"ack", said.id, "Feedback received", {}, {}, {}, {}}, at);
+  put_kept(from, wire::status{"ack", said.id, "Feedback received", {}, {}, {}, {}}, at);
 }
 
 }  // namespace agent_websocket
@@ -18329,12 +19538,17 @@ class reception final : public transport_sink, private sign_in_sink {
   }
 
   void on_text(connection_id connection, std::string_view text) override {
-    if (!take_frame(connection)) return;
+    if (take_frame(connection) && !registry_.returns().hold(connection, text))
+      read(connection, text);
+  }
+
+  /// A message that was held, or has just come.
+  void read(connection_id connection, std::string_view text) {
     const auto session = registry_.find(connection);
     if (!session) return sign_in_.receive(connection, text);
     wire::client_message message = wire::decode(text, scratch_);
     counts_.message(message, text.size());
-    take(connection, *session, std::move(message));
+    take(connection, *session, std::move(message), text);
   }
 
   void on_binary(connection_id connection, std::size_t bytes) override {
@@ -18348,6 +19562,7 @@ class reception final : public transport_sink, private sign_in_sink {
   void on_alive(connection_id connection) override { registry_.heard(connection); }
 
   void on_drained(connection_id connection) override {
+    if (registry_.returns().is_away(connection)) registry_.returns().drained(connection);
     if (const auto session = registry_.find(connection)) session->drained(connection);
   }
 
@@ -18377,12 +19592,17 @@ class reception final : public transport_sink, private sign_in_sink {
     return false;
   }
 
-  void take(connection_id connection, session_type& session, wire::client_message message) {
+  void take(connection_id connection, session_type& session, wire::client_message message,
+            std::string_view text) {
     if (auto refused = refusal_of(connection, session, message)) {
       return session.apply([&](session_core& core, moment at) {
         core.refuse(connection, id_of(message), refused->why, at, refused->retry_after);
       });
     }
+    const auto* const command = std::get_if<wire::command>(&message);
+    const bool is_ours = command != nullptr && command->op == "auth";
+    if (registry_.returns().is_away(connection) && !is_ours)
+      return registry_.returns().pass(connection, text);
     const bool leaves_something = !std::holds_alternative<wire::rejection>(message) &&
                                   !is_sign_of_life(message) && !is_greeting(message);
     if (leaves_something && !registry_.keep(session, connection, id_of(message))) return;
@@ -18876,6 +20096,1001 @@ class deadlines {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/recovery.hpp
+
+// Sockets whose clients ask for a session that is not here but may be in the store: what they send
+// meanwhile is held, in its order, until the session was claimed or is known not to be had. Each
+// session is looked for once at a time, however many ask for it.
+
+namespace agent_websocket {
+
+/// A session that this process has claimed.
+struct claimed_session {
+  stored_session stored;
+  fence_number fence = 0;
+};
+
+template <typename Store>
+class recovery {
+ public:
+  /// Of what is held for one socket.
+  static constexpr std::size_t max_held_bytes = 256 * 1024;
+  static constexpr std::size_t max_held_messages = 256;
+  /// A session that others write meanwhile is looked for again.
+  static constexpr int max_attempts = 5;
+
+  struct waiting_socket {
+    connection_id connection = 0;
+    wire::command hello;
+    std::vector<std::string> held;
+    std::size_t bytes = 0;
+  };
+  /// Gets the session or why it cannot be had (session_not_found: there is none; busy: another
+  /// process has it, the detail is its name), and the sockets that asked for it.
+  using found_handler = std::function<void(const std::string& id, result<claimed_session> found,
+                                           std::vector<waiting_socket> asked)>;
+
+  recovery(Store& store, found_handler found)
+      : life_(std::make_shared<life>(life{store, std::move(found), {}, {}})) {}
+
+  /// The last records of the session are on their way to the store, until left(): it is not to be
+  /// looked for before.
+  void leaving(const std::string& id) { leaving_.insert(id); }
+  void left(const std::string& id) {
+    leaving_.erase(id);
+    look_for(id);
+  }
+  bool is_leaving(const std::string& id) const { return leaving_.count(id) != 0; }
+  bool nobody_leaves() const noexcept { return leaving_.empty(); }
+
+  /// Looks for a session for the server itself; `done` is called after the found_handler, with null
+  /// when it was found, else why not.
+  void fetch(const std::string& id, std::function<void(const error*)> done) {
+    life_->searches[id].errands.push_back(std::move(done));
+    look_for(id);
+  }
+
+  /// The socket waits for the session that its hello asks for.
+  void wait(const wire::command& hello) {
+    const std::string id = hello.resume_session;
+    life_->sockets[hello.from] = id;
+    auto& sought = life_->searches[id];
+    waiting_socket socket;
+    socket.connection = hello.from;
+    socket.hello = hello;
+    sought.asked.push_back(std::move(socket));
+    look_for(id);
+  }
+
+  bool is_waiting(connection_id connection) const {
+    return !life_->sockets.empty() && life_->sockets.count(connection) != 0;
+  }
+  /// Keeps what came on a socket that waits. False: that is too much.
+  bool hold(connection_id connection, std::string_view text) {
+    waiting_socket* const socket = find(connection);
+    if (socket == nullptr) return false;
+    socket->bytes += text.size();
+    if (socket->bytes > max_held_bytes || socket->held.size() >= max_held_messages) return false;
+    socket->held.emplace_back(text);
+    return true;
+  }
+  /// The socket is gone.
+  void forget(connection_id connection) {
+    const auto of = life_->sockets.find(connection);
+    if (of == life_->sockets.end()) return;
+    auto& asked = life_->searches[of->second].asked;
+    for (std::size_t i = asked.size(); i-- > 0;) {
+      if (asked[i].connection == connection)
+        asked.erase(asked.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    life_->sockets.erase(of);
+  }
+
+ private:
+  void look_for(const std::string& id) {
+    const auto found = life_->searches.find(id);
+    if (found == life_->searches.end() || found->second.attempts != 0) return;
+    if (leaving_.count(id) == 0) load(life_, id);
+  }
+
+  struct search {
+    std::vector<waiting_socket> asked;
+    std::vector<std::function<void(const error*)>> errands;
+    int attempts = 0;
+  };
+  // Outlives this while the store is asked.
+  struct life {
+    Store& store;
+    found_handler found;
+    std::unordered_map<std::string, search> searches;
+    std::unordered_map<connection_id, std::string> sockets;
+  };
+  using weak_life = std::weak_ptr<life>;
+
+  waiting_socket* find(connection_id connection) {
+    const auto of = life_->sockets.find(connection);
+    if (of == life_->sockets.end()) return nullptr;
+    for (waiting_socket& each : life_->searches[of->second].asked) {
+      if (each.connection == connection) return &each;
+    }
+    return nullptr;
+  }
+
+  static void load(const std::shared_ptr<life>& of, const std::string& id) {
+    ++of->searches[id].attempts;
+    of->store.load(id, [weak = weak_life(of), id](result<stored_session> known) {
+      const auto here = weak.lock();
+      if (!here) return;
+      if (!known) return finish(*here, id, known.error());
+      if (known->records.empty()) return finish(*here, id, error(errc::session_not_found));
+      if (!known->holder.empty())
+        return finish(*here, id, error(errc::busy, message_of(errc::busy), known->holder));
+      claim(here, id, *std::move(known));
+    });
+  }
+
+  static void claim(const std::shared_ptr<life>& of, const std::string& id, stored_session known) {
+    const auto kept = std::make_shared<stored_session>(std::move(known));
+    of->store.claim(id, *kept, [weak = weak_life(of), id, kept](result<fence_number> fence) {
+      const auto here = weak.lock();
+      if (!here) return;
+      if (fence) return finish(*here, id, claimed_session{std::move(*kept), *fence});
+      const bool again =
+          fence.error().code == errc::moved && here->searches[id].attempts < max_attempts;
+      again ? load(here, id) : finish(*here, id, fence.error());
+    });
+  }
+
+  static void finish(life& of, const std::string& id, result<claimed_session> outcome) {
+    search ended = std::move(of.searches[id]);
+    of.searches.erase(id);
+    for (const waiting_socket& each : ended.asked) of.sockets.erase(each.connection);
+    std::optional<error> why;
+    if (!outcome) why = outcome.error();
+    of.found(id, std::move(outcome), std::move(ended.asked));
+    for (const auto& each : ended.errands) each(why ? &*why : nullptr);
+  }
+
+  std::shared_ptr<life> life_;
+  std::unordered_set<std::string> leaving_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/relay_message.hpp
+
+// What servers that share a store say to each other about sockets: one that a client has opened
+// here watches a session that is there. A line with the kind, the socket and a number, and a body
+// of any bytes. Pure.
+
+namespace agent_websocket {
+
+enum class relay_kind : char {
+  // From where the socket is to where the session is. `socket` is its id there.
+  arrive = 'a',  ///< it wants to watch a session: a relay_arrival
+  text = 't',    ///< a message of its client
+  took = 'k',    ///< it has taken so many bytes of frames
+  left = 'l',    ///< it is gone: the close code
+  // The other way.
+  refuse = 'r',  ///< of an arrival: the errc's spelling
+  frame = 'f',   ///< to be sent
+  close = 'c',   ///< to be closed: code, space, reason
+  // Both ways, `socket` 0.
+  ping = 'p',
+  pong = 'q',
+  notice = 'n',  ///< for the sink
+};
+
+struct relay_message {
+  relay_kind kind = relay_kind::ping;
+  std::uint64_t socket = 0;
+  std::uint64_t number = 0;  ///< of arrive, text, frame: counted for each socket and way, from 1
+  std::string_view body;
+};
+
+inline std::string encode_relay(const relay_message& message) {
+  std::string text;
+  text.reserve(message.body.size() + 32);
+  text.push_back(static_cast<char>(message.kind));
+  for (const std::uint64_t each : {message.socket, message.number}) {
+    char digits[24];
+    const auto done = std::to_chars(digits, digits + sizeof digits, each);
+    text.push_back(' ');
+    text.append(digits, done.ptr);
+  }
+  text.push_back('\n');
+  text.append(message.body);
+  return text;
+}
+
+/// A view into `text`; nullopt when it is no such message, as of another version.
+inline std::optional<relay_message> decode_relay(std::string_view text) {
+  const std::size_t line = text.find('\n');
+  if (line == std::string_view::npos || line < 5 || text[1] != ' ') return std::nullopt;
+  if (std::string_view("atklrfcpqn").find(text[0]) == std::string_view::npos) return std::nullopt;
+  relay_message made;
+  made.kind = static_cast<relay_kind>(text[0]);
+  const char* const end = text.data() + line;
+  const auto socket = std::from_chars(text.data() + 2, end, made.socket);
+  if (socket.ec != std::errc() || socket.ptr == end || *socket.ptr != ' ') return std::nullopt;
+  const auto number = std::from_chars(socket.ptr + 1, end, made.number);
+  if (number.ec != std::errc() || number.ptr != end) return std::nullopt;
+  made.body = text.substr(line + 1);
+  return made;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/outlet.hpp
+
+// Where the frames of sessions go: to the transport, for sockets of this server, or to the server
+// that has the socket. The two are told apart by the id.
+
+namespace agent_websocket {
+
+/// Takes what is for sockets of other servers, with the promises of a Transport.
+class remote_outlet {
+ public:
+  virtual std::size_t send(connection_id guest, std::string_view frame) = 0;
+  virtual void close(connection_id guest, std::uint16_t code, std::string_view reason) = 0;
+
+ protected:
+  ~remote_outlet() = default;
+};
+
+/// In the ids of sockets of other servers; transports count from 1.
+inline constexpr connection_id remote_bit = connection_id{1} << 63;
+constexpr bool is_remote(connection_id connection) noexcept {
+  return (connection & remote_bit) != 0;
+}
+
+template <typename Transport>
+class outlet {
+ public:
+  explicit outlet(Transport& transport) : transport_(transport) {}
+
+  /// Before the first remote id. `remote` outlives this.
+  void lead_to(remote_outlet& remote) noexcept { remote_ = &remote; }
+
+  std::size_t send(connection_id connection, std::string_view frame) {
+    return is_remote(connection) ? remote_->send(connection, frame)
+                                 : transport_.send(connection, frame);
+  }
+  void close(connection_id connection, std::uint16_t code, std::string_view reason) {
+    is_remote(connection) ? remote_->close(connection, code, reason)
+                          : transport_.close(connection, code, reason);
+  }
+
+ private:
+  Transport& transport_;
+  remote_outlet* remote_ = nullptr;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/relay.hpp
+
+// Sockets of one server that watch sessions of another, over the exchange between them. Here they
+// are "away" (the socket is here, its session is there) or "guests" (the other way round; they have
+// ids of their own). Frames to a guest are sent as far as its server has room for them. What was
+// lost between two servers, or a server that is silent for too long, costs the sockets that were
+// on it: their clients come back and resume. Knows no session.
+
+namespace agent_websocket {
+
+class relay_sink {
+ public:
+  // ---- where the session is
+
+  /// A socket of another server asks for a session: refuse() it, or it watches one from now on.
+  virtual void on_arrival(connection_id guest, std::string_view arrival) = 0;
+  virtual void on_guest_text(connection_id guest, std::string_view text) = 0;
+  /// It has taken what it was sent.
+  virtual void on_guest_drained(connection_id guest) = 0;
+  virtual void on_guest_gone(connection_id guest, std::uint16_t code) = 0;
+
+  // ---- where the socket is
+
+  /// Sends the frame; gives the bytes that wait in the transport then.
+  virtual std::size_t on_frame(connection_id socket, std::string_view frame) = 0;
+  /// The other server did not take it; it is not away any more. `why`: moved (it does not have the
+  /// session any more), or forbidden.
+  virtual void on_refused(connection_id socket, errc why) = 0;
+  /// The socket is to be closed.
+  virtual void on_closed(connection_id socket, std::uint16_t code, std::string_view reason) = 0;
+
+  // ---- both
+
+  virtual void on_notice(std::string_view from, std::string_view text) = 0;
+
+ protected:
+  ~relay_sink() = default;
+};
+
+template <typename Scheduler>
+class relay final : public remote_outlet, private exchange_sink {
+ public:
+  static constexpr std::chrono::seconds ping_interval{2};
+  /// Who is silent so long has gone.
+  static constexpr std::chrono::seconds patience{10};
+  /// Taken bytes are told of when there are so many.
+  static constexpr std::size_t told_bytes = 16 * 1024;
+
+  relay(any_exchange& exchange, Scheduler& scheduler, relay_sink& sink)
+      : exchange_(exchange), scheduler_(scheduler), sink_(sink) {}
+  relay(const relay&) = delete;
+  relay& operator=(const relay&) = delete;
+  ~relay() { scheduler_.cancel_timer(timer_); }
+
+  /// Once, before everything else.
+  void start() {
+    is_on_ = !exchange_.name().empty();
+    if (is_on_) exchange_.listen(*this);
+  }
+  /// There are other servers.
+  bool is_on() const noexcept { return is_on_; }
+
+  void tell(std::string_view server, std::string_view notice) {
+    exchange_.send(server, encode_relay({relay_kind::notice, 0, 0, notice}));
+  }
+  void tell_all(std::string_view notice) {
+    exchange_.publish(encode_relay({relay_kind::notice, 0, 0, notice}));
+  }
+
+  // ---- away sockets
+
+  /// The socket asks the server for its session.
+  void send_away(connection_id socket, const std::string& server, std::string_view arrival) {
+    away_[socket] = {server, 0, 0, 0};
+    watch(server);
+    say(socket, away_[socket], relay_kind::arrive, arrival);
+  }
+  bool is_away(connection_id socket) const { return !away_.empty() && away_.count(socket) != 0; }
+  /// A message of its client.
+  void pass(connection_id socket, std::string_view text) {
+    const auto found = away_.find(socket);
+    if (found != away_.end()) say(socket, found->second, relay_kind::text, text);
+  }
+  /// The transport has sent all that it had for the socket.
+  void drained(connection_id socket) {
+    const auto found = away_.find(socket);
+    if (found != away_.end()) tell_taken(socket, found->second);
+  }
+  void gone(connection_id socket, std::uint16_t code) {
+    const auto found = away_.find(socket);
+    if (found == away_.end()) return;
+    send_to(found->second.server, relay_kind::left, socket, std::to_string(code));
+    away_.erase(found);
+  }
+  /// Visits the ids; the visit must not change them.
+  template <typename Visit>
+  void each_away(Visit&& visit) const {
+    for (const auto& each : away_) visit(each.first);
+  }
+
+  // ---- guests
+
+  void refuse(connection_id guest, errc why) {
+    const auto found = guests_.find(guest);
+    if (found == guests_.end()) return;
+    send_to(found->second.server, relay_kind::refuse, found->second.socket, to_string(why));
+    forget(found);
+  }
+  std::size_t send(connection_id guest, std::string_view frame) override {
+    const auto found = guests_.find(guest);
+    if (found == guests_.end()) return 0;
+    visitor& to = found->second;
+    to.waiting += frame.size();
+    exchange_.send(to.server, encode_relay({relay_kind::frame, to.socket, ++to.sent, frame}));
+    return to.waiting;
+  }
+  /// The guest goes when its server has closed it.
+  void close(connection_id guest, std::uint16_t code, std::string_view reason) override {
+    const auto found = guests_.find(guest);
+    if (found == guests_.end()) return;
+    send_to(found->second.server, relay_kind::close, found->second.socket,
+            std::to_string(code) + " " + std::string(reason));
+  }
+
+ private:
+  struct away_socket {
+    std::string server;
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+    std::size_t taken = 0;  // bytes that were not told yet
+  };
+  struct visitor {
+    std::string server;
+    std::uint64_t socket = 0;
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+    std::size_t waiting = 0;  // bytes on the way to its peer
+  };
+  using visitors_map = std::unordered_map<connection_id, visitor>;
+
+  void send_to(std::string_view server, relay_kind kind, connection_id socket,
+               std::string_view body) {
+    exchange_.send(server, encode_relay({kind, socket, 0, body}));
+  }
+  void say(connection_id socket, away_socket& from, relay_kind kind, std::string_view body) {
+    exchange_.send(from.server, encode_relay({kind, socket, ++from.sent, body}));
+  }
+  void tell_taken(connection_id socket, away_socket& from) {
+    if (from.taken == 0) return;
+    send_to(from.server, relay_kind::took, socket, std::to_string(std::exchange(from.taken, 0)));
+  }
+
+  // ---- who is there
+
+  void watch(const std::string& server) {
+    heard_.emplace(server, scheduler_.now());
+    if (timer_ == 0)
+      timer_ = scheduler_.start_timer(scheduler_.now() + ping_interval, [this] { look(); });
+  }
+
+  void look() {
+    timer_ = 0;
+    std::vector<std::string> silent, idle;
+    for (auto& each : heard_) {
+      if (!has_any(each.first)) {
+        idle.push_back(each.first);
+      } else if (scheduler_.now() - each.second >= patience) {
+        silent.push_back(each.first);
+      } else {
+        send_to(each.first, relay_kind::ping, 0, {});
+      }
+    }
+    for (const std::string& each : idle) heard_.erase(each);
+    for (const std::string& each : silent) {
+      heard_.erase(each);
+      drop([&](const std::string& server) { return server == each; });
+    }
+    if (!heard_.empty() && timer_ == 0)
+      timer_ = scheduler_.start_timer(scheduler_.now() + ping_interval, [this] { look(); });
+  }
+
+  bool has_any(const std::string& server) const {
+    for (const auto& each : away_) {
+      if (each.second.server == server) return true;
+    }
+    for (const auto& each : guests_) {
+      if (each.second.server == server) return true;
+    }
+    return false;
+  }
+
+  /// All sockets between this server and those that are gone(name).
+  template <typename Gone>
+  void drop(Gone&& is_gone) {
+    std::vector<connection_id> sockets, guests;
+    for (const auto& each : away_) {
+      if (is_gone(each.second.server)) sockets.push_back(each.first);
+    }
+    for (const auto& each : guests_) {
+      if (is_gone(each.second.server)) guests.push_back(each.first);
+    }
+    for (const connection_id each : sockets) close_away(each, 4000, "server_error");
+    for (const connection_id each : guests) lose(each, 1006);
+  }
+
+  void close_away(connection_id socket, std::uint16_t code, std::string_view reason) {
+    if (away_.erase(socket) != 0) sink_.on_closed(socket, code, reason);
+  }
+  void lose(connection_id guest, std::uint16_t code) {
+    const auto found = guests_.find(guest);
+    if (found == guests_.end()) return;
+    forget(found);
+    sink_.on_guest_gone(guest, code);
+  }
+  void forget(typename visitors_map::iterator guest) {
+    ids_.erase({guest->second.server, guest->second.socket});
+    guests_.erase(guest);
+  }
+
+  // ---- exchange_sink
+
+  void on_gap() override {
+    drop([](const std::string&) { return true; });
+  }
+
+  void on_message(std::string_view from, std::string_view text) override {
+    const auto message = decode_relay(text);
+    if (!message) return;
+    const std::string server(from);
+    if (const auto known = heard_.find(server); known != heard_.end())
+      known->second = scheduler_.now();
+    switch (message->kind) {
+      case relay_kind::ping: return send_to(server, relay_kind::pong, 0, {});
+      case relay_kind::pong: return;
+      case relay_kind::notice: return sink_.on_notice(from, message->body);
+      case relay_kind::arrive:
+      case relay_kind::text:
+      case relay_kind::took:
+      case relay_kind::left: return on_guest(server, *message);
+      case relay_kind::refuse:
+      case relay_kind::frame:
+      case relay_kind::close: return on_away(server, *message);
+    }
+  }
+
+  void on_guest(const std::string& server, const relay_message& message) {
+    if (message.kind == relay_kind::arrive) return welcome(server, message);
+    const auto id = ids_.find({server, message.socket});
+    if (id == ids_.end()) {
+      if (message.kind == relay_kind::text)
+        send_to(server, relay_kind::close, message.socket, "4000 server_error");
+      return;
+    }
+    const connection_id guest = id->second;
+    visitor& who = guests_.find(guest)->second;
+    if (message.kind == relay_kind::left)
+      return lose(guest, static_cast<std::uint16_t>(number_in(message.body)));
+    if (message.kind == relay_kind::took) {
+      const std::size_t taken = number_in(message.body);
+      who.waiting -= taken < who.waiting ? taken : who.waiting;
+      return sink_.on_guest_drained(guest);
+    }
+    if (message.number != ++who.received) {  // something was lost on the way
+      send_to(server, relay_kind::close, message.socket, "4000 server_error");
+      return lose(guest, 1006);
+    }
+    sink_.on_guest_text(guest, message.body);
+  }
+
+  void welcome(const std::string& server, const relay_message& message) {
+    if (const auto before = ids_.find({server, message.socket}); before != ids_.end())
+      lose(before->second, 1006);
+    const connection_id guest = remote_bit | ++last_guest_;
+    guests_[guest] = {server, message.socket, 0, 1, 0};
+    ids_[{server, message.socket}] = guest;
+    watch(server);
+    sink_.on_arrival(guest, message.body);
+  }
+
+  void on_away(const std::string& server, const relay_message& message) {
+    const auto found = away_.find(message.socket);
+    if (found == away_.end() || found->second.server != server) {
+      if (message.kind == relay_kind::frame)
+        send_to(server, relay_kind::left, message.socket, "1006");
+      return;
+    }
+    if (message.kind == relay_kind::refuse) {
+      const errc why = message.body == to_string(errc::forbidden) ? errc::forbidden : errc::moved;
+      away_.erase(found);
+      return sink_.on_refused(message.socket, why);
+    }
+    if (message.kind == relay_kind::close) {
+      const std::size_t space = message.body.find(' ');
+      const std::string reason(space == std::string_view::npos ? std::string_view()
+                                                               : message.body.substr(space + 1));
+      // It stays away until the transport says that it is gone.
+      return sink_.on_closed(message.socket, static_cast<std::uint16_t>(number_in(message.body)),
+                             reason);
+    }
+    if (message.number != ++found->second.received) {
+      send_to(server, relay_kind::left, message.socket, "1006");
+      return close_away(message.socket, 4000, "server_error");
+    }
+    const std::size_t waiting = sink_.on_frame(message.socket, message.body);
+    const auto still = away_.find(message.socket);
+    if (still == away_.end()) return;
+    still->second.taken += message.body.size();
+    if (waiting == 0 && still->second.taken >= told_bytes)
+      tell_taken(message.socket, still->second);
+  }
+
+  static std::size_t number_in(std::string_view text) {
+    std::size_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+  }
+
+  any_exchange& exchange_;
+  Scheduler& scheduler_;
+  relay_sink& sink_;
+  bool is_on_ = false;
+  std::unordered_map<connection_id, away_socket> away_;
+  visitors_map guests_;
+  std::map<std::pair<std::string, std::uint64_t>, connection_id> ids_;  // of guests
+  std::map<std::string, time_point> heard_;  // servers that have to do with them
+  std::uint64_t last_guest_ = 0;
+  timer_id timer_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/relay_arrival.hpp
+
+// A client that has come to one server and wants a session of another one: who it is, as the first
+// has found out, and its hello. Goes from one to the other as JSON.
+
+namespace agent_websocket {
+
+struct relay_arrival {
+  principal owner;
+  wire::command hello;
+};
+
+/// Precondition: the hello asks for a session.
+inline std::string encode_arrival(const principal& owner, const wire::command& hello) {
+  wire::hello said;
+  said.client = hello.client;
+  said.caps = &hello.caps;
+  said.tools = &hello.tools;
+  said.session_id = hello.resume_session;
+  if (hello.resume) {
+    said.resume_token = hello.resume->token;
+    said.epoch = hello.resume->epoch;
+    said.last_seq = static_cast<std::int64_t>(hello.resume->last_seq);
+  }
+  for (const std::string& each : hello.outbox) said.outbox.push_back(each);
+  std::string message, text;
+  wire::encode(message, said);
+  json::writer w(text);
+  w.begin_object().member("owner", owner.name).member("anonymous", owner.is_anonymous);
+  w.member("id", hello.id).member("hello", message).end_object();
+  return text;
+}
+
+/// nullopt when it is none.
+inline std::optional<relay_arrival> decode_arrival(std::string_view text) {
+  json::document document, scratch;
+  if (!document.parse(text)) return std::nullopt;
+  const auto owner = document.root()["owner"].string(), id = document.root()["id"].string(),
+             hello = document.root()["hello"].string();
+  if (!owner || !id || !hello) return std::nullopt;
+  relay_arrival made;
+  made.owner.name = std::string(*owner);
+  made.owner.is_anonymous = document.root()["anonymous"].boolean().value_or(false);
+  wire::client_message message = wire::decode(*hello, scratch);
+  auto* const command = std::get_if<wire::command>(&message);
+  if (command == nullptr || command->op != "hello") return std::nullopt;
+  made.hello = std::move(*command);
+  made.hello.id = std::string(*id);
+  return made;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/send_away.hpp
+
+// How a client is sent away that cannot have the session it asks for: with words, and a close code
+// that tells it whether to come back.
+
+namespace agent_websocket {
+
+/// The session that the socket waited for is not to be had now: it may be later, or, when it
+/// `is_elsewhere`, at the server that has it.
+template <typename Session>
+void send_back(Session& session, connection_id connection, std::string_view ref,
+               bool is_elsewhere) {
+  session.apply([&](session_core& core, moment at) {
+    if (is_elsewhere) return core.close_socket(connection, 4003, "moved");
+    core.refuse(connection, ref,
+                error(errc::internal, "The session cannot be read now; try again later"), at);
+    core.close_socket(connection, 4000, "server_error");
+  });
+}
+
+/// The user of the socket has as many sessions as is allowed, and sockets on all of them.
+template <typename Session>
+void turn_away(Session& session, connection_id connection, std::string_view ref) {
+  session.apply([&](session_core& core, moment at) {
+    core.refuse(connection, ref,
+                error(errc::too_many_connections, "Too many sessions of this user"), at);
+    core.close_socket(connection, 4429, "connection_limit");
+  });
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/resumption.hpp
+
+// Clients that come back: hands a socket to the session that its hello asks for, wherever that is:
+// here, in the store, or at another server that shares the store; and takes sockets of those that
+// ask for a session of this one. A session that nobody watches and that has nothing to do is given
+// to the server that its client has come to; else its messages are relayed.
+
+namespace agent_websocket {
+
+/// `Registry` is a registry, which has one of these.
+template <typename Registry, typename Scheduler>
+class resumption final : private relay_sink {
+ public:
+  using session_type = typename Registry::session_type;
+  using store_type = typename session_type::surroundings::store_type;
+  using recovery_type = recovery<store_type>;
+  using waiting_socket = typename recovery_type::waiting_socket;
+  /// Takes a message that was held, see hold().
+  using text_handler = std::function<void(connection_id, std::string_view)>;
+  /// What is to be done with a session, once it is here.
+  using errand = std::function<void(session_type&)>;
+  using notice_handler = std::function<void(std::string_view)>;
+
+  /// A socket that other servers do not take is looked for again so often.
+  static constexpr int max_arrivals = 5;
+
+  resumption(Registry& sessions, store_type& store, Scheduler& scheduler, any_exchange& exchange,
+             text_handler on_text)
+      : registry_(sessions),
+        store_(store),
+        on_text_(std::move(on_text)),
+        relay_(exchange, scheduler, *this),
+        recovery_(store, [this](const std::string& id, result<claimed_session> found,
+                                std::vector<waiting_socket> asked) {
+          on_found(id, std::move(found), std::move(asked));
+        }) {}
+
+  /// Once, before the first socket. `noticed` is told what other servers tell() all or this one.
+  void start(notice_handler noticed) {
+    noticed_ = std::move(noticed);
+    if (store_.lasting()) relay_.start();
+  }
+  remote_outlet& remote() noexcept { return relay_; }
+
+  // ---- sockets of this server
+
+  void on_hello(session_type& session, const wire::command& hello) {
+    if (is_remote(hello.from) && hello.resume_session != session.id())
+      return relay_.close(hello.from, 4000, "server_error");  // it begins anew at its server
+    answer(session, hello, store_.lasting() && hello.resume.has_value());
+  }
+
+  /// True for a message of a socket whose session is not here, or not yet: it is passed on, or kept
+  /// until then.
+  bool hold(connection_id connection, std::string_view text) {
+    if (!recovery_.is_waiting(connection)) return false;
+    if (!recovery_.hold(connection, text)) registry_.close_socket(connection, 1013, "overload");
+    return true;
+  }
+  bool is_away(connection_id connection) const { return relay_.is_away(connection); }
+  void pass(connection_id connection, std::string_view text) { relay_.pass(connection, text); }
+  void drained(connection_id connection) { relay_.drained(connection); }
+  /// The socket is gone.
+  void forget(connection_id connection, std::uint16_t code) {
+    recovery_.forget(connection);
+    relay_.gone(connection, code);
+    arrivals_.erase(connection);
+  }
+  template <typename Visit>
+  void each_away(Visit&& visit) const {
+    relay_.each_away(visit);
+  }
+
+  // ---- sessions
+
+  /// The last records of the session are on their way to the store, until left().
+  void leaving(const std::string& id) { recovery_.leaving(id); }
+  void left(const std::string& id) {
+    const auto waiting = handed_over_.find(id);
+    if (waiting != handed_over_.end()) {
+      const auto guests = std::move(waiting->second);
+      handed_over_.erase(waiting);
+      for (const connection_id each : guests) relay_.refuse(each, errc::moved);
+    }
+    recovery_.left(id);
+  }
+  bool nobody_leaves() const noexcept { return recovery_.nobody_leaves(); }
+
+  /// Whether a session that is not here may be in the store, or at another server.
+  bool may_be_elsewhere() const { return store_.lasting(); }
+  /// Precondition: may_be_elsewhere(). Does the errand on a session that is not here: fetched from
+  /// the store or, when another server has it, by that one, which gets the notice. Nothing happens
+  /// when there is no such session.
+  void reach(const std::string& id, errand act, std::string notice) {
+    recovery_.fetch(id,
+                    [this, id, act = std::move(act), notice = std::move(notice)](const error* why) {
+                      const auto session = registry_.find(id);
+                      if (session) return act(*session);
+                      if (why != nullptr && why->code == errc::busy)
+                        relay_.tell(why->detail, notice);
+                    });
+  }
+  void tell_all(std::string_view notice) {
+    if (relay_.is_on()) relay_.tell_all(notice);
+  }
+
+ private:
+  struct arrival {
+    wire::command hello;
+    int attempts = 0;
+  };
+
+  void answer(session_type& session, const wire::command& hello, bool may_be_elsewhere) {
+    const connection_id connection = hello.from;
+    if (hello.resume_session.empty()) return registry_.greet(session, hello, "new");
+    const auto wanted = registry_.find(hello.resume_session);
+    if (!wanted && may_be_elsewhere) return recovery_.wait(hello);
+    if (!wanted || wanted->closing()) return registry_.greet(session, hello, "expired");
+    if (!has_right(*wanted, session.owner().name, hello))
+      return registry_.greet(session, hello, "forbidden");
+    if (!registry_.begin_account(*wanted, connection))
+      return turn_away(session, connection, hello.id);
+    if (wanted.get() != &session) registry_.hand_over(connection, session, wanted);
+    registry_.resume(connection, *wanted, hello);
+  }
+
+  static bool has_right(session_type& wanted, const std::string& owner,
+                        const wire::command& hello) {
+    return hello.resume && wanted.owner().name == owner &&
+           wanted.core().accepts_token(hello.resume->token);
+  }
+
+  void on_found(const std::string& id, result<claimed_session> found,
+                std::vector<waiting_socket> asked) {
+    const bool is_certain = found || found.error().code == errc::session_not_found;
+    if (found) {
+      registry_.restore(*found);
+    } else if (!is_certain && found.error().code != errc::busy) {
+      registry_.log(log_level::warning, "session_not_loaded", id, found.error().in_full());
+    }
+    for (waiting_socket& each : asked) {
+      const auto session = registry_.find(each.connection);
+      if (!session) continue;
+      if (is_certain) {
+        arrivals_.erase(each.connection);
+        answer(*session, each.hello, false);
+      } else {
+        look_elsewhere(*session, each, found.error());
+      }
+      for (const std::string& text : each.held) on_text_(each.connection, text);
+    }
+  }
+
+  void look_elsewhere(session_type& session, const waiting_socket& socket, const error& why) {
+    const bool is_held = why.code == errc::busy;
+    if (is_held && relay_.is_on()) {
+      arrival& asked = arrivals_[socket.connection];
+      if (++asked.attempts <= max_arrivals) {
+        asked.hello = socket.hello;
+        registry_.set_aside(session);
+        return relay_.send_away(socket.connection, why.detail,
+                                encode_arrival(session.owner(), socket.hello));
+      }
+    }
+    arrivals_.erase(socket.connection);
+    send_back(session, socket.connection, socket.hello.id, is_held);
+  }
+
+  // ---- relay_sink: where the session is
+
+  void on_arrival(connection_id guest, std::string_view text) override {
+    const auto asked = decode_arrival(text);
+    if (!asked) return relay_.refuse(guest, errc::forbidden);
+    const std::string& id = asked->hello.resume_session;
+    const auto wanted = registry_.find(id);
+    if (!wanted || wanted->closing()) return hand_over(guest, id);
+    if (!has_right(*wanted, asked->owner.name, asked->hello))
+      return relay_.refuse(guest, errc::forbidden);
+    if (wanted->sockets() == 0 && !wanted->core().busy()) {
+      registry_.let_go(*wanted);
+      return hand_over(guest, id);
+    }
+    guests_[guest] = wanted;
+    registry_.resume(guest, *wanted, asked->hello);
+  }
+
+  /// When the session has left, its client's server finds it in the store.
+  void hand_over(connection_id guest, const std::string& id) {
+    if (recovery_.is_leaving(id)) return handed_over_[id].push_back(guest);
+    relay_.refuse(guest, errc::moved);
+  }
+
+  void on_guest_text(connection_id guest, std::string_view text) override {
+    const auto session = guest_session(guest);
+    if (!session) return;
+    wire::client_message message = wire::decode(text, scratch_);
+    session->apply(
+        [&](session_core& core, moment at) { core.received(guest, std::move(message), at); });
+  }
+  void on_guest_drained(connection_id guest) override {
+    if (const auto session = guest_session(guest)) session->drained(guest);
+  }
+  void on_guest_gone(connection_id guest, std::uint16_t code) override {
+    const auto session = guest_session(guest);
+    guests_.erase(guest);
+    if (session) registry_.left_by(guest, *session, code);
+  }
+  std::shared_ptr<session_type> guest_session(connection_id guest) const {
+    const auto found = guests_.find(guest);
+    return found == guests_.end() ? nullptr : found->second;
+  }
+
+  // ---- relay_sink: where the socket is
+
+  std::size_t on_frame(connection_id socket, std::string_view frame) override {
+    return registry_.send(socket, frame);
+  }
+  void on_refused(connection_id socket, errc why) override {
+    const auto session = registry_.find(socket);
+    const auto asked = arrivals_.find(socket);
+    if (!session || asked == arrivals_.end()) return;
+    registry_.take_back(session);
+    const wire::command hello = asked->second.hello;
+    if (why == errc::moved) return recovery_.wait(hello);
+    arrivals_.erase(asked);
+    registry_.greet(*session, hello, "forbidden");
+  }
+  void on_closed(connection_id socket, std::uint16_t code, std::string_view reason) override {
+    registry_.close_socket(socket, code, reason);
+  }
+
+  void on_notice(std::string_view, std::string_view text) override { noticed_(text); }
+
+  Registry& registry_;
+  store_type& store_;
+  text_handler on_text_;
+  notice_handler noticed_;
+  relay<Scheduler> relay_;
+  recovery_type recovery_;
+  std::unordered_map<connection_id, arrival> arrivals_;  // of sockets that are away
+  std::unordered_map<connection_id, std::shared_ptr<session_type>> guests_;
+  std::unordered_map<std::string, std::vector<connection_id>> handed_over_;  // when it has left
+  json::document scratch_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/identity.hpp
+
+// Whose a session is and how its messages are numbered, as the first of its records has it: what
+// must be known before it can be made again.
+
+namespace agent_websocket {
+
+struct session_identity {
+  std::string id;
+  std::string epoch;
+  principal owner;
+  std::string address;
+};
+
+/// Reads the first record of a session. Errors: bad_json, bad_message.
+inline result<session_identity> read_identity(std::string_view record) {
+  json::document document;
+  if (auto parsed = document.parse(record); !parsed) return parsed.error();
+  const json::value root = document.root();
+  const auto id = root["id"].string(), epoch = root["epoch"].string(),
+             owner = root["owner"].string();
+  if (root["kind"].string() != "session" || !id || !epoch || !owner)
+    return error(errc::bad_message, "The first record of the session does not say what it is");
+  if (root["v"].integer().value_or(0) > records::version) {
+    return error(errc::bad_message, "The session was written by a newer version of this program");
+  }
+  session_identity made;
+  made.id = std::string(*id);
+  made.epoch = std::string(*epoch);
+  made.owner.name = std::string(*owner);
+  made.owner.is_anonymous = root["anonymous"].boolean().value_or(false);
+  made.address = std::string(root["address"].string().value_or(""));
+  return made;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/restore_session.hpp
+
+// Makes a session again that this process has claimed from its store: with its id, its owner and
+// the numbers of its messages, and the settings that all sessions have now.
+
+namespace agent_websocket {
+
+/// Errors (bad_json, bad_message): its records are damaged.
+template <typename Session>
+result<std::shared_ptr<Session>> restore_session(
+    typename Session::surroundings& around, const claimed_session& found,
+    const std::shared_ptr<const session_settings>& defaults) {
+  auto who = read_identity(found.stored.records.front());
+  if (!who) return who.error();
+  auto session = std::make_shared<Session>(around, std::move(who->owner), std::move(who->address),
+                                           std::move(who->id), std::move(who->epoch), defaults);
+  if (auto restored = session->restore(found.stored, found.fence); !restored)
+    return restored.error();
+  return session;
+}
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/tool_handler.hpp
 
 // What the application's handler of a tool gets: the call with its arguments, and the way to answer
@@ -19120,8 +21335,12 @@ class basic_router final : public session_hooks<Session> {
   }
   /// A client has come back to its session, or watches it from one more socket.
   basic_router& on_resume(session_handler handler) { return set(resume_, std::move(handler)); }
-  /// The session is over for good: it was closed, or nobody came back in time. Also called for the
-  /// session that a client got by connecting, when it goes back to an earlier one.
+  /// A session has come from the store, with its conversation and without its data(): give it what
+  /// on_connect gave it. Its client follows, see on_resume.
+  basic_router& on_restore(session_handler handler) { return set(restore_, std::move(handler)); }
+  /// The session is over: it was closed, or nobody came back in time. With a lasting store its
+  /// client may come back nevertheless, see on_restore. Also called for the session that a client
+  /// got by connecting, when it goes back to an earlier one.
   basic_router& on_end(session_handler handler) { return set(end_, std::move(handler)); }
   /// Everything that is logged, whatever the logger's level.
   basic_router& on_event(event_handler handler) { return set(event_, std::move(handler)); }
@@ -19195,6 +21414,9 @@ class basic_router final : public session_hooks<Session> {
   void resumed(Session& session) const {
     if (resume_) resume_(session);
   }
+  void restored(Session& session) const {
+    if (restore_) restore_(session);
+  }
   void ended(Session& session) const {
     if (end_) end_(session);
   }
@@ -19234,6 +21456,7 @@ class basic_router final : public session_hooks<Session> {
   feedback_handler feedback_;
   disconnect_handler disconnect_;
   session_handler resume_;
+  session_handler restore_;
   session_handler end_;
   event_handler event_;
   metrics_handler metrics_;
@@ -19246,70 +21469,73 @@ class basic_router final : public session_hooks<Session> {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/limits/upstream_slots.hpp
+// --- agent_websocket/server/session_accounts.hpp
 
-// How many requests may be under way upstream at once, over all sessions. Who comes when all are
-// taken waits in line; since a session asks for one at a time, a session with a long queue of its
-// own takes turns with all others.
+// Which user each session counts for, and what its answers cost that user: limits of sessions and
+// of daily budgets are per user, sockets come and go. Sessions of nobody that is counted are
+// unlimited.
 
 namespace agent_websocket {
 
-class upstream_slots {
+template <typename Session, typename Scheduler>
+class session_accounts {
  public:
-  /// Names a place in the line; 0 is never given out.
-  using ticket = std::uint64_t;
+  session_accounts(visitors<Scheduler>& guests, Scheduler& scheduler)
+      : visitors_(guests), scheduler_(scheduler) {}
 
-  /// 0: no limit.
-  explicit upstream_slots(std::size_t max) : max_(max) {}
-
-  /// Takes a slot if one is free. Each that was taken, here or by a turn, is given back by
-  /// release().
-  bool try_acquire() noexcept {
-    if (max_ != 0 && taken_ >= max_) return false;
-    ++taken_;
+  /// Counts the session with the user of the socket. Where the user has too many, one of his makes
+  /// room: oldest(is_his) finds it, drop(session) ends it. False: there is none. The application
+  /// may have ended the session itself meanwhile, is_here() tells.
+  template <typename Oldest, typename Drop, typename IsHere>
+  bool begin(const Session& session, connection_id connection, Oldest&& oldest, Drop&& drop,
+             IsHere&& is_here) {
+    user_limits::user* const who = visitors_.user(connection);
+    if (who == nullptr || of_.count(&session) != 0) return true;
+    user_limits::place place;
+    while (!visitors_.users().begin_session(place, *who)) {
+      Session* const found = oldest([&](const Session& each) {
+        const auto account = of_.find(&each);
+        return account != of_.end() && &account->second.who() == who;
+      });
+      if (found == nullptr) return false;
+      drop(*found);
+    }
+    if (is_here()) of_.emplace(&session, std::move(place));
     return true;
   }
 
-  /// Calls turn(), with the slot taken, when one is free; from inside of a later release().
-  ticket wait(std::function<void()> turn) {
-    line_.push_back({++last_, std::move(turn)});
-    return last_;
+  void end(const Session& session) { of_.erase(&session); }
+
+  /// Why no answer may begin: its user has used the day up.
+  std::optional<error> refusal(const Session& session) {
+    const auto account = of_.find(&session);
+    if (account == of_.end()) return std::nullopt;
+    if (!visitors_.users().budget_wait(account->second.who(), scheduler_.wall_now()))
+      return std::nullopt;
+    return error(errc::quota_exceeded, message_gate::budget_words);
   }
 
-  /// Leaves the line. A ticket whose turn has come is ignored.
-  void withdraw(ticket place) {
-    for (std::size_t i = 0; i < line_.size(); ++i) {
-      if (line_[i].place != place) continue;
-      line_.take(i);
-      return;
+  void spend(const Session& session, const answer_record& answer) {
+    const usage_totals& used = answer.used;
+    const std::int64_t told = usage_totals::sum(used.prompt_tokens, used.completion_tokens);
+    if (used.priced && told > 0) {
+      priced_tokens_ += static_cast<double>(told);
+      priced_cost_ += used.cost;
     }
+    const auto account = of_.find(&session);
+    if (account == of_.end()) return;
+    // What nobody has told the cost of is taken to cost what others do.
+    const double price = priced_tokens_ > 0 ? priced_cost_ / priced_tokens_ : 0;
+    account->second.who().spend(
+        static_cast<std::uint64_t>(usage_totals::sum(told, answer.unreported_tokens)),
+        used.cost + price * static_cast<double>(answer.unreported_tokens), scheduler_.wall_now());
   }
-
-  void release() {
-    if (line_.empty()) {
-      --taken_;
-      return;
-    }
-    const auto next = line_.take_front();  // the slot goes from hand to hand
-    next.turn();
-  }
-
-  /// Sends the line away: nobody of those who wait gets a turn.
-  void dismiss() noexcept { line_.clear(); }
-
-  std::size_t taken() const noexcept { return taken_; }
-  std::size_t waiting() const noexcept { return line_.size(); }
 
  private:
-  struct waiter {
-    ticket place;
-    std::function<void()> turn;
-  };
-
-  std::size_t max_;
-  std::size_t taken_ = 0;
-  ticket last_ = 0;
-  fifo<waiter> line_;
+  visitors<Scheduler>& visitors_;
+  Scheduler& scheduler_;
+  std::unordered_map<const Session*, user_limits::place> of_;
+  double priced_tokens_ = 0, priced_cost_ = 0;  // of all answers that told both
 };
 
 }  // namespace agent_websocket
@@ -19356,7 +21582,8 @@ inline wire::welcome session_core::make_welcome(std::string_view reason,
 inline void session_core::opened(connection_id connection, std::string_view token, moment at) {
   attach(connection, at);
   tokens_.issue(connection, token);
-  put_control(connection, make_welcome("new", token), at);
+  record_tokens();
+  put_welcome(connection, make_welcome("new", token), at);
   // The application may have refused it before it began.
   if (closing_)
     actions_.push_back(action::close_socket{connection, closing_->code, closing_->reason, true});
@@ -19371,10 +21598,11 @@ inline void session_core::greet(const wire::command& hello, std::string_view rea
   declare_tools(connection, hello, at);
   const message_log& log = outbox_.log();
   tokens_.issue(connection, token);
+  record_tokens();
   wire::welcome said = make_welcome(reason, token);
   said.seq = log.oldest() - 1;
   if (reason != "new" || run_) said.resumed = make_notice();
-  put_control(connection, said, at);
+  put_welcome(connection, said, at);
   socket->catch_up(said.seq, log.top(), streamed().run, live_notice(at));
   repeat_calls(connection, at);
 }
@@ -19400,6 +21628,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   const std::uint64_t position = whole ? hello.resume->last_seq : log.oldest() - 1;
 
   tokens_.issue(connection, token, hello.resume->token);
+  record_tokens();
   wire::welcome said = make_welcome(whole ? "ok" : same_epoch ? "gap" : "epoch_changed", token);
   said.seq = position;
   said.recovered = whole;
@@ -19407,7 +21636,7 @@ inline void session_core::resume(connection_id connection, const wire::command& 
   for (const std::string& each : hello.outbox) {
     if (needs_no_repeat(each, position, at)) said.resumed->accepted.push_back(each);
   }
-  put_control(connection, said, at);
+  put_welcome(connection, said, at);
   socket->catch_up(position, log.top(), streamed().run, live_notice(at));
   repeat_calls(connection, at);
 }
@@ -19432,6 +21661,23 @@ inline void session_core::detached(connection_id connection, moment at) {
   client_tools_.forget(connection);
   outbox_.detach(connection);
   pass_on_calls(connection, at);
+}
+
+/// The client behind the socket has shown that its welcome arrived.
+inline void session_core::arrived(connection_id from) {
+  if (tokens_.arrived(from)) record_tokens();
+}
+
+inline void session_core::refuse(connection_id to, std::string_view ref, const error& why,
+                                 moment at, std::optional<std::chrono::milliseconds> retry_after) {
+  if (closing_) return;
+  wire::failure_notice notice;
+  notice.code = why.code;
+  notice.content = why.message;
+  notice.ref = ref;
+  notice.retry_after = retry_after;
+  notice.retryable = is_retryable(why.code);
+  put_control(to, notice, at);
 }
 
 inline void session_core::token_expires(connection_id connection, wall_time when, moment at) {
@@ -19462,52 +21708,6 @@ inline void session_core::close_socket(connection_id connection, std::uint16_t c
   socket->closed = true;
   actions_.push_back(action::close_socket{connection, code, std::move(reason), send_first});
 }
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/session/coalescer.hpp
-
-// Wakes sessions whose new text waits to be sent as one piece. One timer for all of them: each
-// waits equally long, so they fall due in the order in which they came.
-
-namespace agent_websocket {
-
-template <typename Scheduler, typename Session>
-class coalescer {
- public:
-  explicit coalescer(Scheduler& scheduler) : scheduler_(scheduler) {}
-  coalescer(const coalescer&) = delete;
-  coalescer& operator=(const coalescer&) = delete;
-  ~coalescer() { scheduler_.cancel_timer(timer_); }
-
-  /// Calls session->flush() at `when`, or a little later when sessions have windows of their own.
-  void wake(time_point when, std::weak_ptr<Session> session) {
-    waiting_.push_back({when, std::move(session)});
-    if (timer_ == 0) arm();
-  }
-
- private:
-  struct sleeper {
-    time_point when;
-    std::weak_ptr<Session> session;
-  };
-
-  void arm() {
-    if (waiting_.empty()) return;
-    timer_ = scheduler_.start_timer(waiting_.front().when, [this] {
-      timer_ = 0;
-      const time_point now = scheduler_.now();
-      while (!waiting_.empty() && waiting_.front().when <= now) {
-        if (const auto session = waiting_.take_front().session.lock()) session->flush();
-      }
-      if (timer_ == 0) arm();
-    });
-  }
-
-  Scheduler& scheduler_;
-  fifo<sleeper> waiting_;
-  timer_id timer_ = 0;
-};
 
 }  // namespace agent_websocket
 
@@ -19588,6 +21788,281 @@ class delivery {
   Transport& transport_;
   Scheduler& scheduler_;
   time_point text_waits_until_{};
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/keeper.hpp
+
+// Brings the records of one session to its store, in their order: one batch at a time, all that has
+// come meanwhile in the next. What the store does not take is given to it again, at first soon,
+// then less often, until the session has waited too long. Knows how far the store is; what follows
+// from that is the session's.
+
+namespace agent_websocket {
+
+/// Is told what becomes of the records.
+class keeper_sink {
+ public:
+  /// The first `count` records of the session are kept.
+  virtual void on_kept(std::uint64_t count) = 0;
+  /// A batch was not taken; it will be tried again.
+  virtual void on_not_kept(const error& why) = 0;
+  /// Nothing can be kept any more: moved or session_not_found, or the store was away for too long.
+  virtual void on_lost(const error& why) = 0;
+
+ protected:
+  ~keeper_sink() = default;
+};
+
+template <typename Store, typename Scheduler>
+class keeper {
+ public:
+  static constexpr std::chrono::milliseconds first_pause{100};
+  static constexpr std::chrono::milliseconds longest_pause{5'000};
+  /// A checkpoint is worth it when so much has been written since the last one.
+  static constexpr std::size_t checkpoint_bytes = 256 * 1024;
+
+  /// `patience`: how long a batch may take, with all attempts.
+  keeper(Store& store, Scheduler& scheduler, std::string session, keeper_sink& sink,
+         duration patience)
+      : life_(std::make_shared<life>(store, scheduler, sink, std::move(session), patience)) {}
+  keeper(const keeper&) = delete;
+  keeper& operator=(const keeper&) = delete;
+  ~keeper() {
+    life_->sink = nullptr;
+    if (!life_->left) life_->stop();
+  }
+
+  /// The session is in the store: the next record has that number, this process that fence.
+  void begin_at(std::uint64_t next, fence_number fence) noexcept {
+    life_->next = next;
+    life_->fence = fence;
+  }
+
+  /// Takes over the records that the session has made.
+  void keep(session_core& session, moment at) {
+    std::vector<std::string> fresh = session.book().take_fresh();
+    const std::uint64_t made = session.book().made();
+    if (life_->wants_checkpoint()) {
+      life_->replace(session.checkpoint(at), made);
+    } else {
+      life_->keep(std::move(fresh), made);
+    }
+  }
+
+  /// When all is kept, or lost: forgets the session or, not `forever`, lets it go, so that any
+  /// process may claim it; then done(). Also after the keeper is gone. Nothing is told to the sink
+  /// any more.
+  void leave(bool forever, std::function<void()> done) {
+    life_->sink = nullptr;
+    life_->forever = forever;
+    life_->left = std::move(done);
+    if (life_->busy && !forever) return;  // when that is through
+    life_->stop();
+    life_->begun = life_->scheduler.now();
+    life_->pause = first_pause;
+    life_->leave();
+  }
+
+ private:
+  // Outlives the keeper while the store has a batch.
+  struct life : std::enable_shared_from_this<life> {
+    life(Store& of, Scheduler& clock, keeper_sink& told, std::string id, duration longest)
+        : store(of), scheduler(clock), sink(&told), session(std::move(id)), patience(longest) {}
+
+    Store& store;
+    Scheduler& scheduler;
+    keeper_sink* sink;  // null: the keeper is gone
+    std::string session;
+    fence_number fence = 1;
+    std::uint64_t next = 0;   // number in the store of the batch, or of the next one
+    std::uint64_t given = 0;  // records taken over, as the session counts them
+    std::uint64_t sent = 0;   // of these, up to and with the batch that the store has
+    std::vector<std::string> waiting;
+    bool replaces = false;  // what waits
+    store_batch batch;      // that the store has, or is to get again
+    bool busy = false;
+    bool lost = false;
+    bool forever = false;        // when it leaves
+    std::function<void()> left;  // it is to leave, or null
+    std::size_t written = 0;     // bytes since the last checkpoint
+    std::size_t checkpoint = 0;  // bytes of it
+    duration patience;
+    time_point begun{};
+    duration pause = first_pause;
+    timer_id timer = 0;
+
+    static std::size_t bytes_of(const std::vector<std::string>& records) {
+      std::size_t bytes = 0;
+      for (const std::string& each : records) bytes += each.size();
+      return bytes;
+    }
+
+    void stop() {
+      if (timer != 0) scheduler.cancel_timer(std::exchange(timer, 0));
+    }
+
+    bool wants_checkpoint() const noexcept {
+      return !lost && written >= checkpoint_bytes && written >= 2 * checkpoint;
+    }
+
+    void leave() {
+      const bool has_nothing = lost || (next == 0 && !busy);
+      if (has_nothing) return std::exchange(left, nullptr)();
+      const auto told = [self = this->shared_from_this()](const result<void>& outcome) {
+        self->take_leave(outcome);
+      };
+      forever ? store.erase(session, fence, told) : store.release(session, fence, told);
+    }
+
+    /// An unreachable store is told again: what is over must not be found there.
+    void take_leave(const result<void>& outcome) {
+      const bool again =
+          !outcome && outcome.error().code != errc::moved && scheduler.now() - begun < patience;
+      if (!again) return std::exchange(left, nullptr)();
+      timer = scheduler.start_timer(scheduler.now() + pause, [self = this->shared_from_this()] {
+        self->timer = 0;
+        self->leave();
+      });
+      pause = std::min<duration>(2 * pause, longest_pause);
+    }
+
+    void keep(std::vector<std::string> records, std::uint64_t made) {
+      if (lost || records.empty()) return;
+      given = made;
+      written += bytes_of(records);
+      if (waiting.empty()) {
+        waiting = std::move(records);
+      } else {
+        for (std::string& each : records) waiting.push_back(std::move(each));
+      }
+      if (!busy) send_next();
+    }
+
+    void replace(std::vector<std::string> all, std::uint64_t made) {
+      if (lost) return;
+      given = made;
+      written = checkpoint = bytes_of(all);
+      waiting = std::move(all);
+      replaces = true;
+      if (!busy) send_next();
+    }
+
+    void send_next() {
+      if (waiting.empty()) return;
+      busy = true;
+      begun = scheduler.now();
+      pause = first_pause;
+      batch = {session, fence, next, std::exchange(waiting, {}), std::exchange(replaces, false)};
+      sent = given;
+      send();
+    }
+
+    void send() {
+      store.append(batch, [self = this->shared_from_this()](const result<void>& outcome) {
+        const bool wanted = self->sink != nullptr || (self->left && !self->forever);
+        if (wanted) self->take(outcome);
+      });
+    }
+
+    void take(const result<void>& outcome) {
+      if (outcome) {
+        busy = false;
+        next += batch.records.size();
+        batch = {};
+        if (sink != nullptr) sink->on_kept(sent);
+        if (!busy && sink != nullptr) return send_next();
+        if (busy || !left) return;
+        return waiting.empty() ? leave() : send_next();
+      }
+      const error& why = outcome.error();
+      const bool over = why.code == errc::moved || why.code == errc::session_not_found ||
+                        scheduler.now() - begun >= patience;
+      if (over) {
+        lost = true;
+        busy = false;
+        waiting.clear();
+        return left ? leave() : sink->on_lost(why);
+      }
+      timer = scheduler.start_timer(scheduler.now() + pause, [self = this->shared_from_this()] {
+        self->timer = 0;
+        self->send();
+      });
+      pause = std::min<duration>(2 * pause, longest_pause);
+      if (sink != nullptr) sink->on_not_kept(why);
+    }
+  };
+
+  std::shared_ptr<life> life_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/limits/upstream_slots.hpp
+
+// How many requests may be under way upstream at once, over all sessions. Who comes when all are
+// taken waits in line; since a session asks for one at a time, a session with a long queue of its
+// own takes turns with all others.
+
+namespace agent_websocket {
+
+class upstream_slots {
+ public:
+  /// Names a place in the line; 0 is never given out.
+  using ticket = std::uint64_t;
+
+  /// 0: no limit.
+  explicit upstream_slots(std::size_t max) : max_(max) {}
+
+  /// Takes a slot if one is free. Each that was taken, here or by a turn, is given back by
+  /// release().
+  bool try_acquire() noexcept {
+    if (max_ != 0 && taken_ >= max_) return false;
+    ++taken_;
+    return true;
+  }
+
+  /// Calls turn(), with the slot taken, when one is free; from inside of a later release().
+  ticket wait(std::function<void()> turn) {
+    line_.push_back({++last_, std::move(turn)});
+    return last_;
+  }
+
+  /// Leaves the line. A ticket whose turn has come is ignored.
+  void withdraw(ticket place) {
+    for (std::size_t i = 0; i < line_.size(); ++i) {
+      if (line_[i].place != place) continue;
+      line_.take(i);
+      return;
+    }
+  }
+
+  void release() {
+    if (line_.empty()) {
+      --taken_;
+      return;
+    }
+    const auto next = line_.take_front();  // the slot goes from hand to hand
+    next.turn();
+  }
+
+  /// Sends the line away: nobody of those who wait gets a turn.
+  void dismiss() noexcept { line_.clear(); }
+
+  std::size_t taken() const noexcept { return taken_; }
+  std::size_t waiting() const noexcept { return line_.size(); }
+
+ private:
+  struct waiter {
+    ticket place;
+    std::function<void()> turn;
+  };
+
+  std::size_t max_;
+  std::size_t taken_ = 0;
+  ticket last_ = 0;
+  fifo<waiter> line_;
 };
 
 }  // namespace agent_websocket
@@ -19786,6 +22261,440 @@ class query_clock {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/record_values.hpp
+
+// Reads the values that records.hpp writes. What is missing or of another type reads as empty, and
+// numbers that nobody has written are cut to what can be counted on. Pure.
+
+namespace agent_websocket {
+namespace records {
+
+inline std::string text_of(json::value from) {
+  return std::string(from.string().value_or(std::string_view()));
+}
+/// At most 2^53, so that nothing overflows by what is added to it.
+inline std::int64_t count_of(json::value from) {
+  return std::clamp<std::int64_t>(from.integer().value_or(0), 0, std::int64_t{1} << 53);
+}
+inline std::uint64_t number_of(json::value from) {
+  return static_cast<std::uint64_t>(count_of(from));
+}
+inline wall_time time_of(json::value from) {  // clocks count to the year 2262
+  return wall_time(
+      std::chrono::milliseconds(std::min<std::int64_t>(count_of(from), 9'000'000'000'000)));
+}
+/// The number in an id such as "r_17"; 0 when there is none.
+inline std::uint64_t number_in(std::string_view id) {
+  std::uint64_t number = 0;
+  const std::size_t digits = id.rfind('_') + 1;  // 0 when there is none
+  std::from_chars(id.data() + digits, id.data() + id.size(), number);
+  return number;
+}
+
+inline std::optional<openrouter::chat_message> message_of(json::value from) {
+  const auto role = openrouter::chat_role_of(text_of(from["role"]));
+  const auto text = from["text"].string();
+  if (!role || !text) return std::nullopt;
+  return openrouter::chat_message::restored(*role, std::string(*text), text_of(from["json"]),
+                                            from["partial"].boolean().value_or(false));
+}
+
+inline usage_totals usage_of(json::value from) {
+  usage_totals used;
+  used.answers = count_of(from["answers"]);
+  used.prompt_tokens = count_of(from["prompt_tokens"]);
+  used.completion_tokens = count_of(from["completion_tokens"]);
+  used.cost = from["cost"].number().value_or(0);
+  used.counted = from["counted"].boolean().value_or(false);
+  used.priced = from["priced"].boolean().value_or(false);
+  return used;
+}
+
+inline feedback_entry feedback_of(json::value from) {
+  feedback_entry said;
+  said.id = text_of(from["id"]);
+  said.answer = text_of(from["answer"]);
+  said.rating = from["rating"].number();
+  said.comment = text_of(from["comment"]);
+  said.correction = text_of(from["correction"]);
+  said.at = time_of(from["at"]);
+  return said;
+}
+
+}  // namespace records
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/restoring.hpp
+
+// The part of session_core that goes on where the records of a session end (records.hpp): its
+// numbered messages keep their numbers and its epoch, so that clients resume as if nothing had
+// been. What was open has been interrupted: each such query gets its terminal message now, and
+// each question to a person is withdrawn.
+
+namespace agent_websocket {
+
+/// Reads the records of one session into its core, which is new.
+class session_restoring {
+ public:
+  session_restoring(session_core& core, moment at) : core_(core), at_(at) {}
+
+  result<void> take(const std::string& record) {
+    json::document document;
+    if (auto parsed = document.parse(record); !parsed) return parsed;
+    const json::value root = document.root();
+    const auto kind = root["kind"].string();
+    if ((kind == "session") != std::exchange(is_first_, false))
+      return error(errc::bad_message, "One record says whose the session is, and is the first");
+    for (const row& each : table()) {
+      if (kind != each.kind) continue;
+      if ((this->*each.take)(root, record)) return {};
+      return error(errc::bad_message, "A record of the kind `" + std::string(each.kind) +
+                                          "` has a missing or wrong member");
+    }
+    return {};  // of a later version, which means that it can be done without
+  }
+
+  /// To be called behind the last record, with the ledger on: ends what was open.
+  void interrupt() {
+    for (const std::string& each : asked_) {
+      records::note about;
+      about.resolves = each;
+      core_.publish(wire::feedback_resolved{core_.next_seq(), each, "reject", "cancelled"}, about,
+                    at_);
+    }
+    for (const open_query& each : open_) end(each);
+    // Calls of an interrupted answer were numbered and not recorded.
+    if (!open_.empty()) core_.calls_ += 1000;
+    core_.conversation_.trim();
+  }
+
+ private:
+  struct open_query {
+    accepted_query accepted;
+    std::optional<openrouter::chat_message> question;
+    bool started = false;
+    wall_time asked{};
+  };
+  using handler = bool (session_restoring::*)(json::value, std::string_view);
+  struct row {
+    std::string_view kind;
+    handler take;
+  };
+
+  static const std::array<row, 12>& table() {
+    using s = session_restoring;
+    static const std::array<row, 12> rows{{{"session", &s::header},
+                                           {"message", &s::message},
+                                           {"query", &s::query},
+                                           {"withdrawn", &s::withdrawn},
+                                           {"turn", &s::turn_ended},
+                                           {"feedback", &s::feedback},
+                                           {"clear", &s::clear},
+                                           {"set", &s::chosen},
+                                           {"settings", &s::settings},
+                                           {"claim", &s::claim},
+                                           {"tokens", &s::tokens},
+                                           {"asked", &s::asked}}};
+    return rows;
+  }
+
+  bool header(json::value from, std::string_view) {
+    if (records::number_of(from["v"]) > records::version) return false;
+    core_.created_ = records::time_of(from["created"]);
+    core_.outbox_.begin_at(records::number_of(from["top"]));
+    core_.streams_ = records::number_of(from["streams"]);
+    core_.made_ids_ = records::number_of(from["made_ids"]);
+    core_.calls_ = records::number_of(from["calls"]);
+    core_.asked_ = records::number_of(from["asked"]);
+    core_.usage_ = records::usage_of(from["usage"]);
+    if (from["settings"].is_object()) settings(from, {});
+    return chosen(from["chosen"], {}) && tokens(from, {});
+  }
+
+  bool settings(json::value from, std::string_view) {
+    const auto& shared = core_.shared_settings_ ? core_.shared_settings_ : core_.settings_;
+    session_settings own = *shared;
+    read_kept_settings(from["settings"], own);
+    core_.change_settings(std::move(own));
+    return true;
+  }
+
+  bool message(json::value from, std::string_view record) {
+    const std::uint64_t seq = records::number_of(from["seq"]);
+    const std::size_t at = record.find(records::frame_key);
+    std::string_view last;
+    from.for_each_member([&](std::string_view name, json::value) { last = name; });
+    const bool has_frame = last == "frame" && from[last].is_object();
+    if (!has_frame || at == std::string_view::npos || seq != core_.next_seq()) return false;
+    const std::size_t begin = at + records::frame_key.size();
+    core_.outbox_.publish(std::string(record.substr(begin, record.size() - begin - 1)),
+                          core_.ledger_);
+    if (const auto stream = from["starts"].string()) {
+      for (open_query& each : open_) each.started = each.started || each.accepted.stream == *stream;
+    }
+    if (const auto id = from["ends"].string()) {
+      core_.claims_.ended(std::string(*id), seq);
+      close(*id);
+    }
+    if (const auto id = from["asks"].string()) asked(from["asks"], {});
+    if (const auto id = from["resolves"].string())
+      asked_.erase(std::remove(asked_.begin(), asked_.end(), *id), asked_.end());
+    return true;
+  }
+
+  bool asked(json::value from, std::string_view) {
+    const std::string id = records::text_of(from.is_object() ? from["id"] : from);
+    core_.asked_ = std::max(core_.asked_, records::number_in(id));
+    asked_.push_back(id);
+    return !id.empty();
+  }
+
+  bool query(json::value from, std::string_view) {
+    open_query open;
+    open.accepted.query.id = records::text_of(from["id"]);
+    open.accepted.query.meta = records::text_of(from["meta"]);
+    open.accepted.stream = records::text_of(from["stream"]);
+    open.accepted.streamed = from["streamed"].boolean().value_or(false);
+    open.accepted.regenerate = from["regenerate"].boolean().value_or(false);
+    open.question = records::message_of(from["question"]);
+    open.started = from["started"].boolean().value_or(false);
+    open.asked = records::time_of(from["at"]);
+    if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return false;
+    core_.streams_ = std::max(core_.streams_, records::number_in(open.accepted.stream));
+    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
+    if (from["claimed"].boolean().value_or(false)) {
+      take_claim(open.accepted.query.id, open.accepted.stream, open.asked);
+    } else if (core_.has_made(open.accepted.query.id)) {
+      core_.made_ids_ = std::max(core_.made_ids_, records::number_in(open.accepted.query.id));
+    }
+    open_.push_back(std::move(open));
+    return true;
+  }
+
+  bool withdrawn(json::value from, std::string_view) {
+    const std::string id = records::text_of(from["id"]);
+    core_.claims_.drop(id);
+    close(id);
+    return !id.empty();
+  }
+
+  bool turn_ended(json::value from, std::string_view) {
+    turn ended;
+    ended.id = records::text_of(from["id"]);
+    ended.stream = records::text_of(from["stream"]);
+    ended.seq = records::number_of(from["seq"]);
+    ended.asked = records::time_of(from["asked"]);
+    ended.answered = records::time_of(from["answered"]);
+    ended.model = records::text_of(from["model"]);
+    ended.shown = records::text_of(from["shown"]);
+    const auto status = wire::detail::status_of(records::text_of(from["status"]));
+    auto question = records::message_of(from["question"]);
+    if (!status || !question || ended.seq == 0) return false;
+    ended.status = *status;
+    ended.question = std::move(*question);
+    ended.answer = records::message_of(from["answer"]);
+    from["steps"].for_each_element([&](json::value each) {
+      if (auto step = records::message_of(each)) ended.steps.push_back(std::move(*step));
+      json::document called;
+      if (!called.parse(records::text_of(each["json"]))) return;
+      called.root()["tool_calls"].for_each_element(
+          [&](json::value call) { core_.call_ids_.take(records::text_of(call["id"])); });
+    });
+    from["feedback"].for_each_element(
+        [&](json::value each) { ended.feedback.push_back(records::feedback_of(each)); });
+    agent_websocket::conversation& all = core_.conversation_;
+    if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
+    add(std::move(ended));
+    core_.usage_ += records::usage_of(from["used"]);
+    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
+    return true;
+  }
+
+  bool feedback(json::value from, std::string_view) {
+    feedback_entry said = records::feedback_of(from);
+    if (turn* const judged = core_.conversation_.find(said.answer))
+      judged->feedback.push_back(std::move(said));
+    const bool regenerates = std::any_of(open_.begin(), open_.end(), [](const open_query& each) {
+      return each.accepted.regenerate;
+    });
+    if (!regenerates) core_.conversation_.trim();
+    return true;
+  }
+
+  bool clear(json::value, std::string_view) {
+    core_.conversation_.clear();
+    return true;
+  }
+
+  bool chosen(json::value from, std::string_view) {
+    session_overrides& to = core_.overrides_;
+    to = {};
+    if (const auto text = from["model"].string()) to.model = std::string(*text);
+    to.temperature = from["temperature"].number();
+    if (const auto number = from["max_tokens"].integer()) to.max_tokens = static_cast<int>(*number);
+    if (const auto text = from["system"].string()) to.system_prompt = std::string(*text);
+    return true;
+  }
+
+  bool claim(json::value from, std::string_view) {
+    const std::string id = records::text_of(from["id"]);
+    if (id.empty()) return false;
+    take_claim(id, records::text_of(from["stream"]), records::time_of(from["at"]));
+    core_.claims_.ended(id, from["without_end"].boolean().value_or(false)
+                                ? claimed_ids::without_end
+                                : records::number_of(from["end"]));
+    return true;
+  }
+
+  /// Claims grow old while nobody has the session, too.
+  void take_claim(const std::string& id, std::string stream, wall_time since) {
+    const auto age = std::max(at_.wall - since, wall_time::duration::zero());
+    const time_point then = at_.now - std::chrono::duration_cast<duration>(age);
+    core_.claims_.drop(id);
+    core_.claims_.take(id, std::move(stream), then);
+  }
+
+  bool tokens(json::value from, std::string_view) {
+    core_.tokens_.forget_all();
+    bool right = true;
+    from["tokens"].for_each_element([&](json::value each) {
+      const auto bytes = decode_base64url(records::text_of(each["sha256"]));
+      digest256 digest{};
+      right = right && bytes && bytes->size() == digest.size();
+      if (!right) return;
+      std::copy(bytes->begin(), bytes->end(), digest.begin());
+      core_.tokens_.kept(digest, each["known"].boolean().value_or(false));
+    });
+    return right;
+  }
+
+  void close(std::string_view id) {
+    open_.erase(
+        std::remove_if(open_.begin(), open_.end(),
+                       [&](const open_query& each) { return each.accepted.query.id == id; }),
+        open_.end());
+  }
+
+  /// As when it ran: its question alone may have driven older turns out. In a checkpoint, where
+  /// turns stand before all messages, they are gone.
+  void add(turn ended) {
+    conversation& all = core_.conversation_;
+    const message_log& log = core_.outbox_.log();
+    turn asked;
+    asked.question = ended.question;
+    if (log.oldest() > log.top()) return void(all.begin(std::move(ended)));
+    all.begin(std::move(asked)) = std::move(ended);
+    all.trim();
+  }
+
+  /// The question stays in the conversation, so that its client can have it answered again.
+  void end(const open_query& open) {
+    core_.fail_waiting(open.accepted, open.started, error(errc::interrupted), at_);
+    if (!open.question) return;
+    turn cut;
+    cut.id = open.accepted.query.id;
+    cut.stream = open.accepted.stream;
+    cut.asked = open.asked;
+    cut.answered = at_.wall;
+    cut.seq = core_.outbox_.log().top();
+    cut.question = *open.question;
+    cut.status = wire::answer_status::failed;
+    core_.record([&] { return records::of_turn(cut, false, {}, core_.calls_); });
+    add(std::move(cut));
+  }
+
+  session_core& core_;
+  moment at_;
+  std::vector<open_query> open_;
+  std::vector<std::string> asked_;
+  bool is_first_ = true;
+};
+
+inline result<void> session_core::restore(const std::vector<std::string>& kept, moment at) {
+  session_restoring from(*this, at);
+  for (const std::string& each : kept) {
+    if (auto taken = from.take(each); !taken) return taken;
+  }
+  spoken_ = true;
+  ledger_.turn_on();
+  ledger_.begin_at(1);  // there is a header
+  from.interrupt();
+  return {};
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/coalescer.hpp
+
+// Wakes sessions whose new text waits to be sent as one piece. One timer for all of them: each
+// waits equally long, so they fall due in the order in which they came.
+
+namespace agent_websocket {
+
+template <typename Scheduler, typename Session>
+class coalescer {
+ public:
+  explicit coalescer(Scheduler& scheduler) : scheduler_(scheduler) {}
+  coalescer(const coalescer&) = delete;
+  coalescer& operator=(const coalescer&) = delete;
+  ~coalescer() { scheduler_.cancel_timer(timer_); }
+
+  /// Calls session->flush() at `when`, or a little later when sessions have windows of their own.
+  void wake(time_point when, std::weak_ptr<Session> session) {
+    waiting_.push_back({when, std::move(session)});
+    if (timer_ == 0) arm();
+  }
+
+ private:
+  struct sleeper {
+    time_point when;
+    std::weak_ptr<Session> session;
+  };
+
+  void arm() {
+    if (waiting_.empty()) return;
+    timer_ = scheduler_.start_timer(waiting_.front().when, [this] {
+      timer_ = 0;
+      const time_point now = scheduler_.now();
+      while (!waiting_.empty() && waiting_.front().when <= now) {
+        if (const auto session = waiting_.take_front().session.lock()) session->flush();
+      }
+      if (timer_ == 0) arm();
+    });
+  }
+
+  Scheduler& scheduler_;
+  fifo<sleeper> waiting_;
+  timer_id timer_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/surroundings.hpp
+
+// What all sessions of one server share: its policies, its upstream client, and those that a
+// session tells of what happens. References to what outlives them.
+
+namespace agent_websocket {
+
+template <typename Transport, typename Client, typename Scheduler, typename Store, typename Session>
+struct session_surroundings {
+  using transport_type = Transport;
+  using store_type = Store;
+
+  outlet<Transport>& transport;
+  Client& client;
+  Scheduler& scheduler;
+  Store& store;
+  random_source& random;
+  upstream_slots& slots;
+  coalescer<Scheduler, Session>& wakes;
+  const session_hooks<Session>& hooks;
+  session_sink<Session>& sink;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/tool_runner.hpp
 
 // The tool calls of one session that are under way, and their clocks: runs the application's
@@ -19875,35 +22784,32 @@ namespace agent_websocket {
 template <typename Transport, typename HttpClient, typename Scheduler, typename Store>
 class basic_session final
     : public openrouter::completion_sink,
+      private keeper_sink,
       public std::enable_shared_from_this<basic_session<Transport, HttpClient, Scheduler, Store>> {
   static_assert(require_transport<Transport>() && require_http_client<HttpClient>() &&
                 require_scheduler<Scheduler>() && require_store<Store>());
 
  public:
   using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
+  using keeper_type = keeper<Store, Scheduler>;
 
-  struct surroundings {  ///< what all sessions of a server share
-    Transport& transport;
-    client_type& client;
-    Scheduler& scheduler;
-    Store& store;
-    random_source& random;
-    upstream_slots& slots;
-    coalescer<Scheduler, basic_session>& wakes;
-    const session_hooks<basic_session>& hooks;
-    session_sink<basic_session>& sink;
-  };
+  using surroundings =
+      session_surroundings<Transport, client_type, Scheduler, Store, basic_session>;
 
   basic_session(surroundings& around, principal owner, std::string remote_address, std::string id,
                 std::string epoch, std::shared_ptr<const session_settings> settings)
       : around_(around),
-        owner_(std::move(owner)),
-        remote_address_(std::move(remote_address)),
         core_(std::move(id), std::move(epoch), std::move(settings), now()),
         delivery_(around.transport, around.scheduler),
         call_(around.client, around.slots, around.scheduler),
         timeout_(around.scheduler),
-        tools_(around.scheduler) {}
+        tools_(around.scheduler) {
+    core_.belong_to(std::move(owner), std::move(remote_address));
+    if (!around.store.lasting()) return;
+    core_.keep_records();
+    keeper_.reset(new keeper_type(around.store, around.scheduler, this->id(), *this,
+                                  core_.settings().store_patience));
+  }
 
   basic_session(const basic_session&) = delete;
   basic_session& operator=(const basic_session&) = delete;
@@ -19912,9 +22818,9 @@ class basic_session final
 
   /// UUID, version 4.
   const std::string& id() const noexcept { return core_.id(); }
-  const principal& owner() const noexcept { return owner_; }
+  const principal& owner() const noexcept { return core_.owner(); }
   /// Address of the client that began the session, also behind a proxy that is trusted.
-  const std::string& remote_address() const noexcept { return remote_address_; }
+  const std::string& remote_address() const noexcept { return core_.address(); }
   const agent_websocket::conversation& history() const noexcept { return core_.history(); }
   const session_settings& settings() const noexcept { return core_.settings(); }
   /// Gives this session settings of its own, such as a system prompt.
@@ -19954,23 +22860,23 @@ class basic_session final
   // ---- for the server
 
   session_core& core() noexcept { return core_; }
+  /// Goes on where its records end, which this process has claimed by that fence.
+  result<void> restore(const stored_session& from, fence_number fence) {
+    keeper_->begin_at(from.next, fence);
+    const auto restored = core_.restore(from.records, now());
+    if (restored) carry_out();
+    return restored;
+  }
+  /// It is over here: the store forgets it, or has it with the last of its records; then done().
+  void leave(bool forever, std::function<void()> done) {
+    keeper_ ? keeper_->leave(forever, std::move(done)) : done();
+  }
 
-  /// A socket begins this session.
-  void open(connection_id connection) {
-    apply([&](session_core& core, moment at) {
-      core.opened(connection, make_token(around_.random), at);
-    });
-  }
-  void greet(const wire::command& hello, std::string_view reason) {
-    apply([&](session_core& core, moment at) {
-      core.greet(hello, reason, make_token(around_.random), at);
-    });
-  }
-  /// Precondition: the hello has shown its right to this session.
-  void resume(connection_id connection, const wire::command& hello) {
-    apply([&](session_core& core, moment at) {
-      core.resume(connection, hello, make_token(around_.random), at);
-    });
+  /// Tells the core of a client that it is to welcome, by tell(core, resume token, moment).
+  template <typename Tell>
+  void welcome(Tell&& tell) {
+    tell(core_, make_token(around_.random), now());
+    carry_out();
   }
   /// Tells the core of an event by tell(core, moment), then carries out what it decides.
   template <typename Tell>
@@ -20023,15 +22929,30 @@ class basic_session final
     apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
   }
 
+  // ---- keeper_sink
+
+  void on_kept(std::uint64_t count) override {
+    apply([&](session_core& core, moment at) { core.kept(count, at); });
+  }
+  void on_not_kept(const error& why) override {
+    log(log_level::warning, "store_failed", why.in_full());
+    apply([](session_core& core, moment at) { core.not_kept(at); });
+  }
+  void on_lost(const error& why) override {
+    log(log_level::error, "session_lost", why.in_full());
+    apply([&](session_core& core, moment at) { core.lose(why, at); });
+  }
+
   /// Performs the core's actions until there are none, then sends what waits.
   void carry_out() {
     if (carrying_out_) return;  // the outer call goes on with what has come
     carrying_out_ = true;
     const auto alive = this->weak_from_this().lock();  // an action may end this session
-    while (core_.has_actions()) {
+    while (core_.has_actions() || core_.book().has_fresh()) {
       for (session_action& each : core_.take_actions()) {
         std::visit([this](auto& what) { this->perform(what); }, each);
       }
+      if (core_.book().has_fresh()) keeper_->keep(core_, now());
     }
     carrying_out_ = false;
     send_waiting();
@@ -20108,14 +23029,6 @@ class basic_session final
     guarded(
         "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
   }
-  void perform(action::persist& what) {
-    around_.store.append(id(), std::move(what.record),
-                         [weak = this->weak_from_this()](const result<void>& kept) {
-                           const auto session = weak.lock();
-                           if (!kept && session)
-                             session->log(log_level::error, "store_failed", kept.error().detail);
-                         });
-  }
   void perform(action::ask_server& what) { around_.sink.on_command(*this, what.command); }
   void perform(action::close_socket& what) {
     lanes* const socket = core_.output().find(what.connection);
@@ -20139,8 +23052,7 @@ class basic_session final
         on_throw);
   }
 
-  /// Sends what can be sent, does without clients that fall behind, and stops reading upstream
-  /// while none keeps up.
+  /// Sends what can be sent; does without clients that fall behind, holds up when none keeps up.
   void send_waiting() {
     if (core_.closing()) return;
     const auto outcome = delivery_.run(core_);
@@ -20169,10 +23081,9 @@ class basic_session final
   }
 
   surroundings& around_;
-  principal owner_;
-  std::string remote_address_;
   session_core core_;
-  delivery<Transport, Scheduler> delivery_;
+  std::unique_ptr<keeper_type> keeper_;  // null: nothing outlives this process
+  delivery<outlet<Transport>, Scheduler> delivery_;
   model_call<client_type, Scheduler> call_;
   std::any data_;
   run_number run_ = 0;
@@ -20198,48 +23109,56 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
  public:
   using session_type = Session;
   using router_type = basic_router<Session>;
+  using transport_type = typename Session::surroundings::transport_type;
+  using returns_type = resumption<registry, Scheduler>;
   using journal_type = journal<Logger, router_type>;
   /// Takes the new token that a client of the session shows.
   using auth_handler = std::function<void(Session&, const wire::command&)>;
+  using text_handler = typename returns_type::text_handler;
 
   /// What the sessions share, but the sink, which is the registry itself.
-  template <typename Transport, typename Client, typename Store>
-  registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
+  template <typename Client, typename Store>
+  registry(const options& settings, transport_type& transport, Client& client, Scheduler& scheduler,
            Store& store, random_source& random, upstream_slots& slots,
            coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told,
-           auth_handler on_auth, server_counts& counts, visitors<Scheduler>& guests)
+           auth_handler on_auth, text_handler on_text, server_counts& counts,
+           visitors<Scheduler>& guests, any_exchange& exchange)
       : options_(settings),
         scheduler_(scheduler),
-        around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
+        transport_(transport),
+        out_(transport),
+        around_{out_, client, scheduler, store, random, slots, wakes, router, *this},
         router_(router),
         journal_(told),
         on_auth_(std::move(on_auth)),
         counts_(counts),
-        visitors_(guests),
+        accounts_(guests, scheduler),
         living_(scheduler, *this,
                 {settings.session.heartbeat_interval, settings.session.heartbeat_timeout,
                  settings.cleanup_interval},
                 {settings.session_timeout, settings.run_grace, settings.session.resume_window,
-                 settings.max_detached}) {}
+                 settings.max_detached}),
+        returns_(*this, store, scheduler, exchange, std::move(on_text)) {
+    out_.lead_to(returns_.remote());
+  }
   registry(const registry&) = delete;
   registry& operator=(const registry&) = delete;
   ~registry() { scheduler_.cancel_timer(drain_timer_); }
 
   /// Sessions begin with these settings. Once, before the first socket.
-  void start(session_settings defaults) {
+  void start(session_settings defaults, std::function<void(std::string_view)> noticed) {
+    returns_.start(std::move(noticed));
     defaults_ = std::make_shared<const session_settings>(std::move(defaults));
     living_.watch_inactivity();
   }
 
   std::size_t size() const noexcept { return living_.sessions.size(); }
-  /// null when there is none.
   std::shared_ptr<Session> find(std::string_view id) const { return living_.sessions.find(id); }
   std::shared_ptr<Session> find(connection_id socket) const {
     return living_.connections.find(socket);
   }
   /// All sessions as they are now; visiting them may change them.
   std::vector<std::shared_ptr<Session>> all() const { return living_.sessions.all(); }
-
   /// Visits sessions in the order of their ids, see session_list::each_after.
   template <typename Visit>
   void each_after(std::string_view after, Visit&& visit) const {
@@ -20264,7 +23183,9 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     living_.watch_heartbeat();
     log(log_level::info, "session_opened", session->id(), "from " + address);
     guarded("on_connect", session->id(), [&] { router_.connected(*session, request); });
-    session->open(connection);
+    session->welcome([&](session_core& core, std::string_view token, moment at) {
+      core.opened(connection, token, at);
+    });
     if (draining_) drain(*session);
   }
 
@@ -20273,31 +23194,32 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   void closed(connection_id connection, std::uint16_t code) {
     const auto session = living_.connections.remove(connection);
     if (!session) return;
+    returns_.forget(connection, code);
     counts_.close(code);
-    session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
-    log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
-    guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
-    settle(*session, connection);
-    finish_drain();
+    left_by(connection, *session, code);
   }
 
-  /// The session is about to hold something because of what came on that socket. False: its user
-  /// has too many such sessions, with sockets all; the socket was told, and is closed.
+  /// The session is about to hold something for that socket. False: its user has too many such
+  /// sessions, with sockets all; the socket was told, and is closed.
   bool keep(Session& session, connection_id connection, std::string_view ref) {
-    return begin_account(session, connection) || turn_away(session, connection, ref);
+    const bool kept = begin_account(session, connection);
+    if (!kept) turn_away(session, connection, ref);
+    return kept;
   }
 
   // ---- the end of all
 
   bool draining() const noexcept { return draining_; }
 
-  /// Clients are told, running answers get up to drain_timeout, sockets are closed; then `done`.
-  /// Once.
+  /// Clients are told, running answers get up to drain_timeout, sockets are closed; then done().
   void drain(std::function<void()> done) {
     draining_ = true;
     drained_ = std::move(done);
     log(log_level::info, "draining", {}, std::to_string(size()) + " sessions");
     for (const auto& session : all()) drain(*session);
+    returns_.each_away([this](connection_id each) {
+      if (const auto session = find(each)) drain(*session);
+    });
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : all()) {
         session->apply([](session_core& core, moment at) { core.drain_expired(at); });
@@ -20305,6 +23227,86 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
       }
     });
     finish_drain();
+  }
+
+  // ---- for the clients that come back
+
+  returns_type& returns() noexcept { return returns_; }
+
+  void greet(Session& session, const wire::command& hello, std::string_view verdict) {
+    if (!keep(session, hello.from, hello.id)) return;
+    session.welcome([&](session_core& core, std::string_view token, moment at) {
+      core.greet(hello, verdict, token, at);
+    });
+  }
+  void resume(connection_id connection, Session& session, const wire::command& hello) {
+    living_.sessions.attached(session, scheduler_.now());
+    ++counts_.sessions_resumed;
+    session.welcome([&](session_core& core, std::string_view token, moment at) {
+      core.resume(connection, hello, token, at);
+    });
+    guarded("on_resume", session.id(), [&] { router_.resumed(session); });
+  }
+  /// The socket watches `to` from now on.
+  void hand_over(connection_id connection, Session& from, const std::shared_ptr<Session>& to) {
+    const auto former = from.shared_from_this();
+    living_.connections.move(connection, to);
+    from.apply([&](session_core& core, moment at) { core.detached(connection, at); });
+    living_.sessions.attached(*to, scheduler_.now());
+    settle(from, connection);
+    log(log_level::info, "session_resumed", to->id(), "in place of " + former->id());
+  }
+  /// Counts the session with the user of the socket. The oldest that waits for its client makes
+  /// room. False: there is none.
+  bool begin_account(Session& session, connection_id connection) {
+    return accounts_.begin(
+        session, connection,
+        [this](auto is_his) { return living_.sessions.oldest_detached(is_his); },
+        [this](Session& oldest) {
+          log(log_level::info, "session_dropped", oldest.id(), "see MAX_SESSIONS_PER_USER");
+          on_over(oldest);
+        },
+        [&] { return find(session.id()) != nullptr; });
+  }
+  void restore(const claimed_session& found) {
+    const auto made = restore_session<Session>(around_, found, defaults_);
+    if (!made) return log(log_level::error, "session_damaged", {}, made.error().message);
+    Session& session = **made;
+    session.core().output().count_into(counts_.sessions);
+    ++counts_.sessions_restored;
+    living_.sessions.add(*made, scheduler_.now());
+    living_.sessions.detached(session, scheduler_.now());
+    log(log_level::info, "session_restored", session.id(), {});
+    guarded("on_restore", session.id(), [&] { router_.restored(session); });
+    living_.watch_detached();
+    if (draining_) drain(session);
+  }
+  /// The session is the voice of its socket only: what the socket watches is elsewhere.
+  void set_aside(Session& session) { living_.sessions.erase(session); }
+  void take_back(const std::shared_ptr<Session>& session) {
+    living_.sessions.add(session, scheduler_.now());
+  }
+  void let_go(Session& session) { on_over(session); }
+  void left_by(connection_id connection, Session& session, std::uint16_t code) {
+    session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
+    log(log_level::info, "socket_closed", session.id(), "code " + std::to_string(code));
+    guarded("on_disconnect", session.id(), [&] { router_.disconnected(session, code); });
+    settle(session, connection);
+    finish_drain();
+  }
+  std::size_t send(connection_id connection, std::string_view frame) {
+    return out_.send(connection, frame);
+  }
+  void close_socket(connection_id connection, std::uint16_t code, std::string_view reason) {
+    const auto session = find(connection);
+    if (!session) return out_.close(connection, code, reason);
+    session->apply([&](session_core& core, moment) {
+      core.close_socket(connection, code, std::string(reason));
+    });
+  }
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
   }
 
  private:
@@ -20318,35 +23320,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     living_.watch_detached();
   }
 
-  /// Counts the session with the user of the socket. The oldest that waits for its client makes
-  /// room. False: there is none.
-  bool begin_account(Session& session, connection_id connection) {
-    user_limits::user* const who = visitors_.user(connection);
-    if (who == nullptr || accounts_.count(&session) != 0) return true;
-    user_limits::place place;
-    while (!visitors_.users().begin_session(place, *who)) {
-      Session* const oldest = living_.sessions.oldest_detached([&](const Session& each) {
-        const auto account = accounts_.find(&each);
-        return account != accounts_.end() && &account->second.who() == who;
-      });
-      if (oldest == nullptr) return false;
-      log(log_level::info, "session_dropped", oldest->id(), "see MAX_SESSIONS_PER_USER");
-      on_over(*oldest);
-    }
-    // The application may have ended it when it heard of the end of another.
-    if (find(session.id()) != nullptr) accounts_.emplace(&session, std::move(place));
-    return true;
-  }
-
-  bool turn_away(Session& session, connection_id connection, std::string_view ref) {
-    session.apply([&](session_core& core, moment at) {
-      core.refuse(connection, ref,
-                  error(errc::too_many_connections, "Too many sessions of this user"), at);
-      core.close_socket(connection, 4429, "connection_limit");
-    });
-    return false;
-  }
-
   void drain(Session& session) {
     session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
     if (session.sockets() == 0 && !session.core().busy()) on_over(session);
@@ -20354,6 +23327,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   void finish_drain() {
     if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
+    if (!returns_.nobody_leaves()) return;  // the last records are on their way
     if (auto done = std::exchange(drained_, nullptr)) done();
   }
 
@@ -20361,27 +23335,10 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   /// Again, for what has waited behind answers that used the budget up.
   std::optional<error> on_begin(const Session& session) override {
-    const auto account = accounts_.find(&session);
-    if (account == accounts_.end()) return std::nullopt;
-    const user_limits::user& who = account->second.who();
-    if (!visitors_.users().budget_wait(who, scheduler_.wall_now())) return std::nullopt;
-    return error(errc::quota_exceeded, message_gate::budget_words);
+    return accounts_.refusal(session);
   }
-
   void on_answered(const Session& session, const answer_record& answer) override {
-    const usage_totals& used = answer.used;
-    const std::int64_t told = usage_totals::sum(used.prompt_tokens, used.completion_tokens);
-    if (used.priced && told > 0) {
-      priced_tokens_ += static_cast<double>(told);
-      priced_cost_ += used.cost;
-    }
-    const auto account = accounts_.find(&session);
-    if (account == accounts_.end()) return;
-    // What nobody has told the cost of is taken to cost what others do.
-    const double price = priced_tokens_ > 0 ? priced_cost_ / priced_tokens_ : 0;
-    account->second.who().spend(
-        static_cast<std::uint64_t>(usage_totals::sum(told, answer.unreported_tokens)),
-        used.cost + price * static_cast<double>(answer.unreported_tokens), scheduler_.wall_now());
+    accounts_.spend(session, answer);
   }
 
   void on_over(Session& session) override {
@@ -20390,33 +23347,8 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   }
 
   void on_command(Session& session, const wire::command& command) override {
-    command.op == "auth" ? on_auth_(session, command) : on_hello(session, command);
-  }
-
-  void on_hello(Session& session, const wire::command& hello) {
-    const connection_id connection = hello.from;
-    const auto greet = [&](std::string_view verdict) {
-      if (keep(session, connection, hello.id)) session.greet(hello, verdict);
-    };
-    if (hello.resume_session.empty()) return greet("new");
-    const auto wanted = find(hello.resume_session);
-    if (!wanted || wanted->closing()) return greet("expired");
-    if (!hello.resume || wanted->owner().name != session.owner().name ||
-        !wanted->core().accepts_token(hello.resume->token)) {
-      return greet("forbidden");
-    }
-    if (!begin_account(*wanted, connection)) return void(turn_away(session, connection, hello.id));
-    if (wanted.get() != &session) {
-      const auto former = session.shared_from_this();
-      living_.connections.move(connection, wanted);
-      session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
-      living_.sessions.attached(*wanted, scheduler_.now());
-      settle(session, connection);
-      log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
-    }
-    ++counts_.sessions_resumed;
-    wanted->resume(connection, hello);
-    guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
+    if (command.op == "auth") return on_auth_(session, command);
+    returns_.on_hello(session, command);
   }
 
   void on_log(const Session& session, log_level level, std::string_view event,
@@ -20426,7 +23358,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   // ---- deadline_sink
 
-  void on_silent(connection_id connection) override { around_.transport.ping(connection); }
+  void on_silent(connection_id connection) override { transport_.ping(connection); }
   void on_lost(connection_id connection, Session& session) override {
     session.apply([&](session_core& core, moment) {
       core.close_socket(connection, 4001, "heartbeat_timeout");
@@ -20438,23 +23370,24 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   void on_grace_over(Session& session) override {
     session.apply([](session_core& core, moment at) { core.interrupt(at); });
   }
-  /// Nobody can come back to the session any more.
+  /// The session is over here; with a lasting store, its client may find it there.
   void on_forgotten(Session& session) override {
+    const bool forever = session.core().ended_for_good();
     session.apply([](session_core& core, moment at) {
       core.end(4100, "session_expired", error(errc::interrupted), at);
     });
     ++counts_.sessions_ended;
-    around_.store.erase(session.id(), [](const result<void>&) {});
-    accounts_.erase(&session);
+    accounts_.end(session);
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
-    finish_drain();
+    returns_.leaving(session.id());
+    session.leave(forever, [this, id = session.id(), weak = std::weak_ptr<const bool>(alive_)] {
+      if (!weak.lock()) return;
+      returns_.left(id);
+      finish_drain();
+    });
   }
 
-  void log(log_level level, std::string_view event, std::string_view session,
-           std::string_view text) {
-    journal_.write(level, event, session, text);
-  }
   template <typename Hook>
   void guarded(const char* name, std::string_view session, Hook&& hook) {
     journal_.guard(name, session, hook);
@@ -20462,20 +23395,74 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   const options& options_;
   Scheduler& scheduler_;
+  transport_type& transport_;
+  outlet<transport_type> out_;
   typename Session::surroundings around_;
   const router_type& router_;
   journal_type& journal_;
   auth_handler on_auth_;
   server_counts& counts_;
-  visitors<Scheduler>& visitors_;
-  std::unordered_map<const Session*, user_limits::place> accounts_;  // of sessions that count
+  session_accounts<Session, Scheduler> accounts_;
   deadlines<Session, Scheduler> living_;
   std::shared_ptr<const session_settings> defaults_;
-  double priced_tokens_ = 0, priced_cost_ = 0;  // of all answers that told both
+  returns_type returns_;
   std::function<void()> drained_;
   timer_id drain_timer_ = 0;
   bool draining_ = false;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/server_notice.hpp
+
+// What one server asks the others that share its store to do with a session that they have: tell it
+// something, or end it. As JSON, between servers of one version.
+
+namespace agent_websocket {
+
+struct server_notice {
+  enum class kind { notify, disconnect };
+  kind what = kind::notify;
+  std::string session;  ///< empty: all of them
+  api_notice said;      ///< notify
+  std::string reason;   ///< disconnect
+};
+
+inline std::string encode_notice(const server_notice& notice) {
+  std::string text;
+  json::writer w(text);
+  const bool tells = notice.what == server_notice::kind::notify;
+  w.begin_object().member("do", tells ? "notify" : "disconnect");
+  w.member("session", notice.session);
+  if (tells) {
+    w.member("content", notice.said.content).member("topic", notice.said.topic);
+    w.member("data", notice.said.data).member("may_be_lost", notice.said.may_be_lost);
+  } else {
+    w.member("reason", notice.reason);
+  }
+  w.end_object();
+  return text;
+}
+
+/// nullopt when it is none.
+inline std::optional<server_notice> decode_notice(std::string_view text) {
+  json::document document;
+  if (!document.parse(text)) return std::nullopt;
+  const json::value root = document.root();
+  const auto what = root["do"].string(), session = root["session"].string();
+  if (!session || (what != "notify" && what != "disconnect")) return std::nullopt;
+  const auto text_of = [&](const char* name) {
+    return std::string(root[name].string().value_or(std::string_view()));
+  };
+  server_notice made;
+  made.what = what == "notify" ? server_notice::kind::notify : server_notice::kind::disconnect;
+  made.session = std::string(*session);
+  made.said = {text_of("content"), text_of("topic"), text_of("data"),
+               root["may_be_lost"].boolean().value_or(false)};
+  made.reason = text_of("reason");
+  return made;
+}
 
 }  // namespace agent_websocket
 
@@ -20519,12 +23506,53 @@ class session_admin final : public api_actions {
   }
 
   std::optional<reached> notify(std::string_view id, const api_notice& said) override {
-    const auto found = find(id);
-    if (!found) return std::nullopt;
-    return tell(*found, said);
+    if (const auto found = find(id)) return tell(*found, said);
+    server_notice notice;
+    notice.session = std::string(id);
+    notice.said = said;
+    return pass_on(notice, [said](session_type& session) { tell(session, said); });
   }
 
   reached broadcast(const api_notice& said) override {
+    server_notice notice;
+    notice.said = said;
+    sessions_.returns().tell_all(encode_notice(notice));
+    return broadcast_here(said);
+  }
+
+  /// Another server that shares the store asks for it. A session that has gone on to a third one
+  /// meanwhile is not followed.
+  void act(std::string_view text) {
+    const auto notice = decode_notice(text);
+    if (!notice) return;
+    if (notice->session.empty()) return void(broadcast_here(notice->said));
+    const auto found = find(notice->session);
+    if (!found) return;
+    notice->what == server_notice::kind::notify ? void(tell(*found, notice->said))
+                                                : end(*found, notice->reason);
+  }
+
+  std::optional<reached> disconnect(std::string_view id) override {
+    return disconnect(id, "closed_by_operator");
+  }
+  std::optional<reached> disconnect(std::string_view id, std::string_view reason) {
+    if (const auto found = find(id)) {
+      const reached told{1, found->sockets()};
+      end(*found, reason);
+      return told;
+    }
+    server_notice notice;
+    notice.what = server_notice::kind::disconnect;
+    notice.session = std::string(id);
+    notice.reason = std::string(reason);
+    return pass_on(notice,
+                   [reason = notice.reason](session_type& session) { end(session, reason); });
+  }
+
+  std::string metrics() const override { return metrics_(); }
+
+ private:
+  reached broadcast_here(const api_notice& said) {
     reached all;
     for (const auto& each : sessions_.all()) {
       if (each->closing()) continue;
@@ -20535,21 +23563,21 @@ class session_admin final : public api_actions {
     return all;
   }
 
-  std::optional<std::size_t> disconnect(std::string_view id) override {
-    return disconnect(id, "closed_by_operator");
-  }
-  std::optional<std::size_t> disconnect(std::string_view id, std::string_view reason) {
-    const auto found = find(id);
-    if (!found) return std::nullopt;
-    const std::size_t sockets = found->sockets();
-    found->close(4499, std::string(cut_utf8(reason, max_reason_bytes)),
-                 error(errc::interrupted, "The session was closed by the operator"));
-    return sockets;
+  /// nullopt: it cannot be anywhere else.
+  template <typename Act>
+  std::optional<reached> pass_on(const server_notice& notice, Act act) {
+    if (!sessions_.returns().may_be_elsewhere()) return std::nullopt;
+    sessions_.returns().reach(notice.session, std::move(act), encode_notice(notice));
+    reached told;
+    told.passed_on = true;
+    return told;
   }
 
-  std::string metrics() const override { return metrics_(); }
+  static void end(session_type& session, std::string_view reason) {
+    session.close(4499, std::string(cut_utf8(reason, max_reason_bytes)),
+                  error(errc::interrupted, "The session was closed by the operator"));
+  }
 
- private:
   std::shared_ptr<session_type> find(std::string_view id) const {
     auto found = sessions_.find(id);
     return found && !found->closing() ? found : nullptr;
@@ -20570,6 +23598,62 @@ class session_admin final : public api_actions {
 
   Registry& sessions_;
   std::function<std::string()> metrics_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/server/store_health.hpp
+
+// Whether the store answers: asked every few seconds, for /readyz, the metrics and the log. A store
+// that is not lasting is always well, and never asked.
+
+namespace agent_websocket {
+
+template <typename Store, typename Scheduler>
+class store_health {
+ public:
+  static constexpr std::chrono::seconds interval{2};
+  /// Is told of each change: an error, or that all is well (again).
+  using change_handler = std::function<void(const result<void>&)>;
+
+  store_health(Store& store, Scheduler& scheduler, change_handler changed)
+      : store_(store), scheduler_(scheduler), changed_(std::move(changed)) {}
+  store_health(const store_health&) = delete;
+  store_health& operator=(const store_health&) = delete;
+  ~store_health() { scheduler_.cancel_timer(timer_); }
+
+  /// Once.
+  void watch() {
+    if (!store_.lasting()) return;
+    known_ = well_ = false;
+    ask();
+  }
+
+  bool is_well() const noexcept { return well_; }
+
+ private:
+  void ask() {
+    store_.check([this, weak = std::weak_ptr<const bool>(alive_)](const result<void>& outcome) {
+      if (weak.lock()) take(outcome);
+    });
+  }
+
+  void take(const result<void>& outcome) {
+    const bool well = outcome.has_value();
+    const bool changed = !known_ || well != well_;
+    known_ = true;
+    well_ = well;
+    timer_ = scheduler_.start_timer(scheduler_.now() + interval, [this] { ask(); });
+    if (changed) changed_(outcome);
+  }
+
+  Store& store_;
+  Scheduler& scheduler_;
+  change_handler changed_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+  timer_id timer_ = 0;
+  bool known_ = true;
+  bool well_ = true;
 };
 
 }  // namespace agent_websocket
@@ -20640,7 +23724,14 @@ class basic_server final {
             [this](session_type& session, const wire::command& auth) {
               reception_.renew_token(session, auth);
             },
-            counts_, visitors_),
+            [this](connection_id from, std::string_view text) { reception_.read(from, text); },
+            counts_, visitors_, exchange_),
+        store_health_(store, scheduler,
+                      [this](const result<void>& now) {
+                        now ? journal_.write(log_level::info, "store_ready", {}, {})
+                            : journal_.write(log_level::error, "store_unavailable", {},
+                                             now.error().in_full());
+                      }),
         admin_(registry_, [this] { return metrics(); }),
         api_(options_.access.admin_token, options_.access.metrics, admin_),
         reception_(options_, transport, scheduler, authenticator, registry_, visitors_, journal_,
@@ -20665,6 +23756,8 @@ class basic_server final {
     return registry_.find(id);
   }
 
+  /// The way to the servers that share the store. Before start.
+  void exchange_by(any_exchange chosen) { exchange_ = std::move(chosen); }
   /// A tool that the model may call, see basic_router::tool. Before start.
   void tool(tool_definition what, typename router_type::tool_handler handler = nullptr) {
     router_.tool(std::move(what), std::move(handler));
@@ -20684,7 +23777,8 @@ class basic_server final {
     if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     if (auto listening = transport_.start(reception_); !listening) return listening;
-    registry_.start(std::move(shared));
+    registry_.start(std::move(shared), [this](std::string_view text) { admin_.act(text); });
+    store_health_.watch();
     started_ = scheduler_.wall_now();
     return {};
   }
@@ -20708,19 +23802,21 @@ class basic_server final {
     });
   }
 
-  /// Sends a numbered notification to one session, also while its client is away. From any thread.
+  /// Sends a numbered notification to one session, also while its client is away, and with a store
+  /// also when it is there or at another server. From any thread.
   void notify(std::string session_id, std::string content, std::string topic = {},
               std::string data = {}) {
-    post([this, id = std::move(session_id), content = std::move(content), topic = std::move(topic),
-          data = std::move(data)] {
-      if (const auto session = registry_.find(id)) session->notify(content, topic, data);
+    post([this, id = std::move(session_id),
+          said = api_notice{std::move(content), std::move(topic), std::move(data)}] {
+      admin_.notify(id, said);
     });
   }
 
-  /// Sends a numbered notification to every session. From any thread.
+  /// Sends a numbered notification to every session, also of other servers that share the store.
+  /// Not to those that only the store has. From any thread.
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
-    post([this, content = std::move(content), topic = std::move(topic), data = std::move(data)] {
-      for (const auto& session : registry_.all()) session->notify(content, topic, data);
+    post([this, said = api_notice{std::move(content), std::move(topic), std::move(data)}] {
+      admin_.broadcast(said);
     });
   }
 
@@ -20746,6 +23842,7 @@ class basic_server final {
     now.upstream_retries = client_.counts().retries;
     now.started = started_;
     now.draining = registry_.draining();
+    now.store_up = store_health_.is_well();
     std::string text;
     metrics_text out(text);
     write_metrics(out, counts_, now);
@@ -20788,7 +23885,9 @@ class basic_server final {
       return answer;
     }
     if (auto answer = api_.answer(request, scheduler_.now())) return *std::move(answer);
-    return answer_plain_request(request, registry_.draining());
+    return answer_plain_request(request, registry_.draining()      ? "draining"
+                                         : store_health_.is_well() ? ""
+                                                                   : "store unavailable");
   }
 
   // ---- stopping
@@ -20814,8 +23913,10 @@ class basic_server final {
   coalescer<Scheduler, session_type> wakes_;
   journal<Logger, router_type> journal_;
   server_counts counts_;
+  any_exchange exchange_;
   visitors<Scheduler> visitors_;
   registry_type registry_;
+  store_health<Store, Scheduler> store_health_;
   session_admin<registry_type> admin_;
   http_api api_;
   reception<Transport, Authenticator, Scheduler, registry_type> reception_;
@@ -20823,6 +23924,189 @@ class basic_server final {
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/any_store.hpp
+
+// A model of the requirement Store that holds any other one, so that a program can choose while it
+// runs.
+
+namespace agent_websocket {
+
+class any_store {
+ public:
+  /// Holds a memory_store that is not lasting.
+  any_store() : any_store(std::make_unique<memory_store>()) {}
+
+  /// Precondition: `held` is not null.
+  template <typename Store>
+  explicit any_store(std::unique_ptr<Store> held)
+      : held_(std::make_unique<holder<Store>>(std::move(held))) {
+    static_assert(require_store<Store>());
+  }
+
+  bool lasting() const { return held_->lasting(); }
+  void load(std::string_view session, load_handler done) { held_->load(session, std::move(done)); }
+  void claim(std::string_view session, const stored_session& known, claim_handler done) {
+    held_->claim(session, known, std::move(done));
+  }
+  void append(store_batch batch, store_handler done) {
+    held_->append(std::move(batch), std::move(done));
+  }
+  void release(std::string_view session, fence_number fence, store_handler done) {
+    held_->release(session, fence, std::move(done));
+  }
+  void erase(std::string_view session, fence_number fence, store_handler done) {
+    held_->erase(session, fence, std::move(done));
+  }
+  void check(store_handler done) { held_->check(std::move(done)); }
+
+ private:
+  struct concept_type {
+    virtual ~concept_type() = default;
+    virtual bool lasting() const = 0;
+    virtual void load(std::string_view session, load_handler done) = 0;
+    virtual void claim(std::string_view session, const stored_session& known,
+                       claim_handler done) = 0;
+    virtual void append(store_batch batch, store_handler done) = 0;
+    virtual void release(std::string_view session, fence_number fence, store_handler done) = 0;
+    virtual void erase(std::string_view session, fence_number fence, store_handler done) = 0;
+    virtual void check(store_handler done) = 0;
+  };
+
+  template <typename Store>
+  struct holder final : concept_type {
+    explicit holder(std::unique_ptr<Store> store) : held(std::move(store)) {}
+    bool lasting() const override { return std::as_const(*held).lasting(); }
+    void load(std::string_view session, load_handler done) override {
+      held->load(session, std::move(done));
+    }
+    void claim(std::string_view session, const stored_session& known, claim_handler done) override {
+      held->claim(session, known, std::move(done));
+    }
+    void append(store_batch batch, store_handler done) override {
+      held->append(std::move(batch), std::move(done));
+    }
+    void release(std::string_view session, fence_number fence, store_handler done) override {
+      held->release(session, fence, std::move(done));
+    }
+    void erase(std::string_view session, fence_number fence, store_handler done) override {
+      held->erase(session, fence, std::move(done));
+    }
+    void check(store_handler done) override { held->check(std::move(done)); }
+    std::unique_ptr<Store> held;
+  };
+
+  std::unique_ptr<concept_type> held_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/testing/faulty_store.hpp
+
+// A Store in front of another one, whose faults a test chooses: it answers late, fails, does what
+// it is told and says that it failed, or says nothing until it is told to go on. In virtual time.
+
+namespace agent_websocket {
+namespace testing {
+
+/// The faults of one or more stores. Hold it and change it while the test runs.
+struct store_faults {
+  /// Each call takes so long, 0: it answers at once. Calls keep their order.
+  duration delay{};
+  /// All calls fail with it. A claim and a load too.
+  std::optional<error> failure;
+  /// With `failure`: what was asked for is done nevertheless, as when a connection breaks in time.
+  bool fails_after_doing = false;
+  /// Calls are not begun until this is false again, and go_on() is called.
+  bool stalls = false;
+
+  /// Begins what was stalled, in its order.
+  void go_on() {
+    stalls = false;
+    for (const auto& each : std::exchange(stalled, {})) each();
+  }
+
+  std::vector<std::function<void()>> stalled;
+  std::size_t appends = 0;  ///< begun so far
+};
+
+template <typename Store, typename Scheduler>
+class faulty_store {
+ public:
+  /// Precondition: `faults` is not null.
+  faulty_store(Store store, Scheduler& scheduler, std::shared_ptr<store_faults> faults)
+      : store_(std::move(store)), scheduler_(scheduler), faults_(std::move(faults)) {}
+
+  bool lasting() const { return store_.lasting(); }
+
+  void load(std::string_view session, load_handler done) {
+    call<stored_session>(std::move(done), [this, id = std::string(session)](load_handler told) {
+      store_.load(id, std::move(told));
+    });
+  }
+  void claim(std::string_view session, const stored_session& known, claim_handler done) {
+    call<fence_number>(std::move(done),
+                       [this, id = std::string(session), known](claim_handler told) {
+                         store_.claim(id, known, std::move(told));
+                       });
+  }
+  void append(store_batch batch, store_handler done) {
+    call<void>(std::move(done), [this, batch = std::move(batch)](store_handler told) {
+      ++faults_->appends;
+      store_.append(batch, std::move(told));
+    });
+  }
+  void release(std::string_view session, fence_number fence, store_handler done) {
+    call<void>(std::move(done), [this, id = std::string(session), fence](store_handler told) {
+      store_.release(id, fence, std::move(told));
+    });
+  }
+  void erase(std::string_view session, fence_number fence, store_handler done) {
+    call<void>(std::move(done), [this, id = std::string(session), fence](store_handler told) {
+      store_.erase(id, fence, std::move(told));
+    });
+  }
+  void check(store_handler done) {
+    call<void>(std::move(done), [this](store_handler told) { store_.check(std::move(told)); });
+  }
+
+ private:
+  template <typename Value, typename Done, typename Work>
+  void call(Done done, Work work) {
+    auto begin = [this, alive = std::weak_ptr<const bool>(alive_), done = std::move(done),
+                  work = std::move(work)] {
+      if (alive.lock()) perform<Value>(done, work);
+    };
+    if (faults_->stalls) {
+      faults_->stalled.push_back(std::move(begin));
+    } else {
+      begin();
+    }
+  }
+
+  template <typename Value, typename Done, typename Work>
+  void perform(const Done& done, const Work& work) {
+    const auto answer = [this, done](result<Value> outcome) {
+      if (faults_->delay <= duration::zero()) return done(std::move(outcome));
+      const auto kept = std::make_shared<result<Value>>(std::move(outcome));
+      scheduler_.start_timer(scheduler_.now() + faults_->delay,
+                             [alive = std::weak_ptr<const bool>(alive_), done, kept] {
+                               if (alive.lock()) done(std::move(*kept));
+                             });
+    };
+    if (!faults_->failure) return work(answer);
+    if (faults_->fails_after_doing) work([](const result<Value>&) {});
+    answer(*faults_->failure);
+  }
+
+  Store store_;
+  Scheduler& scheduler_;
+  std::shared_ptr<store_faults> faults_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+};
+
+}  // namespace testing
 }  // namespace agent_websocket
 
 // --- agent_websocket/testing/manual_scheduler.hpp
@@ -21735,176 +25019,6 @@ inline io_outcome outcome_of(const std::error_code& failure) noexcept {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
-// --- agent_websocket/adapters/asio_scheduler.hpp
-
-// Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
-// runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
-// that starts and cancels timers costs map nodes, no system calls.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <deque>
-#include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <system_error>
-#include <unordered_map>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// The context must outlive the scheduler. Destroying the scheduler inside of one of its own
-/// functions is allowed.
-class asio_scheduler {
- public:
-  explicit asio_scheduler(asio::io_context& context) : context_(context), timer_(context) {}
-  asio_scheduler(const asio_scheduler&) = delete;
-  asio_scheduler& operator=(const asio_scheduler&) = delete;
-
-  /// Destroys what waits without running it. What those destructors post or start is dropped.
-  ~asio_scheduler() {
-    alive_.reset();
-    ids_.clear();
-    const timer_list timers = std::exchange(timers_, {});
-    std::unique_lock<std::mutex> lock(mutex_);
-    const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
-    closing_ = true;
-    lock.unlock();
-  }
-
-  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
-  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
-
-  /// From any thread, until the destructor begins. The functions wait here and not in Asio's
-  /// queue, so that they end with the scheduler, also when the context lives on.
-  void post(std::function<void()> f) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (closing_) return;
-      posted_.push_back(std::move(f));
-    }
-    asio::post(context_, [this, alive = watch_] {
-      if (!alive.expired()) run_posted();
-    });
-  }
-
-  /// A time that is not in the future means: on the next turn.
-  timer_id start_timer(time_point when, std::function<void()> f) {
-    const timer_id id = ++last_id_;
-    if (!alive_) return id;
-    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
-    if (!running_timers_) arm();
-    return id;
-  }
-
-  void cancel_timer(timer_id id) {
-    const auto found = ids_.find(id);
-    if (found == ids_.end()) return;
-    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
-    ids_.erase(found);
-    if (timers_.empty()) disarm();
-  }
-
- private:
-  struct timer {
-    timer_id id;
-    std::function<void()> f;
-  };
-  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
-
-  void run_posted() {
-    std::function<void()> f;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      f = std::move(posted_.front());  // there is one for every run_posted
-      posted_.pop_front();
-    }
-    f();
-  }
-
-  // Waits for the earliest deadline. A timer that is cancelled leaves the wait as it is, unless it
-  // was the last one: waking up for nothing once is cheaper than arming anew for each.
-  void arm() {
-    if (timers_.empty()) return disarm();
-    const time_point earliest = timers_.begin()->first;
-    if (armed_for_ && *armed_for_ <= earliest) return;
-    armed_for_ = earliest;
-    timer_.expires_at(earliest);
-    timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
-      if (failure || alive.expired() || turn != turn_) return;
-      run_timers();
-    });
-  }
-
-  void disarm() {
-    ++turn_;
-    if (armed_for_) timer_.cancel();  // so that a context without other work can return
-    armed_for_.reset();
-  }
-
-  // Arms anew however the functions end, also by an exception, but not when one of them has
-  // destroyed the scheduler.
-  class arming {
-   public:
-    explicit arming(asio_scheduler& scheduler) : scheduler_(scheduler), alive_(scheduler.watch_) {
-      scheduler_.armed_for_.reset();
-      scheduler_.running_timers_ = true;
-    }
-    arming(const arming&) = delete;
-    arming& operator=(const arming&) = delete;
-    ~arming() {
-      if (!scheduler_alive()) return;
-      scheduler_.running_timers_ = false;
-      scheduler_.arm();
-    }
-    bool scheduler_alive() const noexcept { return !alive_.expired(); }
-
-   private:
-    asio_scheduler& scheduler_;
-    std::weak_ptr<char> alive_;
-  };
-
-  // Runs as many as are due now; those that they start, even in the past, wait for the next turn
-  // at the latest, so that sockets get theirs.
-  void run_timers() {
-    const arming mark(*this);
-    const time_point time = now();
-    std::size_t due = 0;
-    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
-    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
-      const auto next = timers_.extract(timers_.begin());
-      ids_.erase(next.mapped().id);
-      next.mapped().f();
-      if (!mark.scheduler_alive()) return;
-    }
-  }
-
-  asio::io_context& context_;
-  asio::steady_timer timer_;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
-  timer_list timers_;
-  std::unordered_map<timer_id, timer_list::iterator> ids_;
-  std::optional<time_point> armed_for_;
-  std::uint64_t turn_ = 0;  // tells the current wait from those replaced
-  timer_id last_id_ = 0;
-  bool running_timers_ = false;
-  std::mutex mutex_;  // guards the two below
-  std::deque<std::function<void()>> posted_;
-  bool closing_ = false;
-};
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
-
 // --- agent_websocket/adapters/output_buffer.hpp
 
 // The bytes of one connection that wait for the kernel, exact to the byte, and a small pool of such
@@ -22802,6 +25916,3517 @@ inline void asio_link::wait_socket_writable() {
                        link->on_ready(link->writing_);
                      });
 }
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/redis_reply.hpp
+
+// The protocol of Redis (RESP2) by hiredis: commands as bytes, bytes as replies, and what an error
+// reply means for its reader. No sockets; see redis_connection for these.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <hiredis/hiredis.h>
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Looks at a reply or at a part of one, which outlives it. Asked for another kind than its own it
+/// answers with nothing: a server's mistake is no undefined behaviour.
+class redis_view {
+ public:
+  redis_view() = default;
+  explicit redis_view(const redisReply* reply) noexcept : reply_(reply) {}
+
+  bool is_error() const noexcept { return is(REDIS_REPLY_ERROR); }
+  bool is_nil() const noexcept { return reply_ == nullptr || is(REDIS_REPLY_NIL); }
+  bool is_array() const noexcept { return is(REDIS_REPLY_ARRAY); }
+
+  /// Of a string, a status or an error.
+  std::string_view text() const noexcept {
+    const bool has = is(REDIS_REPLY_STRING) || is(REDIS_REPLY_STATUS) || is(REDIS_REPLY_ERROR);
+    return has && reply_->str != nullptr ? std::string_view(reply_->str, reply_->len)
+                                         : std::string_view();
+  }
+
+  /// An integer, or a string that is one.
+  std::optional<std::uint64_t> number() const noexcept {
+    if (is(REDIS_REPLY_INTEGER)) {
+      if (reply_->integer < 0) return std::nullopt;
+      return static_cast<std::uint64_t>(reply_->integer);
+    }
+    const std::string_view digits = text();
+    std::uint64_t value = 0;
+    const auto [end, failure] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (digits.empty() || failure != std::errc() || end != digits.data() + digits.size()) {
+      return std::nullopt;
+    }
+    return value;
+  }
+
+  std::size_t size() const noexcept { return is_array() ? reply_->elements : 0; }
+  /// Nil behind the end.
+  redis_view operator[](std::size_t i) const noexcept {
+    return i < size() ? redis_view(reply_->element[i]) : redis_view();
+  }
+
+ private:
+  bool is(int type) const noexcept { return reply_ != nullptr && reply_->type == type; }
+
+  const redisReply* reply_ = nullptr;
+};
+
+/// A whole reply.
+class redis_reply : public redis_view {
+ public:
+  redis_reply() = default;
+  explicit redis_reply(redisReply* reply) noexcept : redis_view(reply), owned_(reply) {}
+
+ private:
+  struct free_reply {
+    void operator()(redisReply* each) const noexcept { freeReplyObject(each); }
+  };
+  std::unique_ptr<redisReply, free_reply> owned_;
+};
+
+/// Gets the reply, which may be an error of Redis, or why there is none.
+using redis_handler = std::function<void(result<redis_reply>)>;
+
+/// Bytes in, replies out.
+class redis_reader {
+ public:
+  redis_reader() : reader_(redisReaderCreate()) {
+    if (reader_ == nullptr) throw std::bad_alloc();
+  }
+
+  /// What failed is told by next().
+  void feed(std::string_view bytes) { redisReaderFeed(reader_.get(), bytes.data(), bytes.size()); }
+
+  /// The next whole reply, nothing while it is not all there. Fails with protocol_error, and then
+  /// for good.
+  result<std::optional<redis_reply>> next() {
+    void* reply = nullptr;
+    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) {
+      return error(errc::protocol_error, "The store does not answer as Redis does",
+                   std::string("no reply of Redis: ") + reader_->errstr);
+    }
+    if (reply == nullptr) return std::optional<redis_reply>();
+    return std::optional<redis_reply>(redis_reply(static_cast<redisReply*>(reply)));
+  }
+
+ private:
+  struct free_reader {
+    void operator()(redisReader* each) const noexcept { redisReaderFree(each); }
+  };
+  std::unique_ptr<redisReader, free_reader> reader_;
+};
+
+/// The bytes of one command, shared since it may have to be sent again, to another server.
+using redis_command = std::shared_ptr<const std::string>;
+
+/// Precondition: at least the command's name.
+inline redis_command make_redis_command(const std::vector<std::string_view>& words) {
+  std::vector<const char*> texts;
+  std::vector<std::size_t> sizes;
+  texts.reserve(words.size());
+  sizes.reserve(words.size());
+  for (const std::string_view each : words) {
+    texts.push_back(each.empty() ? "" : each.data());
+    sizes.push_back(each.size());
+  }
+  char* bytes = nullptr;
+  const auto size =
+      redisFormatCommandArgv(&bytes, static_cast<int>(words.size()), texts.data(), sizes.data());
+  if (size < 0) throw std::bad_alloc();
+  const std::unique_ptr<char, void (*)(char*)> owned(bytes,
+                                                     [](char* each) { redisFreeCommand(each); });
+  return std::make_shared<const std::string>(bytes, static_cast<std::size_t>(size));
+}
+
+/// The first word of an error: "MOVED", "NOSCRIPT".
+inline std::string_view redis_error_kind(std::string_view text) noexcept {
+  return text.substr(0, text.find(' '));
+}
+
+/// What an error reply means to a store. The words of Redis are for the log.
+inline error error_of_redis(std::string_view text) {
+  const std::string_view kind = redis_error_kind(text);
+  std::string detail = "redis: " + std::string(text);
+  for (const char* const each : {"NOAUTH", "WRONGPASS", "NOPERM", "DENIED"}) {
+    if (kind == each) {
+      return error(errc::bad_configuration, "The store refuses this server", std::move(detail));
+    }
+  }
+  if (kind == "OOM") return error(errc::internal, "The store is full", std::move(detail));
+  for (const char* const each : {"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "TRYAGAIN",
+                                 "NOREPLICAS", "MISCONF", "BUSY", "MOVED", "ASK"}) {
+    if (kind == each) {
+      return error(errc::connection_failed, "The store is not available", std::move(detail));
+    }
+  }
+  return error(errc::internal, "The store failed", std::move(detail));
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_line.hpp
+
+// One TCP connection to Redis that stands, with TLS or without: bytes of commands go out, replies
+// come in. What belongs to which, and connecting again, is the business of redis_connection.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+class redis_line_sink {
+ public:
+  virtual void on_reply(redis_reply reply) = 0;
+  /// The server lives: bytes came, or it took some of those that it had let wait. What goes into an
+  /// empty socket says nothing.
+  virtual void on_progress() = 0;
+  /// The line is gone; the last call. `words`: why, for people.
+  virtual void on_line_lost(const std::string& words) = 0;
+
+ protected:
+  ~redis_line_sink() = default;
+};
+
+class redis_line final : public asio_link {
+ public:
+  /// An empty context: no TLS. Else the certificate has to be for `host`. Null when there can be no
+  /// TLS.
+  static link_pointer<redis_line> begin(asio_socket socket, redis_line_sink& sink,
+                                        const tls_context& context, const std::string& host) {
+    link_pointer<redis_line> line(new redis_line(std::move(socket), sink));
+    if (context) {
+      line->secure(tls_stream::connect(context, line->socket(), host));
+      if (line->tls() == nullptr) {
+        line->drop();
+        return {};
+      }
+    }
+    line->wait_readable();
+    return line;
+  }
+
+  /// All that is sent in one turn of the loop goes out in one piece.
+  void send(std::string_view bytes) {
+    if (sink_ == nullptr) return;
+    output_.tail().append(bytes);
+    if (std::exchange(flush_posted_, true)) return;
+    asio::post(socket().get_executor(), [self = link_pointer<redis_line>(this)] {
+      self->flush_posted_ = false;
+      if (self->sink_ != nullptr && !self->is_blocked_) self->on_writable();
+    });
+  }
+
+  /// The sink is not called from now on. What waits goes out as far as the kernel takes it at once.
+  void drop() {
+    if (std::exchange(sink_, nullptr) == nullptr) return;
+    if (!is_blocked_ && (tls() == nullptr || tls()->is_established())) transmit(output_);
+    close_socket(false);
+  }
+
+ private:
+  static constexpr std::size_t read_bytes = 32 * 1024;
+
+  redis_line(asio_socket from, redis_line_sink& sink) : asio_link(std::move(from)), sink_(&sink) {}
+  ~redis_line() override = default;
+
+  void on_writable() override {
+    if (sink_ == nullptr) return;
+    const bool was_blocked = std::exchange(is_blocked_, false);
+    const std::size_t before = output_.pending();
+    const io_outcome outcome = transmit(output_);
+    if (was_blocked && output_.pending() != before) sink_->on_progress();
+    if (outcome == io_outcome::ended) return lost(refusal());
+    if (outcome == io_outcome::blocked) {
+      is_blocked_ = true;
+      wait_writable();
+    }
+  }
+
+  void on_readable() override {
+    if (sink_ == nullptr) return;
+    std::array<char, read_bytes> data;
+    std::size_t size = 0;
+    if (receive(data.data(), data.size(), size) == io_outcome::ended) return lost(refusal());
+    if (size != 0) {
+      sink_->on_progress();
+      reader_.feed(std::string_view(data.data(), size));
+    }
+    while (sink_ != nullptr) {
+      auto next = reader_.next();
+      if (!next) return lost(next.error().detail);
+      if (!next->has_value()) return wait_readable();
+      sink_->on_reply(std::move(**next));
+    }
+  }
+
+  std::string refusal() const {
+    const std::string words = tls() == nullptr ? std::string() : tls()->refusal_words();
+    return words.empty() ? "the connection was closed" : words;
+  }
+
+  void lost(const std::string& words) {
+    redis_line_sink* const to = std::exchange(sink_, nullptr);
+    close_socket(false);
+    if (to != nullptr) to->on_line_lost(words);
+  }
+
+  redis_line_sink* sink_;
+  redis_reader reader_;
+  output_buffer output_;
+  bool flush_posted_ = false;
+  bool is_blocked_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_url.hpp
+
+// Where Redis is, in one line: redis://[user:password@]host[:port][/db][?options], or rediss:// for
+// TLS (the forms registered with IANA, and options of our own). Takes it apart and says what is
+// wrong with it, without ever repeating the password.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// A server of Redis.
+struct redis_address {
+  std::string host;  ///< without the brackets of an IPv6 address
+  std::uint16_t port = 6379;
+
+  /// "127.0.0.1:6379", "[::1]:6379".
+  std::string text() const {
+    const bool is_ipv6 = host.find(':') != std::string::npos;
+    return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  }
+  bool operator==(const redis_address& other) const noexcept {
+    return port == other.port && host == other.host;
+  }
+  bool operator!=(const redis_address& other) const noexcept { return !(*this == other); }
+};
+
+struct redis_url {
+  redis_address address;
+  bool secure = false;                      ///< rediss://
+  std::string user;                         ///< of the ACL; empty: the default one
+  std::string password;                     ///< empty: none
+  unsigned database = 0;                    ///< always 0 in a cluster
+  std::string prefix = "agent_websocket:";  ///< prefix=, of all keys and channels
+  bool cluster = false;                     ///< cluster=1: the host is one of a Redis Cluster
+  std::string ca_file;                      ///< ca=, in PEM form; empty: what the system trusts
+};
+
+namespace detail {
+
+inline error refuse_redis_url(std::string why) {
+  return error(errc::bad_configuration, "the address of Redis is wrong: " + std::move(why));
+}
+
+/// False when a % is not followed by two hexadecimal digits.
+inline bool decode_percent(std::string_view text, std::string& decoded) {
+  decoded.clear();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded.push_back(text[i]);
+      continue;
+    }
+    if (text.size() - i < 3) return false;
+    unsigned value = 0;
+    const char* const from = text.data() + i + 1;
+    const auto [end, failure] = std::from_chars(from, from + 2, value, 16);
+    if (failure != std::errc() || end != from + 2) return false;
+    decoded.push_back(static_cast<char>(value));
+    i += 2;
+  }
+  return true;
+}
+
+inline result<void> take_redis_credentials(std::string_view text, redis_url& parsed) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon + 1 == text.size()) {
+    return refuse_redis_url("before the @ stands user:password, or :password alone");
+  }
+  if (!decode_percent(text.substr(0, colon), parsed.user) ||
+      !decode_percent(text.substr(colon + 1), parsed.password)) {
+    return refuse_redis_url("a % in the user or the password is written %25");
+  }
+  return {};
+}
+
+inline result<void> take_redis_option(std::string_view text, redis_url& parsed) {
+  const std::size_t equals = text.find('=');
+  const std::string name(text.substr(0, equals));
+  std::string value;
+  if (equals == std::string_view::npos || !decode_percent(text.substr(equals + 1), value)) {
+    return refuse_redis_url("its options are written name=value, a % as %25");
+  }
+  if (name == "prefix") {
+    // A brace would be taken for the part of a key that says where it lies.
+    if (value.empty() || value.size() > 64 || value.find_first_of("{} ") != std::string::npos) {
+      return refuse_redis_url("prefix= is 1 to 64 characters without braces and spaces");
+    }
+    parsed.prefix = value;
+  } else if (name == "cluster") {
+    if (value != "0" && value != "1") return refuse_redis_url("cluster= is 0 or 1");
+    parsed.cluster = value == "1";
+  } else if (name == "ca") {
+    if (value.empty()) return refuse_redis_url("ca= is the name of a file in PEM form");
+    parsed.ca_file = value;
+  } else {
+    return refuse_redis_url("it has an option that is unknown; known are prefix=, cluster=, ca=");
+  }
+  return {};
+}
+
+}  // namespace detail
+
+/// Fails with bad_configuration and words for people.
+inline result<redis_url> parse_redis_url(std::string_view text) {
+  using detail::refuse_redis_url;
+  for (const char c : text) {
+    if (c <= 0x20 || c > 0x7E) {
+      return refuse_redis_url("it holds a space or a character that is not of ASCII");
+    }
+  }
+  redis_url parsed;
+  const std::size_t colon = text.find("://");
+  const std::string_view scheme = text.substr(0, colon == std::string_view::npos ? 0 : colon);
+  parsed.secure = http::iequals(scheme, "rediss");
+  if (!parsed.secure && !http::iequals(scheme, "redis")) {
+    return refuse_redis_url("it begins with redis:// or rediss:// (with TLS)");
+  }
+  std::string_view rest = text.substr(colon + 3);
+  const std::size_t authority_end = rest.find_first_of("/?#");
+  std::string_view authority = rest.substr(0, authority_end);
+  rest = authority_end == std::string_view::npos ? std::string_view() : rest.substr(authority_end);
+  if (rest.find('#') != std::string_view::npos ||
+      (rest.find('@') != std::string_view::npos && authority.find('@') == std::string_view::npos)) {
+    return refuse_redis_url("in a user or a password / ? # are written %2F %3F %23, an @ %40");
+  }
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    const auto taken = detail::take_redis_credentials(authority.substr(0, at), parsed);
+    if (!taken) return taken.error();
+    authority.remove_prefix(at + 1);
+  }
+  std::string host(authority);
+  const std::size_t bracket = host.rfind(']');
+  if (host.find(':', bracket == std::string::npos ? 0 : bracket) == std::string::npos) {
+    host += ":6379";
+  }
+  const auto split = http::parse_url("http://" + host);
+  if (!split) return refuse_redis_url(split.error().message);
+  parsed.address = {split->host, split->port};
+
+  const std::size_t mark = rest.find('?');
+  std::string_view path = rest.substr(0, mark);
+  if (!path.empty()) path.remove_prefix(1);
+  if (!path.empty()) {
+    const auto [end, failure] =
+        std::from_chars(path.data(), path.data() + path.size(), parsed.database);
+    if (failure != std::errc() || end != path.data() + path.size() || parsed.database > 65535) {
+      return refuse_redis_url("after the host stands the number of a database, as in /0");
+    }
+  }
+  std::string_view options = mark == std::string_view::npos ? "" : rest.substr(mark + 1);
+  while (!options.empty()) {
+    const std::size_t end = options.find('&');
+    const auto taken = detail::take_redis_option(options.substr(0, end), parsed);
+    if (!taken) return taken.error();
+    options.remove_prefix(end == std::string_view::npos ? options.size() : end + 1);
+  }
+  if (parsed.cluster && parsed.database != 0) {
+    return refuse_redis_url("a cluster has no database but 0");
+  }
+  if (!parsed.secure && !parsed.ca_file.empty()) {
+    return refuse_redis_url("ca= needs TLS: rediss://");
+  }
+  return parsed;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_settings.hpp
+
+// What is chosen by the user of Redis: of the store as a whole, and of each connection that it
+// makes. Values only.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Told what happens, for the log: a fixed word, and words for people.
+using redis_event = std::function<void(std::string_view event, std::string_view text)>;
+
+struct redis_connection_settings {
+  redis_address address;
+  tls_context tls;  ///< empty: none
+  std::string user;
+  std::string password;
+  unsigned database = 0;
+  std::chrono::milliseconds timeout{2'000};          ///< of connecting, and of each reply
+  std::size_t max_pending_bytes = 64 * 1024 * 1024;  ///< of commands without a reply
+  redis_event on_event;                              ///< redis_connected, redis_lost
+  /// Gets what a subscription brings; makes each array that begins with "message" such a thing.
+  std::function<void(redis_reply)> on_message;
+  std::function<void()> on_ready;  ///< each time that it stands, before any waiting command
+};
+
+struct redis_settings {
+  std::string url;  ///< see redis_url
+  /// Of this process, no two the same, not even of the same program started again; in the grammar
+  /// of ids (base/ids.hpp). Empty: a random one.
+  std::string name;
+  std::chrono::milliseconds timeout{2'000};          ///< of each command
+  std::chrono::milliseconds lease{10'000};           ///< from 300 ms: who is silent so long is dead
+  std::chrono::seconds keep{30 * 24 * 3600};         ///< after the last append
+  std::size_t max_pending_bytes = 64 * 1024 * 1024;  ///< on the way to a server; more is refused
+  /// redis_connected, redis_lost, lease_over, lease_back.
+  redis_event on_event;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_connection.hpp
+
+// A connection to one server of Redis that comes back by itself: connects, signs in (AUTH, SELECT),
+// gives each command its reply in order, and gives up what is not answered in time. While the
+// server is away commands fail at once; it is tried again after a pause that grows, with jitter.
+// Knows nothing of keys; see redis_client.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <asio/connect.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread. May be destroyed within any function that it calls; then calls nothing more.
+class redis_connection final : redis_line_sink {
+ public:
+  /// The context outlives it. Connects with the first command, or with connect().
+  redis_connection(asio::io_context& context, redis_connection_settings settings)
+      : context_(context),
+        settings_(std::move(settings)),
+        resolver_(context),
+        opening_(context.get_executor()),
+        timer_(context) {}
+  redis_connection(const redis_connection&) = delete;
+  redis_connection& operator=(const redis_connection&) = delete;
+  /// Drops what has no reply without a word; what was sent just now goes out if it can.
+  ~redis_connection() { close_line(); }
+
+  void connect() {
+    if (phase_ == phase::idle) begin();
+  }
+
+  /// Fails with connection_failed when there is no reply. Never calls `done` from within.
+  void send(const redis_command& command, redis_handler done) {
+    connect();
+    if (phase_ == phase::pausing) return refuse(reason_, std::move(done));
+    const std::size_t bytes = command->size();
+    if (pending_bytes_ + bytes > settings_.max_pending_bytes) {
+      return refuse(failure("too much waits for it"), std::move(done));
+    }
+    pending_bytes_ += bytes;
+    const auto deadline = clock::now() + settings_.timeout;
+    if (phase_ == phase::ready) {
+      put({*command, std::move(done), deadline, bytes});
+      return;
+    }
+    waiting_.push_back({command, std::move(done), deadline});
+  }
+
+  bool is_ready() const noexcept { return phase_ == phase::ready; }
+  /// Commands without a reply.
+  std::size_t pending() const noexcept { return sent_.size() + waiting_.size(); }
+  const redis_address& address() const noexcept { return settings_.address; }
+
+ private:
+  using clock = std::chrono::steady_clock;
+  enum class phase { idle, connecting, signing_in, ready, pausing };
+
+  static constexpr std::chrono::milliseconds least_pause{100};
+  static constexpr std::chrono::milliseconds most_pause{2'000};
+  static constexpr std::chrono::seconds steady{5};  // a connection that held so long was a good one
+
+  struct outgoing {
+    std::string_view bytes;
+    redis_handler done;
+    clock::time_point deadline;
+    std::size_t size;
+  };
+  struct flight {
+    redis_handler done;
+    clock::time_point deadline;
+    std::size_t size;
+  };
+  struct waiter {
+    redis_command command;
+    redis_handler done;
+    clock::time_point deadline;
+  };
+
+  error failure(const std::string& words) const {
+    return error(errc::connection_failed, "The store is not available",
+                 "redis at " + settings_.address.text() + ": " + words);
+  }
+
+  void refuse(const error& why, redis_handler done) {
+    asio::post(context_, [alive = watch(), why, done = std::move(done)] {
+      if (!alive.expired()) done(why);
+    });
+  }
+
+  std::weak_ptr<char> watch() const { return alive_; }
+
+  void put(outgoing each) {
+    line_->send(each.bytes);
+    sent_.push_back({std::move(each.done), each.deadline, each.size});
+    if (sent_.size() == 1) progress_ = clock::now();
+    if (phase_ == phase::ready) arm();
+  }
+
+  // --- connecting ---
+
+  void begin() {
+    phase_ = phase::connecting;
+    wait_until(clock::now() + settings_.timeout);
+    resolver_.async_resolve(
+        settings_.address.host, std::to_string(settings_.address.port),
+        [this, alive = watch(), turn = turn_](std::error_code why, const auto& found) {
+          if (alive.expired() || turn != turn_) return;
+          if (why) return lose("the name cannot be resolved: " + why.message());
+          asio::async_connect(opening_, found,
+                              [this, alive, turn](std::error_code refused, const auto&) {
+                                if (alive.expired() || turn != turn_) return;
+                                if (refused) return lose(refused.message());
+                                sign_in();
+                              });
+        });
+  }
+
+  void sign_in() {
+    std::error_code ignored;
+    opening_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    opening_.set_option(asio::socket_base::keep_alive(true), ignored);
+    opening_.non_blocking(true, ignored);
+    phase_ = phase::signing_in;
+    asio_socket socket = std::exchange(opening_, asio_socket(context_.get_executor()));
+    line_ = redis_line::begin(std::move(socket), *this, settings_.tls, settings_.address.host);
+    if (!line_) return lose("no certificate can be for that host");
+    if (!settings_.password.empty()) {
+      if (settings_.user.empty()) {
+        step({"AUTH", settings_.password});
+      } else {
+        step({"AUTH", settings_.user, settings_.password});
+      }
+    }
+    if (settings_.database != 0) step({"SELECT", std::to_string(settings_.database)});
+    step({"PING"});  // its answer says that the server is there, is done loading and lets us in
+    last_step();
+  }
+
+  void step(const std::vector<std::string>& words) {
+    const redis_command command = make_redis_command({words.begin(), words.end()});
+    put({*command, [this](const result<redis_reply>& reply) { judge(reply); }, {}, 0});
+  }
+
+  void judge(const result<redis_reply>& reply) {
+    if (!reply || !reply->is_error() || redis_error_kind(reply->text()) == "NOPERM") return;
+    if (refusal_.empty()) refusal_ = std::string(reply->text());
+  }
+
+  void last_step() {
+    sent_.back().done = [this](const result<redis_reply>& reply) {
+      judge(reply);
+      if (!reply) return;
+      if (!refusal_.empty()) return lose(std::exchange(refusal_, {}));
+      stand();
+    };
+  }
+
+  void stand() {
+    phase_ = phase::ready;
+    since_ = clock::now();
+    cancel_wait();
+    const auto alive = watch();
+    if (std::exchange(is_lost_, false) || !was_ready_) tell("redis_connected", "");
+    was_ready_ = true;
+    if (alive.expired()) return;
+    if (const auto on_ready = settings_.on_ready) on_ready();
+    if (alive.expired() || phase_ != phase::ready) return;
+    for (waiter& each : std::exchange(waiting_, {})) {
+      put({*each.command, std::move(each.done), each.deadline, each.command->size()});
+    }
+  }
+
+  // --- losing ---
+
+  void close_line() {
+    ++turn_;
+    resolver_.cancel();
+    std::error_code ignored;
+    opening_.close(ignored);
+    if (line_) std::exchange(line_, {})->drop();
+  }
+
+  void lose(const std::string& words) {
+    close_line();
+    cancel_wait();
+    const bool held = phase_ == phase::ready && clock::now() - since_ > steady;
+    phase_ = phase::pausing;
+    refusal_.clear();
+    reason_ = redis_error_is_refusal(words) ? error_of_redis(words) : failure(words);
+    attempts_ = held ? 0 : std::min(attempts_ + 1, 16);
+    pause();
+    pending_bytes_ = 0;
+    auto sent = std::exchange(sent_, {});
+    auto waiting = std::exchange(waiting_, {});
+    const auto alive = watch();
+    const error why = reason_;
+    if (!std::exchange(is_lost_, true)) tell("redis_lost", words);
+    for (flight& each : sent) {
+      if (alive.expired()) return;
+      each.done(why);
+    }
+    for (waiter& each : waiting) {
+      if (alive.expired()) return;
+      each.done(why);
+    }
+  }
+
+  static bool redis_error_is_refusal(std::string_view words) {
+    const std::string_view kind = redis_error_kind(words);
+    return kind == "NOAUTH" || kind == "WRONGPASS" || kind == "DENIED" || kind == "LOADING" ||
+           kind == "ERR" || kind == "MASTERDOWN";
+  }
+
+  void pause() {
+    const auto whole = std::min(most_pause, least_pause * (1 << std::min(attempts_, 10)) / 2);
+    const double part = 0.5 + random_.unit() / 2;
+    wait_until(clock::now() + std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(
+                                  static_cast<double>(whole.count()) * part)));
+  }
+
+  void tell(std::string_view event, std::string_view words) {
+    if (!settings_.on_event) return;
+    std::string text = settings_.address.text();
+    if (!words.empty()) text.append(": ").append(words);
+    const redis_event on_event = settings_.on_event;  // it may destroy the connection
+    on_event(event, text);
+  }
+
+  // --- one timer: of connecting, of the pause, and of the oldest command ---
+
+  void arm() {
+    if (armed_ || sent_.empty()) return;
+    wait_until(std::max(sent_.front().deadline, progress_ + settings_.timeout));
+  }
+
+  void wait_until(clock::time_point when) {
+    armed_ = true;
+    timer_.expires_at(when);
+    timer_.async_wait([this, alive = watch(), wait = ++wait_](std::error_code cancelled) {
+      if (cancelled || alive.expired() || wait != wait_) return;
+      armed_ = false;
+      on_time();
+    });
+  }
+
+  void cancel_wait() {
+    armed_ = false;
+    ++wait_;
+    timer_.cancel();
+  }
+
+  void on_time() {
+    if (phase_ == phase::pausing) return begin();
+    if (phase_ != phase::ready) return lose("no connection in time");
+    if (sent_.empty()) return;
+    const auto now = clock::now();
+    // A large reply may take its time, as long as it comes.
+    if (now < sent_.front().deadline || now < progress_ + settings_.timeout) return arm();
+    lose("no reply in time");
+  }
+
+  // --- of the line ---
+
+  void on_reply(redis_reply reply) override {
+    if (settings_.on_message && reply.size() > 0 && reply[0].text() == "message") {
+      const auto on_message = settings_.on_message;  // it may destroy the connection
+      return on_message(std::move(reply));
+    }
+    if (sent_.empty()) {
+      return lose(reply.is_error() ? std::string(reply.text()) : "a reply that nobody asked for");
+    }
+    const redis_handler done = std::move(sent_.front().done);
+    pending_bytes_ -= sent_.front().size;
+    sent_.pop_front();
+    const bool is_replica =
+        phase_ == phase::ready && reply.is_error() && redis_error_kind(reply.text()) == "READONLY";
+    const auto alive = watch();
+    done(std::move(reply));
+    // The name may lead to the new primary by now.
+    if (is_replica && !alive.expired() && phase_ == phase::ready) lose("it is a replica now");
+  }
+
+  void on_progress() override { progress_ = clock::now(); }
+  void on_line_lost(const std::string& words) override { lose(words); }
+
+  asio::io_context& context_;
+  redis_connection_settings settings_;
+  asio::ip::tcp::resolver resolver_;
+  asio_socket opening_;
+  asio_timer timer_;
+  random_source random_;
+  link_pointer<redis_line> line_;
+  std::deque<flight> sent_;     // in the order of their replies
+  std::deque<waiter> waiting_;  // for a connection
+  std::size_t pending_bytes_ = 0;
+  clock::time_point since_{};
+  clock::time_point progress_{};
+  error reason_;         // why there is no connection
+  std::string refusal_;  // of the sign-in
+  phase phase_ = phase::idle;
+  int attempts_ = 0;
+  unsigned turn_ = 0;  // tells an attempt from those given up
+  unsigned wait_ = 0;
+  bool armed_ = false;
+  bool is_lost_ = false;
+  bool was_ready_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_slots.hpp
+
+// Where the keys of a Redis Cluster lie (the cluster specification): the slot of a key, which
+// server has which slots, and what MOVED and ASK say. No connections.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+inline constexpr std::uint16_t redis_slot_count = 16384;
+
+/// CRC-16/XMODEM: polynomial 0x1021, from 0.
+inline std::uint16_t redis_crc16(std::string_view text) noexcept {
+  unsigned crc = 0;
+  for (const char c : text) {
+    crc ^= static_cast<unsigned>(static_cast<unsigned char>(c)) << 8;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc & 0x8000u) != 0 ? (crc << 1) ^ 0x1021u : crc << 1;
+  }
+  return static_cast<std::uint16_t>(crc & 0xFFFFu);
+}
+
+/// Keys with the same text in their first pair of braces are in one slot, unless it is empty.
+inline std::uint16_t redis_slot_of(std::string_view key) noexcept {
+  const std::size_t open = key.find('{');
+  if (open != std::string_view::npos) {
+    const std::size_t close = key.find('}', open + 1);
+    if (close != std::string_view::npos && close > open + 1) {
+      key = key.substr(open + 1, close - open - 1);
+    }
+  }
+  return static_cast<std::uint16_t>(redis_crc16(key) % redis_slot_count);
+}
+
+/// What an error says about the place of a slot.
+struct redis_redirection {
+  bool asks = false;  ///< ASK: for this once, after ASKING; else MOVED: from now on
+  std::uint16_t slot = 0;
+  redis_address address;
+};
+
+/// Of "MOVED 3999 127.0.0.1:6381"; nothing for other errors. `asked`: who said it, and is meant
+/// when it names no host.
+inline std::optional<redis_redirection> parse_redis_redirection(std::string_view text,
+                                                                const redis_address& asked) {
+  redis_redirection parsed;
+  const std::string_view kind = redis_error_kind(text);
+  parsed.asks = kind == "ASK";
+  if (!parsed.asks && kind != "MOVED") return std::nullopt;
+  text.remove_prefix(std::min(text.size(), kind.size() + 1));
+  const std::size_t space = text.find(' ');
+  const std::size_t colon = text.rfind(':');
+  if (space == std::string_view::npos || colon == std::string_view::npos || colon < space) {
+    return std::nullopt;
+  }
+  const auto whole = [](std::string_view digits, std::uint16_t& value) {
+    const auto [end, failure] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return failure == std::errc() && end == digits.data() + digits.size();
+  };
+  std::string_view host = text.substr(space + 1, colon - space - 1);
+  parsed.address.host = host.empty() || host == "?" ? asked.host : std::string(host);
+  if (!whole(text.substr(0, space), parsed.slot) || parsed.slot >= redis_slot_count ||
+      !whole(text.substr(colon + 1), parsed.address.port) || parsed.address.port == 0) {
+    return std::nullopt;
+  }
+  return parsed;
+}
+
+/// Which server is the primary of which slots. Empty until it was told.
+class redis_slot_map {
+ public:
+  /// Takes the answer to CLUSTER SLOTS of `asked`. False, and unchanged, when it is none.
+  bool assign(const redis_view& answer, const redis_address& asked) {
+    std::vector<redis_address> addresses;
+    std::vector<std::uint16_t> owners(redis_slot_count, nobody);
+    for (std::size_t i = 0; i < answer.size(); ++i) {
+      const redis_view range = answer[i];
+      const auto first = range[0].number(), last = range[1].number(), port = range[2][1].number();
+      if (!first || !last || !port || *first > *last || *last >= redis_slot_count || *port == 0 ||
+          *port > 65535) {
+        return false;
+      }
+      const std::string_view host = range[2][0].text();
+      const redis_address each{host.empty() || host == "?" ? asked.host : std::string(host),
+                               static_cast<std::uint16_t>(*port)};
+      const std::uint16_t index = index_in(addresses, each);
+      std::fill(owners.begin() + static_cast<std::ptrdiff_t>(*first),
+                owners.begin() + static_cast<std::ptrdiff_t>(*last) + 1, index);
+    }
+    if (addresses.empty()) return false;
+    addresses_.swap(addresses);
+    owners_.swap(owners);
+    return true;
+  }
+
+  /// The slot has moved there.
+  void move(std::uint16_t slot, const redis_address& to) {
+    if (owners_.empty()) owners_.assign(redis_slot_count, nobody);
+    owners_[slot] = index_in(addresses_, to);
+  }
+
+  /// Null when it is not known.
+  const redis_address* find(std::uint16_t slot) const noexcept {
+    if (owners_.empty() || owners_[slot] == nobody) return nullptr;
+    return &addresses_[owners_[slot]];
+  }
+
+  const std::vector<redis_address>& addresses() const noexcept { return addresses_; }
+  bool contains(const redis_address& address) const {
+    return std::find(addresses_.begin(), addresses_.end(), address) != addresses_.end();
+  }
+
+ private:
+  static constexpr std::uint16_t nobody = 0xFFFF;
+
+  static std::uint16_t index_in(std::vector<redis_address>& list, const redis_address& address) {
+    const auto found = std::find(list.begin(), list.end(), address);
+    const auto index = static_cast<std::uint16_t>(found - list.begin());
+    if (found == list.end()) list.push_back(address);
+    return index;
+  }
+
+  std::vector<redis_address> addresses_;
+  std::vector<std::uint16_t> owners_;  // indexes of addresses_, by slot
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_client.hpp
+
+// Commands to Redis by the key that they are about: to the one server of an address, or to that
+// server of a Redis Cluster which has the key's slot, following MOVED and ASK. One connection a
+// server.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread. May be destroyed within any function that it calls; then calls nothing more.
+class redis_client {
+ public:
+  /// `settings`: of each connection; its address is the one of the only server, or of any of a
+  /// cluster. The context outlives the client.
+  redis_client(asio::io_context& context, redis_connection_settings settings, bool is_cluster)
+      : context_(context), settings_(std::move(settings)), is_cluster_(is_cluster) {
+    connections_.push_back(std::make_unique<redis_connection>(context_, settings_));
+  }
+  redis_client(const redis_client&) = delete;
+  redis_client& operator=(const redis_client&) = delete;
+
+  void connect() {
+    connections_.front()->connect();
+    if (is_cluster_) ask_for_slots();
+  }
+
+  /// A command about `key`. Fails with connection_failed when there is no reply in time, and with
+  /// the meaning of an error reply (error_of_redis), except for those that begin with NOSCRIPT:
+  /// these are given as they are. Never calls `done` from within.
+  void send(std::string_view key, redis_command command, redis_handler done) {
+    auto each = std::make_shared<trip>();
+    each->command = std::move(command);
+    each->done = std::move(done);
+    each->deadline = clock::now() + settings_.timeout;
+    if (is_cluster_) each->slot = redis_slot_of(key);
+    start(std::move(each));
+  }
+
+  /// A command that any server can take: always the same one while it is there.
+  void send_to_any(redis_command command, redis_handler done) {
+    any().send(command, [done = std::move(done)](result<redis_reply> reply) {
+      if (reply && reply->is_error()) return done(error_of_redis(reply->text()));
+      done(std::move(reply));
+    });
+  }
+
+  bool is_cluster() const noexcept { return is_cluster_; }
+  const redis_connection_settings& settings() const noexcept { return settings_; }
+  /// A server that is there, if one is known to be.
+  const redis_address& any_address() { return any().address(); }
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  static constexpr int max_hops = 6;
+  static constexpr std::chrono::milliseconds again_after{50};  // a slot is being moved just now
+  static constexpr std::chrono::milliseconds refresh_after{500};
+
+  struct trip {
+    redis_command command;
+    redis_handler done;
+    clock::time_point deadline;
+    std::uint16_t slot = 0;
+    int hops = 0;
+  };
+  using trip_pointer = std::shared_ptr<trip>;
+
+  redis_connection& any() {
+    for (const auto& each : connections_) {
+      if (each->is_ready()) return *each;
+    }
+    return *connections_.front();
+  }
+
+  redis_connection& connection_to(const redis_address& address) {
+    for (const auto& each : connections_) {
+      if (each->address() == address) return *each;
+    }
+    redis_connection_settings settings = settings_;
+    settings.address = address;
+    connections_.push_back(std::make_unique<redis_connection>(context_, std::move(settings)));
+    return *connections_.back();
+  }
+
+  void start(trip_pointer each) {
+    const redis_address* const owner = is_cluster_ ? slots_.find(each->slot) : nullptr;
+    go(owner == nullptr ? any() : connection_to(*owner), std::move(each), false);
+  }
+
+  void go(redis_connection& to, trip_pointer each, bool asks) {
+    if (asks) {
+      static const redis_command asking = make_redis_command({"ASKING"});
+      to.send(asking, [](const result<redis_reply>&) {});
+    }
+    const redis_command command = each->command;
+    to.send(command, [this, each = std::move(each), asked = to.address()](
+                         result<redis_reply> reply) { arrive(each, asked, std::move(reply)); });
+  }
+
+  void arrive(const trip_pointer& each, const redis_address& asked, result<redis_reply> reply) {
+    if (!reply) {
+      if (is_cluster_) refresh();
+      return each->done(reply.error());
+    }
+    if (!reply->is_error()) return each->done(std::move(reply));
+    const std::string_view kind = redis_error_kind(reply->text());
+    if (kind == "NOSCRIPT") return each->done(std::move(reply));
+    if (is_cluster_ && each->hops < max_hops) {
+      if (const auto told = parse_redis_redirection(reply->text(), asked)) {
+        ++each->hops;
+        if (!told->asks) {
+          slots_.move(told->slot, told->address);
+          refresh();
+        }
+        return go(connection_to(told->address), each, told->asks);
+      }
+    }
+    if (is_cluster_ && (kind == "TRYAGAIN" || kind == "CLUSTERDOWN")) {
+      refresh();
+      if (clock::now() + again_after < each->deadline) {
+        each->hops = 0;
+        return later(again_after, [this, each] { start(each); });
+      }
+    }
+    each->done(error_of_redis(reply->text()));
+  }
+
+  /// Not when the client is gone by then.
+  template <typename F>
+  void later(std::chrono::milliseconds after, F f) {
+    auto timer = std::make_shared<asio_timer>(context_, after);
+    timer->async_wait([timer, alive = std::weak_ptr<char>(alive_),
+                       f = std::move(f)](const std::error_code& cancelled) {
+      if (!cancelled && !alive.expired()) f();
+    });
+  }
+
+  /// Soon, and once for all who found the map wrong.
+  void refresh() {
+    if (std::exchange(is_refreshing_, true)) return;
+    later(slots_.addresses().empty() ? std::chrono::milliseconds(0) : refresh_after, [this] {
+      is_refreshing_ = false;
+      ask_for_slots();
+    });
+  }
+
+  void ask_for_slots() {
+    static const redis_command command = make_redis_command({"CLUSTER", "SLOTS"});
+    redis_connection& asked = next_to_ask();
+    asked.send(command, [this, address = asked.address()](const result<redis_reply>& reply) {
+      if (!reply) return;  // the next command will ask again
+      if (slots_.assign(*reply, address)) forget_others();
+    });
+  }
+
+  /// In turn, so that one whose view is old does not stay the only witness.
+  redis_connection& next_to_ask() {
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      redis_connection& each = *connections_[++turn_ % connections_.size()];
+      if (each.is_ready()) return each;
+    }
+    return any();
+  }
+
+  /// The first connection stays: its address is the one that people wrote.
+  void forget_others() {
+    for (const redis_address& each : slots_.addresses()) connection_to(each).connect();
+    connections_.erase(std::remove_if(connections_.begin() + 1, connections_.end(),
+                                      [this](const std::unique_ptr<redis_connection>& each) {
+                                        return each->pending() == 0 &&
+                                               !slots_.contains(each->address());
+                                      }),
+                       connections_.end());
+  }
+
+  asio::io_context& context_;
+  redis_connection_settings settings_;
+  bool is_cluster_;
+  std::vector<std::unique_ptr<redis_connection>> connections_;
+  redis_slot_map slots_;
+  std::size_t turn_ = 0;
+  bool is_refreshing_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_letter.hpp
+
+// How a message of redis_exchange is written: who it is from, and two numbers by which its receiver
+// sees that one comes too late, having taken another way, and that some before it were lost. Redis
+// itself promises neither. Pure.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// "<from> <number> <number in the channel> <text>". Views into what was parsed.
+struct redis_letter {
+  std::string_view from;
+  std::uint64_t number = 0;      ///< from 1: of all that the sender has sent
+  std::uint64_t in_channel = 0;  ///< from 1: of those to the same receiver, or to all
+  std::string_view text;
+
+  static std::optional<redis_letter> parse(std::string_view written) {
+    redis_letter parsed;
+    const auto word = [&written](std::string_view& to) {
+      const std::size_t space = written.find(' ');
+      if (space == std::string_view::npos) return false;
+      to = written.substr(0, space);
+      written.remove_prefix(space + 1);
+      return true;
+    };
+    const auto whole = [](std::string_view digits, std::uint64_t& to) {
+      const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), to);
+      return failure == std::errc() && end == digits.data() + digits.size() && to != 0;
+    };
+    std::string_view number, in_channel;
+    if (!word(parsed.from) || !word(number) || !word(in_channel)) return std::nullopt;
+    if (!is_valid_id(parsed.from) || !whole(number, parsed.number) ||
+        !whole(in_channel, parsed.in_channel)) {
+      return std::nullopt;
+    }
+    parsed.text = written;
+    return parsed;
+  }
+};
+
+/// Peers whose numbers are kept; when there are more, all are forgotten, and with them what would
+/// show a loss.
+inline constexpr std::size_t max_redis_letter_peers = 1000;
+
+/// The sender's numbers.
+class redis_letter_post {
+ public:
+  /// `to` empty: all.
+  std::string write(std::string_view from, std::string_view to, std::string_view text) {
+    if (sent_.size() >= max_redis_letter_peers) sent_.clear();
+    std::string written(from);
+    written.append(" ").append(std::to_string(++number_));
+    written.append(" ").append(std::to_string(++sent_[std::string(to)]));
+    written.append(" ").append(text);
+    return written;
+  }
+
+ private:
+  std::uint64_t number_ = 0;
+  std::map<std::string, std::uint64_t> sent_;
+};
+
+/// The receiver's.
+class redis_letter_box {
+ public:
+  enum class verdict { next, after_gap, late };
+
+  verdict take(const redis_letter& letter, bool is_to_all) {
+    auto found = seen_.find(letter.from);
+    if (found == seen_.end()) {
+      if (seen_.size() >= max_redis_letter_peers) seen_.clear();
+      found = seen_.emplace(std::string(letter.from), peer()).first;
+    }
+    peer& from = found->second;
+    if (letter.number <= from.number) return verdict::late;
+    from.number = letter.number;
+    std::uint64_t& last = is_to_all ? from.to_all : from.to_me;
+    const bool is_gap = last != 0 && letter.in_channel > last + 1;
+    last = letter.in_channel;
+    return is_gap ? verdict::after_gap : verdict::next;
+  }
+
+ private:
+  struct peer {
+    std::uint64_t number = 0;
+    std::uint64_t to_me = 0;
+    std::uint64_t to_all = 0;
+  };
+
+  std::map<std::string, peer, std::less<>> seen_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_lease.hpp
+
+// The life of this process as the others see it: a key of its name in Redis that ends by itself
+// unless it is renewed, every third of the lease. A process whose key is gone holds nothing.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread. May be destroyed within any function that it calls.
+class redis_lease {
+ public:
+  /// The client outlives it, if only by its destructor. Begins with start().
+  redis_lease(asio::io_context& context, redis_client& client, std::string prefix, std::string name,
+              std::chrono::milliseconds length)
+      : client_(client),
+        prefix_(std::move(prefix)),
+        name_(std::move(name)),
+        length_(length),
+        timer_(context) {}
+  redis_lease(const redis_lease&) = delete;
+  redis_lease& operator=(const redis_lease&) = delete;
+
+  /// Takes the lease, and keeps it until stop() or the destructor.
+  void start() {
+    last_ = clock::now();
+    renew({});
+    wait();
+  }
+
+  /// Lets it run out.
+  void stop() {
+    ++turn_;
+    timer_.cancel();
+  }
+
+  /// Ends it now, as far as Redis can be told.
+  void end() {
+    stop();
+    const std::string key = key_of(name_);
+    client_.send(key, make_redis_command({"DEL", key}), [](const result<redis_reply>&) {});
+  }
+
+  /// Renews it now; the outcome says whether Redis takes writes.
+  void renew(store_handler done) {
+    const std::string key = key_of(name_);
+    const std::string length = std::to_string(length_.count());
+    client_.send(key, make_redis_command({"SET", key, "1", "PX", length}),
+                 [this, sent = clock::now(), done = std::move(done)](
+                     const result<redis_reply>& reply) { take(reply, sent, done); });
+  }
+
+  /// Whether that process lives.
+  void look_for(std::string_view name, std::function<void(result<bool>)> done) {
+    const std::string key = key_of(name);
+    client_.send(key, make_redis_command({"EXISTS", key}),
+                 [done = std::move(done)](const result<redis_reply>& reply) {
+                   if (!reply) return done(reply.error());
+                   done(reply->number() == 1u);
+                 });
+  }
+
+  const std::string& name() const noexcept { return name_; }
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  std::string key_of(std::string_view name) const {
+    return prefix_ + "node:{" + std::string(name) + "}";
+  }
+
+  void wait() {
+    timer_.expires_after(length_ / 3);
+    timer_.async_wait([this, alive = std::weak_ptr<char>(alive_),
+                       turn = turn_](const std::error_code& cancelled) {
+      if (cancelled || alive.expired() || turn != turn_) return;
+      renew({});
+      wait();
+    });
+  }
+
+  void take(const result<redis_reply>& reply, clock::time_point sent, const store_handler& done) {
+    const auto on_event = client_.settings().on_event;
+    const store_handler tell = done;
+    const result<void> outcome = reply ? result<void>() : result<void>(reply.error());
+    std::string_view event;
+    if (reply) {
+      last_ = sent;
+      if (std::exchange(is_over_, false)) event = "lease_back";
+    } else if (clock::now() - last_ >= length_ && !std::exchange(is_over_, true)) {
+      event = "lease_over";
+    }
+    // Nothing of this object from here on.
+    if (tell) tell(outcome);
+    if (event.empty() || !on_event) return;
+    on_event(event, event == "lease_back" ? "other processes see that this one lives"
+                                          : "not renewed: other processes may take its sessions");
+  }
+
+  redis_client& client_;
+  std::string prefix_;
+  std::string name_;
+  std::chrono::milliseconds length_;
+  asio_timer timer_;
+  clock::time_point last_{};
+  unsigned turn_ = 0;  // tells the wait from those given up
+  bool is_over_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_scripts.hpp
+
+// Lua scripts on Redis, each an atomic step there: the ones of redis_store, and how one is called
+// by its digest (EVALSHA), with its text only where the server does not know it.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// SHA-1 in lower case hexadecimal digits, by which Redis knows a script.
+inline std::string redis_digest(std::string_view text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), bytes.data(), &size, EVP_sha1(), nullptr) != 1) {
+    throw std::bad_alloc();
+  }
+  std::string written;
+  for (unsigned i = 0; i < size; ++i) {
+    written.push_back(digits[bytes[i] >> 4]);
+    written.push_back(digits[bytes[i] & 0xF]);
+  }
+  return written;
+}
+
+class redis_script {
+ public:
+  explicit redis_script(std::string text) : text_(std::move(text)), digest_(redis_digest(text_)) {}
+
+  const std::string& text() const noexcept { return text_; }
+  const std::string& digest() const noexcept { return digest_; }
+
+  /// `words`: the keys, of one slot and at least one, then the arguments. The script outlives the
+  /// call. See redis_client::send.
+  void run(redis_client& client, std::size_t keys, std::vector<std::string> words,
+           redis_handler done) const {
+    const redis_command by_digest = command("EVALSHA", digest_, keys, words);
+    const std::string key = words.front();
+    auto kept = std::make_shared<const std::vector<std::string>>(std::move(words));
+    client.send(key, by_digest,
+                [this, &client, keys, kept, done = std::move(done)](result<redis_reply> reply) {
+                  const bool is_unknown =
+                      reply && reply->is_error() && redis_error_kind(reply->text()) == "NOSCRIPT";
+                  if (!is_unknown) return done(std::move(reply));
+                  client.send(kept->front(), command("EVAL", text_, keys, *kept), done);
+                });
+  }
+
+ private:
+  static redis_command command(std::string_view name, std::string_view script, std::size_t keys,
+                               const std::vector<std::string>& words) {
+    const std::string count = std::to_string(keys);
+    std::vector<std::string_view> all{name, script, count};
+    all.reserve(all.size() + words.size());
+    all.insert(all.end(), words.begin(), words.end());
+    return make_redis_command(all);
+  }
+
+  std::string text_;
+  std::string digest_;
+};
+
+/// A session is a hash (fence, next, holder) and a list of records: KEYS[1] and KEYS[2]. One
+/// without the other, as when Redis was short of memory and evicted it, is none. Numbers are
+/// compared as text: Lua's have 53 bits.
+struct redis_session_scripts {
+  /// -> {fence, next, holder, records}, or {}.
+  redis_script load{R"(
+local s = redis.call('HMGET', KEYS[1], 'fence', 'next', 'holder')
+local r = redis.call('LRANGE', KEYS[2], 0, -1)
+if not s[1] or #r == 0 then return {} end
+return {s[1], s[2], s[3] or '', r}
+)"};
+
+  /// -> {fence, next, holder}, or {}.
+  redis_script peek{R"(
+local s = redis.call('HMGET', KEYS[1], 'fence', 'next', 'holder')
+if not s[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {} end
+return {s[1], s[2], s[3] or ''}
+)"};
+
+  /// fence, next, holder, the new holder, seconds to keep it -> the new fence, or a word.
+  redis_script claim{R"(
+local s = redis.call('HMGET', KEYS[1], 'fence', 'next', 'holder')
+if not s[1] or redis.call('EXISTS', KEYS[2]) == 0 then return 'session_not_found' end
+if s[1] ~= ARGV[1] or s[2] ~= ARGV[2] or (s[3] or '') ~= ARGV[3] then return 'moved' end
+local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+redis.call('HSET', KEYS[1], 'holder', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+return fence
+)"};
+
+  /// fence, first, the number after the last, holder, seconds to keep it, 1 if it replaces, records
+  /// -> a word. Writes the hash first: a command that Redis refuses when it is out of memory,
+  /// before the script has changed anything.
+  redis_script append{R"(
+local s = redis.call('HMGET', KEYS[1], 'fence', 'next')
+local fresh = not s[1] or redis.call('EXISTS', KEYS[2]) == 0
+if fresh then
+  if ARGV[1] ~= '1' or ARGV[2] ~= '0' then return 'session_not_found' end
+  redis.call('HSET', KEYS[1], 'fence', 1, 'next', ARGV[3], 'holder', ARGV[4])
+elseif s[1] ~= ARGV[1] then return 'moved'
+elseif s[2] == ARGV[3] then return 'ok'
+elseif s[2] ~= ARGV[2] then return 'moved'
+else redis.call('HSET', KEYS[1], 'next', ARGV[3]) end
+if fresh or ARGV[6] == '1' then redis.call('DEL', KEYS[2]) end
+for i = 7, #ARGV, 1000 do
+  redis.call('RPUSH', KEYS[2], unpack(ARGV, i, math.min(i + 999, #ARGV)))
+end
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+return 'ok'
+)"};
+
+  /// fence -> a word.
+  redis_script release{R"(
+local fence = redis.call('HGET', KEYS[1], 'fence')
+if not fence then return 'ok' end
+if fence ~= ARGV[1] then return 'moved' end
+redis.call('HDEL', KEYS[1], 'holder')
+return 'ok'
+)"};
+
+  /// fence -> a word.
+  redis_script erase{R"(
+local fence = redis.call('HGET', KEYS[1], 'fence')
+if fence and fence ~= ARGV[1] then return 'moved' end
+redis.call('DEL', KEYS[1], KEYS[2])
+return 'ok'
+)"};
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_store.hpp
+
+// Model of the requirement Store in Redis 5 or newer, one server or a Redis Cluster, for processes
+// that share their sessions. Each step is a script there. A session is two keys,
+// <prefix>{<session>} and <prefix>{<session>}:records, which end by themselves when nothing was
+// appended for long. What Redis loses (it keeps as much as its own configuration says) is lost
+// here.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread, the one that runs the context.
+class redis_store {
+ public:
+  /// The context outlives the store.
+  redis_store(asio::io_context& context, redis_settings settings)
+      : context_(context), settings_(std::move(settings)) {}
+  redis_store(const redis_store&) = delete;
+  redis_store& operator=(const redis_store&) = delete;
+  ~redis_store() {
+    if (lease_) lease_->end();
+  }
+
+  /// Once, before all others. Fails with bad_configuration; a Redis that is away is no failure, see
+  /// check().
+  result<void> open();
+
+  /// Of this process among those that share the store.
+  const std::string& name() const noexcept { return settings_.name; }
+  const redis_url& url() const noexcept { return url_; }
+  /// Precondition: open() went well.
+  redis_client& client() noexcept { return *client_; }
+  asio::io_context& context() noexcept { return context_; }
+
+  bool lasting() const noexcept { return true; }
+
+  void load(std::string_view session, load_handler done);
+  void claim(std::string_view session, const stored_session& known, claim_handler done);
+  void append(store_batch batch, store_handler done);
+  void release(std::string_view session, fence_number fence, store_handler done) {
+    run_with_fence(scripts().release, session, fence, std::move(done));
+  }
+  void erase(std::string_view session, fence_number fence, store_handler done) {
+    run_with_fence(scripts().erase, session, fence, std::move(done));
+  }
+
+  /// Whether Redis takes writes; of a cluster, whether all slots are served.
+  void check(store_handler done);
+
+ private:
+  using word_list = std::vector<std::string>;
+
+  static const redis_session_scripts& scripts() {
+    static const redis_session_scripts made;
+    return made;
+  }
+
+  static error strange() {
+    return error(errc::internal, "The store failed", "redis: the key holds something else");
+  }
+
+  word_list keys_of(std::string_view session) const {
+    std::string key = url_.prefix + "{" + std::string(session) + "}";
+    std::string records = key + ":records";
+    return {std::move(key), std::move(records)};
+  }
+
+  template <typename Handler>
+  bool refuse_unopened(const Handler& done) {
+    if (client_) return false;
+    asio::post(context_, [alive = std::weak_ptr<char>(alive_), done] {
+      if (!alive.expired()) done(error(errc::connection_failed, "The store is not open"));
+    });
+    return true;
+  }
+
+  /// Calls for one session begin after the outcome of the one before: on different ways (a slot
+  /// that moves, a script that is not known yet) one could overtake the other.
+  void begin(const std::string& session, std::function<void()> call) {
+    const auto [lane, is_free] = lanes_.try_emplace(session);
+    if (!is_free) return lane->second.push_back(std::move(call));
+    call();
+  }
+  void finish(const std::string& session) {
+    const auto lane = lanes_.find(session);
+    if (lane->second.empty()) {
+      lanes_.erase(lane);
+      return;
+    }
+    const auto next = std::move(lane->second.front());
+    lane->second.pop_front();
+    next();
+  }
+
+  /// Ends the turn of the session, then tells. Nothing of this object is used after that.
+  template <typename Handler, typename Outcome>
+  void conclude(const std::string& session, const Handler& done, Outcome outcome) {
+    const Handler tell = done;
+    finish(session);
+    tell(std::move(outcome));
+  }
+
+  static result<stored_session> parse(const redis_view& reply) {
+    stored_session known;
+    if (!reply.is_array()) return strange();
+    if (reply.size() == 0) return known;
+    const auto fence = reply[0].number(), next = reply[1].number();
+    if (!fence || !next) return strange();
+    known.fence = *fence;
+    known.next = *next;
+    known.holder = std::string(reply[2].text());
+    known.records.reserve(reply[3].size());
+    for (std::size_t i = 0; i < reply[3].size(); ++i) {
+      known.records.emplace_back(reply[3][i].text());
+    }
+    return known;
+  }
+
+  static result<void> parse_word(const result<redis_reply>& reply) {
+    if (!reply) return reply.error();
+    const std::string_view word = reply->text();
+    if (word == "ok") return {};
+    if (word == "moved") return error(errc::moved);
+    if (word == "session_not_found") return error(errc::session_not_found);
+    return strange();
+  }
+
+  void run_with_fence(const redis_script& script, std::string_view session, fence_number fence,
+                      store_handler done);
+  void claim_from(const std::string& session, const stored_session& found, claim_handler done);
+
+  asio::io_context& context_;
+  redis_settings settings_;
+  redis_url url_;
+  std::unordered_map<std::string, std::deque<std::function<void()>>> lanes_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  std::unique_ptr<redis_lease> lease_;    // destroyed after the client, whose handlers use it
+  std::unique_ptr<redis_client> client_;  // destroyed first: no handler is called after that
+};
+
+inline result<void> redis_store::open() {
+  auto url = parse_redis_url(settings_.url);
+  if (!url) return url.error();
+  const auto refuse = [](const char* words) { return error(errc::bad_configuration, words); };
+  if (settings_.name.empty()) {
+    random_source random;
+    settings_.name = make_uuid(random);
+  }
+  if (!is_valid_id(settings_.name)) {
+    return refuse("the name of this process is 1 to 64 of the characters A-Z a-z 0-9 _ . : -");
+  }
+  if (settings_.timeout < std::chrono::milliseconds(1) ||
+      settings_.lease < std::chrono::milliseconds(300) ||
+      settings_.keep < std::chrono::seconds(1)) {
+    return refuse("Redis needs a time-out from 1 ms, a lease from 300 ms, and to keep from 1 s");
+  }
+  redis_connection_settings each;
+  if (url->secure) {
+    auto trusted = tls_context::of_client(url->ca_file);
+    if (!trusted) return trusted.error();
+    each.tls = *trusted;
+  }
+  url_ = *url;
+  each.address = url_.address;
+  each.user = url_.user;
+  each.password = url_.password;
+  each.database = url_.database;
+  each.timeout = settings_.timeout;
+  each.max_pending_bytes = settings_.max_pending_bytes;
+  each.on_event = settings_.on_event;
+  client_ = std::make_unique<redis_client>(context_, std::move(each), url_.cluster);
+  client_->connect();
+  lease_ = std::make_unique<redis_lease>(context_, *client_, url_.prefix, settings_.name,
+                                         settings_.lease);
+  lease_->start();
+  return {};
+}
+
+inline void redis_store::load(std::string_view session, load_handler done) {
+  if (refuse_unopened(done)) return;
+  begin(std::string(session), [this, key = std::string(session), done = std::move(done)] {
+    scripts().load.run(*client_, 2, keys_of(key), [this, key, done](result<redis_reply> reply) {
+      auto known = reply ? parse(*reply) : result<stored_session>(reply.error());
+      if (!known || known->holder.empty() || known->holder == settings_.name) {
+        if (known) known->holder.clear();
+        return conclude(key, done, std::move(known));
+      }
+      auto found = std::make_shared<stored_session>(std::move(*known));
+      lease_->look_for(found->holder, [this, key, done, found](const result<bool>& lives) {
+        if (!lives) return conclude(key, done, result<stored_session>(lives.error()));
+        if (!*lives) found->holder.clear();
+        conclude(key, done, result<stored_session>(std::move(*found)));
+      });
+    });
+  });
+}
+
+inline void redis_store::claim(std::string_view session, const stored_session& known,
+                               claim_handler done) {
+  if (refuse_unopened(done)) return;
+  begin(std::string(session), [this, key = std::string(session), fence = known.fence,
+                               next = known.next, done = std::move(done)] {
+    scripts().peek.run(*client_, 2, keys_of(key), [=](const result<redis_reply>& reply) {
+      const auto found = reply ? parse(*reply) : result<stored_session>(reply.error());
+      const auto fail = [&](error why) {
+        conclude(key, done, result<fence_number>(std::move(why)));
+      };
+      if (!found) return fail(found.error());
+      if (found->fence == 0) return fail(error(errc::session_not_found));
+      if (found->fence != fence || found->next != next) return fail(error(errc::moved));
+      if (found->holder.empty() || found->holder == settings_.name) {
+        return claim_from(key, *found, done);
+      }
+      lease_->look_for(found->holder, [this, key, done, found = *found](const result<bool>& lives) {
+        if (lives && !*lives) return claim_from(key, found, done);
+        conclude(key, done, result<fence_number>(lives ? error(errc::busy) : lives.error()));
+      });
+    });
+  });
+}
+
+/// Only if it is as it was found.
+inline void redis_store::claim_from(const std::string& session, const stored_session& found,
+                                    claim_handler done) {
+  word_list all = keys_of(session);
+  for (std::string each : {std::to_string(found.fence), std::to_string(found.next), found.holder,
+                           settings_.name, std::to_string(settings_.keep.count())}) {
+    all.push_back(std::move(each));
+  }
+  scripts().claim.run(*client_, 2, std::move(all),
+                      [this, session, done = std::move(done)](const result<redis_reply>& reply) {
+                        result<fence_number> outcome(strange());
+                        const auto fence = reply ? reply->number() : std::nullopt;
+                        if (fence) {
+                          outcome = *fence;
+                        } else if (const auto word = parse_word(reply); !word) {
+                          outcome = word.error();
+                        }
+                        conclude(session, done, std::move(outcome));
+                      });
+}
+
+inline void redis_store::append(store_batch batch, store_handler done) {
+  if (refuse_unopened(done)) return;
+  const std::string session = batch.session;
+  auto kept = std::make_shared<store_batch>(std::move(batch));
+  begin(session, [this, kept, done = std::move(done)] {
+    word_list all = keys_of(kept->session);
+    all.reserve(8 + kept->records.size());
+    all.push_back(std::to_string(kept->fence));
+    all.push_back(std::to_string(kept->first));
+    all.push_back(std::to_string(kept->first + kept->records.size()));
+    all.push_back(settings_.name);
+    all.push_back(std::to_string(settings_.keep.count()));
+    all.push_back(kept->replaces ? "1" : "0");
+    for (std::string& each : kept->records) all.push_back(std::move(each));
+    scripts().append.run(*client_, 2, std::move(all),
+                         [this, session = kept->session, done](const result<redis_reply>& reply) {
+                           conclude(session, done, parse_word(reply));
+                         });
+  });
+}
+
+inline void redis_store::run_with_fence(const redis_script& script, std::string_view session,
+                                        fence_number fence, store_handler done) {
+  if (refuse_unopened(done)) return;
+  begin(std::string(session), [this, &script, key = std::string(session), fence,
+                               done = std::move(done)] {
+    word_list all = keys_of(key);
+    all.push_back(std::to_string(fence));
+    script.run(*client_, 2, std::move(all), [this, key, done](const result<redis_reply>& reply) {
+      conclude(key, done, parse_word(reply));
+    });
+  });
+}
+
+inline void redis_store::check(store_handler done) {
+  if (refuse_unopened(done)) return;
+  lease_->renew([this, done = std::move(done)](const result<void>& written) {
+    if (!written || !client_->is_cluster()) return done(written);
+    static const redis_command command = make_redis_command({"CLUSTER", "INFO"});
+    client_->send_to_any(command, [done](const result<redis_reply>& reply) {
+      if (!reply) return done(reply.error());
+      if (reply->text().find("cluster_state:ok") != std::string_view::npos) return done({});
+      done(error(errc::connection_failed, "The store is not available",
+                 "redis: the cluster does not serve all slots"));
+    });
+  });
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/redis_exchange.hpp
+
+// Model of the requirement Exchange by the publish and subscribe of Redis, for the processes that
+// share a redis_store: one channel for each process, <prefix>to:<name>, and one for all,
+// <prefix>all. In a cluster a message reaches every server of it.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread, the store's. A second connection carries what comes in; what goes out takes the
+/// store's, behind its commands.
+class redis_exchange {
+ public:
+  /// The store outlives the exchange and was opened. Its on_event is told exchange_connected,
+  /// exchange_lost and exchange_refused as well. `ask_every`: a connection that brings nothing for
+  /// long may be dead without a word.
+  explicit redis_exchange(redis_store& store,
+                          std::chrono::milliseconds ask_every = std::chrono::seconds(5))
+      : store_(store), ask_every_(ask_every), timer_(store.context()) {}
+  redis_exchange(const redis_exchange&) = delete;
+  redis_exchange& operator=(const redis_exchange&) = delete;
+
+  const std::string& name() const noexcept { return store_.name(); }
+
+  void listen(exchange_sink& sink) {
+    sink_ = &sink;
+    connect();
+    wait();
+  }
+
+  void send(std::string_view to, std::string_view text) {
+    put(channel_to(to), post_.write(name(), to, text));
+  }
+  void publish(std::string_view text) { put(channel_to_all(), post_.write(name(), "", text)); }
+
+ private:
+  std::string channel_to(std::string_view name) const {
+    return store_.url().prefix + "to:" + std::string(name);
+  }
+  std::string channel_to_all() const { return store_.url().prefix + "all"; }
+
+  /// What does not get through is lost; the receiver sees it by the numbers of later ones.
+  void put(const std::string& channel, const std::string& letter) {
+    store_.client().send_to_any(make_redis_command({"PUBLISH", channel, letter}),
+                                [](const result<redis_reply>&) {});
+  }
+
+  void connect() {
+    redis_connection_settings settings = store_.client().settings();
+    settings.address = store_.client().any_address();
+    settings.on_ready = [this] {
+      is_subscribed_ = false;
+      subscribe();
+    };
+    settings.on_message = [this](const redis_reply& reply) { take(reply); };
+    if (settings.on_event) {
+      settings.on_event = [to = settings.on_event](std::string_view event, std::string_view text) {
+        to(event == "redis_lost" ? "exchange_lost" : "exchange_connected", text);
+      };
+    }
+    connection_ = std::make_unique<redis_connection>(store_.context(), std::move(settings));
+    connection_->connect();
+  }
+
+  void subscribe() {
+    connection_->send(make_redis_command({"SUBSCRIBE", channel_to(name())}),
+                      [this](const result<redis_reply>& reply) {
+                        if (reply && reply->is_error()) refused(reply->text());
+                      });
+    connection_->send(make_redis_command({"SUBSCRIBE", channel_to_all()}),
+                      [this](const result<redis_reply>& reply) {
+                        if (!reply || reply->is_error()) return;
+                        is_subscribed_ = true;
+                        if (std::exchange(was_subscribed_, true)) sink_->on_gap();
+                      });
+  }
+
+  void refused(std::string_view words) {
+    const redis_event on_event = store_.client().settings().on_event;
+    if (on_event) on_event("exchange_refused", words);
+  }
+
+  void wait() {
+    timer_.expires_after(ask_every_);
+    timer_.async_wait([this, alive = std::weak_ptr<char>(alive_)](const std::error_code& failure) {
+      if (failure || alive.expired()) return;
+      ask();
+      wait();
+    });
+  }
+
+  void ask() {
+    if (!connection_->is_ready()) {
+      // Any other server of a cluster does as well.
+      if (store_.client().any_address() != connection_->address()) connect();
+    } else if (!is_subscribed_) {
+      subscribe();
+    } else {
+      connection_->send(make_redis_command({"PING"}), [](const result<redis_reply>&) {});
+    }
+  }
+
+  void take(const redis_reply& reply) {
+    const bool is_to_all = reply[1].text() == channel_to_all();
+    const auto letter = redis_letter::parse(reply[2].text());
+    if (!letter || (is_to_all && letter->from == name())) return;
+    const auto verdict = box_.take(*letter, is_to_all);
+    if (verdict == redis_letter_box::verdict::late) return;
+    const std::weak_ptr<char> alive = alive_;
+    if (verdict == redis_letter_box::verdict::after_gap) sink_->on_gap();
+    if (!alive.expired()) sink_->on_message(letter->from, letter->text);
+  }
+
+  redis_store& store_;
+  std::chrono::milliseconds ask_every_;
+  exchange_sink* sink_ = nullptr;
+  redis_letter_post post_;
+  redis_letter_box box_;
+  asio_timer timer_;
+  bool is_subscribed_ = false;   // on this connection
+  bool was_subscribed_ = false;  // on any
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  std::unique_ptr<redis_connection> connection_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+// --- agent_websocket/adapters/sqlite_connection.hpp
+
+// A connection to an SQLite file and its prepared statements, which close themselves:
+// https://www.sqlite.org/c3ref/intro.html They return SQLite's codes and know nothing of what the
+// tables mean. Used by one thread at a time.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace adapters {
+
+class sqlite_connection {
+ public:
+  /// `flags`: SQLITE_OPEN_READWRITE and others. SQLITE_OK, or why there is none.
+  int open(const std::string& file, int flags) {
+    sqlite3* db = nullptr;
+    const int code = sqlite3_open_v2(file.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+    db_.reset(db);  // also after a failure: it has the words
+    if (db != nullptr) sqlite3_extended_result_codes(db, 1);
+    return code;
+  }
+  void close() { db_.reset(); }
+
+  sqlite3* handle() const noexcept { return db_.get(); }
+
+  /// One or more statements without results.
+  int run(const std::string& sql) {
+    return sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  }
+
+  /// False when there is no transaction: SQLite ends one by itself after some failures.
+  bool in_transaction() const noexcept { return sqlite3_get_autocommit(db_.get()) == 0; }
+
+ private:
+  struct closer {
+    void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
+  };
+  std::unique_ptr<sqlite3, closer> db_;
+};
+
+/// One row of a result; columns from 0. Text holds until the next row.
+class sqlite_row {
+ public:
+  explicit sqlite_row(sqlite3_stmt* statement) : statement_(statement) {}
+
+  std::int64_t number(int column) const { return sqlite3_column_int64(statement_, column); }
+  std::string_view text(int column) const {
+    const auto* const bytes = sqlite3_column_text(statement_, column);
+    if (bytes == nullptr) return {};
+    return {reinterpret_cast<const char*>(bytes),
+            static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
+
+ private:
+  sqlite3_stmt* statement_;
+};
+
+/// A statement that is run many times. Must go before its connection.
+class sqlite_statement {
+ public:
+  int prepare(const sqlite_connection& connection, std::string_view sql) {
+    sqlite3_stmt* raw = nullptr;
+    const int code =
+        sqlite3_prepare_v3(connection.handle(), sql.data(), static_cast<int>(sql.size()),
+                           SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    raw_.reset(raw);
+    return code;
+  }
+
+  /// Runs it with these values for its parameters, integers or std::string_view, and gives each row
+  /// to `on_row`, which returns whether it wants more. SQLITE_OK when that went well.
+  template <typename OnRow, typename... Values>
+  int each(const OnRow& on_row, const Values&... values) {
+    int code = bind_from(1, values...);
+    if (code == SQLITE_OK) {
+      while ((code = sqlite3_step(raw_.get())) == SQLITE_ROW) {
+        if (!on_row(sqlite_row(raw_.get()))) break;
+      }
+    }
+    sqlite3_reset(raw_.get());  // repeats the code of the step, which is known
+    return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+  }
+
+  template <typename... Values>
+  int run(const Values&... values) {
+    return each([](const sqlite_row&) { return true; }, values...);
+  }
+
+ private:
+  int bind_from(int) const { return SQLITE_OK; }
+  template <typename Value, typename... Values>
+  int bind_from(int at, const Value& value, const Values&... others) {
+    const int code = bind(at, value);
+    if (code != SQLITE_OK) return code;
+    return bind_from(at + 1, others...);
+  }
+
+  int bind(int at, std::int64_t value) { return sqlite3_bind_int64(raw_.get(), at, value); }
+  int bind(int at, std::uint64_t value) { return bind(at, static_cast<std::int64_t>(value)); }
+  // The text outlives the run; null would be no text but NULL.
+  int bind(int at, std::string_view value) {
+    return sqlite3_bind_text64(raw_.get(), at, value.data() != nullptr ? value.data() : "",
+                               value.size(), SQLITE_STATIC, SQLITE_UTF8);
+  }
+
+  struct finalizer {
+    void operator()(sqlite3_stmt* raw) const noexcept { sqlite3_finalize(raw); }
+  };
+  std::unique_ptr<sqlite3_stmt, finalizer> raw_;
+};
+
+/// The number that the statement gives first, as of a PRAGMA; `otherwise` when it gives none.
+inline int sqlite_number(const sqlite_connection& connection, std::string_view sql,
+                         std::int64_t& number) {
+  sqlite_statement statement;
+  const int code = statement.prepare(connection, sql);
+  if (code != SQLITE_OK) return code;
+  return statement.each([&number](const sqlite_row& row) {
+    number = row.number(0);
+    return false;
+  });
+}
+
+/// The same with text.
+inline int sqlite_text(const sqlite_connection& connection, std::string_view sql,
+                       std::string& text) {
+  sqlite_statement statement;
+  const int code = statement.prepare(connection, sql);
+  if (code != SQLITE_OK) return code;
+  return statement.each([&text](const sqlite_row& row) {
+    text = std::string(row.text(0));
+    return false;
+  });
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_error.hpp
+
+// What a result code of SQLite means to people and to the requirement Store:
+// https://www.sqlite.org/rescode.html A failure of the disk is errc::internal, which says nothing
+// to a client; its detail is for the log.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <sqlite3.h>
+
+#include <string>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The code without its extension: SQLITE_IOERR for SQLITE_IOERR_FSYNC.
+inline int sqlite_primary(int code) noexcept { return code & 0xFF; }
+
+inline const char* sqlite_meaning(int code) noexcept {
+  switch (sqlite_primary(code)) {
+    case SQLITE_FULL: return "the disk is full";
+    case SQLITE_IOERR: return "the disk failed";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return "another program keeps the file locked";
+    case SQLITE_READONLY: return "the file must not be written";
+    case SQLITE_PERM:
+    case SQLITE_AUTH: return "there is no permission for it";
+    case SQLITE_CANTOPEN: return "the file cannot be opened";
+    case SQLITE_CORRUPT: return "the file is damaged";
+    case SQLITE_NOTADB: return "the file is no SQLite database";
+    case SQLITE_NOMEM: return "there is not enough memory";
+    case SQLITE_TOOBIG: return "a record is too large for SQLite";
+    default: return "SQLite failed";
+  }
+}
+
+/// What happened last on the connection, with SQLite's own words and the system's. `db` may be null
+/// when there was not even memory for it.
+inline std::string sqlite_words(sqlite3* db, int code) {
+  std::string words = sqlite_meaning(code);
+  words += " (SQLite " + std::to_string(code) + ": ";
+  const bool is_last = db != nullptr && sqlite_primary(sqlite3_errcode(db)) == sqlite_primary(code);
+  words += is_last ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+  const int system = is_last ? sqlite3_system_errno(db) : 0;
+  const int primary = sqlite_primary(code);
+  // SQLite keeps the number of the last failure; it belongs to these kinds only.
+  const bool by_system =
+      primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL;
+  if (by_system && system != 0) words += ", " + std::generic_category().message(system);
+  return words + ")";
+}
+
+/// `doing`: what could not be done, "the append".
+inline error sqlite_failure(sqlite3* db, int code, const char* doing) {
+  return error(errc::internal, message_of(errc::internal),
+               std::string("sqlite_store: ") + doing + " failed: " + sqlite_words(db, code));
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_schema.hpp
+
+// The tables of a session file, and how a file of an older version of this library becomes one of
+// this version. The version is SQLite's user_version, the file's kind its application_id:
+// https://www.sqlite.org/pragma.html#pragma_user_version
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// "AgWS": no other program takes such a file for its own, nor this one another's.
+inline constexpr std::int64_t sqlite_application_id = 0x41675753;
+
+/// Each brings a file from the version that is its index to the next one. What was released is
+/// never changed: a new version is one more line.
+inline const std::vector<std::string>& sqlite_migrations() {
+  static const std::vector<std::string> all{
+      // 1. `written` and `held` are for expiry; `number` keeps the keys of the records short.
+      R"(CREATE TABLE sessions (
+           number INTEGER PRIMARY KEY,
+           id TEXT NOT NULL UNIQUE,
+           fence INTEGER NOT NULL,
+           next INTEGER NOT NULL,
+           held INTEGER NOT NULL,
+           written INTEGER NOT NULL);
+         CREATE INDEX sessions_by_age ON sessions (held, written);
+         CREATE TABLE records (
+           session INTEGER NOT NULL,
+           number INTEGER NOT NULL,
+           text TEXT NOT NULL,
+           PRIMARY KEY (session, number)) WITHOUT ROWID;)",
+  };
+  return all;
+}
+
+/// What the file says of itself.
+struct sqlite_version {
+  std::int64_t application = 0;
+  std::int64_t version = 0;
+  std::int64_t tables = 0;
+};
+
+/// SQLITE_OK, or why it cannot be read.
+inline int read_version(const sqlite_connection& connection, sqlite_version& found) {
+  int code = sqlite_number(connection, "PRAGMA application_id", found.application);
+  if (code == SQLITE_OK) code = sqlite_number(connection, "PRAGMA user_version", found.version);
+  if (code != SQLITE_OK) return code;
+  return sqlite_number(connection, "SELECT count(*) FROM sqlite_master", found.tables);
+}
+
+/// Why it is no session file that this version can use, as the end of a sentence; empty when it is
+/// one, or an empty file. `latest`: the number of migrations.
+inline std::string version_fault(const sqlite_version& found, std::size_t latest) {
+  const bool is_empty = found.application == 0 && found.version == 0 && found.tables == 0;
+  if (!is_empty && found.application != sqlite_application_id) {
+    return "is a database of another program; name another file";
+  }
+  if (found.version > static_cast<std::int64_t>(latest)) {
+    return "was written by a newer version of this program (its format is " +
+           std::to_string(found.version) + ", this program knows up to " + std::to_string(latest) +
+           "); start the newer version, or name another file";
+  }
+  return {};
+}
+
+/// Runs the migrations that the file has not seen, all of them or none.
+inline int migrate(sqlite_connection& connection, const sqlite_version& from,
+                   const std::vector<std::string>& migrations) {
+  if (from.version >= static_cast<std::int64_t>(migrations.size())) return SQLITE_OK;
+  int code = connection.run("BEGIN IMMEDIATE");
+  for (auto i = static_cast<std::size_t>(from.version); i < migrations.size(); ++i) {
+    if (code == SQLITE_OK) code = connection.run(migrations[i]);
+  }
+  if (code == SQLITE_OK) {
+    code =
+        connection.run("PRAGMA application_id = " + std::to_string(sqlite_application_id) +
+                       "; PRAGMA user_version = " + std::to_string(migrations.size()) + "; COMMIT");
+  }
+  if (code != SQLITE_OK && connection.in_transaction()) connection.run("ROLLBACK");
+  return code;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_database.hpp
+
+// Opens a session file for the one process that may write it, and refuses what cannot be used in
+// words for people. WAL with synchronous=FULL: what is committed is on the disk, also when the
+// power fails. https://www.sqlite.org/wal.html
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+namespace detail {
+
+inline error bad_session_file(const std::string& file, const std::string& what) {
+  return error(errc::bad_configuration, "The session file " + file + " " + what);
+}
+
+/// What a look at the file's name shows, as the end of a sentence; empty when it may be opened.
+inline std::string name_fault(const std::filesystem::path& file) {
+  namespace fs = std::filesystem;
+  std::error_code failure;
+  const fs::file_status status = fs::status(file, failure);
+  if (fs::is_directory(status)) return "is a directory; name a file in it";
+  if (fs::exists(status)) return fs::is_regular_file(status) ? "" : "is no regular file";
+  if (status.type() == fs::file_type::none) return "cannot be reached: " + failure.message();
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder, failure)) {
+    return "cannot be made: there is no directory " + folder.string() + "; make it first";
+  }
+  return {};
+}
+
+/// The same for all names of a file, also through links, so that its lock is the same; and never
+/// one of the names that mean something else to SQLite (file:..., :memory:).
+inline std::filesystem::path absolute_name(const std::filesystem::path& file) {
+  std::error_code failure;
+  const std::filesystem::path whole = std::filesystem::absolute(file, failure);
+  std::filesystem::path name = std::filesystem::weakly_canonical(whole, failure);
+  return failure ? whole : name;
+}
+
+/// How a failure to open, or to read first, ends a sentence.
+inline std::string opening_fault(sqlite3* db, int code, const std::filesystem::path& file) {
+  switch (sqlite_primary(code)) {
+    case SQLITE_NOTADB: return "is no SQLite database; name another file";
+    case SQLITE_CORRUPT:
+      return "is damaged; put a backup in its place, or move it away and start with a new one "
+             "(sqlite3 " +
+             file.string() + " .recover shows what can be saved)";
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_READONLY:
+      return "cannot be opened for writing; this user needs permission to read and write it and "
+             "the directory that it is in: " +
+             sqlite_words(db, code);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "is locked by another program, such as a database browser; close that first";
+    default: return "cannot be opened: " + sqlite_words(db, code);
+  }
+}
+
+}  // namespace detail
+
+/// The connection of the server. One process per file: it keeps FILE.lock locked, which the system
+/// lets go however the process ends; the lock file itself stays, as removing it would race. Who
+/// only reads FILE takes no notice of it.
+class sqlite_database {
+ public:
+  /// Opens `file`, makes it when there is none, readable by its user only. `busy_wait`: how long a
+  /// statement waits for another program that has locked it.
+  result<void> open(const std::string& file, std::chrono::milliseconds busy_wait) {
+    if (sqlite3_threadsafe() == 0) {
+      return error(errc::bad_configuration, "This SQLite was built without threads");
+    }
+    if (file.empty()) return error(errc::bad_configuration, "No session file is named");
+    const std::string fault = detail::name_fault(file);
+    if (!fault.empty()) return detail::bad_session_file(file, fault);
+    const result<void> opened = open_locked(file, detail::absolute_name(file), busy_wait);
+    if (!opened) close();
+    return opened;
+  }
+
+  void close() {
+    connection_.close();
+    lock_.close();
+  }
+
+  sqlite_connection& connection() noexcept { return connection_; }
+
+  /// Begins a transaction; with `writes`, one that may write. SQLITE_OK, or why not.
+  int begin(bool writes) { return connection_.run(writes ? "BEGIN IMMEDIATE" : "BEGIN"); }
+  int commit() { return connection_.run("COMMIT"); }
+  void rollback() {
+    if (connection_.in_transaction()) connection_.run("ROLLBACK");
+  }
+
+  /// True when the file was moved or removed under the open connection: what is written now, nobody
+  /// would find again.
+  bool has_moved() const {
+    int moved = 0;
+    const int code =
+        sqlite3_file_control(connection_.handle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return code == SQLITE_OK && moved != 0;
+  }
+
+ private:
+  result<void> open_locked(const std::string& name, const std::filesystem::path& path,
+                           std::chrono::milliseconds busy_wait) {
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    const auto refuse = [&](const std::string& what) {
+      return detail::bad_session_file(name, what);
+    };
+    const std::string lock_file = path.string() + ".lock";
+    int code = lock_.open(lock_file, flags);
+    if (code == SQLITE_OK) code = lock_.run("BEGIN EXCLUSIVE");
+    if (sqlite_primary(code) == SQLITE_BUSY) {
+      return refuse("is in use by another server process (it holds " + lock_file +
+                    "); stop that one first, or give each its own file");
+    }
+    if (code != SQLITE_OK) {
+      return refuse("needs " + lock_file +
+                    " beside it, which cannot be made or written; this "
+                    "user needs permission to write in that directory: " +
+                    sqlite_words(lock_.handle(), code));
+    }
+
+    std::error_code ignored;
+    const bool is_new = !std::filesystem::exists(path, ignored);
+    code = connection_.open(path.string(), flags);
+    sqlite_version found;
+    if (code == SQLITE_OK) {
+      sqlite3_busy_timeout(connection_.handle(), static_cast<int>(busy_wait.count()));
+      code = read_version(connection_, found);
+    }
+    if (is_new &&
+        code == SQLITE_OK) {  // it is there by now, and empty; SQLite's other files follow
+      using perms = std::filesystem::perms;
+      std::filesystem::permissions(path, perms::owner_read | perms::owner_write, ignored);
+    }
+    const auto failed = [&] {
+      return refuse(detail::opening_fault(connection_.handle(), code, path));
+    };
+    if (code != SQLITE_OK) return failed();
+    const std::string fault = version_fault(found, sqlite_migrations().size());
+    if (!fault.empty()) return refuse(fault);
+    if (sqlite3_db_readonly(connection_.handle(), "main") == 1) {
+      code = SQLITE_READONLY;
+      return failed();
+    }
+    std::string health;
+    code = sqlite_text(connection_, "PRAGMA quick_check(1)", health);
+    if (code == SQLITE_OK && health != "ok") code = SQLITE_CORRUPT;
+    if (code != SQLITE_OK) return failed();
+
+    // Holds for new files only. The space of expired sessions is given back bit by bit.
+    code = connection_.run("PRAGMA auto_vacuum = INCREMENTAL");
+    std::string journal;
+    if (code == SQLITE_OK) code = sqlite_text(connection_, "PRAGMA journal_mode = WAL", journal);
+    if (code == SQLITE_OK && journal != "wal") {
+      return refuse(
+          "lies where SQLite cannot keep a write-ahead log, such as a network file "
+          "system; use a local disk");
+    }
+    // fullfsync: what fsync does not do on macOS. secure_delete: what is erased is overwritten.
+    if (code == SQLITE_OK) {
+      code = connection_.run(
+          "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA secure_delete = ON; "
+          "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192; "
+          "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
+    }
+    if (code == SQLITE_OK) code = migrate(connection_, found, sqlite_migrations());
+    if (code != SQLITE_OK) return failed();
+    return {};
+  }
+
+  sqlite_connection lock_;  // gone last
+  sqlite_connection connection_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_export.hpp
+
+// Reads sessions out of a session file as JSON Lines (https://jsonlines.org), one record a line:
+// for backups, for support, for moving to another store. It works beside a running server, and sees
+// the file as it is at one moment.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Gets a line without its line feed; returns whether it wants more.
+using export_sink = std::function<bool(std::string_view line)>;
+
+/// Blocks while it reads. While it is at work the server's log file (FILE-wal) only grows.
+class sqlite_export {
+ public:
+  /// Changes nothing in the file. Errors (bad_configuration): there is none, it cannot be read, it
+  /// is no session file, or one of a newer version.
+  result<void> open(const std::string& file) {
+    std::error_code failure;
+    if (!std::filesystem::exists(file, failure)) {
+      return detail::bad_session_file(
+          file, failure ? "cannot be reached: " + failure.message() : "is not there");
+    }
+    const std::string fault = detail::name_fault(file);
+    if (!fault.empty()) return detail::bad_session_file(file, fault);
+    sqlite_version found;
+    const int code = open_and_look(file, found);
+    if (code != SQLITE_OK) return detail::bad_session_file(file, reading_fault(code, file));
+    std::string wrong = version_fault(found, sqlite_migrations().size());
+    if (wrong.empty() && found.version != static_cast<std::int64_t>(sqlite_migrations().size())) {
+      wrong = found.version == 0 ? "is empty"
+                                 : "was written by an older version of this program; start the "
+                                   "server once, which brings it to this version";
+    }
+    if (!wrong.empty()) return detail::bad_session_file(file, wrong);
+    return {};
+  }
+
+  /// The records of one session, oldest first, each as it was appended. Returns how many. Errors:
+  /// session_not_found; internal when the file cannot be read on.
+  result<std::uint64_t> session(std::string_view id, const export_sink& sink) {
+    bool is_there = false;
+    std::uint64_t lines = 0;
+    const int code = read(
+        "SELECT r.text FROM sessions s JOIN records r ON r.session = s.number "
+        "WHERE s.id = ?1 ORDER BY r.number",
+        [&](const sqlite_row& row) {
+          is_there = true;
+          ++lines;
+          return sink(row.text(0));
+        },
+        id);
+    if (code != SQLITE_OK) return failure(code);
+    if (!is_there) return error(errc::session_not_found);
+    return lines;
+  }
+
+  /// All sessions in the order of their making, each record as {"session":"<id>","record":<it>}.
+  /// Returns how many lines. Errors: internal when the file cannot be read on.
+  result<std::uint64_t> all(const export_sink& sink) {
+    std::uint64_t lines = 0;
+    std::string line;
+    const int code = read(
+        "SELECT s.id, r.text FROM sessions s JOIN records r "
+        "ON r.session = s.number ORDER BY s.number, r.number",
+        [&](const sqlite_row& row) {
+          line = "{\"session\":\"";
+          json::append_escaped(line, row.text(0));
+          line += "\",\"record\":";
+          line += row.text(1);
+          line += '}';
+          ++lines;
+          return sink(line);
+        });
+    if (code != SQLITE_OK) return failure(code);
+    return lines;
+  }
+
+ private:
+  int open_and_look(const std::string& file, sqlite_version& found) {
+    int code = connection_.open(detail::absolute_name(file).string(), SQLITE_OPEN_READONLY);
+    if (code != SQLITE_OK) return code;
+    sqlite3_busy_timeout(connection_.handle(), 2000);
+    connection_.run("PRAGMA trusted_schema = OFF");
+    return read_version(connection_, found);
+  }
+
+  std::string reading_fault(int code, const std::string& file) const {
+    const int primary = sqlite_primary(code);
+    if (primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT) {
+      return detail::opening_fault(connection_.handle(), code, file);
+    }
+    return "cannot be read; this user needs permission to read it, and to write in its directory "
+           "unless the server runs: " +
+           sqlite_words(connection_.handle(), code);
+  }
+
+  template <typename OnRow, typename... Values>
+  int read(std::string_view sql, const OnRow& on_row, const Values&... values) {
+    sqlite_statement statement;
+    const int code = statement.prepare(connection_, sql);
+    return code == SQLITE_OK ? statement.each(on_row, values...) : code;
+  }
+
+  error failure(int code) const {
+    return error(errc::internal, "The session file cannot be read on",
+                 sqlite_words(connection_.handle(), code));
+  }
+
+  sqlite_connection connection_;
+};
+
+/// One session, or all when `id` is empty, to a stream, each line with its line feed. Errors as
+/// above, and internal when the stream fails.
+inline result<std::uint64_t> export_sessions(const std::string& file, std::string_view id,
+                                             std::ostream& out) {
+  sqlite_export from;
+  const result<void> opened = from.open(file);
+  if (!opened) return opened.error();
+  const export_sink write = [&out](std::string_view line) {
+    out << line << '\n';
+    return out.good();
+  };
+  result<std::uint64_t> lines = id.empty() ? from.all(write) : from.session(id, write);
+  if (lines && !out.flush()) return error(errc::internal, "The export cannot be written");
+  return lines;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_sessions.hpp
+
+// The rules of the requirement Store (policy/store.hpp) as statements on an open session file.
+// Transactions are the caller's; a failure of the disk may leave half a call to be rolled back,
+// every other outcome leaves all or nothing.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Times are in seconds since 1970. Must go before its connection.
+class sqlite_sessions {
+ public:
+  /// `grain`: how many seconds the time of the last write may lag behind, which saves a write of an
+  /// index with each append.
+  sqlite_sessions(sqlite_connection& connection, std::int64_t grain)
+      : connection_(connection), grain_(grain) {}
+
+  result<void> prepare() {
+    struct each {
+      sqlite_statement& statement;
+      const char* sql;
+    };
+    for (const each& one : std::initializer_list<each>{
+             {find_, "SELECT number, fence, next, held, written FROM sessions WHERE id = ?1"},
+             {read_, "SELECT text FROM records WHERE session = ?1 ORDER BY number"},
+             {make_,
+              "INSERT INTO sessions (id, fence, next, held, written) "
+              "VALUES (?1, 1, ?2, 1, ?3)"},
+             {keep_, "INSERT INTO records (session, number, text) VALUES (?1, ?2, ?3)"},
+             {forget_, "DELETE FROM records WHERE session = ?1"},
+             {advance_, "UPDATE sessions SET next = ?2 WHERE number = ?1"},
+             {stamp_, "UPDATE sessions SET written = ?2 WHERE number = ?1"},
+             {hold_, "UPDATE sessions SET fence = ?2, held = ?3, written = ?4 WHERE number = ?1"},
+             {remove_, "DELETE FROM sessions WHERE number = ?1"},
+             {old_,
+              "SELECT number FROM sessions WHERE held = 0 AND written < ?1 "
+              "ORDER BY written LIMIT ?2"}}) {
+      const int code = one.statement.prepare(connection_, one.sql);
+      if (code != SQLITE_OK) return failure(code, "the opening");
+    }
+    return {};
+  }
+
+  /// What another process held is free: it is gone, since this one has the file.
+  result<void> release_all(std::int64_t now) {
+    const int code = connection_.run("UPDATE sessions SET held = 0, written = max(written, " +
+                                     std::to_string(now) + ") WHERE held = 1");
+    if (code != SQLITE_OK) return failure(code, "the opening");
+    return {};
+  }
+
+  result<stored_session> load(std::string_view id) {
+    stored_session known;
+    session found;
+    int code = find(id, found);
+    if (code == SQLITE_OK && found.is_there) {
+      known.next = found.next;
+      known.fence = found.fence;
+      code = read_.each(
+          [&known](const sqlite_row& row) {
+            known.records.emplace_back(row.text(0));
+            return true;
+          },
+          found.number);
+    }
+    if (code != SQLITE_OK) return failure(code, "the load");
+    return known;
+  }
+
+  result<fence_number> claim(std::string_view id, fence_number fence, std::uint64_t next,
+                             std::int64_t now) {
+    session found;
+    int code = find(id, found);
+    if (code == SQLITE_OK && !found.is_there) return error(errc::session_not_found);
+    if (code == SQLITE_OK && (found.fence != fence || found.next != next)) {
+      return error(errc::moved);
+    }
+    if (code == SQLITE_OK) code = hold_.run(found.number, fence + 1, std::int64_t{1}, now);
+    if (code != SQLITE_OK) return failure(code, "the claim");
+    return fence + 1;
+  }
+
+  result<void> append(const store_batch& batch, std::int64_t now) {
+    session found;
+    int code = find(batch.session, found);
+    if (code != SQLITE_OK) return failure(code, "the append");
+    const std::uint64_t end = batch.first + batch.records.size();
+    if (!found.is_there) {
+      if (batch.first != 0 || batch.fence != 1) return error(errc::session_not_found);
+      code = make_.run(std::string_view(batch.session), end, now);
+      found.number = sqlite3_last_insert_rowid(connection_.handle());
+    } else {
+      if (found.fence != batch.fence) return error(errc::moved);
+      if (found.next == end) return {};  // again
+      if (found.next != batch.first) return error(errc::moved);
+      if (batch.replaces) code = forget_.run(found.number);
+      if (code == SQLITE_OK) code = advance_.run(found.number, end);
+      if (code == SQLITE_OK && found.written + grain_ < now) code = stamp_.run(found.number, now);
+    }
+    std::uint64_t number = batch.first;
+    for (const std::string& each : batch.records) {
+      if (code == SQLITE_OK) code = keep_.run(found.number, number++, std::string_view(each));
+    }
+    if (code != SQLITE_OK) return failure(code, "the append");
+    return {};
+  }
+
+  result<void> release(std::string_view id, fence_number fence, std::int64_t now) {
+    session found;
+    int code = find(id, found);
+    if (code == SQLITE_OK && found.is_there) {
+      if (found.fence != fence) return error(errc::moved);
+      if (found.is_held) code = hold_.run(found.number, fence, std::int64_t{0}, now);
+    }
+    if (code != SQLITE_OK) return failure(code, "the release");
+    return {};
+  }
+
+  result<void> erase(std::string_view id, fence_number fence) {
+    session found;
+    int code = find(id, found);
+    if (code == SQLITE_OK && found.is_there) {
+      if (found.fence != fence) return error(errc::moved);
+      code = remove(found.number);
+    }
+    if (code != SQLITE_OK) return failure(code, "the erasure");
+    return {};
+  }
+
+  /// Whether the file can be read, and written where the last write failed.
+  result<void> check(bool also_writes) {
+    session found;
+    int code = find("", found);
+    if (code == SQLITE_OK && also_writes) {
+      std::int64_t version = 0;
+      code = sqlite_number(connection_, "PRAGMA user_version", version);
+      if (code == SQLITE_OK) {
+        code = connection_.run("PRAGMA user_version = " + std::to_string(version));
+      }
+    }
+    if (code != SQLITE_OK) return failure(code, "the check");
+    return {};
+  }
+
+  /// Removes up to `most` sessions that nobody holds and that were not written since `before`.
+  /// Returns how many.
+  result<std::size_t> expire(std::int64_t before, std::size_t most) {
+    std::vector<std::int64_t> numbers;
+    int code = old_.each(
+        [&numbers](const sqlite_row& row) {
+          numbers.push_back(row.number(0));
+          return true;
+        },
+        before, static_cast<std::uint64_t>(most));
+    for (const std::int64_t number : numbers) {
+      if (code == SQLITE_OK) code = remove(number);
+    }
+    if (code == SQLITE_OK && !numbers.empty()) {
+      code = connection_.run("PRAGMA incremental_vacuum(1000)");  // pages: 4 MB
+    }
+    if (code != SQLITE_OK) return failure(code, "the expiry");
+    return numbers.size();
+  }
+
+ private:
+  struct session {
+    bool is_there = false;
+    std::int64_t number = 0;
+    fence_number fence = 0;
+    std::uint64_t next = 0;
+    bool is_held = false;
+    std::int64_t written = 0;
+  };
+
+  int find(std::string_view id, session& found) {
+    return find_.each(
+        [&found](const sqlite_row& row) {
+          found = {true,
+                   row.number(0),
+                   static_cast<fence_number>(row.number(1)),
+                   static_cast<std::uint64_t>(row.number(2)),
+                   row.number(3) != 0,
+                   row.number(4)};
+          return false;
+        },
+        id);
+  }
+
+  int remove(std::int64_t number) {
+    const int code = forget_.run(number);
+    return code == SQLITE_OK ? remove_.run(number) : code;
+  }
+
+  error failure(int code, const char* doing) const {
+    return sqlite_failure(connection_.handle(), code, doing);
+  }
+
+  sqlite_connection& connection_;
+  const std::int64_t grain_;
+  sqlite_statement find_, read_, make_, keep_, forget_, advance_, stamp_, hold_, remove_, old_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_worker.hpp
+
+// The one thread that works on a session file. What waits for it is done together in one
+// transaction, so that the disk is waited for once for all of it: many sessions that append at once
+// cost little more than one. Between the groups it removes old sessions, in portions.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One call of the store: made and delivered on the executor, attempted on the worker's thread.
+class sqlite_job {
+ public:
+  /// What an attempt may use. `now`: seconds since 1970. `is_doubtful`: the last write failed.
+  struct turn {
+    sqlite_sessions& sessions;
+    std::int64_t now;
+    bool is_doubtful;
+  };
+
+  sqlite_job() = default;
+  sqlite_job(const sqlite_job&) = delete;
+  sqlite_job& operator=(const sqlite_job&) = delete;
+  virtual ~sqlite_job() = default;
+
+  virtual bool writes() const noexcept = 0;
+  /// About how much memory it takes while it waits.
+  virtual std::size_t bytes() const noexcept = 0;
+  /// Keeps its outcome; may be called again. An error when the disk failed: then what it wrote is
+  /// rolled back, and the group goes on.
+  virtual std::optional<error> attempt(const turn& with) = 0;
+  virtual void fail(const error& why) = 0;
+  virtual void deliver() = 0;
+};
+
+using sqlite_jobs = std::vector<std::unique_ptr<sqlite_job>>;
+
+struct sqlite_worker_settings {
+  std::chrono::seconds keep{0};
+  std::chrono::milliseconds sweep_every{0};
+  std::size_t max_waiting_bytes = 0;
+};
+
+class sqlite_worker {
+ public:
+  /// Since 1970.
+  static std::int64_t seconds_now() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  }
+
+  /// `finished` gets jobs with their outcomes, on the worker's thread, in the order of their
+  /// adding. Precondition: the database is open, the sessions are prepared.
+  sqlite_worker(std::unique_ptr<sqlite_database> database,
+                std::unique_ptr<sqlite_sessions> sessions, sqlite_worker_settings settings,
+                std::function<void(sqlite_jobs)> finished)
+      : database_(std::move(database)),
+        sessions_(std::move(sessions)),
+        settings_(settings),
+        finished_(std::move(finished)),
+        thread_([this] { work(); }) {}
+  sqlite_worker(const sqlite_worker&) = delete;
+  sqlite_worker& operator=(const sqlite_worker&) = delete;
+
+  /// Finishes what waits, and ends the thread.
+  ~sqlite_worker() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      is_ending_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  /// False, and the job is left as it is, when too much waits.
+  bool add(std::unique_ptr<sqlite_job>& job) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::size_t bytes = job->bytes();
+      // One that is too large by itself is taken when nothing else waits.
+      if (bytes_ != 0 && bytes_ + bytes > settings_.max_waiting_bytes) return false;
+      bytes_ += bytes;
+      waiting_.push_back(std::move(job));
+    }
+    wake_.notify_one();
+    return true;
+  }
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  void work() {
+    clock::time_point next_sweep = clock::now();
+    while (true) {
+      sqlite_jobs group;
+      bool is_ending = false;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        wake_.wait_until(lock, next_sweep, [this] { return is_ending_ || !waiting_.empty(); });
+        group.swap(waiting_);
+        is_ending = is_ending_;
+      }
+      if (!group.empty()) {
+        std::size_t bytes = 0;
+        for (const auto& each : group) bytes += each->bytes();
+        run(group);
+        {
+          const std::lock_guard<std::mutex> lock(mutex_);
+          bytes_ -= bytes;
+        }
+        finished_(std::move(group));
+      } else if (is_ending) {
+        return;
+      }
+      if (!is_ending && clock::now() >= next_sweep && !sweep()) {
+        next_sweep = clock::now() + settings_.sweep_every;
+      }
+    }
+  }
+
+  /// All together; when that fails as a whole, one by one, so that one does not fail the others.
+  /// When nothing can be written, those that only read are still tried.
+  void run(const sqlite_jobs& group) {
+    const std::optional<error> failed = attempt(group.begin(), group.end());
+    if (!failed) return;
+    const bool only_reads = is_hopeless_;
+    for (auto each = group.begin(); each != group.end(); ++each) {
+      std::optional<error> why = failed;
+      if (group.size() > 1 && !(only_reads && (*each)->writes())) why = attempt(each, each + 1);
+      if (why) (*each)->fail(*why);
+    }
+  }
+
+  /// In one transaction. An error when it was rolled back: then none of the outcomes counts.
+  std::optional<error> attempt(sqlite_jobs::const_iterator first,
+                               sqlite_jobs::const_iterator last) {
+    bool writes = false;
+    for (auto each = first; each != last; ++each) writes = writes || (*each)->writes();
+    is_hopeless_ = false;
+    if (database_->has_moved()) {
+      is_hopeless_ = true;
+      return error(errc::internal, message_of(errc::internal),
+                   "sqlite_store: the session file was moved or removed while it is in use; put "
+                   "it back, or restart the server");
+    }
+    int code = database_->begin(writes);
+    if (code != SQLITE_OK) {
+      is_hopeless_ = true;  // as when another program has locked it: the next would wait as long
+      return failure(code, "the transaction");
+    }
+    bool any_failed = false;
+    for (auto each = first; each != last; ++each) {
+      const std::optional<error> failed = attempt_one(**each);
+      any_failed = any_failed || failed;
+      if (!database_->connection().in_transaction()) {
+        is_doubtful_ = true;
+        return failed ? failed : failure(SQLITE_ABORT, "the transaction");
+      }
+    }
+    code = database_->commit();
+    if (code != SQLITE_OK) {
+      const error why = failure(code, "the commit");
+      database_->rollback();
+      is_doubtful_ = true;
+      return why;
+    }
+    if (writes) is_doubtful_ = any_failed;
+    return std::nullopt;
+  }
+
+  std::optional<error> attempt_one(sqlite_job& job) {
+    sqlite_connection& connection = database_->connection();
+    const sqlite_job::turn turn{*sessions_, seconds_now(), is_doubtful_};
+    std::optional<error> failed;
+    const int code = connection.run("SAVEPOINT one");
+    if (code != SQLITE_OK) {
+      failed = failure(code, "the savepoint");
+      job.fail(*failed);
+      return failed;
+    }
+    try {
+      failed = job.attempt(turn);
+    } catch (const std::exception& thrown) {  // no memory
+      failed = error(errc::internal, message_of(errc::internal),
+                     std::string("sqlite_store: ") + thrown.what());
+      job.fail(*failed);
+    }
+    const int ended = connection.run(failed ? "ROLLBACK TO one; RELEASE one" : "RELEASE one");
+    if (ended != SQLITE_OK) database_->rollback();  // half of it must not stay
+    return failed;
+  }
+
+  /// Removes a portion of what is too old. True when there is more.
+  bool sweep() {
+    constexpr std::size_t portion = 50;
+    if (database_->begin(true) != SQLITE_OK) return false;
+    const auto removed = sessions_->expire(seconds_now() - settings_.keep.count(), portion);
+    const bool is_done = removed && database_->commit() == SQLITE_OK;
+    database_->rollback();
+    return is_done && *removed == portion;
+  }
+
+  error failure(int code, const char* doing) const {
+    return sqlite_failure(database_->connection().handle(), code, doing);
+  }
+
+  std::unique_ptr<sqlite_database> database_;
+  std::unique_ptr<sqlite_sessions> sessions_;  // goes before the database
+  const sqlite_worker_settings settings_;
+  const std::function<void(sqlite_jobs)> finished_;
+  bool is_doubtful_ = false;  // these two belong to the thread
+  bool is_hopeless_ = false;
+  std::mutex mutex_;  // guards the three below
+  sqlite_jobs waiting_;
+  std::size_t bytes_ = 0;  // of what waits or is being done
+  bool is_ending_ = false;
+  std::condition_variable wake_;
+  std::thread thread_;  // last: it uses all of the others
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/sqlite_store.hpp
+
+// Model of the requirement Store (policy/store.hpp) in one file on a local disk, by SQLite: for a
+// server that is one process. What was reported as kept is there after kill -9 and after a power
+// failure. The program links sqlite3 and sets AGENT_WEBSOCKET_WITH_SQLITE to 1.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+struct sqlite_options {
+  /// Made when it is not there, readable by its user only; its directory is not made. SQLite's own
+  /// files stand beside it (-wal, -shm), and FILE.lock.
+  std::string file;
+  /// How long a session stays that nobody holds and nobody writes. By the system's clock.
+  std::chrono::seconds keep = std::chrono::hours(30 * 24);
+  std::chrono::milliseconds sweep_every = std::chrono::hours(1);  ///< how often old ones are sought
+  /// Of calls that wait for the disk, together. Beyond it they fail, until the disk is faster.
+  std::size_t max_waiting_bytes = 64u << 20;
+  /// How long a call waits for another program that has locked the file.
+  std::chrono::milliseconds busy_wait{2000};
+};
+
+namespace detail {
+
+/// A call and its outcome.
+template <typename Value, typename Work>
+class sqlite_call final : public sqlite_job {
+ public:
+  sqlite_call(bool writes, std::size_t bytes, Work work, std::function<void(result<Value>)> done)
+      : writes_(writes), bytes_(bytes), work_(std::move(work)), done_(std::move(done)) {}
+
+  bool writes() const noexcept override { return writes_; }
+  std::size_t bytes() const noexcept override { return bytes_; }
+  std::optional<error> attempt(const turn& with) override {
+    outcome_ = work_(with);
+    if (outcome_ || outcome_.error().code != errc::internal) return std::nullopt;
+    return outcome_.error();
+  }
+  void fail(const error& why) override { outcome_ = why; }
+  void deliver() override { done_(std::move(outcome_)); }
+
+ private:
+  const bool writes_;
+  const std::size_t bytes_;
+  Work work_;
+  std::function<void(result<Value>)> done_;
+  result<Value> outcome_{error(errc::internal)};
+};
+
+}  // namespace detail
+
+/// A success means that the disk has said it has it (fsync of the write-ahead log): neither kill -9
+/// nor a power failure takes it back, on a disk that keeps what it says. That costs one wait for
+/// the disk for all calls that wait together, so it bounds how fast one session can append, and
+/// hardly how fast many can. FILE must be on a local disk. While it is open, copying it is no
+/// backup: use sqlite_export, or `sqlite3 FILE ".backup COPY"`.
+///
+/// Used on the executor of its context only, which one thread runs; the context must outlive it.
+/// The disk is waited for on a thread of its own. Each `done` is called from the context, never
+/// from inside a call; one may destroy the store. A call that fails by the disk (full, broken,
+/// locked by another program) fails with errc::internal and says why in its detail; the next one is
+/// tried anew.
+class sqlite_store {
+ public:
+  sqlite_store(asio::io_context& context, sqlite_options options)
+      : context_(context), options_(std::move(options)) {}
+  sqlite_store(const sqlite_store&) = delete;
+  sqlite_store& operator=(const sqlite_store&) = delete;
+
+  /// Waits until what was asked for is on the disk; calls no `done` any more.
+  ~sqlite_store() {
+    alive_.reset();
+    worker_.reset();
+    const auto undelivered = std::exchange(finished_, {});
+  }
+
+  /// Opens the file and lets go of what a process before held. Blocks: the whole file is read, to
+  /// find damage. Errors (bad_configuration): what is wrong with the file, and what to do about it.
+  /// Before it, every call fails. Precondition: it has not succeeded before.
+  result<void> open() {
+    auto database = std::make_unique<sqlite_database>();
+    const result<void> opened = database->open(options_.file, options_.busy_wait);
+    if (!opened) return opened;
+    const auto grain = std::min<std::chrono::seconds>(std::chrono::hours(1), options_.keep / 32);
+    auto sessions = std::make_unique<sqlite_sessions>(database->connection(), grain.count());
+    result<void> ready = sessions->prepare();
+    if (ready) ready = sessions->release_all(sqlite_worker::seconds_now());
+    if (!ready)
+      return detail::bad_session_file(options_.file, "cannot be used: " + ready.error().detail);
+    const sqlite_worker_settings settings{options_.keep, options_.sweep_every,
+                                          options_.max_waiting_bytes};
+    worker_ =
+        std::make_unique<sqlite_worker>(std::move(database), std::move(sessions), settings,
+                                        [this](sqlite_jobs jobs) { finish(std::move(jobs)); });
+    return {};
+  }
+
+  bool lasting() const noexcept { return true; }
+
+  void load(std::string_view session, load_handler done) {
+    add<stored_session>(false, session.size(), std::move(done),
+                        [id = std::string(session)](const sqlite_job::turn& turn) {
+                          return turn.sessions.load(id);
+                        });
+  }
+
+  void claim(std::string_view session, const stored_session& known, claim_handler done) {
+    add<fence_number>(true, session.size(), std::move(done),
+                      [id = std::string(session), fence = known.fence,
+                       next = known.next](const sqlite_job::turn& turn) {
+                        return turn.sessions.claim(id, fence, next, turn.now);
+                      });
+  }
+
+  void append(store_batch batch, store_handler done) {
+    std::size_t bytes = batch.session.size();
+    for (const std::string& each : batch.records) bytes += sizeof each + each.size();
+    add<void>(true, bytes, std::move(done),
+              [batch = std::move(batch)](const sqlite_job::turn& turn) {
+                return turn.sessions.append(batch, turn.now);
+              });
+  }
+
+  void release(std::string_view session, fence_number fence, store_handler done) {
+    add<void>(true, session.size(), std::move(done),
+              [id = std::string(session), fence](const sqlite_job::turn& turn) {
+                return turn.sessions.release(id, fence, turn.now);
+              });
+  }
+
+  void erase(std::string_view session, fence_number fence, store_handler done) {
+    add<void>(true, session.size(), std::move(done),
+              [id = std::string(session), fence](const sqlite_job::turn& turn) {
+                return turn.sessions.erase(id, fence);
+              });
+  }
+
+  /// Begins to write; when the last write failed, it writes something.
+  void check(store_handler done) {
+    add<void>(true, 0, std::move(done),
+              [](const sqlite_job::turn& turn) { return turn.sessions.check(turn.is_doubtful); });
+  }
+
+ private:
+  using work_guard = asio::executor_work_guard<asio::io_context::executor_type>;
+
+  template <typename Value, typename Done, typename Work>
+  void add(bool writes, std::size_t bytes, Done done, Work work) {
+    if (!alive_) return;  // called by what its own end destroys
+    constexpr std::size_t overhead = 512;
+    std::unique_ptr<sqlite_job> job = std::make_unique<detail::sqlite_call<Value, Work>>(
+        writes, bytes + overhead, std::move(work), std::move(done));
+    if (open_calls_++ == 0) busy_.emplace(context_.get_executor());
+    if (worker_ && worker_->add(job)) return;
+    job->fail(error(errc::internal, message_of(errc::internal),
+                    worker_ ? "sqlite_store: too much waits for the disk already (more than " +
+                                  std::to_string(options_.max_waiting_bytes) + " bytes)"
+                            : std::string("sqlite_store: it is not open")));
+    sqlite_jobs jobs;
+    jobs.push_back(std::move(job));
+    finish(std::move(jobs));
+  }
+
+  // On the worker's thread, mostly.
+  void finish(sqlite_jobs jobs) {
+    const std::size_t count = jobs.size();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      for (auto& each : jobs) finished_.push_back(std::move(each));
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      asio::post(context_, [this, alive = watch_] {
+        if (!alive.expired()) deliver();
+      });
+    }
+  }
+
+  void deliver() {
+    std::unique_ptr<sqlite_job> job;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      job = std::move(finished_.front());  // there is one for every deliver
+      finished_.pop_front();
+    }
+    if (--open_calls_ == 0) busy_.reset();
+    job->deliver();
+  }
+
+  asio::io_context& context_;
+  const sqlite_options options_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
+  std::size_t open_calls_ = 0;
+  std::optional<work_guard> busy_;  // the context does not run out of work while a call is open
+  std::mutex mutex_;                // guards the one below
+  std::deque<std::unique_ptr<sqlite_job>> finished_;
+  std::unique_ptr<sqlite_worker> worker_;  // last: it uses the others
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
+
+// --- agent_websocket/adapters/asio_scheduler.hpp
+
+// Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
+// runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
+// that starts and cancels timers costs map nodes, no system calls.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The context must outlive the scheduler. Destroying the scheduler inside of one of its own
+/// functions is allowed.
+class asio_scheduler {
+ public:
+  explicit asio_scheduler(asio::io_context& context) : context_(context), timer_(context) {}
+  asio_scheduler(const asio_scheduler&) = delete;
+  asio_scheduler& operator=(const asio_scheduler&) = delete;
+
+  /// Destroys what waits without running it. What those destructors post or start is dropped.
+  ~asio_scheduler() {
+    alive_.reset();
+    ids_.clear();
+    const timer_list timers = std::exchange(timers_, {});
+    std::unique_lock<std::mutex> lock(mutex_);
+    const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
+    closing_ = true;
+    lock.unlock();
+  }
+
+  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
+  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
+
+  /// From any thread, until the destructor begins. The functions wait here and not in Asio's
+  /// queue, so that they end with the scheduler, also when the context lives on.
+  void post(std::function<void()> f) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (closing_) return;
+      posted_.push_back(std::move(f));
+    }
+    asio::post(context_, [this, alive = watch_] {
+      if (!alive.expired()) run_posted();
+    });
+  }
+
+  /// A time that is not in the future means: on the next turn.
+  timer_id start_timer(time_point when, std::function<void()> f) {
+    const timer_id id = ++last_id_;
+    if (!alive_) return id;
+    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
+    if (!running_timers_) arm();
+    return id;
+  }
+
+  void cancel_timer(timer_id id) {
+    const auto found = ids_.find(id);
+    if (found == ids_.end()) return;
+    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
+    ids_.erase(found);
+    if (timers_.empty()) disarm();
+  }
+
+ private:
+  struct timer {
+    timer_id id;
+    std::function<void()> f;
+  };
+  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
+
+  void run_posted() {
+    std::function<void()> f;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      f = std::move(posted_.front());  // there is one for every run_posted
+      posted_.pop_front();
+    }
+    f();
+  }
+
+  // Waits for the earliest deadline. A timer that is cancelled leaves the wait as it is, unless it
+  // was the last one: waking up for nothing once is cheaper than arming anew for each.
+  void arm() {
+    if (timers_.empty()) return disarm();
+    const time_point earliest = timers_.begin()->first;
+    if (armed_for_ && *armed_for_ <= earliest) return;
+    armed_for_ = earliest;
+    timer_.expires_at(earliest);
+    timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
+      if (failure || alive.expired() || turn != turn_) return;
+      run_timers();
+    });
+  }
+
+  void disarm() {
+    ++turn_;
+    if (armed_for_) timer_.cancel();  // so that a context without other work can return
+    armed_for_.reset();
+  }
+
+  // Arms anew however the functions end, also by an exception, but not when one of them has
+  // destroyed the scheduler.
+  class arming {
+   public:
+    explicit arming(asio_scheduler& scheduler) : scheduler_(scheduler), alive_(scheduler.watch_) {
+      scheduler_.armed_for_.reset();
+      scheduler_.running_timers_ = true;
+    }
+    arming(const arming&) = delete;
+    arming& operator=(const arming&) = delete;
+    ~arming() {
+      if (!scheduler_alive()) return;
+      scheduler_.running_timers_ = false;
+      scheduler_.arm();
+    }
+    bool scheduler_alive() const noexcept { return !alive_.expired(); }
+
+   private:
+    asio_scheduler& scheduler_;
+    std::weak_ptr<char> alive_;
+  };
+
+  // Runs as many as are due now; those that they start, even in the past, wait for the next turn
+  // at the latest, so that sockets get theirs.
+  void run_timers() {
+    const arming mark(*this);
+    const time_point time = now();
+    std::size_t due = 0;
+    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
+    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
+      const auto next = timers_.extract(timers_.begin());
+      ids_.erase(next.mapped().id);
+      next.mapped().f();
+      if (!mark.scheduler_alive()) return;
+    }
+  }
+
+  asio::io_context& context_;
+  asio::steady_timer timer_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
+  timer_list timers_;
+  std::unordered_map<timer_id, timer_list::iterator> ids_;
+  std::optional<time_point> armed_for_;
+  std::uint64_t turn_ = 0;  // tells the current wait from those replaced
+  timer_id last_id_ = 0;
+  bool running_timers_ = false;
+  std::mutex mutex_;  // guards the two below
+  std::deque<std::function<void()>> posted_;
+  bool closing_ = false;
+};
 
 }  // namespace adapters
 }  // namespace agent_websocket
@@ -24970,6 +31595,67 @@ class stderr_logger {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/listen_options.hpp
+
+// Where and how a listener listens, and the one place that knows how a system lets several
+// processes listen on one port (SO_REUSEPORT). Opens nothing.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#if !defined(_WIN32)
+#include <sys/socket.h>
+#endif
+
+#include <cerrno>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Lets other sockets listen on the same address and port beside this one, each with a queue of its
+/// own among which the system spreads what comes. Before bind. Fails where there is no such thing.
+inline std::error_code allow_other_listeners(int socket) noexcept {
+#if defined(_WIN32) || !(defined(SO_REUSEPORT_LB) || defined(SO_REUSEPORT))
+  static_cast<void>(socket);
+  return std::make_error_code(std::errc::operation_not_supported);
+#else
+#if defined(SO_REUSEPORT_LB)  // FreeBSD, where the other one spreads nothing
+  constexpr int name = SO_REUSEPORT_LB;
+#else
+  constexpr int name = SO_REUSEPORT;
+#endif
+  const int on = 1;
+  if (::setsockopt(socket, SOL_SOCKET, name, &on, sizeof on) == 0) return {};
+  return {errno, std::generic_category()};
+#endif
+}
+
+/// Where and how to listen.
+struct listen_options {
+  std::string host = "localhost";
+  std::uint16_t port = 0;  ///< 0: any; the same for all addresses of the host
+  int backlog = asio::socket_base::max_listen_connections;
+  int send_buffer_bytes = 0;  ///< of the accepted sockets; 0: the system's choice
+  /// Independent processes may listen there as well, if all of them say so: see
+  /// allow_other_listeners. What waits in the queue of one that stops is lost.
+  bool reuse_port = false;
+  /// Descriptors of sockets that listen already and are taken over, in place of all the above
+  /// (POSIX).
+  std::vector<int> inherited{};
+  /// Several processes accept from one queue: asked before each connection whether another one
+  /// should have it. If none has taken it a millisecond later it is accepted all the same.
+  std::function<bool()> leave_to_others{};
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/asio_listener.hpp
 
 // Listens on explicit endpoints and hands out accepted sockets. When descriptors run out it waits
@@ -24980,9 +31666,11 @@ class stderr_logger {
 
 #if !defined(_WIN32)
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #endif
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -25023,14 +31711,6 @@ class spare_descriptor {
 #endif
 };
 
-/// Where and how to listen.
-struct listen_options {
-  std::string host = "localhost";
-  std::uint16_t port = 0;  ///< 0: any; the same for all addresses of the host
-  int backlog = asio::socket_base::max_listen_connections;
-  int send_buffer_bytes = 0;  ///< of the accepted sockets; 0: the system's choice
-};
-
 /// One executor. on_accept is called on it, never from inside start().
 class asio_listener {
  public:
@@ -25047,7 +31727,17 @@ class asio_listener {
   /// Host "localhost" is 127.0.0.1 and ::1, "" is every address of both families; in both cases
   /// IPv6 is left out where the system has none. "::" takes IPv4 as well where the system allows
   /// it. Names are not looked up.
-  result<void> start(const listen_options& options);
+  result<void> start(const listen_options& options) {
+    auto outcome = open(options);
+    for (const std::shared_ptr<door>& each : doors_) each->wait();
+    return outcome;
+  }
+
+  /// Listens as start() does and accepts nothing: connections wait in the system's queue.
+  result<void> open(const listen_options& options);
+
+  /// Gives up the listening sockets without closing them: who calls owns the descriptors.
+  std::vector<int> release();
 
   /// Accepts no more, and frees the port.
   void stop() {
@@ -25063,6 +31753,7 @@ class asio_listener {
   using endpoint = asio::ip::tcp::endpoint;
   static constexpr int accepts_a_turn = 16;
   static constexpr std::chrono::milliseconds pause{100};
+  static constexpr std::chrono::milliseconds politeness{1};
 
   /// One endpoint. Pending waits keep it; `owner` is null when they shall do nothing.
   struct door : std::enable_shared_from_this<door> {
@@ -25083,15 +31774,20 @@ class asio_listener {
                         });
     }
 
-    void rest() {
-      timer.expires_after(pause);
-      timer.async_wait([self = this->shared_from_this()](const std::error_code&) {
-        if (self->owner != nullptr) self->accept_some();
+    void rest(std::chrono::milliseconds time, bool has_offered) {
+      timer.expires_after(time);
+      timer.async_wait([self = this->shared_from_this(), has_offered](const std::error_code&) {
+        if (self->owner != nullptr) self->accept_some(has_offered);
       });
     }
 
-    void accept_some() {
+    /// `has_offered` is true when the first one was left to others for long enough.
+    void accept_some(bool has_offered = false) {
       for (int i = 0; i < accepts_a_turn; ++i) {
+        if (!std::exchange(has_offered, false) && owner->leave_to_others_ &&
+            owner->leave_to_others_()) {
+          return rest(politeness, true);
+        }
         asio_socket peer(socket.get_executor());
         endpoint address;
         std::error_code failure;
@@ -25101,7 +31797,7 @@ class asio_listener {
         if (failure == asio::error::would_block || failure == asio::error::try_again) break;
         if (failure) {
           if (failure == asio::error::no_descriptors) turn_away();
-          return rest();  // no descriptors, no memory: both pass
+          return rest(pause, false);  // no descriptors, no memory: both pass
         }
         std::error_code ignored;
         peer.set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -25137,16 +31833,21 @@ class asio_listener {
   }
 
   std::error_code open(const endpoint& where, bool v6_only, const listen_options& options);
+  std::error_code adopt(int descriptor);
   result<void> open_all(const std::vector<std::pair<endpoint, bool>>& wanted,
                         const listen_options& options, bool& port_taken);
 
-  static error failure_of(const endpoint& where, const std::error_code& why) {
+  static error failure_of(const endpoint& where, const std::error_code& why, bool reuses_port) {
     const std::string host = where.address().is_v6() ? "[" + where.address().to_string() + "]"
                                                      : where.address().to_string();
     std::string words =
         "cannot listen on " + host + ":" + std::to_string(where.port()) + ": " + why.message();
-    if (why == asio::error::address_in_use)
-      words += " (does another server run there? choose another port)";
+    if (why == asio::error::address_in_use) {
+      words += reuses_port ? " (whoever runs there has to share the port, and be of the same user)"
+                           : " (does another server run there? choose another port)";
+    }
+    if (reuses_port && why == std::errc::operation_not_supported)
+      words += " (this system cannot share a port: set REUSE_PORT to off)";
     if (why == asio::error::access_denied) words += " (ports below 1024 need special rights)";
     return error(errc::bad_configuration, std::move(words));
   }
@@ -25159,9 +31860,48 @@ class asio_listener {
 
   asio::io_context* context_;
   accepted on_accept_;
+  std::function<bool()> leave_to_others_;
   std::vector<std::shared_ptr<door>> doors_;
   std::uint16_t port_ = 0;
 };
+
+inline std::vector<int> asio_listener::release() {
+  std::vector<int> descriptors;
+#if !defined(_WIN32)
+  for (const std::shared_ptr<door>& each : doors_) {
+    std::error_code ignored;
+    // Out of the context's reactor too, which a copy of the descriptor would not be.
+    descriptors.push_back(each->socket.release(ignored));
+  }
+#endif
+  stop();
+  return descriptors;
+}
+
+inline std::error_code asio_listener::adopt(int descriptor) {
+#if defined(_WIN32)
+  static_cast<void>(descriptor);
+  return asio::error::operation_not_supported;
+#else
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+      ::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) {
+    return {errno, std::generic_category()};
+  }
+  const bool v6 = address.ss_family == AF_INET6;
+  if (!listens || (!v6 && address.ss_family != AF_INET)) return asio::error::invalid_argument;
+  const auto adopted = std::make_shared<door>(*context_, *this);
+  std::error_code failure;
+  adopted->socket.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), descriptor, failure);
+  if (!failure) adopted->socket.non_blocking(true, failure);
+  if (!failure) port_ = adopted->socket.local_endpoint(failure).port();
+  if (!failure) doors_.push_back(adopted);
+  return failure;
+#endif
+}
 
 inline std::error_code asio_listener::open(const endpoint& where, bool v6_only,
                                            const listen_options& options) {
@@ -25172,6 +31912,8 @@ inline std::error_code asio_listener::open(const endpoint& where, bool v6_only,
 #if !defined(_WIN32)  // where it means something else
   if (!failure) socket.set_option(asio::socket_base::reuse_address(true), failure);
 #endif
+  if (!failure && options.reuse_port)
+    failure = allow_other_listeners(static_cast<int>(socket.native_handle()));
   if (!failure && where.address().is_v6()) socket.set_option(asio::ip::v6_only(v6_only), failure);
   if (!failure && options.send_buffer_bytes > 0) {  // inherited by the accepted sockets
     socket.set_option(asio::socket_base::send_buffer_size(options.send_buffer_bytes), failure);
@@ -25195,13 +31937,24 @@ inline result<void> asio_listener::open_all(const std::vector<std::pair<endpoint
     port_taken = i > 0 && failure == asio::error::address_in_use;
     stop();
     port_ = 0;
-    return failure_of(where, failure);
+    return failure_of(where, failure, options.reuse_port);
   }
   return {};
 }
 
-inline result<void> asio_listener::start(const listen_options& options) {
+inline result<void> asio_listener::open(const listen_options& options) {
   stop();
+  port_ = 0;
+  leave_to_others_ = options.leave_to_others;
+  for (const int each : options.inherited) {
+    const std::error_code failure = adopt(each);
+    if (!failure) continue;
+    stop();
+    port_ = 0;
+    return error(errc::bad_configuration, "cannot listen on the inherited descriptor " +
+                                              std::to_string(each) + ": " + failure.message());
+  }
+  if (!options.inherited.empty()) return {};
   const auto at = [](const asio::ip::address& address) { return endpoint(address, 0); };
   std::vector<std::pair<endpoint, bool>> wanted;
   if (options.host == "localhost") {
@@ -25226,7 +31979,6 @@ inline result<void> asio_listener::start(const listen_options& options) {
     outcome = open_all(wanted, options, port_taken);
     if (!port_taken) break;
   }
-  for (const std::shared_ptr<door>& each : doors_) each->wait();
   return outcome;
 }
 
@@ -25475,6 +32227,7 @@ class byte_budget {
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -25499,6 +32252,7 @@ class connection_table {
     chosen.connection = std::move(connection);
     ++chosen.uses;
     ++size_;
+    publish();
     return (static_cast<connection_id>(chosen.uses) << 32) | static_cast<connection_id>(index);
   }
 
@@ -25521,9 +32275,16 @@ class connection_table {
     emptied.next_free = free_;
     free_ = index;
     --size_;
+    publish();
   }
 
   std::size_t size() const noexcept { return size_; }
+
+  /// From now on `where` holds the size, for others to read; it outlives the table. Null: no more.
+  void publish_size(std::atomic<std::uint32_t>* where) noexcept {
+    published_ = where;
+    publish();
+  }
 
   /// A copy of what is in the table.
   std::vector<Pointer> all() const {
@@ -25544,7 +32305,13 @@ class connection_table {
     std::uint32_t uses = 0;
   };
 
+  void publish() noexcept {
+    if (published_ != nullptr)
+      published_->store(static_cast<std::uint32_t>(size_), std::memory_order_relaxed);
+  }
+
   std::vector<place> places_;
+  std::atomic<std::uint32_t>* published_ = nullptr;
   std::size_t free_ = none;
   std::size_t size_ = 0;
 };
@@ -25580,6 +32347,7 @@ struct transport_settings {
   std::string host = "localhost";  ///< see asio_listener::start
   std::uint16_t port = 54321;      ///< 0: any; port() tells which
   int listen_backlog = asio::socket_base::max_listen_connections;
+  bool reuse_port = false;          ///< see listen_options::reuse_port
   tls_files tls;                    ///< empty: plain HTTP, else TLS and nothing else
   std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
   std::size_t max_message_bytes = 64 * 1024;
@@ -26674,12 +33442,15 @@ inline void websocketpp_connection::finish(bool reset) {
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace agent_websocket {
 namespace adapters {
@@ -26706,6 +33477,15 @@ class websocketpp_transport {
     for (const auto& each : hub_->connections.all()) each->drop();
   }
 
+  /// Sockets that other processes accept from as well, in place of the address in the settings.
+  struct shared_listeners {
+    std::vector<int> descriptors;                ///< see listen_options::inherited
+    std::function<bool()> leave_to_others;       ///< see listen_options
+    std::atomic<std::uint32_t>* load = nullptr;  ///< holds the number of our connections
+  };
+  /// Before start(). What it points to outlives the transport.
+  void share(shared_listeners listeners) { shared_ = std::move(listeners); }
+
   /// The error names the address, such as "cannot listen on 127.0.0.1:54321: Address already in
   /// use", or the certificate's or key's file and what is wrong with it.
   result<void> start(transport_sink& sink) {
@@ -26715,6 +33495,10 @@ class websocketpp_transport {
     options.port = hub_->settings.port;
     options.backlog = hub_->settings.listen_backlog;
     options.send_buffer_bytes = hub_->settings.so_sndbuf;
+    options.reuse_port = hub_->settings.reuse_port;
+    options.inherited = shared_.descriptors;
+    options.leave_to_others = shared_.leave_to_others;
+    hub_->connections.publish_size(shared_.load);
     hub_->sink = &sink;
     result<void> outcome = listener_.start(options);
     hub_->listening = outcome.has_value();
@@ -26723,8 +33507,15 @@ class websocketpp_transport {
 
   void stop() {
     listener_.stop();
+    hub_->connections.publish_size(nullptr);
     hub_->listening = false;
     hub_->rest_when_idle();
+  }
+
+  /// True as long as there are connections that were accepted and have not been answered: requests
+  /// on their way, upgrades that are looked at. At most their time limits long.
+  bool has_unanswered() const noexcept {
+    return hub_->heads.next().has_value() || hub_->answers.next().has_value();
   }
 
   /// Reads the files of the settings again: connections to come use what they hold, those that
@@ -26769,6 +33560,7 @@ class websocketpp_transport {
   using pointer =
       link_pointer<websocketpp_connection>;  // a copy keeps what a call may remove from the table
 
+  shared_listeners shared_;
   std::shared_ptr<hub> hub_;
   asio_listener listener_;
 };
@@ -27070,6 +33862,399 @@ inline result<any_authenticator> make_authenticator(const access_options& from, 
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/host/store.hpp
+
+// The store that the options ask for, and the way to the servers that share it: memory, a file of
+// SQLite, or Redis, as far as the program was compiled with them.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+
+/// Is told what happens to a store, for the log: a fixed word, and words for people.
+using store_event_handler = std::function<void(std::string_view event, std::string_view text)>;
+
+struct opened_store {
+  any_store store;        ///< outlives the exchange
+  any_exchange exchange;  ///< a null_exchange where nobody shares the store
+};
+
+namespace detail {
+
+inline bool is_sqlite(const options& from) { return from.store.rfind("sqlite:", 0) == 0; }
+
+inline error wrong_store(const std::string& words) {
+  return error(errc::bad_configuration, "STORE: " + words);
+}
+
+inline error without_store(const char* what, const char* macro, const char* library) {
+  return wrong_store(std::string("this program was compiled without ") + what +
+                     "; compile it with -D" + macro + "=1 and link " + library);
+}
+
+inline result<opened_store> open_sqlite([[maybe_unused]] asio::io_context& context,
+                                        [[maybe_unused]] const options& from) {
+#if AGENT_WEBSOCKET_WITH_SQLITE
+  adapters::sqlite_options chosen;
+  chosen.file = from.store.substr(7);
+  chosen.keep = std::chrono::duration_cast<std::chrono::seconds>(from.store_keep);
+  auto made = std::make_unique<adapters::sqlite_store>(context, std::move(chosen));
+  if (auto opened = made->open(); !opened) return wrong_store(opened.error().message);
+  return opened_store{any_store(std::move(made)), any_exchange()};
+#else
+  return without_store("SQLite", "AGENT_WEBSOCKET_WITH_SQLITE", "sqlite3");
+#endif
+}
+
+inline result<opened_store> open_redis([[maybe_unused]] asio::io_context& context,
+                                       [[maybe_unused]] const options& from,
+                                       [[maybe_unused]] store_event_handler told) {
+#if AGENT_WEBSOCKET_WITH_REDIS
+  adapters::redis_settings chosen;
+  chosen.url = from.store;
+  chosen.keep = std::chrono::duration_cast<std::chrono::seconds>(from.store_keep);
+  chosen.on_event = std::move(told);
+  auto made = std::make_unique<adapters::redis_store>(context, std::move(chosen));
+  if (auto opened = made->open(); !opened) return wrong_store(opened.error().message);
+  auto exchange = std::make_unique<adapters::redis_exchange>(*made);
+  return opened_store{any_store(std::move(made)), any_exchange(std::move(exchange))};
+#else
+  return without_store("Redis", "AGENT_WEBSOCKET_WITH_REDIS", "hiredis");
+#endif
+}
+
+}  // namespace detail
+
+/// Blocks while a file is opened and looked through. A Redis that does not answer yet is no error.
+/// The error (bad_configuration) names the variable, and what is wrong.
+inline result<opened_store> open_store(asio::io_context& context, const options& from,
+                                       store_event_handler told) {
+  if (from.store == "memory") return opened_store();
+  return detail::is_sqlite(from) ? detail::open_sqlite(context, from)
+                                 : detail::open_redis(context, from, std::move(told));
+}
+
+/// What can be said of the options without a look at the store itself.
+inline result<void> check_store(const options& from) {
+  if (from.store == "memory") return {};
+  if (detail::is_sqlite(from)) {
+#if !AGENT_WEBSOCKET_WITH_SQLITE
+    return detail::without_store("SQLite", "AGENT_WEBSOCKET_WITH_SQLITE", "sqlite3");
+#else
+    return {};
+#endif
+  }
+#if AGENT_WEBSOCKET_WITH_REDIS
+  if (const auto url = adapters::parse_redis_url(from.store); !url)
+    return detail::wrong_store(url.error().message);
+  return {};
+#else
+  return detail::without_store("Redis", "AGENT_WEBSOCKET_WITH_REDIS", "hiredis");
+#endif
+}
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/host/worker_loads.hpp
+
+// How many connections each worker has, in memory that supervisor and workers share, so that a
+// connection can be left to the worker that has the fewest. Without it the kernel wakes all that
+// wait on one socket in the same order each time, and on a quiet machine the first one gets
+// everything. A worker that is not there, or drains, holds `absent`.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#if !defined(_WIN32)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <utility>
+
+namespace agent_websocket {
+
+/// May be empty, where the system has no such memory: then nothing is left to anybody.
+class worker_loads {
+ public:
+  using count = std::atomic<std::uint32_t>;
+  static_assert(count::is_always_lock_free, "atomics have to work between processes");
+
+  static constexpr std::uint32_t absent = 0xFFFF'FFFF;
+  static constexpr unsigned size = 128;  ///< places
+  /// A worker with so many more connections than the one with the fewest leaves new ones to it; so
+  /// a crowd that comes at once is taken several at a time.
+  static constexpr std::uint32_t slack = 4;
+
+  worker_loads() = default;
+  worker_loads(worker_loads&& other) noexcept { swap(other); }
+  worker_loads& operator=(worker_loads&& other) noexcept {
+    worker_loads taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  ~worker_loads() {
+#if !defined(_WIN32)
+    if (counts_ != nullptr) ::munmap(static_cast<void*>(counts_), bytes);
+    if (descriptor_ >= 0) ::close(descriptor_);
+#endif
+  }
+
+  /// All places absent.
+  static worker_loads create() {
+    worker_loads made;
+#if !defined(_WIN32)
+#if defined(__linux__) && defined(MFD_CLOEXEC)
+    made.descriptor_ = ::memfd_create("agent_websocket loads", MFD_CLOEXEC);
+#endif
+    if (made.descriptor_ < 0) {
+      if (std::FILE* const file = std::tmpfile()) {  // which has no name any more
+        made.descriptor_ = ::dup(::fileno(file));
+        std::fclose(file);
+      }
+    }
+    if (made.descriptor_ < 0 || ::ftruncate(made.descriptor_, bytes) != 0 || !made.map()) return {};
+    for (unsigned i = 0; i < size; ++i) made.counts_[i].store(absent, std::memory_order_relaxed);
+#endif
+    return made;
+  }
+
+  /// Of another process; the descriptor is closed with it. Empty when it is none.
+  static worker_loads adopt(int descriptor) {
+    worker_loads made;
+#if !defined(_WIN32)
+    made.descriptor_ = descriptor;
+    if (descriptor < 0 || ::lseek(descriptor, 0, SEEK_END) != static_cast<off_t>(bytes) ||
+        !made.map()) {
+      return {};
+    }
+#else
+    static_cast<void>(descriptor);
+#endif
+    return made;
+  }
+
+  explicit operator bool() const noexcept { return counts_ != nullptr; }
+  int descriptor() const noexcept { return descriptor_; }
+
+  /// Null when there is none.
+  count* at(unsigned place) const noexcept {
+    return counts_ != nullptr && place < size ? &counts_[place] : nullptr;
+  }
+  void leave(unsigned place) const noexcept {
+    if (count* const mine = at(place)) mine->store(absent, std::memory_order_relaxed);
+  }
+
+  /// True when somebody else has so many fewer that the next connection should be his.
+  bool has_less_loaded_than(unsigned place) const noexcept {
+    const count* const mine = at(place);
+    if (mine == nullptr) return false;
+    const std::uint32_t have = mine->load(std::memory_order_relaxed);
+    for (unsigned i = 0; i < size; ++i) {
+      const std::uint32_t other = counts_[i].load(std::memory_order_relaxed);
+      if (other != absent && have != absent && other < have && have - other >= slack) return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr std::size_t bytes = size * sizeof(count);
+
+  void swap(worker_loads& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(counts_, other.counts_);
+  }
+
+#if !defined(_WIN32)
+  bool map() {
+    void* const found = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_, 0);
+    if (found == MAP_FAILED) return false;
+    counts_ = static_cast<count*>(found);
+    return true;
+  }
+#endif
+
+  int descriptor_ = -1;
+  count* counts_ = nullptr;
+};
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/host/worker_ticket.hpp
+
+// What a supervisor tells a worker that it starts: which descriptors it inherits and what they are
+// for, as the text of one environment variable. Pure; worker_link.hpp uses it.
+
+namespace agent_websocket {
+
+struct worker_ticket {
+  static constexpr const char* variable = "AGENT_WEBSOCKET_WORKER";
+  static constexpr std::size_t max_listeners = 64;
+
+  unsigned slot = 1;           ///< the worker's number, from 1
+  unsigned place = 0;          ///< in the table of loads
+  int control = -1;            ///< the line to the supervisor
+  int loads = -1;              ///< the table of loads; -1: there is none
+  std::vector<int> listeners;  ///< sockets that listen
+
+  /// "slot=1 place=0 control=5 loads=6 listeners=7,8"
+  std::string text() const {
+    std::string all = "slot=" + std::to_string(slot) + " place=" + std::to_string(place) +
+                      " control=" + std::to_string(control) + " loads=" + std::to_string(loads) +
+                      " listeners=";
+    for (std::size_t i = 0; i < listeners.size(); ++i)
+      all += (i == 0 ? "" : ",") + std::to_string(listeners[i]);
+    return all;
+  }
+
+  /// Nothing when it is not what text() makes.
+  static std::optional<worker_ticket> parse(std::string_view from) {
+    worker_ticket ticket;
+    int slot = 0;
+    int place = 0;
+    int listener = 0;
+    if (!take(from, "slot=", slot) || !take(from, " place=", place) ||
+        !take(from, " control=", ticket.control) || !take(from, " loads=", ticket.loads) ||
+        !take(from, " listeners=", listener)) {
+      return std::nullopt;
+    }
+    do {
+      if (listener < 0 || ticket.listeners.size() == max_listeners) return std::nullopt;
+      ticket.listeners.push_back(listener);
+    } while (take(from, ",", listener));
+    if (!from.empty() || slot < 1 || place < 0 || ticket.control < 0 || ticket.loads < -1)
+      return std::nullopt;
+    ticket.slot = static_cast<unsigned>(slot);
+    ticket.place = static_cast<unsigned>(place);
+    return ticket;
+  }
+
+ private:
+  static bool take(std::string_view& from, std::string_view name, int& number) {
+    if (from.substr(0, name.size()) != name) return false;
+    const char* const begin = from.data() + name.size();
+    const auto [end, failure] = std::from_chars(begin, from.data() + from.size(), number);
+    if (failure != std::errc()) return false;
+    from.remove_prefix(static_cast<std::size_t>(end - from.data()));
+    return true;
+  }
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/host/worker_link.hpp
+
+// The worker's end of what joins it to its supervisor: the sockets that it inherits, the line on
+// which it says that it is ready and on which it learns that the supervisor is gone, and the table
+// of loads. A server that is given one by server::join is a worker.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
+#include <asio/posix/stream_descriptor.hpp>
+
+#include <fcntl.h>
+#endif
+
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+class worker_link {
+ public:
+  worker_link(worker_link&&) = default;
+  worker_link& operator=(worker_link&&) = default;
+
+  /// Nothing when no supervisor has started this process. What is found is taken: a second call
+  /// finds nothing, and neither does a program that this one starts. Before there are threads.
+  static std::optional<worker_link> from_environment() {
+#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
+    const char* const text = std::getenv(worker_ticket::variable);
+    if (text == nullptr) return std::nullopt;
+    auto ticket = worker_ticket::parse(text);
+    ::unsetenv(worker_ticket::variable);
+    if (!ticket) return std::nullopt;
+    worker_link made;
+    for (const int each : ticket->listeners) keep(each);
+    keep(ticket->control);
+    keep(ticket->loads);
+    made.loads_ = std::make_unique<worker_loads>(worker_loads::adopt(ticket->loads));
+    made.ticket_ = std::move(*ticket);
+    return made;
+#else
+    return std::nullopt;
+#endif
+  }
+
+  const worker_ticket& ticket() const noexcept { return ticket_; }
+  /// Our own; null where loads are not shared. Stays where it is when the link is moved.
+  worker_loads::count* load() const noexcept { return loads_->at(ticket_.place); }
+  std::function<bool()> leave_to_others() const {
+    if (load() == nullptr) return nullptr;
+    return [loads = loads_.get(), place = ticket_.place] {
+      return loads->has_less_loaded_than(place);
+    };
+  }
+  /// Nobody leaves a connection to this worker any more.
+  void leave() const noexcept { loads_->leave(ticket_.place); }
+
+#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
+  /// Tells the supervisor that connections are accepted. `on_gone` is called when there is no
+  /// supervisor any more.
+  void ready(asio::io_context& context, std::function<void()> on_gone) {
+    std::error_code failure;
+    line_ = std::make_unique<asio::posix::stream_descriptor>(context, ticket_.control);
+    line_->write_some(asio::buffer("r", 1), failure);
+    line_->async_read_some(asio::buffer(unused_.get(), 1),
+                           [on_gone = std::move(on_gone)](const std::error_code& end, std::size_t) {
+                             if (end != asio::error::operation_aborted) on_gone();
+                           });
+  }
+#else
+  void ready(asio::io_context&, std::function<void()>) {}
+#endif
+
+ private:
+  worker_link() = default;
+
+#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
+  /// For this process alone.
+  static void keep(int descriptor) {
+    if (descriptor >= 0) ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  }
+
+  std::unique_ptr<asio::posix::stream_descriptor> line_;
+  std::unique_ptr<char[]> unused_ = std::make_unique<char[]>(1);
+#endif
+  worker_ticket ticket_;
+  std::unique_ptr<worker_loads> loads_;
+};
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/host/server.hpp
 
 // `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
@@ -27081,6 +34266,7 @@ inline result<any_authenticator> make_authenticator(const access_options& from, 
 
 #include <asio/signal_set.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <functional>
@@ -27094,9 +34280,9 @@ namespace agent_websocket {
 
 class server {
  public:
-  using basic_type = basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
-                                  adapters::asio_scheduler, memory_store, any_authenticator,
-                                  adapters::stderr_logger>;
+  using basic_type =
+      basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
+                   adapters::asio_scheduler, any_store, any_authenticator, adapters::stderr_logger>;
   using session_type = basic_type::session_type;
   using router_type = basic_type::router_type;
 
@@ -27123,6 +34309,21 @@ class server {
     parts_.authenticator = std::move(chosen);
     own_authenticator_ = true;
   }
+  /// Where sessions are kept, in place of what the options say, and the way to the servers that
+  /// share it. Before start() or run().
+  void keep_in(any_store chosen, any_exchange exchange = any_exchange()) {
+    parts_.store = std::move(chosen);
+    parts_.server.exchange_by(std::move(exchange));
+    own_store_ = true;
+  }
+  /// Makes it a worker of the supervisor that has started this process: it accepts from sockets
+  /// that it inherits, says when it is ready, and ends in order on SIGTERM or when the supervisor
+  /// is gone; run() leaves all other signals to the supervisor. First it stops accepting, then what
+  /// was accepted is answered, for up to a second, then it drains. Before start() or run().
+  void join(worker_link link) {
+    link_.emplace(std::move(link));
+    parts_.transport.share({link_->ticket().listeners, link_->leave_to_others(), link_->load()});
+  }
   const options& settings() const noexcept { return parts_.server.settings(); }
   /// The port that is listened on, also when options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return parts_.transport.port(); }
@@ -27135,6 +34336,14 @@ class server {
           make_authenticator(settings().access, [this] { return parts_.scheduler.wall_now(); });
       if (!made) return made.error();
       parts_.authenticator = std::move(*made);
+    }
+    if (!own_store_) {
+      auto opened = open_store(context_, settings(), [this](std::string_view event, auto text) {
+        parts_.server.log(log_level::info, event, {}, text);
+      });
+      if (!opened) return opened.error();
+      parts_.store = std::move(opened->store);
+      parts_.server.exchange_by(std::move(opened->exchange));
     }
     return parts_.server.start();
   }
@@ -27162,10 +34371,16 @@ class server {
       }
     }
     // Kept until the end of this object, so that a late signal does not kill what is ending well.
-    signals_.emplace(context_, SIGINT, SIGTERM);
-    std::error_code ignored;
-    if (hangup != 0) signals_->add(hangup, ignored);
-    wait_for_signal();
+    signals_.emplace(context_, SIGTERM);
+    if (link_) {
+      wait_for_word();
+      link_->ready(context_, [this] { retire("supervisor_gone"); });
+    } else {
+      std::error_code ignored;
+      signals_->add(SIGINT, ignored);
+      if (hangup != 0) signals_->add(hangup, ignored);
+      wait_for_signal();
+    }
     if (running) running();
     running_ = true;
     context_.run();
@@ -27209,6 +34424,7 @@ class server {
   static constexpr int hangup = 0;  // no signal
 #endif
 
+  static constexpr std::chrono::milliseconds longest_patience{1'000};
   static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
 
   // In the order in which they need each other.
@@ -27224,7 +34440,7 @@ class server {
     adapters::asio_scheduler scheduler;
     adapters::curl_http_client http;
     adapters::websocketpp_transport transport;
-    memory_store store;
+    any_store store;
     any_authenticator authenticator;
     adapters::stderr_logger logger;
     basic_type server;
@@ -27234,6 +34450,7 @@ class server {
     adapters::websocketpp_transport::settings to;
     to.host = from.host;
     to.port = from.port;
+    to.reuse_port = from.reuse_port;
     to.max_message_bytes = from.session.max_message_bytes;
     // Sockets are counted by the server; beside them there is room for health checks and the API.
     to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
@@ -27272,13 +34489,45 @@ class server {
     });
   }
 
+  // ---- as a worker
+
+  void wait_for_word() {
+    signals_->async_wait([this](const std::error_code& failure, int) {
+      if (failure) return;
+      retire({});
+      wait_for_word();
+    });
+  }
+
+  /// A connection that nobody has accepted is for another worker; one that was is welcomed before
+  /// it is told to come back, so that nobody is turned away.
+  void retire(std::string_view why) {
+    if (std::exchange(signalled_, true)) return;
+    if (!why.empty()) parts_.server.log(log_level::warning, why, {}, "this worker ends");
+    parts_.transport.stop();
+    link_->leave();
+    patience_.emplace(context_);
+    drain_when_answered(std::chrono::steady_clock::now() + longest_patience);
+  }
+  void drain_when_answered(std::chrono::steady_clock::time_point until) {
+    if (!parts_.transport.has_unanswered() || std::chrono::steady_clock::now() >= until)
+      return stop();
+    patience_->expires_after(std::chrono::milliseconds(10));
+    patience_->async_wait([this, until](const std::error_code& failure) {
+      if (!failure) drain_when_answered(until);
+    });
+  }
+
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
+  std::optional<worker_link> link_;  // before the transport, which looks at the loads
   parts parts_;
   std::optional<asio::signal_set> signals_;
+  std::optional<adapters::asio_timer> patience_;
   bool running_ = false;  // inside of run()
   bool signalled_ = false;
   bool own_authenticator_ = false;  // of the program's choice
+  bool own_store_ = false;          // likewise
 };
 
 /// The types that the shipped `server` is made of.
@@ -27290,6 +34539,907 @@ using openrouter_client =
 }  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/host/check_workers.hpp
+
+// What an operator should know about options that are good for one process and mean something else
+// for several.
+
+namespace agent_websocket {
+
+/// Most that one supervisor takes.
+inline constexpr unsigned max_workers = 64;
+
+/// A warning for so many workers with these options, or nothing. Logged as workers_do_not_share.
+/// Error (bad_configuration): these options are for one process.
+inline result<std::optional<std::string>> check_workers(const options& settings, unsigned workers) {
+  if (settings.store.rfind("sqlite:", 0) == 0) {
+    return error(errc::bad_configuration,
+                 "STORE: a file of SQLite is for one process; for workers, also for one that is "
+                 "restarted without a pause, use redis://...");
+  }
+  if (workers < 2 || settings.store != "memory") return std::optional<std::string>();
+  return std::optional<std::string>(
+      "sessions are not shared between workers; a client that comes back may find another worker: "
+      "set STORE=redis://...");
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/host/worker_end.hpp
+
+// How a process ended: by itself, with a code, or by a signal; and in words for the log. Knows no
+// system: worker_process.hpp makes it of what the system says.
+
+namespace agent_websocket {
+
+struct worker_end {
+  int code = 0;
+  int signal = 0;  ///< 0: none
+
+  bool is_clean() const noexcept { return code == 0 && signal == 0; }
+};
+
+/// "code=3", or "signal=9".
+inline std::string to_string(const worker_end& how) {
+  return how.signal != 0 ? "signal=" + std::to_string(how.signal)
+                         : "code=" + std::to_string(how.code);
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/host/worker_pool.hpp
+
+// What a supervisor decides, without processes: which worker is started, told to drain or killed,
+// and when. Events and the time in, actions out; no clock, no signal, no system call.
+// supervisor.hpp carries the actions out. A *slot* is the place of one worker; its processes come
+// and go, and while one takes over from another there are two.
+
+namespace agent_websocket {
+
+/// Of a worker_pool.
+struct worker_pool_settings {
+  using milliseconds = std::chrono::milliseconds;
+
+  unsigned workers = 1;
+  milliseconds least_wait{100};        ///< before a worker that ended is started again; doubled
+  milliseconds most_wait{5'000};       ///< each time, up to this,
+  milliseconds stable_time{10'000};    ///< until one was ready for so long
+  milliseconds start_timeout{30'000};  ///< from its start until it is ready; then it is killed
+  milliseconds end_timeout{15'000};    ///< from the word to drain until its end; then it is killed
+  /// That each worker fails in a row while none is ready, until all is given up. At the start one
+  /// time is enough.
+  unsigned most_failures = 8;
+};
+
+/// What is to be done, in this order.
+struct pool_action {
+  enum class kind {
+    start,      ///< a process `id` for `slot`, at `place`
+    drain,      ///< `id` is to end in order
+    kill,       ///< `id` is to end at once
+    all_ready,  ///< each slot has a worker that is ready, for the first time
+    release,    ///< nobody is to be connected any more: all is going to end
+    failure,    ///< `text` is for the operator
+    restarted,  ///< a rolling restart is complete
+    finish,     ///< all is over: end with `code`
+  };
+
+  kind what;
+  unsigned id = 0;
+  unsigned slot = 0;   ///< from 1
+  unsigned place = 0;  ///< below worker_pool::places(); that of no other process that lives
+  bool again = false;  ///< start: in place of one that ended or is going to
+  int code = 0;
+  std::string text;
+};
+
+class worker_pool {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  using milliseconds = std::chrono::milliseconds;
+  using kind = pool_action::kind;
+
+  explicit worker_pool(worker_pool_settings chosen)
+      : settings_(chosen), slots_(std::max(chosen.workers, 1u)) {}
+
+  /// At most so many processes live at the same time.
+  static constexpr unsigned places(unsigned workers) noexcept { return workers + 1; }
+
+  void begin(time_point now) {
+    for (unsigned slot = 0; slot < slots_.size(); ++slot) launch(slot, now);
+  }
+
+  /// The worker has begun to listen.
+  void on_ready(unsigned id, time_point now) {
+    member* const found = find(id);
+    if (found == nullptr || found->state != phase::starting) return;
+    found->state = phase::ready;
+    found->since = now;
+    if (!all_ready_ && count(phase::ready) == slots_.size()) {
+      all_ready_ = true;
+      act(kind::all_ready);
+    }
+    roll(now);
+  }
+
+  /// The process is gone. A process that could not be started has ended too.
+  void on_end(unsigned id, worker_end how, time_point now) {
+    const auto at = std::find_if(members_.begin(), members_.end(),
+                                 [id](const member& each) { return each.id == id; });
+    if (at == members_.end()) return;
+    const member gone = *at;
+    members_.erase(at);
+    if (stopping_) {
+      if (!how.is_clean() && !gone.killed && how.signal != drain_signal) code_ = std::max(code_, 1);
+      return finish_when_empty();
+    }
+    if (gone.state != phase::ending) {
+      slot_state& slot = slots_[gone.slot];
+      const bool was_stable =
+          gone.state == phase::ready && now - gone.since >= settings_.stable_time;
+      slot.failures = was_stable ? 1 : slot.failures + 1;
+      if (gone.state == phase::starting && is_hopeless(how)) return give_up(how, now);
+    }
+    roll(now);
+    for (unsigned slot = 0; slot < slots_.size(); ++slot) schedule(slot, now);
+  }
+
+  /// The wish to end: in order the first time, at once the second time.
+  void on_stop(time_point now) {
+    if (stopping_) {
+      code_ = std::max(code_, 1);
+      return kill_all();
+    }
+    begin_to_stop(now);
+    finish_when_empty();
+  }
+
+  /// The wish for new processes: one after the other, none ends before its successor is ready. A
+  /// second one during the first is carried out after it.
+  void on_restart(time_point now) {
+    if (stopping_) return;
+    roll_wanted_ = true;
+    roll(now);
+  }
+
+  /// To be called at deadline(), or at any other time.
+  void on_time(time_point now) {
+    for (member& each : members_) {
+      if (each.killed) continue;
+      const bool late = each.state == phase::starting ? now - each.since >= settings_.start_timeout
+                        : each.state == phase::ending ? now - each.since >= settings_.end_timeout
+                                                      : false;
+      if (!late) continue;
+      each.killed = true;
+      if (stopping_) code_ = std::max(code_, 1);
+      act(kind::failure).text =
+          "worker=" + std::to_string(each.slot + 1) +
+          (each.state == phase::starting ? " was not ready in time and is killed"
+                                         : " did not end in time and is killed");
+      act(kind::kill).id = each.id;
+    }
+    for (unsigned slot = 0; slot < slots_.size(); ++slot) {
+      if (slots_[slot].start_at && *slots_[slot].start_at <= now) launch(slot, now);
+    }
+  }
+
+  /// When on_time() has something to do, if it ever has.
+  std::optional<time_point> deadline() const {
+    std::optional<time_point> first;
+    const auto consider = [&](time_point when) { first = std::min(first.value_or(when), when); };
+    for (const member& each : members_) {
+      if (each.killed) continue;
+      if (each.state == phase::starting) consider(each.since + settings_.start_timeout);
+      if (each.state == phase::ending) consider(each.since + settings_.end_timeout);
+    }
+    for (const slot_state& each : slots_) {
+      if (each.start_at) consider(*each.start_at);
+    }
+    return first;
+  }
+
+  /// True when the process is going to end because the pool wants it to.
+  bool is_to_end(unsigned id) const {
+    for (const member& each : members_) {
+      if (each.id == id) return each.state == phase::ending || each.killed;
+    }
+    return false;
+  }
+  bool stopping() const noexcept { return stopping_; }
+
+  /// What has been decided since the last call.
+  std::vector<pool_action> take_actions() { return std::exchange(actions_, {}); }
+
+ private:
+  enum class phase { starting, ready, ending };
+  static constexpr int drain_signal = 15;  // SIGTERM: of one that had not yet learnt to take it
+
+  struct member {
+    unsigned id = 0;
+    unsigned slot = 0;  // from 0
+    unsigned place = 0;
+    phase state = phase::starting;
+    time_point since{};
+    bool killed = false;
+  };
+
+  struct slot_state {
+    unsigned failures = 0;  // in a row
+    std::optional<time_point> start_at;
+  };
+
+  pool_action& act(kind what) {
+    actions_.emplace_back();
+    actions_.back().what = what;
+    return actions_.back();
+  }
+
+  member* find(unsigned id) {
+    for (member& each : members_) {
+      if (each.id == id) return &each;
+    }
+    return nullptr;
+  }
+  bool has(unsigned slot, phase state) const {
+    return std::any_of(members_.begin(), members_.end(), [&](const member& each) {
+      return each.slot == slot && each.state == state;
+    });
+  }
+  std::size_t count(phase state) const {
+    return static_cast<std::size_t>(
+        std::count_if(members_.begin(), members_.end(),
+                      [state](const member& each) { return each.state == state; }));
+  }
+
+  unsigned free_place() const {
+    unsigned place = 0;
+    while (std::any_of(members_.begin(), members_.end(),
+                       [place](const member& each) { return each.place == place; })) {
+      ++place;
+    }
+    return place;
+  }
+
+  unsigned launch(unsigned slot, time_point now) {
+    slots_[slot].start_at.reset();
+    member made;
+    made.id = ++last_id_;
+    made.slot = slot;
+    made.place = free_place();
+    made.since = now;
+    members_.push_back(made);
+    pool_action& action = act(kind::start);
+    action.id = made.id;
+    action.slot = slot + 1;
+    action.place = made.place;
+    action.again = made.id > slots_.size();
+    return made.id;
+  }
+
+  void drain(member& one, time_point now) {
+    if (one.state == phase::ending) return;
+    one.state = phase::ending;
+    one.since = now;
+    act(kind::drain).id = one.id;
+  }
+
+  void kill_all() {
+    for (member& each : members_) {
+      if (!std::exchange(each.killed, true)) act(kind::kill).id = each.id;
+    }
+  }
+
+  /// Starts the slot's next worker later, when it has none.
+  void schedule(unsigned number, time_point now) {
+    slot_state& slot = slots_[number];
+    if (slot.start_at || has(number, phase::starting) || has(number, phase::ready)) return;
+    milliseconds wait = settings_.least_wait;
+    for (unsigned i = 1; i < slot.failures && wait < settings_.most_wait; ++i) wait *= 2;
+    slot.start_at = now + std::min(wait, settings_.most_wait);
+  }
+
+  /// After one ended before it was ready: true when there is no sense in trying again.
+  bool is_hopeless(const worker_end& how) const {
+    if (!all_ready_ && how.code == bad_configuration && how.signal == 0) return true;
+    if (count(phase::ready) > 0) return false;
+    const unsigned most = all_ready_ ? settings_.most_failures : 1;
+    return std::all_of(slots_.begin(), slots_.end(),
+                       [most](const slot_state& each) { return each.failures >= most; });
+  }
+  static constexpr int bad_configuration = 2;  // the exit code of a server that says so
+
+  void give_up(const worker_end& how, time_point now) {
+    code_ = how.signal == 0 && how.code != 0 ? how.code : 1;
+    act(kind::failure).text = all_ready_
+                                  ? "no worker comes back to life; giving up"
+                                  : "the workers cannot start; giving up (what they say is above)";
+    begin_to_stop(now);
+    finish_when_empty();
+  }
+
+  void begin_to_stop(time_point now) {
+    stopping_ = true;
+    for (slot_state& each : slots_) each.start_at.reset();
+    act(kind::release);
+    for (member& each : members_) drain(each, now);
+  }
+
+  void finish_when_empty() {
+    if (members_.empty() && !std::exchange(finished_, true)) act(kind::finish).code = code_;
+  }
+
+  // ---- rolling restart: one slot at a time
+
+  struct rolling {
+    unsigned slot;
+    unsigned successor;  // its id; 0: not started yet
+  };
+
+  void roll(time_point now) {
+    if (!rolling_) {
+      if (!std::exchange(roll_wanted_, false)) return;
+      rolling_ = rolling{0, 0};
+    }
+    while (rolling_->slot < slots_.size()) {
+      const unsigned slot = rolling_->slot;
+      if (rolling_->successor == 0) {
+        if (has(slot, phase::starting)) return;  // its end or its success comes first
+        if (count(phase::ending) > 0) return;    // so that there is one process more, never two
+        rolling_->successor = launch(slot, now);
+        return;
+      }
+      const member* const successor = find(rolling_->successor);
+      if (successor == nullptr) {
+        rolling_.reset();
+        roll_wanted_ = false;
+        act(kind::failure).text = "worker=" + std::to_string(slot + 1) +
+                                  " has no successor: it ended before it was ready; the rolling "
+                                  "restart ends here, the others go on";
+        return;
+      }
+      if (successor->state == phase::starting) return;
+      for (member& each : members_) {
+        if (each.slot != slot || each.id == rolling_->successor) continue;
+        drain(each, now);
+        return;
+      }
+      *rolling_ = rolling{slot + 1, 0};
+    }
+    rolling_.reset();
+    act(kind::restarted);
+    if (roll_wanted_) roll(now);
+  }
+
+  worker_pool_settings settings_;
+  std::vector<slot_state> slots_;
+  std::vector<member> members_;
+  std::vector<pool_action> actions_;
+  std::optional<rolling> rolling_;
+  unsigned last_id_ = 0;
+  int code_ = 0;
+  bool all_ready_ = false;
+  bool roll_wanted_ = false;
+  bool stopping_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/host/worker_process.hpp
+
+// Processes: the one place that knows fork, exec, kill and waitpid (POSIX); elsewhere each call
+// says that there is no such thing. A worker is a program that is started anew, not a copy of this
+// process: libraries with threads and locks begin clean, and a rolling restart takes a new binary.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#if !defined(_WIN32)
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char** environ;  // NOLINT: POSIX wants it declared by its user
+#endif
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// What to run.
+struct worker_command {
+  std::vector<std::string>
+      words;  ///< the program, looked for in PATH without a slash, and its arguments
+  std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
+  std::vector<int> descriptors;  ///< that it inherits, as they are numbered, beside 0, 1 and 2
+};
+
+/// One that was started, and the line to it.
+struct worker_process {
+  int pid = -1;
+  int line = -1;  ///< ends when the process does
+};
+
+/// What is said where there is no such thing.
+inline error no_worker_processes() {
+  return error(errc::bad_configuration, "this system has no worker processes: run one server");
+}
+
+#if defined(_WIN32)
+
+/// `prepare` gives the command for the worker's end of the line.
+template <typename Prepare>
+result<worker_process> start_worker(Prepare&&) {
+  return no_worker_processes();
+}
+inline void signal_worker(int, int) noexcept {}
+inline std::optional<worker_end> reap_worker(int) noexcept { return worker_end{1, 0}; }
+
+#else
+
+namespace detail {
+
+/// What is open in this process. Where the system has no list of it: what usually is.
+inline std::vector<int> open_descriptors() {
+  std::vector<int> found;
+  if (DIR* const folder = ::opendir("/dev/fd")) {
+    while (const dirent* const each = ::readdir(folder)) {
+      const int number = std::atoi(each->d_name);
+      if (number > 2) found.push_back(number);
+    }
+    ::closedir(folder);
+  } else {
+    for (int number = 3; number < 1024; ++number) found.push_back(number);
+  }
+  return found;
+}
+
+/// Our environment with these variables set.
+inline std::vector<std::string> environment_with(
+    const std::vector<std::pair<std::string, std::string>>& more) {
+  std::vector<std::string> all;
+  for (char** each = environ; each != nullptr && *each != nullptr; ++each) {
+    const std::string_view text = *each;
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool replaced = std::any_of(more.begin(), more.end(),
+                                      [name](const auto& one) { return one.first == name; });
+    if (!replaced) all.emplace_back(text);
+  }
+  for (const auto& [name, value] : more) all.push_back(name + "=" + value);
+  return all;
+}
+
+inline std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  for (std::string& each : texts) all.push_back(each.data());
+  all.push_back(nullptr);
+  return all;
+}
+
+/// Between fork and exec: nothing here may allocate or take a lock.
+[[noreturn]] inline void become(char* const* words, char** variables, const std::vector<int>& open,
+                                const std::vector<int>& kept) {
+  // A key at the terminal is for the supervisor, who tells the workers. Ignored outlives exec.
+  for (const int each : {SIGTERM, SIGCHLD, SIGPIPE, SIGUSR1, SIGUSR2}) std::signal(each, SIG_DFL);
+  for (const int each : {SIGINT, SIGHUP}) std::signal(each, SIG_IGN);
+  for (const int each : open) {
+    if (std::find(kept.begin(), kept.end(), each) == kept.end()) ::close(each);
+  }
+  for (const int each : kept) ::fcntl(each, F_SETFD, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  environ = variables;
+  ::execvp(words[0], words);
+  for (const char* const part : {"cannot run ", static_cast<const char*>(words[0]), ": ",
+                                 static_cast<const char*>(std::strerror(errno)), "\n"}) {
+    if (::write(2, part, std::strlen(part)) < 0) break;
+  }
+  ::_exit(127);
+}
+
+}  // namespace detail
+
+/// `prepare` gives the worker_command for the descriptor of the worker's end of the line. The line
+/// is non-blocking here.
+template <typename Prepare>
+result<worker_process> start_worker(Prepare&& prepare) {
+  const auto failed = [](const char* what) {
+    return error(errc::internal, std::string("cannot start a worker: ") + what + ": " +
+                                     std::generic_category().message(errno));
+  };
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return failed("socketpair");
+  for (const int each : ends) ::fcntl(each, F_SETFD, FD_CLOEXEC);
+  ::fcntl(ends[0], F_SETFL, ::fcntl(ends[0], F_GETFL) | O_NONBLOCK);
+
+  worker_command command = prepare(ends[1]);
+  command.descriptors.push_back(ends[1]);
+  std::vector<std::string> variables = detail::environment_with(command.environment);
+  const std::vector<char*> words = detail::pointers_to(command.words);
+  std::vector<char*> environment = detail::pointers_to(variables);
+  const std::vector<int> open = detail::open_descriptors();
+
+  // A signal to the child before it has handlers of its own must not run ours.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  const int pid = ::fork();
+  if (pid == 0) detail::become(words.data(), environment.data(), open, command.descriptors);
+  const int why = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  ::close(ends[1]);
+  if (pid < 0) {
+    ::close(ends[0]);
+    errno = why;
+    return failed("fork");
+  }
+  return worker_process{pid, ends[0]};
+}
+
+inline void signal_worker(int pid, int signal) noexcept {
+  if (pid > 0) ::kill(pid, signal);
+}
+
+/// How it ended, if it has. Once: afterwards nothing is left of the process.
+inline std::optional<worker_end> reap_worker(int pid) noexcept {
+  int status = 0;
+  int found = 0;
+  do {
+    found = ::waitpid(pid, &status, WNOHANG);
+  } while (found < 0 && errno == EINTR);
+  if (found == 0) return std::nullopt;
+  if (found < 0) return worker_end{1, 0};  // it was not ours, or somebody else has taken it
+  if (WIFSIGNALED(status)) return worker_end{0, WTERMSIG(status)};
+  if (WIFEXITED(status)) return worker_end{WEXITSTATUS(status), 0};
+  return std::nullopt;
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/host/supervisor.hpp
+
+// `supervisor`: several server processes on one port of one machine (POSIX). It binds and listens
+// once and accepts nothing; the workers inherit the listening sockets and all accept from the same
+// queue. So nothing is lost when one of them ends, however it does. SO_REUSEPORT, with a socket and
+// a queue for each worker, was turned down: what waits in the queue of a worker that stops is
+// reset, and even if the supervisor kept all queues open, a share of the connections would stand
+// still as long as one worker is dead or stuck. What one queue does worse, an even spread,
+// worker_loads makes good: of 200 sockets 4 workers got 52, 52, 48, 48 (with SO_REUSEPORT 61, 41,
+// 36, 62; with one queue and nothing else 98, 79, 0, 23). The price: each connection wakes all
+// workers; it was measured as 40 us of processor time with one worker, 70 with 4, 125 with 16 and
+// 280 with 64. (options::reuse_port is for processes that somebody else starts.)
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
+
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/signal_set.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// What a supervisor starts.
+struct supervisor_settings {
+  unsigned workers = 2;  ///< 1 to max_workers
+  /// The program of the workers and its arguments: as a rule the ones of the supervisor itself.
+  /// Each worker finds its worker_link and gives it to its server.
+  std::vector<std::string> command;
+  std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
+};
+
+/// One in a process, which has nothing else to do. All calls from the thread that runs the context.
+class supervisor {
+ public:
+  /// Of `settings` it uses the address, the drain's time limit and what is said about the log. The
+  /// context outlives it and is for it (and for what needs little time).
+  supervisor(options settings, supervisor_settings how, asio::io_context& context)
+      : settings_(std::move(settings)),
+        how_(std::move(how)),
+        context_(context),
+        logger_(settings_.level, settings_.log_format == "json" ? adapters::log_format::json
+                                                                : adapters::log_format::text),
+        pool_(pool_settings()),
+        timer_(context),
+        signals_(context) {}
+  supervisor(const supervisor&) = delete;
+  supervisor& operator=(const supervisor&) = delete;
+  ~supervisor() { release(); }  // the workers end with their lines
+
+  /// What is listened on, also when the options asked for any; 0 before start().
+  std::uint16_t port() const noexcept { return port_; }
+
+  /// Begins to listen and starts the workers. The error is in words for the operator.
+  result<void> start() {
+    const auto warning = check_workers(settings_, how_.workers);
+    if (!warning) return warning.error();
+    if (how_.workers < 1 || how_.workers > max_workers || how_.command.empty()) {
+      return error(errc::bad_configuration, "a supervisor needs a program to run, and 1 to " +
+                                                std::to_string(max_workers) + " workers");
+    }
+    adapters::asio_listener listener(context_, [](adapters::asio_socket, std::string) {});
+    adapters::listen_options where;
+    where.host = settings_.host;
+    where.port = settings_.port;
+    where.reuse_port = settings_.reuse_port;
+    if (auto opened = listener.open(where); !opened) return opened;
+    port_ = listener.port();
+    listeners_ = listener.release();
+    loads_ = worker_loads::create();
+    has_terminal_ = is_at_terminal() && !ignores_hangup();
+    for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) {
+      std::error_code failure;
+      signals_.add(number, failure);
+      if (failure) return error(errc::internal, "cannot take signals: " + failure.message());
+    }
+    wait_for_signal();
+    if (*warning) log(log_level::warning, "workers_do_not_share", **warning);
+    pool_.begin(now());
+    carry_out();
+    return {};
+  }
+
+  /// Runs the context until all workers have ended, after SIGINT, SIGTERM or when they cannot
+  /// start. Returns the exit code: 0 when all ended well. SIGINT and SIGTERM let the workers drain,
+  /// the second of them kills; SIGHUP starts new ones, one after the other. `running` is called
+  /// when all are ready for the first time. After start().
+  int run(const std::function<void()>& running = {}) {
+    running_ = running;
+    if (!finished_) context_.run();
+    return code_;
+  }
+
+ private:
+  using kind = pool_action::kind;
+  using line = asio::posix::stream_descriptor;
+
+  struct worker {
+    unsigned slot = 0;
+    unsigned place = 0;
+    int pid = -1;
+    std::unique_ptr<line> to;
+    std::unique_ptr<char> said = std::make_unique<char>();
+  };
+
+  // Until what was accepted is answered (see server::join), and for what comes after the drain.
+  static constexpr std::chrono::milliseconds end_margin{6'000};
+
+  worker_pool_settings pool_settings() const {
+    worker_pool_settings chosen;
+    chosen.workers = how_.workers;
+    chosen.end_timeout = settings_.drain_timeout + end_margin;
+    return chosen;
+  }
+
+  static std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
+
+  void log(log_level level, std::string_view event, const std::string& text) const {
+    if (logger_.enabled(level)) logger_.write({level, event, {}, text});
+  }
+  static std::string name_of(const worker& one) {
+    return "worker=" + std::to_string(one.slot) + " pid=" + std::to_string(one.pid);
+  }
+
+  // ---- events
+
+  void wait_for_signal() {
+    signals_.async_wait([this](const std::error_code& failure, int number) {
+      if (failure) return;
+      if (number == SIGCHLD) {
+        reap();
+      } else if (number == SIGHUP && !(has_terminal_ && !is_at_terminal())) {
+        log(log_level::info, "rolling_restart", "one worker after the other");
+        pool_.on_restart(now());
+      } else {
+        pool_.on_stop(now());
+      }
+      carry_out();
+      if (!finished_) wait_for_signal();
+    });
+  }
+
+  /// One signal may stand for several ends.
+  void reap() {
+    std::vector<unsigned> ids;
+    for (const auto& each : workers_) ids.push_back(each.first);
+    for (const unsigned id : ids) {
+      if (const auto how = reap_worker(workers_[id].pid)) ended(id, *how);
+    }
+  }
+
+  void ended(unsigned id, const worker_end& how) {
+    const worker& gone = workers_[id];
+    loads_.leave(gone.place);
+    const bool expected = (pool_.is_to_end(id) || pool_.stopping()) && how.is_clean();
+    log(expected ? log_level::info : log_level::warning, "worker_ended",
+        name_of(gone) + ' ' + to_string(how));
+    workers_.erase(id);
+    pool_.on_end(id, how, now());
+  }
+
+  void listen_to(unsigned id) {
+    worker& one = workers_[id];
+    one.to->async_read_some(asio::buffer(one.said.get(), 1),
+                            [this, id](const std::error_code& end, std::size_t) {
+                              if (end) return;  // that of the process is told by a signal
+                              pool_.on_ready(id, now());
+                              carry_out();
+                            });
+  }
+
+  void arm() {
+    const auto when = finished_ ? std::nullopt : pool_.deadline();
+    if (!when) {
+      timer_.cancel();
+      return;
+    }
+    timer_.expires_at(*when);
+    timer_.async_wait([this](const std::error_code& failure) {
+      if (failure) return;
+      pool_.on_time(now());
+      carry_out();
+    });
+  }
+
+  // ---- actions
+
+  void carry_out() {
+    for (auto all = pool_.take_actions(); !all.empty(); all = pool_.take_actions()) {
+      for (const pool_action& each : all) carry_out(each);
+    }
+    arm();
+  }
+
+  void carry_out(const pool_action& action) {
+    switch (action.what) {
+      case kind::start: return launch(action);
+      case kind::drain: return tell(action.id, SIGTERM);
+      case kind::kill: return tell(action.id, SIGKILL);
+      case kind::all_ready:
+        if (running_) running_();
+        return;
+      case kind::release: return release();
+      case kind::failure: return log(log_level::error, "worker_failed", action.text);
+      case kind::restarted: return log(log_level::info, "rolling_restart_complete", {});
+      case kind::finish:
+        finished_ = true;
+        code_ = action.code;
+        signals_.cancel();
+        context_.stop();
+        return;
+    }
+  }
+
+  void launch(const pool_action& action) {
+    const auto made = start_worker([&](int control) {
+      worker_ticket ticket;
+      ticket.slot = action.slot;
+      ticket.place = action.place;
+      ticket.control = control;
+      ticket.loads = loads_.descriptor();
+      ticket.listeners = listeners_;
+      worker_command command;
+      command.words = how_.command;
+      command.environment = how_.environment;
+      command.environment.emplace_back(worker_ticket::variable, ticket.text());
+      command.descriptors = listeners_;
+      if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
+      return command;
+    });
+    if (!made) {
+      log(log_level::error, "worker_failed", made.error().message);
+      return pool_.on_end(action.id, {1, 0}, now());
+    }
+    worker& one = workers_[action.id];
+    one.slot = action.slot;
+    one.place = action.place;
+    one.pid = made->pid;
+    one.to = std::make_unique<line>(context_, made->line);
+    log(log_level::info, action.again ? "worker_restarted" : "worker_started", name_of(one));
+    listen_to(action.id);
+  }
+
+  void tell(unsigned id, int signal) {
+    const auto found = workers_.find(id);
+    if (found != workers_.end()) signal_worker(found->second.pid, signal);
+  }
+
+  /// Who tries to connect from now on is refused, and need not wait for a queue that nobody serves.
+  void release() {
+    for (const int each : std::exchange(listeners_, {})) ::close(each);
+  }
+
+  /// nohup says that the terminal may go.
+  static bool ignores_hangup() {
+    struct sigaction before {};
+    return ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
+  }
+  /// A hangup means that the terminal has gone when there was one and is not any more; else it is
+  /// an operator's word.
+  static bool is_at_terminal() {
+    const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (terminal >= 0) ::close(terminal);
+    return terminal >= 0;
+  }
+
+  options settings_;
+  supervisor_settings how_;
+  asio::io_context& context_;
+  adapters::stderr_logger logger_;
+  worker_pool pool_;
+  adapters::asio_timer timer_;
+  asio::signal_set signals_;
+  std::function<void()> running_;
+  std::map<unsigned, worker> workers_;  // by the pool's ids
+  std::vector<int> listeners_;
+  worker_loads loads_;
+  std::uint16_t port_ = 0;
+  int code_ = 0;
+  bool finished_ = false;
+  bool has_terminal_ = false;
+};
+
+}  // namespace agent_websocket
+
+#elif AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+struct supervisor_settings {
+  unsigned workers = 2;
+  std::vector<std::string> command;
+  std::vector<std::pair<std::string, std::string>> environment;
+};
+
+/// Where there are no such processes.
+class supervisor {
+ public:
+  supervisor(const options&, const supervisor_settings&, asio::io_context&) {}
+  std::uint16_t port() const noexcept { return 0; }
+  result<void> start() { return no_worker_processes(); }
+  int run(const std::function<void()>& = {}) { return 1; }
+};
+
+}  // namespace agent_websocket
+
+#endif
 
 // --- agent_websocket.hpp
 

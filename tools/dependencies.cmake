@@ -6,7 +6,8 @@
 #   find_package(SQLite3 REQUIRED)
 #   target_compile_definitions(server PRIVATE AGENT_WEBSOCKET_WITH_SQLITE=1)
 #   target_link_libraries(server PRIVATE agent_websocket::adapters SQLite::SQLite3)
-# (without CMake: pkg-config --libs sqlite3).
+# (without CMake: pkg-config --libs sqlite3). Nor hiredis, the same with AGENT_WEBSOCKET_WITH_REDIS=1
+# and pkg-config --libs hiredis.
 # Sets agent_websocket_CORE_MISSING and agent_websocket_ADAPTERS_MISSING to what was not found.
 
 set(agent_websocket_CORE_MISSING "")

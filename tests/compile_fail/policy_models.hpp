@@ -6,6 +6,7 @@
 
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/client_transport.hpp>
+#include <agent_websocket/policy/exchange.hpp>
 #include <agent_websocket/policy/http_client.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
@@ -70,8 +71,16 @@ struct authenticator_model {
   void authenticate(const credentials&, authentication_handler);
 };
 
+struct exchange_model {
+  std::string name() const;
+  void listen(exchange_sink&);
+  void send(std::string_view, std::string_view);
+  void publish(std::string_view);
+};
+
 static_assert(require_transport<transport_model>() &&
               require_client_transport<client_transport_model>() &&
               require_http_client<http_client_model>() &&
               require_scheduler<scheduler_model>() && require_store<store_model>() &&
-              require_logger<logger_model>() && require_authenticator<authenticator_model>());
+              require_logger<logger_model>() && require_authenticator<authenticator_model>() &&
+              require_exchange<exchange_model>());

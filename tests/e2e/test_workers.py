@@ -61,10 +61,9 @@ def spread():
         before = {pid: sockets(pid) for pid in pids}
         async with contextlib.AsyncExitStack() as stack:
             clients = []
-            for number in range(60):
+            for _ in range(60):
                 clients.append(await stack.enter_async_context(Client.open(server)))
-                if number < 30:
-                    await asyncio.sleep(0.005)
+                await asyncio.sleep(0.005)
             share = sorted(sockets(pid) - before[pid] for pid in pids)
             check(share[0] >= 8 and share[-1] <= 36, f"60 sockets over 3 workers: {share}")
             for answer in await asyncio.gather(*(each.ask("count to 2") for each in clients)):
@@ -181,6 +180,22 @@ def rolling():
 
     with Server("--workers", "3", LOG_LEVEL="info") as server:
         asyncio.run(body(server, workers(server)))
+
+
+@test("workers: one that is stuck holds up nobody else")
+def stuck():
+    async def body(server, pid):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            begun = time.monotonic()
+            for _ in range(40):
+                await greet(server)
+            check(time.monotonic() - begun < 4, "connections wait for a worker that does not move")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    with Server("--workers", "3") as server:
+        asyncio.run(body(server, workers(server)[0]))
 
 
 @test("workers: a rolling restart waits for an answer that runs, up to DRAIN_TIMEOUT")

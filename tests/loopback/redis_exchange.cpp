@@ -81,14 +81,42 @@ TEST_CASE("redis exchange: a lost message shows in the next, also when no connec
 TEST_CASE("redis exchange: a user that may not subscribe") {
   if (!redis_server::is_installed()) return;
   redis_server own;
-  own.command({"ACL", "SETUSER", "agent", "on", ">secret", "~*", "+@all", "-subscribe"});
+  own.command({"ACL", "SETUSER", "agent", "on", ">secret", "~*", "&*", "+@all", "-subscribe"});
   redis_process one("redis://agent:secret@" + own.address());
-  redis_exchange to(one.store());
+  redis_exchange to(one.store(), milliseconds(100));
   exchange_suite::ear ear;
   to.listen(ear);
   one.run([&] { return one.said("exchange_refused"); });
   CHECK(one.said("exchange_refused NOPERM"));
   CHECK(one.check() == redis_process::code());
+  own.command({"ACL", "SETUSER", "agent", "+subscribe"});  // it asks again
+  const std::string channel = "agent_websocket:to:" + to.name();
+  one.run([&] { return own.command({"PUBSUB", "NUMSUB", channel}).find("\n1") != std::string::npos; });
+  CHECK(own.command({"PUBLISH", channel, "other 1 1 x"}) == "1");
+  one.run([&] { return !ear.heard.empty(); });
+  CHECK(ear.heard == exchange_suite::texts{"other: x"});
+}
+
+TEST_CASE("redis exchange: a connection that is dead without a word") {
+  if (!redis_server::is_installed()) return;
+  redis_server own;
+  auto settings = redis_process::of(own.url());
+  settings.timeout = milliseconds(200);
+  redis_process one(settings);
+  redis_exchange to(one.store(), milliseconds(100));
+  exchange_suite::ear ear;
+  to.listen(ear);
+  one.run([&] { return one.said("exchange_connected"); });
+  one.run_for(milliseconds(400));
+  CHECK_FALSE(one.said("exchange_lost"));
+  own.pause();
+  const auto begin = std::chrono::steady_clock::now();
+  one.run([&] { return one.said("exchange_lost"); });
+  CHECK(one.said("no reply in time"));
+  CHECK(std::chrono::steady_clock::now() - begin < milliseconds(3'000));
+  own.go_on();
+  one.run([&] { return ear.gaps == 1; });
+  CHECK(ear.gaps == 1);
 }
 
 TEST_CASE("redis exchange: in a cluster, from any server to any other") {

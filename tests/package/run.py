@@ -3,7 +3,9 @@
 """Builds and runs the two programs of this folder in each way a user can take the library.
 
 find_package after an install, add_subdirectory, pkg-config, a Meson subproject, and the bare single
-header with one compiler line. Everything happens in --work, which is emptied first.
+header; or, with --readme, the one compiler line of the README. Everything happens in --work, which is
+emptied first. With the compiler launcher that CMake takes from its environment (ccache) a second run
+costs little.
 """
 import argparse
 import os
@@ -62,10 +64,12 @@ def command(*words, cwd=None, **environment):
 
 class Ways:
     def __init__(self, arguments):
-        self.work = arguments.work
+        self.work = arguments.work.resolve()
         self.cmake = arguments.cmake
         self.generator = arguments.generator
         self.compiler = arguments.compiler
+        launcher = os.environ.get("CMAKE_CXX_COMPILER_LAUNCHER")
+        self.launched = [*([launcher] if launcher else []), self.compiler]
         # A compiler's own directory must not be moved to another place in its order.
         elsewhere = [path for path in arguments.system if path != "/usr/include"]
         self.system = [flag for path in elsewhere for flag in ("-isystem", path)]
@@ -134,8 +138,12 @@ class Ways:
             raise Failed(f"embed ended with {made.returncode}: {made.stderr}")
 
     def compile(self, target, part, *flags):
-        source = HERE / f"{part}.cpp"
-        command(self.compiler, "-std=c++17", source, *self.system, *flags, "-o", target / part)
+        made = target / f"{part}.o"
+        of_linker = [flag for flag in flags if str(flag).startswith(("-l", "-L", "-pthread"))]
+        of_compiler = [flag for flag in flags if not str(flag).startswith(("-l", "-L"))]
+        command(*self.launched, "-std=c++17", *self.system, *of_compiler,
+                "-c", HERE / f"{part}.cpp", "-o", made)
+        command(self.compiler, made, *of_linker, "-o", target / part)
 
     def meson_subproject(self):
         source = self.work / "meson"
@@ -148,7 +156,8 @@ class Ways:
         for part in ("core", "adapters"):
             shutil.copy(HERE / f"{part}.cpp", source)
         (source / "meson.build").write_text(MESON_CONSUMER, encoding="utf-8")
-        command("meson", "setup", source / "build", source, CXX=self.compiler)
+        command("meson", "setup", "--buildtype=plain", source / "build", source,
+                CXX=" ".join(self.launched))
         command("meson", "compile", "-C", source / "build")
         return source / "build"
 
@@ -159,16 +168,12 @@ def main():
     parser.add_argument("--cmake", default="cmake")
     parser.add_argument("--generator", help="CMake's; its own choice may not be installed")
     parser.add_argument("--system", action="append", default=[], help="an include directory")
+    parser.add_argument("--readme", action="store_true", help="the line of the README, nothing else")
     parser.add_argument("--work", type=Path, required=True)
-    ways = Ways(parser.parse_args())
+    arguments = parser.parse_args()
+    ways = Ways(arguments)
     shutil.rmtree(ways.work, ignore_errors=True)
     ways.work.mkdir(parents=True)
-    try:
-        ways.install()
-    except Failed as failed:
-        print(f"install: {failed}", file=sys.stderr)
-        return 1
-
     def build_and_run(way):
         folder = way()
         output = [command(folder / part) for part in ("core", "adapters")]
@@ -182,12 +187,19 @@ def main():
             return failed
         return None
 
-    every = [ways.find_package, ways.add_subdirectory, ways.pkg_config, ways.bare_header,
-             ways.readme_line]
-    if shutil.which("meson"):
-        every.append(ways.meson_subproject)
+    if arguments.readme:
+        every = [ways.readme_line]
     else:
-        print("no meson: the subproject is not tried")
+        try:
+            ways.install()
+        except Failed as failed:
+            print(f"install: {failed}", file=sys.stderr)
+            return 1
+        every = [ways.find_package, ways.add_subdirectory, ways.pkg_config, ways.bare_header]
+        if shutil.which("meson"):
+            every.append(ways.meson_subproject)
+        else:
+            print("no meson: the subproject is not tried")
     failures = 0
     with ThreadPoolExecutor(JOBS) as pool:
         for way, failed in zip(every, pool.map(attempt, every)):

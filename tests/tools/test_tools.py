@@ -16,6 +16,7 @@ sys.path.insert(0, str(TOOLS))
 
 import amalgamate  # noqa: E402
 import check_layers  # noqa: E402
+import group_tests  # noqa: E402
 import tally  # noqa: E402
 
 OPENING = "// SPDX-License-Identifier: MIT\n//\n// What it is,\n// and what it is not.\n#pragma once\n\n"
@@ -290,6 +291,58 @@ class DoctestRun(Tree):
         failed = self.run_on(good, 1)
         self.assertEqual(failed.returncode, 1)
         self.assertIn(b"noise", failed.stdout)
+
+
+class GroupTests(Tree):
+    def group(self, *names):
+        tests = (self.root / "tests").resolve()
+        return group_tests.group([tests / name for name in names], tests)
+
+    def fault(self, text):
+        self.write("tests/flow/bad.cpp", text)
+        with self.assertRaises(group_tests.Fault) as caught:
+            self.group("flow/bad.cpp")
+        return str(caught.exception)
+
+    def test_plan(self):
+        tests = (self.root / "tests").resolve()
+        names = ["flow/a.cpp", "flow/b.cpp", "flow/c.cpp", "policy/a.cpp", "unit/json/a.cpp",
+                 "unit/wire/a.cpp", "unit/wire/b.cpp"]
+        groups = group_tests.plan([tests / name for name in names], 2, tests)
+        self.assertEqual([[each.relative_to(tests).as_posix() for each in group] for group in groups],
+                         [names[:2], names[2:3], names[3:4], names[4:6], names[6:]])
+
+    def test_includes_come_first_and_once(self):
+        self.write("tests/flow/beside.hpp", "#pragma once\n")
+        self.write("tests/flow/a.cpp", '#include "beside.hpp"  // why\n#include <string>\n')
+        self.write("tests/unit/b.cpp", '#include "flow/beside.hpp"\n#include "../flow/beside.hpp"\n')
+        self.assertEqual(
+            self.group("flow/a.cpp", "unit/b.cpp"),
+            '#include "flow/beside.hpp"\n#include <string>\n'
+            'namespace flow_a {\n#include "flow/a.cpp"\n}\n'
+            'namespace unit_b {\n#include "unit/b.cpp"\n}\n')
+
+    def test_what_cannot_stand_in_a_namespace_comes_last(self):
+        self.write("tests/flow/a.cpp", 'extern "C" int f();\n#ifdef X\n#include <x.h>\n#endif\n')
+        self.write("tests/flow/b.cpp", "namespace agent_websocket {}\n")
+        self.write("tests/flow/c.cpp", "")
+        self.assertEqual(self.group("flow/a.cpp", "flow/b.cpp", "flow/c.cpp"),
+                         'namespace flow_c {\n#include "flow/c.cpp"\n}\n'
+                         '#include "flow/a.cpp"\n#include "flow/b.cpp"\n')
+
+    def test_faults(self):
+        self.assertIn("flow/bad.cpp:2: ", self.fault("#if X\n#include <string>\n#endif\n"))
+        self.assertIn("macro", self.fault("#define X\n"))
+        self.assertIn("no guard", self.fault("#include <cassert>\n"))
+
+    def test_unchanged_file_keeps_its_time(self):
+        output = self.root / "group.cpp"
+        command = [sys.executable, str(TOOLS / "group_tests.py"), str(output),
+                   str(ROOT / "tests/unit/base/ids.cpp")]
+        subprocess.run(command, check=True)
+        os.utime(output, (1, 1))
+        subprocess.run(command, check=True)
+        self.assertEqual(output.stat().st_mtime, 1)
 
 
 class WithCompiler(Tree):

@@ -32,8 +32,11 @@ namespace adapters {
 class redis_exchange {
  public:
   /// The store outlives the exchange and was opened. Its on_event is told exchange_connected,
-  /// exchange_lost and exchange_refused as well.
-  explicit redis_exchange(redis_store& store) : store_(store), timer_(store.context()) {}
+  /// exchange_lost and exchange_refused as well. `ask_every`: a connection that brings nothing for
+  /// long may be dead without a word.
+  explicit redis_exchange(redis_store& store,
+                          std::chrono::milliseconds ask_every = std::chrono::seconds(5))
+      : store_(store), ask_every_(ask_every), timer_(store.context()) {}
   redis_exchange(const redis_exchange&) = delete;
   redis_exchange& operator=(const redis_exchange&) = delete;
 
@@ -51,9 +54,6 @@ class redis_exchange {
   void publish(std::string_view text) { put(channel_to_all(), post_.write(name(), "", text)); }
 
  private:
-  /// A connection that brings nothing for long may be dead without a word: it is asked.
-  static constexpr std::chrono::seconds ask_every{5};
-
   std::string channel_to(std::string_view name) const {
     return store_.url().prefix + "to:" + std::string(name);
   }
@@ -101,7 +101,7 @@ class redis_exchange {
   }
 
   void wait() {
-    timer_.expires_after(ask_every);
+    timer_.expires_after(ask_every_);
     timer_.async_wait([this, alive = std::weak_ptr<char>(alive_)](const std::error_code& failure) {
       if (failure || alive.expired()) return;
       ask();
@@ -132,6 +132,7 @@ class redis_exchange {
   }
 
   redis_store& store_;
+  std::chrono::milliseconds ask_every_;
   exchange_sink* sink_ = nullptr;
   redis_letter_post post_;
   redis_letter_box box_;

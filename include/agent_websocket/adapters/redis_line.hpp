@@ -25,7 +25,8 @@ namespace adapters {
 class redis_line_sink {
  public:
   virtual void on_reply(redis_reply reply) = 0;
-  /// Bytes went or came.
+  /// The server lives: bytes came, or it took some of those that it had let wait. What goes into an
+  /// empty socket says nothing.
   virtual void on_progress() = 0;
   /// The line is gone; the last call. `words`: why, for people.
   virtual void on_line_lost(const std::string& words) = 0;
@@ -78,10 +79,10 @@ class redis_line final : public asio_link {
 
   void on_writable() override {
     if (sink_ == nullptr) return;
-    is_blocked_ = false;
+    const bool was_blocked = std::exchange(is_blocked_, false);
     const std::size_t before = output_.pending();
     const io_outcome outcome = transmit(output_);
-    if (output_.pending() != before) sink_->on_progress();
+    if (was_blocked && output_.pending() != before) sink_->on_progress();
     if (outcome == io_outcome::ended) return lost(refusal());
     if (outcome == io_outcome::blocked) {
       is_blocked_ = true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What an operator should know about options that are good for one process and mean something else
-// for several. Says it; forbids nothing.
+// for several.
 #pragma once
 
 #include <agent_websocket/server/options.hpp>
@@ -15,10 +15,17 @@ namespace agent_websocket {
 inline constexpr unsigned max_workers = 64;
 
 /// A warning for so many workers with these options, or nothing. Logged as workers_do_not_share.
-inline std::optional<std::string> check_workers(const options& /*settings*/, unsigned workers) {
-  if (workers < 2) return std::nullopt;
-  return "sessions are not shared between workers; a client that comes back may find another "
-         "worker";
+/// Error (bad_configuration): these options are for one process.
+inline result<std::optional<std::string>> check_workers(const options& settings, unsigned workers) {
+  if (settings.store.rfind("sqlite:", 0) == 0) {
+    return error(errc::bad_configuration,
+                 "STORE: a file of SQLite is for one process; for workers, also for one that is "
+                 "restarted without a pause, use redis://...");
+  }
+  if (workers < 2 || settings.store != "memory") return std::optional<std::string>();
+  return std::optional<std::string>(
+      "sessions are not shared between workers; a client that comes back may find another worker: "
+      "set STORE=redis://...");
 }
 
 }  // namespace agent_websocket

@@ -67,9 +67,11 @@ class server {
     parts_.authenticator = std::move(chosen);
     own_authenticator_ = true;
   }
-  /// Where sessions are kept, in place of what the options say. Before start() or run().
-  void keep_in(any_store chosen) {
+  /// Where sessions are kept, in place of what the options say, and the way to the servers that
+  /// share it. Before start() or run().
+  void keep_in(any_store chosen, any_exchange exchange = any_exchange()) {
     parts_.store = std::move(chosen);
+    parts_.server.exchange_by(std::move(exchange));
     own_store_ = true;
   }
   /// Makes it a worker of the supervisor that has started this process: it accepts from sockets
@@ -94,11 +96,12 @@ class server {
       parts_.authenticator = std::move(*made);
     }
     if (!own_store_) {
-      auto made = make_store(context_, settings(), [this](std::string_view event, auto text) {
+      auto opened = open_store(context_, settings(), [this](std::string_view event, auto text) {
         parts_.server.log(log_level::info, event, {}, text);
       });
-      if (!made) return made.error();
-      parts_.store = std::move(*made);
+      if (!opened) return opened.error();
+      parts_.store = std::move(opened->store);
+      parts_.server.exchange_by(std::move(opened->exchange));
     }
     return parts_.server.start();
   }

@@ -8,7 +8,7 @@
 // still as long as one worker is dead or stuck. What one queue does worse, an even spread,
 // worker_loads makes good: of 200 sockets 4 workers got 52, 52, 48, 48 (with SO_REUSEPORT 61, 41,
 // 36, 62; with one queue and nothing else 98, 79, 0, 23). The price: each connection wakes all
-// workers; it was measured as 40 us of processor time with one worker, 60 with 4, 120 with 16 and
+// workers; it was measured as 40 us of processor time with one worker, 70 with 4, 125 with 16 and
 // 280 with 64. (options::reuse_port is for processes that somebody else starts.)
 #pragma once
 
@@ -79,6 +79,8 @@ class supervisor {
 
   /// Begins to listen and starts the workers. The error is in words for the operator.
   result<void> start() {
+    const auto warning = check_workers(settings_, how_.workers);
+    if (!warning) return warning.error();
     if (how_.workers < 1 || how_.workers > max_workers || how_.command.empty()) {
       return error(errc::bad_configuration, "a supervisor needs a program to run, and 1 to " +
                                                 std::to_string(max_workers) + " workers");
@@ -99,8 +101,7 @@ class supervisor {
       if (failure) return error(errc::internal, "cannot take signals: " + failure.message());
     }
     wait_for_signal();
-    if (const auto warning = check_workers(settings_, how_.workers))
-      log(log_level::warning, "workers_do_not_share", *warning);
+    if (*warning) log(log_level::warning, "workers_do_not_share", **warning);
     pool_.begin(now());
     carry_out();
     return {};

@@ -42,6 +42,8 @@ struct session_page {
 struct reached {
   std::size_t sessions = 0;
   std::size_t sockets = 0;  ///< of these sessions, as they are now
+  /// The session is not at this server: whoever has it is told, or it is fetched from the store.
+  bool passed_on = false;
 };
 
 /// Called on the executor. A session that is ending is not there any more.
@@ -55,7 +57,7 @@ class api_actions {
   virtual reached broadcast(const api_notice& said) = 0;
   /// Ends the session for good, see basic_server::disconnect. Tells its sockets; nullopt: there is
   /// no such session.
-  virtual std::optional<std::size_t> disconnect(std::string_view id) = 0;
+  virtual std::optional<reached> disconnect(std::string_view id) = 0;
   /// All metrics, in Prometheus' text format.
   virtual std::string metrics() const = 0;
 

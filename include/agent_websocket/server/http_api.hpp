@@ -137,7 +137,7 @@ class http_api {
     json::writer w(body);
     w.begin_object().member("success", true).member("sessionId", asked->session_id);
     tell_reached(w, *told, asked->said);
-    return api_answer(200, std::move(body));
+    return api_answer(told->passed_on ? 202 : 200, std::move(body));
   }
 
   http::response notify(const http::request& request, std::string_view id) {
@@ -150,7 +150,7 @@ class http_api {
     json::writer w(body);
     w.begin_object().member("session_id", id);
     tell_reached(w, *told, *said);
-    return api_answer(200, std::move(body));
+    return api_answer(told->passed_on ? 202 : 200, std::move(body));
   }
 
   http::response broadcast(const http::request& request, std::string_view) {
@@ -189,20 +189,23 @@ class http_api {
   }
 
   http::response disconnect(const http::request&, std::string_view id) {
-    const auto sockets = actions_.disconnect(id);
-    if (!sockets) return session_not_found(id);
+    const auto told = actions_.disconnect(id);
+    if (!told) return session_not_found(id);
     std::string body;
     json::writer w(body);
-    w.begin_object().member("session_id", id).member("closed", true);
-    w.member("sockets", *sockets).end_object();
-    return api_answer(200, std::move(body));
+    w.begin_object().member("session_id", id).member("closed", !told->passed_on);
+    if (told->passed_on) w.member("passed_on", true);
+    w.member("sockets", told->sockets).end_object();
+    return api_answer(told->passed_on ? 202 : 200, std::move(body));
   }
 
   // ---- their words
 
   /// `sockets` are there now; what is `kept` also reaches clients that come back.
   static void tell_reached(json::writer& w, const reached& told, const api_notice& said) {
-    w.member("sockets", told.sockets).member("kept", !said.may_be_lost).end_object();
+    w.member("sockets", told.sockets).member("kept", !said.may_be_lost);
+    if (told.passed_on) w.member("passed_on", true);
+    w.end_object();
   }
 
   static void describe(json::writer& w, const session_summary& of) {

@@ -94,7 +94,8 @@ class reception final : public transport_sink, private sign_in_sink {
   }
 
   void on_text(connection_id connection, std::string_view text) override {
-    if (take_frame(connection) && !registry_.hold(connection, text)) read(connection, text);
+    if (take_frame(connection) && !registry_.returns().hold(connection, text))
+      read(connection, text);
   }
 
   /// A message that was held, or has just come.
@@ -103,7 +104,7 @@ class reception final : public transport_sink, private sign_in_sink {
     if (!session) return sign_in_.receive(connection, text);
     wire::client_message message = wire::decode(text, scratch_);
     counts_.message(message, text.size());
-    take(connection, *session, std::move(message));
+    take(connection, *session, std::move(message), text);
   }
 
   void on_binary(connection_id connection, std::size_t bytes) override {
@@ -117,6 +118,7 @@ class reception final : public transport_sink, private sign_in_sink {
   void on_alive(connection_id connection) override { registry_.heard(connection); }
 
   void on_drained(connection_id connection) override {
+    if (registry_.returns().is_away(connection)) registry_.returns().drained(connection);
     if (const auto session = registry_.find(connection)) session->drained(connection);
   }
 
@@ -146,12 +148,17 @@ class reception final : public transport_sink, private sign_in_sink {
     return false;
   }
 
-  void take(connection_id connection, session_type& session, wire::client_message message) {
+  void take(connection_id connection, session_type& session, wire::client_message message,
+            std::string_view text) {
     if (auto refused = refusal_of(connection, session, message)) {
       return session.apply([&](session_core& core, moment at) {
         core.refuse(connection, id_of(message), refused->why, at, refused->retry_after);
       });
     }
+    const auto* const command = std::get_if<wire::command>(&message);
+    const bool is_ours = command != nullptr && command->op == "auth";
+    if (registry_.returns().is_away(connection) && !is_ours)
+      return registry_.returns().pass(connection, text);
     const bool leaves_something = !std::holds_alternative<wire::rejection>(message) &&
                                   !is_sign_of_life(message) && !is_greeting(message);
     if (leaves_something && !registry_.keep(session, connection, id_of(message))) return;

@@ -7,13 +7,12 @@
 
 #include <agent_websocket/policy/store.hpp>
 #include <agent_websocket/policy/transport.hpp>
-#include <agent_websocket/session/core.hpp>
-#include <agent_websocket/session/identity.hpp>
 #include <agent_websocket/wire/message.hpp>
 
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -45,7 +44,7 @@ class recovery {
     std::size_t bytes = 0;
   };
   /// Gets the session or why it cannot be had (session_not_found: there is none; busy: another
-  /// process has it), and the sockets that asked for it.
+  /// process has it, the detail is its name), and the sockets that asked for it.
   using found_handler = std::function<void(const std::string& id, result<claimed_session> found,
                                            std::vector<waiting_socket> asked)>;
 
@@ -59,7 +58,15 @@ class recovery {
     leaving_.erase(id);
     look_for(id);
   }
+  bool is_leaving(const std::string& id) const { return leaving_.count(id) != 0; }
   bool nobody_leaves() const noexcept { return leaving_.empty(); }
+
+  /// Looks for a session for the server itself; `done` is called after the found_handler, with null
+  /// when it was found, else why not.
+  void fetch(const std::string& id, std::function<void(const error*)> done) {
+    life_->searches[id].errands.push_back(std::move(done));
+    look_for(id);
+  }
 
   /// The socket waits for the session that its hello asks for.
   void wait(const wire::command& hello) {
@@ -106,6 +113,7 @@ class recovery {
 
   struct search {
     std::vector<waiting_socket> asked;
+    std::vector<std::function<void(const error*)>> errands;
     int attempts = 0;
   };
   // Outlives this while the store is asked.
@@ -133,7 +141,8 @@ class recovery {
       if (!here) return;
       if (!known) return finish(*here, id, known.error());
       if (known->records.empty()) return finish(*here, id, error(errc::session_not_found));
-      if (!known->holder.empty()) return finish(*here, id, error(errc::busy));
+      if (!known->holder.empty())
+        return finish(*here, id, error(errc::busy, message_of(errc::busy), known->holder));
       claim(here, id, *std::move(known));
     });
   }
@@ -151,28 +160,17 @@ class recovery {
   }
 
   static void finish(life& of, const std::string& id, result<claimed_session> outcome) {
-    std::vector<waiting_socket> asked = std::move(of.searches[id].asked);
+    search ended = std::move(of.searches[id]);
     of.searches.erase(id);
-    for (const waiting_socket& each : asked) of.sockets.erase(each.connection);
-    of.found(id, std::move(outcome), std::move(asked));
+    for (const waiting_socket& each : ended.asked) of.sockets.erase(each.connection);
+    std::optional<error> why;
+    if (!outcome) why = outcome.error();
+    of.found(id, std::move(outcome), std::move(ended.asked));
+    for (const auto& each : ended.errands) each(why ? &*why : nullptr);
   }
 
   std::shared_ptr<life> life_;
   std::unordered_set<std::string> leaving_;
 };
-
-/// Makes a session again that this process has claimed. Errors: its records are damaged.
-template <typename Session>
-result<std::shared_ptr<Session>> restore_session(
-    typename Session::surroundings& around, const claimed_session& found,
-    const std::shared_ptr<const session_settings>& defaults) {
-  auto who = read_identity(found.stored.records.front());
-  if (!who) return who.error();
-  auto session = std::make_shared<Session>(around, std::move(who->owner), std::move(who->address),
-                                           std::move(who->id), std::move(who->epoch), defaults);
-  if (auto restored = session->restore(found.stored, found.fence); !restored)
-    return restored.error();
-  return session;
-}
 
 }  // namespace agent_websocket

@@ -10,7 +10,8 @@
 #include <agent_websocket/server/journal.hpp>
 #include <agent_websocket/server/metrics.hpp>
 #include <agent_websocket/server/options.hpp>
-#include <agent_websocket/server/recovery.hpp>
+#include <agent_websocket/server/resumption.hpp>
+#include <agent_websocket/server/restore_session.hpp>
 #include <agent_websocket/server/router.hpp>
 #include <agent_websocket/server/send_away.hpp>
 #include <agent_websocket/server/session_accounts.hpp>
@@ -34,28 +35,28 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
  public:
   using session_type = Session;
   using router_type = basic_router<Session>;
-  using recovery_type = recovery<typename Session::store_type>;
-  using waiting_socket = typename recovery_type::waiting_socket;
+  using transport_type = typename Session::surroundings::transport_type;
+  using returns_type = resumption<registry, Scheduler>;
   using journal_type = journal<Logger, router_type>;
   /// Takes the new token that a client of the session shows.
   using auth_handler = std::function<void(Session&, const wire::command&)>;
-  /// Takes a message that was held, see hold().
-  using text_handler = std::function<void(connection_id, std::string_view)>;
+  using text_handler = typename returns_type::text_handler;
 
   /// What the sessions share, but the sink, which is the registry itself.
-  template <typename Transport, typename Client, typename Store>
-  registry(const options& settings, Transport& transport, Client& client, Scheduler& scheduler,
+  template <typename Client, typename Store>
+  registry(const options& settings, transport_type& transport, Client& client, Scheduler& scheduler,
            Store& store, random_source& random, upstream_slots& slots,
            coalescer<Scheduler, Session>& wakes, const router_type& router, journal_type& told,
            auth_handler on_auth, text_handler on_text, server_counts& counts,
-           visitors<Scheduler>& guests)
+           visitors<Scheduler>& guests, any_exchange& exchange)
       : options_(settings),
         scheduler_(scheduler),
-        around_{transport, client, scheduler, store, random, slots, wakes, router, *this},
+        transport_(transport),
+        out_(transport),
+        around_{out_, client, scheduler, store, random, slots, wakes, router, *this},
         router_(router),
         journal_(told),
         on_auth_(std::move(on_auth)),
-        on_text_(std::move(on_text)),
         counts_(counts),
         accounts_(guests, scheduler),
         living_(scheduler, *this,
@@ -63,16 +64,16 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
                  settings.cleanup_interval},
                 {settings.session_timeout, settings.run_grace, settings.session.resume_window,
                  settings.max_detached}),
-        recovery_(store, [this](const std::string& id, result<claimed_session> found,
-                                std::vector<waiting_socket> asked) {
-          on_found(id, std::move(found), std::move(asked));
-        }) {}
+        returns_(*this, store, scheduler, exchange, std::move(on_text)) {
+    out_.lead_to(returns_.remote());
+  }
   registry(const registry&) = delete;
   registry& operator=(const registry&) = delete;
   ~registry() { scheduler_.cancel_timer(drain_timer_); }
 
   /// Sessions begin with these settings. Once, before the first socket.
-  void start(session_settings defaults) {
+  void start(session_settings defaults, std::function<void(std::string_view)> noticed) {
+    returns_.start(std::move(noticed));
     defaults_ = std::make_shared<const session_settings>(std::move(defaults));
     living_.watch_inactivity();
   }
@@ -114,26 +115,14 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     if (draining_) drain(*session);
   }
 
-  /// True for a socket that waits for its session to come from the store: what it sends is kept
-  /// until then, or it is closed.
-  bool hold(connection_id connection, std::string_view text) {
-    if (!recovery_.is_waiting(connection)) return false;
-    if (!recovery_.hold(connection, text)) around_.transport.close(connection, 1013, "overload");
-    return true;
-  }
-
   void heard(connection_id connection) { living_.connections.heard(connection, scheduler_.now()); }
 
   void closed(connection_id connection, std::uint16_t code) {
     const auto session = living_.connections.remove(connection);
     if (!session) return;
-    recovery_.forget(connection);
+    returns_.forget(connection, code);
     counts_.close(code);
-    session->apply([&](session_core& core, moment at) { core.detached(connection, at); });
-    log(log_level::info, "socket_closed", session->id(), "code " + std::to_string(code));
-    guarded("on_disconnect", session->id(), [&] { router_.disconnected(*session, code); });
-    settle(*session, connection);
-    finish_drain();
+    left_by(connection, *session, code);
   }
 
   /// The session is about to hold something for that socket. False: its user has too many such
@@ -154,6 +143,9 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     drained_ = std::move(done);
     log(log_level::info, "draining", {}, std::to_string(size()) + " sessions");
     for (const auto& session : all()) drain(*session);
+    returns_.each_away([this](connection_id each) {
+      if (const auto session = find(each)) drain(*session);
+    });
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : all()) {
         session->apply([](session_core& core, moment at) { core.drain_expired(at); });
@@ -161,6 +153,86 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
       }
     });
     finish_drain();
+  }
+
+  // ---- for the clients that come back
+
+  returns_type& returns() noexcept { return returns_; }
+
+  void greet(Session& session, const wire::command& hello, std::string_view verdict) {
+    if (!keep(session, hello.from, hello.id)) return;
+    session.welcome([&](session_core& core, std::string_view token, moment at) {
+      core.greet(hello, verdict, token, at);
+    });
+  }
+  void resume(connection_id connection, Session& session, const wire::command& hello) {
+    living_.sessions.attached(session, scheduler_.now());
+    ++counts_.sessions_resumed;
+    session.welcome([&](session_core& core, std::string_view token, moment at) {
+      core.resume(connection, hello, token, at);
+    });
+    guarded("on_resume", session.id(), [&] { router_.resumed(session); });
+  }
+  /// The socket watches `to` from now on.
+  void hand_over(connection_id connection, Session& from, const std::shared_ptr<Session>& to) {
+    const auto former = from.shared_from_this();
+    living_.connections.move(connection, to);
+    from.apply([&](session_core& core, moment at) { core.detached(connection, at); });
+    living_.sessions.attached(*to, scheduler_.now());
+    settle(from, connection);
+    log(log_level::info, "session_resumed", to->id(), "in place of " + former->id());
+  }
+  /// Counts the session with the user of the socket. The oldest that waits for its client makes
+  /// room. False: there is none.
+  bool begin_account(Session& session, connection_id connection) {
+    return accounts_.begin(
+        session, connection,
+        [this](auto is_his) { return living_.sessions.oldest_detached(is_his); },
+        [this](Session& oldest) {
+          log(log_level::info, "session_dropped", oldest.id(), "see MAX_SESSIONS_PER_USER");
+          on_over(oldest);
+        },
+        [&] { return find(session.id()) != nullptr; });
+  }
+  void restore(const claimed_session& found) {
+    const auto made = restore_session<Session>(around_, found, defaults_);
+    if (!made) return log(log_level::error, "session_damaged", {}, made.error().message);
+    Session& session = **made;
+    session.core().output().count_into(counts_.sessions);
+    ++counts_.sessions_restored;
+    living_.sessions.add(*made, scheduler_.now());
+    living_.sessions.detached(session, scheduler_.now());
+    log(log_level::info, "session_restored", session.id(), {});
+    guarded("on_restore", session.id(), [&] { router_.restored(session); });
+    living_.watch_detached();
+    if (draining_) drain(session);
+  }
+  /// The session is the voice of its socket only: what the socket watches is elsewhere.
+  void set_aside(Session& session) { living_.sessions.erase(session); }
+  void take_back(const std::shared_ptr<Session>& session) {
+    living_.sessions.add(session, scheduler_.now());
+  }
+  void let_go(Session& session) { on_over(session); }
+  void left_by(connection_id connection, Session& session, std::uint16_t code) {
+    session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
+    log(log_level::info, "socket_closed", session.id(), "code " + std::to_string(code));
+    guarded("on_disconnect", session.id(), [&] { router_.disconnected(session, code); });
+    settle(session, connection);
+    finish_drain();
+  }
+  std::size_t send(connection_id connection, std::string_view frame) {
+    return out_.send(connection, frame);
+  }
+  void close_socket(connection_id connection, std::uint16_t code, std::string_view reason) {
+    const auto session = find(connection);
+    if (!session) return out_.close(connection, code, reason);
+    session->apply([&](session_core& core, moment) {
+      core.close_socket(connection, code, std::string(reason));
+    });
+  }
+  void log(log_level level, std::string_view event, std::string_view session,
+           std::string_view text) {
+    journal_.write(level, event, session, text);
   }
 
  private:
@@ -174,19 +246,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     living_.watch_detached();
   }
 
-  /// Counts the session with the user of the socket. The oldest that waits for its client makes
-  /// room. False: there is none.
-  bool begin_account(Session& session, connection_id connection) {
-    return accounts_.begin(
-        session, connection,
-        [this](auto is_his) { return living_.sessions.oldest_detached(is_his); },
-        [this](Session& oldest) {
-          log(log_level::info, "session_dropped", oldest.id(), "see MAX_SESSIONS_PER_USER");
-          on_over(oldest);
-        },
-        [&] { return find(session.id()) != nullptr; });
-  }
-
   void drain(Session& session) {
     session.apply([&](session_core& core, moment at) { core.drain(options_.restart_time, at); });
     if (session.sockets() == 0 && !session.core().busy()) on_over(session);
@@ -194,7 +253,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   void finish_drain() {
     if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
-    if (!recovery_.nobody_leaves()) return;  // the last records are on their way
+    if (!returns_.nobody_leaves()) return;  // the last records are on their way
     if (auto done = std::exchange(drained_, nullptr)) done();
   }
 
@@ -215,39 +274,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   void on_command(Session& session, const wire::command& command) override {
     if (command.op == "auth") return on_auth_(session, command);
-    on_hello(session, command, around_.store.lasting() && command.resume.has_value());
-  }
-
-  void on_hello(Session& session, const wire::command& hello, bool may_be_stored) {
-    const connection_id connection = hello.from;
-    const auto greet = [&](std::string_view verdict) {
-      if (!keep(session, connection, hello.id)) return;
-      session.welcome([&](session_core& core, std::string_view token, moment at) {
-        core.greet(hello, verdict, token, at);
-      });
-    };
-    if (hello.resume_session.empty()) return greet("new");
-    const auto wanted = find(hello.resume_session);
-    if (!wanted && may_be_stored) return recovery_.wait(hello);
-    if (!wanted || wanted->closing()) return greet("expired");
-    if (!hello.resume || wanted->owner().name != session.owner().name ||
-        !wanted->core().accepts_token(hello.resume->token)) {
-      return greet("forbidden");
-    }
-    if (!begin_account(*wanted, connection)) return turn_away(session, connection, hello.id);
-    if (wanted.get() != &session) {
-      const auto former = session.shared_from_this();
-      living_.connections.move(connection, wanted);
-      session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
-      living_.sessions.attached(*wanted, scheduler_.now());
-      settle(session, connection);
-      log(log_level::info, "session_resumed", wanted->id(), "in place of " + former->id());
-    }
-    ++counts_.sessions_resumed;
-    wanted->welcome([&](session_core& core, std::string_view token, moment at) {
-      core.resume(connection, hello, token, at);
-    });
-    guarded("on_resume", wanted->id(), [&] { router_.resumed(*wanted); });
+    returns_.on_hello(session, command);
   }
 
   void on_log(const Session& session, log_level level, std::string_view event,
@@ -257,7 +284,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   // ---- deadline_sink
 
-  void on_silent(connection_id connection) override { around_.transport.ping(connection); }
+  void on_silent(connection_id connection) override { transport_.ping(connection); }
   void on_lost(connection_id connection, Session& session) override {
     session.apply([&](session_core& core, moment) {
       core.close_socket(connection, 4001, "heartbeat_timeout");
@@ -279,51 +306,14 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     accounts_.end(session);
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
-    recovery_.leaving(session.id());
+    returns_.leaving(session.id());
     session.leave(forever, [this, id = session.id(), weak = std::weak_ptr<const bool>(alive_)] {
       if (!weak.lock()) return;
-      recovery_.left(id);
+      returns_.left(id);
       finish_drain();
     });
   }
 
-  // ---- sessions from the store
-
-  void on_found(const std::string& id, result<claimed_session> found,
-                std::vector<waiting_socket> asked) {
-    const bool is_certain = found || found.error().code == errc::session_not_found;
-    if (found) {
-      const auto session = restore_session<Session>(around_, *found, defaults_);
-      session ? add_restored(*session)
-              : log(log_level::error, "session_damaged", id, session.error().message);
-    } else if (!is_certain) {
-      log(log_level::warning, "session_not_loaded", id, found.error().in_full());
-    }
-    for (const waiting_socket& each : asked) {
-      const auto session = this->find(each.connection);
-      if (!session) continue;
-      is_certain
-          ? on_hello(*session, each.hello, false)
-          : send_back(*session, each.connection, each.hello.id, found.error().code == errc::busy);
-      for (const std::string& text : each.held) on_text_(each.connection, text);
-    }
-  }
-
-  void add_restored(const std::shared_ptr<Session>& session) {
-    session->core().output().count_into(counts_.sessions);
-    ++counts_.sessions_restored;
-    living_.sessions.add(session, scheduler_.now());
-    living_.sessions.detached(*session, scheduler_.now());
-    log(log_level::info, "session_restored", session->id(), {});
-    guarded("on_restore", session->id(), [&] { router_.restored(*session); });
-    living_.watch_detached();
-    if (draining_) drain(*session);
-  }
-
-  void log(log_level level, std::string_view event, std::string_view session,
-           std::string_view text) {
-    journal_.write(level, event, session, text);
-  }
   template <typename Hook>
   void guarded(const char* name, std::string_view session, Hook&& hook) {
     journal_.guard(name, session, hook);
@@ -331,16 +321,17 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   const options& options_;
   Scheduler& scheduler_;
+  transport_type& transport_;
+  outlet<transport_type> out_;
   typename Session::surroundings around_;
   const router_type& router_;
   journal_type& journal_;
   auth_handler on_auth_;
-  text_handler on_text_;
   server_counts& counts_;
   session_accounts<Session, Scheduler> accounts_;
   deadlines<Session, Scheduler> living_;
   std::shared_ptr<const session_settings> defaults_;
-  recovery_type recovery_;
+  returns_type returns_;
   std::function<void()> drained_;
   timer_id drain_timer_ = 0;
   bool draining_ = false;

@@ -68,7 +68,7 @@ class basic_server final {
               reception_.renew_token(session, auth);
             },
             [this](connection_id from, std::string_view text) { reception_.read(from, text); },
-            counts_, visitors_),
+            counts_, visitors_, exchange_),
         store_health_(store, scheduler,
                       [this](const result<void>& now) {
                         now ? journal_.write(log_level::info, "store_ready", {}, {})
@@ -99,6 +99,8 @@ class basic_server final {
     return registry_.find(id);
   }
 
+  /// The way to the servers that share the store. Before start.
+  void exchange_by(any_exchange chosen) { exchange_ = std::move(chosen); }
   /// A tool that the model may call, see basic_router::tool. Before start.
   void tool(tool_definition what, typename router_type::tool_handler handler = nullptr) {
     router_.tool(std::move(what), std::move(handler));
@@ -118,7 +120,7 @@ class basic_server final {
     if (!(*tools)->tools().empty()) shared.tools = std::move(*tools);
     for (command_description& each : router_.commands()) shared.commands.push_back(std::move(each));
     if (auto listening = transport_.start(reception_); !listening) return listening;
-    registry_.start(std::move(shared));
+    registry_.start(std::move(shared), [this](std::string_view text) { admin_.act(text); });
     store_health_.watch();
     started_ = scheduler_.wall_now();
     return {};
@@ -143,19 +145,21 @@ class basic_server final {
     });
   }
 
-  /// Sends a numbered notification to one session, also while its client is away. From any thread.
+  /// Sends a numbered notification to one session, also while its client is away, and with a store
+  /// also when it is there or at another server. From any thread.
   void notify(std::string session_id, std::string content, std::string topic = {},
               std::string data = {}) {
-    post([this, id = std::move(session_id), content = std::move(content), topic = std::move(topic),
-          data = std::move(data)] {
-      if (const auto session = registry_.find(id)) session->notify(content, topic, data);
+    post([this, id = std::move(session_id),
+          said = api_notice{std::move(content), std::move(topic), std::move(data)}] {
+      admin_.notify(id, said);
     });
   }
 
-  /// Sends a numbered notification to every session. From any thread.
+  /// Sends a numbered notification to every session, also of other servers that share the store.
+  /// Not to those that only the store has. From any thread.
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
-    post([this, content = std::move(content), topic = std::move(topic), data = std::move(data)] {
-      for (const auto& session : registry_.all()) session->notify(content, topic, data);
+    post([this, said = api_notice{std::move(content), std::move(topic), std::move(data)}] {
+      admin_.broadcast(said);
     });
   }
 
@@ -252,6 +256,7 @@ class basic_server final {
   coalescer<Scheduler, session_type> wakes_;
   journal<Logger, router_type> journal_;
   server_counts counts_;
+  any_exchange exchange_;
   visitors<Scheduler> visitors_;
   registry_type registry_;
   store_health<Store, Scheduler> store_health_;

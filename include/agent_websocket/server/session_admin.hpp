@@ -7,6 +7,7 @@
 #include <agent_websocket/base/error.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/server/api_actions.hpp>
+#include <agent_websocket/server/server_notice.hpp>
 #include <agent_websocket/session/commands.hpp>
 
 #include <cstddef>
@@ -52,12 +53,53 @@ class session_admin final : public api_actions {
   }
 
   std::optional<reached> notify(std::string_view id, const api_notice& said) override {
-    const auto found = find(id);
-    if (!found) return std::nullopt;
-    return tell(*found, said);
+    if (const auto found = find(id)) return tell(*found, said);
+    server_notice notice;
+    notice.session = std::string(id);
+    notice.said = said;
+    return pass_on(notice, [said](session_type& session) { tell(session, said); });
   }
 
   reached broadcast(const api_notice& said) override {
+    server_notice notice;
+    notice.said = said;
+    sessions_.returns().tell_all(encode_notice(notice));
+    return broadcast_here(said);
+  }
+
+  /// Another server that shares the store asks for it. A session that has gone on to a third one
+  /// meanwhile is not followed.
+  void act(std::string_view text) {
+    const auto notice = decode_notice(text);
+    if (!notice) return;
+    if (notice->session.empty()) return void(broadcast_here(notice->said));
+    const auto found = find(notice->session);
+    if (!found) return;
+    notice->what == server_notice::kind::notify ? void(tell(*found, notice->said))
+                                                : end(*found, notice->reason);
+  }
+
+  std::optional<reached> disconnect(std::string_view id) override {
+    return disconnect(id, "closed_by_operator");
+  }
+  std::optional<reached> disconnect(std::string_view id, std::string_view reason) {
+    if (const auto found = find(id)) {
+      const reached told{1, found->sockets()};
+      end(*found, reason);
+      return told;
+    }
+    server_notice notice;
+    notice.what = server_notice::kind::disconnect;
+    notice.session = std::string(id);
+    notice.reason = std::string(reason);
+    return pass_on(notice,
+                   [reason = notice.reason](session_type& session) { end(session, reason); });
+  }
+
+  std::string metrics() const override { return metrics_(); }
+
+ private:
+  reached broadcast_here(const api_notice& said) {
     reached all;
     for (const auto& each : sessions_.all()) {
       if (each->closing()) continue;
@@ -68,21 +110,21 @@ class session_admin final : public api_actions {
     return all;
   }
 
-  std::optional<std::size_t> disconnect(std::string_view id) override {
-    return disconnect(id, "closed_by_operator");
-  }
-  std::optional<std::size_t> disconnect(std::string_view id, std::string_view reason) {
-    const auto found = find(id);
-    if (!found) return std::nullopt;
-    const std::size_t sockets = found->sockets();
-    found->close(4499, std::string(cut_utf8(reason, max_reason_bytes)),
-                 error(errc::interrupted, "The session was closed by the operator"));
-    return sockets;
+  /// nullopt: it cannot be anywhere else.
+  template <typename Act>
+  std::optional<reached> pass_on(const server_notice& notice, Act act) {
+    if (!sessions_.returns().may_be_elsewhere()) return std::nullopt;
+    sessions_.returns().reach(notice.session, std::move(act), encode_notice(notice));
+    reached told;
+    told.passed_on = true;
+    return told;
   }
 
-  std::string metrics() const override { return metrics_(); }
+  static void end(session_type& session, std::string_view reason) {
+    session.close(4499, std::string(cut_utf8(reason, max_reason_bytes)),
+                  error(errc::interrupted, "The session was closed by the operator"));
+  }
 
- private:
   std::shared_ptr<session_type> find(std::string_view id) const {
     auto found = sessions_.find(id);
     return found && !found->closing() ? found : nullptr;

@@ -71,6 +71,10 @@ inline std::string session_core::make_query_id(moment at) {
     if (claims_.find(id, at.now) == nullptr) return id;
   }
 }
+inline bool session_core::has_made(std::string_view query_id) const {
+  const std::string begin = "q_" + epoch_.substr(0, 8) + "_";
+  return query_id.substr(0, begin.size()) == begin;
+}
 
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
 inline bool session_core::answer_duplicate(connection_id from, const wire::query& query,
@@ -95,11 +99,11 @@ inline bool session_core::answer_duplicate(connection_id from, const wire::query
   return true;
 }
 
-/// True for a command, feedback or result that has arrived before: it is acknowledged, and not done
-/// again.
+/// True for a command, feedback or result that has arrived before: it is acknowledged, when that is
+/// kept, and not done again.
 inline bool session_core::is_repeat(connection_id from, const std::string& id, moment at) {
   if (id.empty() || claims_.find(id, at.now) == nullptr) return false;
-  put_control(from, wire::ack{id, {}, 0, true, false}, at);
+  put_kept(from, wire::ack{id, {}, 0, true, false}, at);
   return true;
 }
 
@@ -137,7 +141,7 @@ inline void session_core::accept(connection_id from, accepted_query accepted, bo
                                  moment at) {
   accepted.stream = make_stream_id();
   accepted.from = from;
-  record([&] { return records::of_query(accepted, with_id, false, at.wall); });
+  record([&] { return records::of_query(accepted, with_id, false, calls_, at.wall); });
   if (with_id) claims_.take(accepted.query.id, accepted.stream, at.now);
   stored_query stored{std::move(accepted), with_id, ledger_.made()};
   if (ledger_.all_kept()) return enter(std::move(stored), at);
@@ -181,6 +185,7 @@ inline void session_core::begin_next(moment at) {
   begun.asked = at.wall;
   if (run_->of.regenerate && !conversation_.empty()) {
     begun.question = conversation_.back().question;
+    run_->replaced = std::move(conversation_.back());
     conversation_.drop_last();
   } else {
     begun.question = run_->of.question();

@@ -8,6 +8,7 @@
 #include <agent_websocket/session/answering.hpp>
 #include <agent_websocket/session/core.hpp>
 #include <agent_websocket/session/ending.hpp>
+#include <agent_websocket/session/keeping.hpp>
 #include <agent_websocket/session/tool_loop.hpp>
 
 #include <array>
@@ -115,16 +116,16 @@ class session_commands {
   static void cancel(session_core& s, const wire::command& command, moment at) {
     const std::string& ref = command.ref;
     if (s.run_ && (ref.empty() || s.run_->of.query.id == ref || s.run_->of.stream == ref)) {
-      s.acknowledge(command.from, command.id, at);
-      return s.cancel_run(at);
+      s.cancel_run(at);
+      return s.acknowledge(command.from, command.id, at);
     }
     if (!ref.empty()) {
       if (const auto waiting = s.inbox_.take(ref)) {
-        s.acknowledge(command.from, command.id, at);
-        return s.cancel_waiting(*waiting, at);
+        s.cancel_waiting(*waiting, at);
+        return s.acknowledge(command.from, command.id, at);
       }
     }
-    if (stored_query* const storing = s.find_storing(ref)) {
+    if (stored_query* const storing = s.find_meant(ref)) {
       storing->cancelled = true;
       return s.acknowledge(command.from, command.id, at);
     }
@@ -196,7 +197,7 @@ class session_commands {
   static void close(session_core& s, const wire::command& command, moment at) {
     s.reply(command, "Session closed", {}, at);
     s.cancel_all_waiting(at);
-    s.withdraw(error(errc::cancelled), at);
+    s.withdraw(error(errc::interrupted), at);
     if (s.run_) s.cancel_run(at);
     s.close(1000, "Session closed");
   }

@@ -263,7 +263,8 @@ class session_core : private core_data {
   void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
   void enter(stored_query accepted, moment at);
   void withdraw(const error& why, moment at);
-  stored_query* find_storing(std::string_view ref) noexcept;
+  stored_query* find_storing(std::string_view id) noexcept;
+  stored_query* find_meant(std::string_view ref) noexcept;
   template <typename Make>
   void record(Make&& make) {
     if (!ledger_.is_on()) return;
@@ -314,6 +315,7 @@ class session_core : private core_data {
   void cancel_waiting(const accepted_query& waiting, moment at);
   void cancel_all_waiting(moment at);
   std::string make_query_id(moment at);
+  bool has_made(std::string_view query_id) const;
   std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
 };
 

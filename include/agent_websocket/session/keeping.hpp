@@ -79,7 +79,15 @@ inline bool session_core::refuse_unkept(connection_id to, std::string_view ref, 
   return true;
 }
 
-inline stored_query* session_core::find_storing(std::string_view ref) noexcept {
+/// The query of that id.
+inline stored_query* session_core::find_storing(std::string_view id) noexcept {
+  for (std::size_t i = 0; i < storing_.size(); ++i) {
+    if (storing_[i].accepted.query.id == id) return &storing_[i];
+  }
+  return nullptr;
+}
+/// The one that a `cancel` means: of that id or stream, or the first.
+inline stored_query* session_core::find_meant(std::string_view ref) noexcept {
   for (std::size_t i = 0; i < storing_.size(); ++i) {
     const accepted_query& each = storing_[i].accepted;
     if (ref.empty() || each.query.id == ref || each.stream == ref) return &storing_[i];
@@ -113,7 +121,10 @@ inline void session_core::not_kept(moment at) {
 }
 
 inline void session_core::lose(const error& why, moment at) {
-  if (closing_) return;
+  if (closing_) {
+    if (close_waits_) close_now();
+    return;
+  }
   const bool moved = why.code == errc::moved;
   withdraw(error(errc::internal, not_kept_words), at);
   if (!moved) refuse(0, {}, error(errc::internal, not_kept_words), at);
@@ -134,7 +145,9 @@ inline std::vector<std::string> session_core::checkpoint(moment at) const {
   std::vector<std::string> all;
   all.push_back(header());
   for (const turn& each : conversation_.turns()) {
-    if (!each.running()) all.push_back(records::of_turn(each, false, {}, calls_));
+    const bool is_replaced = each.running() && run_ && run_->replaced;
+    const turn& whole = is_replaced ? *run_->replaced : each;
+    if (!whole.running()) all.push_back(records::of_turn(whole, false, {}, calls_));
   }
   const message_log& log = outbox_.log();
   for (std::uint64_t seq = log.oldest(); seq <= log.top(); ++seq)
@@ -144,7 +157,7 @@ inline std::vector<std::string> session_core::checkpoint(moment at) const {
     all.push_back(records::of_claim(id, claimed, at.wall - age));
   });
   const auto add_open = [&](const accepted_query& open, bool started) {
-    all.push_back(records::of_query(open, false, started, at.wall));
+    all.push_back(records::of_query(open, false, started, calls_, at.wall));
   };
   if (run_) add_open(run_->of, run_->started);
   for (std::size_t i = 0; i < inbox_.size(); ++i) add_open(inbox_[i], false);

@@ -61,8 +61,9 @@ class lanes {
     own_bytes_ += frame.size();
     unkept_.push_back({std::move(frame), records});
   }
-  /// Likewise, and nothing else goes out before it.
+  /// Likewise, and nothing else goes out before it. Takes the place of one that still waits.
   void begin_when_kept(std::string frame, std::uint64_t records) {
+    if (first_) own_bytes_ -= first_->frame.size();
     own_bytes_ += frame.size();
     first_ = in_place{std::move(frame), records};
   }
@@ -181,7 +182,8 @@ class lanes {
     // One frame may be as large as it likes, and what is not released is not the client's fault.
     if (log.released() <= from + 1) return false;
     const std::size_t room = log.max_bytes() / 4 * 3;
-    return log.bytes_after(from) > (max_bytes < room ? max_bytes : room) ||
+    const std::size_t bytes = log.bytes_after(from) - log.bytes_after(log.released());
+    return bytes > (max_bytes < room ? max_bytes : room) ||
            log.released() - from > log.max_messages() / 4 * 3;
   }
 

@@ -97,9 +97,10 @@ inline std::string of_message(std::uint64_t seq, const note& about, std::string_
   return text;
 }
 
-/// `claimed`: the id is the client's. `started`: the beginning of its answer was told.
+/// `claimed`: the id is the client's. `started`: the beginning of its answer was told. `calls`: of
+/// tools, that the session has numbered so far.
 inline std::string of_query(const accepted_query& accepted, bool claimed, bool started,
-                            wall_time at) {
+                            std::uint64_t calls, wall_time at) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "query").member("id", accepted.query.id);
@@ -114,6 +115,7 @@ inline std::string of_query(const accepted_query& accepted, bool claimed, bool s
   if (accepted.streamed) w.member("streamed", true);
   if (claimed) w.member("claimed", true);
   if (started) w.member("started", true);
+  if (calls != 0) w.member("calls", calls);
   w.member("at", milliseconds(at)).end_object();
   return text;
 }

@@ -10,11 +10,11 @@
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/core.hpp>
 #include <agent_websocket/session/keeping.hpp>
+#include <agent_websocket/session/record_values.hpp>
 #include <agent_websocket/wire/server_message.hpp>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +36,8 @@ class session_restoring {
     if (auto parsed = document.parse(record); !parsed) return parsed;
     const json::value root = document.root();
     const auto kind = root["kind"].string();
+    if ((kind == "session") != std::exchange(is_first_, false))
+      return error(errc::bad_message, "One record says whose the session is, and is the first");
     for (const row& each : table()) {
       if (kind != each.kind) continue;
       if ((this->*each.take)(root, record)) return {};
@@ -89,76 +91,34 @@ class session_restoring {
     return rows;
   }
 
-  static std::string text_of(json::value from) {
-    return std::string(from.string().value_or(std::string_view()));
-  }
-  static std::uint64_t number_of(json::value from) {
-    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, from.integer().value_or(0)));
-  }
-  static wall_time time_of(json::value from) {
-    return wall_time(std::chrono::milliseconds(from.integer().value_or(0)));
-  }
-  /// The number in an id such as "r_17"; 0 when there is none.
-  static std::uint64_t number_in(std::string_view id) {
-    std::uint64_t number = 0;
-    const std::size_t digits = id.rfind('_') + 1;  // 0 when there is none
-    std::from_chars(id.data() + digits, id.data() + id.size(), number);
-    return number;
-  }
-
-  static std::optional<openrouter::chat_message> message_of(json::value from) {
-    const auto role = openrouter::chat_role_of(text_of(from["role"]));
-    const auto text = from["text"].string();
-    if (!role || !text) return std::nullopt;
-    return openrouter::chat_message::restored(*role, std::string(*text), text_of(from["json"]),
-                                              from["partial"].boolean().value_or(false));
-  }
-
-  static usage_totals usage_of(json::value from) {
-    usage_totals used;
-    used.answers = from["answers"].integer().value_or(0);
-    used.prompt_tokens = from["prompt_tokens"].integer().value_or(0);
-    used.completion_tokens = from["completion_tokens"].integer().value_or(0);
-    used.cost = from["cost"].number().value_or(0);
-    used.counted = from["counted"].boolean().value_or(false);
-    used.priced = from["priced"].boolean().value_or(false);
-    return used;
-  }
-
-  static feedback_entry feedback_of(json::value from) {
-    feedback_entry said;
-    said.id = text_of(from["id"]);
-    said.answer = text_of(from["answer"]);
-    said.rating = from["rating"].number();
-    said.comment = text_of(from["comment"]);
-    said.correction = text_of(from["correction"]);
-    said.at = time_of(from["at"]);
-    return said;
-  }
-
   bool header(json::value from, std::string_view) {
-    core_.created_ = time_of(from["created"]);
-    core_.outbox_.begin_at(number_of(from["top"]));
-    core_.streams_ = number_of(from["streams"]);
-    core_.made_ids_ = number_of(from["made_ids"]);
-    core_.calls_ = number_of(from["calls"]);
-    core_.asked_ = number_of(from["asked"]);
-    core_.usage_ = usage_of(from["usage"]);
+    if (records::number_of(from["v"]) > records::version) return false;
+    core_.created_ = records::time_of(from["created"]);
+    core_.outbox_.begin_at(records::number_of(from["top"]));
+    core_.streams_ = records::number_of(from["streams"]);
+    core_.made_ids_ = records::number_of(from["made_ids"]);
+    core_.calls_ = records::number_of(from["calls"]);
+    core_.asked_ = records::number_of(from["asked"]);
+    core_.usage_ = records::usage_of(from["usage"]);
     if (from["settings"].is_object()) settings(from, {});
     return chosen(from["chosen"], {}) && tokens(from, {});
   }
 
   bool settings(json::value from, std::string_view) {
-    session_settings own = *core_.settings_;
+    const auto& shared = core_.shared_settings_ ? core_.shared_settings_ : core_.settings_;
+    session_settings own = *shared;
     read_kept_settings(from["settings"], own);
     core_.change_settings(std::move(own));
     return true;
   }
 
   bool message(json::value from, std::string_view record) {
-    const std::uint64_t seq = number_of(from["seq"]);
+    const std::uint64_t seq = records::number_of(from["seq"]);
     const std::size_t at = record.find(records::frame_key);
-    if (at == std::string_view::npos || seq != core_.next_seq()) return false;
+    std::string_view last;
+    from.for_each_member([&](std::string_view name, json::value) { last = name; });
+    const bool has_frame = last == "frame" && from[last].is_object();
+    if (!has_frame || at == std::string_view::npos || seq != core_.next_seq()) return false;
     const std::size_t begin = at + records::frame_key.size();
     core_.outbox_.publish(std::string(record.substr(begin, record.size() - begin - 1)),
                           core_.ledger_);
@@ -176,34 +136,36 @@ class session_restoring {
   }
 
   bool asked(json::value from, std::string_view) {
-    const std::string id = text_of(from.is_object() ? from["id"] : from);
-    core_.asked_ = std::max(core_.asked_, number_in(id));
+    const std::string id = records::text_of(from.is_object() ? from["id"] : from);
+    core_.asked_ = std::max(core_.asked_, records::number_in(id));
     asked_.push_back(id);
     return !id.empty();
   }
 
   bool query(json::value from, std::string_view) {
     open_query open;
-    open.accepted.query.id = text_of(from["id"]);
-    open.accepted.query.meta = text_of(from["meta"]);
-    open.accepted.stream = text_of(from["stream"]);
+    open.accepted.query.id = records::text_of(from["id"]);
+    open.accepted.query.meta = records::text_of(from["meta"]);
+    open.accepted.stream = records::text_of(from["stream"]);
     open.accepted.streamed = from["streamed"].boolean().value_or(false);
-    open.question = message_of(from["question"]);
+    open.accepted.regenerate = from["regenerate"].boolean().value_or(false);
+    open.question = records::message_of(from["question"]);
     open.started = from["started"].boolean().value_or(false);
-    open.asked = time_of(from["at"]);
+    open.asked = records::time_of(from["at"]);
     if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return false;
-    core_.streams_ = std::max(core_.streams_, number_in(open.accepted.stream));
+    core_.streams_ = std::max(core_.streams_, records::number_in(open.accepted.stream));
+    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
     if (from["claimed"].boolean().value_or(false)) {
       take_claim(open.accepted.query.id, open.accepted.stream, open.asked);
-    } else {
-      ++core_.made_ids_;
+    } else if (core_.has_made(open.accepted.query.id)) {
+      core_.made_ids_ = std::max(core_.made_ids_, records::number_in(open.accepted.query.id));
     }
     open_.push_back(std::move(open));
     return true;
   }
 
   bool withdrawn(json::value from, std::string_view) {
-    const std::string id = text_of(from["id"]);
+    const std::string id = records::text_of(from["id"]);
     core_.claims_.drop(id);
     close(id);
     return !id.empty();
@@ -211,36 +173,44 @@ class session_restoring {
 
   bool turn_ended(json::value from, std::string_view) {
     turn ended;
-    ended.id = text_of(from["id"]);
-    ended.stream = text_of(from["stream"]);
-    ended.seq = number_of(from["seq"]);
-    ended.asked = time_of(from["asked"]);
-    ended.answered = time_of(from["answered"]);
-    ended.model = text_of(from["model"]);
-    ended.shown = text_of(from["shown"]);
-    const auto status = wire::detail::status_of(text_of(from["status"]));
-    auto question = message_of(from["question"]);
+    ended.id = records::text_of(from["id"]);
+    ended.stream = records::text_of(from["stream"]);
+    ended.seq = records::number_of(from["seq"]);
+    ended.asked = records::time_of(from["asked"]);
+    ended.answered = records::time_of(from["answered"]);
+    ended.model = records::text_of(from["model"]);
+    ended.shown = records::text_of(from["shown"]);
+    const auto status = wire::detail::status_of(records::text_of(from["status"]));
+    auto question = records::message_of(from["question"]);
     if (!status || !question || ended.seq == 0) return false;
     ended.status = *status;
     ended.question = std::move(*question);
-    ended.answer = message_of(from["answer"]);
+    ended.answer = records::message_of(from["answer"]);
     from["steps"].for_each_element([&](json::value each) {
-      if (auto step = message_of(each)) ended.steps.push_back(std::move(*step));
+      if (auto step = records::message_of(each)) ended.steps.push_back(std::move(*step));
+      json::document called;
+      if (!called.parse(records::text_of(each["json"]))) return;
+      called.root()["tool_calls"].for_each_element(
+          [&](json::value call) { core_.call_ids_.take(records::text_of(call["id"])); });
     });
     from["feedback"].for_each_element(
-        [&](json::value each) { ended.feedback.push_back(feedback_of(each)); });
+        [&](json::value each) { ended.feedback.push_back(records::feedback_of(each)); });
     agent_websocket::conversation& all = core_.conversation_;
     if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
-    all.begin(std::move(ended));
-    core_.usage_ += usage_of(from["used"]);
-    core_.calls_ = std::max(core_.calls_, number_of(from["calls"]));
+    add(std::move(ended));
+    core_.usage_ += records::usage_of(from["used"]);
+    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
     return true;
   }
 
   bool feedback(json::value from, std::string_view) {
-    feedback_entry said = feedback_of(from);
+    feedback_entry said = records::feedback_of(from);
     if (turn* const judged = core_.conversation_.find(said.answer))
       judged->feedback.push_back(std::move(said));
+    const bool regenerates = std::any_of(open_.begin(), open_.end(), [](const open_query& each) {
+      return each.accepted.regenerate;
+    });
+    if (!regenerates) core_.conversation_.trim();
     return true;
   }
 
@@ -260,11 +230,12 @@ class session_restoring {
   }
 
   bool claim(json::value from, std::string_view) {
-    const std::string id = text_of(from["id"]);
+    const std::string id = records::text_of(from["id"]);
     if (id.empty()) return false;
-    take_claim(id, text_of(from["stream"]), time_of(from["at"]));
-    core_.claims_.ended(id, from["without_end"].boolean().value_or(false) ? claimed_ids::without_end
-                                                                          : number_of(from["end"]));
+    take_claim(id, records::text_of(from["stream"]), records::time_of(from["at"]));
+    core_.claims_.ended(id, from["without_end"].boolean().value_or(false)
+                                ? claimed_ids::without_end
+                                : records::number_of(from["end"]));
     return true;
   }
 
@@ -280,7 +251,7 @@ class session_restoring {
     core_.tokens_.forget_all();
     bool right = true;
     from["tokens"].for_each_element([&](json::value each) {
-      const auto bytes = decode_base64url(text_of(each["sha256"]));
+      const auto bytes = decode_base64url(records::text_of(each["sha256"]));
       digest256 digest{};
       right = right && bytes && bytes->size() == digest.size();
       if (!right) return;
@@ -297,6 +268,18 @@ class session_restoring {
         open_.end());
   }
 
+  /// As when it ran: its question alone may have driven older turns out. In a checkpoint, where
+  /// turns stand before all messages, they are gone.
+  void add(turn ended) {
+    conversation& all = core_.conversation_;
+    const message_log& log = core_.outbox_.log();
+    turn asked;
+    asked.question = ended.question;
+    if (log.oldest() > log.top()) return void(all.begin(std::move(ended)));
+    all.begin(std::move(asked)) = std::move(ended);
+    all.trim();
+  }
+
   /// The question stays in the conversation, so that its client can have it answered again.
   void end(const open_query& open) {
     core_.fail_waiting(open.accepted, open.started, error(errc::interrupted), at_);
@@ -310,13 +293,14 @@ class session_restoring {
     cut.question = *open.question;
     cut.status = wire::answer_status::failed;
     core_.record([&] { return records::of_turn(cut, false, {}, core_.calls_); });
-    core_.conversation_.begin(std::move(cut));
+    add(std::move(cut));
   }
 
   session_core& core_;
   moment at_;
   std::vector<open_query> open_;
   std::vector<std::string> asked_;
+  bool is_first_ = true;
 };
 
 inline result<void> session_core::restore(const std::vector<std::string>& kept, moment at) {

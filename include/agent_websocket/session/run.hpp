@@ -46,8 +46,9 @@ struct current_run {
   accepted_query of;
   run_state state = run_state::none;
   time_point begun{};
-  bool started = false;  ///< phase start has been sent
-  std::string text;      ///< so far, of all rounds
+  bool started = false;          ///< phase start has been sent
+  std::optional<turn> replaced;  ///< what stands in the store until the answer made again ends
+  std::string text;              ///< so far, of all rounds
   std::string model;
   std::uint64_t chunks = 0;  ///< deltas so far
   std::string reasoning;     ///< so far, of a streamed answer

@@ -43,7 +43,6 @@ class basic_session final
                 require_scheduler<Scheduler>() && require_store<Store>());
 
  public:
-  using store_type = Store;
   using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
   using keeper_type = keeper<Store, Scheduler>;
 
@@ -337,7 +336,7 @@ class basic_session final
   surroundings& around_;
   session_core core_;
   std::unique_ptr<keeper_type> keeper_;  // null: nothing outlives this process
-  delivery<Transport, Scheduler> delivery_;
+  delivery<outlet<Transport>, Scheduler> delivery_;
   model_call<client_type, Scheduler> call_;
   std::any data_;
   run_number run_ = 0;

@@ -8,12 +8,16 @@
 #include <agent_websocket/limits/upstream_slots.hpp>
 #include <agent_websocket/session/coalescer.hpp>
 #include <agent_websocket/session/hooks.hpp>
+#include <agent_websocket/session/outlet.hpp>
 
 namespace agent_websocket {
 
 template <typename Transport, typename Client, typename Scheduler, typename Store, typename Session>
 struct session_surroundings {
-  Transport& transport;
+  using transport_type = Transport;
+  using store_type = Store;
+
+  outlet<Transport>& transport;
   Client& client;
   Scheduler& scheduler;
   Store& store;

@@ -32,6 +32,13 @@ class used_call_ids {
     return call;
   }
 
+  /// The model was shown a call of that id, by another process.
+  void take(std::string id) {
+    if (id.empty() || !ids_.insert(id).second) return;
+    order_.push_back(std::move(id));
+    if (order_.size() > max_ids) ids_.erase(order_.take_front());
+  }
+
  private:
   /// Nine letters and digits, the one form that all providers take.
   std::string make_id() {

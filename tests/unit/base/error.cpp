@@ -74,10 +74,11 @@ constexpr row rows[] = {
     {errc::bad_configuration, "bad_configuration", false, none},
     {errc::connection_failed, "connection_failed", true, upstream},
     {errc::protocol_error, "protocol_error", false, none},
+    {errc::moved, "moved", true, none},
 };
 
 // A new code stands somewhere before the last one: then this row count is wrong.
-static_assert(static_cast<std::size_t>(errc::protocol_error) == std::size(rows),
+static_assert(static_cast<std::size_t>(errc::moved) == std::size(rows),
               "a new errc needs a row here");
 
 }  // namespace
@@ -187,4 +188,12 @@ TEST_CASE("error: as a value it has the code's own sentence unless it is given w
   CHECK(full.message == "words");
   CHECK(full.detail == "for the log");
   CHECK_FALSE(std::is_convertible_v<errc, error>);
+}
+
+TEST_CASE("error: in full it has its detail, which is for the log") {
+  const error plain(errc::busy);
+  CHECK(plain.in_full() == message_of(errc::busy));
+  const error more(errc::internal, "The store failed", "disk full");
+  CHECK(more.message == "The store failed");
+  CHECK(more.in_full() == "The store failed: disk full");
 }

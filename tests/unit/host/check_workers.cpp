@@ -3,11 +3,25 @@
 
 #include <doctest/doctest.h>
 
-using namespace agent_websocket;
+using agent_websocket::check_workers;
+using agent_websocket::options;
 
-TEST_CASE("check workers: several do not share sessions, and one has nobody to share with") {
-  CHECK_FALSE(check_workers(options(), 0));
-  CHECK_FALSE(check_workers(options(), 1));
-  REQUIRE(check_workers(options(), 2));
-  CHECK(check_workers(options(), 2)->find("sessions are not shared") == 0);
+TEST_CASE("check_workers: sessions in memory are not shared") {
+  REQUIRE(check_workers(options(), 0));
+  CHECK_FALSE(*check_workers(options(), 0));
+  CHECK_FALSE(*check_workers(options(), 1));
+  const auto warning = check_workers(options(), 2).value();
+  REQUIRE(warning);
+  CHECK(warning->find("sessions are not shared") == 0);
+}
+
+TEST_CASE("check_workers: Redis is for several, SQLite for one") {
+  options chosen;
+  chosen.store = "redis://localhost";
+  CHECK_FALSE(*check_workers(chosen, 8));
+  chosen.store = "sqlite:sessions.db";
+  const auto refused = check_workers(chosen, 1);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == agent_websocket::errc::bad_configuration);
+  CHECK(refused.error().message.find("redis://") != std::string::npos);
 }

@@ -327,6 +327,7 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.session.max_tool_rounds = 9;
     set.session.tool_timeout = set.session.approval_timeout = 9h;
     set.session.client_tools = !set.session.client_tools;
+    set.reuse_port = !set.reuse_port;
     set.session.max_history = 9;
     set.session.max_queue = 9;
     set.session.max_message_bytes = 9;
@@ -364,6 +365,8 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
     set.access.daily_tokens_per_user = 9;
     set.access.daily_cost_per_user = 9;
     set.session.max_content_bytes = set.session.max_history_bytes = 9;
+    set.store = "changed";
+    set.store_keep = set.session.store_patience = 9h;
     CHECK_FALSE(variable.apply(set, variable.default_text).has_value());
     // Whatever the variable sets is back at its default; only one thing can be.
     const int same =
@@ -398,7 +401,7 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.run_grace == plain.run_grace) + (set.max_detached == plain.max_detached) +
         (set.max_upstream == plain.max_upstream) + (set.max_retries == plain.max_retries) +
         (set.max_connections == plain.max_connections) + (set.port == plain.port) +
-        (set.host == plain.host) + (set.base_path == plain.base_path) +
+        (set.reuse_port == plain.reuse_port) + (set.host == plain.host) + (set.base_path == plain.base_path) +
         (set.base_url == plain.base_url) + (set.log_format == plain.log_format) +
         (set.level == plain.level) + (set.access.jwt_leeway == plain.access.jwt_leeway) +
         (set.access.auth_timeout == plain.access.auth_timeout) +
@@ -416,7 +419,9 @@ TEST_CASE("environment: the defaults of the table are the defaults of the option
         (set.access.daily_tokens_per_user == plain.access.daily_tokens_per_user) +
         (set.access.daily_cost_per_user == plain.access.daily_cost_per_user) +
         (set.session.max_content_bytes == plain.session.max_content_bytes) +
-        (set.session.max_history_bytes == plain.session.max_history_bytes);
+        (set.session.max_history_bytes == plain.session.max_history_bytes) +
+        (set.store == plain.store) + (set.store_keep == plain.store_keep) +
+        (set.session.store_patience == plain.session.store_patience);
     CHECK(same == 1);
   }
   CHECK(names.size() > 25u);

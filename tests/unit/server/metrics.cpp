@@ -188,3 +188,14 @@ TEST_CASE("metrics: what the server is like now") {
   CHECK(text.find("agent_websocket_build_info{version=\"" AGENT_WEBSOCKET_VERSION_STRING "\"} 1\n") !=
         std::string::npos);
 }
+
+TEST_CASE("metrics: of the store, whether it answers and what came from it") {
+  server_counts counts;
+  CHECK(has_line(written(counts), "agent_websocket_store_up 1"));
+  CHECK(has_line(written(counts), "agent_websocket_sessions_restored_total 0"));
+  counts.sessions_restored = 3;
+  server_state now;
+  now.store_up = false;
+  CHECK(has_line(written(counts, now), "agent_websocket_store_up 0"));
+  CHECK(has_line(written(counts, now), "agent_websocket_sessions_restored_total 3"));
+}

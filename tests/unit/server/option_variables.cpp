@@ -39,7 +39,7 @@ bool takes(std::string_view name, std::string_view text) {
 
 TEST_CASE("option_variables: each has its own name in capitals, and words") {
   const std::set<std::string_view> secrets{"OPENROUTER_API_KEY", "ADMIN_TOKEN", "AUTH_TOKENS",
-                                           "JWT_SECRET", "JWT_PREVIOUS_SECRET"};
+                                           "JWT_SECRET", "JWT_PREVIOUS_SECRET", "STORE"};
   std::set<std::string_view> names;
   for (const option_variable& each : option_variables()) {
     CAPTURE(std::string(each.name));
@@ -118,4 +118,44 @@ TEST_CASE("option_variables: which limit of tokens is sent") {
   CHECK(wrong(into, "MAX_TOKENS_FIELD", "max_tokens").empty());
   CHECK(into.max_tokens_field == name::max_tokens);
   CHECK(wrong(into, "MAX_TOKENS_FIELD", "none").find("both") != std::string::npos);
+}
+
+TEST_CASE("option_variables: where sessions are kept") {
+  options into;
+  CHECK(into.store == "memory");
+  for (const char* each : {"sqlite:sessions.db", "redis://localhost", "rediss://u:p@host:6380/1"}) {
+    CAPTURE(std::string(each));
+    CHECK(wrong(into, "STORE", each).empty());
+    CHECK(into.store == each);
+  }
+  for (const char* each : {"", "Memory", "sqlite:", "sqlite", "redis://", "redis:localhost",
+                           "file:x", "memory "}) {
+    CAPTURE(std::string(each));
+    CHECK(wrong(into, "STORE", each).find("redis://") != std::string::npos);
+    CHECK(into.store == "rediss://u:p@host:6380/1");
+  }
+  // A password may stand in it, but not in what is said of it.
+  CHECK(wrong(into, "STORE", "postgres://u:secret@host").find("secret") == std::string::npos);
+  CHECK(wrong(into, "STORE", "memory").empty());
+  CHECK(into.store == "memory");
+}
+
+TEST_CASE("option_variables: for how long, and how long without the store") {
+  options into;
+  CHECK(into.store_keep == 30 * 24h);
+  CHECK(into.session.store_patience == 60s);
+  CHECK(wrong(into, "STORE_KEEP", "7").empty());
+  CHECK(into.store_keep == 7 * 24h);
+  CHECK(wrong(into, "STORE_KEEP", "0.5").empty());
+  CHECK(into.store_keep == 12h);
+  CHECK(wrong(into, "STORE_PATIENCE", "2.5").empty());
+  CHECK(into.session.store_patience == 2500ms);
+  for (const char* each : {"0", "-1", "3651", "for ever", ""}) {
+    CAPTURE(std::string(each));
+    CHECK_FALSE(takes("STORE_KEEP", each));
+  }
+  for (const char* each : {"0", "0.5", "-1", "3601", "1m", ""}) {
+    CAPTURE(std::string(each));
+    CHECK_FALSE(takes("STORE_PATIENCE", each));
+  }
 }

@@ -33,6 +33,18 @@ TEST_CASE("plain_http: readyz tells whether it takes new connections") {
   CHECK(answered("HEAD", "/readyz", true).status == 503);
 }
 
+TEST_CASE("plain_http: readyz says what hinders it") {
+  agent_websocket::http::request asked;
+  asked.method = "GET";
+  asked.target = "/readyz";
+  const response refused = answer_plain_request(asked, "the store does not answer");
+  CHECK(refused.status == 503);
+  CHECK(refused.body == "the store does not answer\n");
+  CHECK(answer_plain_request(asked, "").body == "ready\n");
+  asked.target = "/healthz";
+  CHECK(answer_plain_request(asked, "the store does not answer").status == 200);
+}
+
 TEST_CASE("plain_http: other methods are not allowed") {
   for (const std::string path : {"/healthz", "/readyz"}) {
     for (const std::string method : {"POST", "PUT", "DELETE", "OPTIONS", "get"}) {

@@ -37,8 +37,8 @@ TEST_CASE("actions: a refusal says why") {
 }
 
 TEST_CASE("actions: an action is one of a closed set") {
-  CHECK(std::variant_size_v<session_action> == 14u);
+  CHECK(std::variant_size_v<session_action> == 13u);
   CHECK(std::holds_alternative<action::close_session>(
       session_action(action::close_session{1000, "done"})));
-  CHECK(std::holds_alternative<action::persist>(session_action(action::persist{"{}"})));
+  CHECK(std::holds_alternative<action::hold_clock>(session_action(action::hold_clock{true})));
 }

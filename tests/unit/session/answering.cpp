@@ -751,6 +751,7 @@ TEST_CASE_FIXTURE(core_fixture, "answering: numbered messages count 1, 2, 3 with
 }
 
 TEST_CASE_FIXTURE(core_fixture, "answering: what is kept is enough to rebuild the conversation") {
+  keep_records(true);
   send(R"({"id":"q1","content":"x"})");
   send(R"({"id":"q2","content":"y"})");
   proceed();
@@ -759,12 +760,14 @@ TEST_CASE_FIXTURE(core_fixture, "answering: what is kept is enough to rebuild th
   send(R"({"type":"command","op":"cancel","ref":"q2"})");
   collect();
   std::string kinds;
+  const auto records = frames_of(stored);
   for (const frame& each : records) {
-    kinds += each.text("kind") + ":" + each.text("id") + each.ref() + " ";
+    const std::string name = each.has("ends") ? each.text("ends") : each.text("id");
+    kinds += each.text("kind") + ":" + (each.text("kind") == "session" ? "" : name) + " ";
   }
-  CHECK(kinds == "query:q1 query:q2 answer:q1 answer:q2 ");
-  CHECK(records[2].content() == "one");
-  CHECK(records[3].text("status") == "cancelled");
+  CHECK(kinds == "session: query:q1 query:q2 message:q1 turn:q1 message:q2 turn:q2 ");
+  CHECK(records.at(4).text("answer.text") == "one");
+  CHECK(records.at(6).text("status") == "cancelled");
 }
 
 TEST_CASE_FIXTURE(core_fixture, "answering: a run can be ended whoever it waits for") {

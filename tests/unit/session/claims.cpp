@@ -105,3 +105,39 @@ TEST_CASE("claims: neither asking nor an end makes an id last longer") {
   ids.ended("q1", 3);
   CHECK(ids.find("q1", start + 5min) == nullptr);
 }
+
+TEST_CASE("claims: one that is dropped is free, and makes no other older") {
+  claimed_ids ids;
+  ids.take("a", "r_1", start);
+  ids.take("b", "r_2", start + 1min);
+  ids.take("c", "r_3", start + 2min);
+  ids.drop("b");
+  ids.drop("nobody");
+  CHECK(ids.find("b", start + 2min) == nullptr);
+  REQUIRE(ids.find("a", start + 2min) != nullptr);
+  REQUIRE(ids.find("c", start + 2min) != nullptr);
+  ids.take("b", "r_4", start + 3min);
+  CHECK(ids.find("b", start + 3min)->stream == "r_4");
+  // It ages from its second taking, and the others from their first.
+  CHECK(ids.find("a", start + claimed_ids::max_age) == nullptr);
+  CHECK(ids.find("c", start + claimed_ids::max_age) != nullptr);
+  CHECK(ids.find("b", start + 2min + claimed_ids::max_age) != nullptr);
+  CHECK(ids.find("b", start + 3min + claimed_ids::max_age) == nullptr);
+}
+
+TEST_CASE("claims: are visited oldest first, with their time") {
+  claimed_ids ids;
+  ids.take("a", "r_1", start);
+  ids.ended("a", 7);
+  ids.take_without_end("s", start + 1s);
+  ids.take("b", "r_2", start + 2s);
+  ids.drop("a");
+  ids.take("a", "r_3", start + 3s);
+  std::string all;
+  ids.for_each([&](const std::string& id, const claimed_ids::claim& claimed, time_point since) {
+    all += id + " " + claimed.stream + " " +
+           (claimed.end_seq == claimed_ids::without_end ? "-" : std::to_string(claimed.end_seq)) +
+           " " + std::to_string((since - start) / 1s) + ", ";
+  });
+  CHECK(all == "s  - 1, b r_2 0 2, a r_3 0 3, ");
+}

@@ -222,6 +222,7 @@ TEST_CASE_FIXTURE(core_fixture, "commands: what was cancelled stays in the conve
 }
 
 TEST_CASE_FIXTURE(core_fixture, "commands: clear forgets the conversation and ends what is open") {
+  keep_records(true);
   converse("x", "y");
   send(R"({"id":"q1","content":"running"})");
   proceed();
@@ -235,7 +236,7 @@ TEST_CASE_FIXTURE(core_fixture, "commands: clear forgets the conversation and en
   CHECK(told);
   collect();
   CHECK(cancels.size() == 1u);
-  CHECK(records.back().text("kind") == "clear");
+  CHECK(frame(stored.back()).text("kind") == "clear");
   CHECK(core.history().empty());
   send(R"({"content":"anew"})");
   CHECK(proceed().messages.size() == 2u);
@@ -392,9 +393,10 @@ TEST_CASE_FIXTURE(core_fixture,
 
 TEST_CASE_FIXTURE(core_fixture,
                   "feedback: is stored, acknowledged, given to the application and listed") {
+  keep_records(true);
   converse("x", "y", "q1");
   collect();
-  records.clear();
+  stored.clear();
   const auto frames =
       send(R"({"type":"human_feedback","id":"f1","ref":"q1","rating":1,"content":"clear answer",)"
            R"("correction":"it is 42"})");
@@ -408,9 +410,9 @@ TEST_CASE_FIXTURE(core_fixture,
   CHECK(feedbacks[0].rating == 1.0);
   CHECK(feedbacks[0].comment == "clear answer");
   CHECK(feedbacks[0].correction == "it is 42");
-  REQUIRE(records.size() == 1u);
-  CHECK(records[0].text("kind") == "feedback");
-  CHECK(records[0].text("correction") == "it is 42");
+  REQUIRE(stored.size() == 1u);
+  CHECK(frame(stored[0]).text("kind") == "feedback");
+  CHECK(frame(stored[0]).text("correction") == "it is 42");
   const auto history = send(R"({"type":"command","op":"history"})").at(0);
   CHECK(history.json("data.messages.1.feedback.0.rating") == "1");
   CHECK(history.text("data.messages.1.feedback.0.correction") == "it is 42");

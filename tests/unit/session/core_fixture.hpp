@@ -52,6 +52,7 @@ struct core_fixture {
     agent_websocket::json::document scratch;
     socket(from);
     core.received(from, agent_websocket::wire::decode(text, scratch), at);
+    if (keeps_at_once) collect();
     return sent(from);
   }
   /// What waits for the client, oldest first.
@@ -82,13 +83,28 @@ struct core_fixture {
     return sent(from);
   }
 
-  /// Collects what the core wants done; `requests` and the like hold what came so far.
+  /// Collects what the core wants done; `starts` and the like hold what came so far.
   void collect() {
+    take_records();
     while (core.has_actions()) {
       for (agent_websocket::session_action& each : core.take_actions()) {
         std::visit([this](auto& what) { keep(std::move(what)); }, each);
       }
+      take_records();
     }
+  }
+
+  /// From now on the core makes records; what it gives to its store is in `stored`. `at_once`: it
+  /// keeps them all without being asked.
+  void keep_records(bool at_once = false) {
+    core.keep_records();
+    keeps_at_once = at_once;
+  }
+  /// The store keeps all that it was given.
+  void keep_all() {
+    take_records();
+    core.kept(core.book().made(), at);
+    collect();
   }
 
   /// The application lets every query go to the model; gives the newest request.
@@ -135,14 +151,21 @@ struct core_fixture {
   std::vector<agent_websocket::feedback_entry> feedbacks;
   std::vector<agent_websocket::answer_record> answers;
   std::vector<agent_websocket::wire::command> hellos;
-  std::vector<frame> records;
   std::vector<std::pair<int, std::string>> closes;
   std::vector<agent_websocket::action::run_tool> tools;
   std::vector<agent_websocket::action::end_tool> ended_tools;
   std::vector<agent_websocket::action::start_clock> clocks;
   std::vector<bool> holds;
+  std::vector<std::string> stored;
+  bool keeps_at_once = false;
 
  private:
+  void take_records() {
+    while (core.book().has_fresh()) {
+      for (std::string& each : core.book().take_fresh()) stored.push_back(std::move(each));
+      if (keeps_at_once) core.kept(core.book().made(), at);
+    }
+  }
   void keep(agent_websocket::action::consult what) { consults.push_back(std::move(what)); }
   void keep(agent_websocket::action::start_completion what) { starts.push_back(std::move(what)); }
   void keep(agent_websocket::action::cancel_completion what) { cancels.push_back(what.run); }
@@ -159,7 +182,6 @@ struct core_fixture {
   void keep(agent_websocket::action::deliver_answer what) {
     answers.push_back(std::move(what.record));
   }
-  void keep(agent_websocket::action::persist what) { records.emplace_back(std::move(what.record)); }
   void keep(agent_websocket::action::ask_server what) { hellos.push_back(std::move(what.command)); }
   void keep(agent_websocket::action::close_socket what) {
     closes.emplace_back(what.code, std::move(what.reason));

@@ -47,14 +47,19 @@ struct fixture {
   lanes socket{1};
   std::string stream, text;
   std::uint64_t run = 0, chunks = 0;
-  bool streams = false;
+  bool streams = false, unkept = false;
 
   live_answer answer() const { return {run, stream, text, chunks}; }
 
+  /// What the log gets may be sent at once, unless it is `unkept`.
+  void append(std::string frame) {
+    log.append(std::move(frame));
+    if (!unkept) log.release(log.top());
+  }
   void publish(std::string_view content) {
     std::string frame;
     wire::encode(frame, wire::notification{log.top() + 1, {}, {}, content, {}}, stamp);
-    log.append(std::move(frame));
+    append(std::move(frame));
   }
   void begin() {
     stream = "r_" + std::to_string(++run);
@@ -63,7 +68,7 @@ struct fixture {
     streams = true;
     std::string frame;
     wire::encode(frame, wire::response_start{log.top() + 1, "q", stream, {}}, stamp);
-    log.append(std::move(frame));
+    append(std::move(frame));
   }
   void say(std::string_view piece) {
     text += piece;
@@ -81,7 +86,7 @@ struct fixture {
     last.content = text;
     std::string frame;
     wire::encode(frame, last, stamp);
-    log.append(std::move(frame));
+    append(std::move(frame));
     streams = false;
   }
   void end() { end({&socket}); }
@@ -861,4 +866,76 @@ TEST_CASE("lanes: a client that follows two rules gets everything, whatever happ
   }
   CHECK(ended > 500u);
   CHECK(caught_up > 500u);
+}
+
+// ---- what is not kept by the store yet
+
+TEST_CASE("lanes: what is not released is not sent, nor is what stands behind it") {
+  fixture talk;
+  talk.publish("1");
+  talk.unkept = true;
+  talk.publish("2");
+  talk.socket.put_ordered(status("after 2"), 2);
+  talk.begin();
+  talk.say("a");
+  talk.socket.put_volatile(status("volatile"));
+  talk.socket.put_control(status("pong"));
+  CHECK(talk.all() == "pong, #1, volatile");
+  talk.log.release(2);
+  CHECK(talk.all() == "#2, after 2");
+  talk.log.release(3);
+  CHECK(talk.all() == "#3 start, 0+1 a");
+}
+
+TEST_CASE("lanes: a control frame that waits goes when its records are kept, in its order") {
+  fixture talk;
+  talk.socket.put_control_when_kept(status("two"), 2);
+  talk.socket.put_control_when_kept(status("four"), 4);
+  talk.socket.put_control(status("pong"));
+  CHECK(talk.all() == "pong");
+  talk.socket.kept(1);
+  CHECK(talk.all() == "");
+  talk.socket.kept(3);
+  CHECK(talk.all() == "two");
+  talk.socket.kept(9);
+  CHECK(talk.all() == "four");
+  CHECK(talk.socket.waiting_bytes(talk.log, nullptr) == 0u);
+}
+
+TEST_CASE("lanes: nothing goes before a welcome that waits") {
+  fixture talk;
+  talk.publish("1");
+  talk.socket.put_control_when_kept(status("one"), 1);
+  talk.socket.begin_when_kept(status("welcome"), 2);
+  talk.socket.put_control(status("pong"));
+  talk.socket.put_volatile(status("volatile"));
+  talk.socket.kept(1);
+  CHECK(talk.all() == "");
+  talk.socket.kept(2);
+  CHECK(talk.all() == "welcome, pong, one, #1, volatile");
+}
+
+TEST_CASE("lanes: a second welcome takes the place of one that waits, also in the count") {
+  fixture talk;
+  for (int i = 0; i < 50; ++i) talk.socket.begin_when_kept(std::string(100, 'w'), 2);
+  CHECK(talk.socket.waiting_bytes(talk.log, nullptr) == 100u);
+  CHECK_FALSE(talk.socket.too_slow(talk.log, 200));
+  talk.socket.begin_when_kept(status("welcome"), 3);
+  talk.socket.kept(2);
+  CHECK(talk.all() == "");
+  talk.socket.kept(3);
+  CHECK(talk.all() == "welcome");
+  CHECK(talk.socket.waiting_bytes(talk.log, nullptr) == 0u);
+}
+
+TEST_CASE("lanes: what is not released is not the client's fault") {
+  fixture talk(1000, 100'000);
+  talk.publish("1");
+  talk.publish("2");
+  talk.publish("3");
+  talk.unkept = true;
+  for (int i = 0; i < 50; ++i) talk.publish(std::string(1000, 'x'));
+  CHECK_FALSE(talk.socket.too_slow(talk.log, 5000));
+  talk.log.release(20);
+  CHECK(talk.socket.too_slow(talk.log, 5000));
 }

@@ -139,3 +139,32 @@ TEST_CASE("message_log: agrees with a plain model, whatever comes") {
     }
   }
 }
+
+TEST_CASE("message_log: knows how far its messages may be sent") {
+  message_log log(2, 1000);
+  CHECK(log.released() == 0u);
+  for (const char* each : {"1", "2", "3"}) log.append(each);
+  CHECK(log.released() == 0u);  // also of what it has forgotten
+  log.release(1);
+  CHECK(log.released() == 1u);
+  log.release(1);
+  log.release(3);
+  CHECK(log.released() == 3u);
+  log.append("4");
+  CHECK(log.released() == 3u);
+}
+
+TEST_CASE("message_log: goes on from a number") {
+  message_log log;
+  log.begin_at(41);
+  CHECK(log.top() == 41u);
+  CHECK(log.released() == 41u);
+  CHECK(log.oldest() == 42u);
+  CHECK(log.holds_after(41));
+  CHECK_FALSE(log.holds_after(40));
+  CHECK(log.bytes() == 0u);
+  log.append("x");
+  CHECK(log.at(42) == "x");
+  CHECK(log.top() == 42u);
+  CHECK(log.released() == 41u);
+}

@@ -21,14 +21,15 @@ std::vector<std::string> taken(outbox& from, connection_id socket) {
 }
 
 using texts = std::vector<std::string>;
+const agent_websocket::ledger nothing_waits;
 
 }  // namespace
 
 TEST_CASE("outbox: numbers its messages from 1, with or without sockets") {
   outbox box;
   CHECK(box.next_seq() == 1u);
-  box.publish("{1}");
-  box.publish("{2}");
+  box.publish("{1}", nothing_waits);
+  box.publish("{2}", nothing_waits);
   CHECK(box.next_seq() == 3u);
   CHECK(box.log().at(2) == "{2}");
 }
@@ -36,10 +37,10 @@ TEST_CASE("outbox: numbers its messages from 1, with or without sockets") {
 TEST_CASE("outbox: a numbered message goes to every socket, each at its own pace") {
   outbox box;
   box.attach(7);
-  box.publish("{1}");
+  box.publish("{1}", nothing_waits);
   box.attach(8);
   CHECK(taken(box, 7) == texts{"{1}"});
-  box.publish("{2}");
+  box.publish("{2}", nothing_waits);
   CHECK(taken(box, 7) == texts{"{2}"});
   CHECK(taken(box, 8) == texts{"{1}", "{2}"});
 }
@@ -63,9 +64,9 @@ TEST_CASE("outbox: other messages go to one socket or to all that are here") {
 TEST_CASE("outbox: what keeps its place stands among the numbered messages") {
   outbox box;
   box.attach(7);
-  box.publish("{1}");
+  box.publish("{1}", nothing_waits);
   box.put_ordered(0, "{after 1}");
-  box.publish("{2}");
+  box.publish("{2}", nothing_waits);
   CHECK(taken(box, 7) == texts{"{1}", "{after 1}", "{2}"});
 }
 
@@ -77,7 +78,7 @@ TEST_CASE("outbox: the last text of an answer goes to every socket that misses i
   std::string text;
   REQUIRE(box.find(7)->take_next(box.log(), &answer, true, text, "now"));
   box.put_last_deltas(answer, "now");
-  box.publish(R"({"phase":"end"})");
+  box.publish(R"({"phase":"end"})", nothing_waits);
   CHECK(taken(box, 7).size() == 1u);
   const auto frames = frames_of(taken(box, 8));
   REQUIRE(frames.size() == 2u);
@@ -103,10 +104,10 @@ TEST_CASE("outbox: progress stands behind what there is of the answer, and befor
   box.attach(7);
   box.attach(8);
   box.find(7)->take_caps({"reasoning"});
-  box.publish(R"({"phase":"start"})");
+  box.publish(R"({"phase":"start"})", nothing_waits);
   const agent_websocket::live_answer before{1, "r_1", "ab", 2, "hm", 1};
   box.put_progress(R"({"op":"tool"})", 0, {}, before, "now");
-  box.publish(R"({"phase":"other"})");
+  box.publish(R"({"phase":"other"})", nothing_waits);
   const agent_websocket::live_answer after{1, "r_1", "abc", 3, "hm", 1};
   const auto told = [&](connection_id socket) {
     std::string all, text;
@@ -154,4 +155,62 @@ TEST_CASE("outbox: counts what it makes, where somebody wants to know") {
   CHECK(box.encoded(said, "T") == uncounted);
   CHECK(frame(uncounted).content() == "x");
   CHECK(counts.volatile_notifications == 1u);
+}
+
+TEST_CASE("outbox: what its records are not kept of waits") {
+  agent_websocket::ledger book;
+  book.turn_on();
+  outbox box;
+  box.attach(7);
+  box.attach(8);
+  book.add("1");
+  box.publish("{1}", book);
+  box.put_control(7, "{c7}", book);
+  book.add("2");
+  book.add("3");
+  box.publish("{3}", book);
+  box.put_control(0, "{c}", book);
+  box.put_control(7, "{now}");
+  CHECK(box.log().top() == 2u);
+  CHECK(taken(box, 7) == texts{"{now}"});
+  CHECK(taken(box, 8).empty());
+  book.confirm(2);
+  box.release(book);
+  CHECK(taken(box, 7) == texts{"{c7}", "{1}"});
+  CHECK(taken(box, 8) == texts{"{1}"});
+  book.confirm(3);
+  box.release(book);
+  CHECK(taken(box, 7) == texts{"{c}", "{3}"});
+  CHECK(taken(box, 8) == texts{"{c}", "{3}"});
+  box.publish("{4}", book);
+  box.put_control(7, "{c4}", book);
+  CHECK(taken(box, 7) == texts{"{c4}", "{4}"});
+}
+
+TEST_CASE("outbox: a welcome waits for what its session has to keep, and holds its socket") {
+  agent_websocket::ledger book;
+  book.turn_on();
+  outbox box;
+  box.attach(7);
+  box.attach(8);
+  box.put_welcome(7, "{w0}", book);
+  CHECK(taken(box, 7) == texts{"{w0}"});
+  book.add("1");
+  box.put_welcome(7, "{w}", book);
+  box.put_control(0, "{c}");
+  CHECK(taken(box, 7).empty());
+  CHECK(taken(box, 8) == texts{"{c}"});
+  box.put_welcome(9, "{nobody}", book);
+  book.confirm(1);
+  box.release(book);
+  CHECK(taken(box, 7) == texts{"{w}", "{c}"});
+}
+
+TEST_CASE("outbox: goes on behind the last message of another process") {
+  outbox box;
+  box.begin_at(9);
+  CHECK(box.next_seq() == 10u);
+  box.attach(7);
+  box.publish("{10}", nothing_waits);
+  CHECK(box.log().at(10) == "{10}");
 }

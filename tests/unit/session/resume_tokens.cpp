@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
+#include <vector>
 
 using agent_websocket::connection_id;
 using agent_websocket::resume_tokens;
@@ -176,4 +178,53 @@ TEST_CASE(
     tokens.released(each);
   }
   CHECK(tokens.accepts("here"));
+}
+
+TEST_CASE("resume_tokens: says when a client's ack was news") {
+  resume_tokens tokens;
+  tokens.issue(1, "t1");
+  CHECK_FALSE(tokens.arrived(9));
+  const bool first = tokens.arrived(1);
+  CHECK_FALSE(tokens.arrived(1));
+  tokens.issue(2, "t2", "t1");
+  CHECK(tokens.arrived(2));
+  CHECK_FALSE(tokens.arrived(2));
+  CHECK_FALSE(first);  // one that presents none is taken to have it
+}
+
+TEST_CASE("resume_tokens: come back from their digests, with no socket that lives by them") {
+  resume_tokens tokens;
+  tokens.issue(1, "held");
+  tokens.released(1);
+  tokens.issue(2, "lost", "held");
+  std::vector<std::pair<agent_websocket::digest256, bool>> kept;
+  tokens.for_each([&](const agent_websocket::digest256& digest, bool is_known) {
+    kept.emplace_back(digest, is_known);
+  });
+  REQUIRE(kept.size() == 2u);
+  CHECK(kept[0].first == agent_websocket::sha256("held"));
+  CHECK(kept[0].second);
+  CHECK_FALSE(kept[1].second);
+  resume_tokens again;
+  again.issue(5, "other");
+  again.forget_all();
+  CHECK(again.size() == 0u);
+  CHECK_FALSE(again.accepts("other"));
+  for (const auto& each : kept) again.kept(each.first, each.second);
+  CHECK(again.accepts("held"));
+  CHECK(again.accepts("lost"));
+  CHECK(again.size() == 2u);
+  // Those that no client is known to have go first.
+  for (connection_id each = 10; again.accepts("lost"); ++each) {
+    REQUIRE(each < 200u);
+    again.issue(each, "t" + std::to_string(each));
+  }
+  CHECK(again.accepts("held"));
+}
+
+TEST_CASE("resume_tokens: no more come back than there may be") {
+  resume_tokens tokens;
+  for (std::size_t i = 0; i < resume_tokens::max_tokens + 5; ++i)
+    tokens.kept(agent_websocket::sha256("t" + std::to_string(i)), true);
+  CHECK(tokens.size() == resume_tokens::max_tokens);
 }

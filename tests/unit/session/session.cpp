@@ -101,7 +101,9 @@ TEST_CASE_FIXTURE(fixture, "basic_session: its destruction cancels its call") {
                                     slots,     wakes,  hooks, sink};
   auto alone = std::make_shared<session_type>(around, aw::principal{}, "", "id", "epoch",
                                               std::make_shared<const aw::session_settings>());
-  alone->open(1);
+  alone->welcome([](aw::session_core& core, std::string_view token, aw::moment at) {
+    core.opened(1, token, at);
+  });
   aw::wire::query asked;
   asked.content = "x";
   asked.timeout = 5s;

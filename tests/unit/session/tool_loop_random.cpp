@@ -169,6 +169,7 @@ TEST_CASE("tool_loop: whatever happens when, everything ends once and in order")
   for (std::uint32_t seed = 1; seed <= 300; ++seed) {
     CAPTURE(seed);
     random_talk talk(seed);
+    talk.keep_records(true);
     for (int i = 0; i < 80; ++i) talk.step();
     talk.go_on();
     switch (seed % 4) {
@@ -188,13 +189,12 @@ TEST_CASE("tool_loop: whatever happens when, everything ends once and in order")
     log_check check;
     for (std::uint64_t seq = 1; seq <= log.top(); ++seq) check.take(frame(log.at(seq)));
     CHECK(check.asked == check.resolved);
-    // The records tell which queries were accepted.
+    // The records tell which queries were accepted, and which have ended.
     std::set<std::string> accepted;
     std::size_t kept_ends = 0;
-    for (const frame& each : talk.records) {
-      const std::string kind = each.text("kind");
-      if (kind == "query" || kind == "regenerate") accepted.insert(each.text("id"));
-      if (kind == "answer") ++kept_ends;
+    for (const frame& each : frames_of(talk.stored)) {
+      if (each.text("kind") == "query") accepted.insert(each.text("id"));
+      if (each.has("ends")) ++kept_ends;
     }
     CHECK(check.ended == accepted);
     CHECK(kept_ends == accepted.size());
