@@ -12,14 +12,13 @@
 #include <agent_websocket/auth/tokens_or_jwt.hpp>
 #include <agent_websocket/client/client.hpp>
 #include <agent_websocket/openrouter/response_format.hpp>
-#include <agent_websocket/policy/any_exchange.hpp>
-#include <agent_websocket/policy/memory_exchange.hpp>
 #include <agent_websocket/server/environment.hpp>
 #include <agent_websocket/server/server.hpp>
 
 #include <agent_websocket/policy/any_exchange.hpp>
 #include <agent_websocket/policy/any_store.hpp>
 #include <agent_websocket/policy/memory_exchange.hpp>
+
 #include <agent_websocket/testing/faulty_store.hpp>
 #include <agent_websocket/testing/manual_scheduler.hpp>
 #include <agent_websocket/testing/mock_client_transport.hpp>

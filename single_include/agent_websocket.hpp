@@ -5529,245 +5529,12 @@ inline std::string grammar_format(std::string_view grammar) {
 }  // namespace openrouter
 }  // namespace agent_websocket
 
-// --- agent_websocket/policy/exchange.hpp
-
-// Requirement Exchange: messages between the processes that share a store. Shipped models:
-// null_exchange, memory_exchange, any_exchange, adapters::redis_exchange.
-//
-// | expression       | result      | promise of the policy                                       |
-// |------------------|-------------|-------------------------------------------------------------|
-// | x.name()         | std::string | this process's name, the one that its store gives as holder |
-// | x.listen(sink)   | void        | from now on messages are given to `sink`                    |
-// | x.send(to, text) | void        | to that process, also to itself; lost when it is away       |
-// | x.publish(text)  | void        | to all others                                               |
-//
-// Messages of one sender to one receiver arrive in their order and at most once; any may be lost.
-// What the receiver can know of lost ones on_gap tells, in time for the next that arrives. The sink
-// is called on the executor, never from inside one of the calls above, and not after the exchange
-// is gone.
-//
-// Promise of the library: called on the executor; listen() at most once, with a sink that outlives
-// the exchange; texts are some kilobytes, of any bytes. Sink functions do not throw; all calls may
-// be made from inside of them, and the exchange may be destroyed there.
-
-namespace agent_websocket {
-
-/// Receives what other processes say.
-class exchange_sink {
- public:
-  /// The views are valid during the call only.
-  virtual void on_message(std::string_view from, std::string_view text) = 0;
-  /// Messages to this process may have been lost.
-  virtual void on_gap() = 0;
-
- protected:
-  ~exchange_sink() = default;
-};
-
-/// Of a process that shares its store with nobody.
-struct null_exchange {
-  std::string name() const { return std::string(); }
-  void listen(exchange_sink&) noexcept {}
-  void send(std::string_view, std::string_view) noexcept {}
-  void publish(std::string_view) noexcept {}
-};
-
-namespace detail {
-template <typename X>
-using exchange_name_expression =
-    std::enable_if_t<std::is_convertible_v<decltype(std::declval<const X&>().name()), std::string>>;
-template <typename X>
-using listen_expression = decltype(std::declval<X&>().listen(std::declval<exchange_sink&>()));
-template <typename X>
-using exchange_send_expression =
-    decltype(std::declval<X&>().send(std::string_view(), std::string_view()));
-template <typename X>
-using publish_expression = decltype(std::declval<X&>().publish(std::string_view()));
-}  // namespace detail
-
-template <typename X>
-inline constexpr bool has_exchange_name_v = is_detected_v<detail::exchange_name_expression, X>;
-template <typename X>
-inline constexpr bool has_listen_v = is_detected_v<detail::listen_expression, X>;
-template <typename X>
-inline constexpr bool has_exchange_send_v = is_detected_v<detail::exchange_send_expression, X>;
-template <typename X>
-inline constexpr bool has_publish_v = is_detected_v<detail::publish_expression, X>;
-
-/// True when X meets the requirement Exchange.
-template <typename X>
-inline constexpr bool is_exchange_v =
-    has_exchange_name_v<X>&& has_listen_v<X>&& has_exchange_send_v<X>&& has_publish_v<X>;
-
-#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-template <typename X>
-concept exchange_policy = is_exchange_v<X>;
-#endif
-
-/// Instantiated by everything that takes an Exchange, so that the first error line names the
-/// missing member.
-template <typename X>
-constexpr bool require_exchange() {
-  static_assert(has_exchange_name_v<X>, "Exchange needs: std::string name() const");
-  static_assert(has_listen_v<X>, "Exchange needs: void listen(exchange_sink&)");
-  static_assert(has_exchange_send_v<X>,
-                "Exchange needs: void send(std::string_view to, std::string_view text)");
-  static_assert(has_publish_v<X>, "Exchange needs: void publish(std::string_view text)");
-  return true;
-}
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/policy/any_exchange.hpp
-
-// A model of the requirement Exchange that holds any other one, so that a program can choose while
-// it runs.
-
-namespace agent_websocket {
-
-class any_exchange {
- public:
-  /// Holds a null_exchange.
-  any_exchange() : any_exchange(std::make_unique<null_exchange>()) {}
-
-  /// Precondition: `held` is not null.
-  template <typename Exchange>
-  explicit any_exchange(std::unique_ptr<Exchange> held)
-      : held_(std::make_unique<holder<Exchange>>(std::move(held))) {
-    static_assert(require_exchange<Exchange>());
-  }
-
-  std::string name() const { return held_->name(); }
-  void listen(exchange_sink& sink) { held_->listen(sink); }
-  void send(std::string_view to, std::string_view text) { held_->send(to, text); }
-  void publish(std::string_view text) { held_->publish(text); }
-
- private:
-  struct concept_type {
-    virtual ~concept_type() = default;
-    virtual std::string name() const = 0;
-    virtual void listen(exchange_sink& sink) = 0;
-    virtual void send(std::string_view to, std::string_view text) = 0;
-    virtual void publish(std::string_view text) = 0;
-  };
-
-  template <typename Exchange>
-  struct holder final : concept_type {
-    explicit holder(std::unique_ptr<Exchange> exchange) : held(std::move(exchange)) {}
-    std::string name() const override { return std::as_const(*held).name(); }
-    void listen(exchange_sink& sink) override { held->listen(sink); }
-    void send(std::string_view to, std::string_view text) override { held->send(to, text); }
-    void publish(std::string_view text) override { held->publish(text); }
-    std::unique_ptr<Exchange> held;
-  };
-
-  std::unique_ptr<concept_type> held_;
-};
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/policy/memory_exchange.hpp
-
-// Model of the requirement Exchange for several servers of one program, or of one test: messages go
-// from one to the other through a function that posts, so that tests run in virtual time.
-
-#include <map>
-
-namespace agent_websocket {
-
-/// What the exchanges of one group have in common. One thread.
-class memory_bus {
- public:
-  /// As when the process has lost its connection: what is sent to it or by it is lost.
-  void cut(std::string_view name) {
-    if (const auto found = find(name)) found->is_cut = true;
-  }
-  /// It is back, and is told that messages may have been lost.
-  void join(std::string_view name) {
-    const auto found = find(name);
-    if (!found || !std::exchange(found->is_cut, false)) return;
-    give(found, [](exchange_sink& sink) { sink.on_gap(); });
-  }
-
- private:
-  friend class memory_exchange;
-
-  struct member {
-    std::function<void(std::function<void()>)> post;
-    exchange_sink* sink = nullptr;
-    bool is_cut = false;
-  };
-  using member_pointer = std::shared_ptr<member>;
-
-  member_pointer find(std::string_view name) const {
-    const auto found = members_.find(name);
-    return found == members_.end() ? nullptr : found->second.lock();
-  }
-
-  template <typename F>
-  static void give(const member_pointer& to, F f) {
-    if (to->sink == nullptr || to->is_cut) return;
-    to->post([to = std::weak_ptr<member>(to), f = std::move(f)] {
-      if (const member_pointer there = to.lock()) f(*there->sink);
-    });
-  }
-
-  std::map<std::string, std::weak_ptr<member>, std::less<>> members_;
-};
-
-class memory_exchange {
- public:
-  /// `post` runs what it is given soon and in order, on the executor of this process. Precondition:
-  /// `bus` is not null, and no other exchange on it has the name.
-  memory_exchange(std::shared_ptr<memory_bus> bus, std::string name,
-                  std::function<void(std::function<void()>)> post)
-      : bus_(std::move(bus)),
-        name_(std::move(name)),
-        self_(std::make_shared<memory_bus::member>()) {
-    self_->post = std::move(post);
-    bus_->members_[name_] = self_;
-  }
-  memory_exchange(const memory_exchange&) = delete;
-  memory_exchange& operator=(const memory_exchange&) = delete;
-  ~memory_exchange() {
-    self_.reset();
-    const auto found = bus_->members_.find(name_);
-    if (found != bus_->members_.end() && found->second.expired()) bus_->members_.erase(found);
-  }
-
-  std::string name() const { return name_; }
-  void listen(exchange_sink& sink) { self_->sink = &sink; }
-
-  void send(std::string_view to, std::string_view text) {
-    if (const auto found = bus_->find(to)) give(found, text);
-  }
-
-  void publish(std::string_view text) {
-    for (const auto& each : bus_->members_) {
-      const auto found = each.first == name_ ? nullptr : each.second.lock();
-      if (found) give(found, text);
-    }
-  }
-
- private:
-  void give(const memory_bus::member_pointer& to, std::string_view text) {
-    if (self_->is_cut) return;
-    memory_bus::give(to, [from = name_, text = std::string(text)](exchange_sink& sink) {
-      sink.on_message(from, text);
-    });
-  }
-
-  std::shared_ptr<memory_bus> bus_;
-  std::string name_;
-  std::shared_ptr<memory_bus::member> self_;
-};
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/server/env_file.hpp
 
 // The text of a .env file -> variables. The common part of what shells and dotenv readers take; no
 // substitution of variables and no commands.
+
+#include <map>
 
 namespace agent_websocket {
 
@@ -20257,6 +20024,143 @@ class recovery {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/policy/exchange.hpp
+
+// Requirement Exchange: messages between the processes that share a store. Shipped models:
+// null_exchange, memory_exchange, any_exchange, adapters::redis_exchange.
+//
+// | expression       | result      | promise of the policy                                       |
+// |------------------|-------------|-------------------------------------------------------------|
+// | x.name()         | std::string | this process's name, the one that its store gives as holder |
+// | x.listen(sink)   | void        | from now on messages are given to `sink`                    |
+// | x.send(to, text) | void        | to that process, also to itself; lost when it is away       |
+// | x.publish(text)  | void        | to all others                                               |
+//
+// Messages of one sender to one receiver arrive in their order and at most once; any may be lost.
+// What the receiver can know of lost ones on_gap tells, in time for the next that arrives. The sink
+// is called on the executor, never from inside one of the calls above, and not after the exchange
+// is gone.
+//
+// Promise of the library: called on the executor; listen() at most once, with a sink that outlives
+// the exchange; texts are some kilobytes, of any bytes. Sink functions do not throw; all calls may
+// be made from inside of them, and the exchange may be destroyed there.
+
+namespace agent_websocket {
+
+/// Receives what other processes say.
+class exchange_sink {
+ public:
+  /// The views are valid during the call only.
+  virtual void on_message(std::string_view from, std::string_view text) = 0;
+  /// Messages to this process may have been lost.
+  virtual void on_gap() = 0;
+
+ protected:
+  ~exchange_sink() = default;
+};
+
+/// Of a process that shares its store with nobody.
+struct null_exchange {
+  std::string name() const { return std::string(); }
+  void listen(exchange_sink&) noexcept {}
+  void send(std::string_view, std::string_view) noexcept {}
+  void publish(std::string_view) noexcept {}
+};
+
+namespace detail {
+template <typename X>
+using exchange_name_expression =
+    std::enable_if_t<std::is_convertible_v<decltype(std::declval<const X&>().name()), std::string>>;
+template <typename X>
+using listen_expression = decltype(std::declval<X&>().listen(std::declval<exchange_sink&>()));
+template <typename X>
+using exchange_send_expression =
+    decltype(std::declval<X&>().send(std::string_view(), std::string_view()));
+template <typename X>
+using publish_expression = decltype(std::declval<X&>().publish(std::string_view()));
+}  // namespace detail
+
+template <typename X>
+inline constexpr bool has_exchange_name_v = is_detected_v<detail::exchange_name_expression, X>;
+template <typename X>
+inline constexpr bool has_listen_v = is_detected_v<detail::listen_expression, X>;
+template <typename X>
+inline constexpr bool has_exchange_send_v = is_detected_v<detail::exchange_send_expression, X>;
+template <typename X>
+inline constexpr bool has_publish_v = is_detected_v<detail::publish_expression, X>;
+
+/// True when X meets the requirement Exchange.
+template <typename X>
+inline constexpr bool is_exchange_v =
+    has_exchange_name_v<X>&& has_listen_v<X>&& has_exchange_send_v<X>&& has_publish_v<X>;
+
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
+template <typename X>
+concept exchange_policy = is_exchange_v<X>;
+#endif
+
+/// Instantiated by everything that takes an Exchange, so that the first error line names the
+/// missing member.
+template <typename X>
+constexpr bool require_exchange() {
+  static_assert(has_exchange_name_v<X>, "Exchange needs: std::string name() const");
+  static_assert(has_listen_v<X>, "Exchange needs: void listen(exchange_sink&)");
+  static_assert(has_exchange_send_v<X>,
+                "Exchange needs: void send(std::string_view to, std::string_view text)");
+  static_assert(has_publish_v<X>, "Exchange needs: void publish(std::string_view text)");
+  return true;
+}
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/any_exchange.hpp
+
+// A model of the requirement Exchange that holds any other one, so that a program can choose while
+// it runs.
+
+namespace agent_websocket {
+
+class any_exchange {
+ public:
+  /// Holds a null_exchange.
+  any_exchange() : any_exchange(std::make_unique<null_exchange>()) {}
+
+  /// Precondition: `held` is not null.
+  template <typename Exchange>
+  explicit any_exchange(std::unique_ptr<Exchange> held)
+      : held_(std::make_unique<holder<Exchange>>(std::move(held))) {
+    static_assert(require_exchange<Exchange>());
+  }
+
+  std::string name() const { return held_->name(); }
+  void listen(exchange_sink& sink) { held_->listen(sink); }
+  void send(std::string_view to, std::string_view text) { held_->send(to, text); }
+  void publish(std::string_view text) { held_->publish(text); }
+
+ private:
+  struct concept_type {
+    virtual ~concept_type() = default;
+    virtual std::string name() const = 0;
+    virtual void listen(exchange_sink& sink) = 0;
+    virtual void send(std::string_view to, std::string_view text) = 0;
+    virtual void publish(std::string_view text) = 0;
+  };
+
+  template <typename Exchange>
+  struct holder final : concept_type {
+    explicit holder(std::unique_ptr<Exchange> exchange) : held(std::move(exchange)) {}
+    std::string name() const override { return std::as_const(*held).name(); }
+    void listen(exchange_sink& sink) override { held->listen(sink); }
+    void send(std::string_view to, std::string_view text) override { held->send(to, text); }
+    void publish(std::string_view text) override { held->publish(text); }
+    std::unique_ptr<Exchange> held;
+  };
+
+  std::unique_ptr<concept_type> held_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/relay_message.hpp
 
 // What servers that share a store say to each other about sockets: one that a client has opened
@@ -23998,6 +23902,102 @@ class any_store {
   };
 
   std::unique_ptr<concept_type> held_;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/policy/memory_exchange.hpp
+
+// Model of the requirement Exchange for several servers of one program, or of one test: messages go
+// from one to the other through a function that posts, so that tests run in virtual time.
+
+namespace agent_websocket {
+
+/// What the exchanges of one group have in common. One thread.
+class memory_bus {
+ public:
+  /// As when the process has lost its connection: what is sent to it or by it is lost.
+  void cut(std::string_view name) {
+    if (const auto found = find(name)) found->is_cut = true;
+  }
+  /// It is back, and is told that messages may have been lost.
+  void join(std::string_view name) {
+    const auto found = find(name);
+    if (!found || !std::exchange(found->is_cut, false)) return;
+    give(found, [](exchange_sink& sink) { sink.on_gap(); });
+  }
+
+ private:
+  friend class memory_exchange;
+
+  struct member {
+    std::function<void(std::function<void()>)> post;
+    exchange_sink* sink = nullptr;
+    bool is_cut = false;
+  };
+  using member_pointer = std::shared_ptr<member>;
+
+  member_pointer find(std::string_view name) const {
+    const auto found = members_.find(name);
+    return found == members_.end() ? nullptr : found->second.lock();
+  }
+
+  template <typename F>
+  static void give(const member_pointer& to, F f) {
+    if (to->sink == nullptr || to->is_cut) return;
+    to->post([to = std::weak_ptr<member>(to), f = std::move(f)] {
+      if (const member_pointer there = to.lock()) f(*there->sink);
+    });
+  }
+
+  std::map<std::string, std::weak_ptr<member>, std::less<>> members_;
+};
+
+class memory_exchange {
+ public:
+  /// `post` runs what it is given soon and in order, on the executor of this process. Precondition:
+  /// `bus` is not null, and no other exchange on it has the name.
+  memory_exchange(std::shared_ptr<memory_bus> bus, std::string name,
+                  std::function<void(std::function<void()>)> post)
+      : bus_(std::move(bus)),
+        name_(std::move(name)),
+        self_(std::make_shared<memory_bus::member>()) {
+    self_->post = std::move(post);
+    bus_->members_[name_] = self_;
+  }
+  memory_exchange(const memory_exchange&) = delete;
+  memory_exchange& operator=(const memory_exchange&) = delete;
+  ~memory_exchange() {
+    self_.reset();
+    const auto found = bus_->members_.find(name_);
+    if (found != bus_->members_.end() && found->second.expired()) bus_->members_.erase(found);
+  }
+
+  std::string name() const { return name_; }
+  void listen(exchange_sink& sink) { self_->sink = &sink; }
+
+  void send(std::string_view to, std::string_view text) {
+    if (const auto found = bus_->find(to)) give(found, text);
+  }
+
+  void publish(std::string_view text) {
+    for (const auto& each : bus_->members_) {
+      const auto found = each.first == name_ ? nullptr : each.second.lock();
+      if (found) give(found, text);
+    }
+  }
+
+ private:
+  void give(const memory_bus::member_pointer& to, std::string_view text) {
+    if (self_->is_cut) return;
+    memory_bus::give(to, [from = name_, text = std::string(text)](exchange_sink& sink) {
+      sink.on_message(from, text);
+    });
+  }
+
+  std::shared_ptr<memory_bus> bus_;
+  std::string name_;
+  std::shared_ptr<memory_bus::member> self_;
 };
 
 }  // namespace agent_websocket
