@@ -118,8 +118,11 @@ class Redis:
             await asyncio.sleep(0.05)
         raise harness.Failure("redis-server does not answer")
 
-    async def kill(self):
+    def strike(self):
         self.popen.send_signal(signal.SIGKILL)
+
+    async def kill(self):
+        self.strike()
         await asyncio.to_thread(self.popen.wait)
 
     def end(self):

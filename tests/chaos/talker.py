@@ -14,8 +14,9 @@ from books import Books, dump
 from upstream import question
 
 PATH = "/functions/v1/agent_websocket"
-CONNECTION = {"compression": None, "max_size": None, "ping_interval": None, "open_timeout": 5,
+CONNECTION = {"compression": None, "max_size": None, "ping_interval": None, "open_timeout": 3,
               "close_timeout": 0.5}
+SILENCE = 4  # seconds without a message, while one has to come: the server may stand still
 GONE = (OSError, asyncio.TimeoutError, websockets.WebSocketException)
 
 
@@ -69,7 +70,7 @@ class Talker:
             attempt += 1
             await asyncio.sleep(self.random.uniform(0.01, min(0.5, 0.03 * 2 ** attempt)))
 
-    async def receive(self, socket, timeout=20):
+    async def receive(self, socket, timeout=2 * SILENCE):
         text = await asyncio.wait_for(socket.recv(), timeout)
         return json.loads(text), text
 
@@ -118,6 +119,8 @@ class Talker:
         if self.random.random() < 0.7:
             await self.acknowledge(socket)
         talking = asyncio.ensure_future(self.talk(socket))
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
         try:
             while not (self.finishing.is_set() and self.quiet):
                 reading = asyncio.ensure_future(socket.recv())
@@ -127,8 +130,12 @@ class Talker:
                     raise talking.exception()
                 if not reading.done():
                     reading.cancel()
+                    if not self.quiet and loop.time() - heard > SILENCE:
+                        socket.transport.abort()
+                        raise ConnectionResetError
                     continue
                 text = reading.result()
+                heard = loop.time()
                 self.take(json.loads(text), text)
         finally:
             talking.cancel()
