@@ -24,6 +24,7 @@ want_compiler() {
   want libcurl4-openssl-dev has_header curl/curl.h
   want libssl-dev has_header openssl/ssl.h
   want libsqlite3-dev has_header sqlite3.h
+  want libhiredis-dev has_header hiredis/hiredis.h
 }
 
 as_root() {
