@@ -50,7 +50,8 @@ class session final : public soak::watcher {
   void ask() {
     asking_ = true;
     asked_at_ = clock::now();
-    say(R"({"type":"query","id":"q)" + std::to_string(++asked_) + R"(","content":"soak 0 0 8 hello"})");
+    say(R"({"type":"query","id":"q)" + std::to_string(++asked_) +
+        R"(","content":"soak 0 0 8 hello"})");
   }
   /// One after the other until then.
   void ask_until(clock::time_point end) {
@@ -112,7 +113,9 @@ class session final : public soak::watcher {
   }
 
   void on_message(std::string_view words) {
-    const auto has = [&](std::string_view piece) { return words.find(piece) != std::string_view::npos; };
+    const auto has = [&](std::string_view piece) {
+      return words.find(piece) != std::string_view::npos;
+    };
     if (has(R"("op":"ack")")) return note(into_.ack_us);
     if (has(R"("op":"live")")) live_ = true;
     if (has(R"("type":"error")") || has(R"("status":"failed")"))
@@ -182,8 +185,7 @@ void turns(int argc, char** argv) {
   const auto is_quiet = [](const session& each) { return !each.is_asking(); };
 
   while (all.size() < count) {
-    for (std::size_t i = 0; i < 10; ++i)
-      all.push_back(std::make_unique<session>(loop, port, read));
+    for (std::size_t i = 0; i < 10; ++i) all.push_back(std::make_unique<session>(loop, port, read));
     until([](const session& each) { return each.is_live(); });
     for (std::size_t i = all.size() - 10; i < all.size(); ++i) all[i]->ask();
     until(is_quiet);

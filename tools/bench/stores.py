@@ -125,7 +125,7 @@ def run(bench, rounds):
 def markdown(figures):
     medians, ratios = figures["medians"], figures["ratios_to_memory"]
     lines = ["| sessions | store | turns/s | | ack p50 ms | ack p99 ms | end p50 ms | end p99 ms | "
-             "server CPU µs/turn | | busy | Redis CPU µs/turn |",
+             "server CPU µs/turn | | server, client busy | Redis CPU µs/turn |",
              "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for active in ACTIVE:
         for name, of in medians.items():
@@ -137,7 +137,7 @@ def markdown(figures):
             lines.append(
                 f"| {active} | {name} | {get('turns_per_second'):.0f} | "
                 f"{ratio[f'{active} turns_per_second']:.2f}× | {ms} | {get('cpu_us'):.0f} | "
-                f"{ratio[f'{active} cpu_us']:.2f}× | {get('server_busy'):.0%} | "
+                f"{ratio[f'{active} cpu_us']:.2f}× | {get('server_busy'):.0%}, {get('load_busy'):.0%} | "
                 f"{format(get('store_cpu_us'), '.0f') if name == 'redis' else ''} |")
     lines += ["", "| store | RSS per session, KiB | | kept per turn, bytes | written per turn, bytes |",
               "|---|---:|---:|---:|---:|"]
