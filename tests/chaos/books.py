@@ -52,6 +52,7 @@ class Books:
         self.faults = []
         self.epoch = None
         self.last = 0  # seq
+        self.is_owed = False  # something was acknowledged, or told by number
         self.numbered = {}  # (epoch, seq): canonical text
         self.queries = {}
         self.by_stream = {}  # of answers that are there: id of the query
@@ -83,6 +84,7 @@ class Books:
             if self.numbered[at] != kept:
                 self.fault(f"{at} was {self.numbered[at]} and is {kept}")
             return False
+        self.is_owed = True
         if message["seq"] != self.last + 1:
             self.fault(f"a hole: {message['seq']} after {self.last}: {text[:300]}")
         self.numbered[at] = kept

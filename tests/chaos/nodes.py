@@ -46,6 +46,10 @@ class Node:
         await asyncio.to_thread(self.process.wait_for_line, "listening on")
         self.starts.append(time.monotonic() - begun)
 
+    def strike(self):
+        """Kills it this instant; kill() has still to be called."""
+        self.process.popen.send_signal(signal.SIGKILL)
+
     async def kill(self):
         await asyncio.to_thread(self.process.kill)
         self.output += self.process.lines[-200:]
@@ -114,8 +118,11 @@ class Redis:
             await asyncio.sleep(0.05)
         raise harness.Failure("redis-server does not answer")
 
-    async def kill(self):
+    def strike(self):
         self.popen.send_signal(signal.SIGKILL)
+
+    async def kill(self):
+        self.strike()
         await asyncio.to_thread(self.popen.wait)
 
     def end(self):

@@ -56,6 +56,29 @@ class Play:
         self.statuses = collections.Counter()
         self.running = []
         self.faults = []
+        self.begun = time.monotonic()
+        self.trap = None  # what is waited for, and what is done then
+        for each in self.talkers:
+            each.on_told = self.spring
+
+    def spring(self, kind):
+        if self.trap and self.trap[0] == kind:
+            self.trap.pop()()
+            self.trap = None
+
+    async def moment(self, longest, strike):
+        """Waits for a moment of harm: any, or one at which something has just been promised."""
+        await asyncio.sleep(self.random.uniform(0.02, longest))
+        kind = self.random.choice(["any", "ack", "end", "notify"])
+        if kind == "any":
+            return strike()
+        self.trap = [kind, strike]
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if self.trap is None:
+                return
+        self.trap = None
+        strike()
 
     def ports(self):
         return [each.port for each in self.nodes]
@@ -80,8 +103,28 @@ class Play:
                                            f'{{"content":"{text}"}}')
                 self.told[talker.name][text] = status == 200
                 self.statuses[status] += 1
+                if status == 200:
+                    self.spring("notify")
             except (OSError, asyncio.TimeoutError, IndexError):
                 self.statuses["none"] += 1
+
+    async def all_back(self, seconds):
+        """Until every talker has a connection, or that long."""
+        for _ in range(int(20 * seconds)):
+            if all(each.lost_at is None for each in self.talkers):
+                return
+            await asyncio.sleep(0.05)
+
+    async def readiness(self, node, wanted, seconds):
+        """How long it takes until /readyz answers that."""
+        begun = time.monotonic()
+        while time.monotonic() - begun < seconds:
+            status, text = await node.ask("GET", "/readyz")
+            if status == wanted:
+                return time.monotonic() - begun
+            await asyncio.sleep(0.1)
+        self.faults.append(f"/readyz is not {wanted} after {seconds} s: {status} {text}")
+        return seconds
 
     def check_talkers(self):
         """Raises what a talker was ended by."""
@@ -171,7 +214,7 @@ async def sqlite(arguments, folder, upstream):
     await node.start()
     play.begin()
     for _ in range(arguments.kills):
-        await asyncio.sleep(play.random.uniform(0.02, 1.6))
+        await play.moment(1.4, node.strike)
         play.check_talkers()
         await node.kill()
         await node.start()
@@ -180,7 +223,88 @@ async def sqlite(arguments, folder, upstream):
     return play
 
 
-SCENARIOS = {"sqlite": sqlite}
+async def redis_one(arguments, folder, upstream):
+    """One server on a Redis. It is killed, and has to wait for its own lease; Redis is killed, and
+    all waits for it."""
+    redis = Redis(folder)
+    await redis.start()
+    try:
+        node = Node(redis.url, upstream.url)
+        play = Play(arguments, [node], upstream)
+        await node.start()
+        play.begin()
+        away, ready = [], []
+        for round_ in range(arguments.rounds):
+            await play.moment(2, node.strike)
+            await node.kill()
+            await node.start()
+            await play.all_back(25)
+            await play.moment(2, redis.strike)
+            await redis.kill()
+            seconds = [play.random.uniform(0.1, 1), play.random.uniform(5, 8)][round_ % 2]
+            away.append(await play.readiness(node, 503, 8) if seconds > 4 else None)
+            await asyncio.sleep(seconds)
+            await redis.start()
+            ready.append(await play.readiness(node, 200, 10))
+            await asyncio.sleep(play.random.uniform(0.5, 2))
+            play.check_talkers()
+        await over(play)
+    finally:
+        redis.end()
+    print(f"  /readyz is 503 after {seconds_of(away)} s without Redis, 200 after {seconds_of(ready)} s "
+          f"with it")
+    return play
+
+
+async def nodes(arguments, folder, upstream):
+    """Three servers on one Redis: killed, paused for longer than their lease; Redis is restarted."""
+    redis = Redis(folder)
+    await redis.start()
+    try:
+        several = [Node(redis.url, upstream.url) for _ in range(arguments.nodes)]
+        play = Play(arguments, several, upstream, cuts=0.08)
+        for node in several:
+            await node.start()
+        play.begin()
+        harm = [kill_node, pause_node, cut_redis, kill_node] * arguments.rounds
+        for each in harm[:2 * arguments.rounds]:
+            await asyncio.sleep(play.random.uniform(0.5, 3))
+            print(f"  {time.monotonic() - play.begun:.1f} s: {each.__name__}")
+            await each(play, redis)
+            play.check_talkers()
+        await over(play)
+    finally:
+        redis.end()
+    return play
+
+
+async def kill_node(play, _):
+    node = play.random.choice(play.nodes)
+    await play.moment(1, node.strike)
+    await node.kill()
+    await asyncio.sleep(play.random.choice([0, play.random.uniform(0, 3)]))
+    await node.start()
+
+
+async def pause_node(play, _):
+    node = play.random.choice(play.nodes)
+    await play.moment(1, node.pause)
+    await asyncio.sleep(play.random.uniform(11, 14))
+    node.go_on()
+
+
+async def cut_redis(play, redis):
+    await play.moment(1, redis.strike)
+    await redis.kill()
+    await asyncio.sleep(play.random.uniform(0.1, 4))
+    await redis.start()
+
+
+def seconds_of(times):
+    return ", ".join(f"{each:.1f}" for each in times if each is not None) or "-"
+
+
+SCENARIOS = {"sqlite": sqlite, "redis_one": redis_one, "nodes": nodes}
 
 
 async def run_one(name, arguments):
@@ -213,10 +337,16 @@ def main():
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000)
     parser.add_argument("--kills", type=int, default=12)
     parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=2, help="of harm, where there is a Redis")
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--full", action="store_true",
+                        help="100 kills, 10 rounds and 12 clients: twelve minutes or so")
     parser.add_argument("--seconds", type=float, default=900, help="no scenario takes longer")
     parser.add_argument("scenarios", metavar="SCENARIO", nargs="*",
                         help="of " + ", ".join(SCENARIOS))
     arguments = parser.parse_args()
+    if arguments.full:
+        arguments.kills, arguments.rounds, arguments.clients = 100, 10, 12
     sys.stdout.reconfigure(line_buffering=True)
     failed = 0
     for name in arguments.scenarios or SCENARIOS:

@@ -14,8 +14,9 @@ from books import Books, dump
 from upstream import question
 
 PATH = "/functions/v1/agent_websocket"
-CONNECTION = {"compression": None, "max_size": None, "ping_interval": None, "open_timeout": 5,
+CONNECTION = {"compression": None, "max_size": None, "ping_interval": None, "open_timeout": 3,
               "close_timeout": 0.5}
+SILENCE = 4  # seconds without a message, while one has to come: the server may stand still
 GONE = (OSError, asyncio.TimeoutError, websockets.WebSocketException)
 
 
@@ -33,11 +34,11 @@ class Talker:
         self.made = 0
         self.unacked = 0
         self.finishing = asyncio.Event()
-        self.reading = asyncio.Event()  # something came
         self.closes = collections.Counter()  # by code
         self.waits = []  # seconds from a lost connection to the next verdict
         self.lost_at = None
         self.answers = {}  # id of a command: its answer
+        self.on_told = lambda kind: None  # "ack" or "end": it has just come
 
     @property
     def quiet(self):
@@ -69,7 +70,7 @@ class Talker:
             attempt += 1
             await asyncio.sleep(self.random.uniform(0.01, min(0.5, 0.03 * 2 ** attempt)))
 
-    async def receive(self, socket, timeout=20):
+    async def receive(self, socket, timeout=2 * SILENCE):
         text = await asyncio.wait_for(socket.recv(), timeout)
         return json.loads(text), text
 
@@ -97,9 +98,12 @@ class Talker:
         if self.session_id is None:
             self.session_id, self.books.epoch = welcome["session_id"], welcome["epoch"]
             self.books.last = welcome["seq"]
+        elif welcome["reason"] == "expired" and not self.books.is_owed:
+            # Nothing but a hello was ever said: such a session is not kept.
+            self.session_id, self.books.epoch = welcome["session_id"], welcome["epoch"]
         elif not welcome["recovered"] or welcome["epoch"] != self.books.epoch or \
                 welcome["session_id"] != self.session_id:
-            self.books.fault(f"not recovered: {text[:400]}")
+            self.books.fault(f"not recovered ({reason}), last {self.books.last}, {len(self.books.queries)} queries: {text[:400]}")
             raise SessionLost(self.name)
         self.token = welcome["resume_token"]
         if self.lost_at is not None:
@@ -115,6 +119,8 @@ class Talker:
         if self.random.random() < 0.7:
             await self.acknowledge(socket)
         talking = asyncio.ensure_future(self.talk(socket))
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
         try:
             while not (self.finishing.is_set() and self.quiet):
                 reading = asyncio.ensure_future(socket.recv())
@@ -124,8 +130,12 @@ class Talker:
                     raise talking.exception()
                 if not reading.done():
                     reading.cancel()
+                    if not self.quiet and loop.time() - heard > SILENCE:
+                        socket.transport.abort()
+                        raise ConnectionResetError
                     continue
                 text = reading.result()
+                heard = loop.time()
                 self.take(json.loads(text), text)
         finally:
             talking.cancel()
@@ -198,6 +208,7 @@ class Talker:
 
     def arrived(self, name):
         message = self.outbox.pop(name, None)
+        self.books.is_owed = True
         self.retry_at.pop(name, None)
         if name in self.books.queries:
             self.books.queries[name].acked = True
@@ -219,11 +230,13 @@ class Talker:
             if ref in books.queries and books.queries[ref].ends:
                 self.open.pop(ref, None)
                 self.arrived(ref)
+                self.on_told("end")
             return
         if kind == "status" and ref is not None:
             self.answers[ref] = message
             if op in ("ack", "set", "cancel"):
                 self.arrived(ref)
+                self.on_told("ack")
         elif kind == "error":
             self.take_refusal(message, text)
 

@@ -95,13 +95,16 @@ class Bench:
         build([*launcher, "g++", "-std=c++17", "-O2", f"-I{ROOT / 'tests'}",
                ROOT / "tools" / "bench" / "load.cpp", "-o", self.load], self.load,
               [ROOT / "tools" / "bench" / "load.cpp", *(ROOT / "tests" / "soak").glob("*.hpp")])
-        flags = "-DAGENT_WEBSOCKET_WITH_SQLITE=1 -DAGENT_WEBSOCKET_WITH_REDIS=1"
         run_quietly(["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
                      "-DAGENT_WEBSOCKET_BUILD_TESTS=OFF", "-DAGENT_WEBSOCKET_WERROR=OFF",
-                     "-DAGENT_WEBSOCKET_INSTALL=OFF", f"-DCMAKE_CXX_FLAGS={flags}",
-                     "-DCMAKE_CXX_STANDARD_LIBRARIES=-lsqlite3 -lhiredis",
+                     "-DAGENT_WEBSOCKET_INSTALL=OFF",
                      *(f"-DCMAKE_CXX_COMPILER_LAUNCHER={each}" for each in launcher)])
         run_quietly(["cmake", "--build", BUILD, "--target", "example_server"])
+
+    def accepts(self, **variables):
+        """Whether the server can be started with these variables; else it says why not."""
+        with ended(start([self.server, "--check-config"], variables, stdout=subprocess.DEVNULL)) as process:
+            return process.wait(10) == 0
 
     @contextlib.contextmanager
     def upstream(self):
