@@ -8,6 +8,7 @@
 
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/server/recovery.hpp>
 #include <agent_websocket/server/relay.hpp>
 #include <agent_websocket/server/relay_arrival.hpp>
