@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Makes a session again that this process has claimed from its store.
+// Makes a session again that this process has claimed from its store: whose it is stands in the
+// first of its records, all else is the session's to read.
 #pragma once
 
 #include <agent_websocket/server/recovery.hpp>
