@@ -346,6 +346,23 @@ TEST_CASE_FIXTURE(bench, "resumption: a session with nothing to do is given up t
   CHECK(b.taken() == lines{"restore", "hand over to kept", "resume kept", "read 1 early"});
 }
 
+TEST_CASE_FIXTURE(bench, "resumption: a session that two sockets wait for is fetched once") {
+  keep(a, "kept");
+  a.registry.make("kept");
+  a.registry.on_let_go = [&](fake_session&) {
+    a.store.release("kept", 1, [](const aw::result<void>& done) { CHECK(done); });
+  };
+  for (const aw::connection_id each : {1u, 2u}) {
+    b.open(each);
+    b.hello(each, "kept");
+    CHECK(b.returns.hold(each, "early"));
+  }
+  clock.run();
+  CHECK(b.taken() == lines{"restore", "hand over to kept", "resume kept", "read 1 early",
+                           "hand over to kept", "resume kept", "read 2 early"});
+  CHECK_FALSE(b.returns.hold(2, "later"));
+}
+
 TEST_CASE_FIXTURE(bench, "resumption: a session that works is not given up") {
   keep(a, "kept");
   aw::wire::query query;
