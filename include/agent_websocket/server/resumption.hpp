@@ -8,6 +8,7 @@
 
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/server/recovery.hpp>
 #include <agent_websocket/server/relay.hpp>
 #include <agent_websocket/server/relay_arrival.hpp>
@@ -273,11 +274,12 @@ class resumption final : private relay_sink {
     if (!session || asked == arrivals_.end()) return;
     const wire::command hello = asked->second.hello;
     const std::vector<std::string> held = asked->second.take_held();
-    if (why == errc::moved) {
+    if (why == errc::moved && !registry_.find(hello.resume_session)) {
       recovery_.wait(hello);
-    } else {
+    } else {  // it may be here by now, for another socket
       arrivals_.erase(asked);
-      registry_.greet(*session, hello, "forbidden");
+      why == errc::moved ? answer(*session, hello, true)
+                         : registry_.greet(*session, hello, "forbidden");
     }
     read(socket, held);
   }
