@@ -49,6 +49,7 @@ class Play:
 
     def __init__(self, arguments, nodes, upstream, **talk):
         self.seed, self.nodes, self.upstream = arguments.seed, nodes, upstream
+        self.verbose = arguments.verbose
         self.random = random.Random(f"{arguments.seed}/harm")
         self.talkers = [Talker(f"t{i}", arguments.seed, self.ports, **talk)
                         for i in range(arguments.clients)]
@@ -79,6 +80,10 @@ class Play:
                 return
         self.trap = None
         strike()
+
+    def tell(self, what):
+        if self.verbose:
+            print(f"  {time.monotonic() - self.begun:.1f} s: {what}")
 
     def ports(self):
         return [each.port for each in self.nodes]
@@ -173,7 +178,13 @@ class Play:
         if waits:
             print(f"  back after: median {waits[len(waits) // 2]:.2f} s, "
                   f"longest {waits[-1]:.2f} s; {time.monotonic() - begun:.1f} s in all")
-        self.faults += [fault for each in books for fault in each.faults]
+        if self.verbose:
+            print("  servers:", *self.ports())
+            longest = max(self.talkers, key=lambda each: each.longest[0])
+            for at, port, what in longest.longest[1]:
+                print(f"    {longest.name} of {longest.session_id} "
+                      f"{at - self.begun:.1f} s: {port}: {what}")
+        self.faults += dict.fromkeys(fault for each in books for fault in each.faults)
         return self.faults
 
 
@@ -269,7 +280,6 @@ async def nodes(arguments, folder, upstream):
         harm = [kill_node, pause_node, cut_redis, kill_node] * arguments.rounds
         for each in harm[:2 * arguments.rounds]:
             await asyncio.sleep(play.random.uniform(0.5, 3))
-            print(f"  {time.monotonic() - play.begun:.1f} s: {each.__name__}")
             await each(play, redis)
             play.check_talkers()
         await over(play)
@@ -281,23 +291,29 @@ async def nodes(arguments, folder, upstream):
 async def kill_node(play, _):
     node = play.random.choice(play.nodes)
     await play.moment(1, node.strike)
+    play.tell(f"{node.port} killed")
     await node.kill()
     await asyncio.sleep(play.random.choice([0, play.random.uniform(0, 3)]))
     await node.start()
+    play.tell(f"{node.port} started")
 
 
 async def pause_node(play, _):
     node = play.random.choice(play.nodes)
     await play.moment(1, node.pause)
+    play.tell(f"{node.port} paused")
     await asyncio.sleep(play.random.uniform(11, 14))
     node.go_on()
+    play.tell(f"{node.port} goes on")
 
 
 async def cut_redis(play, redis):
     await play.moment(1, redis.strike)
+    play.tell("Redis killed")
     await redis.kill()
     await asyncio.sleep(play.random.uniform(0.1, 4))
     await redis.start()
+    play.tell("Redis started")
 
 
 def seconds_of(times):
@@ -322,10 +338,13 @@ async def run_one(name, arguments):
     faults = play.report(begun)
     for each in faults[:30]:
         print(f"  {each}")
-    if faults:
-        for node in play.nodes:
-            for line in node.lines()[-30:]:
-                print(f"    {line[:300]}")
+    for talker in play.talkers:
+        if not talker.books.faults:
+            continue
+        print(f"  what servers said of {talker.name}, {talker.session_id}:")
+        lines = sum((node.lines_of(talker.session_id) for node in play.nodes), [])
+        for line in sorted(lines, key=lambda each: each.partition(" ")[2])[-100:]:
+            print(f"    {line[:300]}")
     if sum(len(each.books.numbered) for each in play.talkers) < 10 * len(play.talkers):
         faults.append("too little happened to show anything")
     return not faults
@@ -339,6 +358,7 @@ def main():
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=2, help="of harm, where there is a Redis")
     parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--verbose", action="store_true", help="tell of the longest wait")
     parser.add_argument("--full", action="store_true",
                         help="100 kills, 10 rounds and 12 clients: twelve minutes or so")
     parser.add_argument("--seconds", type=float, default=900, help="no scenario takes longer")
