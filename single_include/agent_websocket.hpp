@@ -20190,6 +20190,13 @@ struct relay_message {
   std::uint64_t socket = 0;
   std::uint64_t number = 0;  ///< of arrive, text, frame: counted for each socket and way, from 1
   std::string_view body;
+
+  /// What the body begins with; 0 when that is no number.
+  std::uint64_t leading_number() const noexcept {
+    std::uint64_t read = 0;
+    std::from_chars(body.data(), body.data() + body.size(), read);
+    return read;
+  }
 };
 
 inline std::string encode_relay(const relay_message& message) {
@@ -20278,7 +20285,7 @@ class outlet {
 // are "away" (the socket is here, its session is there) or "guests" (the other way round; they have
 // ids of their own). Frames to a guest are sent as far as its server has room for them. What was
 // lost between two servers, or a server that is silent for too long, costs the sockets that were
-// on it: their clients come back and resume. Knows no session.
+// on it, on both sides: their clients come back and resume. Knows no session.
 
 namespace agent_websocket {
 
@@ -20319,6 +20326,9 @@ class relay final : public remote_outlet, private exchange_sink {
   static constexpr std::chrono::seconds patience{10};
   /// Taken bytes are told of when there are so many.
   static constexpr std::size_t told_bytes = 16 * 1024;
+  /// What sessions give to a transport at a time. What waits below that counts as taken: a
+  /// transport that writes later has always some, and only tells of more than its low-water mark.
+  static constexpr std::size_t room = 64 * 1024;
 
   relay(any_exchange& exchange, Scheduler& scheduler, relay_sink& sink)
       : exchange_(exchange), scheduler_(scheduler), sink_(sink) {}
@@ -20473,12 +20483,19 @@ class relay final : public remote_outlet, private exchange_sink {
     for (const auto& each : guests_) {
       if (is_gone(each.second.server)) guests.push_back(each.first);
     }
-    for (const connection_id each : sockets) close_away(each, 4000, "server_error");
-    for (const connection_id each : guests) lose(each, 1006);
+    for (const connection_id each : sockets) give_up(each);
+    for (const connection_id each : guests) give_up_guest(each);
   }
 
-  void close_away(connection_id socket, std::uint16_t code, std::string_view reason) {
-    if (away_.erase(socket) != 0) sink_.on_closed(socket, code, reason);
+  /// The other server is told: it may live, and its client be one that only listens.
+  void give_up(connection_id socket) {
+    if (!is_away(socket)) return;
+    gone(socket, 1006);
+    sink_.on_closed(socket, 4000, "server_error");
+  }
+  void give_up_guest(connection_id guest) {
+    close(guest, 4000, "server_error");
+    lose(guest, 1006);
   }
   void lose(connection_id guest, std::uint16_t code) {
     const auto found = guests_.find(guest);
@@ -20528,16 +20545,14 @@ class relay final : public remote_outlet, private exchange_sink {
     const connection_id guest = id->second;
     visitor& who = guests_.find(guest)->second;
     if (message.kind == relay_kind::left)
-      return lose(guest, static_cast<std::uint16_t>(number_in(message.body)));
+      return lose(guest, static_cast<std::uint16_t>(message.leading_number()));
     if (message.kind == relay_kind::took) {
-      const std::size_t taken = number_in(message.body);
-      who.waiting -= taken < who.waiting ? taken : who.waiting;
-      return sink_.on_guest_drained(guest);
+      const std::uint64_t taken = message.leading_number();
+      who.waiting = taken < who.waiting ? who.waiting - static_cast<std::size_t>(taken) : 0;
+      if (who.waiting < room) sink_.on_guest_drained(guest);
+      return;
     }
-    if (message.number != ++who.received) {  // something was lost on the way
-      send_to(server, relay_kind::close, message.socket, "4000 server_error");
-      return lose(guest, 1006);
-    }
+    if (message.number != ++who.received) return give_up_guest(guest);  // some were lost
     sink_.on_guest_text(guest, message.body);
   }
 
@@ -20568,25 +20583,16 @@ class relay final : public remote_outlet, private exchange_sink {
       const std::string reason(space == std::string_view::npos ? std::string_view()
                                                                : message.body.substr(space + 1));
       // It stays away until the transport says that it is gone.
-      return sink_.on_closed(message.socket, static_cast<std::uint16_t>(number_in(message.body)),
+      return sink_.on_closed(message.socket, static_cast<std::uint16_t>(message.leading_number()),
                              reason);
     }
-    if (message.number != ++found->second.received) {
-      send_to(server, relay_kind::left, message.socket, "1006");
-      return close_away(message.socket, 4000, "server_error");
-    }
+    if (message.number != ++found->second.received) return give_up(message.socket);
     const std::size_t waiting = sink_.on_frame(message.socket, message.body);
     const auto still = away_.find(message.socket);
     if (still == away_.end()) return;
     still->second.taken += message.body.size();
-    if (waiting == 0 && still->second.taken >= told_bytes)
+    if (waiting < room && still->second.taken >= told_bytes)
       tell_taken(message.socket, still->second);
-  }
-
-  static std::size_t number_in(std::string_view text) {
-    std::size_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
   }
 
   any_exchange& exchange_;
@@ -21724,7 +21730,8 @@ class keeper {
  public:
   static constexpr std::chrono::milliseconds first_pause{100};
   static constexpr std::chrono::milliseconds longest_pause{5'000};
-  /// A checkpoint is worth it when so much has been written since the last one.
+  /// A checkpoint is worth it when so much has been written since the last one. It also stands for
+  /// what waits behind a batch, which therefore stays below twice as much as the session holds.
   static constexpr std::size_t checkpoint_bytes = 256 * 1024;
 
   /// `patience`: how long a batch may take, with all attempts.
@@ -22839,7 +22846,7 @@ class basic_session final
     apply([&](session_core& core, moment at) { core.kept(count, at); });
   }
   void on_not_kept(const error& why) override {
-    log(log_level::warning, "store_failed", why.in_full());
+    if (!core_.book().is_failing()) log(log_level::warning, "store_failed", why.in_full());
     apply([](session_core& core, moment at) { core.not_kept(at); });
   }
   void on_lost(const error& why) override {
@@ -23328,7 +23335,7 @@ namespace agent_websocket {
 struct server_notice {
   enum class kind { notify, disconnect };
   kind what = kind::notify;
-  std::string session;  ///< empty: all of them
+  std::string session;  ///< empty: all of them, which can only be told something
   api_notice said;      ///< notify
   std::string reason;   ///< disconnect
 };
@@ -23356,6 +23363,7 @@ inline std::optional<server_notice> decode_notice(std::string_view text) {
   const json::value root = document.root();
   const auto what = root["do"].string(), session = root["session"].string();
   if (!session || (what != "notify" && what != "disconnect")) return std::nullopt;
+  if (what == "disconnect" && session->empty()) return std::nullopt;
   const auto text_of = [&](const char* name) {
     return std::string(root[name].string().value_or(std::string_view()));
   };
@@ -24021,10 +24029,14 @@ struct store_faults {
   /// Calls are not begun until this is false again, and go_on() is called.
   bool stalls = false;
 
-  /// Begins what was stalled, in its order.
+  /// Begins what was stalled, in its order; what is asked for meanwhile comes behind.
   void go_on() {
+    while (!stalled.empty()) {
+      const auto next = std::move(stalled.front());
+      stalled.erase(stalled.begin());
+      next();
+    }
     stalls = false;
-    for (const auto& each : std::exchange(stalled, {})) each();
   }
 
   std::vector<std::function<void()>> stalled;
@@ -26425,6 +26437,10 @@ struct redis_connection_settings {
   std::function<void()> on_ready;  ///< each time that it stands, before any waiting command
 };
 
+/// A user of an ACL needs, where <prefix> is the one of the url: ~<prefix>* &<prefix>* +@scripting
+/// +@hash +@list +set +del +exists +expire, in a cluster +cluster and +asking, and for the exchange
+/// +publish +subscribe. Redis should be told not to evict (maxmemory-policy noeviction), and to
+/// keep what it was given as long as sessions are to outlive it (appendonly yes).
 struct redis_settings {
   std::string url;  ///< see redis_url
   /// Of this process, no two the same, not even of the same program started again; in the grammar
@@ -26529,6 +26545,10 @@ class redis_connection final : redis_line_sink {
     clock::time_point deadline;
     std::size_t size;
   };
+  struct refusal {
+    redis_handler done;
+    error why;
+  };
   struct waiter {
     redis_command command;
     redis_handler done;
@@ -26540,9 +26560,14 @@ class redis_connection final : redis_line_sink {
                  "redis at " + settings_.address.text() + ": " + words);
   }
 
+  /// Soon. The handler waits here and not in Asio's queue, so that it ends with the connection.
   void refuse(const error& why, redis_handler done) {
-    asio::post(context_, [alive = watch(), why, done = std::move(done)] {
-      if (!alive.expired()) done(why);
+    refused_.push_back({std::move(done), why});
+    asio::post(context_, [this, alive = watch()] {
+      if (alive.expired()) return;
+      const refusal first = std::move(refused_.front());  // there is one for each of these calls
+      refused_.pop_front();
+      first.done(first.why);
     });
   }
 
@@ -26751,6 +26776,7 @@ class redis_connection final : redis_line_sink {
   link_pointer<redis_line> line_;
   std::deque<flight> sent_;     // in the order of their replies
   std::deque<waiter> waiting_;  // for a connection
+  std::deque<refusal> refused_;
   std::size_t pending_bytes_ = 0;
   clock::time_point since_{};
   clock::time_point progress_{};
@@ -26925,6 +26951,7 @@ class redis_slot_map {
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27046,7 +27073,12 @@ class redis_client {
       refresh();
       if (clock::now() + again_after < each->deadline) {
         each->hops = 0;
-        return later(again_after, [this, each] { start(each); });
+        again_.push_back(each);  // and not in the timer: it ends with the client
+        return later(again_after, [this] {
+          const trip_pointer first = std::move(again_.front());
+          again_.pop_front();
+          start(first);
+        });
       }
     }
     each->done(error_of_redis(reply->text()));
@@ -27105,6 +27137,7 @@ class redis_client {
   bool is_cluster_;
   std::vector<std::unique_ptr<redis_connection>> connections_;
   redis_slot_map slots_;
+  std::deque<trip_pointer> again_;  // all wait for the same time
   std::size_t turn_ = 0;
   bool is_refreshing_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

@@ -89,6 +89,7 @@ def main():
         sys.exit(f"tests/{fault}")
     # An unchanged file keeps its time, and so its object.
     if not output.exists() or output.read_text(encoding="utf-8") != text:
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
 
 

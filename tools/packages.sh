@@ -61,11 +61,11 @@ install_missing() {  # FUNCTION: calls it to fill missing_packages, and installs
   return 1
 }
 
-# Jobs: one per processor, but no more than memory allows at about a gigabyte each.
+# Jobs: one per processor, but no more than memory allows at a gigabyte and a half each.
 job_count() {
   local processors memory
   processors=$(nproc)
-  memory=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
+  memory=$(awk '/^MemAvailable/ { print int($2 / 1572864) }' /proc/meminfo)
   [ "${memory:-1}" -ge 1 ] || memory=1
   echo $((processors < memory ? processors : memory))
 }

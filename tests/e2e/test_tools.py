@@ -42,6 +42,7 @@ def clock_and_calculator():
             equal([(t["name"], t["state"]) for t in seen if t["name"] == "clock"],
                   [("clock", "calling"), ("clock", "done")], "progress of the clock")
             equal(seen[0]["arguments"], {"utc_offset_hours": 5.5}, "arguments")
+            server.wait_for_line(r"completion_ended .*-demo2 ")
             logged = re.findall(r"completion_ended .* prompt=(\d+) completion=(\d+) cost=(\S+)",
                                 server.output)
             for at, name in enumerate(("prompt_tokens", "completion_tokens", "cost")):

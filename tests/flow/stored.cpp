@@ -63,10 +63,15 @@ bool has_text(const std::vector<frame>& frames, const std::string& words) {
 struct faulty_fixture : lasting_fixture {
   faulty_fixture() : faulty_fixture(std::make_shared<aw::memory_space>()) {}
   explicit faulty_fixture(std::shared_ptr<aw::memory_space> kept_in)
-      : lasting_fixture(lasting()), space(std::move(kept_in)) {
+      : lasting_fixture(with_admin()), space(std::move(kept_in)) {
     using faulty = aw::testing::faulty_store<aw::memory_store, aw::testing::manual_scheduler>;
     store = aw::any_store(
         std::make_unique<faulty>(aw::memory_store(space, "a"), clock, faults));
+  }
+  static aw::options with_admin() {
+    auto chosen = lasting();
+    chosen.access.admin_token = "an-admin-token-of-the-test";
+    return chosen;
   }
   std::shared_ptr<aw::memory_space> space;
   std::shared_ptr<aw::testing::store_faults> faults = std::make_shared<aw::testing::store_faults>();
@@ -278,6 +283,15 @@ TEST_CASE("stored: while the store is away queries are refused, and it all goes 
       CHECK(refused[0].code() == "internal");
       CHECK(refused[0].truth("retryable"));
     }
+    aw::http::request notice;
+    notice.method = "POST";
+    notice.target = "/v1/sessions/" + mine.session_id + "/notify";
+    notice.headers = {{"Authorization", "Bearer an-admin-token-of-the-test"},
+                      {"Content-Type", "application/json"}};
+    notice.body = R"({"content":"n"})";
+    const auto refused = talk.transport.request(notice);
+    CHECK(refused.status == 503);
+    CHECK(refused.headers.find("Retry-After").has_value());
     talk.pass_in_silence(3s);
     CHECK(talk.taken(id).empty());
     CHECK(talk.http.calls().size() == 2u);

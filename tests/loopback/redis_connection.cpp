@@ -304,6 +304,19 @@ TEST_CASE("redis connection: it goes within any of its calls") {
   at.connection.reset();
   CHECK(held.use_count() == 1);
   at.run_for(milliseconds(30));
+
+  // The same of those that are refused at once.
+  bench away([](const std::string&) { return "close"; });
+  away.send("x");
+  away.run([&] { return !away.outcomes.empty(); });
+  for (int i = 0; i < 5; ++i) {
+    away.connection->send(make_redis_command({"x"}),
+                          [held](const result<redis_reply>&) { CHECK(false); });
+  }
+  CHECK(held.use_count() == 6);
+  away.connection.reset();
+  CHECK(held.use_count() == 1);
+  away.run_for(milliseconds(30));
 }
 
 #endif

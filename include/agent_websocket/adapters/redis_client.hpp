@@ -18,6 +18,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -139,7 +140,12 @@ class redis_client {
       refresh();
       if (clock::now() + again_after < each->deadline) {
         each->hops = 0;
-        return later(again_after, [this, each] { start(each); });
+        again_.push_back(each);  // and not in the timer: it ends with the client
+        return later(again_after, [this] {
+          const trip_pointer first = std::move(again_.front());
+          again_.pop_front();
+          start(first);
+        });
       }
     }
     each->done(error_of_redis(reply->text()));
@@ -198,6 +204,7 @@ class redis_client {
   bool is_cluster_;
   std::vector<std::unique_ptr<redis_connection>> connections_;
   redis_slot_map slots_;
+  std::deque<trip_pointer> again_;  // all wait for the same time
   std::size_t turn_ = 0;
   bool is_refreshing_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

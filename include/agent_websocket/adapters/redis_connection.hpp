@@ -92,6 +92,10 @@ class redis_connection final : redis_line_sink {
     clock::time_point deadline;
     std::size_t size;
   };
+  struct refusal {
+    redis_handler done;
+    error why;
+  };
   struct waiter {
     redis_command command;
     redis_handler done;
@@ -103,9 +107,14 @@ class redis_connection final : redis_line_sink {
                  "redis at " + settings_.address.text() + ": " + words);
   }
 
+  /// Soon. The handler waits here and not in Asio's queue, so that it ends with the connection.
   void refuse(const error& why, redis_handler done) {
-    asio::post(context_, [alive = watch(), why, done = std::move(done)] {
-      if (!alive.expired()) done(why);
+    refused_.push_back({std::move(done), why});
+    asio::post(context_, [this, alive = watch()] {
+      if (alive.expired()) return;
+      const refusal first = std::move(refused_.front());  // there is one for each of these calls
+      refused_.pop_front();
+      first.done(first.why);
     });
   }
 
@@ -314,6 +323,7 @@ class redis_connection final : redis_line_sink {
   link_pointer<redis_line> line_;
   std::deque<flight> sent_;     // in the order of their replies
   std::deque<waiter> waiting_;  // for a connection
+  std::deque<refusal> refused_;
   std::size_t pending_bytes_ = 0;
   clock::time_point since_{};
   clock::time_point progress_{};

@@ -36,6 +36,10 @@ struct redis_connection_settings {
   std::function<void()> on_ready;  ///< each time that it stands, before any waiting command
 };
 
+/// A user of an ACL needs, where <prefix> is the one of the url: ~<prefix>* &<prefix>* +@scripting
+/// +@hash +@list +set +del +exists +expire, in a cluster +cluster and +asking, and for the exchange
+/// +publish +subscribe. Redis should be told not to evict (maxmemory-policy noeviction), and to
+/// keep what it was given as long as sessions are to outlive it (appendonly yes).
 struct redis_settings {
   std::string url;  ///< see redis_url
   /// Of this process, no two the same, not even of the same program started again; in the grammar

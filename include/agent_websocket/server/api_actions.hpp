@@ -44,6 +44,8 @@ struct reached {
   std::size_t sockets = 0;  ///< of these sessions, as they are now
   /// The session is not at this server: whoever has it is told, or it is fetched from the store.
   bool passed_on = false;
+  /// Nothing was sent: the session's store does not take it now.
+  bool unkept = false;
 };
 
 /// Called on the executor. A session that is ending is not there any more.

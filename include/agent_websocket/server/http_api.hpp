@@ -133,6 +133,7 @@ class http_api {
     if (!asked) return refused(asked.error());
     const auto told = actions_.notify(asked->session_id, asked->said);
     if (!told) return session_not_found(asked->session_id);
+    if (told->unkept) return unkept();
     std::string body;
     json::writer w(body);
     w.begin_object().member("success", true).member("sessionId", asked->session_id);
@@ -146,6 +147,7 @@ class http_api {
     if (!said) return refused(said.error());
     const auto told = actions_.notify(id, *said);
     if (!told) return session_not_found(id);
+    if (told->unkept) return unkept();
     std::string body;
     json::writer w(body);
     w.begin_object().member("session_id", id);
@@ -230,6 +232,13 @@ class http_api {
   }
   static http::response refused(const error& why) {
     return api_refusal(400, to_string(why.code), why.message);
+  }
+  static http::response unkept() {
+    auto refusal = api_refusal(503, "internal",
+                               "The session cannot be saved now, so that nothing was sent; try "
+                               "again later");
+    refusal.headers.add("Retry-After", "5");
+    return refusal;
   }
   static http::response session_not_found(std::string_view id) {
     const std::string shown = is_valid_id(id) ? "`" + std::string(id) + "`" : "of that id";

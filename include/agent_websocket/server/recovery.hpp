@@ -96,11 +96,12 @@ class recovery {
   void forget(connection_id connection) {
     const auto of = life_->sockets.find(connection);
     if (of == life_->sockets.end()) return;
-    auto& asked = life_->searches[of->second].asked;
-    for (std::size_t i = asked.size(); i-- > 0;) {
-      if (asked[i].connection == connection)
-        asked.erase(asked.begin() + static_cast<std::ptrdiff_t>(i));
+    search& sought = life_->searches[of->second];
+    for (std::size_t i = sought.asked.size(); i-- > 0;) {
+      if (sought.asked[i].connection == connection)
+        sought.asked.erase(sought.asked.begin() + static_cast<std::ptrdiff_t>(i));
     }
+    if (sought.asked.empty() && sought.attempts == 0) life_->searches.erase(of->second);
     life_->sockets.erase(of);
   }
 
@@ -139,6 +140,8 @@ class recovery {
     of->store.load(id, [weak = weak_life(of), id](result<stored_session> known) {
       const auto here = weak.lock();
       if (!here) return;
+      // To claim it would only keep it from the process that its client asks next.
+      if (here->searches[id].asked.empty()) return void(here->searches.erase(id));
       if (!known) return finish(*here, id, known.error());
       if (known->records.empty()) return finish(*here, id, error(errc::session_not_found));
       if (!known->holder.empty())

@@ -4,7 +4,7 @@
 // are "away" (the socket is here, its session is there) or "guests" (the other way round; they have
 // ids of their own). Frames to a guest are sent as far as its server has room for them. What was
 // lost between two servers, or a server that is silent for too long, costs the sockets that were
-// on it: their clients come back and resume. Knows no session.
+// on it, on both sides: their clients come back and resume. Knows no session.
 #pragma once
 
 #include <agent_websocket/base/error.hpp>
@@ -14,7 +14,6 @@
 #include <agent_websocket/server/relay_message.hpp>
 #include <agent_websocket/session/outlet.hpp>
 
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -64,6 +63,9 @@ class relay final : public remote_outlet, private exchange_sink {
   static constexpr std::chrono::seconds patience{10};
   /// Taken bytes are told of when there are so many.
   static constexpr std::size_t told_bytes = 16 * 1024;
+  /// What sessions give to a transport at a time. What waits below that counts as taken: a
+  /// transport that writes later has always some, and only tells of more than its low-water mark.
+  static constexpr std::size_t room = 64 * 1024;
 
   relay(any_exchange& exchange, Scheduler& scheduler, relay_sink& sink)
       : exchange_(exchange), scheduler_(scheduler), sink_(sink) {}
@@ -218,12 +220,19 @@ class relay final : public remote_outlet, private exchange_sink {
     for (const auto& each : guests_) {
       if (is_gone(each.second.server)) guests.push_back(each.first);
     }
-    for (const connection_id each : sockets) close_away(each, 4000, "server_error");
-    for (const connection_id each : guests) lose(each, 1006);
+    for (const connection_id each : sockets) give_up(each);
+    for (const connection_id each : guests) give_up_guest(each);
   }
 
-  void close_away(connection_id socket, std::uint16_t code, std::string_view reason) {
-    if (away_.erase(socket) != 0) sink_.on_closed(socket, code, reason);
+  /// The other server is told: it may live, and its client be one that only listens.
+  void give_up(connection_id socket) {
+    if (!is_away(socket)) return;
+    gone(socket, 1006);
+    sink_.on_closed(socket, 4000, "server_error");
+  }
+  void give_up_guest(connection_id guest) {
+    close(guest, 4000, "server_error");
+    lose(guest, 1006);
   }
   void lose(connection_id guest, std::uint16_t code) {
     const auto found = guests_.find(guest);
@@ -273,16 +282,14 @@ class relay final : public remote_outlet, private exchange_sink {
     const connection_id guest = id->second;
     visitor& who = guests_.find(guest)->second;
     if (message.kind == relay_kind::left)
-      return lose(guest, static_cast<std::uint16_t>(number_in(message.body)));
+      return lose(guest, static_cast<std::uint16_t>(message.leading_number()));
     if (message.kind == relay_kind::took) {
-      const std::size_t taken = number_in(message.body);
-      who.waiting -= taken < who.waiting ? taken : who.waiting;
-      return sink_.on_guest_drained(guest);
+      const std::uint64_t taken = message.leading_number();
+      who.waiting = taken < who.waiting ? who.waiting - static_cast<std::size_t>(taken) : 0;
+      if (who.waiting < room) sink_.on_guest_drained(guest);
+      return;
     }
-    if (message.number != ++who.received) {  // something was lost on the way
-      send_to(server, relay_kind::close, message.socket, "4000 server_error");
-      return lose(guest, 1006);
-    }
+    if (message.number != ++who.received) return give_up_guest(guest);  // some were lost
     sink_.on_guest_text(guest, message.body);
   }
 
@@ -313,25 +320,16 @@ class relay final : public remote_outlet, private exchange_sink {
       const std::string reason(space == std::string_view::npos ? std::string_view()
                                                                : message.body.substr(space + 1));
       // It stays away until the transport says that it is gone.
-      return sink_.on_closed(message.socket, static_cast<std::uint16_t>(number_in(message.body)),
+      return sink_.on_closed(message.socket, static_cast<std::uint16_t>(message.leading_number()),
                              reason);
     }
-    if (message.number != ++found->second.received) {
-      send_to(server, relay_kind::left, message.socket, "1006");
-      return close_away(message.socket, 4000, "server_error");
-    }
+    if (message.number != ++found->second.received) return give_up(message.socket);
     const std::size_t waiting = sink_.on_frame(message.socket, message.body);
     const auto still = away_.find(message.socket);
     if (still == away_.end()) return;
     still->second.taken += message.body.size();
-    if (waiting == 0 && still->second.taken >= told_bytes)
+    if (waiting < room && still->second.taken >= told_bytes)
       tell_taken(message.socket, still->second);
-  }
-
-  static std::size_t number_in(std::string_view text) {
-    std::size_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
   }
 
   any_exchange& exchange_;

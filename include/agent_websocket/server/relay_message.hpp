@@ -6,6 +6,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,6 +35,13 @@ struct relay_message {
   std::uint64_t socket = 0;
   std::uint64_t number = 0;  ///< of arrive, text, frame: counted for each socket and way, from 1
   std::string_view body;
+
+  /// What the body begins with; 0 when that is no number.
+  std::uint64_t leading_number() const noexcept {
+    std::uint64_t read = 0;
+    std::from_chars(body.data(), body.data() + body.size(), read);
+    return read;
+  }
 };
 
 inline std::string encode_relay(const relay_message& message) {

@@ -17,7 +17,7 @@ namespace agent_websocket {
 struct server_notice {
   enum class kind { notify, disconnect };
   kind what = kind::notify;
-  std::string session;  ///< empty: all of them
+  std::string session;  ///< empty: all of them, which can only be told something
   api_notice said;      ///< notify
   std::string reason;   ///< disconnect
 };
@@ -45,6 +45,7 @@ inline std::optional<server_notice> decode_notice(std::string_view text) {
   const json::value root = document.root();
   const auto what = root["do"].string(), session = root["session"].string();
   if (!session || (what != "notify" && what != "disconnect")) return std::nullopt;
+  if (what == "disconnect" && session->empty()) return std::nullopt;
   const auto text_of = [&](const char* name) {
     return std::string(root[name].string().value_or(std::string_view()));
   };

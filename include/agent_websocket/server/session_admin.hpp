@@ -53,7 +53,11 @@ class session_admin final : public api_actions {
   }
 
   std::optional<reached> notify(std::string_view id, const api_notice& said) override {
-    if (const auto found = find(id)) return tell(*found, said);
+    if (const auto found = find(id)) {
+      reached told;
+      told.unkept = !said.may_be_lost && found->core().book().is_failing();
+      return told.unkept ? told : tell(*found, said);
+    }
     server_notice notice;
     notice.session = std::string(id);
     notice.said = said;

@@ -42,7 +42,8 @@ class keeper {
  public:
   static constexpr std::chrono::milliseconds first_pause{100};
   static constexpr std::chrono::milliseconds longest_pause{5'000};
-  /// A checkpoint is worth it when so much has been written since the last one.
+  /// A checkpoint is worth it when so much has been written since the last one. It also stands for
+  /// what waits behind a batch, which therefore stays below twice as much as the session holds.
   static constexpr std::size_t checkpoint_bytes = 256 * 1024;
 
   /// `patience`: how long a batch may take, with all attempts.

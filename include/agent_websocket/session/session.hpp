@@ -188,7 +188,7 @@ class basic_session final
     apply([&](session_core& core, moment at) { core.kept(count, at); });
   }
   void on_not_kept(const error& why) override {
-    log(log_level::warning, "store_failed", why.in_full());
+    if (!core_.book().is_failing()) log(log_level::warning, "store_failed", why.in_full());
     apply([](session_core& core, moment at) { core.not_kept(at); });
   }
   void on_lost(const error& why) override {

@@ -7,6 +7,7 @@
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/policy/store.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,10 +30,14 @@ struct store_faults {
   /// Calls are not begun until this is false again, and go_on() is called.
   bool stalls = false;
 
-  /// Begins what was stalled, in its order.
+  /// Begins what was stalled, in its order; what is asked for meanwhile comes behind.
   void go_on() {
+    while (!stalled.empty()) {
+      const auto next = std::move(stalled.front());
+      stalled.erase(stalled.begin());
+      next();
+    }
     stalls = false;
-    for (const auto& each : std::exchange(stalled, {})) each();
   }
 
   std::vector<std::function<void()>> stalled;

@@ -109,3 +109,39 @@ TEST_CASE("message: T65 any text makes valid JSON and comes back") {
         "a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
         "b\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
 }
+
+TEST_CASE("message: comes back from its role, text and JSON, byte for byte") {
+  agent_websocket::openrouter::assistant_message said;
+  said.text = "words";
+  said.reasoning_details = "[ {\"a\":1.0,  \"b\":\"\\u00e9\"} ]";
+  for (const chat_message& each :
+       {chat_message::user("x"), chat_message::assistant_partial("half"),
+        chat_message::assistant(said), chat_message::tool_result("c1", "sunny"),
+        chat_message::user_parts(R"([ {"type":"text","text":"x"} ])", "x"), chat_message()}) {
+    CAPTURE(each.json());
+    const chat_message back =
+        chat_message::restored(each.role(), each.text(), each.json(), each.partial());
+    CHECK(back.role() == each.role());
+    CHECK(back.text() == each.text());
+    CHECK(back.json() == each.json());
+    CHECK(back.partial() == each.partial());
+    if (!each.is_text_alone()) continue;
+    CHECK(chat_message::restored(each.role(), each.text(), "", each.partial()).json() ==
+          each.json());
+  }
+  CHECK(chat_message::user("x \xff").is_text_alone());
+  CHECK(chat_message::assistant_partial("half").is_text_alone());
+  CHECK_FALSE(chat_message::assistant(said).is_text_alone());
+  CHECK_FALSE(chat_message::tool_result("c1", "sunny").is_text_alone());
+  said.reasoning_details.clear();
+  CHECK(chat_message::assistant(said).is_text_alone());
+}
+
+TEST_CASE("message: roles by their names") {
+  using agent_websocket::openrouter::chat_role;
+  using agent_websocket::openrouter::chat_role_of;
+  for (const chat_role each :
+       {chat_role::system, chat_role::user, chat_role::assistant, chat_role::tool})
+    CHECK(chat_role_of(to_string(each)) == each);
+  for (const char* each : {"", "User", "developer ", "x"}) CHECK_FALSE(chat_role_of(each));
+}

@@ -138,3 +138,20 @@ TEST_CASE("inbox: the position of each is the order in which they would be taken
     CHECK(waiting.take_next()->query.id == next);
   }
 }
+
+TEST_CASE("inbox: shows what waits in the order of its coming") {
+  inbox waiting(16);
+  waiting.push(urgent("a", 0));
+  waiting.push(urgent("b", 9));
+  CHECK(waiting[0].query.id == "a");
+  CHECK(waiting[1].query.id == "b");
+}
+
+TEST_CASE("inbox: what the model is to read of a query") {
+  agent_websocket::accepted_query asked;
+  asked.query.content = "x";
+  CHECK(asked.question().json() == R"({"role":"user","content":"x"})");
+  asked.query.parts = R"([{"type":"text","text":"x"}])";
+  CHECK(asked.question().json() == R"({"role":"user","content":[{"type":"text","text":"x"}]})");
+  CHECK(asked.question().text() == "x");
+}

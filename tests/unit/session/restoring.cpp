@@ -347,6 +347,36 @@ TEST_CASE("restoring: claimed ids grow old while nobody has the session") {
   }
 }
 
+TEST_CASE("restoring: older turns that were driven out do not come back, others do not go") {
+  session_settings settings = tool_settings();
+  settings.max_history = 3;
+  kept_core failed(settings);
+  failed.converse("old", "y", "q1");
+  failed.converse("new", "y", "q2");
+  failed.send(R"({"id":"q3","content":"x"})");
+  failed.proceed();
+  failed.fail(errc::provider_error);  // its question counted while it ran
+  CHECK(failed.core.history().turns().size() == 2u);
+  failed.send(R"({"type":"human_feedback","ref":"q2","correction":"better"})");
+  failed.collect();
+  CHECK(failed.core.history().turns().size() == 2u);
+  for (const texts& records : {failed.stored, failed.core.checkpoint(failed.at)})
+    CHECK(seen(restored_core(failed, records).core) == seen(failed.core));
+
+  settings.max_history = 4;
+  kept_core corrected(settings);
+  corrected.converse("old", "y", "q1");
+  corrected.converse("new", "y", "q2");
+  corrected.send(R"({"type":"human_feedback","ref":"q1","correction":"better"})");
+  CHECK(corrected.core.history().turns().size() == 1u);
+  corrected.send(R"({"type":"command","op":"regenerate"})");
+  corrected.proceed();
+  corrected.fail(errc::provider_error);
+  CHECK(corrected.core.history().turns().size() == 1u);
+  for (const texts& records : {corrected.stored, corrected.core.checkpoint(corrected.at)})
+    CHECK(seen(restored_core(corrected, records).core) == seen(corrected.core));
+}
+
 // ---- what was open
 
 namespace {

@@ -222,12 +222,13 @@ struct random_life : kept_core {
   }
 };
 
-std::map<std::string, int> ends_in(const session_core& core) {
+/// How often each query was ended; `begins`: begun instead.
+std::map<std::string, int> ends_in(const session_core& core, bool begins = false) {
   std::map<std::string, int> ends;
   const message_log& log = core.output().log();
   for (std::uint64_t seq = log.oldest(); seq <= log.top(); ++seq) {
     const frame each(log.at(seq));
-    if (each.is_terminal()) ++ends[each.text("ref") + " " + each.text("stream")];
+    if (begins ? each.phase() == "start" : each.is_terminal()) ++ends[each.text("ref") + " " + each.text("stream")];
   }
   return ends;
 }
@@ -302,6 +303,10 @@ TEST_CASE("restoring: in the middle of any life, what is open ends once, and twi
       for (const auto& each : ends_in(once.core)) {
         CAPTURE(each.first);
         if (each.first.find(' ') + 1 != each.first.size()) CHECK(each.second == 1);
+      }
+      for (const auto& each : ends_in(once.core, true)) {
+        CAPTURE(each.first);
+        CHECK(each.second == 1);
       }
       const restored_core twice(talk, once.stored);
       CHECK(twice.stored.size() == once.stored.size());

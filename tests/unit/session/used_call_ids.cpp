@@ -36,3 +36,15 @@ TEST_CASE("used_call_ids: what providers refuse is not sent back to them") {
   for (const char* arguments : {"", "[]", "nonsense", R"({"a":)", "1", "null"})
     CHECK(ids.replayable({"a", "t", arguments, true}).arguments == "{}");
 }
+
+TEST_CASE("used_call_ids: those that another process has shown the model are taken") {
+  used_call_ids ids;
+  ids.take("a");
+  ids.take("a");
+  ids.take("");
+  ids.take("c00000001");
+  CHECK(ids.replayable({"a", "t", "{}", true}).id == "c00000002");
+  CHECK(ids.replayable({"b", "t", "{}", true}).id == "b");
+  for (std::size_t i = 0; i < used_call_ids::max_ids; ++i) ids.take("x" + std::to_string(i));
+  CHECK(ids.replayable({"a", "t", "{}", true}).id == "a");
+}
