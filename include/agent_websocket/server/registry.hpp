@@ -71,6 +71,8 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   registry& operator=(const registry&) = delete;
   ~registry() { scheduler_.cancel_timer(drain_timer_); }
 
+  static constexpr std::chrono::seconds last_records{5};
+
   /// Sessions begin with these settings. Once, before the first socket.
   void start(session_settings defaults, std::function<void(std::string_view)> noticed) {
     returns_.start(std::move(noticed));
@@ -137,7 +139,8 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   bool draining() const noexcept { return draining_; }
 
-  /// Clients are told, running answers get up to drain_timeout, sockets are closed; then done().
+  /// Clients are told, running answers get up to drain_timeout, sockets are closed, and a store
+  /// that does not answer gets last_records; then done().
   void drain(std::function<void()> done) {
     draining_ = true;
     drained_ = std::move(done);
@@ -253,7 +256,11 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   void finish_drain() {
     if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
-    if (!returns_.nobody_leaves()) return;  // the last records are on their way
+    if (returns_.nobody_leaves()) return end_drain();
+    scheduler_.cancel_timer(drain_timer_);  // the last records are on their way
+    drain_timer_ = scheduler_.start_timer(scheduler_.now() + last_records, [this] { end_drain(); });
+  }
+  void end_drain() {
     if (auto done = std::exchange(drained_, nullptr)) done();
   }
 
