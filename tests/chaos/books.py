@@ -45,6 +45,8 @@ class Stream:
 
 
 class Books:
+    failures = {"interrupted"}  # codes that an answer may fail by
+
     def __init__(self, name):
         self.name = name
         self.faults = []
@@ -117,7 +119,7 @@ class Books:
             self.fault(f"{query.id} has words that the model did not say: {content[:200]!r}")
         if status == "failed":
             code = message["code"] if message["type"] == "error" else message["error"]["code"]
-            if code != "interrupted":
+            if code not in self.failures:
                 self.fault(f"{query.id} has failed by {code}: {kept[:300]}")
         stream = self.streams.get(message.get("stream"))
         if stream and stream.have and status == "completed" and \
@@ -202,7 +204,8 @@ class Books:
 
 def upstream_begun(query):
     """Queries whose question the conversation must have: those that were answered."""
-    return {query.id} if query.end.get("content") else set()
+    begun = query.end.get("content") and query.end.get("code") != "draining"
+    return {query.id} if begun else set()
 
 
 def dump(message):

@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <set>
+#include <sstream>
 #include <string>
 
 namespace {
@@ -41,9 +43,13 @@ class fixture {
 
   redis_exchange& exchange(std::size_t i) { return *exchanges_[i]; }
   void listen(std::size_t i, exchange_sink& sink) {
+    const std::set<std::string> before = subscribers();
     exchanges_[i]->listen(sink);
     run([&] { return hears(i); });
     REQUIRE(hears(i));
+    for (const std::string& each : subscribers()) {
+      if (before.count(each) == 0) connections_[i] = each;
+    }
   }
   void run(const std::function<bool()>& ready) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -54,7 +60,7 @@ class fixture {
   }
   void drop(std::size_t i) { exchanges_[i].reset(); }
   void lose(std::size_t i) {
-    CHECK(server().command({"CLIENT", "KILL", "ID", subscriber(i)}) == "1");
+    CHECK(server().command({"CLIENT", "KILL", "ID", connections_[i]}) == "1");
   }
   void restore(std::size_t) {}
 
@@ -69,16 +75,19 @@ class fixture {
   std::string channel(std::size_t i) const {
     return "agent_websocket:to:" + exchanges_[i]->name();
   }
-  /// Connections are numbered in the order of their coming, and listen() waits for each.
-  std::string subscriber(std::size_t i) const {
-    const std::string all = server().command({"CLIENT", "LIST", "TYPE", "pubsub"});
-    std::size_t at = 0;
-    for (std::size_t line = 0; line < i; ++line) at = all.find('\n', at) + 1;
-    return all.substr(at + 3, all.find(' ', at) - at - 3);
+  /// The numbers of the connections that Redis has, also of a case before.
+  static std::set<std::string> subscribers() {
+    std::set<std::string> all;
+    std::istringstream lines(server().command({"CLIENT", "LIST", "TYPE", "pubsub"}));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find("id=") == 0) all.insert(line.substr(3, line.find(' ') - 3));
+    }
+    return all;
   }
 
   std::unique_ptr<redis_process> processes_[size];
   std::unique_ptr<redis_exchange> exchanges_[size];
+  std::string connections_[size];  // of what they listen to
 };
 
 }  // namespace

@@ -71,8 +71,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   registry& operator=(const registry&) = delete;
   ~registry() { scheduler_.cancel_timer(drain_timer_); }
 
-  static constexpr std::chrono::seconds last_records{5};
-
   /// Sessions begin with these settings. Once, before the first socket.
   void start(session_settings defaults, std::function<void(std::string_view)> noticed) {
     returns_.start(std::move(noticed));
@@ -124,7 +122,9 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     if (!session) return;
     returns_.forget(connection, code);
     counts_.close(code);
-    left_by(connection, *session, code);
+    if (living_.sessions.find(session->id())) return left_by(connection, *session, code);
+    log(log_level::info, "socket_closed", {}, "code " + std::to_string(code));  // see send_away()
+    finish_drain();
   }
 
   /// The session is about to hold something for that socket. False: its user has too many such
@@ -135,8 +135,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     return kept;
   }
 
-  // ---- the end of all
-
   bool draining() const noexcept { return draining_; }
 
   /// Clients are told, running answers get up to drain_timeout, sockets are closed, and a store
@@ -146,9 +144,8 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     drained_ = std::move(done);
     log(log_level::info, "draining", {}, std::to_string(size()) + " sessions");
     for (const auto& session : all()) drain(*session);
-    returns_.each_away([this](connection_id each) {
-      if (const auto session = find(each)) drain(*session);
-    });
+    returns_.each_away(
+        [this](connection_id each) { close_socket(each, 1012, "Server is shutting down"); });
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : all()) {
         session->apply([](session_core& core, moment at) { core.drain_expired(at); });
@@ -158,8 +155,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     finish_drain();
   }
 
-  // ---- for the clients that come back
-
+  /// For the clients that come back.
   returns_type& returns() noexcept { return returns_; }
 
   void greet(Session& session, const wire::command& hello, std::string_view verdict) {
@@ -178,12 +174,18 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   }
   /// The socket watches `to` from now on.
   void hand_over(connection_id connection, Session& from, const std::shared_ptr<Session>& to) {
-    const auto former = from.shared_from_this();
-    living_.connections.move(connection, to);
-    from.apply([&](session_core& core, moment at) { core.detached(connection, at); });
     living_.sessions.attached(*to, scheduler_.now());
-    settle(from, connection);
-    log(log_level::info, "session_resumed", to->id(), "in place of " + former->id());
+    log(log_level::info, "session_resumed", to->id(), "in place of " + from.id());
+    move(connection, from, to);
+  }
+  /// What the socket watches is elsewhere from now on. Here it has a session that is in no list:
+  /// its voice, for what it is refused.
+  void send_away(connection_id connection, Session& from) {
+    const auto voice =
+        std::make_shared<Session>(around_, from.owner(), from.remote_address(),
+                                  make_uuid(around_.random), make_uuid(around_.random), defaults_);
+    voice->apply([&](session_core& core, moment at) { core.lend(connection, at); });
+    move(connection, from, voice);
   }
   /// Counts the session with the user of the socket. The oldest that waits for its client makes
   /// room. False: there is none.
@@ -210,11 +212,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     living_.watch_detached();
     if (draining_) drain(session);
   }
-  /// The session is the voice of its socket only: what the socket watches is elsewhere.
-  void set_aside(Session& session) { living_.sessions.erase(session); }
-  void take_back(const std::shared_ptr<Session>& session) {
-    living_.sessions.add(session, scheduler_.now());
-  }
   void let_go(Session& session) { on_over(session); }
   void left_by(connection_id connection, Session& session, std::uint16_t code) {
     session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
@@ -239,6 +236,13 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   }
 
  private:
+  void move(connection_id connection, Session& from, const std::shared_ptr<Session>& to) {
+    const auto former = from.shared_from_this();
+    living_.connections.move(connection, to);
+    from.apply([&](session_core& core, moment at) { core.detached(connection, at); });
+    settle(from, connection);
+  }
+
   /// A socket has left the session, which may be over by that.
   void settle(Session& session, connection_id connection) {
     if (session.sockets() != 0) return;
@@ -256,12 +260,10 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   void finish_drain() {
     if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
-    if (returns_.nobody_leaves()) return end_drain();
+    const auto end = [this] { return drained_ ? std::exchange(drained_, nullptr)() : void(); };
+    if (returns_.nobody_leaves()) return end();
     scheduler_.cancel_timer(drain_timer_);  // the last records are on their way
-    drain_timer_ = scheduler_.start_timer(scheduler_.now() + last_records, [this] { end_drain(); });
-  }
-  void end_drain() {
-    if (auto done = std::exchange(drained_, nullptr)) done();
+    drain_timer_ = scheduler_.start_timer(scheduler_.now() + std::chrono::seconds(5), end);
   }
 
   // ---- session_sink

@@ -67,14 +67,16 @@ class resumption final : private relay_sink {
   void on_hello(session_type& session, const wire::command& hello) {
     if (is_remote(hello.from) && hello.resume_session != session.id())
       return relay_.close(hello.from, 4000, "server_error");  // it begins anew at its server
-    answer(session, hello, store_.lasting() && hello.resume.has_value());
+    answer(session, hello, store_.lasting() && hello.resume && !hello.resume->token.empty());
   }
 
-  /// True for a message of a socket whose session is not here, or not yet: it is passed on, or kept
-  /// until then.
+  /// True for a message of a socket whose session is being looked for: it is kept until then.
   bool hold(connection_id connection, std::string_view text) {
-    if (!recovery_.is_waiting(connection)) return false;
-    if (!recovery_.hold(connection, text)) registry_.close_socket(connection, 1013, "overload");
+    const auto asked = arrivals_.find(connection);
+    const bool is_waiting = recovery_.is_waiting(connection);
+    if (!is_waiting && asked == arrivals_.end()) return false;
+    if (!(is_waiting ? recovery_.hold(connection, text) : asked->second.hold(text)))
+      registry_.close_socket(connection, 1013, "overload");
     return true;
   }
   bool is_away(connection_id connection) const { return relay_.is_away(connection); }
@@ -128,13 +130,36 @@ class resumption final : private relay_sink {
   struct arrival {
     wire::command hello;
     int attempts = 0;
+    std::vector<std::string> held;
+    std::size_t bytes = 0;
+
+    bool hold(std::string_view text) {
+      bytes += text.size();
+      if (bytes > recovery_type::max_held_bytes || held.size() >= recovery_type::max_held_messages)
+        return false;
+      held.emplace_back(text);
+      return true;
+    }
+    std::vector<std::string> take_held() {
+      bytes = 0;
+      return std::exchange(held, {});
+    }
   };
+
+  /// Goes on with what was held; what still waits, or waits again, is held again.
+  void read(connection_id connection, const std::vector<std::string>& texts) {
+    for (const std::string& each : texts) {
+      if (!hold(connection, each)) on_text_(connection, each);
+    }
+  }
 
   void answer(session_type& session, const wire::command& hello, bool may_be_elsewhere) {
     const connection_id connection = hello.from;
     if (hello.resume_session.empty()) return registry_.greet(session, hello, "new");
     const auto wanted = registry_.find(hello.resume_session);
     if (!wanted && may_be_elsewhere) return recovery_.wait(hello);
+    if (wanted && may_be_elsewhere && wanted->closing() && !wanted->core().ended_for_good())
+      return send_back(session, connection, hello.id, false);  // its last sockets are to go first
     if (!wanted || wanted->closing()) return registry_.greet(session, hello, "expired");
     if (!has_right(*wanted, session.owner().name, hello))
       return registry_.greet(session, hello, "forbidden");
@@ -167,7 +192,7 @@ class resumption final : private relay_sink {
       } else {
         look_elsewhere(*session, each, found.error());
       }
-      for (const std::string& text : each.held) on_text_(each.connection, text);
+      read(each.connection, each.held);
     }
   }
 
@@ -177,7 +202,6 @@ class resumption final : private relay_sink {
       arrival& asked = arrivals_[socket.connection];
       if (++asked.attempts <= max_arrivals) {
         asked.hello = socket.hello;
-        registry_.set_aside(session);
         return relay_.send_away(socket.connection, why.detail,
                                 encode_arrival(session.owner(), socket.hello));
       }
@@ -232,18 +256,30 @@ class resumption final : private relay_sink {
 
   // ---- relay_sink: where the socket is
 
+  /// The first one shows that its session has taken the socket.
   std::size_t on_frame(connection_id socket, std::string_view frame) override {
-    return registry_.send(socket, frame);
+    const auto asked = arrivals_.find(socket);
+    if (asked == arrivals_.end()) return registry_.send(socket, frame);
+    const std::vector<std::string> held = asked->second.take_held();
+    arrivals_.erase(asked);
+    if (const auto session = registry_.find(socket)) registry_.send_away(socket, *session);
+    const std::size_t waiting = registry_.send(socket, frame);
+    read(socket, held);
+    return waiting;
   }
   void on_refused(connection_id socket, errc why) override {
     const auto session = registry_.find(socket);
     const auto asked = arrivals_.find(socket);
     if (!session || asked == arrivals_.end()) return;
-    registry_.take_back(session);
     const wire::command hello = asked->second.hello;
-    if (why == errc::moved) return recovery_.wait(hello);
-    arrivals_.erase(asked);
-    registry_.greet(*session, hello, "forbidden");
+    const std::vector<std::string> held = asked->second.take_held();
+    if (why == errc::moved) {
+      recovery_.wait(hello);
+    } else {
+      arrivals_.erase(asked);
+      registry_.greet(*session, hello, "forbidden");
+    }
+    read(socket, held);
   }
   void on_closed(connection_id socket, std::uint16_t code, std::string_view reason) override {
     registry_.close_socket(socket, code, reason);
@@ -257,7 +293,7 @@ class resumption final : private relay_sink {
   notice_handler noticed_;
   relay<Scheduler> relay_;
   recovery_type recovery_;
-  std::unordered_map<connection_id, arrival> arrivals_;  // of sockets that are away
+  std::unordered_map<connection_id, arrival> arrivals_;  // of sockets that ask to be away
   std::unordered_map<connection_id, std::shared_ptr<session_type>> guests_;
   std::unordered_map<std::string, std::vector<connection_id>> handed_over_;  // when it has left
   json::document scratch_;

@@ -104,6 +104,9 @@ class session_core : private core_data {
   /// application said meanwhile.
   void opened(connection_id connection, std::string_view token, moment at);
 
+  /// A socket that watches another session, by way of this one: it is told what it is refused.
+  void lend(connection_id connection, moment at) { attach(connection, at); }
+
   /// Answers a hello that asked for no session, or for one that it does not get: the client begins
   /// with what this one has.
   void greet(const wire::command& hello, std::string_view reason, std::string_view token,

@@ -83,9 +83,7 @@ class keeper {
     life_->left = std::move(done);
     if (life_->busy && !forever) return;  // when that is through
     life_->stop();
-    life_->begun = life_->scheduler.now();
-    life_->pause = first_pause;
-    life_->leave();
+    life_->begin_leaving();
   }
 
  private:
@@ -128,6 +126,12 @@ class keeper {
 
     bool wants_checkpoint() const noexcept {
       return !lost && written >= checkpoint_bytes && written >= 2 * checkpoint;
+    }
+
+    void begin_leaving() {
+      begun = scheduler.now();
+      pause = first_pause;
+      leave();
     }
 
     void leave() {
@@ -197,7 +201,7 @@ class keeper {
         if (sink != nullptr) sink->on_kept(sent);
         if (!busy && sink != nullptr) return send_next();
         if (busy || !left) return;
-        return waiting.empty() ? leave() : send_next();
+        return waiting.empty() ? begin_leaving() : send_next();
       }
       const error& why = outcome.error();
       const bool over = why.code == errc::moved || why.code == errc::session_not_found ||

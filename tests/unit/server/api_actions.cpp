@@ -11,6 +11,7 @@ TEST_CASE("api_actions: is told of nothing by default, and not destroyed through
   const agent_websocket::reached nobody;
   CHECK(nobody.sessions == 0u);
   CHECK(nobody.sockets == 0u);
+  CHECK_FALSE(nobody.passed_on);
   CHECK_FALSE(agent_websocket::session_summary().running);
   CHECK_FALSE(std::is_destructible_v<agent_websocket::api_actions>);
 }

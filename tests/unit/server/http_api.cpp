@@ -49,20 +49,28 @@ struct fake_actions final : aw::api_actions {
     return page;
   }
   std::optional<aw::reached> notify(std::string_view id, const aw::api_notice& said) override {
-    if (!session(id)) return std::nullopt;
+    if (!session(id)) return elsewhere(std::string(id) + " " + words(said));
     done.push_back(std::string(id) + " " + words(said));
-    return aw::reached{1, 2};
+    return aw::reached{1, 2, false};
   }
   aw::reached broadcast(const aw::api_notice& said) override {
     done.push_back("all " + words(said));
-    return {all.size(), 2 * all.size()};
+    return {all.size(), 2 * all.size(), false};
   }
-  std::optional<std::size_t> disconnect(std::string_view id) override {
-    if (all.erase(std::string(id)) == 0) return std::nullopt;
+  std::optional<aw::reached> disconnect(std::string_view id) override {
+    if (all.erase(std::string(id)) == 0) return elsewhere("end " + std::string(id));
     done.push_back("end " + std::string(id));
-    return 2;
+    return aw::reached{1, 2, false};
   }
   std::string metrics() const override { return "metrics\n"; }
+
+  /// What is not here may be at another server.
+  bool has_others = false;
+  std::optional<aw::reached> elsewhere(const std::string& what) {
+    if (!has_others) return std::nullopt;
+    done.push_back("others: " + what);
+    return aw::reached{0, 0, true};
+  }
 
   static std::string words(const aw::api_notice& said) {
     return said.content + "|" + said.topic + "|" + said.data + (said.may_be_lost ? "|volatile" : "");
@@ -158,6 +166,41 @@ TEST_CASE_FIXTURE(fixture, "http_api: list, show, end") {
   check_refused(asked("GET", "/v1/sessions/s1"), 404, "session_not_found");
   check_refused(asked("POST", "/v1/sessions/s1/notify", hello), 404, "session_not_found");
   check_refused(all_routes[0], 404, "session_not_found");
+}
+
+TEST_CASE_FIXTURE(fixture, "http_api: what may be at another server is accepted, and told so") {
+  actions.has_others = true;
+  const auto original = answered(
+      asked("POST", "/functions/v1/notify_websocket", R"({"sessionId":"s9","message":"hi"})"));
+  CHECK(original.status == 202);
+  CHECK(original.body ==
+        R"({"success":true,"sessionId":"s9","sockets":0,"kept":true,"passed_on":true})" "\n");
+  const auto one = answered(
+      asked("POST", "/v1/sessions/s9/notify", R"({"content":"c","volatile":true})"));
+  CHECK(one.status == 202);
+  CHECK(one.body == R"({"session_id":"s9","sockets":0,"kept":false,"passed_on":true})" "\n");
+  const auto ended = answered(asked("DELETE", "/v1/sessions/s9"));
+  CHECK(ended.status == 202);
+  CHECK(ended.body ==
+        R"({"session_id":"s9","closed":false,"passed_on":true,"sockets":0})" "\n");
+  CHECK((actions.done == std::vector<std::string>{"others: s9 hi||", "others: s9 c|||volatile",
+                                                  "others: end s9"}));
+  // What is here is done here.
+  CHECK(answered(asked("DELETE", "/v1/sessions/s1")).status == 200);
+  CHECK(answered(asked("POST", "/v1/sessions/s2/notify", hello)).status == 200);
+  // And only what is here can be shown.
+  check_refused(asked("GET", "/v1/sessions/s9"), 404, "session_not_found");
+}
+
+TEST_CASE_FIXTURE(fixture, "http_api: what was passed on is not passed on again with the same key") {
+  actions.has_others = true;
+  const auto notify = asked("POST", "/v1/sessions/s9/notify", hello, "key-1");
+  const auto first = answered(notify), again = answered(notify);
+  CHECK(first.status == 202);
+  CHECK(again.status == 202);
+  CHECK(again.body == first.body);
+  CHECK(again.headers.find("Idempotent-Replayed") == "true");
+  CHECK(actions.done.size() == 1u);
 }
 
 TEST_CASE_FIXTURE(fixture, "http_api: nothing is done without the token") {

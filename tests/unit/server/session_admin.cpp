@@ -3,20 +3,40 @@
 
 #include "flow/fixture.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace flow;
 
 namespace {
 
+/// The way to other servers, as far as there are any.
+struct shown_returns {
+  using errand = std::function<void(fixture::session_type&)>;
+
+  bool has_others = false;
+  std::map<std::string, errand> errands;  // by session
+  std::vector<std::string> told;          // notices
+
+  bool may_be_elsewhere() const { return has_others; }
+  void reach(const std::string& id, errand act, std::string notice) {
+    errands[id] = std::move(act);
+    told.push_back("to " + id + ": " + notice);
+  }
+  void tell_all(std::string_view notice) { told.push_back("to all: " + std::string(notice)); }
+};
+
 /// The sessions of a server, as a registry shows them.
 struct shown_sessions {
   using session_type = fixture::session_type;
 
+  shown_returns others;
+  shown_returns& returns() { return others; }
   std::map<std::string, std::shared_ptr<session_type>, std::less<>> sessions;
 
   std::shared_ptr<session_type> find(std::string_view id) const {
@@ -119,7 +139,11 @@ TEST_CASE_FIXTURE(admin_fixture, "session_admin: notices, numbered and not") {
 TEST_CASE_FIXTURE(admin_fixture, "session_admin: a session that ends is there no more") {
   const auto id = arrive();
   const std::string name = session(id)->id();
-  CHECK(admin.disconnect(name) == std::size_t(1));
+  const auto told = admin.disconnect(name);
+  REQUIRE(told);
+  CHECK(told->sessions == 1u);
+  CHECK(told->sockets == 1u);
+  CHECK_FALSE(told->passed_on);
   CHECK(transport.close_sent(id).value_or(std::make_pair(std::uint16_t(0), std::string())) ==
         std::make_pair(std::uint16_t(4499), std::string("closed_by_operator")));
   // Its socket has not gone yet.
@@ -137,4 +161,92 @@ TEST_CASE_FIXTURE(admin_fixture, "session_admin: a reason is cut to what a close
   reason += "\xc3\xa4";
   CHECK(admin.disconnect(session(id)->id(), reason));
   CHECK(transport.close_sent(id)->second == std::string(122, 'x'));
+}
+
+TEST_CASE_FIXTURE(admin_fixture, "session_admin: what is not here is done by who has it") {
+  shown.others.has_others = true;
+  const auto told = admin.notify("elsewhere", said("one"));
+  REQUIRE(told);
+  CHECK(told->passed_on);
+  CHECK(told->sessions == 0u);
+  CHECK(told->sockets == 0u);
+  const auto ended = admin.disconnect("another", "enough");
+  REQUIRE(ended);
+  CHECK(ended->passed_on);
+  REQUIRE(shown.others.told.size() == 2u);
+  const auto notice = aw::decode_notice(shown.others.told[0].substr(14));
+  REQUIRE(notice);
+  CHECK(notice->what == aw::server_notice::kind::notify);
+  CHECK(notice->session == "elsewhere");
+  CHECK(notice->said.content == "one");
+  CHECK(notice->said.topic == "topic");
+  CHECK(notice->said.data == "[1]");
+  const auto end = aw::decode_notice(shown.others.told[1].substr(12));
+  REQUIRE(end);
+  CHECK(end->what == aw::server_notice::kind::disconnect);
+  CHECK(end->session == "another");
+  CHECK(end->reason == "enough");
+  // Fetched from the store, it is done here.
+  const auto id = arrive();
+  shown.others.errands.at("elsewhere")(*session(id));
+  const auto frames = heard(id);
+  REQUIRE(frames.size() == 1u);
+  CHECK(frames[0].content() == "one");
+  CHECK(frames[0].number("seq") == 1);
+  shown.others.errands.at("another")(*session(id));
+  CHECK(transport.close_sent(id)->first == 4499);
+  CHECK(transport.close_sent(id)->second == "enough");
+}
+
+TEST_CASE_FIXTURE(admin_fixture, "session_admin: what is here is not asked of others") {
+  shown.others.has_others = true;
+  const auto id = arrive();
+  CHECK_FALSE(admin.notify(session(id)->id(), said("x"))->passed_on);
+  CHECK_FALSE(admin.disconnect(session(id)->id())->passed_on);
+  CHECK(shown.others.told.empty());
+}
+
+TEST_CASE_FIXTURE(admin_fixture, "session_admin: a broadcast goes to all servers, and comes back to none") {
+  const auto id = arrive();
+  CHECK(admin.broadcast(said("all")).sessions == 1u);
+  CHECK(heard(id).size() == 1u);
+  REQUIRE(shown.others.told.size() == 1u);
+  const std::string notice = shown.others.told[0].substr(8);
+  admin.act(notice);  // as another server does with it
+  const auto frames = heard(id);
+  REQUIRE(frames.size() == 1u);
+  CHECK(frames[0].content() == "all");
+  CHECK(shown.others.told.size() == 1u);
+}
+
+TEST_CASE_FIXTURE(admin_fixture, "session_admin: does what other servers ask for, on what is here") {
+  shown.others.has_others = true;
+  const auto first = arrive();
+  const auto second = arrive();
+  aw::server_notice notice;
+  notice.session = session(first)->id();
+  notice.said = said("for one", true);
+  admin.act(aw::encode_notice(notice));
+  const auto frames = heard(first);
+  REQUIRE(frames.size() == 1u);
+  CHECK(frames[0].content() == "for one");
+  CHECK_FALSE(frames[0].has("seq"));
+  notice.what = aw::server_notice::kind::disconnect;
+  notice.reason = std::string(200, 'x');
+  admin.act(aw::encode_notice(notice));
+  CHECK(transport.close_sent(first)->first == 4499);
+  CHECK(transport.close_sent(first)->second == std::string(123, 'x'));
+  CHECK(heard(second).empty());
+  CHECK(transport.is_open(second));
+  // Gone, unknown, nonsense: nothing, and nobody is asked again.
+  admin.act(aw::encode_notice(notice));
+  notice.session = "nobody";
+  admin.act(aw::encode_notice(notice));
+  notice.session.clear();
+  admin.act(aw::encode_notice(notice));
+  admin.act("nonsense");
+  admin.act("");
+  CHECK(heard(second).empty());
+  CHECK(transport.is_open(second));
+  CHECK(shown.others.told.empty());
 }

@@ -457,6 +457,24 @@ TEST_CASE("keeper: a store that is away is told again that a session is over") {
   }
 }
 
+TEST_CASE("keeper: has the whole patience for that, also behind a batch that took its time") {
+  fixture talk(1s);
+  talk.keep({"a"});
+  talk.leave(false);
+  for (int i = 0; i < 3; ++i) {
+    talk.store.answer(away);
+    talk.scheduler.advance(400ms);
+  }
+  talk.store.answer();
+  CHECK(talk.store.last() == "release s 1");
+  talk.store.answer(away);
+  CHECK(talk.done == 0);
+  talk.scheduler.advance(keeper_type::first_pause);
+  REQUIRE(talk.store.open.size() == 1u);
+  talk.store.answer();
+  CHECK(talk.done == 1);
+}
+
 TEST_CASE("keeper: is not told again what it cannot do, nor for ever") {
   fixture moved;
   moved.keep({"a"});
