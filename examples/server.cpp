@@ -4,6 +4,7 @@
 // demo model of its own that speaks the same API as OpenRouter.
 #include <agent_websocket.hpp>
 
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
@@ -66,6 +67,13 @@ void print_help() {
 int complain(const std::string& what) {
   std::cerr << "server: " << what << "\nTry: server --help\n";
   return 2;
+}
+
+/// A file that may not grow is an error of its store, not the end of the program.
+void ignore_file_size_signal() {
+#if defined(SIGXFSZ)
+  std::signal(SIGXFSZ, SIG_IGN);
+#endif
 }
 
 /// As many sockets as the system lets this process have; the usual soft limit is a thousand.
@@ -268,6 +276,7 @@ int main(int argc, char** argv) {
     }
   }
   raise_descriptor_limit();
+  ignore_file_size_signal();
   if (given.demo_port) return run_demo_upstream(*given.demo_port);
 
   auto options = agent_websocket::options::from_environment(given.env_file);

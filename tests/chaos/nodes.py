@@ -52,7 +52,7 @@ class Node:
 
     async def kill(self):
         await asyncio.to_thread(self.process.kill)
-        self.output += self.process.lines[-200:]
+        self.output += self.process.lines
         harness.processes.remove(self.process)
 
     async def stop(self):
@@ -70,8 +70,9 @@ class Node:
         self.paused = False
         self.process.popen.send_signal(signal.SIGCONT)
 
-    def lines(self):
-        return self.output + (self.process.lines if self.process else [])
+    def lines_of(self, word):
+        lines = self.output + (self.process.lines if self.process else [])
+        return [f"{self.port} {line}" for line in lines if word in line]
 
     async def ask(self, method, path, body=""):
         """Status and text of the answer; OSError or TimeoutError when there is none."""

@@ -15,7 +15,8 @@ beginning too, and again after one more kill. Then, for each of them:
   - a completed answer is the model's, word by word, and so are its deltas; an interrupted or
     cancelled one has no other words; it is in the history, in its order;
   - each resume was `recovered`; feedback and `set` that were acknowledged hold, and feedback counts
-    once; a notification that the HTTP API has taken came once.
+    once; a notification that the HTTP API has taken came once (it answers before the store has it: a
+    server that is killed in that moment may lose it).
 
 Redis scenarios are skipped where there is no redis-server. AGENT_WEBSOCKET_SERVER was compiled with
 SQLite and Redis.
@@ -49,6 +50,7 @@ class Play:
 
     def __init__(self, arguments, nodes, upstream, **talk):
         self.seed, self.nodes, self.upstream = arguments.seed, nodes, upstream
+        self.verbose = arguments.verbose
         self.random = random.Random(f"{arguments.seed}/harm")
         self.talkers = [Talker(f"t{i}", arguments.seed, self.ports, **talk)
                         for i in range(arguments.clients)]
@@ -57,6 +59,7 @@ class Play:
         self.running = []
         self.faults = []
         self.begun = time.monotonic()
+        self.harm = []  # port or None for the store, from, to
         self.trap = None  # what is waited for, and what is done then
         for each in self.talkers:
             each.on_told = self.spring
@@ -80,6 +83,10 @@ class Play:
         self.trap = None
         strike()
 
+    def tell(self, what):
+        if self.verbose:
+            print(f"  {time.monotonic() - self.begun:.1f} s: {what}")
+
     def ports(self):
         return [each.port for each in self.nodes]
 
@@ -97,16 +104,24 @@ class Play:
                 continue
             number += 1
             text = f"{talker.name}.n{number}"
-            self.told[talker.name][text] = False  # it may come, whatever the answer is
+            self.told[talker.name][text] = None  # it may come, whatever the answer is
             try:
                 status, _ = await node.ask("POST", f"/v1/sessions/{talker.session_id}/notify",
                                            f'{{"content":"{text}"}}')
-                self.told[talker.name][text] = status == 200
                 self.statuses[status] += 1
                 if status == 200:
+                    self.told[talker.name][text] = (node.port, time.monotonic())
                     self.spring("notify")
             except (OSError, asyncio.TimeoutError, IndexError):
                 self.statuses["none"] += 1
+
+    async def revive(self, node, seconds=0):
+        """Starts a node again that was struck, after so long."""
+        since = time.monotonic()
+        await node.kill()
+        await asyncio.sleep(seconds)
+        await node.start()
+        self.hurts(node, since)
 
     async def all_back(self, seconds):
         """Until every talker has a connection, or that long."""
@@ -125,6 +140,20 @@ class Play:
             await asyncio.sleep(0.1)
         self.faults.append(f"/readyz is not {wanted} after {seconds} s: {status} {text}")
         return seconds
+
+    def promised(self, name):
+        """Notices to that talker; True for those that the API has taken and that have to come. It
+        answers before the store has them: not those that a server has taken at the moment at which
+        it was killed or paused, or was without its store."""
+        def is_hurt(port, at):
+            return any(which in (None, port) and begin - 0.25 < at < end + 0.25
+                       for which, begin, end in self.harm)
+        return {text: taken is not None and not is_hurt(*taken)
+                for text, taken in self.told[name].items()}
+
+    def hurts(self, node, since):
+        """The node, or with None the store, was away from then until now."""
+        self.harm.append((node and node.port, since, time.monotonic()))
 
     def check_talkers(self):
         """Raises what a talker was ended by."""
@@ -147,7 +176,7 @@ class Play:
         self.check_talkers()
 
     async def look_back(self):
-        await asyncio.gather(*(each.look_back(self.upstream, self.told[each.name])
+        await asyncio.gather(*(each.look_back(self.upstream, self.promised(each.name))
                                for each in self.talkers))
 
     def report(self, begun):
@@ -173,7 +202,13 @@ class Play:
         if waits:
             print(f"  back after: median {waits[len(waits) // 2]:.2f} s, "
                   f"longest {waits[-1]:.2f} s; {time.monotonic() - begun:.1f} s in all")
-        self.faults += [fault for each in books for fault in each.faults]
+        if self.verbose:
+            print("  servers:", *self.ports())
+            longest = max(self.talkers, key=lambda each: each.longest[0])
+            for at, port, what in longest.longest[1]:
+                print(f"    {longest.name} of {longest.session_id} "
+                      f"{at - self.begun:.1f} s: {port}: {what}")
+        self.faults += dict.fromkeys(fault for each in books for fault in each.faults)
         return self.faults
 
 
@@ -215,9 +250,8 @@ async def sqlite(arguments, folder, upstream):
     play.begin()
     for _ in range(arguments.kills):
         await play.moment(1.4, node.strike)
+        await play.revive(node)
         play.check_talkers()
-        await node.kill()
-        await node.start()
     await over(play)
     print(f"  {arguments.kills} kills; a start took up to {max(node.starts):.2f} s")
     return play
@@ -236,16 +270,17 @@ async def redis_one(arguments, folder, upstream):
         away, ready = [], []
         for round_ in range(arguments.rounds):
             await play.moment(2, node.strike)
-            await node.kill()
-            await node.start()
+            await play.revive(node)
             await play.all_back(25)
             await play.moment(2, redis.strike)
+            since = time.monotonic()
             await redis.kill()
             seconds = [play.random.uniform(0.1, 1), play.random.uniform(5, 8)][round_ % 2]
             away.append(await play.readiness(node, 503, 8) if seconds > 4 else None)
             await asyncio.sleep(seconds)
             await redis.start()
             ready.append(await play.readiness(node, 200, 10))
+            play.hurts(None, since)
             await asyncio.sleep(play.random.uniform(0.5, 2))
             play.check_talkers()
         await over(play)
@@ -269,7 +304,6 @@ async def nodes(arguments, folder, upstream):
         harm = [kill_node, pause_node, cut_redis, kill_node] * arguments.rounds
         for each in harm[:2 * arguments.rounds]:
             await asyncio.sleep(play.random.uniform(0.5, 3))
-            print(f"  {time.monotonic() - play.begun:.1f} s: {each.__name__}")
             await each(play, redis)
             play.check_talkers()
         await over(play)
@@ -281,23 +315,33 @@ async def nodes(arguments, folder, upstream):
 async def kill_node(play, _):
     node = play.random.choice(play.nodes)
     await play.moment(1, node.strike)
-    await node.kill()
-    await asyncio.sleep(play.random.choice([0, play.random.uniform(0, 3)]))
-    await node.start()
+    play.tell(f"{node.port} killed")
+    await play.revive(node, play.random.choice([0, play.random.uniform(0, 3)]))
+    play.tell(f"{node.port} started")
 
 
 async def pause_node(play, _):
     node = play.random.choice(play.nodes)
     await play.moment(1, node.pause)
+    play.tell(f"{node.port} paused")
+    since = time.monotonic()
     await asyncio.sleep(play.random.uniform(11, 14))
     node.go_on()
+    await asyncio.sleep(1)
+    play.hurts(node, since)
+    play.tell(f"{node.port} goes on")
 
 
 async def cut_redis(play, redis):
     await play.moment(1, redis.strike)
+    play.tell("Redis killed")
+    since = time.monotonic()
     await redis.kill()
     await asyncio.sleep(play.random.uniform(0.1, 4))
     await redis.start()
+    await asyncio.sleep(2)  # until the servers have noticed
+    play.hurts(None, since)
+    play.tell("Redis started")
 
 
 def seconds_of(times):
@@ -322,10 +366,13 @@ async def run_one(name, arguments):
     faults = play.report(begun)
     for each in faults[:30]:
         print(f"  {each}")
-    if faults:
-        for node in play.nodes:
-            for line in node.lines()[-30:]:
-                print(f"    {line[:300]}")
+    for talker in play.talkers:
+        if not talker.books.faults:
+            continue
+        print(f"  what servers said of {talker.name}, {talker.session_id}:")
+        lines = sum((node.lines_of(talker.session_id) for node in play.nodes), [])
+        for line in sorted(lines, key=lambda each: each.partition(" ")[2])[-100:]:
+            print(f"    {line[:300]}")
     if sum(len(each.books.numbered) for each in play.talkers) < 10 * len(play.talkers):
         faults.append("too little happened to show anything")
     return not faults
@@ -339,6 +386,7 @@ def main():
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=2, help="of harm, where there is a Redis")
     parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--verbose", action="store_true", help="tell of the longest wait")
     parser.add_argument("--full", action="store_true",
                         help="100 kills, 10 rounds and 12 clients: twelve minutes or so")
     parser.add_argument("--seconds", type=float, default=900, help="no scenario takes longer")

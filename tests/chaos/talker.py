@@ -37,6 +37,8 @@ class Talker:
         self.closes = collections.Counter()  # by code
         self.waits = []  # seconds from a lost connection to the next verdict
         self.lost_at = None
+        self.tries = []  # since then: when, at which port, and what came of it
+        self.longest = (0, [])  # the longest wait, and its tries
         self.answers = {}  # id of a command: its answer
         self.on_told = lambda kind: None  # "ack" or "end": it has just come
 
@@ -63,14 +65,14 @@ class Talker:
                         await self.converse(socket)
                     finally:
                         self.closes[socket.close_code] += 1
-            except GONE:
-                pass
+            except GONE as why:
+                self.tries.append((asyncio.get_running_loop().time(), port, repr(why)[:100]))
             if self.lost_at is None:
                 self.lost_at = asyncio.get_running_loop().time()
             attempt += 1
             await asyncio.sleep(self.random.uniform(0.01, min(0.5, 0.03 * 2 ** attempt)))
 
-    async def receive(self, socket, timeout=2 * SILENCE):
+    async def receive(self, socket, timeout=25):
         text = await asyncio.wait_for(socket.recv(), timeout)
         return json.loads(text), text
 
@@ -103,11 +105,13 @@ class Talker:
             self.session_id, self.books.epoch = welcome["session_id"], welcome["epoch"]
         elif not welcome["recovered"] or welcome["epoch"] != self.books.epoch or \
                 welcome["session_id"] != self.session_id:
-            self.books.fault(f"not recovered ({reason}), last {self.books.last}, {len(self.books.queries)} queries: {text[:400]}")
+            self.books.fault(f"not recovered ({reason}) by {socket.remote_address[1]}, last {self.books.last}, {len(self.books.queries)} queries: {text[:400]}")
             raise SessionLost(self.name)
         self.token = welcome["resume_token"]
         if self.lost_at is not None:
             self.waits.append(asyncio.get_running_loop().time() - self.lost_at)
+            self.longest = max(self.longest, (self.waits[-1], self.tries))
+            self.tries = []
             self.lost_at = None
         for each in welcome.get("accepted", ()):
             self.arrived(each)

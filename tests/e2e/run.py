@@ -35,7 +35,8 @@ except ImportError:
 import harness  # noqa: E402
 
 GROUPS = ("http", "api", "conversation", "malformed", "limits", "hostile", "cancel", "lifetime", "upstream",
-          "tools", "tls", "node", "browser", "resume", "chat", "auth", "workers", "balance")
+          "tools", "tls", "node", "browser", "resume", "chat", "auth", "workers", "balance",
+          "stores")
 
 
 def too_long(*_):

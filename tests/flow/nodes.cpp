@@ -234,6 +234,23 @@ TEST_CASE_FIXTURE(cluster, "nodes: a server that dies costs a moment, not a sess
   CHECK(ends[0].text("error.code") == "interrupted");
 }
 
+TEST_CASE_FIXTURE(cluster, "nodes: who waits for a server that has died has the session when its lease is over") {
+  ticket mine;
+  begin(mine);
+  a.reset();  // the store does not know yet
+  aw::connection_id there = 0;
+  CHECK(come_back(*b, there, mine, 1).empty());
+  pass(9s);
+  CHECK(b->taken(there).empty());
+  space->drop_holder("a");
+  pass(5s);
+  CHECK_FALSE(b->transport.close_sent(there).has_value());
+  const auto frames = b->taken(there);
+  REQUIRE_FALSE(frames.empty());
+  CHECK(frames[0].truth("recovered"));
+  CHECK(b->server.session_count() == 1u);
+}
+
 TEST_CASE_FIXTURE(cluster, "nodes: a server that stood still for longer than its lease does no harm") {
   ticket mine;
   auto id = begin(mine);

@@ -359,6 +359,23 @@ TEST_CASE("stored: a store that is away for too long costs the sockets, not what
   CHECK(ends[0].text("error.code") == "interrupted");
 }
 
+TEST_CASE("stored: a server stops in order although its store does not answer") {
+  faulty_fixture talk;
+  ticket mine;
+  auto id = talk.arrive(mine);
+  talk.http.reply_with(answer({"one"}));
+  talk.tell(id, R"({"id":"q1","content":"x"})");
+  talk.faults->failure = aw::error(aw::errc::connection_failed);
+  bool stopped = false;
+  talk.server.stop([&] { stopped = true; });
+  talk.run();
+  talk.transport.disconnect(id);
+  talk.pass_in_silence(4s);
+  CHECK_FALSE(stopped);  // it may come back
+  talk.pass_in_silence(2s);
+  CHECK(stopped);
+}
+
 TEST_CASE("stored: what a client sends behind its hello waits for the session") {
   faulty_fixture talk;
   ticket mine;

@@ -135,11 +135,10 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     return kept;
   }
 
-  // ---- the end of all
-
   bool draining() const noexcept { return draining_; }
 
-  /// Clients are told, running answers get up to drain_timeout, sockets are closed; then done().
+  /// Clients are told, running answers get up to drain_timeout, sockets are closed, and a store
+  /// that does not answer gets last_records; then done().
   void drain(std::function<void()> done) {
     draining_ = true;
     drained_ = std::move(done);
@@ -156,8 +155,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     finish_drain();
   }
 
-  // ---- for the clients that come back
-
+  /// For the clients that come back.
   returns_type& returns() noexcept { return returns_; }
 
   void greet(Session& session, const wire::command& hello, std::string_view verdict) {
@@ -262,8 +260,10 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   void finish_drain() {
     if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
-    if (!returns_.nobody_leaves()) return;  // the last records are on their way
-    if (auto done = std::exchange(drained_, nullptr)) done();
+    const auto end = [this] { return drained_ ? std::exchange(drained_, nullptr)() : void(); };
+    if (returns_.nobody_leaves()) return end();
+    scheduler_.cancel_timer(drain_timer_);  // the last records are on their way
+    drain_timer_ = scheduler_.start_timer(scheduler_.now() + std::chrono::seconds(5), end);
   }
 
   // ---- session_sink

@@ -12,6 +12,7 @@
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/server/relay_message.hpp>
+#include <agent_websocket/server/relay_sink.hpp>
 #include <agent_websocket/session/outlet.hpp>
 
 #include <chrono>
@@ -26,41 +27,14 @@
 
 namespace agent_websocket {
 
-class relay_sink {
- public:
-  // ---- where the session is
-
-  /// A socket of another server asks for a session: refuse() it, or it watches one from now on.
-  virtual void on_arrival(connection_id guest, std::string_view arrival) = 0;
-  virtual void on_guest_text(connection_id guest, std::string_view text) = 0;
-  /// It has taken what it was sent.
-  virtual void on_guest_drained(connection_id guest) = 0;
-  virtual void on_guest_gone(connection_id guest, std::uint16_t code) = 0;
-
-  // ---- where the socket is
-
-  /// Sends the frame; gives the bytes that wait in the transport then.
-  virtual std::size_t on_frame(connection_id socket, std::string_view frame) = 0;
-  /// The other server did not take it; it is not away any more. `why`: moved (it does not have the
-  /// session any more), or forbidden.
-  virtual void on_refused(connection_id socket, errc why) = 0;
-  /// The socket is to be closed.
-  virtual void on_closed(connection_id socket, std::uint16_t code, std::string_view reason) = 0;
-
-  // ---- both
-
-  virtual void on_notice(std::string_view from, std::string_view text) = 0;
-
- protected:
-  ~relay_sink() = default;
-};
-
 template <typename Scheduler>
 class relay final : public remote_outlet, private exchange_sink {
  public:
   static constexpr std::chrono::seconds ping_interval{2};
   /// Who is silent so long has gone.
   static constexpr std::chrono::seconds patience{10};
+  /// Who does not answer an arrival so long may have died: its session may be to be had by now.
+  static constexpr std::chrono::seconds arrival_patience{3};
   /// Taken bytes are told of when there are so many.
   static constexpr std::size_t told_bytes = 16 * 1024;
   /// What sessions give to a transport at a time. What waits below that counts as taken: a
@@ -92,7 +66,7 @@ class relay final : public remote_outlet, private exchange_sink {
 
   /// The socket asks the server for its session.
   void send_away(connection_id socket, const std::string& server, std::string_view arrival) {
-    away_[socket] = {server, 0, 0, 0};
+    away_[socket] = {server, 0, 0, 0, scheduler_.now()};
     watch(server);
     say(socket, away_[socket], relay_kind::arrive, arrival);
   }
@@ -149,6 +123,7 @@ class relay final : public remote_outlet, private exchange_sink {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
     std::size_t taken = 0;  // bytes that were not told yet
+    time_point asked{};     // for its session
   };
   struct visitor {
     std::string server;
@@ -194,34 +169,49 @@ class relay final : public remote_outlet, private exchange_sink {
     for (const std::string& each : idle) heard_.erase(each);
     for (const std::string& each : silent) {
       heard_.erase(each);
+      ask_again([&](const away_socket& of) { return of.server == each; });
       drop([&](const std::string& server) { return server == each; });
     }
+    ask_again([now = scheduler_.now()](const away_socket& of) {
+      return now - of.asked >= arrival_patience;
+    });
     if (!heard_.empty() && timer_ == 0)
       timer_ = scheduler_.start_timer(scheduler_.now() + ping_interval, [this] { look(); });
   }
 
-  bool has_any(const std::string& server) const {
+  /// For sockets that were not answered yet: there may be news of the session.
+  template <typename IsLate>
+  void ask_again(IsLate&& is_late) {
+    std::vector<connection_id> waiting;
     for (const auto& each : away_) {
-      if (each.second.server == server) return true;
+      if (each.second.received == 0 && is_late(each.second)) waiting.push_back(each.first);
     }
-    for (const auto& each : guests_) {
-      if (each.second.server == server) return true;
+    for (const connection_id each : waiting) {
+      gone(each, 1006);
+      sink_.on_refused(each, errc::moved);
     }
-    return false;
+  }
+
+  bool has_any(const std::string& server) const {
+    const auto has = [&](const auto& all) {
+      return std::any_of(all.begin(), all.end(),
+                         [&](const auto& each) { return each.second.server == server; });
+    };
+    return has(away_) || has(guests_);
   }
 
   /// All sockets between this server and those that are gone(name).
   template <typename Gone>
   void drop(Gone&& is_gone) {
-    std::vector<connection_id> sockets, guests;
-    for (const auto& each : away_) {
-      if (is_gone(each.second.server)) sockets.push_back(each.first);
-    }
-    for (const auto& each : guests_) {
-      if (is_gone(each.second.server)) guests.push_back(each.first);
-    }
-    for (const connection_id each : sockets) give_up(each);
-    for (const connection_id each : guests) give_up_guest(each);
+    std::vector<connection_id> over;
+    const auto look_through = [&](const auto& all) {
+      for (const auto& each : all) {
+        if (is_gone(each.second.server)) over.push_back(each.first);
+      }
+    };
+    look_through(away_);
+    look_through(guests_);
+    for (const connection_id each : over) is_remote(each) ? give_up_guest(each) : give_up(each);
   }
 
   /// The other server is told: it may live, and its client be one that only listens.
@@ -306,7 +296,7 @@ class relay final : public remote_outlet, private exchange_sink {
   void on_away(const std::string& server, const relay_message& message) {
     const auto found = away_.find(message.socket);
     if (found == away_.end() || found->second.server != server) {
-      if (message.kind == relay_kind::frame)
+      if (message.kind == relay_kind::frame || message.kind == relay_kind::close)
         send_to(server, relay_kind::left, message.socket, "1006");
       return;
     }

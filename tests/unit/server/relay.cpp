@@ -128,6 +128,13 @@ struct bench {
     clock.run();
     CHECK(a.taken() == lines{"arrival g" + std::to_string(number) + " hello"});
   }
+  /// The same, and the session has answered by its welcome.
+  void settle(aw::connection_id socket, std::uint64_t number = 1) {
+    arrive(socket, number);
+    a.relay->send(guest(number), "welcome");
+    clock.run();
+    CHECK(b.taken().size() == 1u);
+  }
 };
 
 /// The same numbers in each run.
@@ -318,6 +325,19 @@ TEST_CASE_FIXTURE(bench, "relay: frames for a socket that is not there end its g
   CHECK(b.told.empty());
 }
 
+TEST_CASE_FIXTURE(bench, "relay: to close a socket that is not there ends its guest") {
+  arrive(7);
+  b.watch->loses = [](std::string_view text) { return is_kind(text, 'l'); };
+  b.relay->gone(7, 1001);
+  b.watch->loses = nullptr;
+  clock.run();
+  CHECK(a.told.empty());
+  a.relay->close(guest(1), 4003, "moved");
+  clock.run();
+  CHECK(a.taken() == lines{"gone g1 1006"});
+  CHECK(b.told.empty());
+}
+
 TEST_CASE_FIXTURE(bench, "relay: another server cannot speak for a socket") {
   arrive(7);
   const auto from_c = [&](aw::relay_kind kind, std::uint64_t number, std::string_view body) {
@@ -463,7 +483,7 @@ TEST_CASE_FIXTURE(bench, "relay: others are asked every 2 s, while there is some
   clock.advance(1min);
   CHECK(clock.pending_timers() == 0u);
   CHECK(a.watch->said.empty());
-  arrive(7);
+  settle(7);
   a.watch->said.clear();
   b.watch->said.clear();
   clock.advance(1s);
@@ -491,17 +511,20 @@ TEST_CASE_FIXTURE(bench, "relay: others are asked every 2 s, while there is some
   CHECK(b.watch->said.empty());
   CHECK(clock.pending_timers() == 0u);
   // And it begins anew.
-  arrive(8, 2);
+  settle(8, 2);
   clock.advance(1min);
   CHECK(b.said("a p") == 30u);
   CHECK(b.told.empty());
 }
 
 TEST_CASE_FIXTURE(bench, "relay: who is silent for 10 s has gone, on both sides") {
-  arrive(7);
+  settle(7);
   c.relay->send_away(9, "a", "hello");
   clock.run();
   a.taken();
+  a.relay->send(guest(2), "welcome");
+  clock.run();
+  c.taken();
   bus->cut("b");
   clock.advance(9s);
   CHECK(a.told.empty());
@@ -515,11 +538,11 @@ TEST_CASE_FIXTURE(bench, "relay: who is silent for 10 s has gone, on both sides"
   const std::size_t asked = b.said("a p");
   clock.advance(1min);
   CHECK(b.said("a p") == asked);
-  CHECK(a.relay->send(guest(2), "still") == 5u);
+  CHECK(a.relay->send(guest(2), "still") == 12u);
 }
 
 TEST_CASE_FIXTURE(bench, "relay: an answer in time keeps a server") {
-  arrive(7);
+  settle(7);
   const auto nothing = [](std::string_view) { return true; };
   for (int i = 0; i < 5; ++i) {
     a.watch->loses = b.watch->loses = nothing;
@@ -533,7 +556,7 @@ TEST_CASE_FIXTURE(bench, "relay: an answer in time keeps a server") {
 }
 
 TEST_CASE_FIXTURE(bench, "relay: anything that a server says shows that it lives") {
-  arrive(7);
+  settle(7);
   a.watch->loses = b.watch->loses = [](std::string_view text) {
     return is_kind(text, 'p') || is_kind(text, 'q');
   };
@@ -586,7 +609,7 @@ TEST_CASE_FIXTURE(bench, "relay: a gap costs all sockets between them, and the o
 }
 
 TEST_CASE_FIXTURE(bench, "relay: a server that stood still is told what it has lost") {
-  arrive(7);
+  settle(7);
   // The messages of a to b wait, as those of a process that does not read.
   std::vector<std::string> kept;
   a.watch->loses = [&](std::string_view text) { return kept.emplace_back(text), true; };
