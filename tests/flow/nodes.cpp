@@ -295,6 +295,11 @@ TEST_CASE_FIXTURE(cluster, "nodes: a server that stops closes its own sockets th
   bool stopped = false;
   b->server.stop([&] { stopped = true; });
   run();
+  // It is told so, by no number: those are of the session, which goes on.
+  const auto told = b->taken(there);
+  REQUIRE(told.size() == 1u);
+  CHECK(told[0].is_status("drain"));
+  CHECK(space->size() == 1u);
   REQUIRE(b->transport.close_sent(there).has_value());
   CHECK(b->transport.close_sent(there)->first == 1012);
   b->transport.disconnect(there);
