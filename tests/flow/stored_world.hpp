@@ -320,6 +320,7 @@ class stored_world {
     }
     for (std::size_t i = leases_.size(); i-- > 0;) {
       if (leases_[i].first > now) continue;
+      shared_.space->drop_holder(leases_[i].second);
       leases_.erase(leases_.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
