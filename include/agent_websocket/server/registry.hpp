@@ -83,7 +83,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   std::shared_ptr<Session> find(connection_id socket) const {
     return living_.connections.find(socket);
   }
-  /// All sessions as they are now; visiting them may change them.
   std::vector<std::shared_ptr<Session>> all() const { return living_.sessions.all(); }
   /// Visits sessions in the order of their ids, see session_list::each_after.
   template <typename Visit>
@@ -145,8 +144,8 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     log(log_level::info, "draining", {}, std::to_string(size()) + " sessions");
     for (const auto& session : all()) drain(*session);
     returns_.each_away([this](connection_id each) {
-      if (const auto voice = find(each))
-        voice->apply([&](auto& core, moment at) { core.drain_away(options_.restart_time, at); });
+      const auto drain = [&](auto& core, moment at) { core.drain_away(options_.restart_time, at); };
+      if (const auto voice = find(each)) voice->apply(drain);
     });
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : all()) {

@@ -169,8 +169,8 @@ class resumption final : private relay_sink {
     if (hello.resume_session.empty()) return registry_.greet(session, hello, "new");
     const auto wanted = registry_.find(hello.resume_session);
     if (!wanted && may_be_elsewhere) return recovery_.wait(hello);
-    if (wanted && may_be_elsewhere && wanted->closing() && !wanted->core().ended_for_good())
-      return send_back(session, connection, hello.id, false);  // its last sockets are to go first
+    if (wanted && store_.lasting() && wanted->closing() && !wanted->core().ended_for_good())
+      return send_back(session, connection, hello.id, true);  // its last sockets are to go first
     if (!wanted || wanted->closing()) return registry_.greet(session, hello, "expired");
     if (!has_right(*wanted, session.owner().name, hello)) {
       // Another server may have it by now, and have given it other tokens.
