@@ -96,6 +96,14 @@ class Balancer:
         check(False, "nothing is ready behind the balancer")
 
 
+class Guest(Talker):
+    """As patient as the clients of the library, who wait for a welcome for 15 s: what a node that has
+    died leaves is to be had after 10 s, and who asks anew just before has to wait again."""
+
+    async def receive(self, socket, timeout=15):
+        return await super().receive(socket, timeout)
+
+
 # ---- what is done to those behind it ----------------------------------------------------------------
 
 class Play:
@@ -124,7 +132,7 @@ class Play:
 
     async def spread(self, balancer, nodes):
         """Everybody talks, and every node has its share."""
-        self.talkers = [Talker(f"t{i}", self.name, lambda: [balancer.port], cuts=0, longest_delay_ms=60)
+        self.talkers = [Guest(f"t{i}", self.name, lambda: [balancer.port], cuts=0, longest_delay_ms=60)
                         for i in range(CLIENTS)]
         for each in self.talkers:
             each.books.failures = {"interrupted", "draining"}  # the second: what waited behind others

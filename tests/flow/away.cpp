@@ -469,3 +469,51 @@ TEST_CASE_FIXTURE(away_cluster, "away: a server that stops waits for nobody who 
   CHECK(b->alive() == 0);
   CHECK(a->server.find_session(mine.session_id)->sockets() == 0u);
 }
+
+TEST_CASE_FIXTURE(away_cluster, "away: two tabs that come back at once get one session") {
+  ticket mine;
+  const auto id = begin(mine);
+  a->transport.disconnect(id);
+  run();
+  SUBCASE("which is given up at once") {}
+  SUBCASE("which is given up later") { a->faults->delay = 100ms; }
+  SUBCASE("by servers whose stores take their time") {
+    a->faults->delay = b->faults->delay = 100ms;
+  }
+  ticket own;
+  const auto first = b->arrive(own), second = b->arrive(own);
+  b->transport.receive(first, hello_text(mine, 0));
+  b->transport.receive(second, hello_text(mine, 0));
+  run();
+  pass(3s, 100ms);
+  for (const auto each : {first, second}) {
+    const auto frames = b->taken(each);
+    REQUIRE_FALSE(frames.empty());
+    CHECK(frames[0].truth("recovered"));
+    CHECK(b->transport.is_open(each));
+  }
+  CHECK(b->server.session_count() == 1u);
+  CHECK(b->server.find_session(mine.session_id)->sockets() == 2u);
+  b->faults->delay = 0ms;
+  b->http.reply_with(answer({"two"}));
+  CHECK(has_text(tell(*b, first, R"({"id":"q2","content":"y"})"), "two"));
+  CHECK(has_text(b->taken(second), "two"));
+  b->transport.disconnect(first);
+  b->transport.disconnect(second);
+  pass(400s, 10s);
+  CHECK(b->server.session_count() == 0u);
+  CHECK(b->alive() == 0);
+}
+
+TEST_CASE_FIXTURE(away_cluster, "away: what is ended is not fetched again to be told something") {
+  ticket mine;
+  begin(mine);
+  a->server.disconnect(mine.session_id, "enough");
+  a->server.notify(mine.session_id, "too late");
+  a->server.disconnect(mine.session_id, "again");
+  run();
+  pass(400s, 10s);
+  CHECK(a->server.session_count() == 0u);
+  CHECK(a->alive() == 0);
+  CHECK(group.space->size() == 0u);
+}

@@ -53,11 +53,13 @@ template <typename Server>  // a fixture
 class line {
  public:
   explicit line(user& whose) : user_(whose) {}
+  virtual ~line() = default;
 
   /// No other client has ever had this one's token.
   bool is_alone = true;
 
   bool stands() const noexcept { return id_ != 0; }
+  aw::connection_id id() const noexcept { return id_; }
   bool is_stalled() const noexcept { return stalled_; }
   /// The client asks for a connection.
   bool is_wanted() const { return user_.transport.is_attempting(); }
@@ -77,10 +79,7 @@ class line {
   void collect(Server& server) {
     for (std::string& each : user_.transport.take_sent()) to_server_.push_back(std::move(each));
     if (id_ == 0) return to_server_.clear();
-    for (std::string& each : server.transport.take_sent(id_)) {
-      watch_.take(frame(each));
-      to_client_.push_back(std::move(each));
-    }
+    take_sent(server);
     if (!user_.transport.is_open()) {  // the client has closed it
       drop(server);
     } else if (to_client_.empty() && server.transport.close_sent(id_) && !stalled_) {
@@ -166,13 +165,20 @@ class line {
     if (said.op() == "hello") watch_.hello(is_alone && is_whole(server, said));
     server.transport.receive(id_, text);
     server.run();
+    take_sent(server);
+  }
+  void take_sent(Server& server) {
     for (std::string& each : server.transport.take_sent(id_)) {
-      watch_.take(frame(each));
+      const frame sent(each);
+      watch_.take(sent);
+      on_sent(sent);
       to_client_.push_back(std::move(each));
     }
   }
-  /// Whether the server still has all that the client has missed.
-  static bool is_whole(Server& server, const frame& hello) {
+  /// The server has sent it, whatever becomes of it.
+  virtual void on_sent(const frame&) {}
+  /// Whether all is still kept that the client has missed.
+  virtual bool is_whole(Server& server, const frame& hello) {
     const auto session = server.server.find_session(hello.text("session_id"));
     if (!session || session->closing()) return false;
     const auto& log = session->core().output().log();

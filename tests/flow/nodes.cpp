@@ -283,6 +283,36 @@ TEST_CASE_FIXTURE(cluster, "nodes: a server that stood still for longer than its
   CHECK(history.find("old") == std::string::npos);
 }
 
+TEST_CASE_FIXTURE(cluster, "nodes: a server that stood still asks the store before it refuses") {
+  ticket mine;
+  const auto id = begin(mine);
+  bool watched = false;
+  SUBCASE("while another tab is there still") { watched = true; }
+  SUBCASE("while nobody is there") { a->transport.disconnect(id); }
+  a->run();
+  a_stands = true;
+  space->drop_holder("a");
+  aw::connection_id there = 0;
+  mine = node::ticket_in(come_back(*b, there, mine, 1).at(0));
+  tell(*b, there, R"({"type":"command","op":"ack","seq":1})");  // the former token is void
+  b->transport.disconnect(there);
+  b->run();
+  a_stands = false;
+  auto frames = come_back(*a, there, mine, 1);
+  if (watched) {  // it has to leave first
+    REQUIRE(a->transport.close_sent(there).has_value());
+    CHECK(a->transport.close_sent(there)->first == 4003);
+    CHECK(a->transport.close_sent(id)->first == 4003);
+    run();
+    frames = come_back(*a, there, mine, 1);
+  }
+  CHECK(frames.at(0).truth("recovered"));
+  CHECK(frames.at(0).text("session_id") == mine.session_id);
+  ticket guessed = mine;
+  guessed.token = std::string(mine.token.size(), 'x');
+  CHECK(come_back(*a, there, guessed, 1).at(0).text("reason") == "forbidden");
+}
+
 TEST_CASE_FIXTURE(cluster, "nodes: a server that stops sends its guests to others") {
   ticket mine;
   auto id = begin(mine);
@@ -312,6 +342,11 @@ TEST_CASE_FIXTURE(cluster, "nodes: a server that stops closes its own sockets th
   bool stopped = false;
   b->server.stop([&] { stopped = true; });
   run();
+  // It is told so, by no number: those are of the session, which goes on.
+  const auto told = b->taken(there);
+  REQUIRE(told.size() == 1u);
+  CHECK(told[0].is_status("drain"));
+  CHECK(space->size() == 1u);
   REQUIRE(b->transport.close_sent(there).has_value());
   CHECK(b->transport.close_sent(there)->first == 1012);
   b->transport.disconnect(there);

@@ -90,10 +90,12 @@ class socket_watch {
       of.have += message.number("n");
       of.text += message.content();
     } else if (phase == "end") {
-      const stream of = found == streams_.end() ? stream() : found->second;
-      if (message.number("n") != of.have || message.content() != of.text)
+      // One that began before this socket caught up, and ended before that was through, has neither
+      // snapshot nor deltas here: its end brings the whole text.
+      if (found == streams_.end()) return;
+      if (message.number("n") != found->second.have || message.content() != found->second.text)
         breach("an end before its deltas", message);
-      streams_.erase(name);
+      streams_.erase(found);
     } else if (phase != "reasoning") {
       streams_.erase(name);
     }

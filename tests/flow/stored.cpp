@@ -156,6 +156,27 @@ TEST_CASE("stored: a server that stops in order leaves its sessions to the next 
   CHECK(server->come_back(id, mine, 1).at(0).truth("recovered"));
 }
 
+TEST_CASE("stored: a session that ends when its last record is kept leaves a slow store once") {
+  faulty_fixture talk;
+  ticket mine;
+  auto id = talk.arrive(mine);
+  talk.tell(id, R"({"id":"q1","content":"x"})");
+  talk.transport.disconnect(id);
+  talk.faults->delay = 50ms;
+  bool stopped = false;
+  talk.server.stop([&] { stopped = true; });
+  talk.http.respond_head(talk.http.last().id, 200, event_stream());
+  talk.http.respond_body(talk.http.last().id, chunk("one") + finish() + done());
+  talk.http.complete(talk.http.last().id);
+  for (int i = 0; i < 10; ++i) talk.pass_in_silence(50ms);
+  CHECK(stopped);
+  lasting_fixture next(lasting(),
+                       aw::any_store(std::make_unique<aw::memory_store>(talk.space, "b")), 2);
+  const auto frames = next.come_back(id, mine, 0);
+  CHECK(frames.at(0).truth("recovered"));
+  CHECK(has_text(frames, "one"));
+}
+
 TEST_CASE("stored: a session that nobody came back to in time is found in the store") {
   shared_store kept;
   mortal server(kept);

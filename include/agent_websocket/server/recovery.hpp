@@ -44,12 +44,15 @@ class recovery {
     std::size_t bytes = 0;
   };
   /// Gets the session or why it cannot be had (session_not_found: there is none; busy: another
-  /// process has it, the detail is its name), and the sockets that asked for it.
+  /// process has it, the detail is its name; cancelled: it is here), and the sockets that asked
+  /// for it.
   using found_handler = std::function<void(const std::string& id, result<claimed_session> found,
                                            std::vector<waiting_socket> asked)>;
+  /// Asked when the store knows the session: whether this process has it as the store says.
+  using here_handler = std::function<bool(const std::string& id, const stored_session& known)>;
 
-  recovery(Store& store, found_handler found)
-      : life_(std::make_shared<life>(life{store, std::move(found), {}, {}})) {}
+  recovery(Store& store, here_handler is_here, found_handler found)
+      : life_(std::make_shared<life>(life{store, std::move(is_here), std::move(found), {}, {}})) {}
 
   /// The last records of the session are on their way to the store, until left(): it is not to be
   /// looked for before.
@@ -60,6 +63,10 @@ class recovery {
   }
   bool is_leaving(const std::string& id) const { return leaving_.count(id) != 0; }
   bool nobody_leaves() const noexcept { return leaving_.empty(); }
+  /// Nobody waits for anything.
+  bool is_idle() const noexcept {
+    return leaving_.empty() && life_->searches.empty() && life_->sockets.empty();
+  }
 
   /// Looks for a session for the server itself; `done` is called after the found_handler, with null
   /// when it was found, else why not.
@@ -120,6 +127,7 @@ class recovery {
   // Outlives this while the store is asked.
   struct life {
     Store& store;
+    here_handler is_here;
     found_handler found;
     std::unordered_map<std::string, search> searches;
     std::unordered_map<connection_id, std::string> sockets;
@@ -144,6 +152,7 @@ class recovery {
       if (here->searches[id].asked.empty()) return void(here->searches.erase(id));
       if (!known) return finish(*here, id, known.error());
       if (known->records.empty()) return finish(*here, id, error(errc::session_not_found));
+      if (here->is_here(id, *known)) return finish(*here, id, error(errc::cancelled));
       if (!known->holder.empty())
         return finish(*here, id, error(errc::busy, message_of(errc::busy), known->holder));
       claim(here, id, *std::move(known));

@@ -144,8 +144,10 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     drained_ = std::move(done);
     log(log_level::info, "draining", {}, std::to_string(size()) + " sessions");
     for (const auto& session : all()) drain(*session);
-    returns_.each_away(
-        [this](connection_id each) { close_socket(each, 1012, "Server is shutting down"); });
+    returns_.each_away([this](connection_id each) {
+      if (const auto voice = find(each))
+        voice->apply([&](auto& core, moment at) { core.drain_away(options_.restart_time, at); });
+    });
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : all()) {
         session->apply([](session_core& core, moment at) { core.drain_expired(at); });

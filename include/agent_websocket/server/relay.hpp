@@ -54,6 +54,7 @@ class relay final : public remote_outlet, private exchange_sink {
   }
   /// There are other servers.
   bool is_on() const noexcept { return is_on_; }
+  bool is_idle() const noexcept { return away_.empty() && ids_.empty() && heard_.empty(); }
 
   void tell(std::string_view server, std::string_view notice) {
     exchange_.send(server, encode_relay({relay_kind::notice, 0, 0, notice}));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Makes a session again that this process has claimed from its store: with its id, its owner and
-// the numbers of its messages, and the settings that all sessions have now.
+// Makes a session again that this process has claimed from its store: whose it is stands in the
+// first of its records, all else is the session's to read.
 #pragma once
 
 #include <agent_websocket/server/recovery.hpp>

@@ -8,6 +8,7 @@
 
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/server/recovery.hpp>
 #include <agent_websocket/server/relay.hpp>
 #include <agent_websocket/server/relay_arrival.hpp>
@@ -50,10 +51,15 @@ class resumption final : private relay_sink {
         store_(store),
         on_text_(std::move(on_text)),
         relay_(exchange, scheduler, *this),
-        recovery_(store, [this](const std::string& id, result<claimed_session> found,
-                                std::vector<waiting_socket> asked) {
-          on_found(id, std::move(found), std::move(asked));
-        }) {}
+        recovery_(
+            store,
+            [this](const std::string& id, const stored_session& known) {
+              return is_here(id, known);
+            },
+            [this](const std::string& id, result<claimed_session> found,
+                   std::vector<waiting_socket> asked) {
+              on_found(id, std::move(found), std::move(asked));
+            }) {}
 
   /// Once, before the first socket. `noticed` is told what other servers tell() all or this one.
   void start(notice_handler noticed) {
@@ -107,6 +113,11 @@ class resumption final : private relay_sink {
     recovery_.left(id);
   }
   bool nobody_leaves() const noexcept { return recovery_.nobody_leaves(); }
+  /// No socket and no session is on its way between here, the store and other servers.
+  bool is_idle() const noexcept {
+    return relay_.is_idle() && recovery_.is_idle() && arrivals_.empty() && guests_.empty() &&
+           handed_over_.empty();
+  }
 
   /// Whether a session that is not here may be in the store, or at another server.
   bool may_be_elsewhere() const { return store_.lasting(); }
@@ -161,8 +172,11 @@ class resumption final : private relay_sink {
     if (wanted && may_be_elsewhere && wanted->closing() && !wanted->core().ended_for_good())
       return send_back(session, connection, hello.id, false);  // its last sockets are to go first
     if (!wanted || wanted->closing()) return registry_.greet(session, hello, "expired");
-    if (!has_right(*wanted, session.owner().name, hello))
+    if (!has_right(*wanted, session.owner().name, hello)) {
+      // Another server may have it by now, and have given it other tokens.
+      if (may_be_elsewhere) return recovery_.wait(hello);
       return registry_.greet(session, hello, "forbidden");
+    }
     if (!registry_.begin_account(*wanted, connection))
       return turn_away(session, connection, hello.id);
     if (wanted.get() != &session) registry_.hand_over(connection, session, wanted);
@@ -175,9 +189,18 @@ class resumption final : private relay_sink {
            wanted.core().accepts_token(hello.resume->token);
   }
 
+  /// A session of this server that another one has claimed meanwhile ends here.
+  bool is_here(const std::string& id, const stored_session& known) {
+    const auto session = registry_.find(id);
+    if (!session || session->fence() == known.fence) return session != nullptr;
+    session->apply([](session_core& core, moment at) { core.lose(error(errc::moved), at); });
+    return registry_.find(id) != nullptr;  // its sockets are being closed
+  }
+
   void on_found(const std::string& id, result<claimed_session> found,
                 std::vector<waiting_socket> asked) {
-    const bool is_certain = found || found.error().code == errc::session_not_found;
+    const bool is_certain = found || found.error().code == errc::session_not_found ||
+                            found.error().code == errc::cancelled;
     if (found) {
       registry_.restore(*found);
     } else if (!is_certain && found.error().code != errc::busy) {
@@ -273,11 +296,12 @@ class resumption final : private relay_sink {
     if (!session || asked == arrivals_.end()) return;
     const wire::command hello = asked->second.hello;
     const std::vector<std::string> held = asked->second.take_held();
-    if (why == errc::moved) {
+    if (why == errc::moved && !registry_.find(hello.resume_session)) {
       recovery_.wait(hello);
-    } else {
+    } else {  // it may be here by now, for another socket
       arrivals_.erase(asked);
-      registry_.greet(*session, hello, "forbidden");
+      why == errc::moved ? answer(*session, hello, true)
+                         : registry_.greet(*session, hello, "forbidden");
     }
     read(socket, held);
   }

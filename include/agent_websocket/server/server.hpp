@@ -94,6 +94,8 @@ class basic_server final {
   router_type& router() noexcept { return router_; }
   const options& settings() const noexcept { return options_; }
   std::size_t session_count() const noexcept { return registry_.size(); }
+  /// No socket and no session is on its way between this server, its store and other servers.
+  bool is_settled() noexcept { return registry_.returns().is_idle(); }
   /// The session of that id, with or without a socket; null when there is none (any more).
   std::shared_ptr<session_type> find_session(std::string_view id) const {
     return registry_.find(id);

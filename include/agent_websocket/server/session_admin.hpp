@@ -114,10 +114,11 @@ class session_admin final : public api_actions {
     return all;
   }
 
-  /// nullopt: it cannot be anywhere else.
+  /// nullopt: it cannot be anywhere else, or ends here.
   template <typename Act>
   std::optional<reached> pass_on(const server_notice& notice, Act act) {
-    if (!sessions_.returns().may_be_elsewhere()) return std::nullopt;
+    if (!sessions_.returns().may_be_elsewhere() || sessions_.find(notice.session))
+      return std::nullopt;
     sessions_.returns().reach(notice.session, std::move(act), encode_notice(notice));
     reached told;
     told.passed_on = true;

@@ -203,7 +203,8 @@ class session_core : private core_data {
   void interrupt(moment at);
   /// The server is going to stop: nothing new is begun, what runs may end.
   void drain(std::chrono::milliseconds retry_after, moment at);
-
+  /// The same for sockets that watch a session of another server: numbers are that one's.
+  void drain_away(std::chrono::milliseconds retry_after, moment at);
   /// What runs may no longer end by itself.
   void drain_expired(moment at);
   /// Ends the session: every open query gets its terminal message, then the socket is closed.

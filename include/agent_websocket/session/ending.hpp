@@ -209,6 +209,12 @@ inline void session_core::drain(std::chrono::milliseconds retry_after, moment at
   if (!run_) close_for_drain();
 }
 
+inline void session_core::drain_away(std::chrono::milliseconds retry_after, moment at) {
+  put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
+  for (const auto& each : outbox_.sockets())
+    close_socket(each->connection(), 1012, "Server is shutting down");
+}
+
 inline void session_core::drain_expired(moment at) {
   if (closing_) return;
   fail_run(error(errc::draining), at);

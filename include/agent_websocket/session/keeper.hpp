@@ -63,6 +63,8 @@ class keeper {
     life_->fence = fence;
   }
 
+  fence_number fence() const noexcept { return life_->fence; }
+
   /// Takes over the records that the session has made.
   void keep(session_core& session, moment at) {
     std::vector<std::string> fresh = session.book().take_fresh();
@@ -82,6 +84,7 @@ class keeper {
     life_->forever = forever;
     life_->left = std::move(done);
     if (life_->busy && !forever) return;  // when that is through
+    if (!life_->waiting.empty() && !forever) return life_->send_next();
     life_->stop();
     life_->begin_leaving();
   }
@@ -106,6 +109,7 @@ class keeper {
     bool busy = false;
     bool lost = false;
     bool forever = false;        // when it leaves
+    bool leaving = false;        // the store was told so
     std::function<void()> left;  // it is to leave, or null
     std::size_t written = 0;     // bytes since the last checkpoint
     std::size_t checkpoint = 0;  // bytes of it
@@ -135,6 +139,7 @@ class keeper {
     }
 
     void leave() {
+      leaving = true;
       const bool has_nothing = lost || (next == 0 && !busy);
       if (has_nothing) return std::exchange(left, nullptr)();
       const auto told = [self = this->shared_from_this()](const result<void>& outcome) {
@@ -200,7 +205,7 @@ class keeper {
         batch = {};
         if (sink != nullptr) sink->on_kept(sent);
         if (!busy && sink != nullptr) return send_next();
-        if (busy || !left) return;
+        if (busy || leaving || !left) return;
         return waiting.empty() ? begin_leaving() : send_next();
       }
       const error& why = outcome.error();

@@ -45,7 +45,6 @@ class basic_session final
  public:
   using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
   using keeper_type = keeper<Store, Scheduler>;
-
   using surroundings =
       session_surroundings<Transport, client_type, Scheduler, Store, basic_session>;
 
@@ -120,6 +119,8 @@ class basic_session final
     if (restored) carry_out();
     return restored;
   }
+  /// By which this process may write it.
+  fence_number fence() const noexcept { return keeper_ ? keeper_->fence() : 0; }
   /// It is over here: the store forgets it, or has it with the last of its records; then done().
   void leave(bool forever, std::function<void()> done) {
     keeper_ ? keeper_->leave(forever, std::move(done)) : done();

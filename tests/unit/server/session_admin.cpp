@@ -202,7 +202,12 @@ TEST_CASE_FIXTURE(admin_fixture, "session_admin: what is here is not asked of ot
   shown.others.has_others = true;
   const auto id = arrive();
   CHECK_FALSE(admin.notify(session(id)->id(), said("x"))->passed_on);
-  CHECK_FALSE(admin.disconnect(session(id)->id())->passed_on);
+  const std::string name = session(id)->id();
+  CHECK_FALSE(admin.disconnect(name)->passed_on);
+  // Nor what ends here.
+  CHECK(shown.find(name)->closing());
+  CHECK_FALSE(admin.notify(name, said("late")));
+  CHECK_FALSE(admin.disconnect(name));
   CHECK(shown.others.told.empty());
 }
 
