@@ -48,8 +48,6 @@ class relay_sink {
   /// The socket is to be closed.
   virtual void on_closed(connection_id socket, std::uint16_t code, std::string_view reason) = 0;
 
-  // ---- both
-
   virtual void on_notice(std::string_view from, std::string_view text) = 0;
 
  protected:
@@ -209,7 +207,7 @@ class relay final : public remote_outlet, private exchange_sink {
     return false;
   }
 
-  /// All sockets between this server and those that are gone(name).
+  /// All sockets between this server and those that are gone(name), which are told if they live.
   template <typename Gone>
   void drop(Gone&& is_gone) {
     std::vector<connection_id> sockets, guests;
@@ -219,12 +217,16 @@ class relay final : public remote_outlet, private exchange_sink {
     for (const auto& each : guests_) {
       if (is_gone(each.second.server)) guests.push_back(each.first);
     }
-    for (const connection_id each : sockets) close_away(each, 4000, "server_error");
-    for (const connection_id each : guests) lose(each, 1006);
+    for (const connection_id each : sockets) break_off(each, away_.at(each).server);
+    for (const connection_id each : guests) {
+      close(each, 4000, "server_error");
+      lose(each, 1006);
+    }
   }
 
-  void close_away(connection_id socket, std::uint16_t code, std::string_view reason) {
-    if (away_.erase(socket) != 0) sink_.on_closed(socket, code, reason);
+  void break_off(connection_id socket, const std::string& server) {
+    send_to(server, relay_kind::left, socket, "1006");
+    if (away_.erase(socket) != 0) sink_.on_closed(socket, 4000, "server_error");
   }
   void lose(connection_id guest, std::uint16_t code) {
     const auto found = guests_.find(guest);
@@ -317,10 +319,7 @@ class relay final : public remote_outlet, private exchange_sink {
       return sink_.on_closed(message.socket, static_cast<std::uint16_t>(number_in(message.body)),
                              reason);
     }
-    if (message.number != ++found->second.received) {
-      send_to(server, relay_kind::left, message.socket, "1006");
-      return close_away(message.socket, 4000, "server_error");
-    }
+    if (message.number != ++found->second.received) return break_off(message.socket, server);
     const std::size_t waiting = sink_.on_frame(message.socket, message.body);
     const auto still = away_.find(message.socket);
     if (still == away_.end()) return;
