@@ -99,7 +99,7 @@ inline bool session_core::answer_duplicate(connection_id from, const wire::query
 /// again.
 inline bool session_core::is_repeat(connection_id from, const std::string& id, moment at) {
   if (id.empty() || claims_.find(id, at.now) == nullptr) return false;
-  put_control(from, wire::ack{id, {}, 0, true, false}, at);
+  put_kept(from, wire::ack{id, {}, 0, true, false}, at);
   return true;
 }
 
