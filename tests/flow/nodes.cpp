@@ -382,6 +382,28 @@ TEST_CASE_FIXTURE(cluster, "nodes: messages that are lost between servers cost a
   CHECK(frames.at(0).truth("recovered"));
 }
 
+TEST_CASE_FIXTURE(cluster, "nodes: who has missed something tells those who do not know") {
+  ticket mine;
+  begin(mine);
+  aw::connection_id there = 0;
+  come_back(*b, there, mine, 1);
+  const auto session = a->server.find_session(mine.session_id);
+  REQUIRE(session != nullptr);
+  CHECK(session->sockets() == 2u);
+  SUBCASE("the server that has the session") {
+    bus->cut("a");
+    bus->join("a");
+  }
+  SUBCASE("the server that has the socket") {
+    bus->cut("b");
+    bus->join("b");
+  }
+  run();
+  REQUIRE(b->transport.close_sent(there).has_value());
+  CHECK(b->transport.close_sent(there)->first == 4000);
+  CHECK(session->sockets() == 1u);
+}
+
 TEST_CASE_FIXTURE(cluster, "nodes: notices reach a session wherever it is") {
   ticket awake, asleep;
   const auto id = begin(awake);

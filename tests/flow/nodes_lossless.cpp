@@ -15,9 +15,9 @@ TEST_CASE("nodes lossless: clients go from server to server and lose nothing") {
   what.servers = 2;
   what.users = 2;
   what.tabs = true;
-  const std::uint32_t count = schedules(100);
+  const std::uint32_t count = schedules(75);
   const auto all = play(count, 300, what);
-  if (count < 100) return;
+  if (count < 50) return;
   CHECK(all.recovered > count * 3);
   CHECK(all.kept_notes > count * 3);
 }
@@ -27,9 +27,9 @@ TEST_CASE("nodes lossless: servers die, stop, stand still, and do not hear each 
   what.servers = 3;
   what.users = 2;
   what.tabs = what.kills = what.stops = what.standstills = what.lost_messages = true;
-  const std::uint32_t count = schedules(100);
+  const std::uint32_t count = schedules(75);
   const auto all = play(count, 300, what);
-  if (count < 100) return;
+  if (count < 50) return;
   CHECK(all.kills > count / 2);
   CHECK(all.standstills > count / 2);
   CHECK(all.losses > count / 2);
@@ -41,8 +41,8 @@ TEST_CASE("nodes lossless: and their store fails one of them or all") {
   what.users = 1;
   what.tabs = what.kills = what.stops = what.standstills = what.lost_messages = true;
   what.store_faults = true;
-  const std::uint32_t count = schedules(100);
+  const std::uint32_t count = schedules(75);
   const auto all = play(count, 300, what);
-  if (count < 100) return;
+  if (count < 50) return;
   CHECK(all.faults > count / 2);
 }

@@ -40,6 +40,7 @@ class socket_watch {
   struct stream {
     std::string text;
     std::int64_t have = 0;
+    bool is_replayed = false;
   };
 
   [[noreturn]] static void breach(const char* rule, const frame& message) {
@@ -74,10 +75,10 @@ class socket_watch {
     const std::string phase = message.phase(), name = message.text("stream");
     const auto found = streams_.find(name);
     if (phase == "start") {
-      if (!streams_.emplace(name, stream{}).second) breach("a second start", message);
+      if (!streams_.emplace(name, stream{{}, 0, message.truth("replay")}).second) breach("a second start", message);
     } else if (phase == "snapshot") {
       if (!catching_up_) breach("a snapshot after live", message);
-      streams_[name] = {message.content(), message.number("n")};
+      streams_[name] = {message.content(), message.number("n"), true};
       if (message.number("idx") != 0) breach("a snapshot that does not begin at 0", message);
     } else if (phase == "delta") {
       if (catching_up_) breach("a delta before live", message);
@@ -93,6 +94,7 @@ class socket_watch {
       // One that began before this socket caught up, and ended before that was through, has neither
       // snapshot nor deltas here: its end brings the whole text.
       if (found == streams_.end()) return;
+      if (found->second.is_replayed && found->second.have == 0) return void(streams_.erase(found));
       if (message.number("n") != found->second.have || message.content() != found->second.text)
         breach("an end before its deltas", message);
       streams_.erase(found);

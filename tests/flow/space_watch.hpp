@@ -31,6 +31,7 @@ struct space_watch {
     std::map<std::int64_t, std::string> messages;  ///< frames by seq
     std::map<std::string, std::int64_t> ends;      ///< seq of the terminal messages by query
     std::set<std::string> queries;                 ///< that were ever to be accepted
+    std::set<std::string> done;                    ///< ids of commands and of feedback
     std::map<std::string, int> notes;              ///< how often each text was notified
     std::int64_t top() const { return messages.empty() ? 0 : messages.rbegin()->first; }
   };
@@ -66,6 +67,7 @@ struct space_watch {
       const frame record(each);
       const std::string kind = record.text("kind");
       if (kind == "query") of.queries.insert(record.text("id"));
+      if (kind == "claim" || kind == "feedback") of.done.insert(record.text("id"));
       if (kind == "message") take_message(of, record);
     }
   }

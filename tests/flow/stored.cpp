@@ -271,6 +271,18 @@ TEST_CASE("stored: nothing is acknowledged before the store has it") {
   CHECK(has_text(talk.taken(id), "one"));
 }
 
+TEST_CASE("stored: nor is what comes again before the store has it") {
+  faulty_fixture talk;
+  ticket mine;
+  auto id = talk.arrive(mine);
+  talk.faults->delay = 50ms;
+  const char* const choice = R"({"type":"command","op":"set","id":"s1","data":{"model":"m"}})";
+  CHECK(talk.tell(id, choice).empty());
+  CHECK(talk.tell(id, choice).empty());
+  talk.pass_in_silence(50ms);
+  CHECK(talk.taken(id).size() == 2u);
+}
+
 TEST_CASE("stored: while the store is away queries are refused, and it all goes on when it is back") {
   for (const bool after_doing : {false, true}) {
     CAPTURE(after_doing);

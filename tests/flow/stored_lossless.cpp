@@ -13,9 +13,9 @@ using namespace flow;
 TEST_CASE("stored lossless: a server that dies or stops takes nothing with it") {
   perils what;
   what.kills = what.stops = what.tabs = true;
-  const std::uint32_t count = schedules(100);
+  const std::uint32_t count = schedules(75);
   const auto all = play(count, 300, what);
-  if (count < 100) return;
+  if (count < 50) return;
   // The schedules do reach what they are for.
   CHECK(all.kills > count);
   CHECK(all.stops > count / 2);
@@ -27,9 +27,9 @@ TEST_CASE("stored lossless: a server that dies or stops takes nothing with it") 
 TEST_CASE("stored lossless: a store that fails costs time, not what was acknowledged") {
   perils what;
   what.kills = what.stops = what.tabs = what.store_faults = true;
-  const std::uint32_t count = schedules(100);
+  const std::uint32_t count = schedules(75);
   const auto all = play(count, 300, what);
-  if (count < 100) return;
+  if (count < 50) return;
   CHECK(all.faults > count);
   CHECK(all.long_faults > count / 10);
   CHECK(all.kills > count);

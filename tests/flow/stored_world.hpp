@@ -385,6 +385,8 @@ class stored_world {
       REQUIRE(kept->queries.count(sent.ref()) == 1u);
       acknowledged_.insert({its.session, sent.ref()});
     }
+    if ((sent.is_status("ack") || sent.is_status("set")) && wishes_.count(sent.ref()) != 0)
+      REQUIRE(kept->done.count(sent.ref()) == 1u);
   }
   /// As it was kept and as it is sent, or sent again.
   bool same_content(const frame& a, const frame& b) const {
@@ -421,7 +423,10 @@ class stored_world {
     wanted.op = "set";
     const std::string model = "m/" + std::to_string(++chosen_);
     wanted.data = R"({"model":")" + model + "\"}";
-    if (const auto id = who.client.command(std::move(wanted))) who.sets.push_back({*id, model});
+    const auto id = who.client.command(std::move(wanted));
+    if (!id) return;
+    who.sets.push_back({*id, model});
+    wishes_.insert(*id);
   }
 
   void judge(stored_user& who) {
@@ -434,7 +439,10 @@ class stored_world {
     said.ref = whole[pick(static_cast<std::uint32_t>(whole.size()))];
     said.rating = 1;
     const std::string of = said.ref;
-    if (const auto id = who.client.feedback(std::move(said))) who.judged.push_back({*id, of});
+    const auto id = who.client.feedback(std::move(said));
+    if (!id) return;
+    who.judged.push_back({*id, of});
+    wishes_.insert(*id);
   }
 
   /// From any server, to where the session is. Taken: it is kept.
@@ -819,7 +827,7 @@ class stored_world {
   int lives_ = 0;
   std::vector<std::pair<aw::time_point, std::string>> leases_;  // that end, of servers by name
   std::map<std::string, int> runs_;
-  std::set<std::string> queries_;
+  std::set<std::string> queries_, wishes_;
   std::set<std::pair<std::string, std::string>> acknowledged_;  // by session
   std::vector<std::unique_ptr<stored_user>> users_;
   std::vector<std::unique_ptr<world_line>> lines_;

@@ -201,7 +201,7 @@ class relay final : public remote_outlet, private exchange_sink {
     return has(away_) || has(guests_);
   }
 
-  /// All sockets between this server and those that are gone(name).
+  /// All sockets between this server and those that are gone(name), which are told if they live.
   template <typename Gone>
   void drop(Gone&& is_gone) {
     std::vector<connection_id> over;
