@@ -105,8 +105,8 @@ def one_run(bench, name):
 
 
 def run(bench, rounds):
-    urls = {"memory": "memory", "sqlite": "sqlite:sessions.db", "redis": "redis://127.0.0.1"}
-    names = [name for name, url in urls.items() if bench.accepts(STORE=url)]
+    urls = {"sqlite": "sqlite:sessions.db", "redis": "redis://127.0.0.1"}
+    names = ["memory", *(name for name, url in urls.items() if bench.accepts(STORE=url))]
     if "redis" in names and not shutil.which("redis-server"):
         print("there is no redis-server: without redis", file=sys.stderr)
         names.remove("redis")
