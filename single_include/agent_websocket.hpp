@@ -12445,6 +12445,8 @@ struct reached {
   std::size_t sockets = 0;  ///< of these sessions, as they are now
   /// The session is not at this server: whoever has it is told, or it is fetched from the store.
   bool passed_on = false;
+  /// Nothing was sent: the session's store does not take it now.
+  bool unkept = false;
 };
 
 /// Called on the executor. A session that is ending is not there any more.
@@ -12807,6 +12809,7 @@ class http_api {
     if (!asked) return refused(asked.error());
     const auto told = actions_.notify(asked->session_id, asked->said);
     if (!told) return session_not_found(asked->session_id);
+    if (told->unkept) return unkept();
     std::string body;
     json::writer w(body);
     w.begin_object().member("success", true).member("sessionId", asked->session_id);
@@ -12820,6 +12823,7 @@ class http_api {
     if (!said) return refused(said.error());
     const auto told = actions_.notify(id, *said);
     if (!told) return session_not_found(id);
+    if (told->unkept) return unkept();
     std::string body;
     json::writer w(body);
     w.begin_object().member("session_id", id);
@@ -12904,6 +12908,13 @@ class http_api {
   }
   static http::response refused(const error& why) {
     return api_refusal(400, to_string(why.code), why.message);
+  }
+  static http::response unkept() {
+    auto refusal = api_refusal(503, "internal",
+                               "The session cannot be saved now, so that nothing was sent; try "
+                               "again later");
+    refusal.headers.add("Retry-After", "5");
+    return refusal;
   }
   static http::response session_not_found(std::string_view id) {
     const std::string shown = is_valid_id(id) ? "`" + std::string(id) + "`" : "of that id";
@@ -16848,6 +16859,9 @@ class session_core : private core_data {
   /// application said meanwhile.
   void opened(connection_id connection, std::string_view token, moment at);
 
+  /// A socket that watches another session, by way of this one: it is told what it is refused.
+  void lend(connection_id connection, moment at) { attach(connection, at); }
+
   /// Answers a hello that asked for no session, or for one that it does not get: the client begins
   /// with what this one has.
   void greet(const wire::command& hello, std::string_view reason, std::string_view token,
@@ -16944,7 +16958,8 @@ class session_core : private core_data {
   void interrupt(moment at);
   /// The server is going to stop: nothing new is begun, what runs may end.
   void drain(std::chrono::milliseconds retry_after, moment at);
-
+  /// The same for sockets that watch a session of another server: numbers are that one's.
+  void drain_away(std::chrono::milliseconds retry_after, moment at);
   /// What runs may no longer end by itself.
   void drain_expired(moment at);
   /// Ends the session: every open query gets its terminal message, then the socket is closed.
@@ -18334,6 +18349,12 @@ inline void session_core::drain(std::chrono::milliseconds retry_after, moment at
   put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
   fail_waiting(error(errc::draining), at);
   if (!run_) close_for_drain();
+}
+
+inline void session_core::drain_away(std::chrono::milliseconds retry_after, moment at) {
+  put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
+  for (const auto& each : outbox_.sockets())
+    close_socket(each->connection(), 1012, "Server is shutting down");
 }
 
 inline void session_core::drain_expired(moment at) {
@@ -19893,12 +19914,15 @@ class recovery {
     std::size_t bytes = 0;
   };
   /// Gets the session or why it cannot be had (session_not_found: there is none; busy: another
-  /// process has it, the detail is its name), and the sockets that asked for it.
+  /// process has it, the detail is its name; cancelled: it is here), and the sockets that asked
+  /// for it.
   using found_handler = std::function<void(const std::string& id, result<claimed_session> found,
                                            std::vector<waiting_socket> asked)>;
+  /// Asked when the store knows the session: whether this process has it as the store says.
+  using here_handler = std::function<bool(const std::string& id, const stored_session& known)>;
 
-  recovery(Store& store, found_handler found)
-      : life_(std::make_shared<life>(life{store, std::move(found), {}, {}})) {}
+  recovery(Store& store, here_handler is_here, found_handler found)
+      : life_(std::make_shared<life>(life{store, std::move(is_here), std::move(found), {}, {}})) {}
 
   /// The last records of the session are on their way to the store, until left(): it is not to be
   /// looked for before.
@@ -19909,6 +19933,10 @@ class recovery {
   }
   bool is_leaving(const std::string& id) const { return leaving_.count(id) != 0; }
   bool nobody_leaves() const noexcept { return leaving_.empty(); }
+  /// Nobody waits for anything.
+  bool is_idle() const noexcept {
+    return leaving_.empty() && life_->searches.empty() && life_->sockets.empty();
+  }
 
   /// Looks for a session for the server itself; `done` is called after the found_handler, with null
   /// when it was found, else why not.
@@ -19945,11 +19973,12 @@ class recovery {
   void forget(connection_id connection) {
     const auto of = life_->sockets.find(connection);
     if (of == life_->sockets.end()) return;
-    auto& asked = life_->searches[of->second].asked;
-    for (std::size_t i = asked.size(); i-- > 0;) {
-      if (asked[i].connection == connection)
-        asked.erase(asked.begin() + static_cast<std::ptrdiff_t>(i));
+    search& sought = life_->searches[of->second];
+    for (std::size_t i = sought.asked.size(); i-- > 0;) {
+      if (sought.asked[i].connection == connection)
+        sought.asked.erase(sought.asked.begin() + static_cast<std::ptrdiff_t>(i));
     }
+    if (sought.is_idle() && sought.attempts == 0) life_->searches.erase(of->second);
     life_->sockets.erase(of);
   }
 
@@ -19964,10 +19993,14 @@ class recovery {
     std::vector<waiting_socket> asked;
     std::vector<std::function<void(const error*)>> errands;
     int attempts = 0;
+
+    /// Nobody wants the session any more.
+    bool is_idle() const noexcept { return asked.empty() && errands.empty(); }
   };
   // Outlives this while the store is asked.
   struct life {
     Store& store;
+    here_handler is_here;
     found_handler found;
     std::unordered_map<std::string, search> searches;
     std::unordered_map<connection_id, std::string> sockets;
@@ -19988,8 +20021,11 @@ class recovery {
     of->store.load(id, [weak = weak_life(of), id](result<stored_session> known) {
       const auto here = weak.lock();
       if (!here) return;
+      // To claim it would only keep it from the process that its client asks next.
+      if (here->searches[id].is_idle()) return void(here->searches.erase(id));
       if (!known) return finish(*here, id, known.error());
       if (known->records.empty()) return finish(*here, id, error(errc::session_not_found));
+      if (here->is_here(id, *known)) return finish(*here, id, error(errc::cancelled));
       if (!known->holder.empty())
         return finish(*here, id, error(errc::busy, message_of(errc::busy), known->holder));
       claim(here, id, *std::move(known));
@@ -20232,6 +20268,44 @@ inline std::optional<relay_message> decode_relay(std::string_view text) {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/relay_sink.hpp
+
+// What a server hears of the sockets between it and others (relay.hpp): of guests, which watch its
+// sessions, and of sockets of its own that watch sessions there.
+
+namespace agent_websocket {
+
+class relay_sink {
+ public:
+  // ---- where the session is
+
+  /// A socket of another server asks for a session: refuse() it, or it watches one from now on.
+  virtual void on_arrival(connection_id guest, std::string_view arrival) = 0;
+  virtual void on_guest_text(connection_id guest, std::string_view text) = 0;
+  /// It has taken what it was sent.
+  virtual void on_guest_drained(connection_id guest) = 0;
+  virtual void on_guest_gone(connection_id guest, std::uint16_t code) = 0;
+
+  // ---- where the socket is
+
+  /// Sends the frame; gives the bytes that wait in the transport then.
+  virtual std::size_t on_frame(connection_id socket, std::string_view frame) = 0;
+  /// The other server did not take it, or is silent; it is not away any more. `why`: moved (it does
+  /// not have the session any more), or forbidden.
+  virtual void on_refused(connection_id socket, errc why) = 0;
+  /// The socket is to be closed.
+  virtual void on_closed(connection_id socket, std::uint16_t code, std::string_view reason) = 0;
+
+  // ---- both
+
+  virtual void on_notice(std::string_view from, std::string_view text) = 0;
+
+ protected:
+  ~relay_sink() = default;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/outlet.hpp
 
 // Where the frames of sessions go: to the transport, for sockets of this server, or to the server
@@ -20289,41 +20363,14 @@ class outlet {
 
 namespace agent_websocket {
 
-class relay_sink {
- public:
-  // ---- where the session is
-
-  /// A socket of another server asks for a session: refuse() it, or it watches one from now on.
-  virtual void on_arrival(connection_id guest, std::string_view arrival) = 0;
-  virtual void on_guest_text(connection_id guest, std::string_view text) = 0;
-  /// It has taken what it was sent.
-  virtual void on_guest_drained(connection_id guest) = 0;
-  virtual void on_guest_gone(connection_id guest, std::uint16_t code) = 0;
-
-  // ---- where the socket is
-
-  /// Sends the frame; gives the bytes that wait in the transport then.
-  virtual std::size_t on_frame(connection_id socket, std::string_view frame) = 0;
-  /// The other server did not take it; it is not away any more. `why`: moved (it does not have the
-  /// session any more), or forbidden.
-  virtual void on_refused(connection_id socket, errc why) = 0;
-  /// The socket is to be closed.
-  virtual void on_closed(connection_id socket, std::uint16_t code, std::string_view reason) = 0;
-
-  // ---- both
-
-  virtual void on_notice(std::string_view from, std::string_view text) = 0;
-
- protected:
-  ~relay_sink() = default;
-};
-
 template <typename Scheduler>
 class relay final : public remote_outlet, private exchange_sink {
  public:
   static constexpr std::chrono::seconds ping_interval{2};
   /// Who is silent so long has gone.
   static constexpr std::chrono::seconds patience{10};
+  /// Who does not answer an arrival so long may have died: its session may be to be had by now.
+  static constexpr std::chrono::seconds arrival_patience{3};
   /// Taken bytes are told of when there are so many.
   static constexpr std::size_t told_bytes = 16 * 1024;
   /// What sessions give to a transport at a time. What waits below that counts as taken: a
@@ -20343,6 +20390,7 @@ class relay final : public remote_outlet, private exchange_sink {
   }
   /// There are other servers.
   bool is_on() const noexcept { return is_on_; }
+  bool is_idle() const noexcept { return away_.empty() && ids_.empty() && heard_.empty(); }
 
   void tell(std::string_view server, std::string_view notice) {
     exchange_.send(server, encode_relay({relay_kind::notice, 0, 0, notice}));
@@ -20355,7 +20403,7 @@ class relay final : public remote_outlet, private exchange_sink {
 
   /// The socket asks the server for its session.
   void send_away(connection_id socket, const std::string& server, std::string_view arrival) {
-    away_[socket] = {server, 0, 0, 0};
+    away_[socket] = {server, 0, 0, 0, scheduler_.now()};
     watch(server);
     say(socket, away_[socket], relay_kind::arrive, arrival);
   }
@@ -20412,6 +20460,7 @@ class relay final : public remote_outlet, private exchange_sink {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
     std::size_t taken = 0;  // bytes that were not told yet
+    time_point asked{};     // for its session
   };
   struct visitor {
     std::string server;
@@ -20457,34 +20506,49 @@ class relay final : public remote_outlet, private exchange_sink {
     for (const std::string& each : idle) heard_.erase(each);
     for (const std::string& each : silent) {
       heard_.erase(each);
+      ask_again([&](const away_socket& of) { return of.server == each; });
       drop([&](const std::string& server) { return server == each; });
     }
+    ask_again([now = scheduler_.now()](const away_socket& of) {
+      return now - of.asked >= arrival_patience;
+    });
     if (!heard_.empty() && timer_ == 0)
       timer_ = scheduler_.start_timer(scheduler_.now() + ping_interval, [this] { look(); });
   }
 
-  bool has_any(const std::string& server) const {
+  /// For sockets that were not answered yet: there may be news of the session.
+  template <typename IsLate>
+  void ask_again(IsLate&& is_late) {
+    std::vector<connection_id> waiting;
     for (const auto& each : away_) {
-      if (each.second.server == server) return true;
+      if (each.second.received == 0 && is_late(each.second)) waiting.push_back(each.first);
     }
-    for (const auto& each : guests_) {
-      if (each.second.server == server) return true;
+    for (const connection_id each : waiting) {
+      gone(each, 1006);
+      sink_.on_refused(each, errc::moved);
     }
-    return false;
   }
 
-  /// All sockets between this server and those that are gone(name).
+  bool has_any(const std::string& server) const {
+    const auto has = [&](const auto& all) {
+      return std::any_of(all.begin(), all.end(),
+                         [&](const auto& each) { return each.second.server == server; });
+    };
+    return has(away_) || has(guests_);
+  }
+
+  /// All sockets between this server and those that are gone(name), which are told if they live.
   template <typename Gone>
   void drop(Gone&& is_gone) {
-    std::vector<connection_id> sockets, guests;
-    for (const auto& each : away_) {
-      if (is_gone(each.second.server)) sockets.push_back(each.first);
-    }
-    for (const auto& each : guests_) {
-      if (is_gone(each.second.server)) guests.push_back(each.first);
-    }
-    for (const connection_id each : sockets) give_up(each);
-    for (const connection_id each : guests) give_up_guest(each);
+    std::vector<connection_id> over;
+    const auto look_through = [&](const auto& all) {
+      for (const auto& each : all) {
+        if (is_gone(each.second.server)) over.push_back(each.first);
+      }
+    };
+    look_through(away_);
+    look_through(guests_);
+    for (const connection_id each : over) is_remote(each) ? give_up_guest(each) : give_up(each);
   }
 
   /// The other server is told: it may live, and its client be one that only listens.
@@ -20569,7 +20633,7 @@ class relay final : public remote_outlet, private exchange_sink {
   void on_away(const std::string& server, const relay_message& message) {
     const auto found = away_.find(message.socket);
     if (found == away_.end() || found->second.server != server) {
-      if (message.kind == relay_kind::frame)
+      if (message.kind == relay_kind::frame || message.kind == relay_kind::close)
         send_to(server, relay_kind::left, message.socket, "1006");
       return;
     }
@@ -20726,10 +20790,15 @@ class resumption final : private relay_sink {
         store_(store),
         on_text_(std::move(on_text)),
         relay_(exchange, scheduler, *this),
-        recovery_(store, [this](const std::string& id, result<claimed_session> found,
-                                std::vector<waiting_socket> asked) {
-          on_found(id, std::move(found), std::move(asked));
-        }) {}
+        recovery_(
+            store,
+            [this](const std::string& id, const stored_session& known) {
+              return is_here(id, known);
+            },
+            [this](const std::string& id, result<claimed_session> found,
+                   std::vector<waiting_socket> asked) {
+              on_found(id, std::move(found), std::move(asked));
+            }) {}
 
   /// Once, before the first socket. `noticed` is told what other servers tell() all or this one.
   void start(notice_handler noticed) {
@@ -20743,14 +20812,16 @@ class resumption final : private relay_sink {
   void on_hello(session_type& session, const wire::command& hello) {
     if (is_remote(hello.from) && hello.resume_session != session.id())
       return relay_.close(hello.from, 4000, "server_error");  // it begins anew at its server
-    answer(session, hello, store_.lasting() && hello.resume.has_value());
+    answer(session, hello, store_.lasting() && hello.resume && !hello.resume->token.empty());
   }
 
-  /// True for a message of a socket whose session is not here, or not yet: it is passed on, or kept
-  /// until then.
+  /// True for a message of a socket whose session is being looked for: it is kept until then.
   bool hold(connection_id connection, std::string_view text) {
-    if (!recovery_.is_waiting(connection)) return false;
-    if (!recovery_.hold(connection, text)) registry_.close_socket(connection, 1013, "overload");
+    const auto asked = arrivals_.find(connection);
+    const bool is_waiting = recovery_.is_waiting(connection);
+    if (!is_waiting && asked == arrivals_.end()) return false;
+    if (!(is_waiting ? recovery_.hold(connection, text) : asked->second.hold(text)))
+      registry_.close_socket(connection, 1013, "overload");
     return true;
   }
   bool is_away(connection_id connection) const { return relay_.is_away(connection); }
@@ -20781,6 +20852,11 @@ class resumption final : private relay_sink {
     recovery_.left(id);
   }
   bool nobody_leaves() const noexcept { return recovery_.nobody_leaves(); }
+  /// No socket and no session is on its way between here, the store and other servers.
+  bool is_idle() const noexcept {
+    return relay_.is_idle() && recovery_.is_idle() && arrivals_.empty() && guests_.empty() &&
+           handed_over_.empty();
+  }
 
   /// Whether a session that is not here may be in the store, or at another server.
   bool may_be_elsewhere() const { return store_.lasting(); }
@@ -20804,16 +20880,42 @@ class resumption final : private relay_sink {
   struct arrival {
     wire::command hello;
     int attempts = 0;
+    std::vector<std::string> held;
+    std::size_t bytes = 0;
+
+    bool hold(std::string_view text) {
+      bytes += text.size();
+      if (bytes > recovery_type::max_held_bytes || held.size() >= recovery_type::max_held_messages)
+        return false;
+      held.emplace_back(text);
+      return true;
+    }
+    std::vector<std::string> take_held() {
+      bytes = 0;
+      return std::exchange(held, {});
+    }
   };
+
+  /// Goes on with what was held; what still waits, or waits again, is held again.
+  void read(connection_id connection, const std::vector<std::string>& texts) {
+    for (const std::string& each : texts) {
+      if (!hold(connection, each)) on_text_(connection, each);
+    }
+  }
 
   void answer(session_type& session, const wire::command& hello, bool may_be_elsewhere) {
     const connection_id connection = hello.from;
     if (hello.resume_session.empty()) return registry_.greet(session, hello, "new");
     const auto wanted = registry_.find(hello.resume_session);
     if (!wanted && may_be_elsewhere) return recovery_.wait(hello);
+    if (wanted && store_.lasting() && wanted->closing() && !wanted->core().ended_for_good())
+      return send_back(session, connection, hello.id, true);  // its last sockets are to go first
     if (!wanted || wanted->closing()) return registry_.greet(session, hello, "expired");
-    if (!has_right(*wanted, session.owner().name, hello))
+    if (!has_right(*wanted, session.owner().name, hello)) {
+      // Another server may have it by now, and have given it other tokens.
+      if (may_be_elsewhere) return recovery_.wait(hello);
       return registry_.greet(session, hello, "forbidden");
+    }
     if (!registry_.begin_account(*wanted, connection))
       return turn_away(session, connection, hello.id);
     if (wanted.get() != &session) registry_.hand_over(connection, session, wanted);
@@ -20826,9 +20928,18 @@ class resumption final : private relay_sink {
            wanted.core().accepts_token(hello.resume->token);
   }
 
+  /// A session of this server that another one has claimed meanwhile ends here.
+  bool is_here(const std::string& id, const stored_session& known) {
+    const auto session = registry_.find(id);
+    if (!session || session->fence() == known.fence) return session != nullptr;
+    session->apply([](session_core& core, moment at) { core.lose(error(errc::moved), at); });
+    return registry_.find(id) != nullptr;  // its sockets are being closed
+  }
+
   void on_found(const std::string& id, result<claimed_session> found,
                 std::vector<waiting_socket> asked) {
-    const bool is_certain = found || found.error().code == errc::session_not_found;
+    const bool is_certain = found || found.error().code == errc::session_not_found ||
+                            found.error().code == errc::cancelled;
     if (found) {
       registry_.restore(*found);
     } else if (!is_certain && found.error().code != errc::busy) {
@@ -20843,7 +20954,7 @@ class resumption final : private relay_sink {
       } else {
         look_elsewhere(*session, each, found.error());
       }
-      for (const std::string& text : each.held) on_text_(each.connection, text);
+      read(each.connection, each.held);
     }
   }
 
@@ -20853,7 +20964,6 @@ class resumption final : private relay_sink {
       arrival& asked = arrivals_[socket.connection];
       if (++asked.attempts <= max_arrivals) {
         asked.hello = socket.hello;
-        registry_.set_aside(session);
         return relay_.send_away(socket.connection, why.detail,
                                 encode_arrival(session.owner(), socket.hello));
       }
@@ -20908,18 +21018,31 @@ class resumption final : private relay_sink {
 
   // ---- relay_sink: where the socket is
 
+  /// The first one shows that its session has taken the socket.
   std::size_t on_frame(connection_id socket, std::string_view frame) override {
-    return registry_.send(socket, frame);
+    const auto asked = arrivals_.find(socket);
+    if (asked == arrivals_.end()) return registry_.send(socket, frame);
+    const std::vector<std::string> held = asked->second.take_held();
+    arrivals_.erase(asked);
+    if (const auto session = registry_.find(socket)) registry_.send_away(socket, *session);
+    const std::size_t waiting = registry_.send(socket, frame);
+    read(socket, held);
+    return waiting;
   }
   void on_refused(connection_id socket, errc why) override {
     const auto session = registry_.find(socket);
     const auto asked = arrivals_.find(socket);
     if (!session || asked == arrivals_.end()) return;
-    registry_.take_back(session);
     const wire::command hello = asked->second.hello;
-    if (why == errc::moved) return recovery_.wait(hello);
-    arrivals_.erase(asked);
-    registry_.greet(*session, hello, "forbidden");
+    const std::vector<std::string> held = asked->second.take_held();
+    if (why == errc::moved && !registry_.find(hello.resume_session)) {
+      recovery_.wait(hello);
+    } else {  // it may be here by now, for another socket
+      arrivals_.erase(asked);
+      why == errc::moved ? answer(*session, hello, true)
+                         : registry_.greet(*session, hello, "forbidden");
+    }
+    read(socket, held);
   }
   void on_closed(connection_id socket, std::uint16_t code, std::string_view reason) override {
     registry_.close_socket(socket, code, reason);
@@ -20933,7 +21056,7 @@ class resumption final : private relay_sink {
   notice_handler noticed_;
   relay<Scheduler> relay_;
   recovery_type recovery_;
-  std::unordered_map<connection_id, arrival> arrivals_;  // of sockets that are away
+  std::unordered_map<connection_id, arrival> arrivals_;  // of sockets that ask to be away
   std::unordered_map<connection_id, std::shared_ptr<session_type>> guests_;
   std::unordered_map<std::string, std::vector<connection_id>> handed_over_;  // when it has left
   json::document scratch_;
@@ -20980,8 +21103,8 @@ inline result<session_identity> read_identity(std::string_view record) {
 
 // --- agent_websocket/server/restore_session.hpp
 
-// Makes a session again that this process has claimed from its store: with its id, its owner and
-// the numbers of its messages, and the settings that all sessions have now.
+// Makes a session again that this process has claimed from its store: whose it is stands in the
+// first of its records, all else is the session's to read.
 
 namespace agent_websocket {
 
@@ -21751,6 +21874,8 @@ class keeper {
     life_->fence = fence;
   }
 
+  fence_number fence() const noexcept { return life_->fence; }
+
   /// Takes over the records that the session has made.
   void keep(session_core& session, moment at) {
     std::vector<std::string> fresh = session.book().take_fresh();
@@ -21770,10 +21895,9 @@ class keeper {
     life_->forever = forever;
     life_->left = std::move(done);
     if (life_->busy && !forever) return;  // when that is through
+    if (!life_->waiting.empty() && !forever) return life_->send_next();
     life_->stop();
-    life_->begun = life_->scheduler.now();
-    life_->pause = first_pause;
-    life_->leave();
+    life_->begin_leaving();
   }
 
  private:
@@ -21796,6 +21920,7 @@ class keeper {
     bool busy = false;
     bool lost = false;
     bool forever = false;        // when it leaves
+    bool leaving = false;        // the store was told so
     std::function<void()> left;  // it is to leave, or null
     std::size_t written = 0;     // bytes since the last checkpoint
     std::size_t checkpoint = 0;  // bytes of it
@@ -21818,7 +21943,14 @@ class keeper {
       return !lost && written >= checkpoint_bytes && written >= 2 * checkpoint;
     }
 
+    void begin_leaving() {
+      begun = scheduler.now();
+      pause = first_pause;
+      leave();
+    }
+
     void leave() {
+      leaving = true;
       const bool has_nothing = lost || (next == 0 && !busy);
       if (has_nothing) return std::exchange(left, nullptr)();
       const auto told = [self = this->shared_from_this()](const result<void>& outcome) {
@@ -21884,8 +22016,8 @@ class keeper {
         batch = {};
         if (sink != nullptr) sink->on_kept(sent);
         if (!busy && sink != nullptr) return send_next();
-        if (busy || !left) return;
-        return waiting.empty() ? leave() : send_next();
+        if (busy || leaving || !left) return;
+        return waiting.empty() ? begin_leaving() : send_next();
       }
       const error& why = outcome.error();
       const bool over = why.code == errc::moved || why.code == errc::session_not_found ||
@@ -22703,7 +22835,6 @@ class basic_session final
  public:
   using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
   using keeper_type = keeper<Store, Scheduler>;
-
   using surroundings =
       session_surroundings<Transport, client_type, Scheduler, Store, basic_session>;
 
@@ -22778,6 +22909,8 @@ class basic_session final
     if (restored) carry_out();
     return restored;
   }
+  /// By which this process may write it.
+  fence_number fence() const noexcept { return keeper_ ? keeper_->fence() : 0; }
   /// It is over here: the store forgets it, or has it with the last of its records; then done().
   void leave(bool forever, std::function<void()> done) {
     keeper_ ? keeper_->leave(forever, std::move(done)) : done();
@@ -23068,7 +23201,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   std::shared_ptr<Session> find(connection_id socket) const {
     return living_.connections.find(socket);
   }
-  /// All sessions as they are now; visiting them may change them.
   std::vector<std::shared_ptr<Session>> all() const { return living_.sessions.all(); }
   /// Visits sessions in the order of their ids, see session_list::each_after.
   template <typename Visit>
@@ -23077,8 +23209,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   }
   std::size_t socket_count() const noexcept { return living_.connections.size(); }
   std::size_t detached_count() const noexcept { return living_.sessions.detached_count(); }
-
-  // ---- sockets
 
   /// A socket begins a session.
   void open(connection_id connection, const handshake& request, principal owner) {
@@ -23107,7 +23237,9 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     if (!session) return;
     returns_.forget(connection, code);
     counts_.close(code);
-    left_by(connection, *session, code);
+    if (living_.sessions.find(session->id())) return left_by(connection, *session, code);
+    log(log_level::info, "socket_closed", {}, "code " + std::to_string(code));  // see send_away()
+    finish_drain();
   }
 
   /// The session is about to hold something for that socket. False: its user has too many such
@@ -23118,18 +23250,18 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     return kept;
   }
 
-  // ---- the end of all
-
   bool draining() const noexcept { return draining_; }
 
-  /// Clients are told, running answers get up to drain_timeout, sockets are closed; then done().
+  /// Clients are told, running answers get up to drain_timeout, sockets are closed, and a store
+  /// that does not answer gets last_records; then done().
   void drain(std::function<void()> done) {
     draining_ = true;
     drained_ = std::move(done);
     log(log_level::info, "draining", {}, std::to_string(size()) + " sessions");
     for (const auto& session : all()) drain(*session);
     returns_.each_away([this](connection_id each) {
-      if (const auto session = find(each)) drain(*session);
+      const auto drain = [&](auto& core, moment at) { core.drain_away(options_.restart_time, at); };
+      if (const auto voice = find(each)) voice->apply(drain);
     });
     drain_timer_ = scheduler_.start_timer(scheduler_.now() + options_.drain_timeout, [this] {
       for (const auto& session : all()) {
@@ -23139,8 +23271,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     });
     finish_drain();
   }
-
-  // ---- for the clients that come back
 
   returns_type& returns() noexcept { return returns_; }
 
@@ -23160,12 +23290,18 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   }
   /// The socket watches `to` from now on.
   void hand_over(connection_id connection, Session& from, const std::shared_ptr<Session>& to) {
-    const auto former = from.shared_from_this();
-    living_.connections.move(connection, to);
-    from.apply([&](session_core& core, moment at) { core.detached(connection, at); });
     living_.sessions.attached(*to, scheduler_.now());
-    settle(from, connection);
-    log(log_level::info, "session_resumed", to->id(), "in place of " + former->id());
+    log(log_level::info, "session_resumed", to->id(), "in place of " + from.id());
+    move(connection, from, to);
+  }
+  /// What the socket watches is elsewhere from now on. Here it has a session that is in no list:
+  /// its voice, for what it is refused.
+  void send_away(connection_id connection, Session& from) {
+    const auto voice =
+        std::make_shared<Session>(around_, from.owner(), from.remote_address(),
+                                  make_uuid(around_.random), make_uuid(around_.random), defaults_);
+    voice->apply([&](session_core& core, moment at) { core.lend(connection, at); });
+    move(connection, from, voice);
   }
   /// Counts the session with the user of the socket. The oldest that waits for its client makes
   /// room. False: there is none.
@@ -23192,11 +23328,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     living_.watch_detached();
     if (draining_) drain(session);
   }
-  /// The session is the voice of its socket only: what the socket watches is elsewhere.
-  void set_aside(Session& session) { living_.sessions.erase(session); }
-  void take_back(const std::shared_ptr<Session>& session) {
-    living_.sessions.add(session, scheduler_.now());
-  }
   void let_go(Session& session) { on_over(session); }
   void left_by(connection_id connection, Session& session, std::uint16_t code) {
     session.apply([&](session_core& core, moment at) { core.detached(connection, at); });
@@ -23221,6 +23352,13 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   }
 
  private:
+  void move(connection_id connection, Session& from, const std::shared_ptr<Session>& to) {
+    const auto former = from.shared_from_this();
+    living_.connections.move(connection, to);
+    from.apply([&](session_core& core, moment at) { core.detached(connection, at); });
+    settle(from, connection);
+  }
+
   /// A socket has left the session, which may be over by that.
   void settle(Session& session, connection_id connection) {
     if (session.sockets() != 0) return;
@@ -23238,8 +23376,10 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
 
   void finish_drain() {
     if (!draining_ || !living_.sessions.empty() || !living_.connections.empty()) return;
-    if (!returns_.nobody_leaves()) return;  // the last records are on their way
-    if (auto done = std::exchange(drained_, nullptr)) done();
+    const auto end = [this] { return drained_ ? std::exchange(drained_, nullptr)() : void(); };
+    if (returns_.nobody_leaves()) return end();
+    scheduler_.cancel_timer(drain_timer_);  // the last records are on their way
+    drain_timer_ = scheduler_.start_timer(scheduler_.now() + std::chrono::seconds(5), end);
   }
 
   // ---- session_sink
@@ -23418,7 +23558,11 @@ class session_admin final : public api_actions {
   }
 
   std::optional<reached> notify(std::string_view id, const api_notice& said) override {
-    if (const auto found = find(id)) return tell(*found, said);
+    if (const auto found = find(id)) {
+      reached told;
+      told.unkept = !said.may_be_lost && found->core().book().is_failing();
+      return told.unkept ? told : tell(*found, said);
+    }
     server_notice notice;
     notice.session = std::string(id);
     notice.said = said;
@@ -23475,10 +23619,11 @@ class session_admin final : public api_actions {
     return all;
   }
 
-  /// nullopt: it cannot be anywhere else.
+  /// nullopt: it cannot be anywhere else, or ends here.
   template <typename Act>
   std::optional<reached> pass_on(const server_notice& notice, Act act) {
-    if (!sessions_.returns().may_be_elsewhere()) return std::nullopt;
+    if (!sessions_.returns().may_be_elsewhere() || sessions_.find(notice.session))
+      return std::nullopt;
     sessions_.returns().reach(notice.session, std::move(act), encode_notice(notice));
     reached told;
     told.passed_on = true;
@@ -23663,6 +23808,8 @@ class basic_server final {
   router_type& router() noexcept { return router_; }
   const options& settings() const noexcept { return options_; }
   std::size_t session_count() const noexcept { return registry_.size(); }
+  /// No socket and no session is on its way between this server, its store and other servers.
+  bool is_settled() noexcept { return registry_.returns().is_idle(); }
   /// The session of that id, with or without a socket; null when there is none (any more).
   std::shared_ptr<session_type> find_session(std::string_view id) const {
     return registry_.find(id);
