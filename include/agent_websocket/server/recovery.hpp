@@ -108,7 +108,7 @@ class recovery {
       if (sought.asked[i].connection == connection)
         sought.asked.erase(sought.asked.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    if (sought.asked.empty() && sought.attempts == 0) life_->searches.erase(of->second);
+    if (sought.is_for_nobody() && sought.attempts == 0) life_->searches.erase(of->second);
     life_->sockets.erase(of);
   }
 
@@ -123,6 +123,7 @@ class recovery {
     std::vector<waiting_socket> asked;
     std::vector<std::function<void(const error*)>> errands;
     int attempts = 0;
+    bool is_for_nobody() const noexcept { return asked.empty() && errands.empty(); }
   };
   // Outlives this while the store is asked.
   struct life {
@@ -149,7 +150,7 @@ class recovery {
       const auto here = weak.lock();
       if (!here) return;
       // To claim it would only keep it from the process that its client asks next.
-      if (here->searches[id].asked.empty()) return void(here->searches.erase(id));
+      if (here->searches[id].is_for_nobody()) return void(here->searches.erase(id));
       if (!known) return finish(*here, id, known.error());
       if (known->records.empty()) return finish(*here, id, error(errc::session_not_found));
       if (here->is_here(id, *known)) return finish(*here, id, error(errc::cancelled));
