@@ -56,6 +56,7 @@ class Play:
                         for i in range(arguments.clients)]
         self.told = {each.name: {} for each in self.talkers}
         self.statuses = collections.Counter()
+        self.passed_on = {}  # text: the talker's books; that the API has passed on, without a promise
         self.running = []
         self.faults = []
         self.begun = time.monotonic()
@@ -109,6 +110,8 @@ class Play:
                 status, _ = await node.ask("POST", f"/v1/sessions/{talker.session_id}/notify",
                                            f'{{"content":"{text}"}}')
                 self.statuses[status] += 1
+                if status == 202:
+                    self.passed_on[text] = talker.books
                 if status == 200:
                     self.told[talker.name][text] = (node.port, time.monotonic())
                     self.spring("notify")
@@ -199,6 +202,11 @@ class Play:
               f"{sum(sum(each.feedback.values()) for each in books)} feedbacks; "
               f"model asked {sum(self.upstream.asked.values())} times")
         print(f"  verdicts: {words(verdicts)}; closes: {words(closes)}; notify: {words(self.statuses)}")
+        came = sum(text in books.notices for text, books in self.passed_on.items())
+        if self.passed_on:
+            print(f"  of {len(self.passed_on)} notifications that were passed on {came} came")
+        if came < len(self.passed_on) / 4 and len(self.passed_on) > 40:
+            self.faults.append("notifications do not reach sessions of other servers")
         if waits:
             print(f"  back after: median {waits[len(waits) // 2]:.2f} s, "
                   f"longest {waits[-1]:.2f} s; {time.monotonic() - begun:.1f} s in all")

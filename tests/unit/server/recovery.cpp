@@ -2,6 +2,7 @@
 #include <agent_websocket/server/recovery.hpp>
 
 #include <agent_websocket/policy/memory_store.hpp>
+#include <agent_websocket/server/restore_session.hpp>
 #include <agent_websocket/session/restoring.hpp>
 
 #include "unit/session/core_fixture.hpp"
@@ -20,6 +21,8 @@
 using namespace agent_websocket;
 
 namespace {
+
+bool is_not_here(const std::string&, const stored_session&) { return false; }
 
 /// Is asked, and answers when the test says so.
 struct slow_store {
@@ -80,8 +83,9 @@ struct fixture {
   std::vector<stored_session> sessions;
   std::function<void()> then;
   std::unique_ptr<type> its = std::make_unique<type>(
-      store, [this](const std::string& id, result<claimed_session> found,
-                    std::vector<type::waiting_socket> asked) {
+      store, is_not_here,
+      [this](const std::string& id, result<claimed_session> found,
+             std::vector<type::waiting_socket> asked) {
         told += id + ": ";
         told += found ? "fence " + std::to_string(found->fence) : to_string(found.error().code);
         told += " of";
@@ -229,6 +233,17 @@ TEST_CASE_FIXTURE(fixture, "recovery: what nobody asks for any more is not claim
   CHECK(store.claims.size() == 1u);
 }
 
+TEST_CASE_FIXTURE(fixture, "recovery: what the server fetches for itself needs no socket") {
+  std::string came;
+  its->fetch("a", [&](const error* why) { came += why == nullptr ? "found " : "not "; });
+  its->wait(hello(1, "a"));
+  its->forget(1);
+  store.loaded(known());
+  REQUIRE(store.claims.size() == 1u);
+  store.claimed(4);
+  CHECK(came == "found ");
+}
+
 TEST_CASE_FIXTURE(fixture, "recovery: one that was claimed already is handed over all the same") {
   its->wait(hello(1, "a"));
   store.loaded(known());
@@ -312,8 +327,9 @@ TEST_CASE("recovery: with a store that answers at once") {
   memory_store former(space, "former"), here(space, "here");
   former.append({"a", 1, 0, {"{}", "{}"}, false}, [](const result<void>& kept) { CHECK(kept); });
   std::string told;
-  recovery<memory_store> its(here, [&](const std::string& id, result<claimed_session> found,
-                                       const auto& asked) {
+  recovery<memory_store> its(here, is_not_here, [&](const std::string& id,
+                                                    result<claimed_session> found,
+                                                    const auto& asked) {
     told += id + " " +
             (found ? std::to_string(found->fence) + "/" + std::to_string(found->stored.next)
                    : std::string(to_string(found.error().code))) +
