@@ -59,7 +59,7 @@ class Books:
         self.streams = {}
         self.feedback = {}  # comment: acknowledged
         self.notices = {}  # text: how often it was seen
-        self.temperature = [None]  # of the last acknowledged `set`, and those sent since
+        self.temperature = [0.7]  # as it is by itself; of the last acknowledged `set`, and those sent since
         self.verdicts = {}  # reason of a resume: how often
         self.holes = 0
         self.deltas = 0

@@ -32,7 +32,8 @@ class Node:
         self.port = free_port()
         self.settings = {
             "HOST": "127.0.0.1", "PORT": self.port, "STORE": store, "OPENROUTER_BASE_URL": upstream_url,
-            "OPENROUTER_API_KEY": "sk-chaos", "ADMIN_TOKEN": ADMIN, "MAX_HISTORY": 10_000,
+            "OPENROUTER_API_KEY": "sk-chaos", "TEMPERATURE": 0.7,
+            "ADMIN_TOKEN": ADMIN, "MAX_HISTORY": 10_000,
             **harness.WITHOUT_LIMITS, **variables}
         self.process = None
         self.paused = False
