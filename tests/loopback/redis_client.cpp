@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_client.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include "loopback/redis_cluster.hpp"
 #include "loopback/redis_process.hpp"
 #include "loopback/redis_server.hpp"
@@ -223,5 +221,3 @@ TEST_CASE("redis client: a server of the cluster is away") {
   CHECK(one.append(there, 1, 1, {"1"}) == errc::session_not_found);  // it kept nothing
   CHECK(one.append(there, 1, 0, {"0"}) == code());
 }
-
-#endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_connection.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include "loopback/redis_peer.hpp"
 
 #include <doctest/doctest.h>
@@ -318,5 +316,3 @@ TEST_CASE("redis connection: it goes within any of its calls") {
   CHECK(held.use_count() == 1);
   away.run_for(milliseconds(30));
 }
-
-#endif

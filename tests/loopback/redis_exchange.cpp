@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_exchange.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include "loopback/redis_cluster.hpp"
 #include "loopback/redis_process.hpp"
 #include "loopback/redis_server.hpp"
@@ -148,5 +146,3 @@ TEST_CASE("redis exchange: in a cluster, from any server to any other") {
   });
   CHECK(ear.heard.front() == from.name() + ": again");
 }
-
-#endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_lease.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include "loopback/redis_peer.hpp"
 
 #include <doctest/doctest.h>
@@ -116,5 +114,3 @@ TEST_CASE("redis lease: gone while its timer runs") {
   at.lease.reset();
   at.run_for(200);
 }
-
-#endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_line.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include "loopback/curl_certificates.hpp"
 #include "loopback/redis_process.hpp"
 #include "loopback/redis_server.hpp"
@@ -88,5 +86,3 @@ TEST_CASE("redis line: TLS where there is none") {
   CHECK(one.check() == errc::connection_failed);
   CHECK(one.detail.find("redis at " + server.address()) == 0);
 }
-
-#endif

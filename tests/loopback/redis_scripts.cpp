@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_scripts.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include "loopback/redis_peer.hpp"
 #include "loopback/redis_server.hpp"
 
@@ -71,5 +69,3 @@ TEST_CASE("redis scripts: all that the store has are known to Redis by their dig
     CHECK(server.command({"SCRIPT", "LOAD", each->text()}) == each->digest());
   }
 }
-
-#endif

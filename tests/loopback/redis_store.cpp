@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_store.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include "loopback/redis_peer.hpp"
 #include "loopback/redis_process.hpp"
 #include "loopback/redis_server.hpp"
@@ -445,5 +443,3 @@ TEST_CASE("redis store: handlers that end the store") {
     CHECK(calls == at + 1);
   }
 }
-
-#endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_exchange.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include "loopback/redis_process.hpp"
 #include "loopback/redis_server.hpp"
 #include "policy/exchange_suite.hpp"
@@ -95,5 +93,3 @@ class fixture {
 TEST_CASE("redis_exchange keeps the requirement Exchange") {
   if (redis_server::is_installed()) exchange_suite::run_all<fixture>();
 }
-
-#endif

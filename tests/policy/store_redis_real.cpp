@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_store.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include "loopback/redis_server.hpp"
 #include "policy/store_suite.hpp"
 
@@ -71,5 +69,3 @@ class fixture {
 TEST_CASE("redis_store keeps the requirement Store") {
   if (redis_server::is_installed()) store_suite::run_all<fixture>();
 }
-
-#endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_letter.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include <doctest/doctest.h>
 
 #include <string>
@@ -74,5 +72,3 @@ TEST_CASE("redis letter: peers without end") {
   CHECK(post.write("me", "p0", "x") == "me 3001 1 x");  // it was forgotten
   CHECK(take(box, "p0 1 1 x") == verdict::next);
 }
-
-#endif

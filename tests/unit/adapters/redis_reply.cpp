@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_reply.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include <doctest/doctest.h>
 
 #include <random>
@@ -138,5 +136,3 @@ TEST_CASE("redis reply: what errors mean") {
   CHECK(redis_error_kind("MOVED 1 a:1") == "MOVED");
   CHECK(redis_error_kind("ERR") == "ERR");
 }
-
-#endif

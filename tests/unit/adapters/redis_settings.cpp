@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_settings.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -21,5 +19,3 @@ TEST_CASE("redis settings: what is chosen where nothing is said") {
   CHECK(each.timeout == chosen.timeout);
   CHECK(each.max_pending_bytes == chosen.max_pending_bytes);
 }
-
-#endif

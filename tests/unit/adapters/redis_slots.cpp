@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_slots.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include <doctest/doctest.h>
 
 #include <string>
@@ -117,5 +115,3 @@ TEST_CASE("redis slots: an answer that is none changes nothing") {
     CHECK(owner(map, 3) == "a:1");
   }
 }
-
-#endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/redis_url.hpp>
 
-#if AGENT_WEBSOCKET_WITH_REDIS
-
 #include <doctest/doctest.h>
 
 #include <string>
@@ -125,5 +123,3 @@ TEST_CASE("redis url: addresses are compared by both parts") {
   CHECK((redis_address{"a", 1} != redis_address{"b", 1}));
   CHECK(redis_address{"fe80::1", 1}.text() == "[fe80::1]:1");
 }
-
-#endif
