@@ -97,7 +97,8 @@ TEST_CASE_FIXTURE(fixture, "basic_session: its destruction cancels its call") {
   aw::upstream_slots slots(1);
   aw::coalescer<aw::testing::manual_scheduler, session_type> wakes(clock);
   const aw::basic_router<session_type> hooks;
-  session_type::surroundings around{transport, client, clock, store, random,
+  aw::outlet<aw::testing::mock_transport> out(transport);
+  session_type::surroundings around{out, client, clock, store, random,
                                     slots,     wakes,  hooks, sink};
   auto alone = std::make_shared<session_type>(around, aw::principal{}, "", "id", "epoch",
                                               std::make_shared<const aw::session_settings>());

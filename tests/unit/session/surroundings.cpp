@@ -26,7 +26,7 @@ using around =
 }  // namespace
 
 TEST_CASE("surroundings: refer to what all sessions share, and own nothing of it") {
-  static_assert(std::is_same_v<decltype(around::transport), transport_type&>);
+  static_assert(std::is_same_v<decltype(around::transport), outlet<transport_type>&>);
   static_assert(std::is_same_v<decltype(around::client), client_type&>);
   static_assert(std::is_same_v<decltype(around::scheduler), scheduler_type&>);
   static_assert(std::is_same_v<decltype(around::store), store_type&>);
