@@ -139,7 +139,7 @@ class Play:
         self.running = [asyncio.ensure_future(each.run()) for each in self.talkers]
         await self.until(lambda: all(each.books.numbered for each in self.talkers), "all are answered")
         for node in nodes:
-            opened = sum("session_opened" in line for line in node.lines())
+            opened = len(node.lines_of("session_opened"))
             check(opened >= CLIENTS // 6, f"a node of three has got {opened} of {CLIENTS} clients")
 
     async def addresses(self, balancer, nodes):
@@ -147,8 +147,8 @@ class Play:
         import websockets
         async with websockets.connect(balancer.socket_url(SOCKET_PATH), local_addr=("127.0.0.2", 0),
                                       extra_headers={"X-Forwarded-For": "192.0.2.1"}, **CONNECTION):
-            await self.until(lambda: any("from 127.0.0.2" in line for node in nodes
-                                         for line in node.lines()), "the client's address in a log")
+            await self.until(lambda: any(node.lines_of("from 127.0.0.2") for node in nodes),
+                             "the client's address in a log")
 
     async def harm(self, balancer, nodes, redis):
         a, b, _ = nodes

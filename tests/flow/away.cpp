@@ -424,7 +424,7 @@ TEST_CASE_FIXTURE(away_cluster, "away: a session that another server took is not
   run();
   CHECK(gone >= 2);
   for (const frame& each : a->taken(back)) CHECK(each.text("reason") != "expired");
-  CHECK(a->closed_with(back) == 4000);  // in a moment it is clear who has it
+  CHECK(a->closed_with(back) == 4003);  // in a moment it is clear who has it
   aw::connection_id again = 0;
   CHECK(come_back(*a, again, mine, 1).at(0).truth("recovered"));
 }
