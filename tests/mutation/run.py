@@ -29,9 +29,21 @@ MUTATIONS = [
      "log.at(++position_);",
      "log.at(((position_ ^ 1) + 1 <= log.top() ? (position_ ^ 1) + 1 : position_ + 1)); ++position_;"),
     ("R3", "live frames for a resuming socket are held until `live`", LANES,
-     "if (position_ < log.top()) {",
-     "if (position_ < log.top() && (position_ >= replay_until_ || answer == nullptr || "
-     "unsent(*answer).n == 0)) {"),
+     "if (position_ < log.released()) {\n"
+     "      if (!log.holds_after(position_)) return false;  // see too_slow()\n"
+     "      const std::string& next = log.at(++position_);\n"
+     "      frame = position_ <= replay_until_ ? wire::as_replay(next) : next;\n"
+     "      return true;\n"
+     "    }\n"
+     "    if (answer != nullptr && text_due && position_ >= log.top()) {",
+     "if (position_ < log.released() && (position_ >= replay_until_ || answer == nullptr || "
+     "unsent(*answer).n == 0)) {\n"
+     "      if (!log.holds_after(position_)) return false;\n"
+     "      const std::string& next = log.at(++position_);\n"
+     "      frame = position_ <= replay_until_ ? wire::as_replay(next) : next;\n"
+     "      return true;\n"
+     "    }\n"
+     "    if (answer != nullptr && text_due) {"),
     ("R4", "verdict and replay list are cut in one step", ATTACHING,
      "socket->catch_up(position, log.top(),",
      "socket->catch_up(position + (position + 1 < log.top() ? 1 : 0), log.top(),"),
@@ -41,7 +53,7 @@ MUTATIONS = [
      "const bool whole = same_epoch &&",
      "const bool whole = hello.resume->last_seq != 0 && same_epoch &&"),
     ("claims", "an id is claimed before anything is asked upstream", "session/answering.hpp",
-     "if (with_id) claims_.take(id, stream, at.now);", ""),
+     "if (with_id) claims_.take(accepted.query.id, accepted.stream, at.now);", ""),
     ("gap", "a resume is all or nothing", ATTACHING,
      "const bool whole = same_epoch && log.holds_after(hello.resume->last_seq);",
      "const bool whole = same_epoch && hello.resume->last_seq <= log.top();"),
