@@ -17,6 +17,7 @@
 #include <agent_websocket/server/session_accounts.hpp>
 #include <agent_websocket/session/session.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -135,7 +136,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   bool draining() const noexcept { return draining_; }
 
   /// Clients are told, running answers get up to drain_timeout, sockets are closed, and a store
-  /// that does not answer gets last_records; then done().
+  /// that does not answer gets five seconds; then done().
   void drain(std::function<void()> done) {
     draining_ = true;
     drained_ = std::move(done);

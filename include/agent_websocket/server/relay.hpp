@@ -15,6 +15,7 @@
 #include <agent_websocket/server/relay_sink.hpp>
 #include <agent_websocket/session/outlet.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

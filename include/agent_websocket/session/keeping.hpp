@@ -11,6 +11,7 @@
 #include <agent_websocket/session/ending.hpp>
 #include <agent_websocket/session/kept_settings.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
