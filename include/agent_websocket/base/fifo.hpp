@@ -34,8 +34,23 @@ class fifo {
     assert(!empty());
     return items_.back();
   }
+  const T& front() const noexcept { return items_[head_]; }
+  const T& back() const noexcept { return items_.back(); }
   T& operator[](std::size_t position) noexcept { return items_[head_ + position]; }
   const T& operator[](std::size_t position) const noexcept { return items_[head_ + position]; }
+
+  /// In order, as long as nothing is added or taken.
+  auto begin() noexcept { return items_.begin() + static_cast<std::ptrdiff_t>(head_); }
+  auto end() noexcept { return items_.end(); }
+  auto begin() const noexcept { return items_.begin() + static_cast<std::ptrdiff_t>(head_); }
+  auto end() const noexcept { return items_.end(); }
+
+  /// Precondition: !empty().
+  void drop_back() {
+    assert(!empty());
+    items_.pop_back();
+    if (head_ == items_.size()) clear();
+  }
 
   /// Precondition: !empty(). Amortised constant.
   T take_front() {

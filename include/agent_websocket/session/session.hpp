@@ -52,7 +52,7 @@ class basic_session final
                 std::string epoch, std::shared_ptr<const session_settings> settings)
       : around_(around),
         core_(std::move(id), std::move(epoch), std::move(settings), now()),
-        delivery_(around.transport, around.scheduler),
+        delivery_(around.transport, around.scheduler, around.scratch),
         call_(around.client, around.slots, around.scheduler),
         timeout_(around.scheduler),
         tools_(around.scheduler) {
@@ -200,6 +200,7 @@ class basic_session final
   /// Performs the core's actions until there are none, then sends what waits.
   void carry_out() {
     if (carrying_out_) return;  // the outer call goes on with what has come
+    if (!core_.has_actions() && !core_.book().has_fresh()) return send_waiting();
     carrying_out_ = true;
     const auto alive = this->weak_from_this().lock();  // an action may end this session
     while (core_.has_actions() || core_.book().has_fresh()) {
@@ -233,10 +234,10 @@ class basic_session final
   }
   void perform(action::start_completion& what) {
     run_ = what.run;
-    call_.await_turn([this, request = std::move(what.request)]() mutable {
+    call_.await_turn([this, request = std::move(what.request)] {
       guarded(
-          "before_request", [&] { around_.hooks.request(*this, request); }, [] {});
-      if (core_.is_current(run_)) call_.start(std::move(request), *this);  // the hook may end it
+          "before_request", [&] { around_.hooks.request(*this, *request); }, [] {});
+      if (core_.is_current(run_)) call_.start(std::move(*request), *this);  // the hook may end it
     });
   }
   void perform(action::cancel_completion&) {
@@ -312,9 +313,8 @@ class basic_session final
     const auto outcome = delivery_.run(core_);
     if (outcome.wake && !std::exchange(wake_due_, true))
       around_.wakes.wake(*outcome.wake, this->weak_from_this());
-    if (call_.runs() && outcome.nobody_keeps_up != call_.held_up()) {
+    if (call_.runs() && outcome.nobody_keeps_up != call_.held_up())
       outcome.nobody_keeps_up ? hold_up() : call_.go_on();
-    }
     if (outcome.too_slow.empty()) return;
     for (const connection_id each : outcome.too_slow) core_.give_up(each);
     carry_out();
