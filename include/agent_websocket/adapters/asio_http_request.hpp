@@ -82,7 +82,13 @@ inline result<http_route> route_of(const http::request& request) {
   for (const char c : query) {
     if (c <= 0x20 || c > 0x7E) return refuse("a URL holds only visible ASCII characters");
   }
-  const auto parsed = http::parse_url(url.substr(0, mark));
+  const std::string_view address = url.substr(0, mark);
+  const std::size_t authority = std::min(address.find("://"), address.size());
+  const std::size_t path = std::min(address.find('/', authority + 3), address.size());
+  if (address.substr(authority, path - authority).find('@') != address.npos) {
+    return refuse("credentials belong into a field, not into the URL");
+  }
+  const auto parsed = http::parse_url(address);
   if (!parsed) return refuse(parsed.error().message);
   if (detail::is_ambiguous_host(parsed->host)) {
     return refuse("the host ends in a number and is no IPv4 address in its usual form");
