@@ -3,11 +3,11 @@
 // What both HTTP clients do on real sockets, with plain HTTP.
 #include "asio_http_bench.hpp"
 #include "curl_bench.hpp"
+#include "variable.hpp"
 
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -25,6 +25,7 @@ using loopback::curl_bench;
 using loopback::last_chunk;
 using loopback::ok;
 using loopback::reply;
+using loopback::variable;
 
 TEST_CASE_TEMPLATE("http clients: answers in every framing, whole and byte by byte",
                    bench_type, curl_bench, asio_http_bench) {
@@ -550,24 +551,6 @@ TEST_CASE_TEMPLATE("http clients: a client is destroyed with requests in every s
   for (const answer& each : answers) completions -= each.completions;
   CHECK(completions == 0);
 }
-
-namespace {
-
-// An environment variable for the length of a test.
-class variable {
- public:
-  variable(const char* name, const std::string& value) : name_(name) {
-    ::setenv(name, value.c_str(), 1);
-  }
-  ~variable() { ::unsetenv(name_); }
-  variable(const variable&) = delete;
-  variable& operator=(const variable&) = delete;
-
- private:
-  const char* name_;
-};
-
-}  // namespace
 
 TEST_CASE_TEMPLATE("http clients: proxies of the environment",
                    bench_type, curl_bench, asio_http_bench) {
