@@ -55,6 +55,29 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
     });
     return made;
   }
+  /// The same for addresses that are known, at least one.
+  static std::shared_ptr<asio_dial> begin_with(asio::io_context& context,
+                                               const asio_name_cache::endpoints& addresses,
+                                               int receive_buffer_bytes, handler done) {
+    std::shared_ptr<asio_dial> made(new asio_dial(context, receive_buffer_bytes, std::move(done)));
+    made->addresses_ = addresses;
+    made->try_next();
+    return made;
+  }
+
+  /// The order of the system, but each address followed by one of the other family.
+  static asio_name_cache::endpoints alternating(asio_name_cache::endpoints from) {
+    const bool first_is_v4 = from.front().address().is_v4();
+    const auto middle = std::stable_partition(from.begin(), from.end(), [&](const auto& each) {
+      return each.address().is_v4() == first_is_v4;
+    });
+    asio_name_cache::endpoints mixed;
+    for (auto one = from.begin(), other = middle; one != middle || other != from.end();) {
+      if (one != middle) mixed.push_back(*one++);
+      if (other != from.end()) mixed.push_back(*other++);
+    }
+    return mixed;
+  }
 
   /// Closes what is open; nothing is called from now on.
   void give_up() {
@@ -75,20 +98,6 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
     if (failure) return finish_later({failure, "cannot resolve "});
     addresses_ = alternating(found);
     try_next();
-  }
-
-  /// The order of the system, but each address followed by one of the other family.
-  static asio_name_cache::endpoints alternating(asio_name_cache::endpoints from) {
-    const bool first_is_v4 = from.front().address().is_v4();
-    const auto middle = std::stable_partition(from.begin(), from.end(), [&](const auto& each) {
-      return each.address().is_v4() == first_is_v4;
-    });
-    asio_name_cache::endpoints mixed;
-    for (auto one = from.begin(), other = middle; one != middle || other != from.end();) {
-      if (one != middle) mixed.push_back(*one++);
-      if (other != from.end()) mixed.push_back(*other++);
-    }
-    return mixed;
   }
 
   void try_next() {

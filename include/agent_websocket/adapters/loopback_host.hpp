@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Whether the host of a URL is this machine: requests to it take no proxy. Names are not resolved.
+// Whether the host of a URL is this machine: requests to it take no proxy, whatever the environment
+// says. Names are not resolved.
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
