@@ -3,8 +3,8 @@
 // Reads JSON text (RFC 8259) into a flat, read-only document: one buffer, one vector of nodes, both reused from
 // parse to parse, so that a steady stream of messages costs few allocations. Every read is checked: asking for what
 // is not there gives an absent value or nullopt, never an abort. This is the only header that names RapidJSON; it
-// parses in situ, with numbers left as text (RapidJSON crashes on 26-byte numbers, CVE-2024-38517), encoding checked,
-// and recursively as deep as the limit of nesting allows: without one it would overflow the stack.
+// parses iteratively, in situ, with numbers left as text and encoding validated, because RapidJSON's other modes
+// overflow the stack on deep nesting and crash on 26-byte numbers (CVE-2024-38517).
 #pragma once
 
 #include <agent_websocket/base/result.hpp>
@@ -272,7 +272,8 @@ class document {
     tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
     detail::tape_builder builder(tape_, limits);
     rapidjson::InsituStringStream stream(tape_.text.data());
-    constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseNumbersAsStringsFlag;
+    constexpr unsigned flags =
+        rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
     rapidjson::Reader reader;
     // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it then says where.
     const rapidjson::ParseResult outcome =
