@@ -11,6 +11,7 @@
 #include <agent_websocket/adapters/asio_http_pool.hpp>
 #include <agent_websocket/adapters/asio_http_request.hpp>
 #include <agent_websocket/adapters/asio_name_cache.hpp>
+#include <agent_websocket/adapters/event_turn.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/http_client.hpp>
@@ -70,6 +71,10 @@ class asio_http_client {
     alive_.reset();
     for (const auto& each : calls_) each.second->let_go();
   }
+
+  /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
+  /// the last call of a sink; null: no more.
+  void read_in_turns_of(turn_keeper* turns) noexcept { buffers_.turns = turns; }
 
   http_call_id start(http::request request, http_sink& sink) {
     const http_call_id id = ++last_id_;

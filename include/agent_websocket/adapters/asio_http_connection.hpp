@@ -7,6 +7,7 @@
 
 #include <agent_websocket/adapters/asio_link.hpp>
 #include <agent_websocket/adapters/deadline_list.hpp>
+#include <agent_websocket/adapters/event_turn.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/tls_stream.hpp>
@@ -36,6 +37,7 @@ struct asio_http_buffers {
   const std::size_t size;
   const std::unique_ptr<char[]> input;
   output_pool outputs;
+  turn_keeper* turns = nullptr;  ///< or null
 };
 
 /// The request that a connection serves. Its functions may abandon any connection.
@@ -187,6 +189,7 @@ class asio_http_connection final : public asio_link, public deadline_hook {
 
   void on_readable() override {
     if (exchange_ == nullptr || (paused_ && stage_ == stage::standing)) return;
+    const event_turn turn(buffers_.turns);
     std::size_t size = 0;
     std::error_code failure;
     const io_outcome outcome = receive(buffers_.input.get(), buffers_.size, size, failure);

@@ -202,7 +202,9 @@ class server {
           transport(context, transport_settings(settings)),
           logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
                                                                : adapters::log_format::text),
-          server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {}
+          server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
+      http.read_in_turns_of(&transport.turns());
+    }
 
     adapters::asio_scheduler scheduler;
     shipped_http_client http;
