@@ -54,7 +54,7 @@ struct assistant_message {
 /// A message; by default an empty one of the user. Bytes that are not UTF-8 go out as U+FFFD.
 class chat_message {
  public:
-  chat_message() : body_(empty_body()) {}
+  chat_message() : body_(empty_body()), bytes_(body_->json.size()) {}
 
   static chat_message system(std::string text) {
     return of_text(chat_role::system, std::move(text), false);
@@ -124,7 +124,7 @@ class chat_message {
   /// The JSON object as it is sent.
   const std::string& json() const noexcept { return body_->json; }
   /// What the message adds to a request.
-  std::size_t bytes() const noexcept { return body_->json.size(); }
+  std::size_t bytes() const noexcept { return bytes_; }
   /// True when json() says nothing that role() and text() do not.
   bool is_text_alone() const {
     return of_text(body_->role, body_->text, body_->partial).json() == body_->json;
@@ -141,8 +141,8 @@ class chat_message {
   };
 
   chat_message(chat_role role, std::string text, std::string json, bool partial)
-      : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})) {
-  }
+      : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})),
+        bytes_(body_->json.size()) {}
 
   static chat_message of_text(chat_role role, std::string text, bool partial) {
     std::string json;
@@ -158,6 +158,7 @@ class chat_message {
   }
 
   std::shared_ptr<const body> body_;
+  std::size_t bytes_;  // asked for of a whole conversation, whose messages lie scattered
 };
 
 }  // namespace openrouter
