@@ -193,6 +193,8 @@ class server {
 
   static constexpr std::chrono::milliseconds longest_patience{1'000};
   static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
+  // In the kernel, for a client that does not read; Linux takes twice as much.
+  static constexpr int client_send_buffer = 64 * 1024;
 
   // In the order in which they need each other.
   struct parts {
@@ -223,6 +225,7 @@ class server {
     to.max_message_bytes = from.session.max_message_bytes;
     // Sockets are counted by the server; beside them there is room for health checks and the API.
     to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
+    to.so_sndbuf = client_send_buffer;
     to.max_unanswered_per_address = from.access.max_connections_per_address;
     if (auto proxies = http::trusted_proxies::parse(from.access.trusted_proxies))
       to.proxies = std::move(*proxies);
