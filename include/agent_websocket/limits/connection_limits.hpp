@@ -160,7 +160,7 @@ class connection_limits {
   token_bucket new_;
   std::size_t total_ = 0;
   std::unordered_map<http::ip_address, entry> entries_;
-  fifo<arrival> recent_;
+  fifo<arrival, 64> recent_;
 };
 
 }  // namespace agent_websocket

@@ -130,7 +130,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
 /// When its last messages are kept, so that they go out before.
 inline void session_core::close(std::uint16_t code, std::string reason) {
   if (closing_) return;
-  closing_ = {code, std::move(reason)};
+  closing_.emplace(action::close_session{code, std::move(reason)});
   close_waits_ = !ledger_.all_kept() && !ledger_.is_failing();
   if (!close_waits_) close_now();
 }

@@ -133,7 +133,8 @@ inline void session_core::lose(const error& why, moment at) {
   run_.reset();
   while (inbox_.take_next()) {
   }
-  closing_ = {static_cast<std::uint16_t>(moved ? 4003 : 4000), moved ? "moved" : "server_error"};
+  closing_.emplace(action::close_session{static_cast<std::uint16_t>(moved ? 4003 : 4000),
+                                         moved ? "moved" : "server_error"});
   close_now();
 }
 
