@@ -55,10 +55,10 @@ struct core_data {
 
   std::string id_;
   std::string epoch_;
-  principal owner_;
+  boxed<principal> owner_;  ///< none: an anonymous one
   std::string address_;
   std::shared_ptr<const session_settings> settings_;
-  std::shared_ptr<const session_settings> shared_settings_;  ///< when it has some of its own
+  boxed<std::shared_ptr<const session_settings>> shared_settings_;  ///< when it has some of its own
   session_overrides overrides_;
   agent_websocket::conversation conversation_;
   agent_websocket::inbox inbox_;
@@ -72,8 +72,7 @@ struct core_data {
   ledger ledger_;
   fifo<stored_query> storing_;  ///< accepted, but not before their records are kept
   std::vector<session_action> actions_;
-  timestamp_cache stamp_;
-  usage_totals usage_;
+  boxed<usage_totals> usage_;
   wall_time created_;
   moment active_;
   run_number runs_ = 0;

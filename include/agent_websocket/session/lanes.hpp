@@ -6,6 +6,7 @@
 // and in the answer, so that text which waits is merged by itself and a slow reader costs little.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/policy/transport.hpp>
@@ -15,7 +16,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,7 +65,7 @@ class lanes {
   void begin_when_kept(std::string frame, std::uint64_t records) {
     if (first_) own_bytes_ -= first_->frame.size();
     own_bytes_ += frame.size();
-    first_ = in_place{std::move(frame), records};
+    first_.emplace(in_place{std::move(frame), records});
   }
   /// So many records are kept now.
   void kept(std::uint64_t records) {
@@ -270,7 +270,7 @@ class lanes {
   connection_id connection_;
   fifo<std::string> control_;
   fifo<in_place> unkept_;  // `after`: so many records
-  std::optional<in_place> first_;
+  boxed<in_place> first_;
   fifo<in_place> ordered_;
   fifo<std::string> volatile_;
   std::size_t own_bytes_ = 0;  // of control_ and ordered_
