@@ -116,7 +116,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   void finish(bool reset);
 
   connection_id id_ = 0;
-  frame_reader reader_;
+  resting_frame_reader reader_;
   std::unique_ptr<websocketpp_opening> opening_;  // until the answer has been given
   std::unique_ptr<farewell> farewell_;
   phase phase_ = phase::head;

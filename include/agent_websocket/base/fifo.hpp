@@ -7,6 +7,7 @@
 
 #include <cassert>
 #include <cstddef>
+#include <iterator>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -60,8 +61,51 @@ class fifo {
     assert(!empty());
     return *place(ring_->count - 1);
   }
+  const T& front() const noexcept { return *place(0); }
+  const T& back() const noexcept { return *place(ring_->count - 1); }
   T& operator[](std::size_t position) noexcept { return *place(position); }
   const T& operator[](std::size_t position) const noexcept { return *place(position); }
+
+  template <typename Queue, typename Item>
+  class walk {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using pointer = Item*;
+    using reference = Item&;
+
+    walk() = default;
+    walk(Queue& queue, std::size_t position) noexcept : queue_(&queue), position_(position) {}
+    Item& operator*() const noexcept { return (*queue_)[position_]; }
+    Item* operator->() const noexcept { return &**this; }
+    walk& operator++() noexcept {
+      ++position_;
+      return *this;
+    }
+    walk operator++(int) noexcept { return walk(*queue_, position_++); }
+    bool operator==(const walk& other) const noexcept { return position_ == other.position_; }
+    bool operator!=(const walk& other) const noexcept { return position_ != other.position_; }
+
+   private:
+    Queue* queue_ = nullptr;
+    std::size_t position_ = 0;
+  };
+  using iterator = walk<fifo, T>;
+  using const_iterator = walk<const fifo, const T>;
+
+  /// In order, as long as nothing is added or taken.
+  iterator begin() noexcept { return {*this, 0}; }
+  iterator end() noexcept { return {*this, size()}; }
+  const_iterator begin() const noexcept { return {*this, 0}; }
+  const_iterator end() const noexcept { return {*this, size()}; }
+
+  /// Precondition: !empty().
+  void drop_back() {
+    assert(!empty());
+    back().~T();
+    drop_one();
+  }
 
   /// Precondition: !empty(). Constant.
   T take_front() {

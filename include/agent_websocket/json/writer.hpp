@@ -13,12 +13,39 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
 namespace agent_websocket {
 namespace json {
+
+namespace detail {
+
+/// Eight bytes at once: true when none of them is a control character, a quote, a backslash, DEL or
+/// beyond ASCII.
+inline bool is_plain_word(const char* at) noexcept {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  const auto has = [](std::uint64_t of, unsigned char c) {
+    const std::uint64_t differs = of ^ (ones * c);
+    return (differs - ones) & ~differs & tops;
+  };
+  const std::uint64_t below_blank = (word - ones * 0x20) & ~word & tops;
+  return ((word & tops) | below_blank | has(word, '"') | has(word, '\\') | has(word, 0x7F)) == 0;
+}
+
+}  // namespace detail
+
+/// Appends a number in decimal.
+template <typename Integer>
+void append_number(std::string& out, Integer number) {
+  char text[24];
+  const auto done = std::to_chars(text, text + sizeof text, number);
+  out.append(text, static_cast<std::size_t>(done.ptr - text));
+}
 
 /// Appends `text` as a JSON string body, without the quotes.
 inline void append_escaped(std::string& out, std::string_view text) {
@@ -28,6 +55,8 @@ inline void append_escaped(std::string& out, std::string_view text) {
   const char* const end = run + text.size();
   const auto flush = [&] { out.append(run, static_cast<std::size_t>(at - run)); };
   while (at != end) {
+    while (end - at >= 8 && detail::is_plain_word(at)) at += 8;
+    if (at == end) break;
     const auto c = static_cast<unsigned char>(*at);
     if (c >= 0x20 && c != '"' && c != '\\' && c < 0x7F) {
       ++at;
@@ -78,10 +107,16 @@ class writer {
 
   /// The name of the next value. `name` is written as it is: it must need no escaping unless `key_escaped` is used.
   writer& key(std::string_view name) {
-    separate();
-    out_.push_back('"');
-    out_.append(name);
-    out_.append("\":");
+    char text[64];
+    if (name.size() > sizeof text - 4) return begin_key(name);
+    std::size_t size = 0;
+    if (comma_) text[size++] = ',';
+    text[size++] = '"';
+    std::memcpy(text + size, name.data(), name.size());
+    size += name.size();
+    text[size++] = '"';
+    text[size++] = ':';
+    out_.append(text, size);
     comma_ = false;
     return *this;
   }
@@ -131,6 +166,14 @@ class writer {
   writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
 
  private:
+  writer& begin_key(std::string_view name) {
+    separate();
+    out_.push_back('"');
+    out_.append(name);
+    out_.append("\":");
+    comma_ = false;
+    return *this;
+  }
   void separate() {
     if (comma_) out_.push_back(',');
     comma_ = true;

@@ -67,7 +67,7 @@ class basic_completion final
  public:
   using surroundings = client_surroundings<HttpClient, Scheduler>;
 
-  basic_completion(surroundings& around, completion_id id, chat_request request,
+  basic_completion(surroundings& around, completion_id id, chat_request&& request,
                    completion_sink& sink)
       : around_(around), id_(id), request_(std::move(request)), sink_(&sink) {}
 
@@ -161,7 +161,7 @@ class basic_completion final
     result<void> usable = around_.checked;
     std::string body;
     if (usable) {
-      result<std::string> encoded = encode(request_, around_.settings.dialect);
+      result<std::string> encoded = encode(*request_, around_.settings.dialect);
       if (encoded) {
         body = std::move(*encoded);
       } else {
@@ -177,9 +177,9 @@ class basic_completion final
     headers_.clear();
     error_body_.clear();
     generation_id_.clear();
-    clocks_.send(now(), request_.stream);
+    clocks_.send(now(), request_->stream);
     call_ = around_.http.start(
-        make_http_request(around_.settings, std::move(body), request_.stream), *this);
+        make_http_request(around_.settings, std::move(body), request_->stream), *this);
     watch();
   }
 
@@ -231,7 +231,7 @@ class basic_completion final
       if (const auto wait = next_wait(*ended.failed)) return wait_and_repeat(*wait, *ended.failed);
     }
     stop_timer();
-    request_ = {};
+    request_.reset();
     if (call_ != 0 && reusable && !ended.failed) {
       state_ = state::draining;
       drained_by_ = now() + drain_time;
@@ -271,7 +271,7 @@ class basic_completion final
   // ---- answer_sink
 
   void on_begin(std::string_view model) override {
-    request_ = {};  // from here on it is never sent again
+    request_.reset();  // from here on it is never sent again
     sink_->on_begin(id_, model);
   }
   void on_text(std::string_view text) override { sink_->on_text(id_, text); }
@@ -330,7 +330,7 @@ class basic_completion final
 
   surroundings& around_;
   const completion_id id_;
-  chat_request request_;
+  std::optional<chat_request> request_;  // while it may be sent again
   completion_sink* sink_;
   std::optional<stream_decoder> answer_;
   http::header_list headers_;  // of a failed attempt

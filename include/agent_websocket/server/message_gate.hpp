@@ -21,7 +21,7 @@
 
 namespace agent_websocket {
 
-/// Of one socket. Some 50 bytes.
+/// Of one socket.
 class message_gate {
  public:
   static constexpr const char* budget_words =

@@ -54,7 +54,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
         scheduler_(scheduler),
         transport_(transport),
         out_(transport),
-        around_{out_, client, scheduler, store, random, slots, wakes, router, *this},
+        around_{out_, client, scheduler, store, random, slots, wakes, router, *this, scratch_},
         router_(router),
         journal_(told),
         on_auth_(std::move(on_auth)),
@@ -331,6 +331,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   Scheduler& scheduler_;
   transport_type& transport_;
   outlet<transport_type> out_;
+  std::string scratch_;
   typename Session::surroundings around_;
   const router_type& router_;
   journal_type& journal_;

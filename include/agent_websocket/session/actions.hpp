@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -80,10 +81,10 @@ struct consult {
   run_number run;
   wire::query query;
 };
-/// Ask the model; answer with began, text and completed.
+/// Ask the model; answer with began, text and completed. `request` is not null.
 struct start_completion {
   run_number run;
-  openrouter::chat_request request;
+  std::shared_ptr<openrouter::chat_request> request;
 };
 /// Stop asking the model and running tools; nothing of that run is wanted any more.
 struct cancel_completion {

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -195,8 +196,9 @@ inline void session_core::begin_next(moment at) {
   actions_.push_back(action::consult{run_->number, query});
 }
 
-inline openrouter::chat_request session_core::build_request() {
-  openrouter::chat_request request;
+inline std::shared_ptr<openrouter::chat_request> session_core::build_request() {
+  const auto built = std::make_shared<openrouter::chat_request>();
+  openrouter::chat_request& request = *built;
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
                                                 : overrides_.model.value_or(settings_->model);
   request.fallback_models = settings_->fallback_models;
@@ -210,7 +212,7 @@ inline openrouter::chat_request session_core::build_request() {
   request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
   for (const openrouter::chat_message& each : request.messages) run_->asked_bytes += each.bytes();
-  return request;
+  return built;
 }
 
 inline void session_core::decided(run_number run, query_decision decision, moment at) {

@@ -7,6 +7,7 @@
 // have said. Trimmed to a number of bytes likewise: first what tools have said, then whole turns.
 #pragma once
 
+#include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/openrouter/message.hpp>
 #include <agent_websocket/wire/message.hpp>
 
@@ -107,7 +108,7 @@ class conversation {
     std::size_t count = message_count();
     while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
       count -= turns_.front().messages();
-      turns_.erase(turns_.begin());
+      turns_.take_front();
     }
     std::size_t steps = 0;
     for (std::size_t i = turns_.size(); i-- > 0;) {
@@ -129,10 +130,10 @@ class conversation {
   }
 
   turn& back() noexcept { return turns_.back(); }
-  void drop_last() { turns_.pop_back(); }
+  void drop_last() { turns_.drop_back(); }
   void clear() noexcept { turns_.clear(); }
   bool empty() const noexcept { return turns_.empty(); }
-  const std::vector<turn>& turns() const noexcept { return turns_; }
+  const fifo<turn>& turns() const noexcept { return turns_; }
 
   /// Messages of all turns, without the system prompt.
   std::size_t message_count() const noexcept {
@@ -174,14 +175,12 @@ class conversation {
       turns_[i].steps.clear();
       bytes += turns_[i].bytes();
     }
-    std::size_t gone = 0;
-    while (gone + 1 < turns_.size() && bytes > max_bytes_) bytes -= turns_[gone++].bytes();
-    turns_.erase(turns_.begin(), turns_.begin() + static_cast<std::ptrdiff_t>(gone));
+    while (turns_.size() > 1 && bytes > max_bytes_) bytes -= turns_.take_front().bytes();
   }
 
   std::size_t max_messages_;
   std::size_t max_bytes_;
-  std::vector<turn> turns_;
+  fifo<turn> turns_;
 };
 
 }  // namespace agent_websocket

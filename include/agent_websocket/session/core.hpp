@@ -289,7 +289,7 @@ class session_core : private core_data {
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
   void begin_next(moment at);
-  openrouter::chat_request build_request();
+  std::shared_ptr<openrouter::chat_request> build_request();
 
   result<tool_ptr> check_tool(const wire::declared_tool& declared,
                               const std::vector<tool_ptr>& others) const;

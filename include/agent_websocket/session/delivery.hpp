@@ -29,8 +29,9 @@ class delivery {
     std::vector<connection_id> too_slow;  ///< to be done without
   };
 
-  delivery(Transport& transport, Scheduler& scheduler)
-      : transport_(transport), scheduler_(scheduler) {}
+  /// `scratch` is where frames are made; the deliveries of one executor may share it.
+  delivery(Transport& transport, Scheduler& scheduler, std::string& scratch)
+      : transport_(transport), scheduler_(scheduler), scratch_(scratch) {}
 
   /// The next piece of text is the first of an answer: it goes out at once.
   void begin_answer() noexcept { text_waits_until_ = {}; }
@@ -74,17 +75,20 @@ class delivery {
  private:
   void hand_over(session_core& session, lanes& socket, const live_answer* text, bool due,
                  std::size_t budget) {
-    std::string frame;
     const std::string_view timestamp = session.timestamp(scheduler_.wall_now());
     while (socket.transport_waits < budget &&
-           socket.take_next(session.output().log(), text, due, frame, timestamp)) {
-      socket.transport_waits = transport_.send(socket.connection(), frame);
-      if (session_counts* const counts = session.output().counts()) counts->sent(frame.size());
+           socket.take_next(session.output().log(), text, due, scratch_, timestamp)) {
+      socket.transport_waits = transport_.send(socket.connection(), scratch_);
+      if (session_counts* const counts = session.output().counts()) counts->sent(scratch_.size());
     }
+    if (scratch_.capacity() > max_kept_scratch) std::string().swap(scratch_);
   }
+
+  static constexpr std::size_t max_kept_scratch = 64 * 1024;
 
   Transport& transport_;
   Scheduler& scheduler_;
+  std::string& scratch_;
   time_point text_waits_until_{};
 };
 

@@ -93,12 +93,16 @@ class lanes {
   void put_last_delta(const live_answer& answer, std::uint64_t top, std::string_view timestamp) {
     if (const piece thought = unsent_reasoning(answer);
         thought.n != 0 && thought.text.size() <= max_last_delta_bytes) {
-      put_ordered(encode_reasoning(answer, thought, timestamp), top);
+      std::string frame;
+      encode_reasoning(frame, answer, thought, timestamp);
+      put_ordered(std::move(frame), top);
     }
     const piece next = unsent(answer);
     if (snapshot_run_ == answer.run || next.n == 0 || next.text.size() > max_last_delta_bytes)
       return;
-    put_ordered(encode_delta(answer, next, timestamp), top);
+    std::string frame;
+    encode_delta(frame, answer, next, timestamp);
+    put_ordered(std::move(frame), top);
   }
 
   /// Starts over at `position`: everything after it up to `top` goes out again as replay, then a
@@ -145,12 +149,12 @@ class lanes {
     }
     if (answer != nullptr && text_due && position_ >= log.top()) {
       if (const piece thought = unsent_reasoning(*answer); thought.n != 0) {
-        frame = encode_reasoning(*answer, thought, timestamp);
+        encode_reasoning(frame, *answer, thought, timestamp);
         return true;
       }
       const piece next = unsent(*answer);
       if (next.n != 0) {
-        frame = encode_delta(*answer, next, timestamp);
+        encode_delta(frame, *answer, next, timestamp);
         return true;
       }
     }
@@ -240,22 +244,21 @@ class lanes {
     sent_ = {answer.run, answer.chunks, answer.text.size()};
   }
 
-  std::string encode_reasoning(const live_answer& answer, const piece& next,
-                               std::string_view timestamp) {
-    std::string frame;
+  // In place of what `frame` holds, into its memory.
+  void encode_reasoning(std::string& frame, const live_answer& answer, const piece& next,
+                        std::string_view timestamp) {
+    frame.clear();
     encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false, true},
            timestamp);
     reasoning_sent_ = {answer.run, answer.reasoning_chunks, answer.reasoning.size()};
-    return frame;
   }
 
-  std::string encode_delta(const live_answer& answer, const piece& next,
-                           std::string_view timestamp) {
-    std::string frame;
+  void encode_delta(std::string& frame, const live_answer& answer, const piece& next,
+                    std::string_view timestamp) {
+    frame.clear();
     encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false},
            timestamp);
     mark_sent(answer);
-    return frame;
   }
 
   bool take_snapshot(const live_answer& answer, std::string& frame, std::string_view timestamp) {

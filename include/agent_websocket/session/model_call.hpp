@@ -83,7 +83,8 @@ class model_call {
 
   /// Calls begin() now or when a slot is free; it is to call start(). Precondition: there is no
   /// call.
-  void await_turn(std::function<void()> begin) {
+  template <typename Begin>
+  void await_turn(Begin begin) {
     if (slots_.try_acquire()) {
       holds_slot_ = true;
       return begin();
@@ -94,7 +95,7 @@ class model_call {
       begin();
     });
   }
-  void start(openrouter::chat_request request, openrouter::completion_sink& sink) {
+  void start(openrouter::chat_request&& request, openrouter::completion_sink& sink) {
     id_ = client_.start(std::move(request), sink);
   }
 

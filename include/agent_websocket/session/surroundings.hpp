@@ -10,6 +10,8 @@
 #include <agent_websocket/session/hooks.hpp>
 #include <agent_websocket/session/outlet.hpp>
 
+#include <string>
+
 namespace agent_websocket {
 
 template <typename Transport, typename Client, typename Scheduler, typename Store, typename Session>
@@ -26,6 +28,7 @@ struct session_surroundings {
   coalescer<Scheduler, Session>& wakes;
   const session_hooks<Session>& hooks;
   session_sink<Session>& sink;
+  std::string& scratch;  ///< where frames are made, see delivery
 };
 
 }  // namespace agent_websocket

@@ -164,16 +164,22 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
   detail::close(w, timestamp);
 }
 
+/// Sent for every token: names are written together with what stands between them.
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
-  json::writer w(out);
-  detail::open(w, "response")
-      .member("stream", m.stream)
-      .member("phase", m.snapshot    ? "snapshot"
-                       : m.reasoning ? "reasoning"
-                                     : "delta");
-  w.member("idx", m.idx).member("n", m.n).member("content", m.content);
-  if (m.snapshot) w.member("replay", true);
-  detail::close(w, timestamp);
+  const auto put = [&out](std::string_view text) { out.append(text); };
+  put(R"({"type":"response","stream":")");
+  json::append_escaped(out, m.stream);
+  put(m.snapshot    ? R"(","phase":"snapshot","idx":)"
+      : m.reasoning ? R"(","phase":"reasoning","idx":)"
+                    : R"(","phase":"delta","idx":)");
+  json::append_number(out, m.idx);
+  put(R"(,"n":)");
+  json::append_number(out, m.n);
+  put(R"(,"content":")");
+  json::append_escaped(out, m.content);
+  put(m.snapshot ? R"(","replay":true,"timestamp":")" : R"(","timestamp":")");
+  put(timestamp);
+  put(R"("})");
 }
 
 inline void encode(std::string& out, const response_end& m, std::string_view timestamp) {

@@ -228,3 +228,18 @@ TEST_CASE("writer: JSON has no NaN and no infinity; a program without assertions
   CHECK(written(-std::numeric_limits<double>::infinity()) == "null");
 }
 #endif
+
+TEST_CASE("append_escaped: what has to be escaped is found at every place of a text of any length") {
+  const std::string pieces[] = {"\"", "\\", "\n", std::string(1, '\0'), "\x1f", "\x7f", "\xc3\xa4", "\xff", "a"};
+  const std::string escaped[] = {"\\\"", "\\\\", "\\n", "\\u0000", "\\u001f", "\\u007f", "\xc3\xa4", "\xef\xbf\xbd", "a"};
+  for (std::size_t which = 0; which < 9; ++which) {
+    for (std::size_t before = 0; before < 20; ++before) {
+      for (std::size_t behind = 0; behind < 20; ++behind) {
+        const std::string head(before, '~'), tail(behind, ' ');
+        std::string out;
+        agent_websocket::json::append_escaped(out, head + pieces[which] + tail);
+        REQUIRE(out == head + escaped[which] + tail);
+      }
+    }
+  }
+}

@@ -50,7 +50,8 @@ using delivery = agent_websocket::delivery<fake_transport, manual_scheduler>;
 struct fixture {
   manual_scheduler scheduler;
   fake_transport transport;
-  delivery deliver{transport, scheduler};
+  std::string scratch;
+  delivery deliver{transport, scheduler, scratch};
   session_core core;
 
   explicit fixture(session_settings settings = {})
