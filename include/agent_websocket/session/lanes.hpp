@@ -115,7 +115,7 @@ class lanes {
     position_ = position;
     replay_until_ = top;
     snapshot_run_ = run;
-    reasoning_sent_ = {};  // it comes again from its beginning
+    reasoning_sent_.reset();  // it comes again from its beginning
     put_ordered(std::move(live), top);
   }
 
@@ -237,7 +237,8 @@ class lanes {
   }
   piece unsent_reasoning(const live_answer& answer) const noexcept {
     if (!wants_reasoning) return {};
-    return reasoning_sent_.after(answer.run, answer.reasoning_chunks, answer.reasoning);
+    return reasoning_sent_.value_or(mark()).after(answer.run, answer.reasoning_chunks,
+                                                  answer.reasoning);
   }
 
   void mark_sent(const live_answer& answer) noexcept {
@@ -250,7 +251,7 @@ class lanes {
     frame.clear();
     encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false, true},
            timestamp);
-    reasoning_sent_ = {answer.run, answer.reasoning_chunks, answer.reasoning.size()};
+    reasoning_sent_.need() = {answer.run, answer.reasoning_chunks, answer.reasoning.size()};
   }
 
   void encode_delta(std::string& frame, const live_answer& answer, const piece& next,
@@ -282,7 +283,7 @@ class lanes {
   std::uint64_t replay_until_ = 0;
   std::uint64_t snapshot_run_ = 0;  // the answer of which one is due; 0: of none
   mark sent_;
-  mark reasoning_sent_;
+  boxed<mark> reasoning_sent_;  // few want to see it
 };
 
 }  // namespace agent_websocket
