@@ -25,6 +25,7 @@
 #include <agent_websocket/testing/mock_http_client.hpp>
 #include <agent_websocket/testing/mock_transport.hpp>
 
+#include <agent_websocket/adapters/asio_http_client.hpp>
 #include <agent_websocket/adapters/redis_exchange.hpp>
 #include <agent_websocket/adapters/redis_store.hpp>
 #include <agent_websocket/adapters/sqlite_export.hpp>

@@ -241,7 +241,7 @@ void cancelled_calls_are_silent() {
     http_script script;
     b.fixture.reply_with(script.head(200).body("a").body("b").complete());
     const http_call_id id = b.start();
-    REQUIRE(b.fixture.wait([&] { return b.sink.answers[id].body == "a"; }));
+    REQUIRE(b.fixture.wait([&] { return !b.sink.answers[id].body.empty(); }));
     b.fixture.settle();
     CHECK(b.sink.calls == 2u);
   }

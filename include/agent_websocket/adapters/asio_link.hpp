@@ -52,8 +52,8 @@ class asio_link {
   bool is_open() const noexcept { return socket_.is_open(); }
   asio_socket& socket() noexcept { return socket_; }
 
-  /// All bytes go through the stream from now on. Precondition: it is one on socket(), and nothing
-  /// was read or written yet.
+  /// All bytes go through the stream from now on. Precondition: it is one on socket(), whatever was
+  /// read before came to its end, and nothing waits to be written.
   void secure(std::unique_ptr<tls_stream> stream) noexcept { tls_ = std::move(stream); }
   /// Null without TLS.
   const tls_stream* tls() const noexcept { return tls_.get(); }
@@ -66,13 +66,22 @@ class asio_link {
 
   /// Reads once. `ended`: end of the stream or an error.
   io_outcome receive(char* data, std::size_t size, std::size_t& received) {
+    std::error_code failure;
+    return receive(data, size, received, failure);
+  }
+  /// The same. `failure` tells how it ended: asio::error::eof when the peer has said all.
+  io_outcome receive(char* data, std::size_t size, std::size_t& received,
+                     std::error_code& failure) {
     if (tls_ != nullptr) {
       const bool was_established = tls_->is_established();
       const io_outcome outcome = tls_->read(data, size, received);
       if (!was_established && tls_->is_established()) acknowledge();
+      if (outcome == io_outcome::ended) {
+        failure = asio::error::eof;
+        if (tls_->has_failed()) failure = asio::error::connection_reset;
+      }
       return outcome;
     }
-    std::error_code failure;
     received = socket_.read_some(asio::mutable_buffer(data, size), failure);
     return outcome_of(failure);
   }

@@ -46,8 +46,21 @@ class asio_scheduler {
     lock.unlock();
   }
 
-  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
-  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
+  time_point now() const noexcept {
+    return stopped_ == 0 ? std::chrono::steady_clock::now() : stopped_at_;
+  }
+  wall_time wall_now() const noexcept {
+    return stopped_ == 0 ? std::chrono::system_clock::now() : stopped_wall_at_;
+  }
+  /// See one_moment.
+  void stop_clock() noexcept {
+    if (stopped_ == 0) {
+      stopped_at_ = now();
+      stopped_wall_at_ = wall_now();
+    }
+    ++stopped_;
+  }
+  void let_clock_run() noexcept { --stopped_; }
 
   /// From any thread, until the destructor begins. The functions wait here and not in Asio's
   /// queue, so that they end with the scheduler, also when the context lives on.
@@ -163,6 +176,9 @@ class asio_scheduler {
   std::uint64_t turn_ = 0;  // tells the current wait from those replaced
   timer_id last_id_ = 0;
   bool running_timers_ = false;
+  unsigned stopped_ = 0;  // how many want the clock to stand still
+  time_point stopped_at_{};
+  wall_time stopped_wall_at_{};
   std::mutex mutex_;  // guards the two below
   std::deque<std::function<void()>> posted_;
   bool closing_ = false;

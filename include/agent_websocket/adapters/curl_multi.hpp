@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/adapters/event_turn.hpp>
 #include <agent_websocket/base/config.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
@@ -76,6 +77,9 @@ class curl_multi {
     on_turn_();
   }
 
+  /// Around each of curl's reads; null: none.
+  void read_in_turns_of(turn_keeper* turns) noexcept { turns_ = turns; }
+
   /// Runs `f` in the next turn of the executor, unless the object is gone by then.
   template <typename Function>
   void post(Function f) {
@@ -135,6 +139,7 @@ class curl_multi {
   };
 
   void act(curl_socket_t fd, int events) {
+    const event_turn turn(turns_);
     enter([&] {
       int running = 0;
       curl_multi_socket_action(multi_, fd, events, &running);
@@ -195,6 +200,7 @@ class curl_multi {
   CURLM* multi_ = nullptr;
   std::unordered_map<socket*, std::shared_ptr<socket>> sockets_;
   std::uint64_t timer_turn_ = 0;
+  turn_keeper* turns_ = nullptr;
   bool timer_armed_ = false;
   bool inside_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

@@ -52,26 +52,32 @@ class output_buffer {
 class output_pool {
  public:
   static constexpr std::size_t max_buffers = 64;
-  static constexpr std::size_t max_buffer_bytes = 16 * 1024;  // larger ones go back to the system
+  /// Larger ones go back to the system: what one read of an answer makes fits.
+  static constexpr std::size_t max_buffer_bytes = 128 * 1024;
+  static constexpr std::size_t max_bytes = 1024 * 1024;  ///< of all of them
 
   std::unique_ptr<output_buffer> take() {
     if (spare_.empty()) return std::make_unique<output_buffer>();
     std::unique_ptr<output_buffer> buffer = std::move(spare_.back());
     spare_.pop_back();
+    bytes_ -= buffer->capacity();
     return buffer;
   }
 
   /// Precondition: nothing is pending in it.
   void give_back(std::unique_ptr<output_buffer> buffer) {
-    if (spare_.size() < max_buffers && buffer->capacity() <= max_buffer_bytes) {
-      spare_.push_back(std::move(buffer));
-    }
+    const std::size_t size = buffer->capacity();
+    if (spare_.size() >= max_buffers || size > max_buffer_bytes || bytes_ + size > max_bytes)
+      return;
+    bytes_ += size;
+    spare_.push_back(std::move(buffer));
   }
 
   std::size_t size() const noexcept { return spare_.size(); }
 
  private:
   std::vector<std::unique_ptr<output_buffer>> spare_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace adapters

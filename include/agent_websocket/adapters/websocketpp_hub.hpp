@@ -11,6 +11,7 @@
 #include <agent_websocket/adapters/byte_budget.hpp>
 #include <agent_websocket/adapters/connection_table.hpp>
 #include <agent_websocket/adapters/deadline_list.hpp>
+#include <agent_websocket/adapters/event_turn.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_frame_reader.hpp>
@@ -57,7 +58,8 @@ struct transport_settings {
 
 /// `Connection` is derived from asio_link and deadline_hook and has settle() and on_deadline().
 template <typename Connection>
-class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Connection>> {
+class websocketpp_hub final : public turn_keeper,
+                              public std::enable_shared_from_this<websocketpp_hub<Connection>> {
  public:
   using pointer = link_pointer<Connection>;
   static constexpr std::size_t read_buffer_bytes = 64 * 1024;
@@ -122,6 +124,19 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
    private:
     std::shared_ptr<websocketpp_hub> hub_;  // what runs may be the transport's end
   };
+
+  /// The same, for what others have read: their turn keeper is to outlive it. See event_turn.
+  void begin_turn() noexcept override { ++depth_; }
+  void end_turn() override {
+    if (depth_ == 1 && !touched_.empty() && !shut_) {
+      const auto self = this->shared_from_this();
+      settle_touched();
+      --depth_;
+      if (!touched_.empty()) post_turn();
+    } else {
+      --depth_;
+    }
+  }
 
   /// Nothing is called from now on.
   void shut() {

@@ -121,6 +121,9 @@ class websocketpp_transport {
     if (const auto& found = hub_->connections.find(id)) pointer(found)->close(code, why);
   }
 
+  /// For others who read what this then sends, such as an HTTP client; as long as this lives.
+  turn_keeper& turns() noexcept { return *hub_; }
+
   /// Where start() listens; 0 before.
   std::uint16_t port() const noexcept { return listener_.port(); }
 

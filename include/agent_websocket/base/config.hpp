@@ -14,7 +14,8 @@
 #define AGENT_WEBSOCKET_WITH_ADAPTERS 1
 #endif
 
-/// 1: `adapters::curl_http_client` (libcurl). Default: on where the adapters are on.
+/// 1: `adapters::curl_http_client` (libcurl), and `server` asks models by it. 0: it does so by
+/// `adapters::asio_http_client`, and the program needs no libcurl. Default: on where the adapters are on.
 #ifndef AGENT_WEBSOCKET_WITH_CURL
 #define AGENT_WEBSOCKET_WITH_CURL AGENT_WEBSOCKET_WITH_ADAPTERS
 #endif

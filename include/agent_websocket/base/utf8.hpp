@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace agent_websocket {
@@ -33,6 +35,24 @@ constexpr std::size_t utf8_sequence_length(std::string_view bytes) noexcept {
 /// True when all of `bytes` is UTF-8.
 constexpr bool is_utf8(std::string_view bytes) noexcept {
   while (!bytes.empty()) {
+    const std::size_t length = utf8_sequence_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+/// The same for text that is mostly ASCII, of which eight bytes are looked at together.
+inline bool is_utf8_text(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    std::uint64_t word;
+    if (bytes.size() >= sizeof word) {
+      std::memcpy(&word, bytes.data(), sizeof word);
+      if ((word & 0x8080'8080'8080'8080U) == 0) {
+        bytes.remove_prefix(sizeof word);
+        continue;
+      }
+    }
     const std::size_t length = utf8_sequence_length(bytes);
     if (length == 0) return false;
     bytes.remove_prefix(length);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
-// curl_http_client and asio_scheduler on one io_context, its own or the program's, SIGINT and
-// SIGTERM taken as the wish to stop in order, and SIGHUP as the one to read the certificate again.
-// Programs that bring other policies use basic_server.
+// curl_http_client (or asio_http_client in programs without libcurl) and asio_scheduler on one
+// io_context, its own or the program's, SIGINT and SIGTERM taken as the wish to stop in order, and
+// SIGHUP as the one to read the certificate again. Programs that bring other policies use
+// basic_server.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
 
+#include <agent_websocket/adapters/asio_http_client.hpp>
 #include <agent_websocket/adapters/asio_scheduler.hpp>
 #include <agent_websocket/adapters/curl_http_client.hpp>
 #include <agent_websocket/adapters/stderr_logger.hpp>
@@ -20,7 +22,7 @@
 #include <agent_websocket/server/environment.hpp>
 #include <agent_websocket/server/server.hpp>
 
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
 
 #include <asio/signal_set.hpp>
 
@@ -36,11 +38,18 @@
 
 namespace agent_websocket {
 
+/// What the shipped server asks models by: libcurl, unless AGENT_WEBSOCKET_WITH_CURL is 0.
+#if AGENT_WEBSOCKET_WITH_CURL
+using shipped_http_client = adapters::curl_http_client;
+#else
+using shipped_http_client = adapters::asio_http_client;
+#endif
+
 class server {
  public:
   using basic_type =
-      basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
-                   adapters::asio_scheduler, any_store, any_authenticator, adapters::stderr_logger>;
+      basic_server<adapters::websocketpp_transport, shipped_http_client, adapters::asio_scheduler,
+                   any_store, any_authenticator, adapters::stderr_logger>;
   using session_type = basic_type::session_type;
   using router_type = basic_type::router_type;
 
@@ -193,10 +202,12 @@ class server {
           transport(context, transport_settings(settings)),
           logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
                                                                : adapters::log_format::text),
-          server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {}
+          server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
+      http.read_in_turns_of(&transport.turns());
+    }
 
     adapters::asio_scheduler scheduler;
-    adapters::curl_http_client http;
+    shipped_http_client http;
     adapters::websocketpp_transport transport;
     any_store store;
     any_authenticator authenticator;
@@ -292,8 +303,8 @@ class server {
 using session = server::session_type;
 using router = server::router_type;
 using openrouter_client =
-    openrouter::basic_openrouter_client<adapters::curl_http_client, adapters::asio_scheduler>;
+    openrouter::basic_openrouter_client<shipped_http_client, adapters::asio_scheduler>;
 
 }  // namespace agent_websocket
 
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

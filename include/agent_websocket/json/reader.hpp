@@ -8,6 +8,7 @@
 #pragma once
 
 #include <agent_websocket/base/result.hpp>
+#include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/number.hpp>
 
 #include <rapidjson/error/en.h>
@@ -271,9 +272,13 @@ class document {
     tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
     detail::tape_builder builder(tape_, limits);
     rapidjson::InsituStringStream stream(tape_.text.data());
-    constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                               rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
-    const rapidjson::ParseResult outcome = rapidjson::Reader().Parse<flags>(stream, builder);
+    constexpr unsigned flags =
+        rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+    rapidjson::Reader reader;
+    // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it then says where.
+    const rapidjson::ParseResult outcome =
+        is_utf8_text(text) ? reader.Parse<flags>(stream, builder)
+                           : reader.Parse<flags | rapidjson::kParseValidateEncodingFlag>(stream, builder);
     if (outcome.IsError()) {
       tape_.nodes.clear();
       const std::string& refusal = builder.refusal();

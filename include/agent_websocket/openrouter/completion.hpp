@@ -122,6 +122,7 @@ class basic_completion final
   void on_body(http_call_id, std::string_view bytes) override {
     const auto self = this->shared_from_this();
     if (state_ != state::sent) return;
+    const one_moment<Scheduler> moment(around_.scheduler);
     clocks_.on_bytes(now());
     if (!is_success()) {
       const std::size_t room = max_error_bytes - error_body_.size();

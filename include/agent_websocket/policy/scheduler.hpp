@@ -43,6 +43,8 @@ template <typename S>
 using start_timer_expression = std::enable_if_t<std::is_same_v<
     decltype(std::declval<S&>().start_timer(time_point(), std::declval<std::function<void()>>())), timer_id>>;
 template <typename S>
+using stop_clock_expression = decltype(std::declval<S&>().stop_clock(), std::declval<S&>().let_clock_run());
+template <typename S>
 using cancel_timer_expression = decltype(std::declval<S&>().cancel_timer(timer_id()));
 }  // namespace detail
 
@@ -61,6 +63,25 @@ inline constexpr bool has_cancel_timer_v = is_detected_v<detail::cancel_timer_ex
 template <typename S>
 inline constexpr bool is_scheduler_v =
     has_now_v<S> && has_wall_now_v<S> && has_post_v<S> && has_start_timer_v<S> && has_cancel_timer_v<S>;
+
+/// While it lives, now() and wall_now() may go on telling the moment at which it was made: what comes out of one read
+/// happens at one moment, and asking for the time is a tenth of the cost of a token. Does nothing for a Scheduler
+/// without `s.stop_clock()` and `s.let_clock_run()`, which may be nested.
+template <typename S>
+class one_moment {
+ public:
+  explicit one_moment(S& scheduler) : scheduler_(scheduler) {
+    if constexpr (is_detected_v<detail::stop_clock_expression, S>) scheduler_.stop_clock();
+  }
+  one_moment(const one_moment&) = delete;
+  one_moment& operator=(const one_moment&) = delete;
+  ~one_moment() {
+    if constexpr (is_detected_v<detail::stop_clock_expression, S>) scheduler_.let_clock_run();
+  }
+
+ private:
+  S& scheduler_;
+};
 
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
 template <typename S>

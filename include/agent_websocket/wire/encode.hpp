@@ -166,20 +166,21 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
 
 /// Sent for every token: names are written together with what stands between them.
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
+  using namespace std::string_view_literals;
   const auto put = [&out](std::string_view text) { out.append(text); };
-  put(R"({"type":"response","stream":")");
+  put(R"({"type":"response","stream":")"sv);
   json::append_escaped(out, m.stream);
-  put(m.snapshot    ? R"(","phase":"snapshot","idx":)"
-      : m.reasoning ? R"(","phase":"reasoning","idx":)"
-                    : R"(","phase":"delta","idx":)");
+  put(m.snapshot    ? R"(","phase":"snapshot","idx":)"sv
+      : m.reasoning ? R"(","phase":"reasoning","idx":)"sv
+                    : R"(","phase":"delta","idx":)"sv);
   json::append_number(out, m.idx);
-  put(R"(,"n":)");
+  put(R"(,"n":)"sv);
   json::append_number(out, m.n);
-  put(R"(,"content":")");
+  put(R"(,"content":")"sv);
   json::append_escaped(out, m.content);
-  put(m.snapshot ? R"(","replay":true,"timestamp":")" : R"(","timestamp":")");
+  put(m.snapshot ? R"(","replay":true,"timestamp":")"sv : R"(","timestamp":")"sv);
   put(timestamp);
-  put(R"("})");
+  put(R"("})"sv);
 }
 
 inline void encode(std::string& out, const response_end& m, std::string_view timestamp) {

@@ -120,3 +120,25 @@ TEST_CASE("asio_scheduler: a function that throws costs itself only") {
   context.run();
   CHECK(ran == 2);
 }
+
+TEST_CASE("asio_scheduler: within one moment both clocks stand still, then they go on") {
+  asio::io_context context(1);
+  asio_scheduler scheduler(context);
+  const auto wait = [](time_point from) {  // without asking it for the time
+    while (std::chrono::steady_clock::now() <= from + 1ms) continue;
+  };
+  time_point inside;
+  {
+    const agent_websocket::one_moment<asio_scheduler> outer(scheduler);
+    inside = scheduler.now();
+    const auto wall = scheduler.wall_now();
+    wait(inside);
+    {
+      const agent_websocket::one_moment<asio_scheduler> inner(scheduler);
+      CHECK(scheduler.now() == inside);
+    }
+    CHECK(scheduler.now() == inside);
+    CHECK(scheduler.wall_now() == wall);
+  }
+  CHECK(scheduler.now() >= inside + 1ms);
+}

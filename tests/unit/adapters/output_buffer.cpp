@@ -59,3 +59,19 @@ TEST_CASE("output pool: emptied buffers come back, large ones do not, and there 
   }
   CHECK(pool.size() == output_pool::max_buffers);
 }
+
+TEST_CASE("output pool: keeps no more bytes than it may, whatever the size of the buffers") {
+  output_pool pool;
+  const auto of = [](std::size_t bytes) {
+    auto made = std::make_unique<output_buffer>();
+    made->tail().reserve(bytes);
+    return made;
+  };
+  const std::size_t fit = output_pool::max_bytes / output_pool::max_buffer_bytes;
+  for (std::size_t i = 0; i < 2 * fit; ++i) pool.give_back(of(output_pool::max_buffer_bytes));
+  CHECK(pool.size() == fit);
+  pool.take();
+  CHECK(pool.size() == fit - 1);
+  pool.give_back(of(output_pool::max_buffer_bytes));
+  CHECK(pool.size() == fit);
+}

@@ -149,3 +149,16 @@ TEST_CASE("utf8: cut_utf8 of bytes that are not UTF-8 stays within them") {
     CHECK(cut.size() <= garbage.size());
   }
 }
+
+TEST_CASE("utf8: text that is looked at eight bytes at a time is judged the same at every place") {
+  const std::string_view pieces[] = {"\xC3\xA9", "\xF0\x9F\x98\x80", "\xC3", "\xFF", "\x80", "\xED\xA0\x80", "a"};
+  for (const std::string_view piece : pieces) {
+    for (std::size_t before = 0; before < 18; ++before) {
+      for (std::size_t behind = 0; behind < 18; ++behind) {
+        const std::string text = std::string(before, 'x') + std::string(piece) + std::string(behind, 'y');
+        REQUIRE(agent_websocket::is_utf8_text(text) == is_utf8(text));
+      }
+    }
+  }
+  CHECK(agent_websocket::is_utf8_text(""));
+}

@@ -125,3 +125,27 @@ TEST_CASE("scheduler: an expression with another meaning") {
   CHECK_FALSE(is_scheduler_v<const smallest>);
   CHECK_FALSE(is_scheduler_v<int>);
 }
+
+namespace {
+
+struct stoppable : smallest {
+  void stop_clock() { ++stopped; }
+  void let_clock_run() { --stopped; }
+  int stopped = 0;
+};
+
+}  // namespace
+
+TEST_CASE("one_moment: stops the clock of a scheduler that can, and leaves others alone") {
+  stoppable scheduler;
+  {
+    const agent_websocket::one_moment<stoppable> outer(scheduler);
+    CHECK(scheduler.stopped == 1);
+    const agent_websocket::one_moment<stoppable> inner(scheduler);
+    CHECK(scheduler.stopped == 2);
+  }
+  CHECK(scheduler.stopped == 0);
+  CHECK(is_scheduler_v<stoppable>);
+  smallest other;
+  const agent_websocket::one_moment<smallest> nothing(other);
+}

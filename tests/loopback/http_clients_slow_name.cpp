@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Names that take long to resolve must not hold up the executor: curl resolves in a thread, and in
-// some of its settings waits for that thread. Linux only: the test puts itself before the C
+// Names that take long to resolve must not hold up the executor: the clients resolve in a thread,
+// and curl in some of its settings waits for that thread. Linux only: the test puts itself before the C
 // library's getaddrinfo.
-#include <agent_websocket/adapters/curl_http_client.hpp>
-
+#include "asio_http_bench.hpp"
 #include "curl_bench.hpp"
 
 #include <doctest/doctest.h>
@@ -49,10 +48,11 @@ extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo
   return real(name, service, hints, found);
 }
 
-TEST_CASE("curl: a name that resolves slowly holds nobody up") {
+TEST_CASE_TEMPLATE("http clients: a name that resolves slowly holds nobody up", bench_type,
+                   loopback::curl_bench, loopback::asio_http_bench) {
   using clock = std::chrono::steady_clock;
   asio::io_context context(1);
-  auto client = std::make_unique<agent_websocket::adapters::curl_http_client>(context);
+  auto client = std::make_unique<typename bench_type::client_type>(context);
   loopback::answer got;
   request asked;
   asked.target = "http://slow.invalid/";
