@@ -139,43 +139,50 @@ class asio_link {
   struct wait_handler;
 
   /// Room for Asio's object of one pending wait; a larger one of another version goes to the heap.
+  /// Every operation of Asio begins with pointers and needs no alignment above theirs.
   class wait_memory {
    public:
-    void* allocate(std::size_t size) {
-      if (taken_ || size > sizeof bytes_) return ::operator new(size);
-      taken_ = true;
+    static constexpr std::size_t bytes = 88;
+
+    void* allocate(std::size_t size, bool& taken) {
+      if (taken || size > sizeof bytes_) return ::operator new(size);
+      taken = true;
       return bytes_;
     }
-    void deallocate(void* memory) noexcept {
+    void deallocate(void* memory, bool& taken) noexcept {
       if (memory == bytes_) {
-        taken_ = false;
+        taken = false;
       } else {
         ::operator delete(memory);
       }
     }
 
    private:
-    alignas(std::max_align_t) unsigned char bytes_[88];
-    bool taken_ = false;
+    alignas(void*) unsigned char bytes_[bytes];
   };
 
   template <typename T>
   struct wait_allocator {
     using value_type = T;
-    explicit wait_allocator(wait_memory& memory) noexcept : memory_(&memory) {}
+    explicit wait_allocator(asio_link& of) noexcept : link(&of) {}
     template <typename U>
-    wait_allocator(const wait_allocator<U>& other) noexcept : memory_(other.memory_) {}  // NOLINT
-    T* allocate(std::size_t count) { return static_cast<T*>(memory_->allocate(count * sizeof(T))); }
-    void deallocate(T* memory, std::size_t) noexcept { memory_->deallocate(memory); }
+    wait_allocator(const wait_allocator<U>& other) noexcept : link(other.link) {}  // NOLINT
+    T* allocate(std::size_t count) {
+      return static_cast<T*>(
+          link->read_memory_.allocate(count * sizeof(T), link->read_memory_taken_));
+    }
+    void deallocate(T* memory, std::size_t) noexcept {
+      link->read_memory_.deallocate(memory, link->read_memory_taken_);
+    }
     template <typename U>
     bool operator==(const wait_allocator<U>& other) const noexcept {
-      return memory_ == other.memory_;
+      return link == other.link;
     }
     template <typename U>
     bool operator!=(const wait_allocator<U>& other) const noexcept {
-      return memory_ != other.memory_;
+      return link != other.link;
     }
-    wait_memory* memory_;
+    asio_link* link;
   };
 
   /// Nothing answers the last words of a peer's handshake; a peer with Nagle's algorithm holds its
@@ -198,6 +205,7 @@ class asio_link {
   bool writing_ = false;
   bool read_wanted_ = false;  // on_readable() is owed
   bool write_wanted_ = false;
+  bool read_memory_taken_ = false;
   wait_memory read_memory_;
 };
 
@@ -230,7 +238,7 @@ class link_pointer {
 
 struct asio_link::wait_handler {
   using allocator_type = wait_allocator<void>;
-  allocator_type get_allocator() const noexcept { return allocator_type(link->read_memory_); }
+  allocator_type get_allocator() const noexcept { return allocator_type(*link); }
 
   // The error says nothing that the next read does not say.
   void operator()(const std::error_code&) const { link->on_ready(link->reading_); }

@@ -100,6 +100,16 @@ class asio_listener {
   using acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
   using endpoint = asio::ip::tcp::endpoint;
   static constexpr int accepts_a_turn = 16;
+#if defined(__linux__)
+  static constexpr bool inherits_options = true;  // accepted sockets those of the listening one
+#else
+  static constexpr bool inherits_options = false;
+#endif
+
+  static void set_no_delay(acceptor& socket) {
+    std::error_code ignored;
+    if (inherits_options) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  }
   static constexpr std::chrono::milliseconds pause{100};
   static constexpr std::chrono::milliseconds politeness{1};
 
@@ -148,7 +158,7 @@ class asio_listener {
           return rest(pause, false);  // no descriptors, no memory: both pass
         }
         std::error_code ignored;
-        peer.set_option(asio::ip::tcp::no_delay(true), ignored);
+        if (!inherits_options) peer.set_option(asio::ip::tcp::no_delay(true), ignored);
         peer.non_blocking(true, failure);
         if (failure) continue;
         owner->on_accept_(std::move(peer), text_of(address.address()));
@@ -244,6 +254,7 @@ inline std::error_code asio_listener::adopt(int descriptor) {
   const auto adopted = std::make_shared<door>(*context_, *this);
   std::error_code failure;
   adopted->socket.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), descriptor, failure);
+  set_no_delay(adopted->socket);
   if (!failure) adopted->socket.non_blocking(true, failure);
   if (!failure) port_ = adopted->socket.local_endpoint(failure).port();
   if (!failure) doors_.push_back(adopted);
@@ -266,6 +277,7 @@ inline std::error_code asio_listener::open(const endpoint& where, bool v6_only,
   if (!failure && options.send_buffer_bytes > 0) {  // inherited by the accepted sockets
     socket.set_option(asio::socket_base::send_buffer_size(options.send_buffer_bytes), failure);
   }
+  set_no_delay(socket);
   if (!failure) socket.bind(where, failure);
   if (!failure) socket.listen(options.backlog, failure);
   if (!failure) socket.non_blocking(true, failure);

@@ -24,9 +24,9 @@ template <typename Pointer>
 class connection_table {
  public:
   connection_id add(Pointer connection) {
-    std::size_t index = free_;
+    std::uint32_t index = free_;
     if (index == none) {
-      index = places_.size();
+      index = static_cast<std::uint32_t>(places_.size());
       places_.emplace_back();
     } else {
       free_ = places_[index].next_free;
@@ -50,7 +50,7 @@ class connection_table {
   /// Ids that are not in the table are ignored.
   void remove(connection_id id) {
     if (!find(id)) return;
-    const auto index = static_cast<std::size_t>(id & 0xFFFF'FFFFU);
+    const auto index = static_cast<std::uint32_t>(id & 0xFFFF'FFFFU);
     place& emptied = places_[index];
     const Pointer last =
         std::move(emptied.connection);  // outlives the change: it may be the only reference
@@ -80,11 +80,11 @@ class connection_table {
   }
 
  private:
-  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+  static constexpr std::uint32_t none = static_cast<std::uint32_t>(-1);  // beyond all places
 
   struct place {
     Pointer connection{};
-    std::size_t next_free = none;
+    std::uint32_t next_free = none;
     std::uint32_t uses = 0;
   };
 
@@ -95,7 +95,7 @@ class connection_table {
 
   std::vector<place> places_;
   std::atomic<std::uint32_t>* published_ = nullptr;
-  std::size_t free_ = none;
+  std::uint32_t free_ = none;
   std::size_t size_ = 0;
 };
 

@@ -38,19 +38,17 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   /// What the peer's first byte says.
   enum class greeting {
     none,        ///< it is not there yet
-    expected,    ///< no TLS is spoken here, or it has begun
+    expected,    ///< TLS has begun, or is not spoken here
     plain_http,  ///< on a port with TLS; not read
-    tls,         ///< on a port without; not read
     garbage,     ///< neither, or the peer has gone
   };
   greeting greet() {
-    if (tls() != nullptr) return greeting::expected;
+    if (tls() != nullptr || !hub_->tls) return greeting::expected;
     char first = 0;
     std::error_code failure;
     socket().receive(asio::mutable_buffer(&first, 1), asio::socket_base::message_peek, failure);
     if (outcome_of(failure) == io_outcome::blocked) return greeting::none;
     constexpr char handshake_record = 0x16;  // RFC 8446 section 5.1
-    if (!hub_->tls) return first == handshake_record ? greeting::tls : greeting::expected;
     if (!failure && first >= 'A' && first <= 'Z') return greeting::plain_http;
     if (failure || first != handshake_record || !begin_tls()) return greeting::garbage;
     return greeting::expected;

@@ -115,14 +115,15 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   void write();
   void finish(bool reset);
 
-  connection_id id_ = 0;
-  frame_reader reader_;
-  std::unique_ptr<websocketpp_opening> opening_;  // until the answer has been given
-  std::unique_ptr<farewell> farewell_;
+  // First, into what the base leaves of its last word.
   phase phase_ = phase::head;
   bool open_due_ = false;   // answered with 101, not yet reported
   bool close_due_ = false;  // ended by close(), not yet reported
   bool clean_ = false;      // the peer sends nothing any more
+  connection_id id_ = 0;
+  resting_frame_reader reader_;
+  std::unique_ptr<websocketpp_opening> opening_;  // until the answer has been given
+  std::unique_ptr<farewell> farewell_;
 };
 
 inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
@@ -152,7 +153,6 @@ inline void websocketpp_connection::on_readable() {
   switch (phase_ == phase::head ? greet() : greeting::expected) {
     case greeting::none: return wait_readable();
     case greeting::plain_http: return leave_with(websocketpp_opening::needs_tls());
-    case greeting::tls: return leave_with(websocketpp_opening::needs_no_tls());
     case greeting::garbage: return finish(false);
     case greeting::expected: break;
   }
@@ -166,7 +166,7 @@ inline void websocketpp_connection::on_readable() {
   }
   if (size > 0) take(hub().read_buffer(), size);
   // What comes too early is read after the answer. Until then a peer that goes is not noticed.
-  if (phase_ == phase::asked && opening_->early().size() >= max_early_bytes) return;
+  if (clean_ || (phase_ == phase::asked && opening_->early().size() >= max_early_bytes)) return;
   wait_readable();
 }
 
@@ -182,6 +182,7 @@ inline void websocketpp_connection::take(char* data, std::size_t size) {
 }
 
 inline void websocketpp_connection::take_request(std::string_view bytes) {
+  if (opening_->is_tls(bytes)) return leave_with(websocketpp_opening::needs_no_tls());
   switch (opening_->feed(bytes)) {
     case websocketpp_opening::progress::more:
       if (opening_->take_continue()) output().append("HTTP/1.1 100 Continue\r\n\r\n");

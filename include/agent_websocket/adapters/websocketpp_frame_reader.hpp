@@ -286,6 +286,28 @@ class frame_reader {
   bool skipping_ = false;
 };
 
+/// The same, but one pointer between two messages.
+class resting_frame_reader {
+ public:
+  template <typename Events>
+  std::uint16_t feed(char* data, std::size_t size, const frame_limits& limits, Events& events) {
+    if (begun_ != nullptr) {
+      const std::uint16_t failure = begun_->feed(data, size, limits, events);
+      if (!begun_->in_message()) begun_.reset();
+      return failure;
+    }
+    frame_reader reader;
+    const std::uint16_t failure = reader.feed(data, size, limits, events);
+    if (reader.in_message()) begun_ = std::make_unique<frame_reader>(std::move(reader));
+    return failure;
+  }
+
+  bool in_message() const noexcept { return begun_ != nullptr; }
+
+ private:
+  std::unique_ptr<frame_reader> begun_;
+};
+
 }  // namespace adapters
 }  // namespace agent_websocket
 

@@ -33,8 +33,14 @@ class websocketpp_opening {
         body_(bodies),
         place_(std::move(place)) {}
 
+  /// The first bytes of a connection are no request, but a handshake of TLS (RFC 8446 section 5.1).
+  bool is_tls(std::string_view bytes) const noexcept {
+    return !begun_ && !bytes.empty() && bytes[0] == 0x16;
+  }
+
   /// Takes bytes up to the end of the request, or until it has to be refused.
   progress feed(std::string_view bytes) {
+    begun_ = true;
     const progress now = reader_.feed(bytes);
     is_full_ = now != progress::failed && !body_.hold(reader_.body_memory());
     return is_full_ ? progress::failed : now;
@@ -106,6 +112,7 @@ class websocketpp_opening {
   std::string remote_address_;
   byte_budget::share body_;
   address_counts::place place_;
+  bool begun_ = false;
   bool is_full_ = false;
   bool head_only_ = false;
   bool continued_ = false;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The default source is
-// std::random_device, which on the supported platforms is the operating system's cryptographic generator; tests
-// hand in a seeded one.
+// the operating system's cryptographic generator: getentropy() where there is one, with one call for all that an id
+// needs, else std::random_device (which is an instruction of some processors that takes half a microsecond a word).
+// Nothing is drawn in advance: a forked process must not draw what its parent draws. Tests hand in a seeded one.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,17 +14,19 @@
 #include <string>
 #include <utility>
 
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__)
+#include <unistd.h>
+#elif defined(__APPLE__)
+#include <sys/random.h>
+#endif
+
 namespace agent_websocket {
 
 /// Draws random bits. Copyable; used from one thread at a time.
 class random_source {
  public:
   /// Draws from the operating system.
-  random_source()
-      : draw_([] {
-          thread_local std::random_device device;
-          return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
-        }) {}
+  random_source() = default;
 
   /// Draws 64 bits a call from `draw`.
   explicit random_source(std::function<std::uint64_t()> draw) : draw_(std::move(draw)) {}
@@ -32,20 +36,41 @@ class random_source {
     return random_source([engine = std::mt19937_64(seed)]() mutable { return static_cast<std::uint64_t>(engine()); });
   }
 
-  std::uint64_t bits() { return draw_(); }
+  std::uint64_t bits() { return words<1>()[0]; }
+
+  /// As many calls of bits(), at once.
+  template <std::size_t Count>
+  std::array<std::uint64_t, Count> words() {
+    std::array<std::uint64_t, Count> drawn;
+    if (!draw_ && ask_system(drawn.data(), sizeof drawn)) return drawn;
+    for (std::uint64_t& each : drawn) each = draw_ ? draw_() : ask_device();
+    return drawn;
+  }
 
   /// A real number in [0, 1).
-  double unit() { return static_cast<double>(draw_() >> 11) * 0x1.0p-53; }
+  double unit() { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
 
  private:
-  std::function<std::uint64_t()> draw_;
+  /// At most 256 bytes. False: there is no such call here.
+  static bool ask_system([[maybe_unused]] void* to, [[maybe_unused]] std::size_t size) noexcept {
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__APPLE__)
+    return ::getentropy(to, size) == 0;
+#else
+    return false;
+#endif
+  }
+  static std::uint64_t ask_device() {
+    thread_local std::random_device device;
+    return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
+  }
+
+  std::function<std::uint64_t()> draw_;  // none: the operating system
 };
 
 /// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
 inline std::string make_uuid(random_source& random) {
   static constexpr char digits[] = "0123456789abcdef";
-  std::uint64_t high = random.bits();
-  std::uint64_t low = random.bits();
+  auto [high, low] = random.words<2>();
   high = (high & 0xFFFF'FFFF'FFFF'0FFFULL) | 0x0000'0000'0000'4000ULL;
   low = (low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL;
   std::string text;
@@ -58,19 +83,29 @@ inline std::string make_uuid(random_source& random) {
   return text;
 }
 
-/// A secret of 256 bits, as 43 characters of base64url (RFC 4648, section 5) without padding.
-inline std::string make_token(random_source& random) {
+namespace detail {
+
+/// Characters of base64url (RFC 4648, section 5), six bits each.
+template <std::size_t Length>
+std::string random_text(random_source& random) {
   static constexpr char digits[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  text.reserve(43);
-  std::uint64_t bits = 0;
-  for (int i = 0; i < 43; ++i) {
-    if (i % 10 == 0) bits = random.bits();
-    text.push_back(digits[bits & 63]);
-    bits >>= 6;
+  auto words = random.words<(Length + 9) / 10>();
+  std::string text(Length, '\0');
+  for (std::size_t i = 0; i < Length; ++i) {
+    text[i] = digits[words[i / 10] & 63];
+    words[i / 10] >>= 6;
   }
   return text;
 }
+
+}  // namespace detail
+
+/// A secret of 256 bits, as 43 characters of base64url without padding.
+inline std::string make_token(random_source& random) { return detail::random_text<43>(random); }
+
+/// A name of 90 bits that is no secret and not given twice: 15 characters, which a std::string holds without
+/// an allocation.
+inline std::string make_short_name(random_source& random) { return detail::random_text<15>(random); }
 
 }  // namespace agent_websocket

@@ -63,16 +63,23 @@ class timestamp_cache {
  public:
   std::string_view text(std::chrono::system_clock::time_point when) {
     const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
-    if (text_.empty() || ms != moment_) {
+    if (text_[0] == 0 || ms != moment_) {
       moment_ = ms;
-      text_ = to_iso8601(when);
+      to_iso8601(when).copy(text_, sizeof text_);
     }
-    return text_;
+    return {text_, sizeof text_};
   }
 
  private:
   std::chrono::milliseconds moment_{0};
-  std::string text_;
+  char text_[24] = {};
 };
+
+/// The text of `when`, from one cache for all sessions that run on this thread. Good until the next
+/// call on this thread.
+inline std::string_view shared_timestamp(std::chrono::system_clock::time_point when) {
+  thread_local timestamp_cache cache;
+  return cache.text(when);
+}
 
 }  // namespace agent_websocket

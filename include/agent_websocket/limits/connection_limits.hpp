@@ -24,6 +24,15 @@ namespace agent_websocket {
 enum class connection_limit { total, address, new_total, new_from_address };
 
 class connection_limits {
+  struct entry {
+    connection_limits* of = nullptr;
+    std::size_t open = 0;
+    std::size_t recent = 0;  // of recent_
+    token_bucket arrivals;
+  };
+  using entry_map = std::unordered_map<http::ip_address, entry>;
+  using known_address = entry_map::value_type;  // stays where it is while it has connections
+
  public:
   struct limits {
     std::size_t total = 0;         ///< connections at once; 0: no limit
@@ -41,29 +50,26 @@ class connection_limits {
   class place {
    public:
     place() = default;
-    place(place&& other) noexcept
-        : of_(std::exchange(other.of_, nullptr)), address_(other.address_) {}
+    place(place&& other) noexcept : at_(std::exchange(other.at_, nullptr)) {}
     place& operator=(place&& other) noexcept {
       if (this != &other) {
         give_back();
-        of_ = std::exchange(other.of_, nullptr);
-        address_ = other.address_;
+        at_ = std::exchange(other.at_, nullptr);
       }
       return *this;
     }
     ~place() { give_back(); }
 
     void give_back() noexcept {
-      if (auto* const of = std::exchange(of_, nullptr)) of->leave(address_);
+      if (auto* const at = std::exchange(at_, nullptr)) at->second.of->leave(*at);
     }
-    explicit operator bool() const noexcept { return of_ != nullptr; }
+    explicit operator bool() const noexcept { return at_ != nullptr; }
 
    private:
     friend class connection_limits;
-    place(connection_limits& of, const http::ip_address& address) : of_(&of), address_(address) {}
+    explicit place(known_address& at) noexcept : at_(&at) {}
 
-    connection_limits* of_ = nullptr;
-    http::ip_address address_;
+    known_address* at_ = nullptr;
   };
 
   explicit connection_limits(const limits& allowed) noexcept
@@ -89,7 +95,8 @@ class connection_limits {
       return refusal{connection_limit::total, later};
     if (const duration wait = new_.wait(now); wait > duration::zero())
       return refusal{connection_limit::new_total, wait};
-    entry& of = found != entries_.end() ? found->second : add(key);
+    known_address& at = found != entries_.end() ? *found : add(key);
+    entry& of = at.second;
     new_.take(now);
     of.arrivals.take(now);
     ++of.open;
@@ -98,7 +105,7 @@ class connection_limits {
       ++of.recent;
       recent_.push_back({key, now + refill});
     }
-    into = place(*this, key);
+    into = place(at);
     return std::nullopt;
   }
 
@@ -113,11 +120,6 @@ class connection_limits {
   std::size_t addresses() const noexcept { return entries_.size(); }
 
  private:
-  struct entry {
-    std::size_t open = 0;
-    std::size_t recent = 0;  // of recent_
-    token_bucket arrivals;
-  };
   struct arrival {
     http::ip_address address;
     time_point forgotten_at;
@@ -136,16 +138,16 @@ class connection_limits {
     return count == 0 ? 0 : std::max(count / 4, std::uint32_t{1});
   }
 
-  entry& add(const http::ip_address& key) {
-    entry& added = entries_[key];
-    added.arrivals = token_bucket(rate_of(share_of(limits_.per_second)));
+  known_address& add(const http::ip_address& key) {
+    known_address& added = *entries_.try_emplace(key).first;
+    added.second.of = this;
+    added.second.arrivals = token_bucket(rate_of(share_of(limits_.per_second)));
     return added;
   }
 
-  void leave(const http::ip_address& key) noexcept {
+  void leave(known_address& at) noexcept {
     --total_;
-    const auto found = entries_.find(key);
-    if (--found->second.open == 0 && found->second.recent == 0) entries_.erase(found);
+    if (--at.second.open == 0 && at.second.recent == 0) entries_.erase(entries_.find(at.first));
   }
 
   // As many as the rate lets in within two seconds, at most.
@@ -159,8 +161,8 @@ class connection_limits {
   limits limits_;
   token_bucket new_;
   std::size_t total_ = 0;
-  std::unordered_map<http::ip_address, entry> entries_;
-  fifo<arrival> recent_;
+  entry_map entries_;
+  fifo<arrival, 64> recent_;
 };
 
 }  // namespace agent_websocket

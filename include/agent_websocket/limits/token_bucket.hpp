@@ -44,6 +44,12 @@ class token_bucket {
     room_ = interval_ * std::clamp<duration::rep>(allowed.burst, 1, most);
   }
 
+  /// As another of the same rate was when that was its full_at().
+  token_bucket(const rate& allowed, time_point full_at) noexcept : token_bucket(allowed) {
+    full_at_ = full_at;
+  }
+  time_point full_at() const noexcept { return full_at_; }
+
   /// How long until take() would succeed; zero: now.
   duration wait(time_point now) const noexcept {
     if (full_at_ <= now || unlimited()) return duration::zero();

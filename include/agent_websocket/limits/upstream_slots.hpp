@@ -69,7 +69,7 @@ class upstream_slots {
   std::size_t max_;
   std::size_t taken_ = 0;
   ticket last_ = 0;
-  fifo<waiter> line_;
+  fifo<waiter, 64> line_;
 };
 
 }  // namespace agent_websocket

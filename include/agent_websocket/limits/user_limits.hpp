@@ -43,13 +43,10 @@ class user_limits {
    public:
     place() = default;
     place(place&& other) noexcept
-        : of_(std::exchange(other.of_, nullptr)),
-          who_(std::exchange(other.who_, nullptr)),
-          count_(other.count_) {}
+        : who_(std::exchange(other.who_, nullptr)), count_(other.count_) {}
     place& operator=(place&& other) noexcept {
       if (this != &other) {
         give_back();
-        of_ = std::exchange(other.of_, nullptr);
         who_ = std::exchange(other.who_, nullptr);
         count_ = other.count_;
       }
@@ -57,20 +54,15 @@ class user_limits {
     }
     ~place() { give_back(); }
 
-    void give_back() noexcept {
-      user* const who = std::exchange(who_, nullptr);
-      if (auto* const of = std::exchange(of_, nullptr)) of->leave(*who, count_);
-    }
+    void give_back() noexcept;
     explicit operator bool() const noexcept { return who_ != nullptr; }
     /// Precondition: not empty.
     user& who() const noexcept { return *who_; }
 
    private:
     friend class user_limits;
-    place(user_limits& of, user& who, std::size_t user::*count)
-        : of_(&of), who_(&who), count_(count) {}
+    place(user& who, std::size_t user::*count) : who_(&who), count_(count) {}
 
-    user_limits* of_ = nullptr;
     user* who_ = nullptr;
     std::size_t user::*count_ = nullptr;
   };
@@ -108,6 +100,7 @@ class user_limits {
     }
     bool is_held() const noexcept { return connections_ != 0 || sessions_ != 0; }
 
+    user_limits* of_ = nullptr;
     std::string key_;
     std::size_t connections_ = 0;
     std::size_t sessions_ = 0;
@@ -173,7 +166,7 @@ class user_limits {
   place hold(user& who, std::size_t user::*count) {
     move(who, here_);
     ++(who.*count);
-    return place(*this, who, count);
+    return place(who, count);
   }
 
   user& add(std::string_view key) {
@@ -182,6 +175,7 @@ class user_limits {
       if (!first.empty()) drop(*first.front());
     }
     user& added = users_[std::string(key)];
+    added.of_ = this;
     added.key_ = key;
     added.messages_ = token_bucket(limits_.messages);
     added.in_ = &here_;
@@ -223,5 +217,9 @@ class user_limits {
   // The last two without connection and session, in the order in which they left.
   std::list<user*> here_, resting_, spent_;
 };
+
+inline void user_limits::place::give_back() noexcept {
+  if (user* const who = std::exchange(who_, nullptr)) who->of_->leave(*who, count_);
+}
 
 }  // namespace agent_websocket

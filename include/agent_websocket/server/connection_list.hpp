@@ -25,7 +25,8 @@ class connection_list {
       : interval_(heartbeat_interval), timeout_(heartbeat_timeout) {}
 
   void add(connection_id connection, std::shared_ptr<Session> session, time_point now) {
-    entries_.emplace(connection, entry{std::move(session), false, heard_.add(connection, now)});
+    const auto [added, is_new] = entries_.try_emplace(connection, connection, std::move(session));
+    if (is_new) heard_.add(added->second, now);
   }
 
   /// From now on the socket watches another session.
@@ -38,7 +39,7 @@ class connection_list {
   std::shared_ptr<Session> remove(connection_id connection) {
     const auto found = entries_.find(connection);
     if (found == entries_.end()) return nullptr;
-    (found->second.pinged ? pinged_ : heard_).remove(found->second.silence);
+    (found->second.pinged ? pinged_ : heard_).remove(found->second);
     std::shared_ptr<Session> session = std::move(found->second.session);
     entries_.erase(found);
     return session;
@@ -55,11 +56,11 @@ class connection_list {
     if (found == entries_.end()) return;
     entry& of = found->second;
     if (of.pinged) {
-      pinged_.remove(of.silence);
-      of.silence = heard_.add(connection, now);
+      pinged_.remove(of);
+      heard_.add(of, now);
       of.pinged = false;
     } else {
-      heard_.touch(of.silence, now);
+      heard_.touch(of, now);
     }
   }
 
@@ -80,34 +81,36 @@ class connection_list {
   template <typename Ping, typename Silent>
   void sweep(time_point now, Ping&& ping, Silent&& silent) {
     std::vector<std::pair<connection_id, std::shared_ptr<Session>>> gone;
-    while (!pinged_.empty() && pinged_.front().since + timeout_ <= now) {
-      const connection_id connection = pinged_.front().key;
-      gone.emplace_back(connection, find(connection));
-      pinged_.touch(pinged_.begin(), now);
+    while (!pinged_.empty() && pinged_.front().since() + timeout_ <= now) {
+      entry& of = pinged_.front();
+      gone.emplace_back(of.connection, of.session);
+      pinged_.touch(of, now);
     }
-    while (!heard_.empty() && heard_.front().since + interval_ <= now) {
-      const connection_id connection = heard_.front().key;
-      entry& of = entries_.find(connection)->second;
-      heard_.remove(of.silence);
-      of.silence = pinged_.add(connection, now);
+    while (!heard_.empty() && heard_.front().since() + interval_ <= now) {
+      entry& of = heard_.front();
+      heard_.remove(of);
+      pinged_.add(of, now);
       of.pinged = true;
-      ping(connection);
+      ping(of.connection);
     }
     for (const auto& each : gone) silent(each.first, *each.second);
   }
 
  private:
-  struct entry {
+  /// In heard_ or, when pinged, in pinged_.
+  struct entry : activity_hook {
+    entry(connection_id its, std::shared_ptr<Session> watched)
+        : connection(its), session(std::move(watched)) {}
+
+    connection_id connection;
     std::shared_ptr<Session> session;
-    bool pinged;
-    typename activity_list<connection_id>::position
-        silence;  // in heard_ or, when pinged, in pinged_
+    bool pinged = false;
   };
 
   duration interval_;
   duration timeout_;
   std::unordered_map<connection_id, entry> entries_;
-  activity_list<connection_id> heard_, pinged_;
+  activity_list<entry> heard_, pinged_;
 };
 
 }  // namespace agent_websocket

@@ -21,7 +21,7 @@
 
 namespace agent_websocket {
 
-/// Of one socket. Some 50 bytes.
+/// Of one socket.
 class message_gate {
  public:
   static constexpr const char* budget_words =
@@ -34,23 +34,31 @@ class message_gate {
 
   /// 0: no limit, also of frames.
   message_gate(std::uint32_t per_minute, std::uint32_t burst) noexcept
-      : frames_(frames_for(per_minute, burst)), messages_(rate::per_minute(per_minute, burst)) {}
+      : per_minute_(per_minute), burst_(burst) {}
 
   /// A frame has come, of any kind. False: too many.
-  bool take_frame(time_point now) noexcept { return !frames_.take(now); }
+  bool take_frame(time_point now) noexcept {
+    if (per_minute_ == 0) return true;
+    token_bucket frames(frames_for(per_minute_, burst_), frames_full_at_);
+    const bool is_taken = !frames.take(now);
+    frames_full_at_ = frames.full_at();
+    return is_taken;
+  }
 
   /// A message has come, which is not known by its id yet. nullopt: it counts, and may pass.
   /// `who` may be null: nobody yet.
   std::optional<refusal> take(const wire::client_message& message, const user_limits& users,
                               user_limits::user* who, time_point now, wall_time at) {
     if (!begins_work(message)) return std::nullopt;
-    const duration own = messages_.wait(now);
+    token_bucket messages(rate::per_minute(per_minute_, burst_), messages_full_at_);
+    const duration own = messages.wait(now);
     const duration of_user = who != nullptr ? who->wait(now) : duration::zero();
     if (const duration wait = std::max(own, of_user); wait > duration::zero()) {
       return refuse(errc::rate_limited,
                     own >= of_user ? "Too many messages" : "Too many messages of this user", wait);
     }
-    messages_.take(now);
+    messages.take(now);
+    messages_full_at_ = messages.full_at();
     if (who == nullptr) return std::nullopt;
     who->take_message(now);
     if (!asks_model(message)) return std::nullopt;
@@ -75,7 +83,10 @@ class message_gate {
     return {error(code, words), std::chrono::ceil<std::chrono::milliseconds>(wait)};
   }
 
-  token_bucket frames_, messages_;
+  // Of two buckets what differs from socket to socket.
+  std::uint32_t per_minute_, burst_;
+  time_point frames_full_at_ = time_point::min();
+  time_point messages_full_at_ = time_point::min();
 };
 
 }  // namespace agent_websocket

@@ -98,7 +98,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     const std::string& address = request.remote_address;
     const auto session =
         std::make_shared<Session>(around_, std::move(owner), address, make_uuid(around_.random),
-                                  make_uuid(around_.random), defaults_);
+                                  make_short_name(around_.random), defaults_);
     session->core().output().count_into(counts_.sessions);
     ++counts_.opened;
     ++counts_.sessions_begun;
@@ -180,9 +180,9 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   /// What the socket watches is elsewhere from now on. Here it has a session that is in no list:
   /// its voice, for what it is refused.
   void send_away(connection_id connection, Session& from) {
-    const auto voice =
-        std::make_shared<Session>(around_, from.owner(), from.remote_address(),
-                                  make_uuid(around_.random), make_uuid(around_.random), defaults_);
+    const auto voice = std::make_shared<Session>(around_, from.owner(), from.remote_address(),
+                                                 make_uuid(around_.random),
+                                                 make_short_name(around_.random), defaults_);
     voice->apply([&](session_core& core, moment at) { core.lend(connection, at); });
     move(connection, from, voice);
   }

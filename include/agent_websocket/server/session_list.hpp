@@ -11,11 +11,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -36,15 +34,15 @@ class session_list {
 
   /// A session with a socket.
   void add(std::shared_ptr<Session> session, time_point now) {
-    Session* const key = session.get();
-    entries_.emplace(key->id(), entry{std::move(session), phase::attached, active_.add(key, now)});
+    const auto [added, is_new] = entries_.try_emplace(session.get(), session);
+    if (is_new) active_.add(added->second, now);
   }
 
   /// False when it was not here.
   bool erase(Session& session) {
-    const auto found = entries_.find(session.id());
+    const auto found = entries_.find(&session);
     if (found == entries_.end()) return false;
-    list_of(found->second.now).remove(found->second.place);
+    list_of(found->second.now).remove(found->second);
     entries_.erase(found);
     return true;
   }
@@ -69,11 +67,12 @@ class session_list {
     Session* oldest = nullptr;
     time_point since{};
     for (auto* each : {&waiting_, &grace_}) {
-      for (auto at = each->begin(); at != each->end(); ++at) {
-        if (oldest != nullptr && at->since >= since) break;
-        if (!wanted(*at->key)) continue;
-        oldest = at->key;
-        since = at->since;
+      for (const entry* at = each->empty() ? nullptr : &each->front(); at != nullptr;
+           at = each->after(*at)) {
+        if (oldest != nullptr && at->since() >= since) break;
+        if (!wanted(*at->session)) continue;
+        oldest = at->session.get();
+        since = at->since();
         break;
       }
     }
@@ -107,12 +106,13 @@ class session_list {
   template <typename Expired>
   void sweep_inactive(time_point now, Expired&& expired) {
     std::vector<std::shared_ptr<Session>> gone;
-    while (!active_.empty() && active_.front().since + limits_.session_timeout <= now) {
-      Session& session = *active_.front().key;
+    while (!active_.empty() && active_.front().since() + limits_.session_timeout <= now) {
+      entry& front = active_.front();
+      Session& session = *front.session;
       const time_point last = session.core().busy() ? now : session.core().last_activity();
       const bool is_over = last + limits_.session_timeout <= now;
-      if (is_over) gone.push_back(find(session.id()));
-      active_.touch(active_.begin(), is_over ? now : last);
+      if (is_over) gone.push_back(front.session);
+      active_.touch(front, is_over ? now : last);
     }
     for (const auto& each : gone) expired(*each);
   }
@@ -130,22 +130,22 @@ class session_list {
   template <typename Interrupt, typename Forget>
   void sweep_detached(time_point now, Interrupt&& interrupt, Forget&& forget) {
     std::vector<std::shared_ptr<Session>> over, gone;
-    while (!grace_.empty() && grace_.front().since + limits_.run_grace <= now) {
-      Session& session = *grace_.front().key;
-      over.push_back(find(session.id()));
-      place(session, phase::waiting, grace_.front().since);
+    while (!grace_.empty() && grace_.front().since() + limits_.run_grace <= now) {
+      entry& front = grace_.front();
+      over.push_back(front.session);
+      place(front, phase::waiting, front.since());
     }
     for (auto* each : {&waiting_, &grace_}) {
       while (!each->empty()) {
         const bool too_many = waiting_.size() + grace_.size() > limits_.max_detached;
-        if (!too_many && each->front().since + limits_.resume_window > now) break;
-        Session& session = *each->front().key;
-        if (!too_many && limits_.run_grace < duration::zero() && session.core().busy()) {
-          each->touch(each->begin(), std::max(now, now - limits_.resume_window + second));
+        if (!too_many && each->front().since() + limits_.resume_window > now) break;
+        entry& front = each->front();
+        if (!too_many && limits_.run_grace < duration::zero() && front.session->core().busy()) {
+          each->touch(front, std::max(now, now - limits_.resume_window + second));
           continue;
         }
-        gone.push_back(find(session.id()));
-        erase(session);
+        gone.push_back(front.session);
+        erase(*gone.back());
       }
     }
     for (const auto& each : over) interrupt(*each);
@@ -156,13 +156,25 @@ class session_list {
   static constexpr duration second = std::chrono::seconds(1);
 
   enum class phase { attached, in_grace, waiting };
-  struct entry {
+  /// In the list of its phase.
+  struct entry : activity_hook {
+    explicit entry(std::shared_ptr<Session> its) : session(std::move(its)) {}
+
     std::shared_ptr<Session> session;
-    phase now;
-    typename activity_list<Session*>::position place;
+    phase now = phase::attached;
+  };
+  struct by_id {
+    using is_transparent = void;
+    static std::string_view id_of(std::string_view id) noexcept { return id; }
+    static std::string_view id_of(const Session* session) noexcept { return session->id(); }
+
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const noexcept {
+      return id_of(a) < id_of(b);
+    }
   };
 
-  activity_list<Session*>& list_of(phase of) noexcept {
+  activity_list<entry>& list_of(phase of) noexcept {
     switch (of) {
       case phase::attached: return active_;
       case phase::in_grace: return grace_;
@@ -172,17 +184,18 @@ class session_list {
   }
 
   void place(Session& session, phase to, time_point since) {
-    const auto found = entries_.find(session.id());
-    if (found == entries_.end()) return;
-    entry& of = found->second;
-    list_of(of.now).remove(of.place);
+    const auto found = entries_.find(&session);
+    if (found != entries_.end()) place(found->second, to, since);
+  }
+  void place(entry& of, phase to, time_point since) {
+    list_of(of.now).remove(of);
     of.now = to;
-    of.place = list_of(to).add(&session, since);
+    list_of(to).add(of, since);
   }
 
   limits limits_;
-  std::map<std::string, entry, std::less<>> entries_;  // in order, for those who turn pages
-  activity_list<Session*> active_, grace_, waiting_;
+  std::map<const Session*, entry, by_id> entries_;  // in order, for those who turn pages
+  activity_list<entry> active_, grace_, waiting_;
 };
 
 }  // namespace agent_websocket

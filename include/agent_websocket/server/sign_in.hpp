@@ -72,8 +72,9 @@ class sign_in {
   /// An open socket whose first message has to say who it is.
   void hold(connection_id connection, handshake request) {
     held& added = held_[connection];
+    added.connection = connection;
     added.request = std::move(request);
-    added.since = silent_.add(connection, scheduler_.now());
+    silent_.add(added, scheduler_.now());
     watch();
   }
 
@@ -96,7 +97,7 @@ class sign_in {
       return turn_away(connection,
                        rejected != nullptr ? rejected->why : error(errc::unauthorized, how_to));
     }
-    silent_.remove(of.since);
+    silent_.remove(of);
     of.first = std::move(*command);
     const std::string token = of.first->token;
     const handshake request = of.request;  // letting it in gives away the other one
@@ -164,9 +165,10 @@ class sign_in {
       "Authentication is required: send a hello or auth command with `auth.token` first";
   static constexpr std::size_t max_waiting = 64;  // messages behind the first
 
-  struct held {
+  /// In silent_, until there is a first message.
+  struct held : activity_hook {
+    connection_id connection = 0;
     handshake request;
-    activity_list<connection_id>::position since;  // in silent_, until there is a first message
     std::optional<wire::command> first;
     std::vector<std::string> later;
     std::size_t later_bytes = 0;
@@ -176,7 +178,7 @@ class sign_in {
   moment now() const { return {scheduler_.now(), scheduler_.wall_now()}; }
 
   void forget(typename held_map::iterator found) {
-    if (!found->second.first) silent_.remove(found->second.since);
+    if (!found->second.first) silent_.remove(found->second);
     held_.erase(found);
   }
 
@@ -224,8 +226,8 @@ class sign_in {
 
   void sweep() {
     const time_point at = scheduler_.now();
-    while (!silent_.empty() && silent_.front().since + limits_.timeout <= at) {
-      const connection_id connection = silent_.front().key;
+    while (!silent_.empty() && silent_.front().since() + limits_.timeout <= at) {
+      const connection_id connection = silent_.front().connection;
       forget(held_.find(connection));
       sink_.on_turned_away(connection, 4408, "auth_timeout",
                            error(errc::unauthorized, "No token came in time"));
@@ -243,7 +245,7 @@ class sign_in {
   Scheduler& scheduler_;
   sign_in_sink& sink_;
   held_map held_;
-  activity_list<connection_id> silent_;
+  activity_list<held> silent_;
   token_clocks clocks_;
   json::document scratch_;
   timer_id timer_ = 0;

@@ -5,6 +5,7 @@
 // counted is given back with the entry, whichever way the connection goes.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/http/forwarded.hpp>
 #include <agent_websocket/limits/connection_limits.hpp>
 #include <agent_websocket/limits/user_limits.hpp>
@@ -84,11 +85,14 @@ class visitors {
     const auto found = entries_.find(connection);
     if (found == entries_.end()) return true;
     entry& of = found->second;
-    const std::string key = key_of(who, of.address);
+    if (who.is_anonymous && !of.address) return true;  // is counted by it already
+    const std::string key = key_of(who, of.address.value_or(std::string()));
     if (of.user && of.user.who().key() == key) return true;
     // Of those without a name the connections count by address already.
-    if (users_.connect(of.user, key, scheduler_.now(), scheduler_.wall_now(), who.is_anonymous))
+    if (users_.connect(of.user, key, scheduler_.now(), scheduler_.wall_now(), who.is_anonymous)) {
+      if (who.is_anonymous) of.address.reset();
       return true;
+    }
     tell("connection_refused", "of " + http::sanitize_field_value(who.name).substr(0, 64) +
                                    "; see MAX_CONNECTIONS_PER_USER");
     return false;
@@ -131,7 +135,7 @@ class visitors {
   struct entry {
     connection_limits::place place;
     user_limits::place user;
-    std::string address;
+    boxed<std::string> address;  // until the connection counts for it
     message_gate gate;
   };
 

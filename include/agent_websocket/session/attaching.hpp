@@ -23,7 +23,7 @@ inline lanes& session_core::attach(connection_id connection, moment at) {
   for (const auto& each : outbox_.sockets()) {
     if (each->closed) continue;
     ++open;
-    if (silent == nullptr || each->heard < silent->heard) silent = each.get();
+    if (silent == nullptr || each->heard < silent->heard) silent = each;
   }
   if (open >= max_sockets) close_socket(silent->connection(), 4429, "connection_limit");
   lanes& added = outbox_.attach(connection);

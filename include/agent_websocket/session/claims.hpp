@@ -5,6 +5,7 @@
 // anything is asked upstream, whatever becomes of the query then.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 
@@ -35,16 +36,18 @@ class claimed_ids {
 
   /// What was claimed by that id; nullptr when it is free.
   const claim* find(std::string_view id, time_point now) {
+    if (!kept_) return nullptr;
     forget(now);
-    const auto found = claims_.find(std::string(id));
-    return found == claims_.end() ? nullptr : &found->second;
+    const auto found = kept_->claims.find(std::string(id));
+    return found == kept_->claims.end() ? nullptr : &found->second;
   }
 
   /// Precondition: the id is free.
   void take(std::string id, std::string stream, time_point now) {
-    if (order_.size() >= max_ids) drop_oldest();
-    order_.push_back({id, now});
-    claims_.emplace(std::move(id), claim{std::move(stream), 0});
+    kept& all = kept_.need();
+    if (all.order.size() >= max_ids) drop_oldest();
+    all.order.push_back({id, now});
+    all.claims.emplace(std::move(id), claim{std::move(stream), 0});
   }
 
   /// For what has no terminal message; without an id nothing happens. Precondition: as of take().
@@ -56,23 +59,26 @@ class claimed_ids {
 
   /// The id is free again.
   void drop(const std::string& id) {
-    if (claims_.erase(id) == 0) return;
-    for (std::size_t i = order_.size(); i-- > 0;) {
-      if (order_[i].id == id) return void(order_.take(i));
+    if (!kept_ || kept_->claims.erase(id) == 0) return;
+    for (std::size_t i = kept_->order.size(); i-- > 0;) {
+      if (kept_->order[i].id == id) return void(kept_->order.take(i));
     }
   }
 
   /// Visits what is claimed, oldest first: visit(id, claim, since when).
   template <typename Visit>
   void for_each(Visit&& visit) const {
-    for (std::size_t i = 0; i < order_.size(); ++i)
-      visit(order_[i].id, claims_.at(order_[i].id), order_[i].at);
+    if (!kept_) return;
+    const auto& order = kept_->order;
+    for (std::size_t i = 0; i < order.size(); ++i)
+      visit(order[i].id, kept_->claims.at(order[i].id), order[i].at);
   }
 
   /// The terminal message of that id was sent; ids that were not claimed are ignored.
   void ended(const std::string& id, std::uint64_t seq) {
-    const auto found = claims_.find(id);
-    if (found != claims_.end()) found->second.end_seq = seq;
+    if (!kept_) return;
+    const auto found = kept_->claims.find(id);
+    if (found != kept_->claims.end()) found->second.end_seq = seq;
   }
 
  private:
@@ -80,15 +86,18 @@ class claimed_ids {
     std::string id;
     time_point at;
   };
+  struct kept {
+    fifo<claimed> order;
+    std::unordered_map<std::string, claim> claims;
+  };
 
   void forget(time_point now) {
-    while (!order_.empty() && order_.front().at + age_ <= now) drop_oldest();
+    while (!kept_->order.empty() && kept_->order.front().at + age_ <= now) drop_oldest();
   }
-  void drop_oldest() { claims_.erase(order_.take_front().id); }
+  void drop_oldest() { kept_->claims.erase(kept_->order.take_front().id); }
 
   duration age_;
-  fifo<claimed> order_;
-  std::unordered_map<std::string, claim> claims_;
+  boxed<kept> kept_;  // a session that is asked nothing has none
 };
 
 }  // namespace agent_websocket

@@ -4,6 +4,7 @@
 // A socket that goes takes its tools with it; a call that it has not answered waits in the run.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/tool.hpp>
 
@@ -21,12 +22,15 @@ class client_tools {
   /// declare it counts, as long as it is here.
   void declare(connection_id connection, std::vector<tool_ptr> tools) {
     forget(connection);
-    for (tool_ptr& each : tools) entries_.push_back({connection, std::move(each)});
+    if (tools.empty()) return;
+    for (tool_ptr& each : tools) entries_.need().push_back({connection, std::move(each)});
   }
 
   void forget(connection_id connection) {
     const auto of_it = [connection](const entry& of) { return of.connection == connection; };
-    entries_.erase(std::remove_if(entries_.begin(), entries_.end(), of_it), entries_.end());
+    if (!entries_) return;
+    entries_->erase(std::remove_if(entries_->begin(), entries_->end(), of_it), entries_->end());
+    if (entries_->empty()) entries_.reset();
   }
 
   /// The socket that runs the tool of that name; 0 when none does now.
@@ -37,7 +41,8 @@ class client_tools {
 
   std::vector<tool_ptr> tools() const {
     std::vector<tool_ptr> all;
-    for (const entry& each : entries_) {
+    if (!entries_) return all;
+    for (const entry& each : *entries_) {
       if (last(each.tool->definition.name) == &each) all.push_back(each.tool);
     }
     return all;
@@ -50,13 +55,15 @@ class client_tools {
   };
 
   const entry* last(std::string_view name) const noexcept {
-    for (std::size_t i = entries_.size(); i-- > 0;) {
-      if (entries_[i].tool->definition.name == name) return &entries_[i];
+    if (!entries_) return nullptr;
+    for (std::size_t i = entries_->size(); i-- > 0;) {
+      const entry& each = (*entries_)[i];
+      if (each.tool->definition.name == name) return &each;
     }
     return nullptr;
   }
 
-  std::vector<entry> entries_;
+  boxed<std::vector<entry>> entries_;  // few clients have tools
 };
 
 }  // namespace agent_websocket

@@ -45,7 +45,7 @@ class coalescer {
   }
 
   Scheduler& scheduler_;
-  fifo<sleeper> waiting_;
+  fifo<sleeper, 64> waiting_;
   timer_id timer_ = 0;
 };
 

@@ -47,7 +47,7 @@ class session_commands {
     data.running = s.running();
     data.created = to_iso8601(s.created_);
     data.last_activity = to_iso8601(s.active_.wall);
-    data.usage = s.usage_;
+    data.usage = s.usage_.value_or(usage_totals{});
     return data;
   }
 

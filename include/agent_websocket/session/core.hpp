@@ -41,11 +41,15 @@ class session_core : private core_data {
       : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
 
   const std::string& id() const noexcept { return id_; }
-  const principal& owner() const noexcept { return owner_; }
+  const principal& owner() const noexcept {
+    static const principal nobody = principal::anonymous();
+    return owner_ ? *owner_ : nobody;
+  }
   const std::string& address() const noexcept { return address_; }
   /// Whose it is, and where its first client was. Before everything else.
   void belong_to(principal owner, std::string address) {
-    owner_ = std::move(owner);
+    if (!owner.is_anonymous || owner.name != "anonymous" || owner.expires_at)
+      owner_.emplace(std::move(owner));
     address_ = std::move(address);
   }
   const session_settings& settings() const noexcept { return *settings_; }
@@ -64,7 +68,7 @@ class session_core : private core_data {
   time_point last_activity() const noexcept { return active_.now; }
   bool has_actions() const noexcept { return !actions_.empty(); }
   std::vector<session_action> take_actions() { return std::exchange(actions_, {}); }
-  std::string_view timestamp(wall_time at) { return stamp_.text(at); }
+  std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
   /// What can be streamed now; run 0 when nothing is.
   live_answer streamed() const noexcept {
     if (!run_ || !run_->started) return {};
@@ -218,7 +222,7 @@ class session_core : private core_data {
 
   template <typename Message>
   std::string encoded(const Message& message, moment at) {
-    return outbox_.encoded(message, stamp_.text(at.wall));
+    return outbox_.encoded(message, timestamp(at.wall));
   }
   /// Precondition: the message carries next_seq(). `about`: see records::note.
   template <typename Message>

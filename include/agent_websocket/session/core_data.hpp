@@ -4,6 +4,7 @@
 // takes, and names the headers that work on it.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/base/timestamp.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
@@ -25,7 +26,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,10 +55,10 @@ struct core_data {
 
   std::string id_;
   std::string epoch_;
-  principal owner_;
+  boxed<principal> owner_;  ///< none: an anonymous one
   std::string address_;
   std::shared_ptr<const session_settings> settings_;
-  std::shared_ptr<const session_settings> shared_settings_;  ///< when it has some of its own
+  boxed<std::shared_ptr<const session_settings>> shared_settings_;  ///< when it has some of its own
   session_overrides overrides_;
   agent_websocket::conversation conversation_;
   agent_websocket::inbox inbox_;
@@ -68,12 +68,11 @@ struct core_data {
   agent_websocket::client_tools client_tools_;
   feedback_requests requests_;
   used_call_ids call_ids_;
-  std::optional<current_run> run_;
+  boxed<current_run> run_;
   ledger ledger_;
   fifo<stored_query> storing_;  ///< accepted, but not before their records are kept
   std::vector<session_action> actions_;
-  timestamp_cache stamp_;
-  usage_totals usage_;
+  boxed<usage_totals> usage_;
   wall_time created_;
   moment active_;
   run_number runs_ = 0;
@@ -85,8 +84,8 @@ struct core_data {
   bool grace_over_ = false;  // nobody came back in time, but a person is asked
   bool held_ = false;        // the next query is not to begin yet
   bool draining_ = false;
-  bool close_waits_ = false;                      // for the last records to be kept
-  std::optional<action::close_session> closing_;  // how
+  bool close_waits_ = false;              // for the last records to be kept
+  boxed<action::close_session> closing_;  // how
 };
 
 }  // namespace agent_websocket

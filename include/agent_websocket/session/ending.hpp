@@ -23,7 +23,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
                                  moment at) {
   if (run_->of.streamed) {
     start_stream(at);
-    outbox_.put_last_deltas(streamed(), stamp_.text(at.wall));
+    outbox_.put_last_deltas(streamed(), timestamp(at.wall));
   }
   current_run ended = std::move(*run_);
   run_.reset();
@@ -75,7 +75,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
     this->record([&] { return records::of_turn(*asked, ended.of.regenerate, ended.used, calls_); });
   }
   conversation_.trim();
-  usage_ += ended.used;
+  usage_.need() += ended.used;
   if (session_counts* const counts = outbox_.counts())
     counts->answered_after(at.now - ended.begun, ended.used);
   actions_.push_back(action::deliver_answer{std::move(record)});
@@ -130,7 +130,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
 /// When its last messages are kept, so that they go out before.
 inline void session_core::close(std::uint16_t code, std::string reason) {
   if (closing_) return;
-  closing_ = {code, std::move(reason)};
+  closing_.emplace(action::close_session{code, std::move(reason)});
   close_waits_ = !ledger_.all_kept() && !ledger_.is_failing();
   if (!close_waits_) close_now();
 }

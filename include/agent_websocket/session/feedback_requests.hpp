@@ -5,6 +5,7 @@
 // core's business.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/wire/message.hpp>
 
@@ -42,40 +43,50 @@ class feedback_requests {
     bool expired = false;
   };
 
-  void open(request asked) { open_.push_back(std::move(asked)); }
+  void open(request asked) { kept_.need().open.push_back(std::move(asked)); }
 
   /// Takes the request out; it is remembered as decided.
   request close(std::string_view id, std::string decision, bool expired) {
-    for (std::size_t i = 0; i < open_.size(); ++i) {
-      if (open_[i].id != id) continue;
-      request closed = std::move(open_[i]);
-      open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(i));
-      former_.push_back({closed.id, std::move(decision), expired});
-      if (former_.size() > max_former) former_.take_front();
+    if (!kept_) return {};
+    auto& [open, closed_ones] = *kept_;
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      if (open[i].id != id) continue;
+      request closed = std::move(open[i]);
+      open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
+      closed_ones.push_back({closed.id, std::move(decision), expired});
+      if (closed_ones.size() > max_former) closed_ones.take_front();
       return closed;
     }
     return {};
   }
 
   const request* find(std::string_view id) const noexcept {
-    for (const request& each : open_) {
+    for (const request& each : all()) {
       if (each.id == id) return &each;
     }
     return nullptr;
   }
   const former* find_former(std::string_view id) const noexcept {
-    for (std::size_t i = former_.size(); i-- > 0;) {
-      if (former_[i].id == id) return &former_[i];
+    if (!kept_) return nullptr;
+    for (std::size_t i = kept_->closed.size(); i-- > 0;) {
+      if (kept_->closed[i].id == id) return &kept_->closed[i];
     }
     return nullptr;
   }
 
-  const std::vector<request>& all() const noexcept { return open_; }
-  bool empty() const noexcept { return open_.empty(); }
+  const std::vector<request>& all() const noexcept {
+    static const std::vector<request> none;
+    return kept_ ? kept_->open : none;
+  }
+  bool empty() const noexcept { return all().empty(); }
 
  private:
-  std::vector<request> open_;
-  fifo<former> former_;
+  struct kept {
+    std::vector<request> open;
+    fifo<former> closed;
+  };
+
+  boxed<kept> kept_;  // most sessions ask nothing
 };
 
 }  // namespace agent_websocket

@@ -23,7 +23,7 @@
 namespace agent_websocket {
 
 inline void session_core::change_settings(session_settings settings) {
-  if (shared_settings_ == nullptr) shared_settings_ = settings_;
+  if (!shared_settings_) shared_settings_ = settings_;
   settings_ = std::make_shared<const session_settings>(std::move(settings));
   conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
   inbox_.limit_to(settings_->max_queue);
@@ -31,7 +31,7 @@ inline void session_core::change_settings(session_settings settings) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "settings").key("settings");
-  write_kept_settings(w, *settings_, *shared_settings_);
+  write_kept_settings(w, *settings_, **shared_settings_);
   w.end_object();
   ledger_.add(std::move(text));
 }
@@ -41,21 +41,21 @@ inline std::string session_core::header() const {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "session").member("v", records::version).member("id", id_);
-  w.member("epoch", epoch_).member("owner", owner_.name).member("address", address_);
-  if (owner_.is_anonymous) w.member("anonymous", true);
+  w.member("epoch", epoch_).member("owner", owner().name).member("address", address_);
+  if (owner().is_anonymous) w.member("anonymous", true);
   w.member("created", records::milliseconds(created_));
   w.member("top", outbox_.log().oldest() - 1).member("streams", streams_);
   w.member("made_ids", made_ids_).member("calls", calls_).member("asked", asked_);
   w.key("usage");
-  records::write(w, usage_);
+  records::write(w, usage_.value_or(usage_totals{}));
   w.key("chosen").begin_object();
   records::write(w, overrides_);
   w.end_object();
   w.key("tokens");
   records::write(w, tokens_);
-  if (shared_settings_ != nullptr) {
+  if (shared_settings_) {
     w.key("settings");
-    write_kept_settings(w, *settings_, *shared_settings_);
+    write_kept_settings(w, *settings_, **shared_settings_);
   }
   w.end_object();
   return text;
@@ -133,7 +133,8 @@ inline void session_core::lose(const error& why, moment at) {
   run_.reset();
   while (inbox_.take_next()) {
   }
-  closing_ = {static_cast<std::uint16_t>(moved ? 4003 : 4000), moved ? "moved" : "server_error"};
+  closing_.emplace(action::close_session{static_cast<std::uint16_t>(moved ? 4003 : 4000),
+                                         moved ? "moved" : "server_error"});
   close_now();
 }
 

@@ -6,6 +6,7 @@
 // and in the answer, so that text which waits is merged by itself and a slow reader costs little.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/policy/transport.hpp>
@@ -15,7 +16,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,7 +65,7 @@ class lanes {
   void begin_when_kept(std::string frame, std::uint64_t records) {
     if (first_) own_bytes_ -= first_->frame.size();
     own_bytes_ += frame.size();
-    first_ = in_place{std::move(frame), records};
+    first_.emplace(in_place{std::move(frame), records});
   }
   /// So many records are kept now.
   void kept(std::uint64_t records) {
@@ -115,7 +115,7 @@ class lanes {
     position_ = position;
     replay_until_ = top;
     snapshot_run_ = run;
-    reasoning_sent_ = {};  // it comes again from its beginning
+    reasoning_sent_.reset();  // it comes again from its beginning
     put_ordered(std::move(live), top);
   }
 
@@ -237,7 +237,8 @@ class lanes {
   }
   piece unsent_reasoning(const live_answer& answer) const noexcept {
     if (!wants_reasoning) return {};
-    return reasoning_sent_.after(answer.run, answer.reasoning_chunks, answer.reasoning);
+    return reasoning_sent_.value_or(mark()).after(answer.run, answer.reasoning_chunks,
+                                                  answer.reasoning);
   }
 
   void mark_sent(const live_answer& answer) noexcept {
@@ -250,7 +251,7 @@ class lanes {
     frame.clear();
     encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false, true},
            timestamp);
-    reasoning_sent_ = {answer.run, answer.reasoning_chunks, answer.reasoning.size()};
+    reasoning_sent_.need() = {answer.run, answer.reasoning_chunks, answer.reasoning.size()};
   }
 
   void encode_delta(std::string& frame, const live_answer& answer, const piece& next,
@@ -273,7 +274,7 @@ class lanes {
   connection_id connection_;
   fifo<std::string> control_;
   fifo<in_place> unkept_;  // `after`: so many records
-  std::optional<in_place> first_;
+  boxed<in_place> first_;
   fifo<in_place> ordered_;
   fifo<std::string> volatile_;
   std::size_t own_bytes_ = 0;  // of control_ and ordered_
@@ -282,7 +283,7 @@ class lanes {
   std::uint64_t replay_until_ = 0;
   std::uint64_t snapshot_run_ = 0;  // the answer of which one is due; 0: of none
   mark sent_;
-  mark reasoning_sent_;
+  boxed<mark> reasoning_sent_;  // few want to see it
 };
 
 }  // namespace agent_websocket

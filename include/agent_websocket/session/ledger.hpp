@@ -5,6 +5,8 @@
 // it is off, as without a lasting store, nothing is recorded and nothing waits.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
+
 #include <cassert>
 #include <cstdint>
 #include <string>
@@ -15,43 +17,51 @@ namespace agent_websocket {
 
 class ledger {
  public:
-  void turn_on() noexcept { on_ = true; }
-  bool is_on() const noexcept { return on_; }
+  void turn_on() { kept_.need(); }
+  bool is_on() const noexcept { return kept_.has_value(); }
 
   /// Precondition: it is on.
   void add(std::string record) {
-    assert(on_);
-    fresh_.push_back(std::move(record));
-    ++made_;
+    assert(is_on());
+    kept_->fresh.push_back(std::move(record));
+    ++kept_->made;
   }
 
   /// The records that were made since the last call.
-  std::vector<std::string> take_fresh() { return std::exchange(fresh_, {}); }
-  bool has_fresh() const noexcept { return !fresh_.empty(); }
-  /// As if that many had been made and kept before.
-  void begin_at(std::uint64_t kept) noexcept { made_ = kept_ = kept; }
+  std::vector<std::string> take_fresh() {
+    return kept_ ? std::exchange(kept_->fresh, {}) : std::vector<std::string>();
+  }
+  bool has_fresh() const noexcept { return kept_ && !kept_->fresh.empty(); }
+  /// As if that many had been made and kept before. Precondition: it is on.
+  void begin_at(std::uint64_t kept) noexcept { kept_->made = kept_->kept = kept; }
 
-  std::uint64_t made() const noexcept { return made_; }
-  bool all_kept() const noexcept { return kept_ == made_; }
-  std::uint64_t kept() const noexcept { return kept_; }
+  std::uint64_t made() const noexcept { return kept_ ? kept_->made : 0; }
+  bool all_kept() const noexcept { return kept() == made(); }
+  std::uint64_t kept() const noexcept { return kept_ ? kept_->kept : 0; }
   /// The first `count` records of all are kept.
   void confirm(std::uint64_t count) noexcept {
-    assert(count <= made_);
-    if (count > kept_) kept_ = count;
-    failing_ = false;
+    assert(count <= made());
+    if (!kept_) return;
+    if (count > kept_->kept) kept_->kept = count;
+    kept_->failing = false;
   }
 
   /// The store does not take what it is given: whatever needs it is better refused. Until
   /// confirm().
-  void fail() noexcept { failing_ = true; }
-  bool is_failing() const noexcept { return failing_; }
+  void fail() noexcept {
+    if (kept_) kept_->failing = true;
+  }
+  bool is_failing() const noexcept { return kept_ && kept_->failing; }
 
  private:
-  std::vector<std::string> fresh_;
-  std::uint64_t made_ = 0;
-  std::uint64_t kept_ = 0;
-  bool on_ = false;
-  bool failing_ = false;
+  struct numbers {
+    std::vector<std::string> fresh;
+    std::uint64_t made = 0;
+    std::uint64_t kept = 0;
+    bool failing = false;
+  };
+
+  boxed<numbers> kept_;  // none: it is off
 };
 
 }  // namespace agent_websocket

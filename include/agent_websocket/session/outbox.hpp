@@ -17,12 +17,60 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace agent_websocket {
 
 class outbox {
+  struct watcher {
+    explicit watcher(connection_id connection) : its(connection) {}
+
+    lanes its;
+    std::unique_ptr<watcher> next;  // that came after it: most sessions have one
+  };
+
  public:
+  /// The lanes of each socket, as pointers.
+  class socket_range {
+   public:
+    class iterator {
+     public:
+      explicit iterator(watcher* at) noexcept : at_(at) { look(); }
+      lanes* const& operator*() const noexcept { return its_; }
+      iterator& operator++() noexcept {
+        at_ = at_->next.get();
+        look();
+        return *this;
+      }
+      bool operator!=(const iterator& other) const noexcept { return at_ != other.at_; }
+
+     private:
+      void look() noexcept { its_ = at_ == nullptr ? nullptr : &at_->its; }
+
+      watcher* at_;
+      lanes* its_ = nullptr;
+    };
+
+    explicit socket_range(watcher* first) noexcept : first_(first) {}
+    iterator begin() const noexcept { return iterator(first_); }
+    iterator end() const noexcept { return iterator(nullptr); }
+    bool empty() const noexcept { return first_ == nullptr; }
+    /// Linear, as operator[].
+    std::size_t size() const noexcept {
+      std::size_t count = 0;
+      for (const watcher* each = first_; each != nullptr; each = each->next.get()) ++count;
+      return count;
+    }
+    /// Precondition: position < size().
+    lanes* operator[](std::size_t position) const noexcept {
+      watcher* each = first_;
+      while (position-- > 0) each = each->next.get();
+      return &each->its;
+    }
+
+   private:
+    watcher* first_;
+  };
+
   explicit outbox(message_log log = message_log()) : log_(std::move(log)) {}
 
   const message_log& log() const noexcept { return log_; }
@@ -56,21 +104,21 @@ class outbox {
   void release(const ledger& kept) {
     while (!unkept_.empty() && unkept_.front().records <= kept.kept())
       log_.release(unkept_.take_front().seq);
-    for (const auto& each : sockets_) each->kept(kept.kept());
+    for (const auto& each : sockets()) each->kept(kept.kept());
   }
   /// Of a session that was in a store: goes on behind that message.
   void begin_at(std::uint64_t seq) noexcept { log_.begin_at(seq); }
 
   /// To one socket, or with 0 to all: may overtake what keeps its order.
   void put_control(connection_id to, const std::string& frame) {
-    for (const auto& each : sockets_) {
+    for (const auto& each : sockets()) {
       if (to == 0 || each->connection() == to) each->put_control(frame);
     }
   }
   /// The same, for what says that something is done: not before its records are kept.
   void put_control(connection_id to, const std::string& frame, const ledger& kept) {
     if (kept.all_kept()) return put_control(to, frame);
-    for (const auto& each : sockets_) {
+    for (const auto& each : sockets()) {
       if (to == 0 || each->connection() == to) each->put_control_when_kept(frame, kept.made());
     }
   }
@@ -82,19 +130,19 @@ class outbox {
   }
   /// To one socket, or with 0 to all: keeps its place among the numbered messages.
   void put_ordered(connection_id to, const std::string& frame) {
-    for (const auto& each : sockets_) {
+    for (const auto& each : sockets()) {
       if (to == 0 || each->connection() == to) each->put_ordered(frame, log_.top());
     }
   }
   /// To all sockets that are here now and keep up.
   void put_volatile(const std::string& frame) {
-    for (const auto& each : sockets_) each->put_volatile(frame);
+    for (const auto& each : sockets()) each->put_volatile(frame);
   }
   /// To all whose clients have said hello, behind what they have of the answer.
   /// `one` gets a frame of its own.
   void put_progress(const std::string& frame, connection_id one, const std::string& of_one,
                     const live_answer& answer, std::string_view timestamp) {
-    for (const auto& each : sockets_) {
+    for (const auto& each : sockets()) {
       const bool is_one = each->connection() == one;
       if (!each->greeted && !is_one) continue;
       if (answer.run != 0) each->put_last_delta(answer, log_.top(), timestamp);
@@ -103,25 +151,28 @@ class outbox {
   }
   /// The answer is about to end.
   void put_last_deltas(const live_answer& answer, std::string_view timestamp) {
-    for (const auto& each : sockets_) each->put_last_delta(answer, log_.top(), timestamp);
+    for (const auto& each : sockets()) each->put_last_delta(answer, log_.top(), timestamp);
   }
 
   // ---- sockets
 
   lanes& attach(connection_id connection) {
-    sockets_.push_back(std::make_unique<lanes>(connection));
-    return *sockets_.back();
+    std::unique_ptr<watcher>* end = &first_;
+    while (*end != nullptr) end = &(*end)->next;
+    *end = std::make_unique<watcher>(connection);
+    return (*end)->its;
   }
   void detach(connection_id connection) {
-    for (std::size_t i = 0; i < sockets_.size(); ++i) {
-      if (sockets_[i]->connection() != connection) continue;
-      sockets_.erase(sockets_.begin() + static_cast<std::ptrdiff_t>(i));
+    for (std::unique_ptr<watcher>* at = &first_; *at != nullptr; at = &(*at)->next) {
+      if ((*at)->its.connection() != connection) continue;
+      std::unique_ptr<watcher> behind = std::move((*at)->next);
+      *at = std::move(behind);
       return;
     }
   }
   lanes* find(connection_id connection) noexcept {
-    for (const auto& each : sockets_) {
-      if (each->connection() == connection) return each.get();
+    for (const auto& each : sockets()) {
+      if (each->connection() == connection) return each;
     }
     return nullptr;
   }
@@ -130,7 +181,7 @@ class outbox {
     if (lanes* const socket = find(connection)) socket->transport_waits = 0;
   }
   /// In the order of their coming.
-  const std::vector<std::unique_ptr<lanes>>& sockets() const noexcept { return sockets_; }
+  socket_range sockets() const noexcept { return socket_range(first_.get()); }
 
  private:
   struct unkept_message {
@@ -141,7 +192,7 @@ class outbox {
   message_log log_;
   fifo<unkept_message> unkept_;
   session_counts* counts_ = nullptr;
-  std::vector<std::unique_ptr<lanes>> sockets_;
+  std::unique_ptr<watcher> first_;
 };
 
 }  // namespace agent_websocket

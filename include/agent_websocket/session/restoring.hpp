@@ -105,7 +105,7 @@ class session_restoring {
   }
 
   bool settings(json::value from, std::string_view) {
-    const auto& shared = core_.shared_settings_ ? core_.shared_settings_ : core_.settings_;
+    const auto& shared = core_.shared_settings_ ? *core_.shared_settings_ : core_.settings_;
     session_settings own = *shared;
     read_kept_settings(from["settings"], own);
     core_.change_settings(std::move(own));
@@ -198,7 +198,7 @@ class session_restoring {
     agent_websocket::conversation& all = core_.conversation_;
     if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
     add(std::move(ended));
-    core_.usage_ += records::usage_of(from["used"]);
+    core_.usage_.need() += records::usage_of(from["used"]);
     core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
     return true;
   }

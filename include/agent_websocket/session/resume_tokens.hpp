@@ -6,13 +6,14 @@
 // another socket of the session lives by stays good for that socket.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/sha256.hpp>
 #include <agent_websocket/policy/transport.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace agent_websocket {
@@ -32,13 +33,13 @@ class resume_tokens {
 
   /// `holder` is given `token`. `presented`: the one it came with, or empty.
   void issue(connection_id holder, std::string_view token, std::string_view presented = {}) {
-    std::optional<digest256> former;
+    boxed<digest256> former;
     if (!presented.empty()) former = present(sha256(presented), holder);
     for (entry& each : entries_) {
       if (each.holder == holder) each.holder = 0;  // it has a newer one now
     }
     if (entries_.size() >= max_tokens) drop_one();
-    entries_.push_back({sha256(token), holder, former, presented.empty()});
+    entries_.push_back({sha256(token), holder, std::move(former), presented.empty()});
   }
 
   /// The client behind `holder` has its welcome: the token it came with has served. True when that
@@ -72,27 +73,27 @@ class resume_tokens {
   void forget_all() noexcept { entries_.clear(); }
   /// A token that no socket lives by now.
   void kept(const digest256& digest, bool is_known) {
-    if (entries_.size() < max_tokens) entries_.push_back({digest, 0, std::nullopt, is_known});
+    if (entries_.size() < max_tokens) entries_.push_back({digest, 0, {}, is_known});
   }
 
  private:
   struct entry {
     digest256 digest;
-    connection_id holder;             // the socket that lives by it; 0: none does now
-    std::optional<digest256> former;  // what that socket came with, until it has this one
-    bool is_known;                    // a client has it, as far as we know
+    connection_id holder;     // the socket that lives by it; 0: none does now
+    boxed<digest256> former;  // what that socket came with, until it has this one
+    bool is_known;            // a client has it, as far as we know
   };
 
   /// Who presents a token has it. Gives what is to be retired once the next one has arrived:
   /// nothing when another socket lives by the token, as in a copied tab.
-  std::optional<digest256> present(const digest256& digest, connection_id by) {
+  boxed<digest256> present(const digest256& digest, connection_id by) {
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       if (!equal_in_constant_time(entries_[i].digest, digest)) continue;
       const connection_id holder = entries_[i].holder;
       confirm(i);
-      return holder == 0 || holder == by ? std::optional<digest256>(digest) : std::nullopt;
+      return holder == 0 || holder == by ? boxed<digest256>(digest) : boxed<digest256>();
     }
-    return std::nullopt;
+    return {};
   }
 
   /// The client has this one, so that it does not come with the former one any more.

@@ -13,11 +13,9 @@
 #include <agent_websocket/session/attaching.hpp>
 #include <agent_websocket/session/delivery.hpp>
 #include <agent_websocket/session/keeper.hpp>
-#include <agent_websocket/session/model_call.hpp>
-#include <agent_websocket/session/query_clock.hpp>
 #include <agent_websocket/session/restoring.hpp>
 #include <agent_websocket/session/surroundings.hpp>
-#include <agent_websocket/session/tool_runner.hpp>
+#include <agent_websocket/session/work.hpp>
 
 #include <any>
 #include <chrono>
@@ -52,10 +50,7 @@ class basic_session final
                 std::string epoch, std::shared_ptr<const session_settings> settings)
       : around_(around),
         core_(std::move(id), std::move(epoch), std::move(settings), now()),
-        delivery_(around.transport, around.scheduler, around.scratch),
-        call_(around.client, around.slots, around.scheduler),
-        timeout_(around.scheduler),
-        tools_(around.scheduler) {
+        delivery_(around.transport, around.scheduler, around.scratch) {
     core_.belong_to(std::move(owner), std::move(remote_address));
     if (!around.store.lasting()) return;
     core_.keep_records();
@@ -177,7 +172,7 @@ class basic_session final
             " ms: " + to_string(why.why.code) + " " + why.why.detail);
   }
   void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
-    call_.ended();
+    work().call.ended();
     outcome.failed ? log(log_level::error, "completion_failed", describe(outcome))
                    : log(log_level::info, "completion_ended", describe(outcome));
     apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
@@ -218,7 +213,7 @@ class basic_session final
     if (auto refused = around_.sink.on_begin(*this))
       return core_.decided(what.run, query_decision::refusal(*std::move(refused)), now());
     if (what.query.timeout) {
-      timeout_.start(*what.query.timeout, [this, run = what.run] {
+      work().timeout.start(*what.query.timeout, [this, run = what.run] {
         apply([run](session_core& core, moment at) {
           core.failed(run, error(errc::timeout_total), at);
         });
@@ -234,34 +229,32 @@ class basic_session final
   }
   void perform(action::start_completion& what) {
     run_ = what.run;
-    call_.await_turn([this, request = std::move(what.request)] {
+    work().call.await_turn([this, request = std::move(what.request)] {
       guarded(
           "before_request", [&] { around_.hooks.request(*this, *request); }, [] {});
-      if (core_.is_current(run_)) call_.start(std::move(*request), *this);  // the hook may end it
+      if (core_.is_current(run_)) work().call.start(std::move(*request), *this);  // see the hook
     });
   }
-  void perform(action::cancel_completion&) {
-    timeout_.stop();
-    tools_.stop();
-    call_.stop();
-  }
+  void perform(action::cancel_completion&) { work_.stop(); }
   void perform(action::run_tool& what) {
     if (!core_.is_current(what.run)) return;  // ended by the handler of another call
     log(log_level::info, "tool_called", what.name);
-    tools_.run(this->weak_from_this(), what,
-               [&](const tool_invocation<basic_session>& call, const tool_reply& reply) {
-                 guarded(
-                     "tool", [&] { around_.hooks.run_tool(call, reply); },
-                     [&] { reply.fail("The tool failed"); });
-               });
+    work().tools.run(this->weak_from_this(), what,
+                     [&](const tool_invocation<basic_session>& call, const tool_reply& reply) {
+                       guarded(
+                           "tool", [&] { around_.hooks.run_tool(call, reply); },
+                           [&] { reply.fail("The tool failed"); });
+                     });
   }
-  void perform(action::end_tool& what) { tools_.end(what.call, what.answered); }
+  void perform(action::end_tool& what) { work().tools.end(what.call, what.answered); }
   void perform(action::start_clock& what) {
-    tools_.start_clock(what.id, what.limit, [this, run = what.run, id = what.id] {
+    work().tools.start_clock(what.id, what.limit, [this, run = what.run, id = what.id] {
       apply([&](session_core& core, moment at) { core.clock_over(run, id, at); });
     });
   }
-  void perform(action::hold_clock& what) { what.hold ? timeout_.hold() : timeout_.go_on(); }
+  void perform(action::hold_clock& what) {
+    what.hold ? work().timeout.hold() : work().timeout.go_on();
+  }
   void perform(action::run_command& what) {
     guarded(
         "on_command",
@@ -279,7 +272,7 @@ class basic_session final
         "on_feedback", [&] { around_.hooks.feedback(*this, what.entry); }, [] {});
   }
   void perform(action::deliver_answer& what) {
-    timeout_.stop();
+    work().timeout.stop();
     around_.sink.on_answered(*this, what.record);
     guarded(
         "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
@@ -313,15 +306,16 @@ class basic_session final
     const auto outcome = delivery_.run(core_);
     if (outcome.wake && !std::exchange(wake_due_, true))
       around_.wakes.wake(*outcome.wake, this->weak_from_this());
-    if (call_.runs() && outcome.nobody_keeps_up != call_.held_up())
-      outcome.nobody_keeps_up ? hold_up() : call_.go_on();
+    auto* const call = work_.running_call();
+    if (call != nullptr && outcome.nobody_keeps_up != call->held_up())
+      outcome.nobody_keeps_up ? hold_up() : call->go_on();
     if (outcome.too_slow.empty()) return;
     for (const connection_id each : outcome.too_slow) core_.give_up(each);
     carry_out();
   }
 
   void hold_up() {
-    call_.hold_up(core_.settings().slow_timeout, [weak = this->weak_from_this()] {
+    work().call.hold_up(core_.settings().slow_timeout, [weak = this->weak_from_this()] {
       const auto session = weak.lock();
       if (!session) return;
       for (const auto& each : session->core_.output().sockets())
@@ -329,6 +323,8 @@ class basic_session final
       session->carry_out();  // the answer goes on without them
     });
   }
+
+  auto& work() { return work_.in(around_); }
 
   void log(log_level level, std::string_view event, std::string_view text) {
     around_.sink.on_log(*this, level, event, text);
@@ -338,11 +334,9 @@ class basic_session final
   session_core core_;
   std::unique_ptr<keeper_type> keeper_;  // null: nothing outlives this process
   delivery<outlet<Transport>, Scheduler> delivery_;
-  model_call<client_type, Scheduler> call_;
+  session_work<basic_session, client_type, Scheduler> work_;
   std::any data_;
   run_number run_ = 0;
-  query_clock<Scheduler> timeout_;
-  tool_runner<basic_session, Scheduler> tools_;
   bool wake_due_ = false;
   bool carrying_out_ = false;
 };

@@ -273,7 +273,7 @@ inline void session_core::tell_call(const called_tool& call, std::string_view st
   const connection_id runner = state == "calling" ? call.told : 0;
   const std::string plain = encoded(status_of(call, state, false), at);
   const std::string to_run = runner == 0 ? plain : encoded(status_of(call, state, true), at);
-  outbox_.put_progress(plain, runner, to_run, streamed(), stamp_.text(at.wall));
+  outbox_.put_progress(plain, runner, to_run, streamed(), timestamp(at.wall));
 }
 
 }  // namespace agent_websocket

@@ -5,6 +5,7 @@
 // wrong it is told in the call's result.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/openrouter/tool_call.hpp>
@@ -26,29 +27,36 @@ class used_call_ids {
     if (!openrouter::is_tool_name(call.name)) call.name = "unknown_tool";
     json::document parsed;
     if (!parsed.parse(call.arguments) || !parsed.root().is_object()) call.arguments = "{}";
-    while (call.id.empty() || !ids_.insert(call.id).second) call.id = make_id();
-    order_.push_back(call.id);
-    if (order_.size() > max_ids) ids_.erase(order_.take_front());
+    while (call.id.empty() || !kept_.need().ids.insert(call.id).second) call.id = make_id();
+    remember(call.id);
     return call;
   }
 
   /// The model was shown a call of that id, by another process.
   void take(std::string id) {
-    if (id.empty() || !ids_.insert(id).second) return;
-    order_.push_back(std::move(id));
-    if (order_.size() > max_ids) ids_.erase(order_.take_front());
+    if (!id.empty() && kept_.need().ids.insert(id).second) remember(std::move(id));
   }
 
  private:
+  struct kept {
+    std::unordered_set<std::string> ids;
+    fifo<std::string> order;
+    std::size_t made = 0;
+  };
+
+  /// It is in the set.
+  void remember(std::string id) {
+    kept_->order.push_back(std::move(id));
+    if (kept_->order.size() > max_ids) kept_->ids.erase(kept_->order.take_front());
+  }
+
   /// Nine letters and digits, the one form that all providers take.
   std::string make_id() {
-    std::string digits = std::to_string(++made_);
+    std::string digits = std::to_string(++kept_.need().made);
     return "c" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
   }
 
-  std::unordered_set<std::string> ids_;
-  fifo<std::string> order_;
-  std::size_t made_ = 0;
+  boxed<kept> kept_;  // most sessions call nothing
 };
 
 }  // namespace agent_websocket

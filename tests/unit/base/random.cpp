@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+using agent_websocket::make_short_name;
 using agent_websocket::make_token;
 using agent_websocket::make_uuid;
 using agent_websocket::random_source;
@@ -164,4 +165,38 @@ TEST_CASE("random: a token is as predictable as its source") {
   CHECK(first != make_token(other));
   random_source x, y;
   CHECK(make_token(x) != make_token(y));
+}
+
+TEST_CASE("random: several words at once are as many calls, in their order") {
+  random_source random = scripted({1, 2, 3, 4});
+  const auto words = random.words<3>();
+  CHECK(words[0] == 1u);
+  CHECK(words[1] == 2u);
+  CHECK(words[2] == 3u);
+  CHECK(random.bits() == 4u);
+}
+
+TEST_CASE("random: words of the operating system differ, and all of their bits change") {
+  random_source random;
+  std::unordered_set<std::uint64_t> seen;
+  std::uint64_t ever_one = 0, ever_zero = 0;
+  for (int i = 0; i < 100; ++i) {
+    for (const std::uint64_t each : random.words<9>()) {
+      seen.insert(each);
+      ever_one |= each;
+      ever_zero |= ~each;
+    }
+  }
+  CHECK(seen.size() == 900u);
+  CHECK(ever_one == ~0ULL);
+  CHECK(ever_zero == ~0ULL);
+}
+
+TEST_CASE("random: a short name uses ten times six bits of a word") {
+  random_source random = scripted({0, 0xFFFF'FFFF'FFFF'FFFFULL});
+  CHECK(make_short_name(random) == "AAAAAAAAAA_____");
+  random_source system;
+  std::unordered_set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) seen.insert(make_short_name(system));
+  CHECK(seen.size() == 1000u);
 }

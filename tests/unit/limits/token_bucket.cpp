@@ -110,3 +110,14 @@ TEST_CASE("token_bucket: moments that go backwards give nothing back") {
   CHECK(bucket.take(time_point{-10'000'000s}) > duration(1h));
   CHECK_FALSE(bucket.take(start + 1s));
 }
+
+TEST_CASE("token_bucket: goes on where another of the same rate was") {
+  const rate allowed = rate::per_minute(60, 2);
+  token_bucket first(allowed);
+  CHECK_FALSE(first.take(start));
+  CHECK_FALSE(first.take(start));
+  token_bucket second(allowed, first.full_at());
+  CHECK(second.take(start) == duration(1s));
+  CHECK(second.take(start) == first.take(start));
+  CHECK(second.full_at() == first.full_at());
+}
