@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Slow readers (W6): 50 clients ask for 100 000 tokens each and never read, beside healthy ones with
+one paced answer after the other. What the process and the kernel hold for a slow one (the kernel:
+both ends of all connections of the machine), what the healthy ones notice, and whether each slow one
+was closed with 4002 and can come back to its whole answer."""
+import compare
+
+TITLE = "W6, clients that do not read"
+HEADLINE = ("W6 MiB a slow client", "mib", 2, 1)
+AIMS = [compare.Aim("mib", "process", 0.4, unit="MiB"), compare.Aim("kernel_mib", "kernel", 0.5, unit="MiB"),
+        compare.Aim("p99_us", "healthy p99", 2, of="floor"),
+        compare.Aim("not_closed", "not closed with 4002", 0), compare.Aim("lost", "answers lost", 0)]
+COLUMNS = [compare.Column("MiB of the process", "mib", 2, ratio=True),
+           compare.Column("MiB of the kernel", "kernel_mib", 2, ratio=True),
+           compare.Column("healthy p50 before, ms", "before_p50_us", 2, scale=1e-3),
+           compare.Column("p99 before", "before_p99_us", 2, scale=1e-3),
+           compare.Column("p50 meanwhile", "p50_us", 2, scale=1e-3),
+           compare.Column("p99 meanwhile", "p99_us", 2, ratio=True, scale=1e-3),
+           compare.Column("closed with 4002", "closed", 0), compare.Column("came back whole", "resumed", 0)]
+
+
+def run(bench, rounds):
+    clients, tokens, limit_ms = bench.either((50, 100_000, 20_000), (5, 20_000, 4000))
+    slow_timeout = bench.either(5, 1)
+
+    def one_run(subject):
+        with bench.serving(subject, SLOW_TIMEOUT=slow_timeout) as server:
+            said, looks = server.load("slow", clients=clients, tokens=tokens, width=8, healthy=10,
+                                      limit_ms=limit_ms, resume=int(subject.resumes))
+        at = dict(looks)
+        figures = {name: (at["flooded"][what] - at["before"][what]) / clients / 2**20
+                   for name, what in (("mib", "rss"), ("kernel_mib", "kernel"))}
+        figures.update({name: said.get(name) for name in ("before_p50_us", "before_p99_us", "p50_us", "p99_us")})
+        if subject.resumes:
+            figures.update({name: said[name] for name in ("closed", "resumed", "lost")})
+            figures["not_closed"] = clients - said["closed"]
+        return figures
+
+    return compare.compared(bench, rounds, one_run, "slow", AIMS)
+
+
+def markdown(figures):
+    return compare.table(figures, COLUMNS)
