@@ -12,6 +12,7 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import time
 
 
@@ -73,7 +74,9 @@ def run_load(program, case, port, at_waits, limit, **parameters):
     words = [f"{name}={value}" for name, value in parameters.items()]
     figures, rest = {}, b""
     deadline = time.monotonic() + limit
-    with ended(start([program, case, port, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)) as process:
+    with tempfile.TemporaryFile() as complaints, \
+            ended(start([program, case, port, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                        stderr=complaints)) as process:
         while True:
             if not select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
                 raise Failure(f"the load took longer than {limit} s")
@@ -93,5 +96,7 @@ def run_load(program, case, port, at_waits, limit, **parameters):
                     figures[name] = float(number)
         code = process.wait(10)
         if code != 0:
-            raise Failure(f"the load ended with {code}")
+            complaints.seek(0)
+            said = complaints.read(1000).decode("utf-8", "replace").strip()
+            raise Failure(f"the load ended with {code}: {said}")
     return figures

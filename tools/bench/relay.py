@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Relay at saturation (W2): 100 sessions ask five questions each, whose answers of 200 tokens the
+"""Relay at saturation (W2): 100 sessions ask twenty questions each, whose answers of 200 tokens the
 upstream writes as fast as it is read. Server CPU for a token; one message per token, and once more
 with the coalescing window of the example server."""
 import compare
@@ -26,7 +26,7 @@ def measured(server, sessions, queries, tokens, width=8):
 
 
 def run(bench, rounds):
-    sessions, queries = bench.either((100, 5), (20, 2))
+    sessions, queries = bench.either((100, 20), (20, 2))
 
     def one_run(subject):
         with bench.serving(subject) as server:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -94,27 +95,27 @@ class Running:
 class Bench:
     """What workloads are given: subjects by name, and how much they should do."""
 
-    def __init__(self, quick, peers):
+    def __init__(self, quick, builds, peers):
         self.quick = quick
         self.descriptors = measure.raise_descriptor_limit()
         self.load_program = programs.built("load")
         self.server = programs.example_server()
         self.subjects = [self.ours("ours")]
         self.left_out = {}
-        self.add("floor", lambda: [programs.built("floor"), "{upstream}"])
-        self.add("node-ws", node_command)
+        for name, path in builds:
+            self.add(name, lambda name=name, path=path: Ours(name, [path]))
+        self.add("floor", lambda: Subject("floor", [programs.built("floor"), "{upstream}"]))
+        self.add("node-ws", node_server)
         for name, command in peers:
-            self.add(name, lambda command=command: shlex.split(command))
+            self.add(name, lambda name=name, command=command: Subject(name, shlex.split(command)))
 
     def ours(self, name, kind=Ours, **variables):
         return kind(name, [self.server], variables)
 
-    def add(self, name, command):
-        subject = None
+    def add(self, name, made):
+        """Whoever cannot be started is left out."""
         try:
-            subject = Subject(name, command())
-            if name == "node-ws":
-                subject.variables = {"E2E_MODULES": programs.node_modules()}
+            subject = made()
             with self.serving(subject):
                 pass
             self.subjects.append(subject)
@@ -127,7 +128,7 @@ class Bench:
 
     def accepts(self, **variables):
         """Whether the example server can be started with these variables; else it says why not."""
-        with ended(start([self.server, "--check-config"], variables)) as process:
+        with ended(start([self.server, "--check-config"], variables, stdout=subprocess.DEVNULL)) as process:
             return process.wait(10) == 0
 
     @contextlib.contextmanager
@@ -139,16 +140,17 @@ class Bench:
             with ended(start(subject.command(upstream_port), environment, stdout=output, stderr=output)) as process:
                 yield Running(self, subject, process, announced_port(process, output))
                 if process.poll() is not None:
-                    raise Failure(f"it ended with {process.returncode}: {last_words(output)}")
+                    raise Failure(f"it ended with {process.returncode}: {last_words(output) or 'without a word'}")
 
 
-def node_command():
+def node_server():
     node = shutil.which("node")
     if not node:
         raise Failure("there is no node (Debian: nodejs)")
-    if not programs.node_modules():
+    modules = programs.node_modules()
+    if not modules:
         raise Failure("there is no npm package ws (Debian: node-ws; or npm ci --prefix tests/e2e)")
-    return [node, programs.HERE / "peer_ws.mjs", "{upstream}"]
+    return Subject("node-ws", [node, programs.HERE / "peer_ws.mjs", "{upstream}"], {"E2E_MODULES": modules})
 
 
 def last_words(output):
@@ -164,6 +166,6 @@ def announced_port(process, output):
         if found:
             return int(found[1])
         if process.poll() is not None:
-            raise Failure(f"it ended with {process.returncode}: {last_words(output)}")
+            raise Failure(f"it ended with {process.returncode}: {last_words(output) or 'without a word'}")
         time.sleep(0.01)
     raise Failure(f"it does not say `listening on http://127.0.0.1:PORT/` within 10 s: {last_words(output)}")

@@ -31,7 +31,7 @@ def run(bench, rounds):
     ours = [bench.ours("plain"), bench.ours("20 ms window", COALESCE_MS=20),
             bench.ours("TLS", subjects.Encrypted), bench.ours("token", subjects.Authenticated),
             *(bench.ours(name, Stored) for name in stores.available(bench) if name != "memory")]
-    sessions, asked, tokens, ms = bench.either((100, 5, 200, 2000), (20, 1, 20, 200))
+    sessions, asked, tokens, ms = bench.either((100, 20, 200, 2000), (20, 1, 20, 200))
 
     def one_run(subject):
         with bench.serving(subject) as server:
