@@ -12,6 +12,7 @@
 #include "load/idle.hpp"
 #include "load/queries.hpp"
 #include "load/relay.hpp"
+#include "load/scale.hpp"
 #include "load/upstream.hpp"
 
 #include <sys/resource.h>
@@ -29,7 +30,8 @@ struct known_case {
 };
 constexpr known_case cases[] = {{"idle", load::idle},       {"relay", load::relay},
                                 {"paced", load::paced},     {"queries", load::queries},
-                                {"turns", load::turns},     {"churn", load::churn}};
+                                {"turns", load::turns},     {"churn", load::churn},
+                                {"scale", load::scale}};
 
 void raise_descriptor_limit() {
   rlimit limit{};

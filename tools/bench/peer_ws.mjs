@@ -151,7 +151,7 @@ class Session {
     const body =
       `{"model":"bench","messages":[${system},${this.history.join()}],"temperature":0.7,"max_tokens":1500,` +
       '"stream":true,"stream_options":{"include_usage":true}}';
-    ask(body, (error, stream) => (error ? this.fail(asked) : this.relay(asked, stream)));
+    ask(body, (error, stream) => (error ? this.fail(asked, error) : this.relay(asked, stream)));
   }
 
   remember(message) {
@@ -187,7 +187,7 @@ class Session {
       this.end(asked, answer);
     });
     stream.on('close', () => {
-      if (!ended) this.fail(asked);
+      if (!ended) this.fail(asked, new Error('the answer was cut off'));
     });
     stream.on('error', () => {});
   }
@@ -233,7 +233,8 @@ class Session {
     this.next();
   }
 
-  fail(asked) {
+  fail(asked, why) {
+    console.error(`upstream: ${why.message}`);
     this.say(
       `{"type":"error","ref":${asked.ref},"code":"upstream_unavailable","content":"The model does not answer",` +
         `"timestamp":"${timestamp()}"}`,

@@ -1,35 +1,34 @@
 # SPDX-License-Identifier: MIT
-"""Cost against scale: 10 to 10 000 sessions that all ask at once. CPU for a token of answers at
-saturation, and for a question with one token. The plot is of these."""
+"""Cost against scale: 10 to 10 000 sessions, of which at most 100 have a question open, all in turn.
+CPU for a token of answers at saturation, and for a question with one token. The plot is of these."""
 import compare
 import plot
-import queries
-import relay
 
 TITLE = "Cost against scale"
 AIMS = [compare.Aim("token_growth", "token at 10 000 to 100", 1.3),
         compare.Aim("question_growth", "question at 10 000 to 100", 1.3)]
-TOKENS = 50
+ACTIVE, TOKENS = 100, 50
 KINDS = (("token", "CPU per token of an answer"), ("question", "CPU per question with one token"))
 
 
 def sizes(bench):
-    """Each session is two sockets of the server."""
-    return [size for size in bench.either((10, 100, 1000, 10_000), (10, 100)) if 2 * size + 500 <= bench.descriptors]
+    """Those for which there are descriptors."""
+    return [size for size in bench.either((10, 100, 1000, 10_000), (10, 100)) if size + 500 <= bench.descriptors]
 
 
 def run(bench, rounds):
-    ms = bench.either(2000, 200)
-    all_queries = bench.either(10_000, 200)
+    ms, answers = bench.either((2000, 10_000), (200, 200))
 
     def one_run(subject):
         figures = {}
         for size in sizes(bench):
-            with bench.serving(subject) as server:
-                asked = max(1, all_queries // size)
-                figures[f"token_{size}"] = relay.measured(server, size, asked, TOKENS)["us"]
-            with bench.serving(subject) as server:
-                figures[f"question_{size}"] = queries.measured(server, size, ms, 2)["us"]
+            with bench.serving(subject, MAX_HISTORY=2) as server:  # else those of few have longer ones
+                said, looks = server.load("scale", sessions=size, active=ACTIVE, answers=answers, tokens=TOKENS,
+                                          width=8, ms=ms)
+            at = dict(looks)
+            for kind, _ in KINDS:
+                cpu = at[f"{kind} end"]["cpu"] - at[f"{kind} begin"]["cpu"]
+                figures[f"{kind}_{size}"] = cpu / said[f"{kind}s"] * 1e6
         for kind, _ in KINDS:
             if f"{kind}_10000" in figures:
                 figures[f"{kind}_growth"] = figures[f"{kind}_10000"] / figures[f"{kind}_100"]
@@ -50,5 +49,5 @@ def svg(figures):
     for kind, words in KINDS:
         lines = {name: [(size, of[f"{kind}_{size}"]) for size in figures["sizes"] if of.get(f"{kind}_{size}")]
                  for name, of in figures["medians"].items()}
-        panels.append(plot.Panel(words, "sessions", "µs", lines))
+        panels.append(plot.Panel(words, f"sessions, at most {ACTIVE} of them asking", "µs", lines))
     return plot.svg(panels)

@@ -22,6 +22,7 @@ class Subject:
     """A program that is told the port of its upstream, where its command says {upstream}."""
     resumes = False  # whether a client can come back to its session
     parameters = {}  # of the load program, in every case
+    history = None  # how many messages it keeps whatever MAX_HISTORY says
 
     def __init__(self, name, command, variables=None):
         self.name, self.words, self.variables = name, command, variables or {}
@@ -104,7 +105,7 @@ class Bench:
         self.left_out = {}
         for name, path in builds:
             self.add(name, lambda name=name, path=path: Ours(name, [path]))
-        self.add("floor", lambda: Subject("floor", [programs.built("floor"), "{upstream}"]))
+        self.add("floor", floor)
         self.add("node-ws", node_server)
         for name, command in peers:
             self.add(name, lambda name=name, command=command: Subject(name, shlex.split(command)))
@@ -141,6 +142,12 @@ class Bench:
                 yield Running(self, subject, process, announced_port(process, output))
                 if process.poll() is not None:
                     raise Failure(f"it ended with {process.returncode}: {last_words(output) or 'without a word'}")
+
+
+def floor():
+    made = Subject("floor", [programs.built("floor"), "{upstream}"])
+    made.history = 50
+    return made
 
 
 def node_server():
