@@ -69,8 +69,9 @@ def upstream(program):
         yield announced(process, r"upstream on (\d+)")
 
 
-def run_load(program, case, port, at_waits, limit, **parameters):
-    """Runs a case; at_waits(name) is called wherever it waits for us. Gives its figures."""
+def run_load(program, case, port, at_waits, limit, until=None, **parameters):
+    """Runs a case, to its end or to the wait of that name; at_waits(name) is called wherever it waits for
+    us. Gives its figures."""
     words = [f"{name}={value}" for name, value in parameters.items()]
     figures, rest = {}, b""
     deadline = time.monotonic() + limit
@@ -88,6 +89,8 @@ def run_load(program, case, port, at_waits, limit, **parameters):
                 verb, _, what = line.decode().partition(" ")
                 if verb == "wait":
                     at_waits(what)
+                    if what == until:
+                        return figures
                     with contextlib.suppress(BrokenPipeError):  # how it ended is told below
                         process.stdin.write(b"\n")
                         process.stdin.flush()

@@ -6,13 +6,15 @@
 //   load upstream              prints "upstream on PORT" and answers until it is ended
 //   load CASE PORT NAME=N...   a case, against the server on the port; each is said where it stands
 //
-// All cases: token=... (Authorization: Bearer), one_by_one=1 (gives up when tokens are merged).
+// All cases: token=... (Authorization: Bearer), one_by_one=1 (gives up when tokens are merged), tls=1
+// (when built with -DBENCH_TLS=1 and linked with -lssl -lcrypto).
 // All give up, with what was wrong, when an answer is not the one that it has to be.
 #include "load/churn.hpp"
 #include "load/idle.hpp"
 #include "load/queries.hpp"
 #include "load/relay.hpp"
 #include "load/scale.hpp"
+#include "load/slow.hpp"
 #include "load/upstream.hpp"
 
 #include <sys/resource.h>
@@ -31,7 +33,7 @@ struct known_case {
 constexpr known_case cases[] = {{"idle", load::idle},       {"relay", load::relay},
                                 {"paced", load::paced},     {"queries", load::queries},
                                 {"turns", load::turns},     {"churn", load::churn},
-                                {"scale", load::scale}};
+                                {"slow", load::slow},       {"scale", load::scale}};
 
 void raise_descriptor_limit() {
   rlimit limit{};

@@ -34,20 +34,17 @@ def launcher():
     return ["ccache"] if shutil.which("ccache") else []
 
 
-def built(name):
+def built(name, *options):
     """The path of NAME.cpp of this folder as a program."""
     source, product = HERE / f"{name}.cpp", BUILD / name
     if not source.exists():
         raise Failure(f"there is no {source}")
-    own = [source, *HERE.rglob("*.hpp")]
-    headers = [*own, *(ROOT / "tests" / "soak").glob("*.hpp")]
+    headers = [source, *HERE.rglob("*.hpp"), *(ROOT / "tests" / "soak").glob("*.hpp")]
     newest = max(each.stat().st_mtime for each in headers)
     if not product.exists() or product.stat().st_mtime < newest:
         BUILD.mkdir(parents=True, exist_ok=True)
-        text = "".join(each.read_text(encoding="utf-8") for each in own)
-        libraries = ["-lssl", "-lcrypto"] if "<openssl/" in text else []
         run_quietly([*launcher(), compiler(), "-std=c++17", "-O2", f"-I{ROOT / 'tests'}", f"-I{HERE}", source,
-                     "-o", product, *libraries])
+                     "-o", product, *options])
     return product
 
 

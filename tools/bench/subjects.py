@@ -80,7 +80,7 @@ class Running:
     def __init__(self, bench, subject, process, port):
         self.bench, self.subject, self.port, self.pid = bench, subject, port, process.pid
 
-    def load(self, case, limit=120, also=None, **parameters):
+    def load(self, case, limit=120, also=None, until=None, **parameters):
         """Figures of the load program, and the looks at the server wherever it waited, as (name,
         figures); also() gives figures of whoever asks."""
         looks = []
@@ -88,7 +88,7 @@ class Running:
         def wait(name):
             looks.append((name, {**measure.look(self.pid), **(also() if also else {})}))
 
-        said = run_load(self.bench.load_program, case, self.port, wait, limit,
+        said = run_load(self.bench.load_program, case, self.port, wait, limit, until,
                         **{**self.subject.parameters, **parameters})
         return said, looks
 
@@ -99,7 +99,7 @@ class Bench:
     def __init__(self, quick, builds, peers):
         self.quick = quick
         self.descriptors = measure.raise_descriptor_limit()
-        self.load_program = programs.built("load")
+        self.load_program = programs.built("load", "-DBENCH_TLS=1", "-lssl", "-lcrypto")
         self.server = programs.example_server()
         self.subjects = [self.ours("ours")]
         self.left_out = {}

@@ -9,7 +9,7 @@
 namespace load {
 
 /// Connects again and again until there is nothing left to do.
-class passer_by final : public soak::watcher {
+class passer_by final : public link {
  public:
   struct work {
     std::size_t left = 0;
@@ -18,106 +18,50 @@ class passer_by final : public soak::watcher {
   };
 
   passer_by(soak::event_loop& loop, const manner& of, work& shared)
-      : loop_(loop), manner_(of), work_(shared) {}
-  passer_by(const passer_by&) = delete;
-  passer_by& operator=(const passer_by&) = delete;
-  ~passer_by() { leave(); }
+      : link(loop, of), manner_(of), work_(shared) {}
 
   void begin() {
     if (work_.left == 0) return;
     --work_.left;
     begun_ = now_ns();
-    descriptor_ = soak::connect_to(manner_.port);
-    if (descriptor_ < 0) soak::give_up("cannot connect");
-    phase_ = phase::upgrade;
-    in_.clear();
-    const std::string words = session::upgrade_of(manner_);
-    // On the loopback interface the connection stands already, as a rule.
-    has_asked_ = ::send(descriptor_, words.data(), words.size(), MSG_NOSIGNAL) > 0;
-    loop_.watch(descriptor_, has_asked_ ? EPOLLIN : EPOLLIN | EPOLLOUT, *this);
+    awaits_ = awaited::welcome;
+    connect();
   }
 
  private:
-  enum class phase { upgrade, welcome, live, close, end };
+  enum class awaited { welcome, live, close };
 
-  void leave() {
-    if (descriptor_ < 0) return;
-    loop_.forget(descriptor_);
-    ::close(descriptor_);
-    descriptor_ = -1;
-  }
+  void on_open() override {}
 
-  void say(unsigned op, std::string_view payload) {
-    std::string frame;
-    soak::append_frame(frame, op, payload, 0x5A17'C0DE);
-    const ssize_t size = ::send(descriptor_, frame.data(), frame.size(), MSG_NOSIGNAL);
-    if (size != static_cast<ssize_t>(frame.size())) soak::give_up("cannot send");
-  }
-
-  void on_event(std::uint32_t events) override {
-    if ((events & EPOLLOUT) != 0 && !has_asked_) {
-      const std::string words = session::upgrade_of(manner_);
-      has_asked_ = ::send(descriptor_, words.data(), words.size(), MSG_NOSIGNAL) > 0;
-      loop_.change(descriptor_, EPOLLIN);
+  void on_message(std::string_view words) override {
+    const bool is_welcome = fields::has(words, R"("op":"welcome")");
+    if (awaits_ == awaited::welcome && is_welcome && fields::has(words, R"("session_id":")")) {
+      if (!manner_.says_hello) return leave();
+      awaits_ = awaited::live;
+      return say(R"({"type":"command","op":"hello","v":1,"caps":["delta"]})");
     }
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
-    char bytes[16'384];
-    const ssize_t size = ::recv(descriptor_, bytes, sizeof bytes, 0);
-    if (size < 0 && errno == EAGAIN) return;
-    if (size < 0 || (size == 0 && phase_ != phase::end))
-      soak::give_up("the server has closed a connection without a close frame");
-    if (size == 0) return on_end();
-    in_.append(bytes, static_cast<std::size_t>(size));
-    if (phase_ == phase::upgrade) {
-      const std::size_t blank = in_.find("\r\n\r\n");
-      if (blank == std::string::npos) return;
-      if (in_.compare(0, 12, "HTTP/1.1 101") != 0) soak::give_up("refused: " + in_.substr(0, 200));
-      in_.erase(0, blank + 4);
-      phase_ = phase::welcome;
-    }
-    std::size_t at = 0;
-    soak::frame next;
-    while (soak::take_frame(in_, at, next)) on_frame(next);
-    in_.erase(0, at);
-  }
-
-  void on_frame(const soak::frame& next) {
-    const auto has = [&](std::string_view piece) {
-      return next.payload.find(piece) != std::string_view::npos;
-    };
-    if (phase_ == phase::close && next.op == soak::close) {
-      if (next.payload != "\x03\xE8") soak::give_up("another close code than 1000");
-      phase_ = phase::end;
-    } else if (phase_ == phase::welcome && has(R"("op":"welcome")") && has(R"("session_id":")")) {
-      phase_ = phase::live;
-      if (!manner_.says_hello) return say_goodbye();
-      say(soak::text, R"({"type":"command","op":"hello","v":1,"caps":["delta"]})");
-    } else if (phase_ == phase::live && has(R"("op":"live")")) {
-      say_goodbye();
-    } else if (phase_ != phase::live || !has(R"("op":"welcome")")) {
-      soak::give_up("not what comes next: " + std::string(next.payload.substr(0, 200)));
-    }
-  }
-  void say_goodbye() {
-    phase_ = phase::close;
-    say(soak::close, "\x03\xE8");
-  }
-
-  void on_end() {
+    if (awaits_ == awaited::live && is_welcome) return;
+    if (awaits_ != awaited::live || !fields::has(words, R"("op":"live")"))
+      give_up("not what comes next", words);
     leave();
+  }
+  void leave() {
+    awaits_ = awaited::close;
+    say_goodbye();
+  }
+
+  void on_closed(unsigned code) override {
+    if (awaits_ != awaited::close || code != 1000)
+      soak::give_up("a connection that was not closed with 1000 but " + std::to_string(code));
     ++work_.done;
-    work_.cycle_us.push_back(static_cast<double>(now_ns() - begun_) / 1000);
+    work_.cycle_us.push_back(checker::us_between(begun_, now_ns()));
     begin();
   }
 
-  soak::event_loop& loop_;
   const manner& manner_;
   work& work_;
-  int descriptor_ = -1;
   std::uint64_t begun_ = 0;
-  phase phase_ = phase::upgrade;
-  bool has_asked_ = false;
-  std::string in_;
+  awaited awaits_ = awaited::welcome;
 };
 
 /// churn cycles=N parallel=P [hello=1]

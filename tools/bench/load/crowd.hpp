@@ -68,6 +68,7 @@ class crowd {
       : driver(loop), limit_(std::chrono::seconds(given.number_or("limit_s", 60))) {
     of.port = port;
     of.bearer = given.text("token");
+    of.is_tls = given.number_or("tls", 0) != 0;
     of.one_by_one = given.number_or("one_by_one", 0) != 0;
   }
 

@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -114,6 +115,7 @@ class upstream {
   std::uint16_t port() const noexcept { return port_; }
 
   [[noreturn]] void run() {
+    prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
     epoll_event events[128];
     for (;;) {
       const int count = wait(events, 128);
@@ -127,6 +129,8 @@ class upstream {
 
  private:
   static constexpr std::size_t max_send = 64 * 1024;  // a turn, so that all get theirs
+  /// How much later than due a token may be, so that those of many streams share a wake-up.
+  static constexpr unsigned long timer_slack_ns = 100'000;
   static constexpr int max_due = 64;                  // tokens a turn
   static constexpr std::size_t max_answer = 256 * 1024 * 1024;
 

@@ -53,6 +53,10 @@ struct question {
     if (number.size() < digits) made.append(digits - number.size(), '0');
     return made.append(number, number.size() - std::min(number.size(), digits));
   }
+  /// Of a token as it stands in JSON.
+  std::size_t bytes_of(std::size_t index) const noexcept {
+    return real_width() + (index % 16 == 15 ? 1 : 0);
+  }
   static void write_stamp(char* at, std::size_t width, std::uint64_t ns) {
     at[0] = ' ';
     at[1] = '@';
