@@ -5,13 +5,12 @@
 // (undici where there is one, else node:http), one write for all messages of one read, no timer,
 // upstream paused while a client takes nothing. What it has not: resume, limits, heartbeats, stores.
 //
-//   node peer_ws.mjs PORT_OF_UPSTREAM      E2E_MODULES names the folder of the npm packages
+//   node peer_ws.mjs PORT_OF_UPSTREAM      NODE_PATH names the folder of the npm packages
 import { randomBytes, randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { createRequire } from 'node:module';
-import path from 'node:path';
 
-const require = createRequire(path.join(process.env.E2E_MODULES ?? import.meta.dirname ?? '.', 'package.json'));
+const require = createRequire(import.meta.url);
 
 function optional(name) {
   try {

@@ -156,8 +156,8 @@ def node_server():
         raise Failure("there is no node (Debian: nodejs)")
     modules = programs.node_modules()
     if not modules:
-        raise Failure("there is no npm package ws (Debian: node-ws; or npm ci --prefix tests/e2e)")
-    return Subject("node-ws", [node, programs.HERE / "peer_ws.mjs", "{upstream}"], {"E2E_MODULES": modules})
+        raise Failure("there is no npm package ws (Debian: node-ws, and node-undici is faster; or npm ci --prefix tests/e2e)")
+    return Subject("node-ws", [node, programs.HERE / "peer_ws.mjs", "{upstream}"], {"NODE_PATH": modules})
 
 
 def last_words(output):
