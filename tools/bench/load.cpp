@@ -14,6 +14,7 @@
 #include "load/queries.hpp"
 #include "load/relay.hpp"
 #include "load/slow.hpp"
+#include "load/storm.hpp"
 #include "load/upstream.hpp"
 
 #include <sys/resource.h>
@@ -32,7 +33,7 @@ struct known_case {
 constexpr known_case cases[] = {{"idle", load::idle},       {"relay", load::relay},
                                 {"paced", load::paced},     {"queries", load::queries},
                                 {"turns", load::turns},     {"churn", load::churn},
-                                {"slow", load::slow}};
+                                {"slow", load::slow},       {"storm", load::storm}};
 
 void raise_descriptor_limit() {
   rlimit limit{};
