@@ -3,7 +3,8 @@
 // The load of the benchmarks: one thread, epoll, no library, so that it costs less than the server
 // that is measured. The driver (`run`) starts it and looks at the server wherever it waits.
 //
-//   load upstream              prints "upstream on PORT" and answers until it is ended
+//   load upstream [tls=1 cert=FILE key=FILE]
+//                              prints "upstream on PORT" and answers until it is ended
 //   load CASE PORT NAME=N...   a case, against the server on the port; each is said where it stands
 //
 // All cases: token=... (Authorization: Bearer), one_by_one=1 (gives up when tokens are merged), tls=1
@@ -15,6 +16,7 @@
 #include "load/relay.hpp"
 #include "load/scale.hpp"
 #include "load/slow.hpp"
+#include "load/storm.hpp"
 #include "load/upstream.hpp"
 
 #include <sys/resource.h>
@@ -33,7 +35,8 @@ struct known_case {
 constexpr known_case cases[] = {{"idle", load::idle},       {"relay", load::relay},
                                 {"paced", load::paced},     {"queries", load::queries},
                                 {"turns", load::turns},     {"churn", load::churn},
-                                {"slow", load::slow},       {"scale", load::scale}};
+                                {"slow", load::slow},       {"storm", load::storm},
+                                {"scale", load::scale}};
 
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -49,7 +52,13 @@ int main(int argc, char** argv) {
   raise_descriptor_limit();
   const std::string_view name = argc > 1 ? argv[1] : "";
   if (name == "upstream") {
-    load::upstream model;
+    const load::parameters given(argc - 2, argv + 2);
+    const bool is_tls = given.number_or("tls", 0) != 0;
+#if BENCH_TLS
+    if (is_tls)
+      load::tls_context::of_servers().use_certificate(given.text("cert"), given.text("key"));
+#endif
+    load::upstream model(is_tls);
     std::printf("upstream on %u\n", model.port());
     std::fflush(stdout);
     model.run();

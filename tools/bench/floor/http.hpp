@@ -38,7 +38,7 @@ class response_reader {
   int status() const noexcept { return status_; }
 
  private:
-  enum class part { head, size, data, data_end, trailer, plain };
+  enum class part { head, size, extension, data, data_end, trailer, plain };
 
   bool take_head() {
     if (head_.compare(0, 9, "HTTP/1.1 ") != 0) return false;
@@ -79,11 +79,20 @@ class response_reader {
           } else if (c == '\n') {
             part_ = left_ == 0 ? part::trailer : part::data;
             line_size_ = 0;
+          } else if (c == ';') {
+            part_ = part::extension;
           } else if (c != '\r') {
             return result::failed;
           }
           break;
         }
+        case part::extension:
+          if (*at == '\n') {
+            part_ = part::size;  // which sees the end of the line itself
+          } else {
+            ++at;
+          }
+          break;
         case part::data: {
           const std::size_t size = std::min(left_, static_cast<std::size_t>(end - at));
           lines({at, size}, told);

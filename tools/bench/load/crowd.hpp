@@ -103,19 +103,20 @@ class crowd {
     until_quiet();
   }
 
-  /// A phase between two looks at the server: its figures are those of `read`.
+  /// A phase between two looks at the server, `begin` and `end`; its figures are those of `read`,
+  /// named with `name` before.
   template <typename Run>
   void measure(Run&& run, const std::string& name = {}) {
     loop.run_for(std::chrono::milliseconds(100));
     read = {};
-    driver.wait((name + "begin").c_str());
+    driver.wait("begin");
     const double cpu = own_cpu_seconds();
     const auto begun = soak::clock::now();
     run();
     const double seconds = soak::ms_between(begun, soak::clock::now()) / 1000;
     driver.figure(name + "load_cpu", own_cpu_seconds() - cpu);
     driver.figure(name + "seconds", seconds);
-    driver.wait((name + "end").c_str());
+    driver.wait("end");
   }
   void quantiles(const std::string& prefix, std::vector<double> samples) const {
     std::sort(samples.begin(), samples.end());

@@ -7,6 +7,7 @@
 #include "link.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -52,6 +53,14 @@ class session final : public link {
     drop();
     live_ = false;
   }
+  /// It has seen nothing of its answer: each resume has to bring it again.
+  void forget_answers() {
+    acknowledges_ = false;
+    last_seq_ = replayed_ = 0;
+  }
+  /// Answers that came again since.
+  std::size_t replayed() const noexcept { return replayed_; }
+  std::function<void(session&)> told_live;
   /// A new connection for the session, with what it has missed.
   void resume() {
     live_ = recovered_ = may_close_ = false;
@@ -95,6 +104,7 @@ class session final : public link {
       if (resumes_ && !recovered_) give_up("live without a verdict", words);
       live_ = true;
       if (resumes_) acknowledge();
+      if (told_live) return told_live(*this);
     }
     if (is(R"("type":"error")")) give_up("an error", words);
   }
@@ -117,8 +127,13 @@ class session final : public link {
 
   void on_response(std::string_view words, std::string_view begin) {
     if (!asking_) {
-      if (fields::has(words, R"("replay":true)")) return note_seq(begin);  // an earlier answer
-      give_up("an answer that nobody has asked for", words);
+      if (!fields::has(words, R"("replay":true)"))
+        give_up("an answer that nobody has asked for", words);
+      note_seq(begin);
+      if (!fields::has(begin, R"("phase":"full")")) return;
+      if (fields::content(words) != check_.asked().answer()) give_up("a wrong answer", words);
+      ++replayed_;
+      return;
     }
     const std::string_view phase = fields::string(begin, R"("phase":")");
     if (phase == "delta" || phase == "snapshot")
@@ -143,6 +158,7 @@ class session final : public link {
   }
   void acknowledge() {
     unacknowledged_ = 0;
+    if (!acknowledges_) return;
     say(R"({"type":"command","op":"ack","seq":)" + std::to_string(last_seq_) + "}");
   }
 
@@ -151,9 +167,10 @@ class session final : public link {
   checker check_;
   bool live_ = false, asking_ = false, streamed_ = true;
   bool resumes_ = false, recovered_ = false, may_close_ = false;
+  bool acknowledges_ = true;
   unsigned unacknowledged_ = 0, welcomes_ = 0, close_code_ = 0;
   std::uint64_t asked_before_ = 0, last_seq_ = 0, end_ns_ = 0;
-  std::size_t left_ = 0;
+  std::size_t left_ = 0, replayed_ = 0;
   std::string id_, token_, epoch_;
 };
 

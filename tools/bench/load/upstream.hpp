@@ -5,6 +5,7 @@
 // shares the machine with the server, so an answer is made once and then only sent.
 #pragma once
 
+#include "tls.hpp"
 #include "words.hpp"
 
 #include <soak/loop.hpp>
@@ -94,7 +95,7 @@ struct answers {
 
 class upstream {
  public:
-  upstream() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+  explicit upstream(bool is_tls) : is_tls_(is_tls), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int buffer = 64 * 1024;  // inherited: what waits in the kernel is the server's then
     setsockopt(listener_, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
@@ -135,6 +136,7 @@ class upstream {
   static constexpr std::size_t max_answer = 256 * 1024 * 1024;
 
   struct connection {
+    stream bytes;
     std::string in;
     std::string_view ready;  ///< of an answer that is kept: what is to be sent
     std::string late;        ///< of a paced one: what the socket did not take
@@ -191,6 +193,7 @@ class upstream {
       const auto index = static_cast<std::size_t>(made);
       if (index >= connections_.size()) connections_.resize(index + 1);
       connections_[index] = std::make_unique<connection>();
+      connections_[index]->bytes.begin(made, is_tls_, true);
       watch(EPOLL_CTL_ADD, made, EPOLLIN);
     }
   }
@@ -200,9 +203,12 @@ class upstream {
     connection& of = *connections_[static_cast<std::size_t>(descriptor)];
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
       static char bytes[65'536];
-      const ssize_t size = ::recv(descriptor, bytes, sizeof bytes, 0);
-      if (size == 0 || (size < 0 && errno != EAGAIN)) return end(descriptor);
-      if (size > 0) of.in.append(bytes, static_cast<std::size_t>(size));
+      ssize_t size = 0;
+      do {
+        size = of.bytes.recv(bytes, sizeof bytes);
+        if (size == 0 || (size < 0 && errno != EAGAIN)) return end(descriptor);
+        if (size > 0) of.in.append(bytes, static_cast<std::size_t>(size));
+      } while (size > 0 && is_tls_);  // which may have taken more than epoll knows of
       take_request(descriptor, of);
     } else if ((events & EPOLLOUT) != 0) {
       flush(descriptor, of);
@@ -210,8 +216,8 @@ class upstream {
   }
 
   void end(int descriptor) {
-    ::close(descriptor);
     connections_[static_cast<std::size_t>(descriptor)].reset();
+    ::close(descriptor);
   }
 
   void take_request(int descriptor, connection& of) {
@@ -263,7 +269,7 @@ class upstream {
   void flush(int descriptor, connection& of) {
     const std::string_view out =
         of.late.empty() ? of.ready.substr(0, max_send) : std::string_view(of.late);
-    const ssize_t size = out.empty() ? 0 : ::send(descriptor, out.data(), out.size(), MSG_NOSIGNAL);
+    const ssize_t size = out.empty() ? 0 : of.bytes.send(out.data(), out.size());
     if (size < 0 && errno != EAGAIN) return end(descriptor);
     const auto sent = static_cast<std::size_t>(std::max<ssize_t>(size, 0));
     of.late.empty() ? of.ready.remove_prefix(sent) : void(of.late.erase(0, sent));
@@ -306,8 +312,7 @@ class upstream {
     question::write_stamp(&event.bytes[event.token_at], width, now_ns());
     std::size_t sent = 0;
     if (of.late.empty()) {
-      const ssize_t size =
-          ::send(descriptor, event.bytes.data(), event.bytes.size(), MSG_NOSIGNAL);
+      const ssize_t size = of.bytes.send(event.bytes.data(), event.bytes.size());
       if (size < 0 && errno != EAGAIN) return end(descriptor);
       sent = static_cast<std::size_t>(std::max<ssize_t>(size, 0));
     }
@@ -315,6 +320,7 @@ class upstream {
     settle(descriptor, of);
   }
 
+  bool is_tls_;
   int epoll_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
