@@ -63,9 +63,10 @@ def announced(process, pattern):
 
 
 @contextlib.contextmanager
-def upstream(program):
+def upstream(program, **parameters):
     """Its model as a process of its own; gives the port."""
-    with ended(start([program, "upstream"], stdout=subprocess.PIPE)) as process:
+    words = [f"{name}={value}" for name, value in parameters.items()]
+    with ended(start([program, "upstream", *words], stdout=subprocess.PIPE)) as process:
         yield announced(process, r"upstream on (\d+)")
 
 

@@ -25,10 +25,9 @@ def run(bench, rounds):
             with bench.serving(subject, MAX_HISTORY=2) as server:  # else those of few have longer ones
                 said, looks = server.load("scale", sessions=size, active=ACTIVE, answers=answers, tokens=TOKENS,
                                           width=8, ms=ms)
-            at = dict(looks)
-            for kind, _ in KINDS:
-                cpu = at[f"{kind} end"]["cpu"] - at[f"{kind} begin"]["cpu"]
-                figures[f"{kind}_{size}"] = cpu / said[f"{kind}s"] * 1e6
+            looks = [each for _, each in looks]
+            for (kind, _), begin, end in zip(KINDS, looks[::2], looks[1::2]):
+                figures[f"{kind}_{size}"] = (end["cpu"] - begin["cpu"]) / said[f"{kind}s"] * 1e6
         for kind, _ in KINDS:
             if f"{kind}_10000" in figures:
                 figures[f"{kind}_growth"] = figures[f"{kind}_10000"] / figures[f"{kind}_100"]

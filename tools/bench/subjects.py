@@ -36,8 +36,8 @@ class Subject:
 
     @contextlib.contextmanager
     def prepared(self):
-        """What it needs while it runs: more variables."""
-        yield {}
+        """What it needs while it runs: more variables, and parameters of its upstream."""
+        yield {}, {}
 
 
 class Ours(Subject):
@@ -57,12 +57,24 @@ class Ours(Subject):
 class Encrypted(Ours):
     """wss."""
     parameters = {"tls": 1}
+    asks_encrypted = False
 
     @contextlib.contextmanager
     def prepared(self):
         with programs.folder_on_disk() as folder:
             certificate, key = programs.certificate(folder)
-            yield {"TLS_CERT_FILE": certificate, "TLS_KEY_FILE": key}
+            upstream_parameters = {"tls": 1, "cert": certificate, "key": key} if self.asks_encrypted else {}
+            yield {"TLS_CERT_FILE": certificate, "TLS_KEY_FILE": key,
+                   "SSL_CERT_FILE": certificate}, upstream_parameters
+
+
+class EncryptedBothSides(Encrypted):
+    """wss, and https to the model, where the server's HTTP client trusts SSL_CERT_FILE."""
+    asks_encrypted = True
+
+    def environment(self, upstream_port, more):
+        return {**super().environment(upstream_port, more),
+                "OPENROUTER_BASE_URL": f"https://127.0.0.1:{upstream_port}/v1"}
 
 
 class Authenticated(Ours):
@@ -71,7 +83,7 @@ class Authenticated(Ours):
 
     @contextlib.contextmanager
     def prepared(self):
-        yield {"AUTH_TOKENS": f"bench:{TOKEN}"}
+        yield {"AUTH_TOKENS": f"bench:{TOKEN}"}, {}
 
 
 class Running:
@@ -127,6 +139,16 @@ class Bench:
     def either(self, full, quick):
         return quick if self.quick else full
 
+    def can_ask(self, subject):
+        """Whether one question is answered."""
+        try:
+            with self.serving(subject) as server:
+                server.load("relay", limit=20, sessions=1, queries=1, tokens=1, width=8)
+                return True
+        except Failure as why:
+            print(f"without {subject.name}: {why}", file=sys.stderr)
+            return False
+
     def accepts(self, **variables):
         """Whether the example server can be started with these variables; else it says why not."""
         with ended(start([self.server, "--check-config"], variables, stdout=subprocess.DEVNULL)) as process:
@@ -135,8 +157,8 @@ class Bench:
     @contextlib.contextmanager
     def serving(self, subject, **variables):
         """The subject with an upstream of its own. `variables` are for the example server."""
-        with upstream(self.load_program) as upstream_port, subject.prepared() as more, \
-                tempfile.TemporaryFile() as output:
+        with subject.prepared() as (more, upstream_parameters), tempfile.TemporaryFile() as output, \
+                upstream(self.load_program, **upstream_parameters) as upstream_port:
             environment = subject.environment(upstream_port, {**more, **variables})
             with ended(start(subject.command(upstream_port), environment, stdout=output, stderr=output)) as process:
                 yield Running(self, subject, process, announced_port(process, output))

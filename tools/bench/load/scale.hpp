@@ -48,8 +48,8 @@ class rotation {
   std::size_t next_ = 0;
 };
 
-/// scale sessions=N active=A answers=Q tokens=T width=W ms=M: waits at "token begin" and "token
-/// end", then at "question begin" and "question end".
+/// scale sessions=N active=A answers=Q tokens=T width=W ms=M: waits at `begin` and `end` of the
+/// tokens, then of the questions.
 inline void scale(std::uint16_t port, const parameters& given) {
   crowd clients(port, given);
   const question asked{given.number("tokens"), 0, given.number("width")};
