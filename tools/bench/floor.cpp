@@ -33,10 +33,10 @@ class server final : public front {
     upstream_.sin_family = AF_INET;
     upstream_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     upstream_.sin_port = htons(upstream_port);
-    request_head_ = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:" +
-                    std::to_string(upstream_port) +
-                    "\r\nUser-Agent: floor\r\nContent-Type: application/json\r\n"
-                    "Accept: text/event-stream\r\nContent-Length: ";
+    request_head_ =
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(upstream_port) +
+        "\r\nUser-Agent: floor\r\nContent-Type: application/json\r\n"
+        "Accept: text/event-stream\r\nContent-Length: ";
     listener_.descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     set(listener_.descriptor, SOL_SOCKET, SO_SNDBUF, buffer_bytes);  // inherited
     set(listener_.descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -78,14 +78,16 @@ class server final : public front {
 
   void accept_some() {
     for (int i = 0; i < 64; ++i) {
-      const int made = accept4(listener_.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int made =
+          accept4(listener_.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (made < 0 && (errno == EMFILE || errno == ENFILE)) give_up("accepting");
       if (made < 0) return;
       watch(EPOLL_CTL_ADD, *new client(made), EPOLLIN);
     }
   }
 
-  // ---- to the upstream -----------------------------------------------------------------------------
+  // ---- to the upstream
+  // -----------------------------------------------------------------------------
 
   void ask(client& of, std::string_view id, std::string_view content, bool streamed) override {
     of.running = std::make_unique<answer>();
@@ -107,9 +109,8 @@ class server final : public front {
     constexpr std::string_view begin =
         R"({"model":"bench","messages":[{"role":"system","content":"You are Agent WebSocket, )"
         R"(an AI assistant communicating via WebSocket."},)";
-    constexpr std::string_view end =
-        R"(],"temperature":0.7,"max_tokens":1500,"stream":true,)"
-        R"("stream_options":{"include_usage":true}})";
+    constexpr std::string_view end = R"(],"temperature":0.7,"max_tokens":1500,"stream":true,)"
+                                     R"("stream_options":{"include_usage":true}})";
     const std::string_view history = std::string_view(of.history).substr(0, of.history.size() - 1);
     request_.clear();
     request_.reserve(request_head_.size() + 24 + begin.size() + history.size() + end.size());
@@ -146,7 +147,8 @@ class server final : public front {
     return fresh;
   }
 
-  // ---- from the upstream ---------------------------------------------------------------------------
+  // ---- from the upstream
+  // ---------------------------------------------------------------------------
 
   void on_model(model& of, std::uint32_t events) {
     if ((events & EPOLLOUT) != 0) {

@@ -26,7 +26,8 @@ namespace relay_floor {
   std::exit(1);
 }
 
-// ---- text ------------------------------------------------------------------------------------------
+// ---- text
+// ------------------------------------------------------------------------------------------
 
 inline bool is_utf8(std::string_view text) {
   std::size_t i = 0;
@@ -35,7 +36,10 @@ inline bool is_utf8(std::string_view text) {
   };
   while (i < text.size()) {
     const unsigned c = byte(i);
-    const std::size_t more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : c >= 0xE0 && c < 0xF0 ? 2 : 3;
+    const std::size_t more = c < 0x80                ? 0
+                             : c >= 0xC2 && c < 0xE0 ? 1
+                             : c >= 0xE0 && c < 0xF0 ? 2
+                                                     : 3;
     if (c >= 0x80 && (c < 0xC2 || c > 0xF4)) return false;
     for (std::size_t k = 1; k <= more; ++k) {
       if ((byte(i + k) & 0xC0U) != 0x80) return false;
@@ -49,14 +53,15 @@ inline bool is_utf8(std::string_view text) {
   return true;
 }
 
-/// The end of a JSON string whose first byte after the quote is at `begin`: the place of its closing
-/// quote, or npos when it is none that may be passed on as it stands.
+/// The end of a JSON string whose first byte after the quote is at `begin`: the place of its
+/// closing quote, or npos when it is none that may be passed on as it stands.
 inline std::size_t end_of_string(std::string_view text, std::size_t begin) {
   bool has_more_than_ascii = false;
   for (std::size_t i = begin; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c == '"') {
-      return has_more_than_ascii && !is_utf8(text.substr(begin, i - begin)) ? std::string_view::npos : i;
+      return has_more_than_ascii && !is_utf8(text.substr(begin, i - begin)) ? std::string_view::npos
+                                                                            : i;
     }
     if (c < 0x20) break;
     if (c >= 0x80) has_more_than_ascii = true;
@@ -114,7 +119,8 @@ bool each_member(std::string_view text, Told&& told) {
   return take('}') && !skip();
 }
 
-// ---- the handshake -----------------------------------------------------------------------------------
+// ---- the handshake
+// -----------------------------------------------------------------------------------
 
 inline std::array<unsigned char, 20> sha1(std::string_view text) {
   std::uint32_t h[5] = {0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0};
@@ -178,7 +184,8 @@ inline std::string base64(const unsigned char* bytes, std::size_t size, const ch
   return made;
 }
 
-// ---- ids and time ------------------------------------------------------------------------------------
+// ---- ids and time
+// ------------------------------------------------------------------------------------
 
 /// From the kernel's source, 4 KiB at a time.
 inline const unsigned char* random_bytes(std::size_t count) {
@@ -229,7 +236,8 @@ inline std::string_view timestamp() {
   return {text, 24};
 }
 
-// ---- output ------------------------------------------------------------------------------------------
+// ---- output
+// ------------------------------------------------------------------------------------------
 
 /// Written from its beginning again and again; grows and never shrinks.
 class scratch {

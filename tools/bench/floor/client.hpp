@@ -42,11 +42,11 @@ struct model final : watched {
 /// An answer that comes in.
 struct answer {
   model* from = nullptr;
-  std::string id;       ///< of the query; none was given when empty
-  std::string stream;   ///< "r_1"
-  std::string prefix;   ///< of each delta, up to its number
-  std::string text;     ///< so far, as it stands in JSON
-  std::string name;     ///< of the model that answers
+  std::string id;      ///< of the query; none was given when empty
+  std::string stream;  ///< "r_1"
+  std::string prefix;  ///< of each delta, up to its number
+  std::string text;    ///< so far, as it stands in JSON
+  std::string name;    ///< of the model that answers
   std::string reason, usage;
   std::size_t count = 0;
   bool is_streamed = false, has_ended = false, is_wrong = false;

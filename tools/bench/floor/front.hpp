@@ -43,7 +43,8 @@ class front : public hub {
       at = joined_.data();
       length = joined_.size();
     }
-    const std::size_t taken = of.is_open ? take_frames(of, at, length) : take_upgrade(of, at, length);
+    const std::size_t taken =
+        of.is_open ? take_frames(of, at, length) : take_upgrade(of, at, length);
     if (of.is_dead) return;
     std::string(at + taken, length - taken).swap(of.in);
     send_out(of);
@@ -67,11 +68,12 @@ class front : public hub {
     }
     key += 20;
     while (*key == ' ') ++key;
-    const auto hash = sha1(std::string(key, std::strcspn(key, " \r")) +
-                           "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    const auto hash =
+        sha1(std::string(key, std::strcspn(key, " \r")) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     out_.reserve(300);
-    out_.put("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-             "Sec-WebSocket-Accept: ");
+    out_.put(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: ");
     out_.put(base64(hash.data(), hash.size(), "+/", true));
     out_.put("\r\n\r\n");
     of.is_open = true;

@@ -91,7 +91,8 @@ class hub {
             R"(","retryable":false)");
   }
   void say_welcome(const client& to) {
-    say(R"({"type":"notification","op":"welcome","content":"Connected to Agent WebSocket. Session ID: )" +
+    say(R"({"type":"notification","op":"welcome",)"
+        R"("content":"Connected to Agent WebSocket. Session ID: )" +
             to.session_id + R"(","v":1,"session_id":")" + to.session_id + "\"",
         "resume_token", random_token(),
         R"(,"epoch":")" + epoch_ +

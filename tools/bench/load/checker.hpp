@@ -81,8 +81,8 @@ class checker {
   /// Whether it was the next token, and is done with: the fast way for what comes most.
   bool is_next_token(std::string_view words) {
     const auto takes = [&](std::string_view piece) {
-      const bool is = words.size() > piece.size() &&
-                      std::memcmp(words.data(), piece.data(), piece.size()) == 0;
+      const bool is =
+          words.size() > piece.size() && std::memcmp(words.data(), piece.data(), piece.size()) == 0;
       if (is) words.remove_prefix(piece.size());
       return is;
     };

@@ -97,9 +97,20 @@ class crowd {
     }
   }
 
-  /// All at once have an answer of one token, so that the server has its connections upstream.
+  /// Connects so many and keeps `active` of them, as a rule all, in `all`; the others do nothing.
+  void connect(std::size_t count, const parameters& given) {
+    connect(count);
+    while (all.size() > given.number_or("active", count)) {
+      idle_.push_back(std::move(all.back()));
+      all.pop_back();
+    }
+  }
+
+  /// All at once have an answer of one token, so that the server has its connections upstream: it
+  /// comes when all have asked.
   void warm_up(std::size_t width) {
-    for (const auto& each : all) each->ask(question{1, 100'000, width});
+    const std::size_t delay_us = std::max<std::size_t>(100'000, all.size() * 200);
+    for (const auto& each : all) each->ask(question{1, delay_us, width});
     until_quiet();
   }
 
@@ -138,6 +149,7 @@ class crowd {
 
  private:
   std::chrono::seconds limit_;
+  std::vector<std::unique_ptr<session>> idle_;
 };
 
 }  // namespace load

@@ -22,9 +22,9 @@ namespace load {
 struct manner {
   std::uint16_t port = 0;
   bool is_tls = false;
-  std::string bearer;        ///< a token for `Authorization`, or none
-  bool says_hello = true;    ///< then `live` is awaited
-  bool one_by_one = false;   ///< every token has to come in a message of its own
+  std::string bearer;       ///< a token for `Authorization`, or none
+  bool says_hello = true;   ///< then `live` is awaited
+  bool one_by_one = false;  ///< every token has to come in a message of its own
   soak::socket_options socket = {};
 };
 

@@ -8,14 +8,14 @@
 
 namespace load {
 
-/// queries sessions=N ms=M history=H stream=0|1
+/// queries sessions=N ms=M history=H stream=0|1 [active=N] [width=8]
 inline void queries(std::uint16_t port, const parameters& given) {
   crowd clients(port, given);
   const std::size_t history = given.number("history");
   const bool streamed = given.number("stream") != 0;
   const std::chrono::nanoseconds time(std::chrono::milliseconds(given.number("ms")));
   const question asked{1, 0, given.number_or("width", 8)};
-  clients.connect(given.number("sessions"));
+  clients.connect(given.number("sessions"), given);
   clients.warm_up(asked.width);
   for (const auto& each : clients.all) {
     if (history > 2) each->ask_on(asked, history / 2 - 1);

@@ -8,13 +8,13 @@
 
 namespace load {
 
-/// relay sessions=N queries=Q tokens=T width=W
+/// relay sessions=N queries=Q tokens=T width=W [active=N]
 inline void relay(std::uint16_t port, const parameters& given) {
   crowd clients(port, given);
   const question asked{given.number("tokens"), 0, given.number("width")};
   const std::size_t queries = given.number("queries");
   asked.answer();
-  clients.connect(given.number("sessions"));
+  clients.connect(given.number("sessions"), given);
   clients.warm_up(asked.width);
   clients.measure([&] {
     for (const auto& each : clients.all) each->ask_on(asked, queries);
@@ -28,12 +28,12 @@ inline void relay(std::uint16_t port, const parameters& given) {
   clients.quantiles("answer_", clients.read.answer_us);
 }
 
-/// paced sessions=N tokens=T delay_us=D width=W
+/// paced sessions=N tokens=T delay_us=D width=W [active=N]
 inline void paced(std::uint16_t port, const parameters& given) {
   crowd clients(port, given);
   const question asked{given.number("tokens"), given.number("delay_us"), given.number("width")};
   if (!asked.is_stamped()) soak::give_up("paced needs a delay_us");
-  clients.connect(given.number("sessions"));
+  clients.connect(given.number("sessions"), given);
   clients.warm_up(asked.width);
   // The upstream spreads the tokens over the delay; the start is spread over what queries take.
   const std::chrono::microseconds start(
@@ -47,8 +47,7 @@ inline void paced(std::uint16_t port, const parameters& given) {
         ++begun;
       });
     }
-    if (!clients.loop.run_until([&] { return begun == count; },
-                                start + std::chrono::seconds(20)))
+    if (!clients.loop.run_until([&] { return begun == count; }, start + std::chrono::seconds(20)))
       soak::give_up("not all sessions could begin");
     clients.until_quiet();
   });

@@ -76,9 +76,8 @@ class session final : public link {
     if (!manner_.says_hello) return;
     std::string hello = R"({"type":"command","op":"hello","v":1,"caps":["delta"])";
     if (resumes_) {
-      hello += R"(,"session_id":")" + id_ + R"(","resume":{"token":")" + token_ +
-               R"(","epoch":")" + epoch_ + R"(","last_seq":)" + std::to_string(last_seq_) +
-               R"(},"outbox":[])";
+      hello += R"(,"session_id":")" + id_ + R"(","resume":{"token":")" + token_ + R"(","epoch":")" +
+               epoch_ + R"(","last_seq":)" + std::to_string(last_seq_) + R"(},"outbox":[])";
     }
     say(hello + "}");
   }

@@ -28,17 +28,19 @@ inline void slow(std::uint16_t port, const parameters& given) {
   clients.connect(given.number("healthy"));
 
   manner of_slow = clients.of;
-  of_slow.one_by_one = false;             // who reads slowly is sent merged tokens
-  of_slow.socket = {1400, 16 * 1024};     // buffers as those of a network
+  of_slow.one_by_one = false;          // who reads slowly is sent merged tokens
+  of_slow.socket = {1400, 16 * 1024};  // buffers as those of a network
   readings of_slow_read;
   std::vector<std::unique_ptr<session>> sleepers;
   for (std::size_t i = 0; i < count; ++i)
     sleepers.push_back(std::make_unique<session>(clients.loop, of_slow, of_slow_read));
   const auto until = [&](const char* what, std::chrono::milliseconds time, auto&& is) {
     const auto done = [&] {
-      return std::all_of(sleepers.begin(), sleepers.end(), [&](const auto& each) { return is(*each); });
+      return std::all_of(sleepers.begin(), sleepers.end(),
+                         [&](const auto& each) { return is(*each); });
     };
-    if (!clients.loop.run_until(done, time)) soak::give_up(std::string("it takes too long: ") + what);
+    if (!clients.loop.run_until(done, time))
+      soak::give_up(std::string("it takes too long: ") + what);
   };
   const auto is_quiet = [](const session& each) { return !each.is_asking(); };
   until("connecting", std::chrono::seconds(10), [](const session& each) { return each.is_live(); });
@@ -76,9 +78,8 @@ inline void slow(std::uint16_t port, const parameters& given) {
   const auto wakened = soak::clock::now();
   for (const auto& each : sleepers) each->go_on_reading();
   if (resumes) {
-    until("slow clients are closed", std::chrono::seconds(20), [](const session& each) {
-      return each.close_code() != 0 || !each.is_asking();
-    });
+    until("slow clients are closed", std::chrono::seconds(20),
+          [](const session& each) { return each.close_code() != 0 || !each.is_asking(); });
     for (const auto& each : sleepers) {
       if (each->close_code() == 0) continue;
       each->close_code() == 4002 ? ++closed : ++cut_off;
@@ -88,7 +89,10 @@ inline void slow(std::uint16_t port, const parameters& given) {
     clients.driver.figure("cut_off", cut_off);
   }
   const bool all = clients.loop.run_until(
-      [&] { return std::all_of(sleepers.begin(), sleepers.end(), [&](const auto& each) { return is_quiet(*each); }); },
+      [&] {
+        return std::all_of(sleepers.begin(), sleepers.end(),
+                           [&](const auto& each) { return is_quiet(*each); });
+      },
       std::chrono::seconds(60));
   for (const auto& each : sleepers) resumed += each->was_recovered();
   const auto lost = std::count_if(sleepers.begin(), sleepers.end(),

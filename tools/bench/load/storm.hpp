@@ -88,7 +88,8 @@ inline void storm(std::uint16_t port, const parameters& given) {
   if (!clients.loop.run_until([&] { return done == begun; }, std::chrono::seconds(10)))
     soak::give_up("resumes that did not end");
   for (const auto& each : clients.all) {
-    if (!each->is_asking()) soak::give_up("the driver took so long that a streamed answer has ended");
+    if (!each->is_asking())
+      soak::give_up("the driver took so long that a streamed answer has ended");
   }
   clients.driver.figure("resumes", done);
   clients.quantiles("resume_", resume_us);

@@ -13,6 +13,7 @@
 #include <string>
 
 #if BENCH_TLS
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #endif
 
@@ -76,12 +77,17 @@ class stream {
 
   ssize_t send(const char* bytes, std::size_t size) {
     if (ssl_ == nullptr) return ::send(descriptor_, bytes, size, MSG_NOSIGNAL);
+    ERR_clear_error();
     return size == 0 ? 0 : result(SSL_write(ssl_, bytes, static_cast<int>(size)));
   }
   ssize_t recv(char* bytes, std::size_t size) {
     if (ssl_ == nullptr) return ::recv(descriptor_, bytes, size, 0);
+    ERR_clear_error();
     return result(SSL_read(ssl_, bytes, static_cast<int>(size)));
   }
+
+  /// What was not sent waits for something to be received first.
+  bool waits_for_read() const noexcept { return waits_for_read_ && ssl_ != nullptr; }
 
  private:
   ssize_t result(int said) {
@@ -95,11 +101,6 @@ class stream {
     return -1;
   }
 
- public:
-  /// What was not sent waits for something to be received first.
-  bool waits_for_read() const noexcept { return waits_for_read_ && ssl_ != nullptr; }
-
- private:
   int descriptor_ = -1;
   bool waits_for_read_ = false;
   SSL* ssl_ = nullptr;

@@ -87,7 +87,8 @@ struct answers {
         R"("index":0,"message":{"role":"assistant","content":")" +
         asked.answer() +
         R"(","refusal":null,"reasoning":null}}],"system_fingerprint":"fp_0123456789",)"
-        R"("usage":{"prompt_tokens":42,"completion_tokens":12,"total_tokens":54,"cost":0.0000135}})";
+        R"("usage":{"prompt_tokens":42,"completion_tokens":12,"total_tokens":54,)"
+        R"("cost":0.0000135}})";
     return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
            std::to_string(body.size()) + "\r\n\r\n" + body;
   }
@@ -132,7 +133,7 @@ class upstream {
   static constexpr std::size_t max_send = 64 * 1024;  // a turn, so that all get theirs
   /// How much later than due a token may be, so that those of many streams share a wake-up.
   static constexpr unsigned long timer_slack_ns = 100'000;
-  static constexpr int max_due = 64;                  // tokens a turn
+  static constexpr int max_due = 64;  // tokens a turn
   static constexpr std::size_t max_answer = 256 * 1024 * 1024;
 
   struct connection {

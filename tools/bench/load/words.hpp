@@ -60,7 +60,8 @@ struct question {
   static void write_stamp(char* at, std::size_t width, std::uint64_t ns) {
     at[0] = ' ';
     at[1] = '@';
-    for (std::size_t i = width; i-- > stamp_mark; ns /= 10) at[i] = static_cast<char>('0' + ns % 10);
+    for (std::size_t i = width; i-- > stamp_mark; ns /= 10)
+      at[i] = static_cast<char>('0' + ns % 10);
   }
 
   /// The whole answer as it stands in JSON; made once for each kind of question.
