@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The core and the mocks, compiled with AGENT_WEBSOCKET_WITH_ADAPTERS=0: one question through a whole
-// server, as a test of an application asks it.
+// The core and the mocks, compiled with AGENT_WEBSOCKET_WITH_ADAPTERS=0: one question through a
+// whole server, as a test of an application asks it.
 #include <agent_websocket.hpp>
 
 namespace aw = agent_websocket;

@@ -62,7 +62,8 @@ inline void scale(std::uint16_t port, const parameters& given) {
   clients.measure([&] { in_turn.run(asked, true, answers); }, "token ");
   clients.driver.figure("tokens", clients.read.tokens);
   clients.quantiles("token answer_", clients.read.answer_us);
-  clients.measure([&] { in_turn.run(small, false, ~std::size_t{0}, now_ns() + time); }, "question ");
+  clients.measure([&] { in_turn.run(small, false, ~std::size_t{0}, now_ns() + time); },
+                  "question ");
   clients.driver.figure("questions", clients.read.answers);
   clients.quantiles("question ", clients.read.answer_us);
 }
