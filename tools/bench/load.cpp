@@ -7,6 +7,9 @@
 //                              prints "upstream on PORT" and answers until it is ended
 //   load CASE PORT NAME=N...   a case, against the server on the port; each is said where it stands
 //
+//   load sockets PORT upstream=PORT
+//                              what the kernel holds for the server's connections, at once
+//
 // All cases: token=... (Authorization: Bearer), one_by_one=1 (gives up when tokens are merged),
 // tls=1 (when built with -DBENCH_TLS=1 and linked with -lssl -lcrypto). All give up, with what was
 // wrong, when an answer is not the one that it has to be.
@@ -16,6 +19,7 @@
 #include "load/relay.hpp"
 #include "load/scale.hpp"
 #include "load/slow.hpp"
+#include "load/sockets.hpp"
 #include "load/storm.hpp"
 #include "load/upstream.hpp"
 
@@ -32,11 +36,11 @@ struct known_case {
   std::string_view name;
   void (*run)(std::uint16_t, const load::parameters&);
 };
-constexpr known_case cases[] = {{"idle", load::idle},   {"relay", load::relay},
-                                {"paced", load::paced}, {"queries", load::queries},
-                                {"turns", load::turns}, {"churn", load::churn},
-                                {"slow", load::slow},   {"storm", load::storm},
-                                {"scale", load::scale}};
+constexpr known_case cases[] = {
+    {"idle", load::idle},       {"relay", load::relay}, {"paced", load::paced},
+    {"queries", load::queries}, {"turns", load::turns}, {"churn", load::churn},
+    {"slow", load::slow},       {"storm", load::storm}, {"sockets", load::sockets},
+    {"scale", load::scale}};
 
 void raise_descriptor_limit() {
   rlimit limit{};

@@ -54,6 +54,13 @@ class link : public soak::watcher {
     if (!manner_.is_tls) flush();  // on the loopback interface it stands already, as a rule
   }
   void drop() { leave(true); }
+  /// Its port on this side, by which the kernel's tables know it.
+  std::uint16_t local_port() const {
+    sockaddr_in here{};
+    socklen_t size = sizeof here;
+    getsockname(descriptor_, reinterpret_cast<sockaddr*>(&here), &size);
+    return ntohs(here.sin_port);
+  }
   void stop_reading() {
     reads_ = false;
     settle();
