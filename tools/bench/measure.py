@@ -36,15 +36,8 @@ def disk_bytes(pid):
     return int(re.search(r"^write_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text("ascii"), re.M)[1])
 
 
-def socket_bytes():
-    """What the kernel holds in the buffers of all TCP sockets, both ends of each connection."""
-    found = re.search(r"^TCP:.* mem (\d+)", Path("/proc/net/sockstat").read_text("ascii"), re.M)
-    return int(found[1]) * PAGE
-
-
 def look(pid):
-    return {"cpu": cpu_seconds(pid), "rss": resident_bytes(pid), "kernel": socket_bytes(),
-            "time": time.monotonic()}
+    return {"cpu": cpu_seconds(pid), "rss": resident_bytes(pid), "time": time.monotonic()}
 
 
 def raise_descriptor_limit(wanted=65536):

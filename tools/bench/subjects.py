@@ -89,8 +89,15 @@ class Authenticated(Ours):
 class Running:
     """A started subject, and the load on it."""
 
-    def __init__(self, bench, subject, process, port):
+    def __init__(self, bench, subject, process, port, upstream_port):
         self.bench, self.subject, self.port, self.pid = bench, subject, port, process.pid
+        self.upstream_port = upstream_port
+
+    def socket_bytes(self):
+        """What the kernel holds for its connections, its own ends of them."""
+        said = run_load(self.bench.load_program, "sockets", self.port, lambda _: None, 10,
+                        upstream=self.upstream_port)
+        return said["client_bytes"] + said["upstream_bytes"]
 
     def load(self, case, limit=120, also=None, until=None, **parameters):
         """Figures of the load program, and the looks at the server wherever it waited, as (name,
@@ -161,7 +168,7 @@ class Bench:
                 upstream(self.load_program, **upstream_parameters) as upstream_port:
             environment = subject.environment(upstream_port, {**more, **variables})
             with ended(start(subject.command(upstream_port), environment, stdout=output, stderr=output)) as process:
-                yield Running(self, subject, process, announced_port(process, output))
+                yield Running(self, subject, process, announced_port(process, output), upstream_port)
                 if process.poll() is not None:
                     raise Failure(f"it ended with {process.returncode}: {last_words(output) or 'without a word'}")
 
