@@ -86,8 +86,8 @@ def summed_up(runs, left_out, base, aims=()):
     figures = {name: list(dict.fromkeys(what for run in of if run for what in run)) for name, of in runs.items()}
     medians = {name: {what: median(runs[name], what) for what in of} for name, of in figures.items()}
     ratios = {name: {what: ratio(runs, name, base, what) for what in of} for name, of in figures.items()}
-    return {"base": base, "medians": medians, "ratios": ratios, "aims": [aim.judged(runs) for aim in aims if aim.counts(runs)],
-            "left_out": left_out, "runs": runs}
+    judged = [aim.judged(runs) for aim in aims if aim.counts(runs)]
+    return {"base": base, "medians": medians, "ratios": ratios, "aims": judged, "left_out": left_out, "runs": runs}
 
 
 def compared(bench, rounds, one_run, title, aims=(), subjects=None, base="floor"):

@@ -38,7 +38,8 @@ def run(bench, rounds):
 
 
 def markdown(figures):
-    columns = [compare.Column(f"µs/{kind} at {size:,}".replace(",", " "), f"{kind}_{size}", 2 if kind == "token" else 0)
+    digits = {"token": 2, "question": 0}
+    columns = [compare.Column(f"µs/{kind} at {size:,}".replace(",", " "), f"{kind}_{size}", digits[kind])
                for kind, _ in KINDS for size in figures["sizes"]]
     return compare.table(figures, columns)
 

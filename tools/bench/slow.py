@@ -17,7 +17,8 @@ COLUMNS = [compare.Column("MiB of the process", "mib", 2, ratio=True),
            compare.Column("p99", "before_p99_us", 2, scale=1e-3),
            compare.Column("p50 meanwhile", "p50_us", 2, scale=1e-3),
            compare.Column("p99", "p99_us", 2, ratio=True, scale=1e-3),
-           compare.Column("all full after, ms", "flood_ms", 0), compare.Column("closed with 4002", "closed", 0), compare.Column("came back", "resumed", 0),
+           compare.Column("all full after, ms", "flood_ms", 0),
+           compare.Column("closed with 4002", "closed", 0), compare.Column("came back", "resumed", 0),
            compare.Column("got all", "answered", 0)]
 
 
@@ -33,8 +34,9 @@ def run(bench, rounds):
         at = dict(looks)
         figures = {name: (at["flooded"][what] - at["alone"][what]) / clients / 2**20
                    for name, what in (("mib", "rss"), ("kernel_mib", "kernel"))}
-        figures.update({"before_p50_us": said["healthy_before_p50_us"], "before_p99_us": said["healthy_before_p99_us"],
-                        "p50_us": said["healthy_meanwhile_p50_us"], "p99_us": said["healthy_meanwhile_p99_us"]})
+        for share in ("p50_us", "p99_us"):
+            figures[f"before_{share}"] = said[f"healthy_before_{share}"]
+            figures[share] = said[f"healthy_meanwhile_{share}"]
         if subject.resumes:
             figures.update({name: said[name] for name in ("resumed", "answered", "lost")})
             figures["flood_ms"] = said["flood_ms"]

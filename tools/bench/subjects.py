@@ -153,7 +153,7 @@ class Bench:
                 server.load("relay", limit=20, sessions=1, queries=1, tokens=1, width=8)
                 return True
         except Failure as why:
-            print(f"without {subject.name}: {why}", file=sys.stderr)
+            print(f"without {subject.name}: {str(why)[:160]}", file=sys.stderr)
             return False
 
     def accepts(self, **variables):
@@ -185,7 +185,8 @@ def node_server():
         raise Failure("there is no node (Debian: nodejs)")
     modules = programs.node_modules()
     if not modules:
-        raise Failure("there is no npm package ws (Debian: node-ws, and node-undici is faster; or npm ci --prefix tests/e2e)")
+        raise Failure("there is no npm package ws (Debian: node-ws, and node-undici is faster; or npm ci --prefix "
+                      "tests/e2e)")
     return Subject("node-ws", [node, programs.HERE / "peer_ws.mjs", "{upstream}"], {"NODE_PATH": modules})
 
 

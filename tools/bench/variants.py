@@ -31,7 +31,7 @@ class Stored(subjects.Ours):
 def run(bench, rounds):
     ours = [bench.ours("plain"), bench.ours("20 ms window", COALESCE_MS=20),
             bench.ours("TLS", subjects.Encrypted), bench.ours("TLS on both sides", subjects.EncryptedBothSides),
-            bench.ours("token", subjects.Authenticated),
+            bench.ours("authentication", subjects.Authenticated),
             *(bench.ours(name, Stored) for name in stores.available(bench) if name != "memory")]
     ours = [each for each in ours if not isinstance(each, subjects.EncryptedBothSides) or bench.can_ask(each)]
     sessions, asked, tokens, ms = bench.either((100, 20, 200, 2000), (20, 1, 20, 200))
