@@ -28,12 +28,9 @@ sk_wmem_queued + sk_fwd_alloc), of connections that stand and of those that are 
 """
 
 import argparse
-import contextlib
-import ctypes
 import http.client
 import os
 import re
-import select
 import shutil
 import signal
 import socket
@@ -42,13 +39,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
+import load_program  # noqa: E402
+from load_program import Failure, announced, end, start  # noqa: E402
 
 KIB = 1024
 MIB = 1024 * 1024
-
-
-class Failure(Exception):
-    """The case cannot go on."""
 
 
 # ---- what is measured -----------------------------------------------------------------------------
@@ -105,43 +104,8 @@ def kernel_bytes(port):
 
 # ---- processes ------------------------------------------------------------------------------------
 
-def die_with_parent():
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def start(command, environment, **streams):
-    return subprocess.Popen([str(word) for word in command], env=environment,
-                            preexec_fn=die_with_parent, **streams)
-
-
-def environment(**variables):
-    """Nothing of our own environment that would configure the server."""
-    kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
-    made = {name: os.environ[name] for name in kept if name in os.environ}
-    made.update({name: str(value) for name, value in variables.items()})
-    return made
-
-
-def end(process):
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream:
-            stream.close()
-
-
-@contextlib.contextmanager
 def upstream():
-    process = start([LOAD, "upstream"], environment(), stdout=subprocess.PIPE)
-    try:
-        words = process.stdout.readline().decode()
-        found = re.match(r"upstream on (\d+)", words)
-        if not found:
-            raise Failure(f"the upstream says {words!r}")
-        yield int(found[1])
-    finally:
-        end(process)
+    return load_program.upstream(LOAD)
 
 
 class Server:
@@ -156,14 +120,12 @@ class Server:
                     "NEW_CONNECTIONS_PER_SECOND": 0, "MAX_CONNECTIONS_PER_IP": 0,
                     "MAX_SESSIONS_PER_USER": 0, **variables}
         self.log = tempfile.TemporaryFile()
-        self.process = start([SERVER], environment(**settings), stdout=subprocess.PIPE,
-                             stderr=self.log)
-        words = self.process.stdout.readline().decode()
-        found = re.match(r"listening on http://127\.0\.0\.1:(\d+)/", words)
-        if not found:
+        self.process = start([SERVER], settings, stdout=subprocess.PIPE, stderr=self.log)
+        try:
+            self.port = announced(self.process, r"listening on http://127\.0\.0\.1:(\d+)/")
+        except Failure:
             end(self.process)
-            raise Failure(f"the server says {words!r}")
-        self.port = int(found[1])
+            raise
         self.pid = self.process.pid
 
     def __enter__(self):
@@ -190,35 +152,7 @@ class Server:
 def run_load(case, server, at_waits, limit, **parameters):
     """Runs a case of the load generator; at_waits(name) is called wherever it waits for us. Gives its
     figures."""
-    words = [f"{name}={number}" for name, number in parameters.items()]
-    process = start([LOAD, case, server.port, *words], environment(), stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE)
-    figures = {}
-    deadline = time.monotonic() + limit
-    rest = b""
-    try:
-        while True:
-            if not select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise Failure(f"the load took longer than {limit} s")
-            read = os.read(process.stdout.fileno(), 65536)
-            if not read:
-                break
-            *lines, rest = (rest + read).split(b"\n")
-            for line in lines:
-                verb, _, what = line.decode().partition(" ")
-                if verb == "wait":
-                    at_waits(what)
-                    process.stdin.write(b"\n")
-                    process.stdin.flush()
-                elif verb == "figure":
-                    name, _, number = what.rpartition(" ")
-                    figures[name] = float(number)
-        code = process.wait(10)
-        if code != 0:
-            raise Failure(f"the load ended with {code}")
-    finally:
-        end(process)
-    return figures
+    return load_program.run_load(LOAD, case, server.port, at_waits, limit, **parameters)
 
 
 # ---- cases ----------------------------------------------------------------------------------------
@@ -485,7 +419,7 @@ def case_slow_http(case):
             with tempfile.TemporaryFile() as output:
                 process = start(
                     [program, *options, "-c", connections, "-r", 200, "-l", seconds, "-p", 3,
-                     "-u", f"http://127.0.0.1:{server.port}/"], dict(os.environ),
+                     "-u", f"http://127.0.0.1:{server.port}/"], os.environ,
                     stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
                 try:
                     deadline = time.monotonic() + seconds + 60

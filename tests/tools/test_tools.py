@@ -1,22 +1,28 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Plants one fault per rule of the tools in a small tree and sees each of them reported."""
+import contextlib
+import io
 import os
 import stat
 import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOOLS = ROOT / "tools"
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(TOOLS))
+sys.path[:0] = [str(TOOLS), str(TOOLS / "bench")]
 
 import amalgamate  # noqa: E402
 import check_layers  # noqa: E402
+import compare  # noqa: E402
 import group_tests  # noqa: E402
+import load_program  # noqa: E402
+import plot  # noqa: E402
 import tally  # noqa: E402
 
 OPENING = "// SPDX-License-Identifier: MIT\n//\n// What it is,\n// and what it is not.\n#pragma once\n\n"
@@ -343,6 +349,87 @@ class GroupTests(Tree):
         os.utime(output, (1, 1))
         subprocess.run(command, check=True)
         self.assertEqual(output.stat().st_mtime, 1)
+
+
+class Benchmark(unittest.TestCase):
+    """What makes a table of single runs."""
+
+    class Subject:
+        def __init__(self, name):
+            self.name = name
+
+    def runs(self, figures, rounds):
+        """`figures` are lists of what each round gives, by the subject's name."""
+        order, given = [], {name: list(of) for name, of in figures.items()}
+
+        def next_of(subject):
+            order.append(subject.name)
+            value = given[subject.name].pop(0)
+            if value is None:
+                raise load_program.Failure("it has fallen over")
+            return {"us": value}
+
+        with contextlib.redirect_stderr(io.StringIO()):
+            made = compare.interleaved([self.Subject(name) for name in figures], rounds, next_of, "title")
+        return order, *made
+
+    def test_subjects_take_turns(self):
+        order, runs, _ = self.runs({"a": [1, 2, 3], "b": [4, 5, 6]}, 3)
+        self.assertEqual(order, ["a", "b", "b", "a", "a", "b"])
+        self.assertEqual(runs["b"], [{"us": 4}, {"us": 5}, {"us": 6}])
+
+    def test_ratio_is_within_the_round(self):
+        # Each round costs both ten times the last one's; medians of all would give 10.
+        _, runs, left_out = self.runs({"ours": [2, 20, 200], "floor": [1, 10, 100]}, 3)
+        figures = compare.summed_up(runs, left_out, "floor", [compare.Aim("us", "CPU", 2, of="floor"),
+                                                              compare.Aim("us", "CPU", 19, unit="µs"),
+                                                              compare.Aim("us", "CPU", 1, of="uws")])
+        self.assertEqual(figures["ratios"]["ours"]["us"], 2)
+        self.assertEqual(figures["medians"]["ours"]["us"], 20)
+        self.assertEqual([aim["met"] for aim in figures["aims"]], [True, False])
+        table = compare.table(figures, [compare.Column("µs", "us", 1, ratio=True)])
+        self.assertIn("| ours | 20.0 | 2.00× | CPU ≤ 2× floor: met (2×); CPU ≤ 19 µs: not met (20 µs) |", table)
+
+    def test_one_failed_run_is_left_out_and_two_the_subject(self):
+        _, runs, left_out = self.runs({"ours": [2, None, 6], "floor": [1, 1, 2], "bad": [None, None]}, 3)
+        self.assertEqual(list(left_out), ["bad"])
+        self.assertIn("it has fallen over", left_out["bad"])
+        self.assertEqual(compare.ratio(runs, "ours", "floor", "us"), 2.5)
+        self.assertNotIn("bad", runs)
+
+    def test_aim_without_a_figure_is_not_met(self):
+        _, runs, left_out = self.runs({"ours": [2]}, 1)
+        figures = compare.summed_up(runs, left_out, "floor", [compare.Aim("us", "CPU", 2, of="floor")])
+        self.assertIsNone(figures["aims"][0]["met"])
+
+    def test_plot(self):
+        lines = {"a & b": [(10, 2.0), (10_000, 20.0)], "c": [(10, 150.0)]}
+        root = xml.etree.ElementTree.fromstring(plot.svg([plot.Panel("CPU", "sessions", "µs", lines)]))
+        words = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+        for wanted in ("CPU", "sessions", "µs", "a & b", "c", "10\u202f000", "1", "1\u202f000"):
+            self.assertIn(wanted, words)
+        points = list(root.iter("{http://www.w3.org/2000/svg}circle"))
+        self.assertEqual(len(points), 3)
+        left, right = (float(points[i].get("cx")) for i in (1, 2))
+        self.assertLess(left, right)
+
+    def load(self, script, **more):
+        waits = []
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder) / "load"
+            program.write_text(f"#!/bin/sh\n{script}\n")
+            program.chmod(0o755)
+            return waits, load_program.run_load(program, "case", 1, waits.append, 10, size=3, **more)
+
+    def test_load_program(self):
+        waits, figures = self.load('echo "wait begin"; read line; echo "figure 50 turns 3.5"; echo "figure $3 1"')
+        self.assertEqual((waits, figures), (["begin"], {"50 turns": 3.5, "size=3": 1}))
+        waits, figures = self.load('echo "figure a 1"; echo "wait flooded"; read line; exit 1', until="flooded")
+        self.assertEqual((waits, figures), (["flooded"], {"a": 1}))
+
+    def test_load_program_fails(self):
+        with self.assertRaisesRegex(load_program.Failure, "ended with 2: no such case"):
+            self.load("echo no such case >&2; exit 2")
 
 
 class WithCompiler(Tree):

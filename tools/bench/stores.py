@@ -9,15 +9,15 @@ in the same round.
 import contextlib
 import shutil
 import sqlite3
-import statistics
 import sys
 
+import compare
 import measure
+import programs
 
 TITLE = "Cost of each store per turn"
 SESSIONS = 500
 ACTIVE = (1, 50, SESSIONS)
-MILLISECONDS = 1200
 
 
 class Memory:
@@ -64,27 +64,35 @@ class OfRedis:
 
 
 @contextlib.contextmanager
-def store_of(name, folder):
-    if name == "redis":
-        with measure.Redis(folder) as redis:
-            yield OfRedis(redis)
-    else:
-        yield Sqlite(folder) if name == "sqlite" else Memory()
+def opened(name):
+    with programs.folder_on_disk() as folder:
+        if name == "redis":
+            with programs.Redis(folder) as redis:
+                yield OfRedis(redis)
+        else:
+            yield Sqlite(folder) if name == "sqlite" else Memory()
 
 
-def one_run(bench, name):
+def available(bench):
+    urls = {"sqlite": "sqlite:sessions.db", "redis": "redis://127.0.0.1"}
+    names = ["memory", *(name for name, url in urls.items() if bench.accepts(STORE=url))]
+    if "redis" in names and not shutil.which("redis-server"):
+        print("without redis: there is no redis-server (Debian: redis-server)", file=sys.stderr)
+        names.remove("redis")
+    return names
+
+
+def one_run(bench, subject, milliseconds):
     """Figures of one server's life: flat, by "<active> <what>"."""
-    with measure.folder_on_disk() as folder, bench.upstream() as port, store_of(name, folder) as store, \
-            bench.serving(port, STORE=store.url) as server:
+    with opened(subject.name) as store, bench.serving(subject, STORE=store.url) as server:
         store.server = server
-        looks = []
 
-        def look(_):
-            looks.append({"cpu": measure.cpu_seconds(server.pid), "rss": measure.resident_bytes(server.pid),
-                          "store_cpu": measure.cpu_seconds(store.pid) if store.pid else 0,
-                          "kept": store.kept(), "written": store.written()})
+        def of_the_store():
+            return {"store_cpu": measure.cpu_seconds(store.pid) if store.pid else 0,
+                    "kept": store.kept(), "written": store.written()}
 
-        said = bench.run_load("turns", server.port, look, sessions=SESSIONS, ms=MILLISECONDS)
+        said, looks = server.load("turns", also=of_the_store, sessions=SESSIONS, ms=milliseconds)
+    looks = [each for _, each in looks]
     ten, connected, *phases = looks
     figures = {"rss_per_session": (connected["rss"] - ten["rss"]) / (SESSIONS - 10)}
     for active, before, after in zip(ACTIVE, phases[::2], phases[1::2]):
@@ -105,26 +113,13 @@ def one_run(bench, name):
 
 
 def run(bench, rounds):
-    urls = {"sqlite": "sqlite:sessions.db", "redis": "redis://127.0.0.1"}
-    names = ["memory", *(name for name, url in urls.items() if bench.accepts(STORE=url))]
-    if "redis" in names and not shutil.which("redis-server"):
-        print("there is no redis-server: without redis", file=sys.stderr)
-        names.remove("redis")
-    runs = {name: [] for name in names}
-    for turn in range(rounds):
-        for i in range(len(names)):
-            name = names[(turn + i) % len(names)]
-            runs[name].append(one_run(bench, name))
-    medians = {name: {what: statistics.median(each[what] for each in of) for what in of[0]}
-               for name, of in runs.items()}
-    ratios = {name: {what: statistics.median(each[what] / memory[what] if memory[what] else 0
-                                             for each, memory in zip(of, runs["memory"]))
-                     for what in of[0]} for name, of in runs.items()}
-    return {"medians": medians, "ratios_to_memory": ratios, "runs": runs}
+    milliseconds = bench.either(1200, 200)
+    return compare.compared(bench, rounds, lambda subject: one_run(bench, subject, milliseconds), "stores",
+                            subjects=[bench.ours(name) for name in available(bench)], base="memory")
 
 
 def markdown(figures):
-    medians, ratios = figures["medians"], figures["ratios_to_memory"]
+    medians, ratios = figures["medians"], figures["ratios"]
     lines = ["| sessions | store | turns/s | | ack p50 ms | ack p99 ms | end p50 ms | end p99 ms | "
              "server CPU µs/turn | | server, client busy | Redis CPU µs/turn |",
              "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
@@ -137,13 +132,13 @@ def markdown(figures):
             ratio = ratios[name]
             lines.append(
                 f"| {active} | {name} | {get('turns_per_second'):.0f} | "
-                f"{ratio[f'{active} turns_per_second']:.2f}× | {ms} | {get('cpu_us'):.0f} | "
-                f"{ratio[f'{active} cpu_us']:.2f}× | {get('server_busy'):.0%}, {get('load_busy'):.0%} | "
+                f"{compare.times(ratio[f'{active} turns_per_second'])} | {ms} | {get('cpu_us'):.0f} | "
+                f"{compare.times(ratio[f'{active} cpu_us'])} | {get('server_busy'):.0%}, {get('load_busy'):.0%} | "
                 f"{format(get('store_cpu_us'), '.0f') if name == 'redis' else ''} |")
     lines += ["", "| store | RSS per session, KiB | | kept per turn, bytes | written per turn, bytes |",
               "|---|---:|---:|---:|---:|"]
     for name, of in medians.items():
         lines.append(f"| {name} | {of['rss_per_session'] / 1024:.1f} | "
-                     f"{ratios[name]['rss_per_session']:.2f}× | {of['kept_per_turn']:.0f} | "
+                     f"{compare.times(ratios[name]['rss_per_session'])} | {of['kept_per_turn']:.0f} | "
                      f"{of['written_per_turn']:.0f} |")
     return "\n".join(lines)
