@@ -112,6 +112,16 @@ TEST_CASE("idempotency_keys: what was not done may be done again") {
   CHECK(keys.find("other", begin)->answer->body == "other");
 }
 
+TEST_CASE("idempotency_keys: what is free takes no place") {
+  idempotency_keys keys;
+  const std::string key(255, 'k');
+  for (int i = 0; i < 5000; ++i) keys.free(key, keys.take(key, some, begin));
+  CHECK(keys.size() == 0u);
+  keep(keys, "a", response::text(200, ""), begin);
+  keep(keys, "b", response::text(200, ""), begin);
+  CHECK(keys.size() == 2u);
+}
+
 TEST_CASE("idempotency_keys: what takes too long is forgotten before it is done") {
   idempotency_keys keys;
   const auto use = keys.take("k", some, begin);

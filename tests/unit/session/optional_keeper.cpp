@@ -91,6 +91,14 @@ TEST_CASE_FIXTURE(fixture, "optional_keeper: what is in flight is waited for") {
   CHECK(space->size() == 1u);
 }
 
+TEST_CASE_FIXTURE(fixture, "optional_keeper: of a session from the store all is kept") {
+  its->begin_at(7, 3);
+  core.book().begin_at(1);  // as restoring does
+  watch();
+  CHECK(told == "kept ");
+  CHECK(its->fence() == 3u);
+}
+
 TEST_CASE_FIXTURE(fixture, "optional_keeper: nothing recorded, nothing given") {
   its->keep(now());
   CHECK(faults->appends == 0u);
