@@ -117,7 +117,7 @@ struct core_fixture {
       collect();
     }
     REQUIRE_FALSE(starts.empty());
-    return starts.back().request;
+    return *starts.back().request;
   }
   agent_websocket::run_number run() const { return starts.back().run; }
 

@@ -101,7 +101,7 @@ struct tool_core : core_fixture {
   /// "id=content", one a line: what the model was told by tools in its last request.
   std::string told() const {
     std::string all;
-    for (const auto& each : starts.back().request.messages) {
+    for (const auto& each : starts.back().request->messages) {
       const frame message(each.json());
       if (message.text("role") != "tool") continue;
       if (!all.empty()) all += '\n';

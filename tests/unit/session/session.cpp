@@ -99,8 +99,8 @@ TEST_CASE_FIXTURE(fixture, "basic_session: its destruction cancels its call") {
   const aw::basic_router<session_type> hooks;
   aw::outlet<aw::testing::mock_transport> out(transport);
   std::string scratch;
-  session_type::surroundings around{out, client, clock, store, random,
-                                    slots,     wakes,  hooks, sink,  scratch};
+  session_type::surroundings around{out,   client, clock, store, random,
+                                    slots, wakes,  hooks, sink,  scratch};
   auto alone = std::make_shared<session_type>(around, aw::principal{}, "", "id", "epoch",
                                               std::make_shared<const aw::session_settings>());
   alone->welcome([](aw::session_core& core, std::string_view token, aw::moment at) {
