@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Names to addresses without holding the executor up: Asio asks the system in a thread of its own.
-// Who asks for a name that is being asked for waits for the same answer, and an answer serves for
+// Names to addresses without holding the executor up: Asio asks the system in a thread of its own,
+// one name after the other, so that a name which takes long holds up other names that are new. Who
+// asks for a name that is being asked for waits for the same answer, and an answer serves for
 // a minute, so that a thousand streams to one host are one lookup.
 #pragma once
 
