@@ -43,9 +43,10 @@
 #define AGENT_WEBSOCKET_WITH_ADAPTERS 1
 #endif
 
-/// 1: `adapters::curl_http_client` (libcurl). Default: on where the adapters are on.
+/// 1: `adapters::curl_http_client`, and `server` asks models by it (needs the adapters, and libcurl to compile and
+/// link: -lcurl). Default 0: by `adapters::asio_http_client`, which needs nothing more.
 #ifndef AGENT_WEBSOCKET_WITH_CURL
-#define AGENT_WEBSOCKET_WITH_CURL AGENT_WEBSOCKET_WITH_ADAPTERS
+#define AGENT_WEBSOCKET_WITH_CURL 0
 #endif
 
 /// 1: `adapters::sqlite_store` (SQLite 3.31 or newer), in programs that link sqlite3 themselves:
@@ -489,6 +490,8 @@ template <typename S>
 using start_timer_expression = std::enable_if_t<std::is_same_v<
     decltype(std::declval<S&>().start_timer(time_point(), std::declval<std::function<void()>>())), timer_id>>;
 template <typename S>
+using stop_clock_expression = decltype(std::declval<S&>().stop_clock(), std::declval<S&>().let_clock_run());
+template <typename S>
 using cancel_timer_expression = decltype(std::declval<S&>().cancel_timer(timer_id()));
 }  // namespace detail
 
@@ -507,6 +510,25 @@ inline constexpr bool has_cancel_timer_v = is_detected_v<detail::cancel_timer_ex
 template <typename S>
 inline constexpr bool is_scheduler_v =
     has_now_v<S> && has_wall_now_v<S> && has_post_v<S> && has_start_timer_v<S> && has_cancel_timer_v<S>;
+
+/// While it lives, now() and wall_now() may go on telling the moment at which it was made: what comes out of one read
+/// happens at one moment, and asking for the time is a tenth of the cost of a token. Does nothing for a Scheduler
+/// without `s.stop_clock()` and `s.let_clock_run()`, which may be nested.
+template <typename S>
+class one_moment {
+ public:
+  explicit one_moment(S& scheduler) : scheduler_(scheduler) {
+    if constexpr (is_detected_v<detail::stop_clock_expression, S>) scheduler_.stop_clock();
+  }
+  one_moment(const one_moment&) = delete;
+  one_moment& operator=(const one_moment&) = delete;
+  ~one_moment() {
+    if constexpr (is_detected_v<detail::stop_clock_expression, S>) scheduler_.let_clock_run();
+  }
+
+ private:
+  S& scheduler_;
+};
 
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
 template <typename S>
@@ -718,7 +740,8 @@ constexpr std::string_view reason_phrase(int status) noexcept {
 // the transport's to refuse, with 1009, 1002 or 1007. Pings are answered by the transport.
 //
 // Promise of the library: calls only from the executor; the sink outlives the transport's last call; sink functions
-// do not throw. All calls may be made from inside sink functions.
+// do not throw. All calls may be made from inside sink functions. A request that is no upgrade is answered within 20 s
+// unless it is abandoned, one that is still open when the server is destroyed then.
 
 namespace agent_websocket {
 
@@ -1099,6 +1122,74 @@ inline std::string encode_base64url(std::string_view bytes) {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/base/utf8.hpp
+
+// UTF-8 (RFC 3629): how long the sequence at the front of some bytes is, and cutting text without cutting a
+// character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
+
+#include <cstring>
+
+namespace agent_websocket {
+
+/// 1 to 4 for a well-formed sequence at the front of `bytes`, 0 when there is none (also when it is cut short).
+constexpr std::size_t utf8_sequence_length(std::string_view bytes) noexcept {
+  const auto at = [&bytes](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const auto continues = [&](std::size_t i) { return i < bytes.size() && (at(i) & 0xC0) == 0x80; };
+  if (bytes.empty()) return 0;
+  const unsigned char lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2) return 0;
+  if (lead < 0xE0) return continues(1) ? 2 : 0;
+  if (lead < 0xF0) {
+    if (!continues(1) || !continues(2)) return 0;
+    if (lead == 0xE0 && at(1) < 0xA0) return 0;
+    if (lead == 0xED && at(1) >= 0xA0) return 0;
+    return 3;
+  }
+  if (lead > 0xF4 || !continues(1) || !continues(2) || !continues(3)) return 0;
+  if (lead == 0xF0 && at(1) < 0x90) return 0;
+  if (lead == 0xF4 && at(1) >= 0x90) return 0;
+  return 4;
+}
+
+/// True when all of `bytes` is UTF-8.
+constexpr bool is_utf8(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const std::size_t length = utf8_sequence_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+/// The same for text that is mostly ASCII, of which eight bytes are looked at together.
+inline bool is_utf8_text(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    std::uint64_t word;
+    if (bytes.size() >= sizeof word) {
+      std::memcpy(&word, bytes.data(), sizeof word);
+      if ((word & 0x8080'8080'8080'8080U) == 0) {
+        bytes.remove_prefix(sizeof word);
+        continue;
+      }
+    }
+    const std::size_t length = utf8_sequence_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+/// The longest front of `text` with at most `max_bytes` bytes that does not end inside a character.
+constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) noexcept {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/json/number.hpp
 
 // Conversion between JSON number text and C++ numbers: exact, locale-independent, never undefined (RFC 8259 section 6).
@@ -1238,8 +1329,6 @@ inline std::string print_double(double number) {
 
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
-
-#include <cstring>
 
 namespace agent_websocket {
 namespace json {
@@ -1489,9 +1578,13 @@ class document {
     tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
     detail::tape_builder builder(tape_, limits);
     rapidjson::InsituStringStream stream(tape_.text.data());
-    constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                               rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
-    const rapidjson::ParseResult outcome = rapidjson::Reader().Parse<flags>(stream, builder);
+    constexpr unsigned flags =
+        rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+    rapidjson::Reader reader;
+    // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it then says where.
+    const rapidjson::ParseResult outcome =
+        is_utf8_text(text) ? reader.Parse<flags>(stream, builder)
+                           : reader.Parse<flags | rapidjson::kParseValidateEncodingFlag>(stream, builder);
     if (outcome.IsError()) {
       tape_.nodes.clear();
       const std::string& refusal = builder.refusal();
@@ -1616,54 +1709,6 @@ struct jwt_token {
     return {};
   }
 };
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/base/utf8.hpp
-
-// UTF-8 (RFC 3629): how long the sequence at the front of some bytes is, and cutting text without cutting a
-// character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
-
-namespace agent_websocket {
-
-/// 1 to 4 for a well-formed sequence at the front of `bytes`, 0 when there is none (also when it is cut short).
-constexpr std::size_t utf8_sequence_length(std::string_view bytes) noexcept {
-  const auto at = [&bytes](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  const auto continues = [&](std::size_t i) { return i < bytes.size() && (at(i) & 0xC0) == 0x80; };
-  if (bytes.empty()) return 0;
-  const unsigned char lead = at(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2) return 0;
-  if (lead < 0xE0) return continues(1) ? 2 : 0;
-  if (lead < 0xF0) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (lead == 0xE0 && at(1) < 0xA0) return 0;
-    if (lead == 0xED && at(1) >= 0xA0) return 0;
-    return 3;
-  }
-  if (lead > 0xF4 || !continues(1) || !continues(2) || !continues(3)) return 0;
-  if (lead == 0xF0 && at(1) < 0x90) return 0;
-  if (lead == 0xF4 && at(1) >= 0x90) return 0;
-  return 4;
-}
-
-/// True when all of `bytes` is UTF-8.
-constexpr bool is_utf8(std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const std::size_t length = utf8_sequence_length(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
-
-/// The longest front of `text` with at most `max_bytes` bytes that does not end inside a character.
-constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) noexcept {
-  if (text.size() <= max_bytes) return text;
-  std::size_t end = max_bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
 
 }  // namespace agent_websocket
 
@@ -2265,6 +2310,32 @@ class answer_text {
 namespace agent_websocket {
 namespace json {
 
+namespace detail {
+
+/// Eight bytes at once: true when none of them is a control character, a quote, a backslash, DEL or
+/// beyond ASCII.
+inline bool is_plain_word(const char* at) noexcept {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  const auto has = [](std::uint64_t of, unsigned char c) {
+    const std::uint64_t differs = of ^ (ones * c);
+    return (differs - ones) & ~differs & tops;
+  };
+  const std::uint64_t below_blank = (word - ones * 0x20) & ~word & tops;
+  return ((word & tops) | below_blank | has(word, '"') | has(word, '\\') | has(word, 0x7F)) == 0;
+}
+
+}  // namespace detail
+
+/// Appends a number in decimal.
+template <typename Integer>
+void append_number(std::string& out, Integer number) {
+  char text[24];
+  const auto done = std::to_chars(text, text + sizeof text, number);
+  out.append(text, static_cast<std::size_t>(done.ptr - text));
+}
+
 /// Appends `text` as a JSON string body, without the quotes.
 inline void append_escaped(std::string& out, std::string_view text) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -2273,6 +2344,8 @@ inline void append_escaped(std::string& out, std::string_view text) {
   const char* const end = run + text.size();
   const auto flush = [&] { out.append(run, static_cast<std::size_t>(at - run)); };
   while (at != end) {
+    while (end - at >= 8 && detail::is_plain_word(at)) at += 8;
+    if (at == end) break;
     const auto c = static_cast<unsigned char>(*at);
     if (c >= 0x20 && c != '"' && c != '\\' && c < 0x7F) {
       ++at;
@@ -2323,10 +2396,16 @@ class writer {
 
   /// The name of the next value. `name` is written as it is: it must need no escaping unless `key_escaped` is used.
   writer& key(std::string_view name) {
-    separate();
-    out_.push_back('"');
-    out_.append(name);
-    out_.append("\":");
+    char text[64];
+    if (name.size() > sizeof text - 4) return begin_key(name);
+    std::size_t size = 0;
+    if (comma_) text[size++] = ',';
+    text[size++] = '"';
+    std::memcpy(text + size, name.data(), name.size());
+    size += name.size();
+    text[size++] = '"';
+    text[size++] = ':';
+    out_.append(text, size);
     comma_ = false;
     return *this;
   }
@@ -2376,6 +2455,14 @@ class writer {
   writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
 
  private:
+  writer& begin_key(std::string_view name) {
+    separate();
+    out_.push_back('"');
+    out_.append(name);
+    out_.append("\":");
+    comma_ = false;
+    return *this;
+  }
   void separate() {
     if (comma_) out_.push_back(',');
     comma_ = true;
@@ -3361,10 +3448,17 @@ using list = std::vector<any>;
 // --- agent_websocket/base/random.hpp
 
 // Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The default source is
-// std::random_device, which on the supported platforms is the operating system's cryptographic generator; tests
-// hand in a seeded one.
+// the operating system's cryptographic generator: getentropy() where there is one, with one call for all that an id
+// needs, else std::random_device (which is an instruction of some processors that takes half a microsecond a word).
+// Nothing is drawn in advance: a forked process must not draw what its parent draws. Tests hand in a seeded one.
 
 #include <random>
+
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__)
+#include <unistd.h>
+#elif defined(__APPLE__)
+#include <sys/random.h>
+#endif
 
 namespace agent_websocket {
 
@@ -3372,11 +3466,7 @@ namespace agent_websocket {
 class random_source {
  public:
   /// Draws from the operating system.
-  random_source()
-      : draw_([] {
-          thread_local std::random_device device;
-          return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
-        }) {}
+  random_source() = default;
 
   /// Draws 64 bits a call from `draw`.
   explicit random_source(std::function<std::uint64_t()> draw) : draw_(std::move(draw)) {}
@@ -3386,20 +3476,41 @@ class random_source {
     return random_source([engine = std::mt19937_64(seed)]() mutable { return static_cast<std::uint64_t>(engine()); });
   }
 
-  std::uint64_t bits() { return draw_(); }
+  std::uint64_t bits() { return words<1>()[0]; }
+
+  /// As many calls of bits(), at once.
+  template <std::size_t Count>
+  std::array<std::uint64_t, Count> words() {
+    std::array<std::uint64_t, Count> drawn;
+    if (!draw_ && ask_system(drawn.data(), sizeof drawn)) return drawn;
+    for (std::uint64_t& each : drawn) each = draw_ ? draw_() : ask_device();
+    return drawn;
+  }
 
   /// A real number in [0, 1).
-  double unit() { return static_cast<double>(draw_() >> 11) * 0x1.0p-53; }
+  double unit() { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
 
  private:
-  std::function<std::uint64_t()> draw_;
+  /// At most 256 bytes. False: there is no such call here.
+  static bool ask_system([[maybe_unused]] void* to, [[maybe_unused]] std::size_t size) noexcept {
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__APPLE__)
+    return ::getentropy(to, size) == 0;
+#else
+    return false;
+#endif
+  }
+  static std::uint64_t ask_device() {
+    thread_local std::random_device device;
+    return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
+  }
+
+  std::function<std::uint64_t()> draw_;  // none: the operating system
 };
 
 /// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
 inline std::string make_uuid(random_source& random) {
   static constexpr char digits[] = "0123456789abcdef";
-  std::uint64_t high = random.bits();
-  std::uint64_t low = random.bits();
+  auto [high, low] = random.words<2>();
   high = (high & 0xFFFF'FFFF'FFFF'0FFFULL) | 0x0000'0000'0000'4000ULL;
   low = (low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL;
   std::string text;
@@ -3412,20 +3523,30 @@ inline std::string make_uuid(random_source& random) {
   return text;
 }
 
-/// A secret of 256 bits, as 43 characters of base64url (RFC 4648, section 5) without padding.
-inline std::string make_token(random_source& random) {
+namespace detail {
+
+/// Characters of base64url (RFC 4648, section 5), six bits each.
+template <std::size_t Length>
+std::string random_text(random_source& random) {
   static constexpr char digits[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  text.reserve(43);
-  std::uint64_t bits = 0;
-  for (int i = 0; i < 43; ++i) {
-    if (i % 10 == 0) bits = random.bits();
-    text.push_back(digits[bits & 63]);
-    bits >>= 6;
+  auto words = random.words<(Length + 9) / 10>();
+  std::string text(Length, '\0');
+  for (std::size_t i = 0; i < Length; ++i) {
+    text[i] = digits[words[i / 10] & 63];
+    words[i / 10] >>= 6;
   }
   return text;
 }
+
+}  // namespace detail
+
+/// A secret of 256 bits, as 43 characters of base64url without padding.
+inline std::string make_token(random_source& random) { return detail::random_text<43>(random); }
+
+/// A name of 90 bits that is no secret and not given twice: 15 characters, which a std::string holds without
+/// an allocation.
+inline std::string make_short_name(random_source& random) { return detail::random_text<15>(random); }
 
 }  // namespace agent_websocket
 
@@ -6073,7 +6194,7 @@ struct assistant_message {
 /// A message; by default an empty one of the user. Bytes that are not UTF-8 go out as U+FFFD.
 class chat_message {
  public:
-  chat_message() : body_(empty_body()) {}
+  chat_message() : body_(empty_body()), bytes_(body_->json.size()) {}
 
   static chat_message system(std::string text) {
     return of_text(chat_role::system, std::move(text), false);
@@ -6143,7 +6264,7 @@ class chat_message {
   /// The JSON object as it is sent.
   const std::string& json() const noexcept { return body_->json; }
   /// What the message adds to a request.
-  std::size_t bytes() const noexcept { return body_->json.size(); }
+  std::size_t bytes() const noexcept { return bytes_; }
   /// True when json() says nothing that role() and text() do not.
   bool is_text_alone() const {
     return of_text(body_->role, body_->text, body_->partial).json() == body_->json;
@@ -6160,8 +6281,8 @@ class chat_message {
   };
 
   chat_message(chat_role role, std::string text, std::string json, bool partial)
-      : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})) {
-  }
+      : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})),
+        bytes_(body_->json.size()) {}
 
   static chat_message of_text(chat_role role, std::string text, bool partial) {
     std::string json;
@@ -6177,6 +6298,7 @@ class chat_message {
   }
 
   std::shared_ptr<const body> body_;
+  std::size_t bytes_;  // asked for of a whole conversation, whose messages lie scattered
 };
 
 }  // namespace openrouter
@@ -6875,6 +6997,61 @@ class origin_rules {
   std::vector<web_origin> listed_;  // a host that begins with a dot: all below it
   bool any_ = false;
   bool null_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/boxed.hpp
+
+// A value that is there or not, on the heap: used as std::optional is, but one pointer while there
+// is none. For what most sessions never have, such as settings of their own.
+
+namespace agent_websocket {
+
+/// Copies are deep. A boxed that was moved from is empty.
+template <typename T>
+class boxed {
+ public:
+  boxed() = default;
+  boxed(T value) : value_(std::make_unique<T>(std::move(value))) {}  // NOLINT: as std::optional
+  boxed(const boxed& other) : value_(other ? std::make_unique<T>(*other) : nullptr) {}
+  boxed(boxed&& other) noexcept = default;
+  boxed& operator=(boxed other) noexcept {
+    value_ = std::move(other.value_);
+    return *this;
+  }
+
+  template <typename... From>
+  T& emplace(From&&... from) {
+    value_ = std::make_unique<T>(std::forward<From>(from)...);
+    return *value_;
+  }
+  /// Makes one by default where there is none.
+  T& need() { return value_ ? *value_ : emplace(); }
+  void reset() noexcept { value_.reset(); }
+
+  bool has_value() const noexcept { return value_ != nullptr; }
+  explicit operator bool() const noexcept { return value_ != nullptr; }
+
+  /// Precondition of these: has_value().
+  T& operator*() noexcept {
+    assert(value_);
+    return *value_;
+  }
+  const T& operator*() const noexcept {
+    assert(value_);
+    return *value_;
+  }
+  T* operator->() noexcept { return &**this; }
+  const T* operator->() const noexcept { return &**this; }
+
+  template <typename Other>
+  T value_or(Other&& other) const {
+    return value_ ? *value_ : static_cast<T>(std::forward<Other>(other));
+  }
+
+ private:
+  std::unique_ptr<T> value_;
 };
 
 }  // namespace agent_websocket
@@ -7960,10 +8137,10 @@ struct session_settings {
 
 /// What a client chose by `set`; absent: the operator's value.
 struct session_overrides {
-  std::optional<std::string> model;
+  boxed<std::string> model;
   std::optional<double> temperature;
   std::optional<int> max_tokens;
-  std::optional<std::string> system_prompt;
+  boxed<std::string> system_prompt;
 };
 
 /// Reads the `data` of a `set` command: all of it is applied or, at the first thing that is wrong
@@ -11357,7 +11534,7 @@ class stream_decoder {
 // --- agent_websocket/policy/http_client.hpp
 
 // Requirement HttpClient: sends requests and streams the answers back. Shipped models:
-// adapters::curl_http_client, testing::mock_http_client.
+// adapters::curl_http_client, adapters::asio_http_client, testing::mock_http_client.
 //
 // | expression        | result       | promise of the policy                                                          |
 // |-------------------|--------------|--------------------------------------------------------------------------------|
@@ -11485,7 +11662,7 @@ class basic_completion final
  public:
   using surroundings = client_surroundings<HttpClient, Scheduler>;
 
-  basic_completion(surroundings& around, completion_id id, chat_request request,
+  basic_completion(surroundings& around, completion_id id, chat_request&& request,
                    completion_sink& sink)
       : around_(around), id_(id), request_(std::move(request)), sink_(&sink) {}
 
@@ -11540,6 +11717,7 @@ class basic_completion final
   void on_body(http_call_id, std::string_view bytes) override {
     const auto self = this->shared_from_this();
     if (state_ != state::sent) return;
+    const one_moment<Scheduler> moment(around_.scheduler);
     clocks_.on_bytes(now());
     if (!is_success()) {
       const std::size_t room = max_error_bytes - error_body_.size();
@@ -11579,7 +11757,7 @@ class basic_completion final
     result<void> usable = around_.checked;
     std::string body;
     if (usable) {
-      result<std::string> encoded = encode(request_, around_.settings.dialect);
+      result<std::string> encoded = encode(*request_, around_.settings.dialect);
       if (encoded) {
         body = std::move(*encoded);
       } else {
@@ -11595,9 +11773,9 @@ class basic_completion final
     headers_.clear();
     error_body_.clear();
     generation_id_.clear();
-    clocks_.send(now(), request_.stream);
+    clocks_.send(now(), request_->stream);
     call_ = around_.http.start(
-        make_http_request(around_.settings, std::move(body), request_.stream), *this);
+        make_http_request(around_.settings, std::move(body), request_->stream), *this);
     watch();
   }
 
@@ -11649,7 +11827,7 @@ class basic_completion final
       if (const auto wait = next_wait(*ended.failed)) return wait_and_repeat(*wait, *ended.failed);
     }
     stop_timer();
-    request_ = {};
+    request_.reset();
     if (call_ != 0 && reusable && !ended.failed) {
       state_ = state::draining;
       drained_by_ = now() + drain_time;
@@ -11689,7 +11867,7 @@ class basic_completion final
   // ---- answer_sink
 
   void on_begin(std::string_view model) override {
-    request_ = {};  // from here on it is never sent again
+    request_.reset();  // from here on it is never sent again
     sink_->on_begin(id_, model);
   }
   void on_text(std::string_view text) override { sink_->on_text(id_, text); }
@@ -11748,7 +11926,7 @@ class basic_completion final
 
   surroundings& around_;
   const completion_id id_;
-  chat_request request_;
+  std::optional<chat_request> request_;  // while it may be sent again
   completion_sink* sink_;
   std::optional<stream_decoder> answer_;
   http::header_list headers_;  // of a failed attempt
@@ -11889,6 +12067,9 @@ class basic_openrouter_client final : private completion_owner {
 // already is not kept again, and succeeds: after any other failure than moved and session_not_found
 // the library gives the same batch again. With any other number than the next the append fails with
 // errc::moved, for a session that is not there (any more) with errc::session_not_found.
+//
+// What has been appended is kept when its done says so: acknowledgements and the answers of the HTTP
+// API wait for it.
 //
 // Promise of the library: called on the executor; records are JSON objects without line breaks; the
 // next batch of a session comes after the outcome of the one before. When lasting() is false it
@@ -12177,10 +12358,15 @@ inline result<void> check_exposure(const options& of, bool everybody) {
 // --- agent_websocket/server/http_route.hpp
 
 // What the routes of the HTTP API have in common: patterns of paths with one {id}, the parameters
-// of a query string, media types, and answers as JSON that no cache keeps (RFC 9110, RFC 9111).
+// of a query string, media types, the way to answer, and answers as JSON that no cache keeps
+// (RFC 9110, RFC 9111).
 // Every refusal is {"error":{"code":...,"message":...}}, the message for people.
 
 namespace agent_websocket {
+
+/// Gives a request its answer, at once or later. The first call counts; those behind it, and those
+/// to a client or a server that is gone, change nothing. On the executor.
+using respond_handler = std::function<void(http::response)>;
 
 /// What stands in `path` for the {id} of `pattern`, empty when the pattern has none; nullopt when
 /// the path is another one. One {id} at most, a whole segment, never empty. Nothing is decoded: the
@@ -12445,22 +12631,30 @@ struct reached {
   std::size_t sockets = 0;  ///< of these sessions, as they are now
   /// The session is not at this server: whoever has it is told, or it is fetched from the store.
   bool passed_on = false;
-  /// Nothing was sent: the session's store does not take it now.
-  bool unkept = false;
+  /// Nothing was done: the store does not take it now, or cannot be asked for the session.
+  bool refused = false;
+  /// Of the sessions, those in whose store it is not, for all that is known.
+  std::size_t unkept = 0;
 };
 
-/// Called on the executor. A session that is ending is not there any more.
+/// Told once: when the store has kept what was done, or it is clear that it does not; nullopt:
+/// there is no such session.
+using reached_handler = std::function<void(const std::optional<reached>&)>;
+
+/// Called on the executor. A session that is ending is not there any more. What is told may be told
+/// at once; what another server is asked for, is told when it was asked. A store that does not
+/// answer makes it late without limit.
 class api_actions {
  public:
   virtual std::optional<session_summary> session(std::string_view id) const = 0;
   /// Those behind the id `after`, which need not exist; at most `limit`, which is 1 or more.
   virtual session_page sessions(std::string_view after, std::size_t limit) const = 0;
-  /// nullopt: there is no such session.
-  virtual std::optional<reached> notify(std::string_view id, const api_notice& said) = 0;
-  virtual reached broadcast(const api_notice& said) = 0;
-  /// Ends the session for good, see basic_server::disconnect. Tells its sockets; nullopt: there is
-  /// no such session.
-  virtual std::optional<reached> disconnect(std::string_view id) = 0;
+  virtual void notify(std::string_view id, const api_notice& said, reached_handler told) = 0;
+  /// To all sessions here, whether their stores take it now or not.
+  virtual void broadcast(const api_notice& said, reached_handler told) = 0;
+  /// Ends the session for good, see basic_server::disconnect. Tells of the sockets that it had,
+  /// when these are gone and the store has forgotten it.
+  virtual void disconnect(std::string_view id, reached_handler told) = 0;
   /// All metrics, in Prometheus' text format.
   virtual std::string metrics() const = 0;
 
@@ -12621,8 +12815,8 @@ inline result<page_request> read_page_request(std::string_view query) {
 
 // The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): what was answered to a
 // request with a key is kept for a while, so that a client which did not get the answer may repeat
-// the request without its being done again. Here a request is done at once, so that two of one key
-// never run beside each other.
+// the request without its being done again. A key is taken before its request is done, so that two
+// of one key never run beside each other.
 
 namespace agent_websocket {
 
@@ -12642,10 +12836,12 @@ class idempotency_keys {
   static constexpr std::size_t max_keys = 1024;
   static constexpr std::size_t max_bytes = 1u << 20;
 
-  struct answered {
-    digest256 request;  ///< see fingerprint()
-    http::response answer;
+  struct taken {
+    digest256 request;                     ///< see fingerprint()
+    std::optional<http::response> answer;  ///< nullopt: it is being done
   };
+  /// Tells one use of a key from a later one.
+  using use_number = std::uint64_t;
 
   /// What a repeat has in common with the first: method, target and body.
   static digest256 fingerprint(const http::request& request) {
@@ -12654,41 +12850,77 @@ class idempotency_keys {
     return sha256(text);
   }
 
-  /// What was answered to the request of that key; null when there was none, or it is too long ago.
-  const answered* find(std::string_view key, time_point now) {
+  /// The request of that key; null when there was none, or it is too long ago.
+  const taken* find(std::string_view key, time_point now) {
     while (!order_.empty() && order_.front().since + max_age <= now) drop_oldest();
     const auto found = kept_.find(std::string(key));
-    return found == kept_.end() ? nullptr : &found->second;
+    return found == kept_.end() ? nullptr : &found->second.what;
   }
 
-  /// Precondition: find() does not know the key.
-  void keep(std::string_view key, const digest256& request, http::response answer, time_point now) {
-    const std::size_t size = key.size() + answer.body.size();
-    const auto added = kept_.emplace(std::string(key), answered{request, std::move(answer)});
-    if (!added.second) return;
-    order_.push_back({std::string(key), now, size});
-    bytes_ += size;
-    while (order_.size() > 1 && (order_.size() > max_keys || bytes_ > max_bytes)) drop_oldest();
+  /// The request is about to be done. Precondition: find() does not know the key.
+  use_number take(std::string_view key, const digest256& request, time_point now) {
+    const use_number number = ++last_;
+    if (!kept_.emplace(std::string(key), use{{request, std::nullopt}, number, key.size()}).second)
+      return 0;
+    order_.push_back({std::string(key), now, number});
+    bytes_ += key.size();
+    limit();
+    return number;
+  }
+  /// It was done, and answered.
+  void keep(std::string_view key, use_number number, http::response answer) {
+    const auto found = find_use(key, number);
+    if (found == kept_.end()) return;  // too long ago
+    found->second.bytes += answer.body.size();
+    bytes_ += answer.body.size();
+    found->second.what.answer = std::move(answer);
+    limit();
+  }
+  /// It was not done: the key is free again.
+  void free(std::string_view key, use_number number) {
+    const auto found = find_use(key, number);
+    if (found == kept_.end()) return;
+    bytes_ -= found->second.bytes;
+    kept_.erase(found);
+    for (std::size_t i = order_.size(); i-- > 0;) {
+      if (order_[i].number == number)
+        return void(order_.erase(order_.begin() + static_cast<std::ptrdiff_t>(i)));
+    }
   }
 
   std::size_t size() const noexcept { return order_.size(); }
 
  private:
+  struct use {
+    taken what;
+    use_number number;
+    std::size_t bytes;
+  };
   struct place {
     std::string key;
     time_point since;
-    std::size_t size;
+    use_number number;
   };
+  using uses = std::unordered_map<std::string, use>;
 
+  uses::iterator find_use(std::string_view key, use_number number) {
+    const auto found = kept_.find(std::string(key));
+    return found != kept_.end() && found->second.number == number ? found : kept_.end();
+  }
+  void limit() {
+    while (order_.size() > 1 && (order_.size() > max_keys || bytes_ > max_bytes)) drop_oldest();
+  }
   void drop_oldest() {
-    bytes_ -= order_.front().size;
-    kept_.erase(order_.front().key);
+    const auto found = kept_.find(order_.front().key);
+    bytes_ -= found->second.bytes;
+    kept_.erase(found);
     order_.pop_front();
   }
 
-  std::unordered_map<std::string, answered> kept_;
+  uses kept_;
   std::deque<place> order_;  // the oldest first
   std::size_t bytes_ = 0;
+  use_number last_ = 0;
 };
 
 }  // namespace agent_websocket
@@ -12697,7 +12929,8 @@ class idempotency_keys {
 
 // The HTTP API for operators and for other programs, on the socket's port: notify, broadcast, list
 // and end sessions, read the metrics. Needs the ADMIN_TOKEN; without one its paths are not there.
-// No CORS headers are sent (admin_guard.hpp says why). What it does is done by api_actions.
+// No CORS headers are sent (admin_guard.hpp says why). What it does is done by api_actions; what
+// changes something is answered when the store has kept it.
 //
 // | POST   | /functions/v1/notify_websocket | {"sessionId","message"}: the original's call       |
 // | POST   | /v1/sessions/{id}/notify       | {"content","topic","data","volatile"}              |
@@ -12719,9 +12952,10 @@ class http_api {
   http_api(std::string_view admin_token, metrics_access metrics, api_actions& actions)
       : guard_(admin_token), metrics_(metrics), actions_(actions) {}
 
-  /// nullopt: there is nothing at that path, or it is not to be known.
-  std::optional<http::response> answer(const http::request& request, time_point now) {
-    if (request.path() == "/metrics") return answer_metrics(request);
+  /// False: there is nothing at that path, or it is not to be known, and nobody responds. `respond`
+  /// may be called after this is gone.
+  bool answer(const http::request& request, time_point now, const respond_handler& respond) {
+    if (request.path() == "/metrics") return answer_metrics(request, respond);
     std::string_view method = request.method;
     if (method == "HEAD") method = "GET";
     const route* wanted = nullptr;
@@ -12735,17 +12969,23 @@ class http_api {
       if (!allowed.empty()) allowed.append(", ");
       allowed.append(each.method == "GET" ? std::string_view("GET, HEAD") : each.method);
     }
-    if (allowed.empty() || !guard_.has_token()) return std::nullopt;
-    if (auto refusal = guard_.refuse(request)) return refusal;
-    if (wanted == nullptr) return method_not_allowed(allowed);
-    if (method == "GET") return (this->*wanted->run)(request, id);
-    return run_once(*wanted, request, id, now);
+    if (allowed.empty() || !guard_.has_token()) return false;
+    if (auto refusal = guard_.refuse(request)) {
+      respond(*std::move(refusal));
+    } else if (wanted == nullptr) {
+      respond(method_not_allowed(allowed));
+    } else if (method == "GET") {
+      (this->*wanted->run)(request, id, respond);
+    } else {
+      run_once(*wanted, request, id, now, respond);
+    }
+    return true;
   }
 
  private:
   struct route {
     std::string_view method, pattern;
-    http::response (http_api::*run)(const http::request&, std::string_view id);
+    void (http_api::*run)(const http::request&, std::string_view id, const respond_handler&);
   };
 
   static const std::array<route, 6>& routes() {
@@ -12761,91 +13001,108 @@ class http_api {
   }
 
   /// Does what changes something, but only once for one Idempotency-Key. What was refused has
-  /// changed nothing and may be sent again, mended, with the same key.
-  http::response run_once(const route& wanted, const http::request& request, std::string_view id,
-                          time_point now) {
+  /// changed nothing for good and may be sent again, mended, with the same key.
+  void run_once(const route& wanted, const http::request& request, std::string_view id,
+                time_point now, const respond_handler& respond) {
     const auto key = request.headers.find("Idempotency-Key");
-    if (!key) return (this->*wanted.run)(request, id);
-    if (request.body.size() > max_body_bytes) return *refuse_body(request);  // not to be hashed
+    if (!key) return (this->*wanted.run)(request, id, respond);
+    if (request.body.size() > max_body_bytes)
+      return respond(*refuse_body(request));  // not to be hashed
     if (!is_idempotency_key(*key)) {
-      return api_refusal(400, "bad_idempotency_key",
-                         "The header Idempotency-Key must have 1 to 255 visible ASCII characters, "
-                         "and no spaces");
+      return respond(api_refusal(400, "bad_idempotency_key",
+                                 "The header Idempotency-Key must have 1 to 255 visible ASCII "
+                                 "characters, and no spaces"));
     }
     const digest256 fingerprint = idempotency_keys::fingerprint(request);
-    if (const auto* const kept = keys_.find(*key, now)) {
-      if (kept->request != fingerprint) {
-        return api_refusal(422, "idempotency_key_reused",
-                           "This Idempotency-Key was used for another request (its method, path or "
-                           "body was not the same); use a new key for each request");
+    if (const auto* const before = keys_->find(*key, now)) {
+      if (before->request != fingerprint) {
+        return respond(
+            api_refusal(422, "idempotency_key_reused",
+                        "This Idempotency-Key was used for another request (its method, path or "
+                        "body was not the same); use a new key for each request"));
       }
-      http::response again = kept->answer;
+      if (!before->answer) return respond(key_in_use());
+      http::response again = *before->answer;
       again.headers.add("Idempotent-Replayed", "true");
-      return again;
+      return respond(std::move(again));
     }
-    http::response answer = (this->*wanted.run)(request, id);
-    if (answer.status < 300) keys_.keep(*key, fingerprint, answer, now);
-    return answer;
+    const auto use = keys_->take(*key, fingerprint, now);
+    (this->*wanted.run)(request, id,
+                        [respond, use, key = std::string(*key),
+                         weak = std::weak_ptr<idempotency_keys>(keys_)](http::response answer) {
+                          if (const auto keys = weak.lock()) {
+                            answer.status < 300 ? keys->keep(key, use, answer)
+                                                : keys->free(key, use);
+                          }
+                          respond(std::move(answer));
+                        });
   }
 
-  std::optional<http::response> answer_metrics(const http::request& request) const {
-    if (metrics_ == metrics_access::off) return std::nullopt;
+  bool answer_metrics(const http::request& request, const respond_handler& respond) const {
+    if (metrics_ == metrics_access::off) return false;
     if (metrics_ == metrics_access::admin) {
-      if (!guard_.has_token()) return std::nullopt;
-      if (auto refusal = guard_.refuse(request)) return refusal;
+      if (!guard_.has_token()) return false;
+      if (auto refusal = guard_.refuse(request)) {
+        respond(*std::move(refusal));
+        return true;
+      }
     }
-    if (request.method != "GET" && request.method != "HEAD") return method_not_allowed("GET, HEAD");
-    return http::response{200,
-                          {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
-                           {"Cache-Control", "no-store"}},
-                          actions_.metrics()};
+    if (request.method != "GET" && request.method != "HEAD") {
+      respond(method_not_allowed("GET, HEAD"));
+    } else {
+      respond({200,
+               {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
+                {"Cache-Control", "no-store"}},
+               actions_.metrics()});
+    }
+    return true;
   }
 
   // ---- the routes
 
-  http::response notify_addressed(const http::request& request, std::string_view) {
-    if (auto refusal = refuse_body(request)) return *std::move(refusal);
+  void notify_addressed(const http::request& request, std::string_view,
+                        const respond_handler& respond) {
+    if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
     const auto asked = read_addressed_notice(request.body);
-    if (!asked) return refused(asked.error());
-    const auto told = actions_.notify(asked->session_id, asked->said);
-    if (!told) return session_not_found(asked->session_id);
-    if (told->unkept) return unkept();
-    std::string body;
-    json::writer w(body);
-    w.begin_object().member("success", true).member("sessionId", asked->session_id);
-    tell_reached(w, *told, asked->said);
-    return api_answer(told->passed_on ? 202 : 200, std::move(body));
+    if (!asked) return respond(refused(asked.error()));
+    const std::string& id = asked->session_id;
+    const bool may_be_lost = asked->said.may_be_lost;
+    actions_.notify(id, asked->said,
+                    telling(respond, id, [id, may_be_lost](json::writer& w, const reached& told) {
+                      w.member("success", true).member("sessionId", id);
+                      tell_reached(w, told, may_be_lost);
+                    }));
   }
 
-  http::response notify(const http::request& request, std::string_view id) {
-    if (auto refusal = refuse_body(request)) return *std::move(refusal);
+  void notify(const http::request& request, std::string_view id, const respond_handler& respond) {
+    if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
     const auto said = read_notice(request.body);
-    if (!said) return refused(said.error());
-    const auto told = actions_.notify(id, *said);
-    if (!told) return session_not_found(id);
-    if (told->unkept) return unkept();
-    std::string body;
-    json::writer w(body);
-    w.begin_object().member("session_id", id);
-    tell_reached(w, *told, *said);
-    return api_answer(told->passed_on ? 202 : 200, std::move(body));
+    if (!said) return respond(refused(said.error()));
+    actions_.notify(id, *said,
+                    telling(respond, id,
+                            [id = std::string(id), may_be_lost = said->may_be_lost](
+                                json::writer& w, const reached& told) {
+                              w.member("session_id", id);
+                              tell_reached(w, told, may_be_lost);
+                            }));
   }
 
-  http::response broadcast(const http::request& request, std::string_view) {
-    if (auto refusal = refuse_body(request)) return *std::move(refusal);
+  void broadcast(const http::request& request, std::string_view, const respond_handler& respond) {
+    if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
     const auto said = read_notice(request.body);
-    if (!said) return refused(said.error());
-    const reached told = actions_.broadcast(*said);
-    std::string body;
-    json::writer w(body);
-    w.begin_object().member("sessions", told.sessions);
-    tell_reached(w, told, *said);
-    return api_answer(200, std::move(body));
+    if (!said) return respond(refused(said.error()));
+    actions_.broadcast(
+        *said, telling(respond, {},
+                       [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
+                         w.member("sessions", told.sessions);
+                         tell_reached(w, told, may_be_lost);
+                         if (told.unkept != 0) w.member("unkept", told.unkept);
+                       }));
   }
 
-  http::response list(const http::request& request, std::string_view) {
+  void list(const http::request& request, std::string_view, const respond_handler& respond) {
     const auto asked = read_page_request(request.query());
-    if (!asked) return refused(asked.error());
+    if (!asked) return respond(refused(asked.error()));
     const session_page page = actions_.sessions(asked->after, asked->limit);
     std::string body;
     json::writer w(body);
@@ -12854,36 +13111,49 @@ class http_api {
     w.end_array().key("next_cursor");
     page.next.empty() ? w.null() : w.value(page.next);
     w.end_object();
-    return api_answer(200, std::move(body));
+    respond(api_answer(200, std::move(body)));
   }
 
-  http::response show(const http::request&, std::string_view id) {
+  void show(const http::request&, std::string_view id, const respond_handler& respond) {
     const auto found = actions_.session(id);
-    if (!found) return session_not_found(id);
+    if (!found) return respond(session_not_found(id));
     std::string body;
     json::writer w(body);
     describe(w, *found);
-    return api_answer(200, std::move(body));
+    respond(api_answer(200, std::move(body)));
   }
 
-  http::response disconnect(const http::request&, std::string_view id) {
-    const auto told = actions_.disconnect(id);
-    if (!told) return session_not_found(id);
-    std::string body;
-    json::writer w(body);
-    w.begin_object().member("session_id", id).member("closed", !told->passed_on);
-    if (told->passed_on) w.member("passed_on", true);
-    w.member("sockets", told->sockets).end_object();
-    return api_answer(told->passed_on ? 202 : 200, std::move(body));
+  void disconnect(const http::request&, std::string_view id, const respond_handler& respond) {
+    actions_.disconnect(
+        id, telling(respond, id, [id = std::string(id)](json::writer& w, const reached& told) {
+          w.member("session_id", id).member("closed", !told.passed_on);
+          if (told.passed_on) w.member("passed_on", true);
+          w.member("sockets", told.sockets);
+        }));
   }
 
   // ---- their words
 
+  /// Responds when it is told what came of it: what went well by write(w, reached).
+  template <typename Write>
+  static reached_handler telling(const respond_handler& respond, std::string_view id, Write write) {
+    return [respond, id = std::string(id), write](const std::optional<reached>& told) {
+      if (!told) return respond(session_not_found(id));
+      if (told->refused) return respond(not_done());
+      if (told->unkept != 0 && told->unkept == told->sessions) return respond(not_kept());
+      std::string body;
+      json::writer w(body);
+      w.begin_object();
+      write(w, *told);
+      w.end_object();
+      respond(api_answer(told->passed_on ? 202 : 200, std::move(body)));
+    };
+  }
+
   /// `sockets` are there now; what is `kept` also reaches clients that come back.
-  static void tell_reached(json::writer& w, const reached& told, const api_notice& said) {
-    w.member("sockets", told.sockets).member("kept", !said.may_be_lost);
+  static void tell_reached(json::writer& w, const reached& told, bool may_be_lost) {
+    w.member("sockets", told.sockets).member("kept", !may_be_lost && told.unkept == 0);
     if (told.passed_on) w.member("passed_on", true);
-    w.end_object();
   }
 
   static void describe(json::writer& w, const session_summary& of) {
@@ -12909,11 +13179,26 @@ class http_api {
   static http::response refused(const error& why) {
     return api_refusal(400, to_string(why.code), why.message);
   }
-  static http::response unkept() {
-    auto refusal = api_refusal(503, "internal",
-                               "The session cannot be saved now, so that nothing was sent; try "
-                               "again later");
+  static http::response not_done() {
+    return try_later(
+        "The session cannot be reached or saved now, so that nothing was done; try "
+        "again later");
+  }
+  static http::response not_kept() {
+    return try_later(
+        "This was done, but the store has not kept it, so that it may be lost; try "
+        "again later");
+  }
+  static http::response try_later(std::string_view words) {
+    auto refusal = api_refusal(503, "internal", words);
     refusal.headers.add("Retry-After", "5");
+    return refusal;
+  }
+  static http::response key_in_use() {
+    auto refusal = api_refusal(409, "idempotency_key_in_use",
+                               "The first request with this Idempotency-Key is still being done; "
+                               "ask again in a moment");
+    refusal.headers.add("Retry-After", "1");
     return refusal;
   }
   static http::response session_not_found(std::string_view id) {
@@ -12925,7 +13210,7 @@ class http_api {
   admin_guard guard_;
   metrics_access metrics_;
   api_actions& actions_;
-  idempotency_keys keys_;
+  std::shared_ptr<idempotency_keys> keys_ = std::make_shared<idempotency_keys>();
 };
 
 }  // namespace agent_websocket
@@ -13137,6 +13422,179 @@ class metrics_text {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/base/fifo.hpp
+
+// A queue in a ring: first in, first out. One pointer, and no memory at all while it is empty:
+// std::deque holds half a kilobyte from its construction on, and even three pointers are much where
+// an idle session has ten queues.
+
+#include <new>
+
+namespace agent_websocket {
+
+/// `Spare`: for so many items the memory is kept when the queue runs empty, for queues of which
+/// there are few and that run empty often.
+template <typename T, std::size_t Spare = 0>
+class fifo {
+  static_assert(std::is_nothrow_move_constructible_v<T>);
+  static_assert(alignof(T) <= alignof(std::max_align_t));
+
+ public:
+  fifo() = default;
+  fifo(const fifo& other) {
+    for (std::size_t i = 0; i < other.size(); ++i) push_back(other[i]);
+  }
+  fifo(fifo&& other) noexcept : ring_(std::exchange(other.ring_, nullptr)) {}
+  fifo& operator=(fifo other) noexcept {
+    std::swap(ring_, other.ring_);
+    return *this;
+  }
+  ~fifo() {
+    clear();
+    give_up();
+  }
+
+  bool empty() const noexcept { return ring_ == nullptr || ring_->count == 0; }
+  std::size_t size() const noexcept { return ring_ == nullptr ? 0 : ring_->count; }
+
+  void push_back(T item) {
+    make_room();
+    ::new (static_cast<void*>(place(ring_->count))) T(std::move(item));
+    ++ring_->count;
+  }
+
+  void push_front(T item) {
+    make_room();
+    ring_->first = (ring_->first + ring_->capacity - 1) & (ring_->capacity - 1);
+    ::new (static_cast<void*>(place(0))) T(std::move(item));
+    ++ring_->count;
+  }
+
+  /// Precondition: !empty().
+  T& front() noexcept {
+    assert(!empty());
+    return *place(0);
+  }
+  T& back() noexcept {
+    assert(!empty());
+    return *place(ring_->count - 1);
+  }
+  const T& front() const noexcept { return *place(0); }
+  const T& back() const noexcept { return *place(ring_->count - 1); }
+  T& operator[](std::size_t position) noexcept { return *place(position); }
+  const T& operator[](std::size_t position) const noexcept { return *place(position); }
+
+  template <typename Queue, typename Item>
+  class walk {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using pointer = Item*;
+    using reference = Item&;
+
+    walk() = default;
+    walk(Queue& queue, std::size_t position) noexcept : queue_(&queue), position_(position) {}
+    Item& operator*() const noexcept { return (*queue_)[position_]; }
+    Item* operator->() const noexcept { return &**this; }
+    walk& operator++() noexcept {
+      ++position_;
+      return *this;
+    }
+    walk operator++(int) noexcept { return walk(*queue_, position_++); }
+    bool operator==(const walk& other) const noexcept { return position_ == other.position_; }
+    bool operator!=(const walk& other) const noexcept { return position_ != other.position_; }
+
+   private:
+    Queue* queue_ = nullptr;
+    std::size_t position_ = 0;
+  };
+  using iterator = walk<fifo, T>;
+  using const_iterator = walk<const fifo, const T>;
+
+  /// In order, as long as nothing is added or taken.
+  iterator begin() noexcept { return {*this, 0}; }
+  iterator end() noexcept { return {*this, size()}; }
+  const_iterator begin() const noexcept { return {*this, 0}; }
+  const_iterator end() const noexcept { return {*this, size()}; }
+
+  /// Precondition: !empty().
+  void drop_back() {
+    assert(!empty());
+    back().~T();
+    drop_one();
+  }
+
+  /// Precondition: !empty(). Constant.
+  T take_front() {
+    assert(!empty());
+    T taken = std::move(front());
+    front().~T();
+    ring_->first = (ring_->first + 1) & (ring_->capacity - 1);
+    drop_one();
+    return taken;
+  }
+
+  /// Takes the item at that position out. Linear. Precondition: position < size().
+  T take(std::size_t position) {
+    assert(position < size());
+    T taken = std::move((*this)[position]);
+    for (std::size_t i = position + 1; i < size(); ++i) (*this)[i - 1] = std::move((*this)[i]);
+    back().~T();
+    drop_one();
+    return taken;
+  }
+
+  void clear() noexcept {
+    if (empty()) return;
+    for (std::size_t i = 0; i < size(); ++i) (*this)[i].~T();
+    ring_->count = 1;
+    drop_one();
+  }
+
+ private:
+  /// The items lie behind it.
+  struct alignas(alignof(T) > alignof(std::size_t) ? alignof(T) : alignof(std::size_t)) ring {
+    std::size_t capacity;  // a power of two
+    std::size_t first;
+    std::size_t count;
+  };
+
+  static constexpr std::size_t first_capacity = 2;
+
+  T* place(std::size_t position) const noexcept {
+    return reinterpret_cast<T*>(ring_ + 1) + ((ring_->first + position) & (ring_->capacity - 1));
+  }
+
+  void make_room() {
+    if (ring_ != nullptr && ring_->count < ring_->capacity) return;
+    const std::size_t capacity = ring_ == nullptr ? first_capacity : ring_->capacity * 2;
+    void* const memory = ::operator new(sizeof(ring) + capacity * sizeof(T));
+    ring* const larger = ::new (memory) ring{capacity, 0, size()};
+    T* const to = reinterpret_cast<T*>(larger + 1);
+    for (std::size_t i = 0; i < size(); ++i) {
+      ::new (static_cast<void*>(to + i)) T(std::move((*this)[i]));
+      (*this)[i].~T();
+    }
+    give_up();
+    ring_ = larger;
+  }
+
+  /// The item has been destroyed.
+  void drop_one() noexcept {
+    if (--ring_->count != 0) return;
+    ring_->first = 0;
+    if (ring_->capacity > Spare) give_up();
+  }
+
+  /// What lies in it has been destroyed.
+  void give_up() noexcept { ::operator delete(std::exchange(ring_, nullptr)); }
+
+  ring* ring_ = nullptr;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/conversation.hpp
 
 // The turns of one conversation: question, answer, how it ended, and what people said of it.
@@ -13233,7 +13691,7 @@ class conversation {
     std::size_t count = message_count();
     while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
       count -= turns_.front().messages();
-      turns_.erase(turns_.begin());
+      turns_.take_front();
     }
     std::size_t steps = 0;
     for (std::size_t i = turns_.size(); i-- > 0;) {
@@ -13255,10 +13713,10 @@ class conversation {
   }
 
   turn& back() noexcept { return turns_.back(); }
-  void drop_last() { turns_.pop_back(); }
+  void drop_last() { turns_.drop_back(); }
   void clear() noexcept { turns_.clear(); }
   bool empty() const noexcept { return turns_.empty(); }
-  const std::vector<turn>& turns() const noexcept { return turns_; }
+  const fifo<turn>& turns() const noexcept { return turns_; }
 
   /// Messages of all turns, without the system prompt.
   std::size_t message_count() const noexcept {
@@ -13300,14 +13758,12 @@ class conversation {
       turns_[i].steps.clear();
       bytes += turns_[i].bytes();
     }
-    std::size_t gone = 0;
-    while (gone + 1 < turns_.size() && bytes > max_bytes_) bytes -= turns_[gone++].bytes();
-    turns_.erase(turns_.begin(), turns_.begin() + static_cast<std::ptrdiff_t>(gone));
+    while (turns_.size() > 1 && bytes > max_bytes_) bytes -= turns_.take_front().bytes();
   }
 
   std::size_t max_messages_;
   std::size_t max_bytes_;
-  std::vector<turn> turns_;
+  fifo<turn> turns_;
 };
 
 }  // namespace agent_websocket
@@ -13378,10 +13834,10 @@ struct consult {
   run_number run;
   wire::query query;
 };
-/// Ask the model; answer with began, text and completed.
+/// Ask the model; answer with began, text and completed. `request` is not null.
 struct start_completion {
   run_number run;
-  openrouter::chat_request request;
+  std::shared_ptr<openrouter::chat_request> request;
 };
 /// Stop asking the model and running tools; nothing of that run is wanted any more.
 struct cancel_completion {
@@ -13840,79 +14296,6 @@ inline bool offers_subprotocol(const http::request& request, std::string_view pr
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/base/fifo.hpp
-
-// A queue on a vector: first in, first out, no memory at all while it is empty and never used, and
-// given back when it runs empty after it was large. std::deque holds half a kilobyte from its
-// construction on, which every idle session would pay several times.
-
-namespace agent_websocket {
-
-template <typename T>
-class fifo {
- public:
-  bool empty() const noexcept { return head_ == items_.size(); }
-  std::size_t size() const noexcept { return items_.size() - head_; }
-
-  void push_back(T item) { items_.push_back(std::move(item)); }
-
-  /// Linear.
-  void push_front(T item) {
-    items_.insert(items_.begin() + static_cast<std::ptrdiff_t>(head_), std::move(item));
-  }
-
-  /// Precondition: !empty().
-  T& front() noexcept {
-    assert(!empty());
-    return items_[head_];
-  }
-  T& back() noexcept {
-    assert(!empty());
-    return items_.back();
-  }
-  T& operator[](std::size_t position) noexcept { return items_[head_ + position]; }
-  const T& operator[](std::size_t position) const noexcept { return items_[head_ + position]; }
-
-  /// Precondition: !empty(). Amortised constant.
-  T take_front() {
-    assert(!empty());
-    T taken = std::move(items_[head_]);
-    ++head_;
-    if (head_ == items_.size()) {
-      clear();
-    } else if (head_ >= 32 && head_ * 2 >= items_.size()) {
-      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
-      head_ = 0;
-    }
-    return taken;
-  }
-
-  /// Takes the item at that position out. Linear. Precondition: position < size().
-  T take(std::size_t position) {
-    assert(position < size());
-    const auto at = items_.begin() + static_cast<std::ptrdiff_t>(head_ + position);
-    T taken = std::move(*at);
-    items_.erase(at);
-    if (head_ == items_.size()) clear();
-    return taken;
-  }
-
-  void clear() noexcept {
-    head_ = 0;
-    if (items_.capacity() > 64) {
-      std::vector<T>().swap(items_);
-    } else {
-      items_.clear();
-    }
-  }
-
- private:
-  std::vector<T> items_;
-  std::size_t head_ = 0;
-};
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/limits/token_bucket.hpp
 
 // A rate with a burst, as a token bucket kept as one moment (the generic cell rate algorithm, ITU-T
@@ -13950,6 +14333,12 @@ class token_bucket {
     const duration::rep most = longest / interval_;
     room_ = interval_ * std::clamp<duration::rep>(allowed.burst, 1, most);
   }
+
+  /// As another of the same rate was when that was its full_at().
+  token_bucket(const rate& allowed, time_point full_at) noexcept : token_bucket(allowed) {
+    full_at_ = full_at;
+  }
+  time_point full_at() const noexcept { return full_at_; }
 
   /// How long until take() would succeed; zero: now.
   duration wait(time_point now) const noexcept {
@@ -13990,6 +14379,15 @@ namespace agent_websocket {
 enum class connection_limit { total, address, new_total, new_from_address };
 
 class connection_limits {
+  struct entry {
+    connection_limits* of = nullptr;
+    std::size_t open = 0;
+    std::size_t recent = 0;  // of recent_
+    token_bucket arrivals;
+  };
+  using entry_map = std::unordered_map<http::ip_address, entry>;
+  using known_address = entry_map::value_type;  // stays where it is while it has connections
+
  public:
   struct limits {
     std::size_t total = 0;         ///< connections at once; 0: no limit
@@ -14007,29 +14405,26 @@ class connection_limits {
   class place {
    public:
     place() = default;
-    place(place&& other) noexcept
-        : of_(std::exchange(other.of_, nullptr)), address_(other.address_) {}
+    place(place&& other) noexcept : at_(std::exchange(other.at_, nullptr)) {}
     place& operator=(place&& other) noexcept {
       if (this != &other) {
         give_back();
-        of_ = std::exchange(other.of_, nullptr);
-        address_ = other.address_;
+        at_ = std::exchange(other.at_, nullptr);
       }
       return *this;
     }
     ~place() { give_back(); }
 
     void give_back() noexcept {
-      if (auto* const of = std::exchange(of_, nullptr)) of->leave(address_);
+      if (auto* const at = std::exchange(at_, nullptr)) at->second.of->leave(*at);
     }
-    explicit operator bool() const noexcept { return of_ != nullptr; }
+    explicit operator bool() const noexcept { return at_ != nullptr; }
 
    private:
     friend class connection_limits;
-    place(connection_limits& of, const http::ip_address& address) : of_(&of), address_(address) {}
+    explicit place(known_address& at) noexcept : at_(&at) {}
 
-    connection_limits* of_ = nullptr;
-    http::ip_address address_;
+    known_address* at_ = nullptr;
   };
 
   explicit connection_limits(const limits& allowed) noexcept
@@ -14055,7 +14450,8 @@ class connection_limits {
       return refusal{connection_limit::total, later};
     if (const duration wait = new_.wait(now); wait > duration::zero())
       return refusal{connection_limit::new_total, wait};
-    entry& of = found != entries_.end() ? found->second : add(key);
+    known_address& at = found != entries_.end() ? *found : add(key);
+    entry& of = at.second;
     new_.take(now);
     of.arrivals.take(now);
     ++of.open;
@@ -14064,7 +14460,7 @@ class connection_limits {
       ++of.recent;
       recent_.push_back({key, now + refill});
     }
-    into = place(*this, key);
+    into = place(at);
     return std::nullopt;
   }
 
@@ -14079,11 +14475,6 @@ class connection_limits {
   std::size_t addresses() const noexcept { return entries_.size(); }
 
  private:
-  struct entry {
-    std::size_t open = 0;
-    std::size_t recent = 0;  // of recent_
-    token_bucket arrivals;
-  };
   struct arrival {
     http::ip_address address;
     time_point forgotten_at;
@@ -14102,16 +14493,16 @@ class connection_limits {
     return count == 0 ? 0 : std::max(count / 4, std::uint32_t{1});
   }
 
-  entry& add(const http::ip_address& key) {
-    entry& added = entries_[key];
-    added.arrivals = token_bucket(rate_of(share_of(limits_.per_second)));
+  known_address& add(const http::ip_address& key) {
+    known_address& added = *entries_.try_emplace(key).first;
+    added.second.of = this;
+    added.second.arrivals = token_bucket(rate_of(share_of(limits_.per_second)));
     return added;
   }
 
-  void leave(const http::ip_address& key) noexcept {
+  void leave(known_address& at) noexcept {
     --total_;
-    const auto found = entries_.find(key);
-    if (--found->second.open == 0 && found->second.recent == 0) entries_.erase(found);
+    if (--at.second.open == 0 && at.second.recent == 0) entries_.erase(entries_.find(at.first));
   }
 
   // As many as the rate lets in within two seconds, at most.
@@ -14125,8 +14516,8 @@ class connection_limits {
   limits limits_;
   token_bucket new_;
   std::size_t total_ = 0;
-  std::unordered_map<http::ip_address, entry> entries_;
-  fifo<arrival> recent_;
+  entry_map entries_;
+  fifo<arrival, 64> recent_;
 };
 
 }  // namespace agent_websocket
@@ -14164,13 +14555,10 @@ class user_limits {
    public:
     place() = default;
     place(place&& other) noexcept
-        : of_(std::exchange(other.of_, nullptr)),
-          who_(std::exchange(other.who_, nullptr)),
-          count_(other.count_) {}
+        : who_(std::exchange(other.who_, nullptr)), count_(other.count_) {}
     place& operator=(place&& other) noexcept {
       if (this != &other) {
         give_back();
-        of_ = std::exchange(other.of_, nullptr);
         who_ = std::exchange(other.who_, nullptr);
         count_ = other.count_;
       }
@@ -14178,20 +14566,15 @@ class user_limits {
     }
     ~place() { give_back(); }
 
-    void give_back() noexcept {
-      user* const who = std::exchange(who_, nullptr);
-      if (auto* const of = std::exchange(of_, nullptr)) of->leave(*who, count_);
-    }
+    void give_back() noexcept;
     explicit operator bool() const noexcept { return who_ != nullptr; }
     /// Precondition: not empty.
     user& who() const noexcept { return *who_; }
 
    private:
     friend class user_limits;
-    place(user_limits& of, user& who, std::size_t user::*count)
-        : of_(&of), who_(&who), count_(count) {}
+    place(user& who, std::size_t user::*count) : who_(&who), count_(count) {}
 
-    user_limits* of_ = nullptr;
     user* who_ = nullptr;
     std::size_t user::*count_ = nullptr;
   };
@@ -14229,6 +14612,7 @@ class user_limits {
     }
     bool is_held() const noexcept { return connections_ != 0 || sessions_ != 0; }
 
+    user_limits* of_ = nullptr;
     std::string key_;
     std::size_t connections_ = 0;
     std::size_t sessions_ = 0;
@@ -14294,7 +14678,7 @@ class user_limits {
   place hold(user& who, std::size_t user::*count) {
     move(who, here_);
     ++(who.*count);
-    return place(*this, who, count);
+    return place(who, count);
   }
 
   user& add(std::string_view key) {
@@ -14303,6 +14687,7 @@ class user_limits {
       if (!first.empty()) drop(*first.front());
     }
     user& added = users_[std::string(key)];
+    added.of_ = this;
     added.key_ = key;
     added.messages_ = token_bucket(limits_.messages);
     added.in_ = &here_;
@@ -14344,6 +14729,10 @@ class user_limits {
   // The last two without connection and session, in the order in which they left.
   std::list<user*> here_, resting_, spent_;
 };
+
+inline void user_limits::place::give_back() noexcept {
+  if (user* const who = std::exchange(who_, nullptr)) who->of_->leave(*who, count_);
+}
 
 }  // namespace agent_websocket
 
@@ -14403,7 +14792,7 @@ inline std::string_view id_of(const wire::client_message& message) noexcept {
 
 namespace agent_websocket {
 
-/// Of one socket. Some 50 bytes.
+/// Of one socket.
 class message_gate {
  public:
   static constexpr const char* budget_words =
@@ -14416,23 +14805,31 @@ class message_gate {
 
   /// 0: no limit, also of frames.
   message_gate(std::uint32_t per_minute, std::uint32_t burst) noexcept
-      : frames_(frames_for(per_minute, burst)), messages_(rate::per_minute(per_minute, burst)) {}
+      : per_minute_(per_minute), burst_(burst) {}
 
   /// A frame has come, of any kind. False: too many.
-  bool take_frame(time_point now) noexcept { return !frames_.take(now); }
+  bool take_frame(time_point now) noexcept {
+    if (per_minute_ == 0) return true;
+    token_bucket frames(frames_for(per_minute_, burst_), frames_full_at_);
+    const bool is_taken = !frames.take(now);
+    frames_full_at_ = frames.full_at();
+    return is_taken;
+  }
 
   /// A message has come, which is not known by its id yet. nullopt: it counts, and may pass.
   /// `who` may be null: nobody yet.
   std::optional<refusal> take(const wire::client_message& message, const user_limits& users,
                               user_limits::user* who, time_point now, wall_time at) {
     if (!begins_work(message)) return std::nullopt;
-    const duration own = messages_.wait(now);
+    token_bucket messages(rate::per_minute(per_minute_, burst_), messages_full_at_);
+    const duration own = messages.wait(now);
     const duration of_user = who != nullptr ? who->wait(now) : duration::zero();
     if (const duration wait = std::max(own, of_user); wait > duration::zero()) {
       return refuse(errc::rate_limited,
                     own >= of_user ? "Too many messages" : "Too many messages of this user", wait);
     }
-    messages_.take(now);
+    messages.take(now);
+    messages_full_at_ = messages.full_at();
     if (who == nullptr) return std::nullopt;
     who->take_message(now);
     if (!asks_model(message)) return std::nullopt;
@@ -14457,7 +14854,10 @@ class message_gate {
     return {error(code, words), std::chrono::ceil<std::chrono::milliseconds>(wait)};
   }
 
-  token_bucket frames_, messages_;
+  // Of two buckets what differs from socket to socket.
+  std::uint32_t per_minute_, burst_;
+  time_point frames_full_at_ = time_point::min();
+  time_point messages_full_at_ = time_point::min();
 };
 
 }  // namespace agent_websocket
@@ -14525,11 +14925,14 @@ class visitors {
     const auto found = entries_.find(connection);
     if (found == entries_.end()) return true;
     entry& of = found->second;
-    const std::string key = key_of(who, of.address);
+    if (who.is_anonymous && !of.address) return true;  // is counted by it already
+    const std::string key = key_of(who, of.address.value_or(std::string()));
     if (of.user && of.user.who().key() == key) return true;
     // Of those without a name the connections count by address already.
-    if (users_.connect(of.user, key, scheduler_.now(), scheduler_.wall_now(), who.is_anonymous))
+    if (users_.connect(of.user, key, scheduler_.now(), scheduler_.wall_now(), who.is_anonymous)) {
+      if (who.is_anonymous) of.address.reset();
       return true;
+    }
     tell("connection_refused", "of " + http::sanitize_field_value(who.name).substr(0, 64) +
                                    "; see MAX_CONNECTIONS_PER_USER");
     return false;
@@ -14572,7 +14975,7 @@ class visitors {
   struct entry {
     connection_limits::place place;
     user_limits::place user;
-    std::string address;
+    boxed<std::string> address;  // until the connection counts for it
     message_gate gate;
   };
 
@@ -14661,6 +15064,86 @@ class visitors {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/waiting_requests.hpp
+
+// Plain HTTP requests and their answers, which may come later than the request: each gets one, also
+// when what it waits for takes too long or the server goes. Of a client that goes nothing stays.
+
+namespace agent_websocket {
+
+/// Counts the answers, too.
+template <typename Transport, typename Scheduler>
+class waiting_requests {
+ public:
+  using request_handler = std::function<void(const http::request&, respond_handler)>;
+
+  /// Below the time after which transports (30 s) and most clients do not wait any more.
+  static constexpr std::chrono::seconds patience{20};
+
+  waiting_requests(Transport& transport, Scheduler& scheduler, server_counts& counts,
+                   request_handler handler)
+      : transport_(transport),
+        scheduler_(scheduler),
+        counts_(counts),
+        handler_(std::move(handler)) {}
+  waiting_requests(const waiting_requests&) = delete;
+  waiting_requests& operator=(const waiting_requests&) = delete;
+  /// Who waits is told that there will be no answer.
+  ~waiting_requests() {
+    while (!waiting_.empty())
+      answer(waiting_.begin()->first, unknown("The server stops; nobody knows"));
+  }
+
+  void ask(connection_id connection, const http::request& request) {
+    waiting_[connection] = 0;
+    handler_(request,
+             [this, connection, weak = std::weak_ptr<const bool>(alive_)](http::response given) {
+               if (weak.lock()) answer(connection, std::move(given));
+             });
+    const auto still = waiting_.find(connection);
+    if (still == waiting_.end()) return;
+    still->second = scheduler_.start_timer(scheduler_.now() + patience, [this, connection] {
+      answer(connection, unknown("It takes too long to say"));
+    });
+  }
+
+  /// The client is gone.
+  void abandon(connection_id connection) { take(connection); }
+
+ private:
+  void answer(connection_id connection, http::response given) {
+    if (!take(connection)) return;
+    counts_.answer(given.status);
+    transport_.answer(connection, std::move(given));
+  }
+  /// False: it does not wait.
+  bool take(connection_id connection) {
+    const auto found = waiting_.find(connection);
+    if (found == waiting_.end()) return false;
+    if (found->second != 0) scheduler_.cancel_timer(found->second);
+    waiting_.erase(found);
+    return true;
+  }
+
+  static http::response unknown(std::string_view why) {
+    auto refusal = api_refusal(503, "internal",
+                               std::string(why) +
+                                   " whether what was asked for is done for good; ask again, with "
+                                   "the same Idempotency-Key if there was one");
+    refusal.headers.add("Retry-After", "5");
+    return refusal;
+  }
+
+  Transport& transport_;
+  Scheduler& scheduler_;
+  server_counts& counts_;
+  request_handler handler_;
+  std::unordered_map<connection_id, timer_id> waiting_;  // 0: it has just come
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/admission.hpp
 
 // From an HTTP request to an open socket: which paths are sockets, who may open one (by origin, by
@@ -14672,18 +15155,22 @@ namespace agent_websocket {
 template <typename Transport, typename Authenticator, typename Scheduler>
 class admission {
  public:
-  /// Answers a plain HTTP request that is for no socket.
-  using http_handler = std::function<http::response(const http::request&)>;
+  using plain_requests = waiting_requests<Transport, Scheduler>;
+  /// Answers a plain HTTP request that is for no socket, at once or later.
+  using http_handler = typename plain_requests::request_handler;
   /// Hears why the authenticator has refused somebody, in detail: for the log.
   using refusal_handler = std::function<void(const handshake&, const error&)>;
 
+  /// Who is refused, and what is answered, is counted.
   admission(const options& settings, Transport& transport, Authenticator& authenticator,
-            visitors<Scheduler>& guests, http_handler plain)
+            Scheduler& scheduler, visitors<Scheduler>& guests, server_counts& counts,
+            http_handler plain)
       : options_(settings),
         transport_(transport),
         authenticator_(authenticator),
         visitors_(guests),
-        plain_(std::move(plain)) {}
+        counts_(counts),
+        plain_(transport, scheduler, counts, std::move(plain)) {}
 
   void ask(connection_id connection, handshake request) {
     const std::string path(request.request.path());
@@ -14691,7 +15178,7 @@ class admission {
       // Of a page elsewhere a browser sends such a request before it asks whether it may.
       if (!is_safe(request.request.method) && !visitors_.origin_allowed(request))
         return transport_.answer(connection, origin_rules::refusal());
-      return transport_.answer(connection, plain_(request.request));
+      return plain_.ask(connection, request.request);
     }
     if (!request.is_upgrade) {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
@@ -14721,6 +15208,7 @@ class admission {
   }
 
   void abandon(connection_id connection) {
+    plain_.abandon(connection);
     applicants_.erase(connection);
     visitors_.leave(connection);
   }
@@ -14733,9 +15221,6 @@ class admission {
     applicants_.erase(found);
     return arrived;
   }
-
-  /// Who is refused from now on is counted there. `counts` outlives this.
-  void count_into(server_counts& counts) noexcept { counts_ = &counts; }
 
   void report_to(refusal_handler handler) { on_refused_ = std::move(handler); }
 
@@ -14776,7 +15261,7 @@ class admission {
   }
 
   void refuse(connection_id connection, connection_refusal why, http::response answer) {
-    if (counts_ != nullptr) counts_->refuse(why);
+    counts_.refuse(why);
     abandon(connection);
     transport_.answer(connection, std::move(answer));
   }
@@ -14807,11 +15292,11 @@ class admission {
   Transport& transport_;
   Authenticator& authenticator_;
   visitors<Scheduler>& visitors_;
-  http_handler plain_;
+  server_counts& counts_;
+  plain_requests plain_;
   refusal_handler on_refused_;
   std::unordered_map<connection_id, applicant> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
-  server_counts* counts_ = nullptr;
   bool closed_ = false;
 };
 
@@ -14819,56 +15304,92 @@ class admission {
 
 // --- agent_websocket/server/activity_list.hpp
 
-// Connections in the order of when they were last heard of: since all share one limit, the front is
-// always the next to fall due, and hearing of one is a splice. In place of a timer object per
-// session and of scans over all sessions.
+// Things in the order of when they were last heard of: since all share one limit, the front is
+// always the next to fall due, and hearing of one moves two pointers. In place of a timer object
+// per session and of scans over all sessions. Intrusive; allocates nothing.
 
 namespace agent_websocket {
 
-template <typename Key>
+/// Base of what stands in an activity_list; in at most one at a time, and to be removed from it
+/// before its end, unless the list ends first.
+class activity_hook {
+ public:
+  activity_hook() = default;
+  activity_hook(const activity_hook&) = delete;
+  activity_hook& operator=(const activity_hook&) = delete;
+
+  time_point since() const noexcept { return since_; }
+
+ private:
+  template <typename T>
+  friend class activity_list;
+
+  activity_hook* previous_ = nullptr;
+  activity_hook* next_ = nullptr;
+  time_point since_{};
+};
+
+/// T derives from activity_hook.
+template <typename T>
 class activity_list {
  public:
-  struct item {
-    Key key;
-    time_point since;
-  };
-  using position = typename std::list<item>::iterator;
+  activity_list() noexcept { ends_.previous_ = ends_.next_ = &ends_; }
+  activity_list(const activity_list&) = delete;
+  activity_list& operator=(const activity_list&) = delete;
 
   /// Adds at its place by time; constant when `since` is the newest, as usual.
-  position add(Key key, time_point since) {
-    return items_.insert(place_for(since), item{std::move(key), since});
+  void add(T& item, time_point since) noexcept {
+    link(item, since);
+    ++size_;
   }
 
-  /// Moves to the place of a newer time.
-  void touch(position at, time_point since) {
-    at->since = since;
-    std::list<item> moved;
-    moved.splice(moved.begin(), items_, at);
-    items_.splice(place_for(since), moved);
+  /// Moves to the place of a newer time. Precondition: it is in this list.
+  void touch(T& item, time_point since) noexcept {
+    unlink(item);
+    link(item, since);
   }
 
-  void remove(position at) { items_.erase(at); }
-  bool empty() const noexcept { return items_.empty(); }
-  std::size_t size() const noexcept { return items_.size(); }
+  /// Precondition: it is in this list.
+  void remove(T& item) noexcept {
+    unlink(item);
+    --size_;
+  }
+
+  bool empty() const noexcept { return size_ == 0; }
+  std::size_t size() const noexcept { return size_; }
   /// Precondition: !empty().
-  const item& front() const noexcept { return items_.front(); }
-  position begin() noexcept { return items_.begin(); }
-  position end() noexcept { return items_.end(); }
+  T& front() const noexcept { return static_cast<T&>(*ends_.next_); }
+  /// The one behind `item`; null: it is the last.
+  T* after(const T& item) const noexcept {
+    activity_hook* const next = static_cast<const activity_hook&>(item).next_;
+    return next == &ends_ ? nullptr : static_cast<T*>(next);
+  }
 
   /// When the front falls due, with that limit.
   std::optional<time_point> next_deadline(duration limit) const {
-    if (items_.empty()) return std::nullopt;
-    return items_.front().since + limit;
+    if (empty()) return std::nullopt;
+    return front().since() + limit;
   }
 
  private:
-  position place_for(time_point since) {
-    position at = items_.end();
-    while (at != items_.begin() && std::prev(at)->since > since) --at;
-    return at;
+  void link(activity_hook& hook, time_point since) noexcept {
+    activity_hook* before = ends_.previous_;
+    while (before != &ends_ && before->since_ > since) before = before->previous_;
+    hook.since_ = since;
+    hook.previous_ = before;
+    hook.next_ = before->next_;
+    hook.next_->previous_ = &hook;
+    before->next_ = &hook;
   }
 
-  std::list<item> items_;
+  static void unlink(activity_hook& hook) noexcept {
+    hook.previous_->next_ = hook.next_;
+    hook.next_->previous_ = hook.previous_;
+    hook.next_ = hook.previous_ = nullptr;
+  }
+
+  activity_hook ends_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace agent_websocket
@@ -14932,17 +15453,24 @@ class timestamp_cache {
  public:
   std::string_view text(std::chrono::system_clock::time_point when) {
     const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
-    if (text_.empty() || ms != moment_) {
+    if (text_[0] == 0 || ms != moment_) {
       moment_ = ms;
-      text_ = to_iso8601(when);
+      to_iso8601(when).copy(text_, sizeof text_);
     }
-    return text_;
+    return {text_, sizeof text_};
   }
 
  private:
   std::chrono::milliseconds moment_{0};
-  std::string text_;
+  char text_[24] = {};
 };
+
+/// The text of `when`, from one cache for all sessions that run on this thread. Good until the next
+/// call on this thread.
+inline std::string_view shared_timestamp(std::chrono::system_clock::time_point when) {
+  thread_local timestamp_cache cache;
+  return cache.text(when);
+}
 
 }  // namespace agent_websocket
 
@@ -14971,16 +15499,18 @@ class claimed_ids {
 
   /// What was claimed by that id; nullptr when it is free.
   const claim* find(std::string_view id, time_point now) {
+    if (!kept_) return nullptr;
     forget(now);
-    const auto found = claims_.find(std::string(id));
-    return found == claims_.end() ? nullptr : &found->second;
+    const auto found = kept_->claims.find(std::string(id));
+    return found == kept_->claims.end() ? nullptr : &found->second;
   }
 
   /// Precondition: the id is free.
   void take(std::string id, std::string stream, time_point now) {
-    if (order_.size() >= max_ids) drop_oldest();
-    order_.push_back({id, now});
-    claims_.emplace(std::move(id), claim{std::move(stream), 0});
+    kept& all = kept_.need();
+    if (all.order.size() >= max_ids) drop_oldest();
+    all.order.push_back({id, now});
+    all.claims.emplace(std::move(id), claim{std::move(stream), 0});
   }
 
   /// For what has no terminal message; without an id nothing happens. Precondition: as of take().
@@ -14992,23 +15522,26 @@ class claimed_ids {
 
   /// The id is free again.
   void drop(const std::string& id) {
-    if (claims_.erase(id) == 0) return;
-    for (std::size_t i = order_.size(); i-- > 0;) {
-      if (order_[i].id == id) return void(order_.take(i));
+    if (!kept_ || kept_->claims.erase(id) == 0) return;
+    for (std::size_t i = kept_->order.size(); i-- > 0;) {
+      if (kept_->order[i].id == id) return void(kept_->order.take(i));
     }
   }
 
   /// Visits what is claimed, oldest first: visit(id, claim, since when).
   template <typename Visit>
   void for_each(Visit&& visit) const {
-    for (std::size_t i = 0; i < order_.size(); ++i)
-      visit(order_[i].id, claims_.at(order_[i].id), order_[i].at);
+    if (!kept_) return;
+    const auto& order = kept_->order;
+    for (std::size_t i = 0; i < order.size(); ++i)
+      visit(order[i].id, kept_->claims.at(order[i].id), order[i].at);
   }
 
   /// The terminal message of that id was sent; ids that were not claimed are ignored.
   void ended(const std::string& id, std::uint64_t seq) {
-    const auto found = claims_.find(id);
-    if (found != claims_.end()) found->second.end_seq = seq;
+    if (!kept_) return;
+    const auto found = kept_->claims.find(id);
+    if (found != kept_->claims.end()) found->second.end_seq = seq;
   }
 
  private:
@@ -15016,15 +15549,18 @@ class claimed_ids {
     std::string id;
     time_point at;
   };
+  struct kept {
+    fifo<claimed> order;
+    std::unordered_map<std::string, claim> claims;
+  };
 
   void forget(time_point now) {
-    while (!order_.empty() && order_.front().at + age_ <= now) drop_oldest();
+    while (!kept_->order.empty() && kept_->order.front().at + age_ <= now) drop_oldest();
   }
-  void drop_oldest() { claims_.erase(order_.take_front().id); }
+  void drop_oldest() { kept_->claims.erase(kept_->order.take_front().id); }
 
   duration age_;
-  fifo<claimed> order_;
-  std::unordered_map<std::string, claim> claims_;
+  boxed<kept> kept_;  // a session that is asked nothing has none
 };
 
 }  // namespace agent_websocket
@@ -15042,12 +15578,15 @@ class client_tools {
   /// declare it counts, as long as it is here.
   void declare(connection_id connection, std::vector<tool_ptr> tools) {
     forget(connection);
-    for (tool_ptr& each : tools) entries_.push_back({connection, std::move(each)});
+    if (tools.empty()) return;
+    for (tool_ptr& each : tools) entries_.need().push_back({connection, std::move(each)});
   }
 
   void forget(connection_id connection) {
     const auto of_it = [connection](const entry& of) { return of.connection == connection; };
-    entries_.erase(std::remove_if(entries_.begin(), entries_.end(), of_it), entries_.end());
+    if (!entries_) return;
+    entries_->erase(std::remove_if(entries_->begin(), entries_->end(), of_it), entries_->end());
+    if (entries_->empty()) entries_.reset();
   }
 
   /// The socket that runs the tool of that name; 0 when none does now.
@@ -15058,7 +15597,8 @@ class client_tools {
 
   std::vector<tool_ptr> tools() const {
     std::vector<tool_ptr> all;
-    for (const entry& each : entries_) {
+    if (!entries_) return all;
+    for (const entry& each : *entries_) {
       if (last(each.tool->definition.name) == &each) all.push_back(each.tool);
     }
     return all;
@@ -15071,13 +15611,15 @@ class client_tools {
   };
 
   const entry* last(std::string_view name) const noexcept {
-    for (std::size_t i = entries_.size(); i-- > 0;) {
-      if (entries_[i].tool->definition.name == name) return &entries_[i];
+    if (!entries_) return nullptr;
+    for (std::size_t i = entries_->size(); i-- > 0;) {
+      const entry& each = (*entries_)[i];
+      if (each.tool->definition.name == name) return &each;
     }
     return nullptr;
   }
 
-  std::vector<entry> entries_;
+  boxed<std::vector<entry>> entries_;  // few clients have tools
 };
 
 }  // namespace agent_websocket
@@ -15116,40 +15658,50 @@ class feedback_requests {
     bool expired = false;
   };
 
-  void open(request asked) { open_.push_back(std::move(asked)); }
+  void open(request asked) { kept_.need().open.push_back(std::move(asked)); }
 
   /// Takes the request out; it is remembered as decided.
   request close(std::string_view id, std::string decision, bool expired) {
-    for (std::size_t i = 0; i < open_.size(); ++i) {
-      if (open_[i].id != id) continue;
-      request closed = std::move(open_[i]);
-      open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(i));
-      former_.push_back({closed.id, std::move(decision), expired});
-      if (former_.size() > max_former) former_.take_front();
+    if (!kept_) return {};
+    auto& [open, closed_ones] = *kept_;
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      if (open[i].id != id) continue;
+      request closed = std::move(open[i]);
+      open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
+      closed_ones.push_back({closed.id, std::move(decision), expired});
+      if (closed_ones.size() > max_former) closed_ones.take_front();
       return closed;
     }
     return {};
   }
 
   const request* find(std::string_view id) const noexcept {
-    for (const request& each : open_) {
+    for (const request& each : all()) {
       if (each.id == id) return &each;
     }
     return nullptr;
   }
   const former* find_former(std::string_view id) const noexcept {
-    for (std::size_t i = former_.size(); i-- > 0;) {
-      if (former_[i].id == id) return &former_[i];
+    if (!kept_) return nullptr;
+    for (std::size_t i = kept_->closed.size(); i-- > 0;) {
+      if (kept_->closed[i].id == id) return &kept_->closed[i];
     }
     return nullptr;
   }
 
-  const std::vector<request>& all() const noexcept { return open_; }
-  bool empty() const noexcept { return open_.empty(); }
+  const std::vector<request>& all() const noexcept {
+    static const std::vector<request> none;
+    return kept_ ? kept_->open : none;
+  }
+  bool empty() const noexcept { return all().empty(); }
 
  private:
-  std::vector<request> open_;
-  fifo<former> former_;
+  struct kept {
+    std::vector<request> open;
+    fifo<former> closed;
+  };
+
+  boxed<kept> kept_;  // most sessions ask nothing
 };
 
 }  // namespace agent_websocket
@@ -15270,43 +15822,51 @@ namespace agent_websocket {
 
 class ledger {
  public:
-  void turn_on() noexcept { on_ = true; }
-  bool is_on() const noexcept { return on_; }
+  void turn_on() { kept_.need(); }
+  bool is_on() const noexcept { return kept_.has_value(); }
 
   /// Precondition: it is on.
   void add(std::string record) {
-    assert(on_);
-    fresh_.push_back(std::move(record));
-    ++made_;
+    assert(is_on());
+    kept_->fresh.push_back(std::move(record));
+    ++kept_->made;
   }
 
   /// The records that were made since the last call.
-  std::vector<std::string> take_fresh() { return std::exchange(fresh_, {}); }
-  bool has_fresh() const noexcept { return !fresh_.empty(); }
-  /// As if that many had been made and kept before.
-  void begin_at(std::uint64_t kept) noexcept { made_ = kept_ = kept; }
+  std::vector<std::string> take_fresh() {
+    return kept_ ? std::exchange(kept_->fresh, {}) : std::vector<std::string>();
+  }
+  bool has_fresh() const noexcept { return kept_ && !kept_->fresh.empty(); }
+  /// As if that many had been made and kept before. Precondition: it is on.
+  void begin_at(std::uint64_t kept) noexcept { kept_->made = kept_->kept = kept; }
 
-  std::uint64_t made() const noexcept { return made_; }
-  bool all_kept() const noexcept { return kept_ == made_; }
-  std::uint64_t kept() const noexcept { return kept_; }
+  std::uint64_t made() const noexcept { return kept_ ? kept_->made : 0; }
+  bool all_kept() const noexcept { return kept() == made(); }
+  std::uint64_t kept() const noexcept { return kept_ ? kept_->kept : 0; }
   /// The first `count` records of all are kept.
   void confirm(std::uint64_t count) noexcept {
-    assert(count <= made_);
-    if (count > kept_) kept_ = count;
-    failing_ = false;
+    assert(count <= made());
+    if (!kept_) return;
+    if (count > kept_->kept) kept_->kept = count;
+    kept_->failing = false;
   }
 
   /// The store does not take what it is given: whatever needs it is better refused. Until
   /// confirm().
-  void fail() noexcept { failing_ = true; }
-  bool is_failing() const noexcept { return failing_; }
+  void fail() noexcept {
+    if (kept_) kept_->failing = true;
+  }
+  bool is_failing() const noexcept { return kept_ && kept_->failing; }
 
  private:
-  std::vector<std::string> fresh_;
-  std::uint64_t made_ = 0;
-  std::uint64_t kept_ = 0;
-  bool on_ = false;
-  bool failing_ = false;
+  struct numbers {
+    std::vector<std::string> fresh;
+    std::uint64_t made = 0;
+    std::uint64_t kept = 0;
+    bool failing = false;
+  };
+
+  boxed<numbers> kept_;  // none: it is off
 };
 
 }  // namespace agent_websocket
@@ -15552,16 +16112,23 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
   detail::close(w, timestamp);
 }
 
+/// Sent for every token: names are written together with what stands between them.
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
-  json::writer w(out);
-  detail::open(w, "response")
-      .member("stream", m.stream)
-      .member("phase", m.snapshot    ? "snapshot"
-                       : m.reasoning ? "reasoning"
-                                     : "delta");
-  w.member("idx", m.idx).member("n", m.n).member("content", m.content);
-  if (m.snapshot) w.member("replay", true);
-  detail::close(w, timestamp);
+  using namespace std::string_view_literals;
+  const auto put = [&out](std::string_view text) { out.append(text); };
+  put(R"({"type":"response","stream":")"sv);
+  json::append_escaped(out, m.stream);
+  put(m.snapshot    ? R"(","phase":"snapshot","idx":)"sv
+      : m.reasoning ? R"(","phase":"reasoning","idx":)"sv
+                    : R"(","phase":"delta","idx":)"sv);
+  json::append_number(out, m.idx);
+  put(R"(,"n":)"sv);
+  json::append_number(out, m.n);
+  put(R"(,"content":")"sv);
+  json::append_escaped(out, m.content);
+  put(m.snapshot ? R"(","replay":true,"timestamp":")"sv : R"(","timestamp":")"sv);
+  put(timestamp);
+  put(R"("})"sv);
 }
 
 inline void encode(std::string& out, const response_end& m, std::string_view timestamp) {
@@ -15695,7 +16262,7 @@ class lanes {
   void begin_when_kept(std::string frame, std::uint64_t records) {
     if (first_) own_bytes_ -= first_->frame.size();
     own_bytes_ += frame.size();
-    first_ = in_place{std::move(frame), records};
+    first_.emplace(in_place{std::move(frame), records});
   }
   /// So many records are kept now.
   void kept(std::uint64_t records) {
@@ -15723,12 +16290,16 @@ class lanes {
   void put_last_delta(const live_answer& answer, std::uint64_t top, std::string_view timestamp) {
     if (const piece thought = unsent_reasoning(answer);
         thought.n != 0 && thought.text.size() <= max_last_delta_bytes) {
-      put_ordered(encode_reasoning(answer, thought, timestamp), top);
+      std::string frame;
+      encode_reasoning(frame, answer, thought, timestamp);
+      put_ordered(std::move(frame), top);
     }
     const piece next = unsent(answer);
     if (snapshot_run_ == answer.run || next.n == 0 || next.text.size() > max_last_delta_bytes)
       return;
-    put_ordered(encode_delta(answer, next, timestamp), top);
+    std::string frame;
+    encode_delta(frame, answer, next, timestamp);
+    put_ordered(std::move(frame), top);
   }
 
   /// Starts over at `position`: everything after it up to `top` goes out again as replay, then a
@@ -15741,7 +16312,7 @@ class lanes {
     position_ = position;
     replay_until_ = top;
     snapshot_run_ = run;
-    reasoning_sent_ = {};  // it comes again from its beginning
+    reasoning_sent_.reset();  // it comes again from its beginning
     put_ordered(std::move(live), top);
   }
 
@@ -15775,12 +16346,12 @@ class lanes {
     }
     if (answer != nullptr && text_due && position_ >= log.top()) {
       if (const piece thought = unsent_reasoning(*answer); thought.n != 0) {
-        frame = encode_reasoning(*answer, thought, timestamp);
+        encode_reasoning(frame, *answer, thought, timestamp);
         return true;
       }
       const piece next = unsent(*answer);
       if (next.n != 0) {
-        frame = encode_delta(*answer, next, timestamp);
+        encode_delta(frame, *answer, next, timestamp);
         return true;
       }
     }
@@ -15863,29 +16434,29 @@ class lanes {
   }
   piece unsent_reasoning(const live_answer& answer) const noexcept {
     if (!wants_reasoning) return {};
-    return reasoning_sent_.after(answer.run, answer.reasoning_chunks, answer.reasoning);
+    return reasoning_sent_.value_or(mark()).after(answer.run, answer.reasoning_chunks,
+                                                  answer.reasoning);
   }
 
   void mark_sent(const live_answer& answer) noexcept {
     sent_ = {answer.run, answer.chunks, answer.text.size()};
   }
 
-  std::string encode_reasoning(const live_answer& answer, const piece& next,
-                               std::string_view timestamp) {
-    std::string frame;
+  // In place of what `frame` holds, into its memory.
+  void encode_reasoning(std::string& frame, const live_answer& answer, const piece& next,
+                        std::string_view timestamp) {
+    frame.clear();
     encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false, true},
            timestamp);
-    reasoning_sent_ = {answer.run, answer.reasoning_chunks, answer.reasoning.size()};
-    return frame;
+    reasoning_sent_.need() = {answer.run, answer.reasoning_chunks, answer.reasoning.size()};
   }
 
-  std::string encode_delta(const live_answer& answer, const piece& next,
-                           std::string_view timestamp) {
-    std::string frame;
+  void encode_delta(std::string& frame, const live_answer& answer, const piece& next,
+                    std::string_view timestamp) {
+    frame.clear();
     encode(frame, wire::response_delta{answer.stream, next.idx, next.n, next.text, false},
            timestamp);
     mark_sent(answer);
-    return frame;
   }
 
   bool take_snapshot(const live_answer& answer, std::string& frame, std::string_view timestamp) {
@@ -15900,7 +16471,7 @@ class lanes {
   connection_id connection_;
   fifo<std::string> control_;
   fifo<in_place> unkept_;  // `after`: so many records
-  std::optional<in_place> first_;
+  boxed<in_place> first_;
   fifo<in_place> ordered_;
   fifo<std::string> volatile_;
   std::size_t own_bytes_ = 0;  // of control_ and ordered_
@@ -15909,7 +16480,7 @@ class lanes {
   std::uint64_t replay_until_ = 0;
   std::uint64_t snapshot_run_ = 0;  // the answer of which one is due; 0: of none
   mark sent_;
-  mark reasoning_sent_;
+  boxed<mark> reasoning_sent_;  // few want to see it
 };
 
 }  // namespace agent_websocket
@@ -15923,7 +16494,56 @@ class lanes {
 namespace agent_websocket {
 
 class outbox {
+  struct watcher {
+    explicit watcher(connection_id connection) : its(connection) {}
+
+    lanes its;
+    std::unique_ptr<watcher> next;  // that came after it: most sessions have one
+  };
+
  public:
+  /// The lanes of each socket, as pointers.
+  class socket_range {
+   public:
+    class iterator {
+     public:
+      explicit iterator(watcher* at) noexcept : at_(at) { look(); }
+      lanes* const& operator*() const noexcept { return its_; }
+      iterator& operator++() noexcept {
+        at_ = at_->next.get();
+        look();
+        return *this;
+      }
+      bool operator!=(const iterator& other) const noexcept { return at_ != other.at_; }
+
+     private:
+      void look() noexcept { its_ = at_ == nullptr ? nullptr : &at_->its; }
+
+      watcher* at_;
+      lanes* its_ = nullptr;
+    };
+
+    explicit socket_range(watcher* first) noexcept : first_(first) {}
+    iterator begin() const noexcept { return iterator(first_); }
+    iterator end() const noexcept { return iterator(nullptr); }
+    bool empty() const noexcept { return first_ == nullptr; }
+    /// Linear, as operator[].
+    std::size_t size() const noexcept {
+      std::size_t count = 0;
+      for (const watcher* each = first_; each != nullptr; each = each->next.get()) ++count;
+      return count;
+    }
+    /// Precondition: position < size().
+    lanes* operator[](std::size_t position) const noexcept {
+      watcher* each = first_;
+      while (position-- > 0) each = each->next.get();
+      return &each->its;
+    }
+
+   private:
+    watcher* first_;
+  };
+
   explicit outbox(message_log log = message_log()) : log_(std::move(log)) {}
 
   const message_log& log() const noexcept { return log_; }
@@ -15957,21 +16577,21 @@ class outbox {
   void release(const ledger& kept) {
     while (!unkept_.empty() && unkept_.front().records <= kept.kept())
       log_.release(unkept_.take_front().seq);
-    for (const auto& each : sockets_) each->kept(kept.kept());
+    for (const auto& each : sockets()) each->kept(kept.kept());
   }
   /// Of a session that was in a store: goes on behind that message.
   void begin_at(std::uint64_t seq) noexcept { log_.begin_at(seq); }
 
   /// To one socket, or with 0 to all: may overtake what keeps its order.
   void put_control(connection_id to, const std::string& frame) {
-    for (const auto& each : sockets_) {
+    for (const auto& each : sockets()) {
       if (to == 0 || each->connection() == to) each->put_control(frame);
     }
   }
   /// The same, for what says that something is done: not before its records are kept.
   void put_control(connection_id to, const std::string& frame, const ledger& kept) {
     if (kept.all_kept()) return put_control(to, frame);
-    for (const auto& each : sockets_) {
+    for (const auto& each : sockets()) {
       if (to == 0 || each->connection() == to) each->put_control_when_kept(frame, kept.made());
     }
   }
@@ -15983,19 +16603,19 @@ class outbox {
   }
   /// To one socket, or with 0 to all: keeps its place among the numbered messages.
   void put_ordered(connection_id to, const std::string& frame) {
-    for (const auto& each : sockets_) {
+    for (const auto& each : sockets()) {
       if (to == 0 || each->connection() == to) each->put_ordered(frame, log_.top());
     }
   }
   /// To all sockets that are here now and keep up.
   void put_volatile(const std::string& frame) {
-    for (const auto& each : sockets_) each->put_volatile(frame);
+    for (const auto& each : sockets()) each->put_volatile(frame);
   }
   /// To all whose clients have said hello, behind what they have of the answer.
   /// `one` gets a frame of its own.
   void put_progress(const std::string& frame, connection_id one, const std::string& of_one,
                     const live_answer& answer, std::string_view timestamp) {
-    for (const auto& each : sockets_) {
+    for (const auto& each : sockets()) {
       const bool is_one = each->connection() == one;
       if (!each->greeted && !is_one) continue;
       if (answer.run != 0) each->put_last_delta(answer, log_.top(), timestamp);
@@ -16004,25 +16624,28 @@ class outbox {
   }
   /// The answer is about to end.
   void put_last_deltas(const live_answer& answer, std::string_view timestamp) {
-    for (const auto& each : sockets_) each->put_last_delta(answer, log_.top(), timestamp);
+    for (const auto& each : sockets()) each->put_last_delta(answer, log_.top(), timestamp);
   }
 
   // ---- sockets
 
   lanes& attach(connection_id connection) {
-    sockets_.push_back(std::make_unique<lanes>(connection));
-    return *sockets_.back();
+    std::unique_ptr<watcher>* end = &first_;
+    while (*end != nullptr) end = &(*end)->next;
+    *end = std::make_unique<watcher>(connection);
+    return (*end)->its;
   }
   void detach(connection_id connection) {
-    for (std::size_t i = 0; i < sockets_.size(); ++i) {
-      if (sockets_[i]->connection() != connection) continue;
-      sockets_.erase(sockets_.begin() + static_cast<std::ptrdiff_t>(i));
+    for (std::unique_ptr<watcher>* at = &first_; *at != nullptr; at = &(*at)->next) {
+      if ((*at)->its.connection() != connection) continue;
+      std::unique_ptr<watcher> behind = std::move((*at)->next);
+      *at = std::move(behind);
       return;
     }
   }
   lanes* find(connection_id connection) noexcept {
-    for (const auto& each : sockets_) {
-      if (each->connection() == connection) return each.get();
+    for (const auto& each : sockets()) {
+      if (each->connection() == connection) return each;
     }
     return nullptr;
   }
@@ -16031,7 +16654,7 @@ class outbox {
     if (lanes* const socket = find(connection)) socket->transport_waits = 0;
   }
   /// In the order of their coming.
-  const std::vector<std::unique_ptr<lanes>>& sockets() const noexcept { return sockets_; }
+  socket_range sockets() const noexcept { return socket_range(first_.get()); }
 
  private:
   struct unkept_message {
@@ -16042,7 +16665,7 @@ class outbox {
   message_log log_;
   fifo<unkept_message> unkept_;
   session_counts* counts_ = nullptr;
-  std::vector<std::unique_ptr<lanes>> sockets_;
+  std::unique_ptr<watcher> first_;
 };
 
 }  // namespace agent_websocket
@@ -16071,13 +16694,13 @@ class resume_tokens {
 
   /// `holder` is given `token`. `presented`: the one it came with, or empty.
   void issue(connection_id holder, std::string_view token, std::string_view presented = {}) {
-    std::optional<digest256> former;
+    boxed<digest256> former;
     if (!presented.empty()) former = present(sha256(presented), holder);
     for (entry& each : entries_) {
       if (each.holder == holder) each.holder = 0;  // it has a newer one now
     }
     if (entries_.size() >= max_tokens) drop_one();
-    entries_.push_back({sha256(token), holder, former, presented.empty()});
+    entries_.push_back({sha256(token), holder, std::move(former), presented.empty()});
   }
 
   /// The client behind `holder` has its welcome: the token it came with has served. True when that
@@ -16111,27 +16734,27 @@ class resume_tokens {
   void forget_all() noexcept { entries_.clear(); }
   /// A token that no socket lives by now.
   void kept(const digest256& digest, bool is_known) {
-    if (entries_.size() < max_tokens) entries_.push_back({digest, 0, std::nullopt, is_known});
+    if (entries_.size() < max_tokens) entries_.push_back({digest, 0, {}, is_known});
   }
 
  private:
   struct entry {
     digest256 digest;
-    connection_id holder;             // the socket that lives by it; 0: none does now
-    std::optional<digest256> former;  // what that socket came with, until it has this one
-    bool is_known;                    // a client has it, as far as we know
+    connection_id holder;     // the socket that lives by it; 0: none does now
+    boxed<digest256> former;  // what that socket came with, until it has this one
+    bool is_known;            // a client has it, as far as we know
   };
 
   /// Who presents a token has it. Gives what is to be retired once the next one has arrived:
   /// nothing when another socket lives by the token, as in a copied tab.
-  std::optional<digest256> present(const digest256& digest, connection_id by) {
+  boxed<digest256> present(const digest256& digest, connection_id by) {
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       if (!equal_in_constant_time(entries_[i].digest, digest)) continue;
       const connection_id holder = entries_[i].holder;
       confirm(i);
-      return holder == 0 || holder == by ? std::optional<digest256>(digest) : std::nullopt;
+      return holder == 0 || holder == by ? boxed<digest256>(digest) : boxed<digest256>();
     }
-    return std::nullopt;
+    return {};
   }
 
   /// The client has this one, so that it does not come with the former one any more.
@@ -16673,29 +17296,36 @@ class used_call_ids {
     if (!openrouter::is_tool_name(call.name)) call.name = "unknown_tool";
     json::document parsed;
     if (!parsed.parse(call.arguments) || !parsed.root().is_object()) call.arguments = "{}";
-    while (call.id.empty() || !ids_.insert(call.id).second) call.id = make_id();
-    order_.push_back(call.id);
-    if (order_.size() > max_ids) ids_.erase(order_.take_front());
+    while (call.id.empty() || !kept_.need().ids.insert(call.id).second) call.id = make_id();
+    remember(call.id);
     return call;
   }
 
   /// The model was shown a call of that id, by another process.
   void take(std::string id) {
-    if (id.empty() || !ids_.insert(id).second) return;
-    order_.push_back(std::move(id));
-    if (order_.size() > max_ids) ids_.erase(order_.take_front());
+    if (!id.empty() && kept_.need().ids.insert(id).second) remember(std::move(id));
   }
 
  private:
+  struct kept {
+    std::unordered_set<std::string> ids;
+    fifo<std::string> order;
+    std::size_t made = 0;
+  };
+
+  /// It is in the set.
+  void remember(std::string id) {
+    kept_->order.push_back(std::move(id));
+    if (kept_->order.size() > max_ids) kept_->ids.erase(kept_->order.take_front());
+  }
+
   /// Nine letters and digits, the one form that all providers take.
   std::string make_id() {
-    std::string digits = std::to_string(++made_);
+    std::string digits = std::to_string(++kept_.need().made);
     return "c" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
   }
 
-  std::unordered_set<std::string> ids_;
-  fifo<std::string> order_;
-  std::size_t made_ = 0;
+  boxed<kept> kept_;  // most sessions call nothing
 };
 
 }  // namespace agent_websocket
@@ -16730,10 +17360,10 @@ struct core_data {
 
   std::string id_;
   std::string epoch_;
-  principal owner_;
+  boxed<principal> owner_;  ///< none: an anonymous one
   std::string address_;
   std::shared_ptr<const session_settings> settings_;
-  std::shared_ptr<const session_settings> shared_settings_;  ///< when it has some of its own
+  boxed<std::shared_ptr<const session_settings>> shared_settings_;  ///< when it has some of its own
   session_overrides overrides_;
   agent_websocket::conversation conversation_;
   agent_websocket::inbox inbox_;
@@ -16743,12 +17373,11 @@ struct core_data {
   agent_websocket::client_tools client_tools_;
   feedback_requests requests_;
   used_call_ids call_ids_;
-  std::optional<current_run> run_;
+  boxed<current_run> run_;
   ledger ledger_;
   fifo<stored_query> storing_;  ///< accepted, but not before their records are kept
   std::vector<session_action> actions_;
-  timestamp_cache stamp_;
-  usage_totals usage_;
+  boxed<usage_totals> usage_;
   wall_time created_;
   moment active_;
   run_number runs_ = 0;
@@ -16760,8 +17389,8 @@ struct core_data {
   bool grace_over_ = false;  // nobody came back in time, but a person is asked
   bool held_ = false;        // the next query is not to begin yet
   bool draining_ = false;
-  bool close_waits_ = false;                      // for the last records to be kept
-  std::optional<action::close_session> closing_;  // how
+  bool close_waits_ = false;              // for the last records to be kept
+  boxed<action::close_session> closing_;  // how
 };
 
 }  // namespace agent_websocket
@@ -16796,11 +17425,15 @@ class session_core : private core_data {
       : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
 
   const std::string& id() const noexcept { return id_; }
-  const principal& owner() const noexcept { return owner_; }
+  const principal& owner() const noexcept {
+    static const principal nobody = principal::anonymous();
+    return owner_ ? *owner_ : nobody;
+  }
   const std::string& address() const noexcept { return address_; }
   /// Whose it is, and where its first client was. Before everything else.
   void belong_to(principal owner, std::string address) {
-    owner_ = std::move(owner);
+    if (!owner.is_anonymous || owner.name != "anonymous" || owner.expires_at)
+      owner_.emplace(std::move(owner));
     address_ = std::move(address);
   }
   const session_settings& settings() const noexcept { return *settings_; }
@@ -16819,7 +17452,7 @@ class session_core : private core_data {
   time_point last_activity() const noexcept { return active_.now; }
   bool has_actions() const noexcept { return !actions_.empty(); }
   std::vector<session_action> take_actions() { return std::exchange(actions_, {}); }
-  std::string_view timestamp(wall_time at) { return stamp_.text(at); }
+  std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
   /// What can be streamed now; run 0 when nothing is.
   live_answer streamed() const noexcept {
     if (!run_ || !run_->started) return {};
@@ -16973,7 +17606,7 @@ class session_core : private core_data {
 
   template <typename Message>
   std::string encoded(const Message& message, moment at) {
-    return outbox_.encoded(message, stamp_.text(at.wall));
+    return outbox_.encoded(message, timestamp(at.wall));
   }
   /// Precondition: the message carries next_seq(). `about`: see records::note.
   template <typename Message>
@@ -17040,7 +17673,7 @@ class session_core : private core_data {
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
   void begin_next(moment at);
-  openrouter::chat_request build_request();
+  std::shared_ptr<openrouter::chat_request> build_request();
 
   result<tool_ptr> check_tool(const wire::declared_tool& declared,
                               const std::vector<tool_ptr>& others) const;
@@ -17692,8 +18325,9 @@ class sign_in {
   /// An open socket whose first message has to say who it is.
   void hold(connection_id connection, handshake request) {
     held& added = held_[connection];
+    added.connection = connection;
     added.request = std::move(request);
-    added.since = silent_.add(connection, scheduler_.now());
+    silent_.add(added, scheduler_.now());
     watch();
   }
 
@@ -17716,7 +18350,7 @@ class sign_in {
       return turn_away(connection,
                        rejected != nullptr ? rejected->why : error(errc::unauthorized, how_to));
     }
-    silent_.remove(of.since);
+    silent_.remove(of);
     of.first = std::move(*command);
     const std::string token = of.first->token;
     const handshake request = of.request;  // letting it in gives away the other one
@@ -17784,9 +18418,10 @@ class sign_in {
       "Authentication is required: send a hello or auth command with `auth.token` first";
   static constexpr std::size_t max_waiting = 64;  // messages behind the first
 
-  struct held {
+  /// In silent_, until there is a first message.
+  struct held : activity_hook {
+    connection_id connection = 0;
     handshake request;
-    activity_list<connection_id>::position since;  // in silent_, until there is a first message
     std::optional<wire::command> first;
     std::vector<std::string> later;
     std::size_t later_bytes = 0;
@@ -17796,7 +18431,7 @@ class sign_in {
   moment now() const { return {scheduler_.now(), scheduler_.wall_now()}; }
 
   void forget(typename held_map::iterator found) {
-    if (!found->second.first) silent_.remove(found->second.since);
+    if (!found->second.first) silent_.remove(found->second);
     held_.erase(found);
   }
 
@@ -17844,8 +18479,8 @@ class sign_in {
 
   void sweep() {
     const time_point at = scheduler_.now();
-    while (!silent_.empty() && silent_.front().since + limits_.timeout <= at) {
-      const connection_id connection = silent_.front().key;
+    while (!silent_.empty() && silent_.front().since() + limits_.timeout <= at) {
+      const connection_id connection = silent_.front().connection;
       forget(held_.find(connection));
       sink_.on_turned_away(connection, 4408, "auth_timeout",
                            error(errc::unauthorized, "No token came in time"));
@@ -17863,7 +18498,7 @@ class sign_in {
   Scheduler& scheduler_;
   sign_in_sink& sink_;
   held_map held_;
-  activity_list<connection_id> silent_;
+  activity_list<held> silent_;
   token_clocks clocks_;
   json::document scratch_;
   timer_id timer_ = 0;
@@ -18056,8 +18691,9 @@ inline void session_core::begin_next(moment at) {
   actions_.push_back(action::consult{run_->number, query});
 }
 
-inline openrouter::chat_request session_core::build_request() {
-  openrouter::chat_request request;
+inline std::shared_ptr<openrouter::chat_request> session_core::build_request() {
+  const auto built = std::make_shared<openrouter::chat_request>();
+  openrouter::chat_request& request = *built;
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
                                                 : overrides_.model.value_or(settings_->model);
   request.fallback_models = settings_->fallback_models;
@@ -18071,7 +18707,7 @@ inline openrouter::chat_request session_core::build_request() {
   request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
   for (const openrouter::chat_message& each : request.messages) run_->asked_bytes += each.bytes();
-  return request;
+  return built;
 }
 
 inline void session_core::decided(run_number run, query_decision decision, moment at) {
@@ -18165,7 +18801,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
                                  moment at) {
   if (run_->of.streamed) {
     start_stream(at);
-    outbox_.put_last_deltas(streamed(), stamp_.text(at.wall));
+    outbox_.put_last_deltas(streamed(), timestamp(at.wall));
   }
   current_run ended = std::move(*run_);
   run_.reset();
@@ -18217,7 +18853,7 @@ inline void session_core::finish(wire::answer_status status, const completion_re
     this->record([&] { return records::of_turn(*asked, ended.of.regenerate, ended.used, calls_); });
   }
   conversation_.trim();
-  usage_ += ended.used;
+  usage_.need() += ended.used;
   if (session_counts* const counts = outbox_.counts())
     counts->answered_after(at.now - ended.begun, ended.used);
   actions_.push_back(action::deliver_answer{std::move(record)});
@@ -18272,7 +18908,7 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
 /// When its last messages are kept, so that they go out before.
 inline void session_core::close(std::uint16_t code, std::string reason) {
   if (closing_) return;
-  closing_ = {code, std::move(reason)};
+  closing_.emplace(action::close_session{code, std::move(reason)});
   close_waits_ = !ledger_.all_kept() && !ledger_.is_failing();
   if (!close_waits_) close_now();
 }
@@ -18462,7 +19098,7 @@ inline void read_kept_settings(json::value from, session_settings& to) {
 namespace agent_websocket {
 
 inline void session_core::change_settings(session_settings settings) {
-  if (shared_settings_ == nullptr) shared_settings_ = settings_;
+  if (!shared_settings_) shared_settings_ = settings_;
   settings_ = std::make_shared<const session_settings>(std::move(settings));
   conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
   inbox_.limit_to(settings_->max_queue);
@@ -18470,7 +19106,7 @@ inline void session_core::change_settings(session_settings settings) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "settings").key("settings");
-  write_kept_settings(w, *settings_, *shared_settings_);
+  write_kept_settings(w, *settings_, **shared_settings_);
   w.end_object();
   ledger_.add(std::move(text));
 }
@@ -18480,21 +19116,21 @@ inline std::string session_core::header() const {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "session").member("v", records::version).member("id", id_);
-  w.member("epoch", epoch_).member("owner", owner_.name).member("address", address_);
-  if (owner_.is_anonymous) w.member("anonymous", true);
+  w.member("epoch", epoch_).member("owner", owner().name).member("address", address_);
+  if (owner().is_anonymous) w.member("anonymous", true);
   w.member("created", records::milliseconds(created_));
   w.member("top", outbox_.log().oldest() - 1).member("streams", streams_);
   w.member("made_ids", made_ids_).member("calls", calls_).member("asked", asked_);
   w.key("usage");
-  records::write(w, usage_);
+  records::write(w, usage_.value_or(usage_totals{}));
   w.key("chosen").begin_object();
   records::write(w, overrides_);
   w.end_object();
   w.key("tokens");
   records::write(w, tokens_);
-  if (shared_settings_ != nullptr) {
+  if (shared_settings_) {
     w.key("settings");
-    write_kept_settings(w, *settings_, *shared_settings_);
+    write_kept_settings(w, *settings_, **shared_settings_);
   }
   w.end_object();
   return text;
@@ -18572,7 +19208,8 @@ inline void session_core::lose(const error& why, moment at) {
   run_.reset();
   while (inbox_.take_next()) {
   }
-  closing_ = {static_cast<std::uint16_t>(moved ? 4003 : 4000), moved ? "moved" : "server_error"};
+  closing_.emplace(action::close_session{static_cast<std::uint16_t>(moved ? 4003 : 4000),
+                                         moved ? "moved" : "server_error"});
   close_now();
 }
 
@@ -18972,7 +19609,7 @@ inline void session_core::tell_call(const called_tool& call, std::string_view st
   const connection_id runner = state == "calling" ? call.told : 0;
   const std::string plain = encoded(status_of(call, state, false), at);
   const std::string to_run = runner == 0 ? plain : encoded(status_of(call, state, true), at);
-  outbox_.put_progress(plain, runner, to_run, streamed(), stamp_.text(at.wall));
+  outbox_.put_progress(plain, runner, to_run, streamed(), timestamp(at.wall));
 }
 
 }  // namespace agent_websocket
@@ -19012,7 +19649,7 @@ class session_commands {
     data.running = s.running();
     data.created = to_iso8601(s.created_);
     data.last_activity = to_iso8601(s.active_.wall);
-    data.usage = s.usage_;
+    data.usage = s.usage_.value_or(usage_totals{});
     return data;
   }
 
@@ -19281,8 +19918,8 @@ class reception final : public transport_sink, private sign_in_sink {
         sign_in_({settings.access.auth_timeout, settings.access.auth_grace,
                   settings.session.max_message_bytes},
                  authenticator, scheduler, *this),
-        admission_(settings, transport, authenticator, guests, std::move(plain)) {
-    admission_.count_into(counts);
+        admission_(settings, transport, authenticator, scheduler, guests, counts,
+                   std::move(plain)) {
     admission_.report_to([this](const handshake& request, const error& why) {
       log_refusal("from " + request.remote_address, {}, why);
     });
@@ -19517,7 +20154,8 @@ class connection_list {
       : interval_(heartbeat_interval), timeout_(heartbeat_timeout) {}
 
   void add(connection_id connection, std::shared_ptr<Session> session, time_point now) {
-    entries_.emplace(connection, entry{std::move(session), false, heard_.add(connection, now)});
+    const auto [added, is_new] = entries_.try_emplace(connection, connection, std::move(session));
+    if (is_new) heard_.add(added->second, now);
   }
 
   /// From now on the socket watches another session.
@@ -19530,7 +20168,7 @@ class connection_list {
   std::shared_ptr<Session> remove(connection_id connection) {
     const auto found = entries_.find(connection);
     if (found == entries_.end()) return nullptr;
-    (found->second.pinged ? pinged_ : heard_).remove(found->second.silence);
+    (found->second.pinged ? pinged_ : heard_).remove(found->second);
     std::shared_ptr<Session> session = std::move(found->second.session);
     entries_.erase(found);
     return session;
@@ -19547,11 +20185,11 @@ class connection_list {
     if (found == entries_.end()) return;
     entry& of = found->second;
     if (of.pinged) {
-      pinged_.remove(of.silence);
-      of.silence = heard_.add(connection, now);
+      pinged_.remove(of);
+      heard_.add(of, now);
       of.pinged = false;
     } else {
-      heard_.touch(of.silence, now);
+      heard_.touch(of, now);
     }
   }
 
@@ -19572,34 +20210,36 @@ class connection_list {
   template <typename Ping, typename Silent>
   void sweep(time_point now, Ping&& ping, Silent&& silent) {
     std::vector<std::pair<connection_id, std::shared_ptr<Session>>> gone;
-    while (!pinged_.empty() && pinged_.front().since + timeout_ <= now) {
-      const connection_id connection = pinged_.front().key;
-      gone.emplace_back(connection, find(connection));
-      pinged_.touch(pinged_.begin(), now);
+    while (!pinged_.empty() && pinged_.front().since() + timeout_ <= now) {
+      entry& of = pinged_.front();
+      gone.emplace_back(of.connection, of.session);
+      pinged_.touch(of, now);
     }
-    while (!heard_.empty() && heard_.front().since + interval_ <= now) {
-      const connection_id connection = heard_.front().key;
-      entry& of = entries_.find(connection)->second;
-      heard_.remove(of.silence);
-      of.silence = pinged_.add(connection, now);
+    while (!heard_.empty() && heard_.front().since() + interval_ <= now) {
+      entry& of = heard_.front();
+      heard_.remove(of);
+      pinged_.add(of, now);
       of.pinged = true;
-      ping(connection);
+      ping(of.connection);
     }
     for (const auto& each : gone) silent(each.first, *each.second);
   }
 
  private:
-  struct entry {
+  /// In heard_ or, when pinged, in pinged_.
+  struct entry : activity_hook {
+    entry(connection_id its, std::shared_ptr<Session> watched)
+        : connection(its), session(std::move(watched)) {}
+
+    connection_id connection;
     std::shared_ptr<Session> session;
-    bool pinged;
-    typename activity_list<connection_id>::position
-        silence;  // in heard_ or, when pinged, in pinged_
+    bool pinged = false;
   };
 
   duration interval_;
   duration timeout_;
   std::unordered_map<connection_id, entry> entries_;
-  activity_list<connection_id> heard_, pinged_;
+  activity_list<entry> heard_, pinged_;
 };
 
 }  // namespace agent_websocket
@@ -19627,15 +20267,15 @@ class session_list {
 
   /// A session with a socket.
   void add(std::shared_ptr<Session> session, time_point now) {
-    Session* const key = session.get();
-    entries_.emplace(key->id(), entry{std::move(session), phase::attached, active_.add(key, now)});
+    const auto [added, is_new] = entries_.try_emplace(session.get(), session);
+    if (is_new) active_.add(added->second, now);
   }
 
   /// False when it was not here.
   bool erase(Session& session) {
-    const auto found = entries_.find(session.id());
+    const auto found = entries_.find(&session);
     if (found == entries_.end()) return false;
-    list_of(found->second.now).remove(found->second.place);
+    list_of(found->second.now).remove(found->second);
     entries_.erase(found);
     return true;
   }
@@ -19660,11 +20300,12 @@ class session_list {
     Session* oldest = nullptr;
     time_point since{};
     for (auto* each : {&waiting_, &grace_}) {
-      for (auto at = each->begin(); at != each->end(); ++at) {
-        if (oldest != nullptr && at->since >= since) break;
-        if (!wanted(*at->key)) continue;
-        oldest = at->key;
-        since = at->since;
+      for (const entry* at = each->empty() ? nullptr : &each->front(); at != nullptr;
+           at = each->after(*at)) {
+        if (oldest != nullptr && at->since() >= since) break;
+        if (!wanted(*at->session)) continue;
+        oldest = at->session.get();
+        since = at->since();
         break;
       }
     }
@@ -19698,12 +20339,13 @@ class session_list {
   template <typename Expired>
   void sweep_inactive(time_point now, Expired&& expired) {
     std::vector<std::shared_ptr<Session>> gone;
-    while (!active_.empty() && active_.front().since + limits_.session_timeout <= now) {
-      Session& session = *active_.front().key;
+    while (!active_.empty() && active_.front().since() + limits_.session_timeout <= now) {
+      entry& front = active_.front();
+      Session& session = *front.session;
       const time_point last = session.core().busy() ? now : session.core().last_activity();
       const bool is_over = last + limits_.session_timeout <= now;
-      if (is_over) gone.push_back(find(session.id()));
-      active_.touch(active_.begin(), is_over ? now : last);
+      if (is_over) gone.push_back(front.session);
+      active_.touch(front, is_over ? now : last);
     }
     for (const auto& each : gone) expired(*each);
   }
@@ -19721,22 +20363,22 @@ class session_list {
   template <typename Interrupt, typename Forget>
   void sweep_detached(time_point now, Interrupt&& interrupt, Forget&& forget) {
     std::vector<std::shared_ptr<Session>> over, gone;
-    while (!grace_.empty() && grace_.front().since + limits_.run_grace <= now) {
-      Session& session = *grace_.front().key;
-      over.push_back(find(session.id()));
-      place(session, phase::waiting, grace_.front().since);
+    while (!grace_.empty() && grace_.front().since() + limits_.run_grace <= now) {
+      entry& front = grace_.front();
+      over.push_back(front.session);
+      place(front, phase::waiting, front.since());
     }
     for (auto* each : {&waiting_, &grace_}) {
       while (!each->empty()) {
         const bool too_many = waiting_.size() + grace_.size() > limits_.max_detached;
-        if (!too_many && each->front().since + limits_.resume_window > now) break;
-        Session& session = *each->front().key;
-        if (!too_many && limits_.run_grace < duration::zero() && session.core().busy()) {
-          each->touch(each->begin(), std::max(now, now - limits_.resume_window + second));
+        if (!too_many && each->front().since() + limits_.resume_window > now) break;
+        entry& front = each->front();
+        if (!too_many && limits_.run_grace < duration::zero() && front.session->core().busy()) {
+          each->touch(front, std::max(now, now - limits_.resume_window + second));
           continue;
         }
-        gone.push_back(find(session.id()));
-        erase(session);
+        gone.push_back(front.session);
+        erase(*gone.back());
       }
     }
     for (const auto& each : over) interrupt(*each);
@@ -19747,13 +20389,25 @@ class session_list {
   static constexpr duration second = std::chrono::seconds(1);
 
   enum class phase { attached, in_grace, waiting };
-  struct entry {
+  /// In the list of its phase.
+  struct entry : activity_hook {
+    explicit entry(std::shared_ptr<Session> its) : session(std::move(its)) {}
+
     std::shared_ptr<Session> session;
-    phase now;
-    typename activity_list<Session*>::position place;
+    phase now = phase::attached;
+  };
+  struct by_id {
+    using is_transparent = void;
+    static std::string_view id_of(std::string_view id) noexcept { return id; }
+    static std::string_view id_of(const Session* session) noexcept { return session->id(); }
+
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const noexcept {
+      return id_of(a) < id_of(b);
+    }
   };
 
-  activity_list<Session*>& list_of(phase of) noexcept {
+  activity_list<entry>& list_of(phase of) noexcept {
     switch (of) {
       case phase::attached: return active_;
       case phase::in_grace: return grace_;
@@ -19763,17 +20417,18 @@ class session_list {
   }
 
   void place(Session& session, phase to, time_point since) {
-    const auto found = entries_.find(session.id());
-    if (found == entries_.end()) return;
-    entry& of = found->second;
-    list_of(of.now).remove(of.place);
+    const auto found = entries_.find(&session);
+    if (found != entries_.end()) place(found->second, to, since);
+  }
+  void place(entry& of, phase to, time_point since) {
+    list_of(of.now).remove(of);
     of.now = to;
-    of.place = list_of(to).add(&session, since);
+    list_of(to).add(of, since);
   }
 
   limits limits_;
-  std::map<std::string, entry, std::less<>> entries_;  // in order, for those who turn pages
-  activity_list<Session*> active_, grace_, waiting_;
+  std::map<const Session*, entry, by_id> entries_;  // in order, for those who turn pages
+  activity_list<entry> active_, grace_, waiting_;
 };
 
 }  // namespace agent_websocket
@@ -20777,8 +21432,9 @@ class resumption final : private relay_sink {
   using waiting_socket = typename recovery_type::waiting_socket;
   /// Takes a message that was held, see hold().
   using text_handler = std::function<void(connection_id, std::string_view)>;
-  /// What is to be done with a session, once it is here.
-  using errand = std::function<void(session_type&)>;
+  /// What is to be done with a session, once it is here; or null and why it does not come: busy,
+  /// its server has got the notice.
+  using errand = std::function<void(session_type*, errc)>;
   using notice_handler = std::function<void(std::string_view)>;
 
   /// A socket that other servers do not take is looked for again so often.
@@ -20861,16 +21517,17 @@ class resumption final : private relay_sink {
   /// Whether a session that is not here may be in the store, or at another server.
   bool may_be_elsewhere() const { return store_.lasting(); }
   /// Precondition: may_be_elsewhere(). Does the errand on a session that is not here: fetched from
-  /// the store or, when another server has it, by that one, which gets the notice. Nothing happens
-  /// when there is no such session.
+  /// the store or, when another server has it, by that one, which gets the notice.
   void reach(const std::string& id, errand act, std::string notice) {
-    recovery_.fetch(id,
-                    [this, id, act = std::move(act), notice = std::move(notice)](const error* why) {
-                      const auto session = registry_.find(id);
-                      if (session) return act(*session);
-                      if (why != nullptr && why->code == errc::busy)
-                        relay_.tell(why->detail, notice);
-                    });
+    recovery_.fetch(
+        id, [this, id, act = std::move(act), notice = std::move(notice)](const error* why) {
+          const auto session = registry_.find(id);
+          if (session) return act(session.get(), errc());
+          if (why == nullptr) return act(nullptr, errc::internal);  // damaged, or drained at once
+          const bool is_held = why->code == errc::busy;
+          if (is_held && relay_.is_on()) relay_.tell(why->detail, notice);
+          act(nullptr, is_held && !relay_.is_on() ? errc::connection_failed : why->code);
+        });
   }
   void tell_all(std::string_view notice) {
     if (relay_.is_on()) relay_.tell_all(notice);
@@ -21587,7 +22244,7 @@ inline lanes& session_core::attach(connection_id connection, moment at) {
   for (const auto& each : outbox_.sockets()) {
     if (each->closed) continue;
     ++open;
-    if (silent == nullptr || each->heard < silent->heard) silent = each.get();
+    if (silent == nullptr || each->heard < silent->heard) silent = each;
   }
   if (open >= max_sockets) close_socket(silent->connection(), 4429, "connection_limit");
   lanes& added = outbox_.attach(connection);
@@ -21764,8 +22421,9 @@ class delivery {
     std::vector<connection_id> too_slow;  ///< to be done without
   };
 
-  delivery(Transport& transport, Scheduler& scheduler)
-      : transport_(transport), scheduler_(scheduler) {}
+  /// `scratch` is where frames are made; the deliveries of one executor may share it.
+  delivery(Transport& transport, Scheduler& scheduler, std::string& scratch)
+      : transport_(transport), scheduler_(scheduler), scratch_(scratch) {}
 
   /// The next piece of text is the first of an answer: it goes out at once.
   void begin_answer() noexcept { text_waits_until_ = {}; }
@@ -21809,18 +22467,64 @@ class delivery {
  private:
   void hand_over(session_core& session, lanes& socket, const live_answer* text, bool due,
                  std::size_t budget) {
-    std::string frame;
     const std::string_view timestamp = session.timestamp(scheduler_.wall_now());
     while (socket.transport_waits < budget &&
-           socket.take_next(session.output().log(), text, due, frame, timestamp)) {
-      socket.transport_waits = transport_.send(socket.connection(), frame);
-      if (session_counts* const counts = session.output().counts()) counts->sent(frame.size());
+           socket.take_next(session.output().log(), text, due, scratch_, timestamp)) {
+      socket.transport_waits = transport_.send(socket.connection(), scratch_);
+      if (session_counts* const counts = session.output().counts()) counts->sent(scratch_.size());
     }
+    if (scratch_.capacity() > max_kept_scratch) std::string().swap(scratch_);
   }
+
+  static constexpr std::size_t max_kept_scratch = 64 * 1024;
 
   Transport& transport_;
   Scheduler& scheduler_;
+  std::string& scratch_;
   time_point text_waits_until_{};
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/kept_watch.hpp
+
+// Those who wait until the first so many records of a session are kept, in the order of their
+// coming. Each is told exactly once what came of it: by kept(), by lost(), or when this goes.
+
+namespace agent_websocket {
+
+/// True: the records are kept. False: they are not, or nobody will ever know.
+using kept_handler = std::function<void(bool)>;
+
+class kept_watch {
+ public:
+  kept_watch() = default;
+  kept_watch(const kept_watch&) = delete;
+  kept_watch& operator=(const kept_watch&) = delete;
+  ~kept_watch() { lost(); }
+
+  /// Precondition: `records` is not below that of those who came before.
+  void wait(std::uint64_t records, kept_handler told) {
+    waiting_.push_back({records, std::move(told)});
+  }
+  /// The first `count` records are kept. Who is told may wait again.
+  void kept(std::uint64_t count) {
+    while (!waiting_.empty() && waiting_.front().records <= count) waiting_.take_front().told(true);
+  }
+  /// Nothing of what is waited for will be kept.
+  void lost() {
+    while (!waiting_.empty()) waiting_.take_front().told(false);
+  }
+
+  bool empty() const noexcept { return waiting_.empty(); }
+
+ private:
+  struct waiting {
+    std::uint64_t records;
+    kept_handler told;
+  };
+
+  fifo<waiting> waiting_;
 };
 
 }  // namespace agent_websocket
@@ -21865,7 +22569,10 @@ class keeper {
   keeper& operator=(const keeper&) = delete;
   ~keeper() {
     life_->sink = nullptr;
-    if (!life_->left) life_->stop();
+    if (life_->left) return;
+    life_->stop();
+    life_->watch.lost();
+    life_->erasure.lost();
   }
 
   /// The session is in the store: the next record has that number, this process that fence.
@@ -21897,8 +22604,19 @@ class keeper {
     if (life_->busy && !forever) return;  // when that is through
     if (!life_->waiting.empty() && !forever) return life_->send_next();
     life_->stop();
+    life_->watch.lost();
     life_->begin_leaving();
   }
+
+  /// Tells when the first `records` of the session are kept, as it counts them; false: they are
+  /// lost, or the session is forgotten with them. Goes on when the session leaves.
+  void when_kept(std::uint64_t records, kept_handler told) {
+    if (life_->lost || records <= life_->kept) return told(records <= life_->kept);
+    life_->watch.wait(records, std::move(told));
+  }
+  /// Tells when leave() has made the store forget the session; false: it was lost before, is let go
+  /// instead, or the store could not be told.
+  void when_erased(kept_handler told) { life_->erasure.wait(0, std::move(told)); }
 
  private:
   // Outlives the keeper while the store has a batch.
@@ -21914,6 +22632,7 @@ class keeper {
     std::uint64_t next = 0;   // number in the store of the batch, or of the next one
     std::uint64_t given = 0;  // records taken over, as the session counts them
     std::uint64_t sent = 0;   // of these, up to and with the batch that the store has
+    std::uint64_t kept = 0;   // of these, for certain
     std::vector<std::string> waiting;
     bool replaces = false;  // what waits
     store_batch batch;      // that the store has, or is to get again
@@ -21922,6 +22641,8 @@ class keeper {
     bool forever = false;        // when it leaves
     bool leaving = false;        // the store was told so
     std::function<void()> left;  // it is to leave, or null
+    kept_watch watch;            // of the records
+    kept_watch erasure;          // of the session
     std::size_t written = 0;     // bytes since the last checkpoint
     std::size_t checkpoint = 0;  // bytes of it
     duration patience;
@@ -21952,7 +22673,7 @@ class keeper {
     void leave() {
       leaving = true;
       const bool has_nothing = lost || (next == 0 && !busy);
-      if (has_nothing) return std::exchange(left, nullptr)();
+      if (has_nothing) return end_leaving(!lost);
       const auto told = [self = this->shared_from_this()](const result<void>& outcome) {
         self->take_leave(outcome);
       };
@@ -21963,12 +22684,19 @@ class keeper {
     void take_leave(const result<void>& outcome) {
       const bool again =
           !outcome && outcome.error().code != errc::moved && scheduler.now() - begun < patience;
-      if (!again) return std::exchange(left, nullptr)();
+      if (!again) return end_leaving(outcome.has_value());
       timer = scheduler.start_timer(scheduler.now() + pause, [self = this->shared_from_this()] {
         self->timer = 0;
         self->leave();
       });
       pause = std::min<duration>(2 * pause, longest_pause);
+    }
+
+    void end_leaving(bool is_done) {
+      const auto done = std::exchange(left, nullptr);
+      if (is_done && forever) erasure.kept(0);
+      erasure.lost();  // what is left of it
+      done();
     }
 
     void keep(std::vector<std::string> records, std::uint64_t made) {
@@ -22014,7 +22742,9 @@ class keeper {
         busy = false;
         next += batch.records.size();
         batch = {};
-        if (sink != nullptr) sink->on_kept(sent);
+        kept = sent;
+        if (sink != nullptr) sink->on_kept(kept);
+        watch.kept(kept);
         if (!busy && sink != nullptr) return send_next();
         if (busy || leaving || !left) return;
         return waiting.empty() ? begin_leaving() : send_next();
@@ -22026,7 +22756,8 @@ class keeper {
         lost = true;
         busy = false;
         waiting.clear();
-        return left ? leave() : sink->on_lost(why);
+        left ? leave() : sink->on_lost(why);
+        return watch.lost();
       }
       timer = scheduler.start_timer(scheduler.now() + pause, [self = this->shared_from_this()] {
         self->timer = 0;
@@ -22042,264 +22773,55 @@ class keeper {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/limits/upstream_slots.hpp
+// --- agent_websocket/session/optional_keeper.hpp
 
-// How many requests may be under way upstream at once, over all sessions. Who comes when all are
-// taken waits in line; since a session asks for one at a time, a session with a long queue of its
-// own takes turns with all others.
-
-namespace agent_websocket {
-
-class upstream_slots {
- public:
-  /// Names a place in the line; 0 is never given out.
-  using ticket = std::uint64_t;
-
-  /// 0: no limit.
-  explicit upstream_slots(std::size_t max) : max_(max) {}
-
-  /// Takes a slot if one is free. Each that was taken, here or by a turn, is given back by
-  /// release().
-  bool try_acquire() noexcept {
-    if (max_ != 0 && taken_ >= max_) return false;
-    ++taken_;
-    return true;
-  }
-
-  /// Calls turn(), with the slot taken, when one is free; from inside of a later release().
-  ticket wait(std::function<void()> turn) {
-    line_.push_back({++last_, std::move(turn)});
-    return last_;
-  }
-
-  /// Leaves the line. A ticket whose turn has come is ignored.
-  void withdraw(ticket place) {
-    for (std::size_t i = 0; i < line_.size(); ++i) {
-      if (line_[i].place != place) continue;
-      line_.take(i);
-      return;
-    }
-  }
-
-  void release() {
-    if (line_.empty()) {
-      --taken_;
-      return;
-    }
-    const auto next = line_.take_front();  // the slot goes from hand to hand
-    next.turn();
-  }
-
-  /// Sends the line away: nobody of those who wait gets a turn.
-  void dismiss() noexcept { line_.clear(); }
-
-  std::size_t taken() const noexcept { return taken_; }
-  std::size_t waiting() const noexcept { return line_.size(); }
-
- private:
-  struct waiter {
-    ticket place;
-    std::function<void()> turn;
-  };
-
-  std::size_t max_;
-  std::size_t taken_ = 0;
-  ticket last_ = 0;
-  fifo<waiter> line_;
-};
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/session/model_call.hpp
-
-// The one request that a session has upstream: waits in line for a slot, is started, held up while
-// nobody takes the answer, and stopped. What upstream says goes to the session itself.
+// What a session has to do with its store: a keeper when the store is lasting, and nothing when it
+// is not; then nothing outlives the process, and what there is counts as kept at once.
 
 namespace agent_websocket {
 
-/// How a completion ended, as the core wants to know it. An upstream's own words may name its
-/// insides: they stay in the detail, for the log and the application. What is no code of the wire
-/// is a failure of the provider, or of the way to it.
-inline completion_result result_of(const openrouter::outcome& outcome) {
-  completion_result result;
-  if (outcome.failed) {
-    const error& why = outcome.failed->why;
-    const bool is_of_the_way =
-        why.code == errc::connection_failed || why.code == errc::protocol_error;
-    const errc code = is_of_the_way ? errc::provider_error : why.code;
-    result.failure = error(code, message_of(code), why.message + "; " + why.detail);
-    result.retry_after = outcome.failed->retry_after;
-    // The upstream knows better than the code; a time limit is ours.
-    const bool is_ours = code == errc::timeout_connect || code == errc::timeout_first_token ||
-                         code == errc::timeout_idle;
-    result.retryable = is_retryable(code) && (outcome.failed->retryable || is_ours);
-  }
-  result.finish_reason = outcome.finish_reason;
-  result.model = outcome.model;
-  result.usage = outcome.usage.json;
-  result.tool_calls = outcome.tool_calls;
-  result.reasoning_details = outcome.reasoning_details;
-  result.annotations = outcome.annotations;
-  result.images = outcome.images;
-  result.generation_id = outcome.generation_id;
-  result.provider = outcome.provider;
-  result.used = {1,
-                 outcome.usage.prompt_tokens.value_or(0),
-                 outcome.usage.completion_tokens.value_or(0),
-                 outcome.usage.cost.value_or(0),
-                 outcome.usage.prompt_tokens || outcome.usage.completion_tokens,
-                 outcome.usage.cost.has_value()};
-  return result;
-}
-
-/// For the log.
-inline std::string describe(const openrouter::outcome& outcome) {
-  std::string text;
-  if (outcome.failed) {
-    const error& why = outcome.failed->why;
-    text = std::string(to_string(why.code)) + " " + why.detail + " ";
-  }
-  text.append(outcome.generation_id.empty() ? "no id" : outcome.generation_id);
-  const auto add = [&text](const char* name, const std::string& value) {
-    if (!value.empty()) text.append(" ").append(name).append("=").append(value);
-  };
-  add("model", outcome.model);
-  add("provider", outcome.provider);
-  add("finish", outcome.finish_reason);
-  if (outcome.usage.prompt_tokens) add("prompt", std::to_string(*outcome.usage.prompt_tokens));
-  if (outcome.usage.completion_tokens)
-    add("completion", std::to_string(*outcome.usage.completion_tokens));
-  if (outcome.usage.cost) add("cost", json::print_double(*outcome.usage.cost));
-  if (outcome.attempts > 1) add("attempts", std::to_string(outcome.attempts));
-  return text;
-}
-
-template <typename Client, typename Scheduler>
-class model_call {
+template <typename Store, typename Scheduler>
+class optional_keeper {
  public:
-  model_call(Client& client, upstream_slots& slots, Scheduler& scheduler)
-      : client_(client), slots_(slots), scheduler_(scheduler) {}
-  model_call(const model_call&) = delete;
-  model_call& operator=(const model_call&) = delete;
-  ~model_call() { stop(); }
-
-  /// Calls begin() now or when a slot is free; it is to call start(). Precondition: there is no
-  /// call.
-  void await_turn(std::function<void()> begin) {
-    if (slots_.try_acquire()) {
-      holds_slot_ = true;
-      return begin();
-    }
-    place_ = slots_.wait([this, begin = std::move(begin)] {
-      place_ = 0;
-      holds_slot_ = true;
-      begin();
-    });
-  }
-  void start(openrouter::chat_request request, openrouter::completion_sink& sink) {
-    id_ = client_.start(std::move(request), sink);
+  /// `core` makes records from now on, if they are kept. All outlive this.
+  optional_keeper(Store& store, Scheduler& scheduler, session_core& core, keeper_sink& sink)
+      : core_(core) {
+    if (!store.lasting()) return;
+    core.keep_records();
+    keeper_ = std::make_unique<keeper_type>(store, scheduler, core.id(), sink,
+                                            core.settings().store_patience);
   }
 
-  /// Upstream has said its last word.
-  void ended() {
-    id_ = 0;
-    end_hold_up();
-    free_slot();
-  }
-  void stop() {
-    if (id_ != 0) client_.cancel(std::exchange(id_, 0));
-    if (place_ != 0) slots_.withdraw(std::exchange(place_, 0));
-    end_hold_up();
-    free_slot();
+  /// See keeper. Precondition: the store is lasting.
+  void begin_at(std::uint64_t next, fence_number fence) noexcept { keeper_->begin_at(next, fence); }
+  /// Hands over what the core has recorded, if anything.
+  void keep(moment at) {
+    if (core_.book().has_fresh()) keeper_->keep(core_, at);
   }
 
-  bool runs() const noexcept { return id_ != 0; }
-  bool held_up() const noexcept { return held_up_; }
-  /// Stops reading. When that lasts for `limit`, calls too_long(), once. Precondition: runs().
-  void hold_up(duration limit, std::function<void()> too_long) {
-    held_up_ = true;
-    client_.pause(id_);
-    timer_ =
-        scheduler_.start_timer(scheduler_.now() + limit, [this, too_long = std::move(too_long)] {
-          timer_ = 0;
-          const auto call = too_long;  // this may be gone before it returns
-          call();
-        });
+  /// By which this process may write the session; 0: nothing is written.
+  fence_number fence() const noexcept { return keeper_ ? keeper_->fence() : 0; }
+  /// See keeper::leave.
+  void leave(bool forever, std::function<void()> done) {
+    keeper_ ? keeper_->leave(forever, std::move(done)) : done();
   }
-  void go_on() {
-    end_hold_up();
-    client_.resume(id_);
+
+  /// Tells when all that was recorded up to now is kept, maybe at once; false: it is lost.
+  void when_kept(kept_handler told) {
+    if (!keeper_ || core_.book().all_kept()) return told(true);
+    keeper_->when_kept(core_.book().made(), std::move(told));
+  }
+  /// Tells when the store has forgotten the session, which is about to end; false: it may have it
+  /// still.
+  void when_erased(kept_handler told) {
+    keeper_ ? keeper_->when_erased(std::move(told)) : told(true);
   }
 
  private:
-  void end_hold_up() {
-    held_up_ = false;
-    if (timer_ != 0) scheduler_.cancel_timer(std::exchange(timer_, 0));
-  }
-  void free_slot() {
-    if (std::exchange(holds_slot_, false)) slots_.release();
-  }
+  using keeper_type = keeper<Store, Scheduler>;
 
-  Client& client_;
-  upstream_slots& slots_;
-  Scheduler& scheduler_;
-  openrouter::completion_id id_ = 0;
-  upstream_slots::ticket place_ = 0;
-  timer_id timer_ = 0;
-  bool holds_slot_ = false;
-  bool held_up_ = false;
-};
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/session/query_clock.hpp
-
-// The time that a query gives its answer (`timeout_ms`): stands still while a person is asked, so
-// that a slow decision does not cost the answer.
-
-namespace agent_websocket {
-
-template <typename Scheduler>
-class query_clock {
- public:
-  explicit query_clock(Scheduler& scheduler) : scheduler_(scheduler) {}
-  query_clock(const query_clock&) = delete;
-  query_clock& operator=(const query_clock&) = delete;
-  ~query_clock() { stop(); }
-
-  /// Calls over() after `limit` of running time, once.
-  void start(duration limit, std::function<void()> over) {
-    stop();
-    over_ = std::move(over);
-    left_ = limit;
-    go_on();
-  }
-  void stop() {
-    if (timer_ != 0) scheduler_.cancel_timer(std::exchange(timer_, 0));
-    over_ = nullptr;
-  }
-
-  void hold() {
-    if (timer_ == 0) return;
-    scheduler_.cancel_timer(std::exchange(timer_, 0));
-    left_ = ends_ - scheduler_.now();
-  }
-  void go_on() {
-    if (timer_ != 0 || !over_) return;
-    ends_ = scheduler_.now() + left_;
-    timer_ = scheduler_.start_timer(ends_, [this] {
-      timer_ = 0;
-      const auto call = std::exchange(over_, nullptr);  // this may be gone before it returns
-      call();
-    });
-  }
-
- private:
-  Scheduler& scheduler_;
-  std::function<void()> over_;
-  duration left_{};
-  time_point ends_{};
-  timer_id timer_ = 0;
+  session_core& core_;
+  std::unique_ptr<keeper_type> keeper_;
 };
 
 }  // namespace agent_websocket
@@ -22455,7 +22977,7 @@ class session_restoring {
   }
 
   bool settings(json::value from, std::string_view) {
-    const auto& shared = core_.shared_settings_ ? core_.shared_settings_ : core_.settings_;
+    const auto& shared = core_.shared_settings_ ? *core_.shared_settings_ : core_.settings_;
     session_settings own = *shared;
     read_kept_settings(from["settings"], own);
     core_.change_settings(std::move(own));
@@ -22548,7 +23070,7 @@ class session_restoring {
     agent_websocket::conversation& all = core_.conversation_;
     if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
     add(std::move(ended));
-    core_.usage_ += records::usage_of(from["used"]);
+    core_.usage_.need() += records::usage_of(from["used"]);
     core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
     return true;
   }
@@ -22667,6 +23189,74 @@ inline result<void> session_core::restore(const std::vector<std::string>& kept, 
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/limits/upstream_slots.hpp
+
+// How many requests may be under way upstream at once, over all sessions. Who comes when all are
+// taken waits in line; since a session asks for one at a time, a session with a long queue of its
+// own takes turns with all others.
+
+namespace agent_websocket {
+
+class upstream_slots {
+ public:
+  /// Names a place in the line; 0 is never given out.
+  using ticket = std::uint64_t;
+
+  /// 0: no limit.
+  explicit upstream_slots(std::size_t max) : max_(max) {}
+
+  /// Takes a slot if one is free. Each that was taken, here or by a turn, is given back by
+  /// release().
+  bool try_acquire() noexcept {
+    if (max_ != 0 && taken_ >= max_) return false;
+    ++taken_;
+    return true;
+  }
+
+  /// Calls turn(), with the slot taken, when one is free; from inside of a later release().
+  ticket wait(std::function<void()> turn) {
+    line_.push_back({++last_, std::move(turn)});
+    return last_;
+  }
+
+  /// Leaves the line. A ticket whose turn has come is ignored.
+  void withdraw(ticket place) {
+    for (std::size_t i = 0; i < line_.size(); ++i) {
+      if (line_[i].place != place) continue;
+      line_.take(i);
+      return;
+    }
+  }
+
+  void release() {
+    if (line_.empty()) {
+      --taken_;
+      return;
+    }
+    const auto next = line_.take_front();  // the slot goes from hand to hand
+    next.turn();
+  }
+
+  /// Sends the line away: nobody of those who wait gets a turn.
+  void dismiss() noexcept { line_.clear(); }
+
+  std::size_t taken() const noexcept { return taken_; }
+  std::size_t waiting() const noexcept { return line_.size(); }
+
+ private:
+  struct waiter {
+    ticket place;
+    std::function<void()> turn;
+  };
+
+  std::size_t max_;
+  std::size_t taken_ = 0;
+  ticket last_ = 0;
+  fifo<waiter, 64> line_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/coalescer.hpp
 
 // Wakes sessions whose new text waits to be sent as one piece. One timer for all of them: each
@@ -22707,7 +23297,7 @@ class coalescer {
   }
 
   Scheduler& scheduler_;
-  fifo<sleeper> waiting_;
+  fifo<sleeper, 64> waiting_;
   timer_id timer_ = 0;
 };
 
@@ -22734,6 +23324,202 @@ struct session_surroundings {
   coalescer<Scheduler, Session>& wakes;
   const session_hooks<Session>& hooks;
   session_sink<Session>& sink;
+  std::string& scratch;  ///< where frames are made, see delivery
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/model_call.hpp
+
+// The one request that a session has upstream: waits in line for a slot, is started, held up while
+// nobody takes the answer, and stopped. What upstream says goes to the session itself.
+
+namespace agent_websocket {
+
+/// How a completion ended, as the core wants to know it. An upstream's own words may name its
+/// insides: they stay in the detail, for the log and the application. What is no code of the wire
+/// is a failure of the provider, or of the way to it.
+inline completion_result result_of(const openrouter::outcome& outcome) {
+  completion_result result;
+  if (outcome.failed) {
+    const error& why = outcome.failed->why;
+    const bool is_of_the_way =
+        why.code == errc::connection_failed || why.code == errc::protocol_error;
+    const errc code = is_of_the_way ? errc::provider_error : why.code;
+    result.failure = error(code, message_of(code), why.message + "; " + why.detail);
+    result.retry_after = outcome.failed->retry_after;
+    // The upstream knows better than the code; a time limit is ours.
+    const bool is_ours = code == errc::timeout_connect || code == errc::timeout_first_token ||
+                         code == errc::timeout_idle;
+    result.retryable = is_retryable(code) && (outcome.failed->retryable || is_ours);
+  }
+  result.finish_reason = outcome.finish_reason;
+  result.model = outcome.model;
+  result.usage = outcome.usage.json;
+  result.tool_calls = outcome.tool_calls;
+  result.reasoning_details = outcome.reasoning_details;
+  result.annotations = outcome.annotations;
+  result.images = outcome.images;
+  result.generation_id = outcome.generation_id;
+  result.provider = outcome.provider;
+  result.used = {1,
+                 outcome.usage.prompt_tokens.value_or(0),
+                 outcome.usage.completion_tokens.value_or(0),
+                 outcome.usage.cost.value_or(0),
+                 outcome.usage.prompt_tokens || outcome.usage.completion_tokens,
+                 outcome.usage.cost.has_value()};
+  return result;
+}
+
+/// For the log.
+inline std::string describe(const openrouter::outcome& outcome) {
+  std::string text;
+  if (outcome.failed) {
+    const error& why = outcome.failed->why;
+    text = std::string(to_string(why.code)) + " " + why.detail + " ";
+  }
+  text.append(outcome.generation_id.empty() ? "no id" : outcome.generation_id);
+  const auto add = [&text](const char* name, const std::string& value) {
+    if (!value.empty()) text.append(" ").append(name).append("=").append(value);
+  };
+  add("model", outcome.model);
+  add("provider", outcome.provider);
+  add("finish", outcome.finish_reason);
+  if (outcome.usage.prompt_tokens) add("prompt", std::to_string(*outcome.usage.prompt_tokens));
+  if (outcome.usage.completion_tokens)
+    add("completion", std::to_string(*outcome.usage.completion_tokens));
+  if (outcome.usage.cost) add("cost", json::print_double(*outcome.usage.cost));
+  if (outcome.attempts > 1) add("attempts", std::to_string(outcome.attempts));
+  return text;
+}
+
+template <typename Client, typename Scheduler>
+class model_call {
+ public:
+  model_call(Client& client, upstream_slots& slots, Scheduler& scheduler)
+      : client_(client), slots_(slots), scheduler_(scheduler) {}
+  model_call(const model_call&) = delete;
+  model_call& operator=(const model_call&) = delete;
+  ~model_call() { stop(); }
+
+  /// Calls begin() now or when a slot is free; it is to call start(). Precondition: there is no
+  /// call.
+  template <typename Begin>
+  void await_turn(Begin begin) {
+    if (slots_.try_acquire()) {
+      holds_slot_ = true;
+      return begin();
+    }
+    place_ = slots_.wait([this, begin = std::move(begin)] {
+      place_ = 0;
+      holds_slot_ = true;
+      begin();
+    });
+  }
+  void start(openrouter::chat_request&& request, openrouter::completion_sink& sink) {
+    id_ = client_.start(std::move(request), sink);
+  }
+
+  /// Upstream has said its last word.
+  void ended() {
+    id_ = 0;
+    end_hold_up();
+    free_slot();
+  }
+  void stop() {
+    if (id_ != 0) client_.cancel(std::exchange(id_, 0));
+    if (place_ != 0) slots_.withdraw(std::exchange(place_, 0));
+    end_hold_up();
+    free_slot();
+  }
+
+  bool runs() const noexcept { return id_ != 0; }
+  bool held_up() const noexcept { return held_up_; }
+  /// Stops reading. When that lasts for `limit`, calls too_long(), once. Precondition: runs().
+  void hold_up(duration limit, std::function<void()> too_long) {
+    held_up_ = true;
+    client_.pause(id_);
+    timer_ =
+        scheduler_.start_timer(scheduler_.now() + limit, [this, too_long = std::move(too_long)] {
+          timer_ = 0;
+          const auto call = too_long;  // this may be gone before it returns
+          call();
+        });
+  }
+  void go_on() {
+    end_hold_up();
+    client_.resume(id_);
+  }
+
+ private:
+  void end_hold_up() {
+    held_up_ = false;
+    if (timer_ != 0) scheduler_.cancel_timer(std::exchange(timer_, 0));
+  }
+  void free_slot() {
+    if (std::exchange(holds_slot_, false)) slots_.release();
+  }
+
+  Client& client_;
+  upstream_slots& slots_;
+  Scheduler& scheduler_;
+  openrouter::completion_id id_ = 0;
+  upstream_slots::ticket place_ = 0;
+  timer_id timer_ = 0;
+  bool holds_slot_ = false;
+  bool held_up_ = false;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/query_clock.hpp
+
+// The time that a query gives its answer (`timeout_ms`): stands still while a person is asked, so
+// that a slow decision does not cost the answer.
+
+namespace agent_websocket {
+
+template <typename Scheduler>
+class query_clock {
+ public:
+  explicit query_clock(Scheduler& scheduler) : scheduler_(scheduler) {}
+  query_clock(const query_clock&) = delete;
+  query_clock& operator=(const query_clock&) = delete;
+  ~query_clock() { stop(); }
+
+  /// Calls over() after `limit` of running time, once.
+  void start(duration limit, std::function<void()> over) {
+    stop();
+    over_ = std::move(over);
+    left_ = limit;
+    go_on();
+  }
+  void stop() {
+    if (timer_ != 0) scheduler_.cancel_timer(std::exchange(timer_, 0));
+    over_ = nullptr;
+  }
+
+  void hold() {
+    if (timer_ == 0) return;
+    scheduler_.cancel_timer(std::exchange(timer_, 0));
+    left_ = ends_ - scheduler_.now();
+  }
+  void go_on() {
+    if (timer_ != 0 || !over_) return;
+    ends_ = scheduler_.now() + left_;
+    timer_ = scheduler_.start_timer(ends_, [this] {
+      timer_ = 0;
+      const auto call = std::exchange(over_, nullptr);  // this may be gone before it returns
+      call();
+    });
+  }
+
+ private:
+  Scheduler& scheduler_;
+  std::function<void()> over_;
+  duration left_{};
+  time_point ends_{};
+  timer_id timer_ = 0;
 };
 
 }  // namespace agent_websocket
@@ -22812,6 +23598,54 @@ class tool_runner {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/work.hpp
+
+// What a session needs while it answers: its request upstream, the clock of its query and the tools
+// that run. One object, made with the first query, so that sessions which are asked nothing hold a
+// pointer.
+
+namespace agent_websocket {
+
+/// `Session` is a basic_session.
+template <typename Session, typename Client, typename Scheduler>
+class session_work {
+ public:
+  struct parts {
+    template <typename Surroundings>
+    explicit parts(Surroundings& around)
+        : call(around.client, around.slots, around.scheduler),
+          timeout(around.scheduler),
+          tools(around.scheduler) {}
+
+    model_call<Client, Scheduler> call;
+    query_clock<Scheduler> timeout;
+    tool_runner<Session, Scheduler> tools;
+  };
+
+  /// Makes the parts where there are none. `around` outlives them.
+  template <typename Surroundings>
+  parts& in(Surroundings& around) {
+    if (parts_ == nullptr) parts_ = std::make_unique<parts>(around);
+    return *parts_;
+  }
+  /// The request upstream, if one runs; else null.
+  model_call<Client, Scheduler>* running_call() noexcept {
+    return parts_ != nullptr && parts_->call.runs() ? &parts_->call : nullptr;
+  }
+  /// Nothing is under way any more.
+  void stop() {
+    if (parts_ == nullptr) return;
+    parts_->timeout.stop();
+    parts_->tools.stop();
+    parts_->call.stop();
+  }
+
+ private:
+  std::unique_ptr<parts> parts_;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/session.hpp
 
 // basic_session: carries out what the session core decides, on the policies of its server: frames
@@ -22834,7 +23668,6 @@ class basic_session final
 
  public:
   using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
-  using keeper_type = keeper<Store, Scheduler>;
   using surroundings =
       session_surroundings<Transport, client_type, Scheduler, Store, basic_session>;
 
@@ -22842,15 +23675,9 @@ class basic_session final
                 std::string epoch, std::shared_ptr<const session_settings> settings)
       : around_(around),
         core_(std::move(id), std::move(epoch), std::move(settings), now()),
-        delivery_(around.transport, around.scheduler),
-        call_(around.client, around.slots, around.scheduler),
-        timeout_(around.scheduler),
-        tools_(around.scheduler) {
+        keeper_(around.store, around.scheduler, core_, *this),
+        delivery_(around.transport, around.scheduler, around.scratch) {
     core_.belong_to(std::move(owner), std::move(remote_address));
-    if (!around.store.lasting()) return;
-    core_.keep_records();
-    keeper_.reset(new keeper_type(around.store, around.scheduler, this->id(), *this,
-                                  core_.settings().store_patience));
   }
 
   basic_session(const basic_session&) = delete;
@@ -22894,6 +23721,9 @@ class basic_session final
                        std::string_view data = {}) {
     apply([&](session_core& core, moment at) { core.notify(content, topic, data, true, at); });
   }
+  /// Tells when all that was said and done up to now is kept: at once, when the store is not
+  /// lasting. False: it is lost, or the session is dropped.
+  void when_kept(kept_handler told) { keeper_.when_kept(std::move(told)); }
   /// Ends the session: open queries get `why` as their terminal error, then its sockets are closed.
   void close(std::uint16_t code, std::string reason, const error& why = error(errc::interrupted)) {
     apply([&](session_core& core, moment at) { core.end(code, std::move(reason), why, at); });
@@ -22904,17 +23734,16 @@ class basic_session final
   session_core& core() noexcept { return core_; }
   /// Goes on where its records end, which this process has claimed by that fence.
   result<void> restore(const stored_session& from, fence_number fence) {
-    keeper_->begin_at(from.next, fence);
+    keeper_.begin_at(from.next, fence);
     const auto restored = core_.restore(from.records, now());
     if (restored) carry_out();
     return restored;
   }
   /// By which this process may write it.
-  fence_number fence() const noexcept { return keeper_ ? keeper_->fence() : 0; }
+  fence_number fence() const noexcept { return keeper_.fence(); }
   /// It is over here: the store forgets it, or has it with the last of its records; then done().
-  void leave(bool forever, std::function<void()> done) {
-    keeper_ ? keeper_->leave(forever, std::move(done)) : done();
-  }
+  void leave(bool forever, std::function<void()> done) { keeper_.leave(forever, std::move(done)); }
+  void when_erased(kept_handler told) { keeper_.when_erased(std::move(told)); }
 
   /// Tells the core of a client that it is to welcome, by tell(core, resume token, moment).
   template <typename Tell>
@@ -22967,7 +23796,7 @@ class basic_session final
             " ms: " + to_string(why.why.code) + " " + why.why.detail);
   }
   void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
-    call_.ended();
+    work().call.ended();
     outcome.failed ? log(log_level::error, "completion_failed", describe(outcome))
                    : log(log_level::info, "completion_ended", describe(outcome));
     apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
@@ -22990,13 +23819,14 @@ class basic_session final
   /// Performs the core's actions until there are none, then sends what waits.
   void carry_out() {
     if (carrying_out_) return;  // the outer call goes on with what has come
+    if (!core_.has_actions() && !core_.book().has_fresh()) return send_waiting();
     carrying_out_ = true;
     const auto alive = this->weak_from_this().lock();  // an action may end this session
     while (core_.has_actions() || core_.book().has_fresh()) {
       for (session_action& each : core_.take_actions()) {
         std::visit([this](auto& what) { this->perform(what); }, each);
       }
-      if (core_.book().has_fresh()) keeper_->keep(core_, now());
+      keeper_.keep(now());
     }
     carrying_out_ = false;
     send_waiting();
@@ -23007,7 +23837,7 @@ class basic_session final
     if (auto refused = around_.sink.on_begin(*this))
       return core_.decided(what.run, query_decision::refusal(*std::move(refused)), now());
     if (what.query.timeout) {
-      timeout_.start(*what.query.timeout, [this, run = what.run] {
+      work().timeout.start(*what.query.timeout, [this, run = what.run] {
         apply([run](session_core& core, moment at) {
           core.failed(run, error(errc::timeout_total), at);
         });
@@ -23023,34 +23853,32 @@ class basic_session final
   }
   void perform(action::start_completion& what) {
     run_ = what.run;
-    call_.await_turn([this, request = std::move(what.request)]() mutable {
+    work().call.await_turn([this, request = std::move(what.request)] {
       guarded(
-          "before_request", [&] { around_.hooks.request(*this, request); }, [] {});
-      if (core_.is_current(run_)) call_.start(std::move(request), *this);  // the hook may end it
+          "before_request", [&] { around_.hooks.request(*this, *request); }, [] {});
+      if (core_.is_current(run_)) work().call.start(std::move(*request), *this);  // see the hook
     });
   }
-  void perform(action::cancel_completion&) {
-    timeout_.stop();
-    tools_.stop();
-    call_.stop();
-  }
+  void perform(action::cancel_completion&) { work_.stop(); }
   void perform(action::run_tool& what) {
     if (!core_.is_current(what.run)) return;  // ended by the handler of another call
     log(log_level::info, "tool_called", what.name);
-    tools_.run(this->weak_from_this(), what,
-               [&](const tool_invocation<basic_session>& call, const tool_reply& reply) {
-                 guarded(
-                     "tool", [&] { around_.hooks.run_tool(call, reply); },
-                     [&] { reply.fail("The tool failed"); });
-               });
+    work().tools.run(this->weak_from_this(), what,
+                     [&](const tool_invocation<basic_session>& call, const tool_reply& reply) {
+                       guarded(
+                           "tool", [&] { around_.hooks.run_tool(call, reply); },
+                           [&] { reply.fail("The tool failed"); });
+                     });
   }
-  void perform(action::end_tool& what) { tools_.end(what.call, what.answered); }
+  void perform(action::end_tool& what) { work().tools.end(what.call, what.answered); }
   void perform(action::start_clock& what) {
-    tools_.start_clock(what.id, what.limit, [this, run = what.run, id = what.id] {
+    work().tools.start_clock(what.id, what.limit, [this, run = what.run, id = what.id] {
       apply([&](session_core& core, moment at) { core.clock_over(run, id, at); });
     });
   }
-  void perform(action::hold_clock& what) { what.hold ? timeout_.hold() : timeout_.go_on(); }
+  void perform(action::hold_clock& what) {
+    what.hold ? work().timeout.hold() : work().timeout.go_on();
+  }
   void perform(action::run_command& what) {
     guarded(
         "on_command",
@@ -23068,7 +23896,7 @@ class basic_session final
         "on_feedback", [&] { around_.hooks.feedback(*this, what.entry); }, [] {});
   }
   void perform(action::deliver_answer& what) {
-    timeout_.stop();
+    work().timeout.stop();
     around_.sink.on_answered(*this, what.record);
     guarded(
         "on_answer", [&] { around_.hooks.response(*this, what.record); }, [] {});
@@ -23102,16 +23930,16 @@ class basic_session final
     const auto outcome = delivery_.run(core_);
     if (outcome.wake && !std::exchange(wake_due_, true))
       around_.wakes.wake(*outcome.wake, this->weak_from_this());
-    if (call_.runs() && outcome.nobody_keeps_up != call_.held_up()) {
-      outcome.nobody_keeps_up ? hold_up() : call_.go_on();
-    }
+    auto* const call = work_.running_call();
+    if (call != nullptr && outcome.nobody_keeps_up != call->held_up())
+      outcome.nobody_keeps_up ? hold_up() : call->go_on();
     if (outcome.too_slow.empty()) return;
     for (const connection_id each : outcome.too_slow) core_.give_up(each);
     carry_out();
   }
 
   void hold_up() {
-    call_.hold_up(core_.settings().slow_timeout, [weak = this->weak_from_this()] {
+    work().call.hold_up(core_.settings().slow_timeout, [weak = this->weak_from_this()] {
       const auto session = weak.lock();
       if (!session) return;
       for (const auto& each : session->core_.output().sockets())
@@ -23120,19 +23948,19 @@ class basic_session final
     });
   }
 
+  auto& work() { return work_.in(around_); }
+
   void log(log_level level, std::string_view event, std::string_view text) {
     around_.sink.on_log(*this, level, event, text);
   }
 
   surroundings& around_;
   session_core core_;
-  std::unique_ptr<keeper_type> keeper_;  // null: nothing outlives this process
+  optional_keeper<Store, Scheduler> keeper_;
   delivery<outlet<Transport>, Scheduler> delivery_;
-  model_call<client_type, Scheduler> call_;
+  session_work<basic_session, client_type, Scheduler> work_;
   std::any data_;
   run_number run_ = 0;
-  query_clock<Scheduler> timeout_;
-  tool_runner<basic_session, Scheduler> tools_;
   bool wake_due_ = false;
   bool carrying_out_ = false;
 };
@@ -23171,7 +23999,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
         scheduler_(scheduler),
         transport_(transport),
         out_(transport),
-        around_{out_, client, scheduler, store, random, slots, wakes, router, *this},
+        around_{out_, client, scheduler, store, random, slots, wakes, router, *this, scratch_},
         router_(router),
         journal_(told),
         on_auth_(std::move(on_auth)),
@@ -23215,7 +24043,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     const std::string& address = request.remote_address;
     const auto session =
         std::make_shared<Session>(around_, std::move(owner), address, make_uuid(around_.random),
-                                  make_uuid(around_.random), defaults_);
+                                  make_short_name(around_.random), defaults_);
     session->core().output().count_into(counts_.sessions);
     ++counts_.opened;
     ++counts_.sessions_begun;
@@ -23297,9 +24125,9 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   /// What the socket watches is elsewhere from now on. Here it has a session that is in no list:
   /// its voice, for what it is refused.
   void send_away(connection_id connection, Session& from) {
-    const auto voice =
-        std::make_shared<Session>(around_, from.owner(), from.remote_address(),
-                                  make_uuid(around_.random), make_uuid(around_.random), defaults_);
+    const auto voice = std::make_shared<Session>(around_, from.owner(), from.remote_address(),
+                                                 make_uuid(around_.random),
+                                                 make_short_name(around_.random), defaults_);
     voice->apply([&](session_core& core, moment at) { core.lend(connection, at); });
     move(connection, from, voice);
   }
@@ -23448,6 +24276,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   Scheduler& scheduler_;
   transport_type& transport_;
   outlet<transport_type> out_;
+  std::string scratch_;
   typename Session::surroundings around_;
   const router_type& router_;
   journal_type& journal_;
@@ -23534,6 +24363,9 @@ class session_admin final : public api_actions {
   /// RFC 6455 section 5.5: a control frame has 125 bytes, two of them are the code.
   static constexpr std::size_t max_reason_bytes = 123;
 
+  /// For who does not want to know what came of it.
+  static void ignore(const std::optional<reached>&) {}
+
   session_admin(Registry& sessions, std::function<std::string()> metrics)
       : sessions_(sessions), metrics_(std::move(metrics)) {}
 
@@ -23557,23 +24389,21 @@ class session_admin final : public api_actions {
     return page;
   }
 
-  std::optional<reached> notify(std::string_view id, const api_notice& said) override {
-    if (const auto found = find(id)) {
-      reached told;
-      told.unkept = !said.may_be_lost && found->core().book().is_failing();
-      return told.unkept ? told : tell(*found, said);
-    }
+  void notify(std::string_view id, const api_notice& said, reached_handler told) override {
+    if (const auto found = find(id)) return tell_one(*found, said, std::move(told));
     server_notice notice;
     notice.session = std::string(id);
     notice.said = said;
-    return pass_on(notice, [said](session_type& session) { tell(session, said); });
+    pass_on(notice, std::move(told), [said](session_type& session, reached_handler done) {
+      tell_one(session, said, std::move(done));
+    });
   }
 
-  reached broadcast(const api_notice& said) override {
+  void broadcast(const api_notice& said, reached_handler told) override {
     server_notice notice;
     notice.said = said;
     sessions_.returns().tell_all(encode_notice(notice));
-    return broadcast_here(said);
+    broadcast_here(said, std::move(told));
   }
 
   /// Another server that shares the store asks for it. A session that has gone on to a third one
@@ -23581,53 +24411,107 @@ class session_admin final : public api_actions {
   void act(std::string_view text) {
     const auto notice = decode_notice(text);
     if (!notice) return;
-    if (notice->session.empty()) return void(broadcast_here(notice->said));
+    if (notice->session.empty()) return broadcast_here(notice->said, ignore);
     const auto found = find(notice->session);
     if (!found) return;
-    notice->what == server_notice::kind::notify ? void(tell(*found, notice->said))
+    notice->what == server_notice::kind::notify ? say(*found, notice->said)
                                                 : end(*found, notice->reason);
   }
 
-  std::optional<reached> disconnect(std::string_view id) override {
-    return disconnect(id, "closed_by_operator");
+  void disconnect(std::string_view id, reached_handler told) override {
+    disconnect(id, "closed_by_operator", std::move(told));
   }
-  std::optional<reached> disconnect(std::string_view id, std::string_view reason) {
-    if (const auto found = find(id)) {
-      const reached told{1, found->sockets()};
-      end(*found, reason);
-      return told;
-    }
+  void disconnect(std::string_view id, std::string_view reason, reached_handler told) {
+    if (const auto found = find(id)) return end_one(*found, reason, std::move(told));
     server_notice notice;
     notice.what = server_notice::kind::disconnect;
     notice.session = std::string(id);
     notice.reason = std::string(reason);
-    return pass_on(notice,
-                   [reason = notice.reason](session_type& session) { end(session, reason); });
+    pass_on(notice, std::move(told),
+            [reason = notice.reason](session_type& session, reached_handler done) {
+              end_one(session, reason, std::move(done));
+            });
   }
 
   std::string metrics() const override { return metrics_(); }
 
  private:
-  reached broadcast_here(const api_notice& said) {
+  /// Of a broadcast: what was reached, told when the last session has kept it.
+  struct tally {
+    tally(reached_handler done) : told(std::move(done)) {}
+    tally(const tally&) = delete;
+    tally& operator=(const tally&) = delete;
+    ~tally() { told(all); }
+
     reached all;
+    reached_handler told;
+  };
+
+  void broadcast_here(const api_notice& said, reached_handler told) {
+    const auto so_far = std::make_shared<tally>(std::move(told));
     for (const auto& each : sessions_.all()) {
       if (each->closing()) continue;
-      const reached one = tell(*each, said);
-      all.sessions += one.sessions;
-      all.sockets += one.sockets;
+      ++so_far->all.sessions;
+      so_far->all.sockets += each->sockets();
+      // What is kept when its store is back, maybe, is not waited for.
+      const bool fails = each->core().book().is_failing();
+      say(*each, said);
+      if (said.may_be_lost) continue;
+      if (fails) {
+        ++so_far->all.unkept;
+      } else {
+        each->when_kept([so_far](bool kept) { so_far->all.unkept += kept ? 0 : 1; });
+      }
     }
-    return all;
   }
 
-  /// nullopt: it cannot be anywhere else, or ends here.
+  /// For what is not here: the act is done when it comes here, or by another server.
   template <typename Act>
-  std::optional<reached> pass_on(const server_notice& notice, Act act) {
-    if (!sessions_.returns().may_be_elsewhere() || sessions_.find(notice.session))
-      return std::nullopt;
-    sessions_.returns().reach(notice.session, std::move(act), encode_notice(notice));
-    reached told;
-    told.passed_on = true;
-    return told;
+  void pass_on(const server_notice& notice, reached_handler told, Act act) {
+    if (!sessions_.returns().may_be_elsewhere()) return told(std::nullopt);
+    if (const auto ending = sessions_.find(notice.session)) return tell_ending(*ending, told);
+    if (sessions_.draining()) return refuse(told);  // nothing is to be fetched any more
+    sessions_.returns().reach(
+        notice.session,
+        [act = std::move(act), told = std::move(told)](session_type* here, errc why) {
+          if (here != nullptr) return here->closing() ? tell_ending(*here, told) : act(*here, told);
+          if (why == errc::session_not_found) return told(std::nullopt);
+          reached outcome;
+          (why == errc::busy ? outcome.passed_on : outcome.refused) = true;
+          told(outcome);
+        },
+        encode_notice(notice));
+  }
+
+  /// It is gone, or only on its way to the store or to another server, where it is soon to be had.
+  static void tell_ending(session_type& session, const reached_handler& told) {
+    session.core().ended_for_good() ? told(std::nullopt) : refuse(told);
+  }
+  static void refuse(const reached_handler& told) {
+    reached outcome;
+    outcome.refused = true;
+    told(outcome);
+  }
+
+  static void tell_one(session_type& to, const api_notice& said, reached_handler told) {
+    reached outcome{1, to.sockets()};
+    outcome.refused = !said.may_be_lost && to.core().book().is_failing();
+    if (outcome.refused) return told(outcome);
+    say(to, said);
+    if (said.may_be_lost) return told(outcome);
+    to.when_kept([outcome, told = std::move(told)](bool kept) mutable {
+      outcome.unkept = kept ? 0 : 1;
+      told(outcome);
+    });
+  }
+
+  static void end_one(session_type& session, std::string_view reason, reached_handler told) {
+    reached outcome{1, session.sockets()};
+    session.when_erased([outcome, told = std::move(told)](bool erased) mutable {
+      outcome.unkept = erased ? 0 : 1;
+      told(outcome);
+    });
+    end(session, reason);
   }
 
   static void end(session_type& session, std::string_view reason) {
@@ -23646,11 +24530,9 @@ class session_admin final : public api_actions {
             info.running, info.queued,     info.messages};
   }
 
-  static reached tell(session_type& to, const api_notice& said) {
-    const reached told{1, to.sockets()};
+  static void say(session_type& to, const api_notice& said) {
     said.may_be_lost ? to.notify_volatile(said.content, said.topic, said.data)
                      : to.notify(said.content, said.topic, said.data);
-    return told;
   }
 
   Registry& sessions_;
@@ -23792,8 +24674,9 @@ class basic_server final {
         admin_(registry_, [this] { return metrics(); }),
         api_(options_.access.admin_token, options_.access.metrics, admin_),
         reception_(options_, transport, scheduler, authenticator, registry_, visitors_, journal_,
-                   counts_, [this](const http::request& request) { return answer_http(request); }) {
-  }
+                   counts_, [this](const http::request& request, const respond_handler& respond) {
+                     answer_http(request, respond);
+                   }) {}
 
   /// With policies of its own for the rest, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
@@ -23867,7 +24750,7 @@ class basic_server final {
               std::string data = {}) {
     post([this, id = std::move(session_id),
           said = api_notice{std::move(content), std::move(topic), std::move(data)}] {
-      admin_.notify(id, said);
+      admin_.notify(id, said, session_admin<registry_type>::ignore);
     });
   }
 
@@ -23875,7 +24758,7 @@ class basic_server final {
   /// Not to those that only the store has. From any thread.
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
     post([this, said = api_notice{std::move(content), std::move(topic), std::move(data)}] {
-      admin_.broadcast(said);
+      admin_.broadcast(said, session_admin<registry_type>::ignore);
     });
   }
 
@@ -23884,7 +24767,7 @@ class basic_server final {
   /// sent. From any thread.
   void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
     post([this, id = std::move(session_id), reason = std::move(reason)] {
-      admin_.disconnect(id, reason);
+      admin_.disconnect(id, reason, session_admin<registry_type>::ignore);
     });
   }
 
@@ -23931,22 +24814,16 @@ class basic_server final {
     own_ = std::move(own);
   }
 
-  http::response answer_http(const http::request& request) {
-    http::response answer = route(request);
-    counts_.answer(answer.status);
-    return answer;
-  }
-
-  http::response route(const http::request& request) {
+  void answer_http(const http::request& request, const respond_handler& respond) {
     if (const auto* handler = router_.find_http(request.method, request.path())) {
       auto answer = http::response::text(500, "Internal error");
       journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
-      return answer;
+      return respond(std::move(answer));
     }
-    if (auto answer = api_.answer(request, scheduler_.now())) return *std::move(answer);
-    return answer_plain_request(request, registry_.draining()      ? "draining"
-                                         : store_health_.is_well() ? ""
-                                                                   : "store unavailable");
+    if (api_.answer(request, scheduler_.now(), respond)) return;
+    respond(answer_plain_request(request, registry_.draining()      ? "draining"
+                                          : store_health_.is_well() ? ""
+                                                                    : "store unavailable"));
   }
 
   // ---- stopping
@@ -25178,6 +26055,287 @@ inline io_outcome outcome_of(const std::error_code& failure) noexcept {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/asio_name_cache.hpp
+
+// Names to addresses without holding the executor up: Asio asks the system in a thread of its own.
+// Who asks for a name that is being asked for waits for the same answer, and an answer serves for
+// a minute, so that a thousand streams to one host are one lookup.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// On the executor of its context, which outlives it.
+class asio_name_cache {
+ public:
+  using endpoints = std::vector<asio::ip::tcp::endpoint>;
+  using handler = std::function<void(const std::error_code&, const endpoints&)>;
+
+  static constexpr std::chrono::seconds lifetime{60};  ///< of an answer; libcurl's too
+  static constexpr std::size_t max_names = 1'000;      ///< kept at once
+
+  explicit asio_name_cache(asio::io_context& context) : context_(context) {}
+  asio_name_cache(const asio_name_cache&) = delete;
+  asio_name_cache& operator=(const asio_name_cache&) = delete;
+
+  /// Calls `then` with at least one address or with an error: at once when the answer is known or
+  /// the host is an address, else later, unless this object is gone by then.
+  void resolve(const std::string& host, std::uint16_t port, handler then) {
+    std::error_code is_name;
+    const auto address = asio::ip::make_address(host, is_name);
+    if (!is_name) return then({}, {asio::ip::tcp::endpoint(address, port)});
+    const std::string key = host + ":" + std::to_string(port);
+    const auto now = std::chrono::steady_clock::now();
+    if (const auto known = names_.find(key); known != names_.end()) {
+      const std::shared_ptr<name> entry = known->second;
+      if (entry->is_asking) return entry->waiting.push_back(std::move(then));
+      if (now < entry->until) return then({}, entry->known);
+    }
+    if (names_.size() >= max_names) forget_answers();
+    const auto entry = std::make_shared<name>(context_);
+    names_[key] = entry;
+    entry->waiting.push_back(std::move(then));
+    entry->resolver.async_resolve(
+        host, std::to_string(port),
+        [this, key, watch = std::weak_ptr<name>(entry)](
+            std::error_code failure, const asio::ip::tcp::resolver::results_type& found) {
+          // The cache is gone when its entry is.
+          if (const auto asked = watch.lock()) answered(key, *asked, failure, found);
+        });
+  }
+
+ private:
+  struct name {
+    explicit name(asio::io_context& context) : resolver(context) {}
+    asio::ip::tcp::resolver resolver;
+    std::vector<handler> waiting;
+    endpoints known;
+    std::chrono::steady_clock::time_point until;
+    bool is_asking = true;
+  };
+
+  void answered(const std::string& key, name& asked, std::error_code failure,
+                const asio::ip::tcp::resolver::results_type& found) {
+    for (const auto& each : found) asked.known.push_back(each.endpoint());
+    if (!failure && asked.known.empty()) failure = asio::error::host_not_found;
+    asked.is_asking = false;
+    asked.until = std::chrono::steady_clock::now() + lifetime;
+    const std::vector<handler> waiting = std::exchange(asked.waiting, {});
+    const endpoints known = asked.known;
+    if (failure) names_.erase(key);
+    for (const handler& each : waiting) each(failure, known);
+  }
+
+  void forget_answers() {
+    for (auto each = names_.begin(); each != names_.end();) {
+      each = each->second->is_asking ? std::next(each) : names_.erase(each);
+    }
+  }
+
+  asio::io_context& context_;
+  std::unordered_map<std::string, std::shared_ptr<name>> names_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/asio_dial.hpp
+
+// From a host and a port to a connected TCP socket: its addresses are tried in turn, both families
+// alternating, the next one as soon as one fails or has not answered for a while (RFC 8305). No
+// time limit of its own; no TLS.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#if defined(__linux__)
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#endif
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One attempt. Pending operations hold it.
+class asio_dial : public std::enable_shared_from_this<asio_dial> {
+ public:
+  /// How long an address has before the next one is tried beside it.
+  static constexpr std::chrono::milliseconds fallback_delay{250};
+
+  struct outcome {
+    std::error_code failure;
+    const char* step = "";  ///< of a failure: "cannot resolve " or "cannot connect to "
+  };
+  /// With a failure the socket is closed.
+  using handler = std::function<void(const outcome&, asio_socket)>;
+
+  /// `receive_buffer_bytes`: SO_RCVBUF, which has to be known before the handshake; 0: the
+  /// system's. `done` is called once and never before begin() returns; not at all after give_up().
+  static std::shared_ptr<asio_dial> begin(asio::io_context& context, asio_name_cache& names,
+                                          const std::string& host, std::uint16_t port,
+                                          int receive_buffer_bytes, handler done) {
+    std::shared_ptr<asio_dial> made(new asio_dial(context, receive_buffer_bytes, std::move(done)));
+    names.resolve(host, port, [made](const std::error_code& failure, const auto& found) {
+      made->resolved(failure, found);
+    });
+    return made;
+  }
+  /// The same for addresses that are known, at least one.
+  static std::shared_ptr<asio_dial> begin_with(asio::io_context& context,
+                                               const asio_name_cache::endpoints& addresses,
+                                               int receive_buffer_bytes, handler done) {
+    std::shared_ptr<asio_dial> made(new asio_dial(context, receive_buffer_bytes, std::move(done)));
+    made->addresses_ = addresses;
+    made->try_next();
+    return made;
+  }
+
+  /// The order of the system, but each address followed by one of the other family.
+  static asio_name_cache::endpoints alternating(asio_name_cache::endpoints from) {
+    const bool first_is_v4 = from.front().address().is_v4();
+    const auto middle = std::stable_partition(from.begin(), from.end(), [&](const auto& each) {
+      return each.address().is_v4() == first_is_v4;
+    });
+    asio_name_cache::endpoints mixed;
+    for (auto one = from.begin(), other = middle; one != middle || other != from.end();) {
+      if (one != middle) mixed.push_back(*one++);
+      if (other != from.end()) mixed.push_back(*other++);
+    }
+    return mixed;
+  }
+
+  /// Closes what is open; nothing is called from now on.
+  void give_up() {
+    done_ = nullptr;
+    timer_.cancel();
+    sockets_.clear();
+  }
+
+ private:
+  asio_dial(asio::io_context& context, int receive_buffer_bytes, handler done)
+      : context_(context),
+        timer_(context),
+        receive_buffer_bytes_(receive_buffer_bytes),
+        done_(std::move(done)) {}
+
+  void resolved(const std::error_code& failure, const asio_name_cache::endpoints& found) {
+    if (!done_) return;
+    if (failure) return finish_later({failure, "cannot resolve "});
+    addresses_ = alternating(found);
+    try_next();
+  }
+
+  void try_next() {
+    while (next_ < addresses_.size()) {
+      const asio::ip::tcp::endpoint to = addresses_[next_++];
+      auto socket = std::make_unique<asio_socket>(context_.get_executor());
+      socket->open(to.protocol(), last_failure_);
+      if (last_failure_) continue;
+      prepare(*socket);
+      asio_socket& at = *socket;
+      sockets_.push_back(std::move(socket));
+      at.async_connect(to, [self = shared_from_this(), &at](const std::error_code& failure) {
+        self->connected(at, failure);
+      });
+      if (next_ < addresses_.size()) wait_for_fallback();
+      return;
+    }
+    if (sockets_.empty()) finish_later({last_failure_, "cannot connect to "});
+  }
+
+  void prepare(asio_socket& socket) const {
+    std::error_code ignored;
+    if (receive_buffer_bytes_ > 0) {
+      socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer_bytes_), ignored);
+    }
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket.set_option(asio::socket_base::keep_alive(true), ignored);
+#if defined(__linux__)
+    const int idle = 30;  // seconds: below the patience of most middleboxes
+    const int interval = 15;
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+#endif
+  }
+
+  void wait_for_fallback() {
+    timer_.expires_after(fallback_delay);
+    timer_.async_wait([self = shared_from_this()](const std::error_code& cancelled) {
+      if (!cancelled && self->done_) self->try_next();
+    });
+  }
+
+  void connected(asio_socket& at, const std::error_code& failure) {
+    if (!done_) return;
+    const auto found = std::find_if(sockets_.begin(), sockets_.end(),
+                                    [&at](const auto& each) { return each.get() == &at; });
+    asio_socket socket = std::move(at);
+    sockets_.erase(found);
+    if (failure) {
+      last_failure_ = failure;
+      std::error_code ignored;
+      socket.close(ignored);
+      timer_.cancel();
+      return try_next();
+    }
+    std::error_code ignored;
+    socket.non_blocking(true, ignored);
+    finish({}, std::move(socket));
+  }
+
+  void finish_later(const outcome& what) {
+    asio::post(context_, [self = shared_from_this(), what] {
+      if (self->done_) self->finish(what, asio_socket(self->context_.get_executor()));
+    });
+  }
+
+  void finish(const outcome& what, asio_socket socket) {
+    const handler done = std::exchange(done_, nullptr);
+    give_up();
+    done(what, std::move(socket));
+  }
+
+  asio::io_context& context_;
+  asio_timer timer_;
+  const int receive_buffer_bytes_;
+  handler done_;
+  asio_name_cache::endpoints addresses_;
+  std::size_t next_ = 0;
+  std::vector<std::unique_ptr<asio_socket>> sockets_;  // being connected
+  std::error_code last_failure_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/output_buffer.hpp
 
 // The bytes of one connection that wait for the kernel, exact to the byte, and a small pool of such
@@ -25229,26 +26387,32 @@ class output_buffer {
 class output_pool {
  public:
   static constexpr std::size_t max_buffers = 64;
-  static constexpr std::size_t max_buffer_bytes = 16 * 1024;  // larger ones go back to the system
+  /// Larger ones go back to the system: what one read of an answer makes fits.
+  static constexpr std::size_t max_buffer_bytes = 128 * 1024;
+  static constexpr std::size_t max_bytes = 1024 * 1024;  ///< of all of them
 
   std::unique_ptr<output_buffer> take() {
     if (spare_.empty()) return std::make_unique<output_buffer>();
     std::unique_ptr<output_buffer> buffer = std::move(spare_.back());
     spare_.pop_back();
+    bytes_ -= buffer->capacity();
     return buffer;
   }
 
   /// Precondition: nothing is pending in it.
   void give_back(std::unique_ptr<output_buffer> buffer) {
-    if (spare_.size() < max_buffers && buffer->capacity() <= max_buffer_bytes) {
-      spare_.push_back(std::move(buffer));
-    }
+    const std::size_t size = buffer->capacity();
+    if (spare_.size() >= max_buffers || size > max_buffer_bytes || bytes_ + size > max_bytes)
+      return;
+    bytes_ += size;
+    spare_.push_back(std::move(buffer));
   }
 
   std::size_t size() const noexcept { return spare_.size(); }
 
  private:
   std::vector<std::unique_ptr<output_buffer>> spare_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace adapters
@@ -25533,6 +26697,13 @@ inline result<tls_context> tls_context::of_client(const std::string& ca_file) {
     return refuse("OpenSSL cannot speak TLS: " + tls_error_words(ERR_peek_error()));
   }
   SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, nullptr);
+  // What streams to a client comes in small records: one system call for each, in place of one for
+  // its header and one for the rest.
+  SSL_CTX_set_read_ahead(made.get(), 1);
+  static const unsigned char spoken[] = "\x08http/1.1";  // RFC 7301; WebSocket begins with it too
+  if (SSL_CTX_set_alpn_protos(made.get(), spoken, sizeof spoken - 1) != 0) {
+    return refuse("OpenSSL cannot speak TLS: " + tls_error_words(ERR_peek_error()));
+  }
   if (ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(made.get());
   } else if (open(ca_file) == nullptr) {
@@ -25611,8 +26782,10 @@ class tls_stream {
   wait read_waits_for() const noexcept { return read_waits_for_; }
   wait write_waits_for() const noexcept { return write_waits_for_; }
 
-  /// True when decrypted bytes wait: the socket will not tell of them.
-  bool has_buffered() const noexcept { return SSL_pending(ssl_.get()) > 0; }
+  /// True when bytes wait that were read from the socket already: it will not tell of them.
+  bool has_buffered() const noexcept {
+    return SSL_pending(ssl_.get()) > 0 || (!was_read_dry_ && SSL_has_pending(ssl_.get()) == 1);
+  }
   bool is_established() const noexcept { return SSL_is_init_finished(ssl_.get()) == 1; }
   bool has_failed() const noexcept { return failed_; }
 
@@ -25635,7 +26808,8 @@ class tls_stream {
   };
   using ssl_pointer = std::unique_ptr<SSL, free_ssl>;
 
-  explicit tls_stream(ssl_pointer ssl) noexcept : ssl_(std::move(ssl)) {}
+  tls_stream(ssl_pointer ssl, asio_socket& socket) noexcept
+      : socket_(socket), ssl_(std::move(ssl)) {}
 
   static std::unique_ptr<tls_stream> make(const tls_context& context, asio_socket& socket,
                                           bool as_client);
@@ -25650,6 +26824,7 @@ class tls_stream {
     return command == BIO_CTRL_FLUSH ? 1 : 0;  // writes are not buffered
   }
 
+  asio_socket& socket_;
   ssl_pointer ssl_;
   std::string host_;  // of a client's
   unsigned long error_ = 0;
@@ -25657,25 +26832,37 @@ class tls_stream {
   wait write_waits_for_ = wait::writable;
   bool failed_ = false;
   bool shut_ = false;
+  // The socket gave less than was asked for: within this call it need not be asked again.
+  bool is_drained_ = false;
+  // The last read has asked for more than was there. Not so: whole records may wait in OpenSSL,
+  // which with read-ahead takes from the socket what it can get.
+  bool was_read_dry_ = false;
 };
 
 inline int tls_stream::bio_read(BIO* bio, char* data, int size) {
-  auto& socket = *static_cast<asio_socket*>(BIO_get_data(bio));
+  auto& stream = *static_cast<tls_stream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (stream.is_drained_) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
   std::error_code failure;
-  const std::size_t got =
-      socket.read_some(asio::mutable_buffer(data, static_cast<std::size_t>(size)), failure);
-  if (!failure) return static_cast<int>(got);
+  const auto wanted = static_cast<std::size_t>(size);
+  const std::size_t got = stream.socket_.read_some(asio::mutable_buffer(data, wanted), failure);
+  if (!failure) {
+    stream.is_drained_ = got < wanted;
+    return static_cast<int>(got);
+  }
   if (outcome_of(failure) == io_outcome::blocked) BIO_set_retry_read(bio);
   return failure == asio::error::eof ? 0 : -1;
 }
 
 inline int tls_stream::bio_write(BIO* bio, const char* data, int size) {
-  auto& socket = *static_cast<asio_socket*>(BIO_get_data(bio));
+  auto& stream = *static_cast<tls_stream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   std::error_code failure;
   const std::size_t put =
-      socket.write_some(asio::const_buffer(data, static_cast<std::size_t>(size)), failure);
+      stream.socket_.write_some(asio::const_buffer(data, static_cast<std::size_t>(size)), failure);
   if (!failure) return static_cast<int>(put);
   if (outcome_of(failure) == io_outcome::blocked) BIO_set_retry_write(bio);
   return -1;
@@ -25707,7 +26894,6 @@ inline std::unique_ptr<tls_stream> tls_stream::make(const tls_context& context, 
     ERR_clear_error();
     return nullptr;
   }
-  BIO_set_data(bio, &socket);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl.get(), bio, bio);  // takes the one reference for both
   if (as_client) {
@@ -25715,7 +26901,9 @@ inline std::unique_ptr<tls_stream> tls_stream::make(const tls_context& context, 
   } else {
     SSL_set_accept_state(ssl.get());
   }
-  return std::unique_ptr<tls_stream>(new tls_stream(std::move(ssl)));
+  std::unique_ptr<tls_stream> made(new tls_stream(std::move(ssl), socket));
+  BIO_set_data(bio, made.get());
+  return made;
 }
 
 inline std::unique_ptr<tls_stream> tls_stream::connect(const tls_context& context,
@@ -25757,6 +26945,8 @@ inline io_outcome tls_stream::outcome_of_call(int returned, wait& waits_for) {
 inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& received) {
   received = 0;
   read_waits_for_ = wait::readable;
+  is_drained_ = false;
+  was_read_dry_ = false;
   if (failed_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (received < size) {
@@ -25766,6 +26956,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
         SSL_read(ssl_.get(), data + received, static_cast<int>(room < most ? room : most));
     if (got <= 0) {
       const io_outcome outcome = outcome_of_call(got, read_waits_for_);
+      was_read_dry_ = true;
       return received != 0 ? io_outcome::done : outcome;  // the next call tells again
     }
     received += static_cast<std::size_t>(got);
@@ -25776,6 +26967,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
 inline io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
   sent = 0;
   write_waits_for_ = wait::writable;
+  is_drained_ = false;
   if (failed_ || shut_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (!data.empty()) {
@@ -25792,6 +26984,7 @@ inline io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
 inline io_outcome tls_stream::shut() {
   if (failed_ || !is_established()) return io_outcome::ended;
   if (shut_) return io_outcome::done;
+  is_drained_ = false;
   ERR_clear_error();
   const int said = SSL_shutdown(ssl_.get());  // 0: said, the peer's is still to come
   if (said < 0) return outcome_of_call(said, write_waits_for_);
@@ -25853,8 +27046,8 @@ class asio_link {
   bool is_open() const noexcept { return socket_.is_open(); }
   asio_socket& socket() noexcept { return socket_; }
 
-  /// All bytes go through the stream from now on. Precondition: it is one on socket(), and nothing
-  /// was read or written yet.
+  /// All bytes go through the stream from now on. Precondition: it is one on socket(), whatever was
+  /// read before came to its end, and nothing waits to be written.
   void secure(std::unique_ptr<tls_stream> stream) noexcept { tls_ = std::move(stream); }
   /// Null without TLS.
   const tls_stream* tls() const noexcept { return tls_.get(); }
@@ -25867,13 +27060,22 @@ class asio_link {
 
   /// Reads once. `ended`: end of the stream or an error.
   io_outcome receive(char* data, std::size_t size, std::size_t& received) {
+    std::error_code failure;
+    return receive(data, size, received, failure);
+  }
+  /// The same. `failure` tells how it ended: asio::error::eof when the peer has said all.
+  io_outcome receive(char* data, std::size_t size, std::size_t& received,
+                     std::error_code& failure) {
     if (tls_ != nullptr) {
       const bool was_established = tls_->is_established();
       const io_outcome outcome = tls_->read(data, size, received);
       if (!was_established && tls_->is_established()) acknowledge();
+      if (outcome == io_outcome::ended) {
+        failure = asio::error::eof;
+        if (tls_->has_failed()) failure = asio::error::connection_reset;
+      }
       return outcome;
     }
-    std::error_code failure;
     received = socket_.read_some(asio::mutable_buffer(data, size), failure);
     return outcome_of(failure);
   }
@@ -25931,43 +27133,50 @@ class asio_link {
   struct wait_handler;
 
   /// Room for Asio's object of one pending wait; a larger one of another version goes to the heap.
+  /// Every operation of Asio begins with pointers and needs no alignment above theirs.
   class wait_memory {
    public:
-    void* allocate(std::size_t size) {
-      if (taken_ || size > sizeof bytes_) return ::operator new(size);
-      taken_ = true;
+    static constexpr std::size_t bytes = 88;
+
+    void* allocate(std::size_t size, bool& taken) {
+      if (taken || size > sizeof bytes_) return ::operator new(size);
+      taken = true;
       return bytes_;
     }
-    void deallocate(void* memory) noexcept {
+    void deallocate(void* memory, bool& taken) noexcept {
       if (memory == bytes_) {
-        taken_ = false;
+        taken = false;
       } else {
         ::operator delete(memory);
       }
     }
 
    private:
-    alignas(std::max_align_t) unsigned char bytes_[88];
-    bool taken_ = false;
+    alignas(void*) unsigned char bytes_[bytes];
   };
 
   template <typename T>
   struct wait_allocator {
     using value_type = T;
-    explicit wait_allocator(wait_memory& memory) noexcept : memory_(&memory) {}
+    explicit wait_allocator(asio_link& of) noexcept : link(&of) {}
     template <typename U>
-    wait_allocator(const wait_allocator<U>& other) noexcept : memory_(other.memory_) {}  // NOLINT
-    T* allocate(std::size_t count) { return static_cast<T*>(memory_->allocate(count * sizeof(T))); }
-    void deallocate(T* memory, std::size_t) noexcept { memory_->deallocate(memory); }
+    wait_allocator(const wait_allocator<U>& other) noexcept : link(other.link) {}  // NOLINT
+    T* allocate(std::size_t count) {
+      return static_cast<T*>(
+          link->read_memory_.allocate(count * sizeof(T), link->read_memory_taken_));
+    }
+    void deallocate(T* memory, std::size_t) noexcept {
+      link->read_memory_.deallocate(memory, link->read_memory_taken_);
+    }
     template <typename U>
     bool operator==(const wait_allocator<U>& other) const noexcept {
-      return memory_ == other.memory_;
+      return link == other.link;
     }
     template <typename U>
     bool operator!=(const wait_allocator<U>& other) const noexcept {
-      return memory_ != other.memory_;
+      return link != other.link;
     }
-    wait_memory* memory_;
+    asio_link* link;
   };
 
   /// Nothing answers the last words of a peer's handshake; a peer with Nagle's algorithm holds its
@@ -25990,6 +27199,7 @@ class asio_link {
   bool writing_ = false;
   bool read_wanted_ = false;  // on_readable() is owed
   bool write_wanted_ = false;
+  bool read_memory_taken_ = false;
   wait_memory read_memory_;
 };
 
@@ -26022,7 +27232,7 @@ class link_pointer {
 
 struct asio_link::wait_handler {
   using allocator_type = wait_allocator<void>;
-  allocator_type get_allocator() const noexcept { return allocator_type(link->read_memory_); }
+  allocator_type get_allocator() const noexcept { return allocator_type(*link); }
 
   // The error says nothing that the next read does not say.
   void operator()(const std::error_code&) const { link->on_ready(link->reading_); }
@@ -26075,6 +27285,1678 @@ inline void asio_link::wait_socket_writable() {
                        link->on_ready(link->writing_);
                      });
 }
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/deadline_list.hpp
+
+// Things with the same time limit, in the order in which they joined, which is the order of their
+// deadlines: joining, leaving and asking for the next deadline cost the same for one and for a
+// million. Intrusive; allocates nothing.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <optional>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Base of what stands in a deadline_list; in at most one at a time. Leaves its list when it is
+/// destroyed.
+class deadline_hook {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  deadline_hook() = default;
+  deadline_hook(const deadline_hook&) = delete;
+  deadline_hook& operator=(const deadline_hook&) = delete;
+  ~deadline_hook() { leave(); }
+
+  bool is_listed() const noexcept { return next_ != nullptr; }
+
+  void leave() noexcept {
+    if (next_ == nullptr) return;
+    previous_->next_ = next_;
+    next_->previous_ = previous_;
+    next_ = previous_ = nullptr;
+  }
+
+ private:
+  template <typename T>
+  friend class deadline_list;
+
+  deadline_hook* previous_ = nullptr;
+  deadline_hook* next_ = nullptr;
+  time_point deadline_{};
+};
+
+/// T derives from deadline_hook.
+template <typename T>
+class deadline_list {
+ public:
+  using time_point = deadline_hook::time_point;
+
+  explicit deadline_list(std::chrono::steady_clock::duration limit) : limit_(limit) {
+    ends_.next_ = ends_.previous_ = &ends_;
+  }
+  ~deadline_list() {
+    while (ends_.next_ != &ends_) ends_.next_->leave();
+  }
+
+  /// Joins at the back, out of whatever list it was in; returns its deadline. `now` must not go
+  /// backwards.
+  time_point join(T& item, time_point now) noexcept {
+    deadline_hook& hook = item;
+    hook.leave();
+    hook.deadline_ = now + limit_;
+    hook.previous_ = ends_.previous_;
+    hook.next_ = &ends_;
+    ends_.previous_->next_ = &hook;
+    ends_.previous_ = &hook;
+    return hook.deadline_;
+  }
+
+  /// The next deadline, if anything is listed.
+  std::optional<time_point> next() const noexcept {
+    if (ends_.next_ == &ends_) return std::nullopt;
+    return ends_.next_->deadline_;
+  }
+
+  /// Takes out the first item whose deadline has come; null when there is none.
+  T* take_expired(time_point now) noexcept {
+    if (ends_.next_ == &ends_ || ends_.next_->deadline_ > now) return nullptr;
+    deadline_hook* const hook = ends_.next_;
+    hook->leave();
+    return static_cast<T*>(hook);
+  }
+
+ private:
+  std::chrono::steady_clock::duration limit_;
+  deadline_hook ends_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/event_turn.hpp
+
+// The span in which one event of the executor is worked on, as far as adapters have to agree on it:
+// who reads bytes opens a turn, and who was given bytes to send in it sends them at its end, so
+// that what came in one read leaves in one write, at once. Neither knows the other.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Who sends. Turns may be nested; the end of the outermost one counts.
+class turn_keeper {
+ public:
+  virtual void begin_turn() noexcept = 0;
+  virtual void end_turn() = 0;
+
+ protected:
+  ~turn_keeper() = default;
+};
+
+/// One turn, of a keeper that outlives it; of null: nothing.
+class event_turn {
+ public:
+  explicit event_turn(turn_keeper* keeper) noexcept : keeper_(keeper) {
+    if (keeper_ != nullptr) keeper_->begin_turn();
+  }
+  event_turn(const event_turn&) = delete;
+  event_turn& operator=(const event_turn&) = delete;
+  ~event_turn() {
+    if (keeper_ != nullptr) keeper_->end_turn();
+  }
+
+ private:
+  turn_keeper* keeper_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/http/chunked_decoder.hpp
+
+// The chunked transfer coding (RFC 9112 section 7.1), decoded where it lies: the payloads of all
+// chunks in one read are moved together and come out as one piece. Strict: sizes are digits,
+// lines end with CRLF, all that is no payload has a limit. Extensions and trailers are skipped.
+
+namespace agent_websocket {
+namespace http {
+
+class chunked_decoder {
+ public:
+  /// Of one chunk's extension.
+  static constexpr std::size_t max_extension_bytes = 4 * 1024;
+  /// Of the trailer section.
+  static constexpr std::size_t max_trailer_bytes = 16 * 1024;
+
+  struct outcome {
+    std::size_t payload = 0;   ///< bytes of the body that stand at the beginning of the data now
+    std::size_t consumed = 0;  ///< bytes of the data that belonged to the body and its coding
+  };
+
+  /// Decodes `size` bytes in place, up to the end of the body or a failure; what came before a
+  /// failure is payload as well.
+  outcome feed(char* data, std::size_t size) noexcept {
+    outcome done;
+    std::size_t at = 0;
+    while (at < size && state_ != state::complete && state_ != state::failed) {
+      if (state_ == state::payload) {
+        const std::size_t rest = size - at;
+        const std::size_t take = left_ < rest ? static_cast<std::size_t>(left_) : rest;
+        if (at != done.payload) std::memmove(data + done.payload, data + at, take);
+        done.payload += take;
+        at += take;
+        left_ -= take;
+        if (left_ == 0) state_ = state::payload_cr;
+      } else {
+        take(data[at++]);
+      }
+    }
+    done.consumed = at;
+    return done;
+  }
+
+  bool is_complete() const noexcept { return state_ == state::complete; }
+  bool has_failed() const noexcept { return state_ == state::failed; }
+
+ private:
+  enum class state : std::uint8_t {
+    first_digit,
+    digits,
+    padding,  // spaces behind the size, which some servers write
+    extension,
+    size_lf,
+    payload,
+    payload_cr,
+    payload_lf,
+    trailer_start,  // of a line
+    trailer,
+    trailer_lf,
+    end_lf,
+    complete,
+    failed,
+  };
+
+  static int digit(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  }
+
+  void expect(char c, char wanted, state next) noexcept {
+    state_ = c == wanted ? next : state::failed;
+  }
+
+  void count_skipped(char c, std::size_t most) noexcept {
+    if (c == '\n' || c == '\0' || ++skipped_ > most) state_ = state::failed;
+  }
+
+  void end_of_size() noexcept {
+    skipped_ = 0;
+    state_ = left_ == 0 ? state::trailer_start : state::payload;
+  }
+
+  void take(char c) noexcept {
+    switch (state_) {
+      case state::first_digit:
+      case state::digits: {
+        const int value = digit(c);
+        if (value >= 0) {
+          if (left_ >> 59 != 0) {  // of 63 bits at most
+            state_ = state::failed;
+            return;
+          }
+          left_ = left_ << 4 | static_cast<std::uint64_t>(value);
+          state_ = state::digits;
+        } else if (state_ == state::first_digit) {
+          state_ = state::failed;
+        } else {
+          after_size(c);
+        }
+        return;
+      }
+      case state::padding: return after_size(c);
+      case state::extension:
+        if (c == '\r') {
+          state_ = state::size_lf;
+        } else {
+          count_skipped(c, max_extension_bytes);
+        }
+        return;
+      case state::size_lf:
+        expect(c, '\n', state_);
+        if (state_ != state::failed) end_of_size();
+        return;
+      case state::payload_cr: return expect(c, '\r', state::payload_lf);
+      case state::payload_lf: return expect(c, '\n', state::first_digit);
+      case state::trailer_start:
+        if (c == '\r') {
+          state_ = state::end_lf;
+          return;
+        }
+        state_ = state::trailer;
+        return count_skipped(c, max_trailer_bytes);
+      case state::trailer:
+        if (c == '\r') {
+          state_ = state::trailer_lf;
+        } else {
+          count_skipped(c, max_trailer_bytes);
+        }
+        return;
+      case state::trailer_lf: return expect(c, '\n', state::trailer_start);
+      case state::end_lf: return expect(c, '\n', state::complete);
+      case state::payload:
+      case state::complete:
+      case state::failed: return;
+    }
+  }
+
+  void after_size(char c) noexcept {
+    if (c == '\r') {
+      state_ = state::size_lf;
+    } else if (c == ';') {
+      state_ = state::extension;
+    } else if (c == ' ' || c == '\t') {
+      state_ = state::padding;
+      count_skipped(c, max_extension_bytes);
+    } else {
+      state_ = state::failed;
+    }
+  }
+
+  std::uint64_t left_ = 0;  // of the payload; while its size is read, what was read of it
+  std::size_t skipped_ = 0;
+  state state_ = state::first_digit;
+};
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/response_head.hpp
+
+// The head of an HTTP/1.1 response (RFC 9112 sections 4 to 6) as a client reads it: status line,
+// fields, and what they say of the body and of the connection. Strict where a lenient reader and
+// another one on the way could disagree about where the body ends. No sockets.
+
+namespace agent_websocket {
+namespace http {
+
+/// How the end of a response's body is found.
+enum class body_framing : std::uint8_t { none, length, chunked, until_close };
+
+struct response_head {
+  int status = 0;
+  header_list headers;
+  body_framing framing = body_framing::none;
+  std::uint64_t length = 0;    ///< of a body with body_framing::length
+  bool is_persistent = false;  ///< the connection may serve the next request
+};
+
+/// True for what may be a method or the name of a field (RFC 9110 section 5.6.2).
+constexpr bool is_token(std::string_view text) noexcept {
+  constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
+  for (const char c : text) {
+    if (c <= ' ' || c >= '\x7F' || separators.find(c) != std::string_view::npos) return false;
+  }
+  return !text.empty();
+}
+
+/// The number in a Content-Length field: digits only, and it fits.
+constexpr std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
+  if (text.empty()) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/// Reads one whole head: from the status line up to and with the empty line. Nothing of it is kept.
+class response_head_parser {
+ public:
+  /// Null when it went well, else what is wrong, in words for a log. `to_head_request`: the answer
+  /// to a HEAD, which never has a body.
+  const char* parse(std::string_view text, bool to_head_request, response_head& into) {
+    head_ = &into;
+    into = response_head();
+    if (const char* wrong = status_line(take_line(text))) return wrong;
+    header_list::field last;
+    while (!text.empty()) {
+      const std::string_view line = take_line(text);
+      if (line.empty()) break;
+      if (const char* wrong = field_line(line, last)) return wrong;
+    }
+    add(last);
+    return framing(to_head_request);
+  }
+
+ private:
+  /// Without its end, which is CRLF or (RFC 9112 section 2.2) LF alone.
+  static std::string_view take_line(std::string_view& text) noexcept {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    return line;
+  }
+
+  static bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+  const char* status_line(std::string_view line) {
+    // "HTTP/1.1 200" and, for some servers, no phrase and not even the space before it.
+    if (line.size() < 12 || line.substr(0, 7) != "HTTP/1." || !is_digit(line[7]) ||
+        line[8] != ' ' || !is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) ||
+        (line.size() > 12 && line[12] != ' ') || line[9] == '0') {
+      return "the answer does not begin with a status line of HTTP/1.1";
+    }
+    is_old_ = line[7] == '0';
+    head_->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+    return nullptr;
+  }
+
+  const char* field_line(std::string_view line, header_list::field& last) {
+    // A NUL or a CR inside of a line: readers disagree about where such a line ends.
+    if (line.find('\0') != std::string_view::npos || line.find('\r') != std::string_view::npos) {
+      return "a field of the answer holds a control character";
+    }
+    if (line.front() == ' ' || line.front() == '\t') {  // obs-fold, RFC 9112 section 5.2
+      if (last.first.empty()) return "the first field of the answer has no name";
+      last.second.append(" ").append(trim(line));
+      return nullptr;
+    }
+    add(last);
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+      return "a line of the answer's header section is no field";
+    }
+    last.first = line.substr(0, colon);
+    last.second = trim(line.substr(colon + 1));
+    return nullptr;
+  }
+
+  void add(header_list::field& last) {
+    if (last.first.empty()) return;
+    head_->headers.add(std::move(last.first), std::move(last.second));
+    last = {};
+  }
+
+  /// RFC 9112 section 6.3. Both kinds of length at once, two lengths, and codings that nobody asked
+  /// for are refused: this is what response splitting looks like.
+  const char* framing(bool to_head_request) {
+    bool chunked = false;
+    bool close = false;
+    bool keep_alive = false;
+    std::optional<std::uint64_t> length;
+    for (const auto& [name, value] : head_->headers) {
+      if (iequals(name, "Content-Length")) {
+        std::string_view list = value;
+        while (true) {  // "5, 5" is what some proxies make of two equal fields
+          const std::size_t comma = std::min(list.find(','), list.size());
+          const auto number = parse_length(trim(list.substr(0, comma)));
+          if (!number) return "the answer's Content-Length is no number";
+          if (length && *length != *number) return "the answer has two values of Content-Length";
+          length = number;
+          if (comma == list.size()) break;
+          list.remove_prefix(comma + 1);
+        }
+      } else if (iequals(name, "Transfer-Encoding")) {
+        if (chunked || !iequals(value, "chunked")) {
+          return "the answer's Transfer-Encoding is not \"chunked\"";
+        }
+        chunked = true;
+      } else if (iequals(name, "Connection")) {
+        std::string_view list = value;
+        while (!list.empty()) {
+          const std::size_t comma = std::min(list.find(','), list.size());
+          const std::string_view word = trim(list.substr(0, comma));
+          close = close || iequals(word, "close");
+          keep_alive = keep_alive || iequals(word, "keep-alive");
+          list.remove_prefix(std::min(comma + 1, list.size()));
+        }
+      }
+    }
+    if (chunked && length) return "the answer has both Content-Length and Transfer-Encoding";
+    if (chunked && is_old_) return "the answer is of HTTP/1.0 and has a Transfer-Encoding";
+    const int status = head_->status;
+    if (to_head_request || status < 200 || status == 204 || status == 304) {
+      head_->framing = body_framing::none;
+    } else if (chunked) {
+      head_->framing = body_framing::chunked;
+    } else if (length) {
+      head_->framing = body_framing::length;
+      head_->length = *length;
+    } else {
+      head_->framing = body_framing::until_close;
+    }
+    head_->is_persistent =
+        !close && (!is_old_ || keep_alive) && head_->framing != body_framing::until_close;
+    return nullptr;
+  }
+
+  response_head* head_ = nullptr;
+  bool is_old_ = false;  // HTTP/1.0
+};
+
+/// Where the head ends that begins `text`: the position behind its empty line, or npos. `from`: a
+/// place before which was no end the last time.
+inline std::size_t head_end(std::string_view text, std::size_t from = 0) noexcept {
+  while (true) {
+    const std::size_t feed = text.find('\n', from);
+    if (feed == std::string_view::npos || feed + 1 >= text.size()) return std::string_view::npos;
+    if (text[feed + 1] == '\n') return feed + 2;
+    if (text[feed + 1] == '\r') {
+      if (feed + 2 >= text.size()) return std::string_view::npos;
+      if (text[feed + 2] == '\n') return feed + 3;
+    }
+    from = feed + 1;
+  }
+}
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/response_reader.hpp
+
+// Reads one HTTP/1.1 response from the pieces in which it arrives: interim answers are skipped, the
+// head comes as a whole, the body piece by piece without its framing. Keeps bytes only of a head
+// that is not complete. No sockets.
+
+namespace agent_websocket {
+namespace http {
+
+class response_reader {
+ public:
+  response_reader() = default;
+  /// `to_head_request`: the answer to a HEAD, without body. `max_header_bytes`: of all heads
+  /// together, interim ones too.
+  response_reader(bool to_head_request, std::size_t max_header_bytes)
+      : max_header_bytes_(max_header_bytes), to_head_request_(to_head_request) {}
+
+  /// Takes bytes up to the end of the head; how many these were. More belong to the body when
+  /// has_head() is true then. Precondition: !has_head() and !failure().
+  std::size_t feed_head(std::string_view bytes, response_head& into) {
+    std::size_t consumed = 0;
+    while (consumed < bytes.size() && !has_head_ && !failure_) {
+      const std::string_view rest = bytes.substr(consumed);
+      consumed += partial_.empty() ? take_head(rest, into) : continue_head(rest, into);
+    }
+    return consumed;
+  }
+
+  /// Decodes the body's bytes where they lie: what comes back are those of the content, also when
+  /// it fails behind them. Precondition: has_head() and !is_complete().
+  std::string_view feed_body(char* data, std::size_t size) {
+    std::size_t content = size;
+    std::size_t consumed = size;
+    switch (framing_) {
+      case body_framing::none: content = consumed = 0; break;
+      case body_framing::until_close: break;
+      case body_framing::length:
+        content = consumed = left_ < size ? static_cast<std::size_t>(left_) : size;
+        left_ -= content;
+        is_complete_ = left_ == 0;
+        break;
+      case body_framing::chunked: {
+        const chunked_decoder::outcome done = chunks_.feed(data, size);
+        content = done.payload;
+        consumed = done.consumed;
+        is_complete_ = chunks_.is_complete();
+        if (chunks_.has_failed()) fail(errc::protocol_error, "a chunk of the body is malformed");
+        break;
+      }
+    }
+    if (consumed != size) is_persistent_ = false;  // bytes that belong to no answer
+    return {data, content};
+  }
+
+  /// The connection has ended in order: completes a body that ends so, and is a failure else.
+  void end() {
+    if (is_complete_ || failure_) return;
+    if (!has_head_) {
+      // What was no whole line may have been cut anywhere before it became an answer.
+      if (partial_.find('\n') == std::string::npos) {
+        return fail(errc::connection_failed, "the connection ended before the answer");
+      }
+      return fail(errc::protocol_error,
+                  "the connection ended within the header section of the answer");
+    }
+    if (framing_ == body_framing::until_close) {
+      is_complete_ = true;
+    } else {
+      fail(errc::protocol_error, "the connection ended before the end of the body");
+    }
+  }
+
+  bool has_head() const noexcept { return has_head_; }
+  /// The whole answer was read.
+  bool is_complete() const noexcept { return is_complete_; }
+  /// Complete, and the connection may serve the next request.
+  bool is_persistent() const noexcept { return is_complete_ && is_persistent_; }
+  std::error_code failure() const noexcept { return failure_; }
+  /// In words for a log; no bytes of the peer.
+  const char* failure_words() const noexcept { return failure_words_; }
+
+ private:
+  static constexpr std::string_view protocol = "HTTP/1.";
+
+  void fail(errc failure, const char* words) {
+    failure_ = failure;
+    failure_words_ = words;
+    std::string().swap(partial_);
+  }
+
+  /// The whole head lies in `bytes`, or what there is of it is kept.
+  std::size_t take_head(std::string_view bytes, response_head& into) {
+    const std::size_t end = head_end(bytes);
+    if (!begins_well(bytes)) {
+      fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
+      return 0;
+    }
+    if (end == std::string_view::npos) {
+      if (bytes.size() > max_header_bytes_ - header_bytes_) return too_large();
+      partial_ = bytes;
+      return bytes.size();
+    }
+    return parse(bytes.substr(0, end), into) ? end : 0;
+  }
+
+  std::size_t continue_head(std::string_view bytes, response_head& into) {
+    const std::size_t had = partial_.size();
+    // The end may have begun in what was there: at most two bytes of it.
+    const std::size_t from = had < 2 ? 0 : had - 2;
+    const std::size_t room = max_header_bytes_ - header_bytes_ - had;
+    partial_.append(bytes.substr(0, std::min(bytes.size(), room)));
+    const std::size_t end = head_end(partial_, from);
+    if (!begins_well(partial_)) {
+      fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
+      return 0;
+    }
+    if (end == std::string::npos) return bytes.size() > room ? too_large() : bytes.size();
+    const std::string whole = std::exchange(partial_, std::string());
+    return parse(std::string_view(whole).substr(0, end), into) ? end - had : 0;
+  }
+
+  static bool begins_well(std::string_view bytes) noexcept {
+    return bytes.substr(0, protocol.size()) == protocol.substr(0, bytes.size());
+  }
+
+  std::size_t too_large() {
+    fail(errc::too_large, "the header section of the answer is too large");
+    return 0;
+  }
+
+  bool parse(std::string_view text, response_head& into) {
+    header_bytes_ += text.size();
+    if (header_bytes_ > max_header_bytes_) return too_large() != 0;
+    if (const char* wrong = response_head_parser().parse(text, to_head_request_, into)) {
+      fail(errc::protocol_error, wrong);
+      return false;
+    }
+    if (into.status == 101) {
+      fail(errc::protocol_error, "the server switched protocols, which nobody asked for");
+      return false;
+    }
+    if (into.status < 200) return true;  // the answer itself is still to come
+    has_head_ = true;
+    framing_ = into.framing;
+    left_ = into.length;
+    is_persistent_ = into.is_persistent;
+    is_complete_ =
+        framing_ == body_framing::none || (framing_ == body_framing::length && left_ == 0);
+    return true;
+  }
+
+  std::string partial_;  // of an unfinished head
+  std::size_t header_bytes_ = 0;
+  std::size_t max_header_bytes_ = 0;
+  std::uint64_t left_ = 0;  // of a body with a length
+  chunked_decoder chunks_;
+  std::error_code failure_;
+  const char* failure_words_ = "";
+  body_framing framing_ = body_framing::none;
+  bool to_head_request_ = false;
+  bool has_head_ = false;
+  bool is_complete_ = false;
+  bool is_persistent_ = false;
+};
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/adapters/asio_http_connection.hpp
+
+// One connection of asio_http_client: sends a request, reads its answer into the buffer that all
+// connections share, and serves the next one. Tunnels through a proxy and speaks TLS before the
+// first, where that is asked for. While it waits it has no buffer; one read a turn.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+class asio_http_connection;
+
+/// What the connections of one client share. Outlives them, or what is left of them is closed.
+struct asio_http_buffers {
+  explicit asio_http_buffers(std::size_t read_bytes)
+      : size(read_bytes), input(std::make_unique<char[]>(read_bytes)) {}
+  const std::size_t size;
+  const std::unique_ptr<char[]> input;
+  output_pool outputs;
+  turn_keeper* turns = nullptr;  ///< or null
+};
+
+/// The request that a connection serves. Its functions may abandon any connection.
+class asio_http_exchange {
+ public:
+  /// The connection stands, TLS and tunnel included: the time for connecting is over.
+  virtual void on_established() = 0;
+  /// The first byte of an answer: the request will not be sent again.
+  virtual void on_answered() = 0;
+  virtual void on_head(const http::response_head& head) = 0;
+  /// Never empty.
+  virtual void on_body(std::string_view bytes) = 0;
+  /// The last word. `keep`: the connection may serve another request; else it is closed.
+  virtual void on_end(asio_http_connection& connection, bool keep, std::error_code failure,
+                      std::string_view detail) = 0;
+
+ protected:
+  ~asio_http_exchange() = default;
+};
+
+class asio_http_connection final : public asio_link, public deadline_hook {
+ public:
+  using pointer = link_pointer<asio_http_connection>;
+
+  /// On a connected socket that does not block. `key` names what it is good for.
+  static pointer make(asio_socket socket, asio_http_buffers& buffers, std::string key) {
+    return pointer(new asio_http_connection(std::move(socket), buffers, std::move(key)));
+  }
+
+  /// The first request: `connect` (unless empty) goes to the proxy before, and TLS with `security`
+  /// (unless empty) to `host` behind that. False when no certificate can be for that host. Calls
+  /// the exchange, not before the executor's next turn except for on_established.
+  bool open(asio_http_exchange& exchange, std::string connect, const tls_context& security,
+            const std::string& host) {
+    exchange_ = &exchange;
+    security_ = security;
+    host_ = host;
+    if (!connect.empty()) {
+      stage_ = stage::tunnel;
+      reader_ = http::response_reader(true, max_tunnel_head_bytes);
+      send(std::move(connect));
+      wait_readable();
+      return true;
+    }
+    return secure_or_stand();
+  }
+
+  /// Sends a request and reads its answer. The first one right after open(), any other when the
+  /// one before has ended and the connection was kept.
+  void begin(asio_http_exchange& exchange, std::string request, bool to_head_request,
+             std::size_t max_header_bytes) {
+    exchange_ = &exchange;
+    to_head_request_ = to_head_request;
+    max_header_bytes_ = max_header_bytes;
+    has_answered_ = false;
+    ++served_;
+    if (stage_ == stage::tunnel) {
+      waiting_ = std::make_unique<std::string>(std::move(request));
+      return;
+    }
+    reader_ = http::response_reader(to_head_request, max_header_bytes);
+    send(std::move(request));
+    wait_readable();
+  }
+
+  /// No body and no end until resume(); the peer fills the kernel's buffers and waits.
+  void pause() noexcept { paused_ = true; }
+  /// Calls the exchange in a later turn.
+  void resume() {
+    if (!std::exchange(paused_, false) || exchange_ == nullptr) return;
+    if (held_ == nullptr) return wait_readable();
+    asio::post(socket().get_executor(), [self = pointer(this)] {
+      if (self->held_ != nullptr && !self->paused_) self->take_held();
+    });
+  }
+
+  /// Closes at once; nothing is called from now on.
+  void abandon() {
+    exchange_ = nullptr;
+    close_now();
+  }
+
+  /// False when the peer has closed a kept connection, or has said what nobody asked for.
+  bool is_quiet() {
+    if (!is_open() || (tls() != nullptr && tls()->has_buffered())) return false;
+    char byte = 0;
+    std::error_code failure;
+    socket().receive(asio::mutable_buffer(&byte, 1), asio::socket_base::message_peek, failure);
+    return outcome_of(failure) == io_outcome::blocked;
+  }
+
+  const std::string& key() const noexcept { return key_; }
+  /// True when it had served a request before this one.
+  bool is_reused() const noexcept { return served_ > 1; }
+  bool has_answered() const noexcept { return has_answered_; }
+
+ private:
+  enum class stage : std::uint8_t { tunnel, handshake, standing };
+  static constexpr std::size_t max_tunnel_head_bytes = 16 * 1024;
+
+  asio_http_connection(asio_socket from, asio_http_buffers& buffers, std::string key)
+      : asio_link(std::move(from)), buffers_(buffers), key_(std::move(key)) {}
+  ~asio_http_connection() override = default;
+
+  bool secure_or_stand() {
+    if (!security_) {
+      stand();
+      return true;
+    }
+    stage_ = stage::handshake;
+    secure(tls_stream::connect(security_, socket(), host_));
+    security_ = tls_context();
+    return tls() != nullptr;
+  }
+
+  void stand() {
+    stage_ = stage::standing;
+    std::string().swap(host_);
+    exchange_->on_established();
+  }
+
+  void send(std::string bytes) {
+    if (output_ == nullptr) output_ = buffers_.outputs.take();
+    output_->tail() = std::move(bytes);
+    flush();
+  }
+
+  /// What cannot be written is not the last word: the answer may be there already.
+  void flush() {
+    if (output_ == nullptr) return;
+    const io_outcome outcome = transmit(*output_);
+    check_handshake();
+    if (outcome == io_outcome::blocked) return wait_writable();
+    if (outcome == io_outcome::ended) {
+      is_broken_ = true;
+      output_->consume(output_->pending());
+    }
+    buffers_.outputs.give_back(std::exchange(output_, nullptr));
+  }
+
+  void check_handshake() {
+    if (stage_ == stage::handshake && tls() != nullptr && tls()->is_established()) stand();
+  }
+
+  void on_writable() override {
+    flush();
+    if (is_broken_ && stage_ == stage::handshake && exchange_ != nullptr) lost(std::error_code());
+  }
+
+  void on_readable() override {
+    if (exchange_ == nullptr || (paused_ && stage_ == stage::standing)) return;
+    const event_turn turn(buffers_.turns);
+    std::size_t size = 0;
+    std::error_code failure;
+    const io_outcome outcome = receive(buffers_.input.get(), buffers_.size, size, failure);
+    check_handshake();
+    switch (outcome) {
+      case io_outcome::blocked: return wait_readable();
+      case io_outcome::ended: return lost(failure);
+      case io_outcome::done: break;
+    }
+    if (stage_ == stage::tunnel) return take_tunnel({buffers_.input.get(), size});
+    take(buffers_.input.get(), size);
+  }
+
+  void take_tunnel(std::string_view bytes) {
+    http::response_head head;
+    const std::size_t used = reader_.feed_head(bytes, head);
+    if (reader_.failure()) {
+      return fail(errc::connection_failed, "the proxy's answer to CONNECT is malformed");
+    }
+    if (!reader_.has_head()) return wait_readable();
+    if (head.status < 200 || head.status > 299) {
+      return fail(errc::connection_failed,
+                  "the proxy refused the tunnel with status " + std::to_string(head.status));
+    }
+    if (used != bytes.size() || output_ != nullptr) {
+      return fail(errc::connection_failed, "the proxy spoke into the tunnel");
+    }
+    if (!secure_or_stand()) {
+      return fail(errc::connection_failed, "no certificate can be for that host");
+    }
+    reader_ = http::response_reader(to_head_request_, max_header_bytes_);
+    send(std::move(*std::exchange(waiting_, nullptr)));
+    if (exchange_ != nullptr) wait_readable();
+  }
+
+  void take(char* data, std::size_t size) {
+    if (!std::exchange(has_answered_, true)) exchange_->on_answered();
+    if (!reader_.has_head()) {
+      http::response_head head;
+      const std::size_t used = reader_.feed_head({data, size}, head);
+      if (reader_.failure()) return fail(reader_.failure(), reader_.failure_words());
+      if (!reader_.has_head()) return wait_readable();
+      exchange_->on_head(head);
+      if (exchange_ == nullptr) return;
+      data += used;
+      size -= used;
+    }
+    std::string_view content;
+    if (size != 0) content = reader_.feed_body(data, size);
+    if (!content.empty()) {
+      if (paused_) {
+        held_ = std::make_unique<std::string>(content);
+        return;
+      }
+      exchange_->on_body(content);
+      if (exchange_ == nullptr) return;
+    }
+    go_on();
+  }
+
+  void take_held() {
+    const std::unique_ptr<std::string> held = std::exchange(held_, nullptr);
+    exchange_->on_body(*held);
+    if (exchange_ != nullptr) go_on();
+  }
+
+  /// After all that was read is told.
+  void go_on() {
+    if (reader_.failure()) return fail(reader_.failure(), reader_.failure_words());
+    if (!reader_.is_complete()) {
+      if (!paused_) wait_readable();
+      return;
+    }
+    const bool keep = reader_.is_persistent() && output_ == nullptr && !is_broken_;
+    end(keep, std::error_code(), std::string_view());
+  }
+
+  void lost(const std::error_code& failure) {
+    if (stage_ == stage::handshake) {
+      const std::string refusal = tls()->refusal_words();
+      return fail(errc::connection_failed,
+                  refusal.empty() ? "the connection was lost within the TLS handshake" : refusal);
+    }
+    if (stage_ == stage::tunnel) {
+      return fail(errc::connection_failed, "the proxy closed the connection");
+    }
+    if (failure != asio::error::eof) {
+      return fail(errc::connection_failed, has_answered_
+                                               ? "the connection was lost within the answer"
+                                               : "the connection was lost before the answer");
+    }
+    reader_.end();
+    if (reader_.failure()) return fail(reader_.failure(), reader_.failure_words());
+    end(false, std::error_code(), std::string_view());
+  }
+
+  void fail(std::error_code failure, std::string_view words) { end(false, failure, words); }
+
+  void end(bool keep, std::error_code failure, std::string_view words) {
+    const pointer self(this);
+    paused_ = false;
+    asio_http_exchange* const exchange = std::exchange(exchange_, nullptr);
+    if (!keep) close_now();
+    exchange->on_end(*this, keep, failure, words);
+  }
+
+  void close_now() {
+    held_.reset();
+    waiting_.reset();
+    if (output_ != nullptr) {
+      output_->consume(output_->pending());
+      buffers_.outputs.give_back(std::exchange(output_, nullptr));
+    }
+    close_socket(false);
+  }
+
+  asio_http_buffers& buffers_;
+  asio_http_exchange* exchange_ = nullptr;  // null: idle or closed
+  const std::string key_;
+  tls_context security_;                  // until TLS begins
+  std::string host_;                      // the same
+  std::unique_ptr<std::string> waiting_;  // the request, for the end of the tunnel
+  std::unique_ptr<std::string> held_;     // of the body, read when it was paused already
+  std::unique_ptr<output_buffer> output_;
+  http::response_reader reader_;
+  std::size_t max_header_bytes_ = 0;
+  std::size_t served_ = 0;
+  stage stage_ = stage::standing;
+  bool to_head_request_ = false;
+  bool has_answered_ = false;
+  bool is_broken_ = false;  // cannot be written to
+  bool paused_ = false;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/asio_http_pool.hpp
+
+// The connections of asio_http_client that no request uses: kept for a while, up to a number, the
+// one used last taken first. Does nothing of its own accord: no timer and no wait is pending for
+// what is kept, so that an io_context without other work returns.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+class asio_http_pool {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  using pointer = asio_http_connection::pointer;
+
+  asio_http_pool(std::size_t max_connections, std::chrono::steady_clock::duration max_idle_time)
+      : max_connections_(max_connections), ages_(max_idle_time) {}
+  asio_http_pool(const asio_http_pool&) = delete;
+  asio_http_pool& operator=(const asio_http_pool&) = delete;
+  ~asio_http_pool() {
+    for (auto& [key, kept] : kept_) {
+      for (const pointer& each : kept) each->abandon();
+    }
+  }
+
+  /// Keeps it, and closes the one that has waited longest when there are too many.
+  void put(pointer connection, time_point now) {
+    close_old(now);
+    if (max_connections_ == 0) return connection->abandon();
+    if (size_ == max_connections_) close(ages_.take_expired(time_point::max()));
+    ages_.join(*connection, now);
+    ++size_;
+    kept_[connection->key()].push_back(std::move(connection));
+  }
+
+  /// One that its peer has not closed; empty when there is none.
+  pointer take(const std::string& key, time_point now) {
+    close_old(now);
+    const auto found = kept_.find(key);
+    if (found == kept_.end()) return pointer();
+    pointer taken;
+    std::vector<pointer>& kept = found->second;
+    while (!kept.empty() && !taken) {
+      taken = std::move(kept.back());
+      kept.pop_back();
+      taken->leave();
+      --size_;
+      if (!taken->is_quiet()) std::exchange(taken, pointer())->abandon();
+    }
+    if (kept.empty()) kept_.erase(found);
+    return taken;
+  }
+
+  std::size_t size() const noexcept { return size_; }
+
+ private:
+  void close_old(time_point now) {
+    while (asio_http_connection* const old = ages_.take_expired(now)) close(old);
+  }
+
+  void close(asio_http_connection* old) {
+    const auto found = kept_.find(old->key());
+    std::vector<pointer>& kept = found->second;
+    // Old ones stand in front.
+    auto at = kept.begin();
+    while (at->get() != old) ++at;
+    const pointer closed = std::move(*at);
+    kept.erase(at);
+    if (kept.empty()) kept_.erase(found);
+    --size_;
+    closed->abandon();
+  }
+
+  const std::size_t max_connections_;
+  std::unordered_map<std::string, std::vector<pointer>> kept_;
+  std::size_t size_ = 0;
+  deadline_list<asio_http_connection> ages_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/loopback_host.hpp
+
+// Whether the host of a URL is this machine: requests to it take no proxy, whatever the environment
+// says. Names are not resolved.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// True for localhost, names below it (RFC 6761), 127.0.0.0/8 and ::1.
+inline bool is_loopback_host(std::string_view host) {
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  constexpr std::string_view name = "localhost";
+  if (http::iequals(host.substr(host.size() - std::min(host.size(), name.size())), name)) {
+    return host.size() == name.size() || host[host.size() - name.size() - 1] == '.';
+  }
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  std::error_code not_numeric;
+  const auto address = asio::ip::make_address(std::string(host), not_numeric);
+  if (not_numeric) return false;
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
+  }
+  return address.is_loopback();
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/http_proxy.hpp
+
+// Which proxy the environment asks for: http_proxy, HTTPS_PROXY, ALL_PROXY and NO_PROXY, read as
+// libcurl reads them (https://curl.se/libcurl/c/libcurl-env.html). Opens no connection.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+struct http_proxy {
+  std::string host;
+  std::uint16_t port = 1080;  ///< the default of libcurl's variables
+  std::string authorization;  ///< the value of Proxy-Authorization; empty: none. A secret.
+};
+
+namespace detail {
+
+/// The first of the two names that has a value; null when none has.
+inline const char* proxy_variable(const char* name, const char* other = nullptr) {
+  for (const char* const each : {name, other}) {
+    const char* const value = each == nullptr ? nullptr : std::getenv(each);
+    if (value != nullptr && *value != '\0') return value;
+  }
+  return nullptr;
+}
+
+inline std::string percent_decoded(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  };
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
+        digit(text[i + 2]) >= 0) {
+      decoded.push_back(static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])));
+      i += 2;
+    } else {
+      decoded.push_back(text[i]);
+    }
+  }
+  return decoded;
+}
+
+/// RFC 4648 section 4, from the alphabet of its section 5.
+inline std::string base64(std::string_view bytes) {
+  std::string text = encode_base64url(bytes);
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  text.append((4 - text.size() % 4) % 4, '=');
+  return text;
+}
+
+}  // namespace detail
+
+/// True when the list of NO_PROXY names the host: "*", a name with all names below it, an address,
+/// or a network ("10.0.0.0/8"); between commas or spaces.
+inline bool is_exempt_from_proxy(std::string_view list, std::string_view host) {
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  const auto address = http::ip_address::parse(host);
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find_first_of(", \t"), list.size());
+    std::string_view entry = list.substr(0, end);
+    list.remove_prefix(std::min(end + 1, list.size()));
+    if (entry == "*") return true;
+    if (address) {
+      if (entry.size() > 2 && entry.front() == '[' && entry.back() == ']') {
+        entry = entry.substr(1, entry.size() - 2);
+      }
+      const auto network = http::ip_network::parse(entry);
+      if (network && network->contains(*address)) return true;
+      continue;
+    }
+    while (!entry.empty() && entry.front() == '.') entry.remove_prefix(1);
+    if (!entry.empty() && entry.back() == '.') entry.remove_suffix(1);
+    if (entry.empty() || entry.size() > host.size()) continue;
+    if (!http::iequals(host.substr(host.size() - entry.size()), entry)) continue;
+    if (entry.size() == host.size() || host[host.size() - entry.size() - 1] == '.') return true;
+  }
+  return false;
+}
+
+/// Takes "http://user:word@host:port" apart; scheme and port may be missing. The error says what is
+/// wrong, without the text, which may hold a password.
+inline result<http_proxy> parse_proxy(std::string_view text) {
+  const auto refuse = [](std::string why) {
+    return error(errc::bad_configuration, "the proxy of the environment cannot be used: " + why);
+  };
+  const std::size_t mark = text.find("://");
+  if (mark != std::string_view::npos) {
+    if (!http::iequals(text.substr(0, mark), "http")) {
+      return refuse("only proxies that are spoken to in plain HTTP are known here (http://...)");
+    }
+    text.remove_prefix(mark + 3);
+  }
+  text = text.substr(0, text.find_first_of("/?#"));
+  http_proxy made;
+  const std::size_t at = text.rfind('@');
+  if (at != std::string_view::npos) {
+    const std::string_view user = text.substr(0, at);
+    const std::size_t colon = std::min(user.find(':'), user.size());
+    const std::string_view word = user.substr(std::min(colon + 1, user.size()));
+    made.authorization = "Basic " + detail::base64(detail::percent_decoded(user.substr(0, colon)) +
+                                                   ":" + detail::percent_decoded(word));
+    text.remove_prefix(at + 1);
+  }
+  const auto parsed = http::parse_url("http://" + std::string(text) + "/");
+  if (!parsed) return refuse(parsed.error().message);
+  made.host = parsed->host;
+  const std::size_t bracket = text.rfind(']');
+  const std::size_t colon = text.rfind(':');
+  const bool has_port =
+      colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  if (has_port) made.port = parsed->port;
+  return made;
+}
+
+/// The proxy for a URL of that host; none also for this machine itself, whatever the environment
+/// says. The upper-case HTTP_PROXY is not looked at: a CGI program's client sets it by a field.
+inline result<std::optional<http_proxy>> proxy_from_environment(bool secure,
+                                                                std::string_view host) {
+  using maybe = std::optional<http_proxy>;
+  if (is_loopback_host(host)) return maybe();
+  const char* value = secure ? detail::proxy_variable("https_proxy", "HTTPS_PROXY")
+                             : detail::proxy_variable("http_proxy");
+  if (value == nullptr) value = detail::proxy_variable("all_proxy", "ALL_PROXY");
+  if (value == nullptr) return maybe();
+  const char* const exempt = detail::proxy_variable("no_proxy", "NO_PROXY");
+  if (exempt != nullptr && is_exempt_from_proxy(exempt, host)) return maybe();
+  auto parsed = parse_proxy(value);
+  if (!parsed) return parsed.error();
+  return maybe(std::move(*parsed));
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/asio_http_request.hpp
+
+// A request for asio_http_client before it meets a connection: where it has to go, by which proxy,
+// and its bytes (RFC 9112 sections 3 and 6). Opens no connection.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The way of one request.
+struct http_route {
+  std::string host;  ///< without the brackets of an IPv6 address
+  std::uint16_t port = 0;
+  bool secure = false;
+  std::string authority;            ///< as in the Host field
+  std::string target;               ///< path and query
+  std::optional<http_proxy> proxy;  ///< empty: the host itself
+
+  /// Where the TCP connection goes.
+  const std::string& peer_host() const noexcept { return proxy ? proxy->host : host; }
+  std::uint16_t peer_port() const noexcept { return proxy ? proxy->port : port; }
+  /// Through a proxy with CONNECT (RFC 9110 section 9.3.6).
+  bool is_tunnelled() const noexcept { return proxy.has_value() && secure; }
+
+  /// Connections with the same key serve the same requests. Never for logs: holds what the proxy
+  /// is told.
+  std::string key() const {
+    std::string made = (secure ? "s " : "p ") + host + " " + std::to_string(port);
+    if (proxy) {
+      made += " " + proxy->host + " " + std::to_string(proxy->port) + " " + proxy->authorization;
+    }
+    return made;
+  }
+};
+
+namespace detail {
+
+inline std::string in_brackets(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+/// "127.1" and "0x7f000001" are addresses to some libraries and names to others.
+inline bool is_ambiguous_host(std::string_view host) {
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  const std::size_t dot = host.rfind('.');
+  const std::string_view last = dot == std::string_view::npos ? host : host.substr(dot + 1);
+  const bool digits = !last.empty() && last.find_first_not_of("0123456789") == last.npos;
+  const bool hexadecimal = last.substr(0, 2) == "0x" || last.substr(0, 2) == "0X";
+  return (digits || hexadecimal) && !http::ip_address::parse(host);
+}
+
+}  // namespace detail
+
+/// Takes the request's URL apart and looks for a proxy. Errors: protocol_error for a request that
+/// cannot be sent, connection_failed for a proxy that cannot be used. No words of the URL.
+inline result<http_route> route_of(const http::request& request) {
+  const auto refuse = [](std::string words) { return error(errc::protocol_error, words); };
+  if (!http::is_token(request.method)) return refuse("not a method name");
+  const std::string_view whole = std::string_view(request.target);
+  const std::string_view url = whole.substr(0, whole.find('#'));
+  const std::size_t mark = url.find('?');
+  const std::string_view query = mark == url.npos ? std::string_view() : url.substr(mark);
+  for (const char c : query) {
+    if (c <= 0x20 || c > 0x7E) return refuse("a URL holds only visible ASCII characters");
+  }
+  const std::string_view address = url.substr(0, mark);
+  const std::size_t authority = std::min(address.find("://"), address.size());
+  const std::size_t path = std::min(address.find('/', authority + 3), address.size());
+  if (address.substr(authority, path - authority).find('@') != address.npos) {
+    return refuse("credentials belong into a field, not into the URL");
+  }
+  const auto parsed = http::parse_url(address);
+  if (!parsed) return refuse(parsed.error().message);
+  if (detail::is_ambiguous_host(parsed->host)) {
+    return refuse("the host ends in a number and is no IPv4 address in its usual form");
+  }
+  http_route route;
+  route.host = parsed->host;
+  route.port = parsed->port;
+  route.secure = parsed->secure();
+  route.authority = detail::in_brackets(route.host);
+  if (route.port != (route.secure ? 443 : 80)) route.authority += ":" + std::to_string(route.port);
+  route.target = parsed->path + std::string(query);
+  auto proxy = proxy_from_environment(route.secure, route.host);
+  if (!proxy) return error(errc::connection_failed, proxy.error().message);
+  route.proxy = std::move(*proxy);
+  return route;
+}
+
+/// The whole request: head and body.
+inline std::string encode_request(const http::request& request, const http_route& route) {
+  const bool is_head = request.method == "HEAD";
+  const bool has_body = !is_head && (!request.body.empty() || request.method == "POST" ||
+                                     request.method == "PUT" || request.method == "PATCH");
+  std::string out;
+  out.reserve(512 + route.target.size() + (has_body ? request.body.size() : 0));
+  out.append(request.method).append(" ");
+  const bool absolute = route.proxy && !route.secure;
+  if (absolute) out.append("http://").append(route.authority);
+  out.append(route.target).append(" HTTP/1.1\r\n");
+  const auto add = [&out](std::string_view name, std::string_view value) {
+    out.append(name).append(": ").append(value).append("\r\n");
+  };
+  if (!request.headers.contains("Host")) add("Host", route.authority);
+  if (!request.headers.contains("User-Agent")) {
+    add("User-Agent", "agent_websocket/" AGENT_WEBSOCKET_VERSION_STRING);
+  }
+  if (!request.headers.contains("Accept")) add("Accept", "*/*");
+  if (absolute && !route.proxy->authorization.empty()) {
+    add("Proxy-Authorization", route.proxy->authorization);
+  }
+  for (const auto& [name, value] : request.headers) {
+    // Framing is the client's.
+    if (http::iequals(name, "Content-Length") || http::iequals(name, "Transfer-Encoding")) continue;
+    if (http::is_token(name)) add(name, http::sanitize_field_value(value));
+  }
+  if (has_body) add("Content-Length", std::to_string(request.body.size()));
+  out.append("\r\n");
+  if (has_body) out.append(request.body);
+  return out;
+}
+
+/// The request for a tunnel. Nothing of what is meant for the host behind it.
+inline std::string encode_connect(const http_route& route) {
+  const std::string to = detail::in_brackets(route.host) + ":" + std::to_string(route.port);
+  std::string out = "CONNECT " + to + " HTTP/1.1\r\nHost: " + to +
+                    "\r\nUser-Agent: agent_websocket/" AGENT_WEBSOCKET_VERSION_STRING "\r\n";
+  if (!route.proxy->authorization.empty()) {
+    out += "Proxy-Authorization: " + route.proxy->authorization + "\r\n";
+  }
+  return out + "\r\n";
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/asio_http_client.hpp
+
+// Model of the requirement HttpClient (policy/http_client.hpp) on Asio alone: HTTP/1.1 with TLS by
+// OpenSSL, a pool of kept connections, and the HTTP proxies of the environment (never for this
+// machine itself). Needs no libcurl. No redirects, no cookies, no decompression, no HTTP/2.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Settings of an asio_http_client. There is none that switches the verification of certificates
+/// and host names off.
+struct asio_http_options {
+  /// A PEM file of certificate authorities, in place of the system's. Empty: the system's, and
+  /// those of the variables SSL_CERT_FILE and SSL_CERT_DIR.
+  std::string ca_file;
+  /// Of the one buffer that all requests read into: what one of them takes in its turn at most.
+  /// 1 KiB to 1 MiB.
+  std::size_t read_bytes = 64 * 1024;
+  /// SO_RCVBUF of each connection: what a paused request costs in the kernel. 0: the system's.
+  int receive_buffer_bytes = 64 * 1024;
+  /// Connections that no request uses; above this number the oldest are closed.
+  std::size_t max_kept_connections = 256;
+  /// A kept connection is not used again after so long. Below the 60 s after which many servers
+  /// close theirs, so that few requests meet a connection that is just being closed.
+  std::chrono::milliseconds max_idle_time{50'000};
+};
+
+/// Used on the executor of its context only. The context must outlive it; a sink function must not
+/// destroy it. A request that was sent on a kept connection which ended before any byte of an
+/// answer is sent once more, on a new one. Kept connections that have become too old are closed
+/// when the next request begins or ends.
+class asio_http_client {
+ public:
+  explicit asio_http_client(asio::io_context& context, asio_http_options options = {})
+      : context_(context),
+        options_(std::move(options)),
+        buffers_(std::clamp<std::size_t>(options_.read_bytes, 1024, 1024 * 1024)),
+        names_(context),
+        pool_(options_.max_kept_connections, options_.max_idle_time) {}
+  asio_http_client(const asio_http_client&) = delete;
+  asio_http_client& operator=(const asio_http_client&) = delete;
+
+  /// Ends what is open; no sink is called.
+  ~asio_http_client() {
+    alive_.reset();
+    for (const auto& each : calls_) each.second->let_go();
+  }
+
+  /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
+  /// the last call of a sink; null: no more.
+  void read_in_turns_of(turn_keeper* turns) noexcept { buffers_.turns = turns; }
+
+  http_call_id start(http::request request, http_sink& sink) {
+    const http_call_id id = ++last_id_;
+    call& made = *calls_.emplace(id, std::make_unique<call>(*this, id, std::move(request), sink))
+                      .first->second;
+    auto route = route_of(made.request);
+    if (!route) {
+      end_later(made, route.error().code, route.error().message);
+      return id;
+    }
+    made.route = std::move(*route);
+    made.key = made.route.key();
+    if (auto kept = pool_.take(made.key, std::chrono::steady_clock::now())) {
+      made.connection = std::move(kept);
+      send(made);
+    } else {
+      connect(made);
+    }
+    return id;
+  }
+
+  void cancel(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    const std::unique_ptr<call> cancelled = std::move(found->second);
+    calls_.erase(found);
+    cancelled->let_go();
+  }
+
+  void pause(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    found->second->is_paused = true;
+    if (found->second->connection) found->second->connection->pause();
+  }
+
+  void resume(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    call& resumed = *found->second;
+    if (!std::exchange(resumed.is_paused, false)) return;
+    if (resumed.connection) resumed.connection->resume();
+    if (resumed.ended) post([this, id] { complete(id); });
+  }
+
+  /// How many requests are neither completed nor cancelled.
+  std::size_t open_calls() const noexcept { return calls_.size(); }
+  /// How many connections wait for the next request.
+  std::size_t kept_connections() const noexcept { return pool_.size(); }
+
+ private:
+  /// One request on its way. At one time it has a dial, or a connection, or has ended.
+  struct call final : asio_http_exchange {
+    call(asio_http_client& owner, http_call_id number, http::request asked, http_sink& to)
+        : client(owner), id(number), request(std::move(asked)), sink(to) {}
+
+    void let_go() {
+      timer.reset();
+      if (dial) std::exchange(dial, nullptr)->give_up();
+      if (connection) std::exchange(connection, {})->abandon();
+    }
+
+    void on_established() override { timer.reset(); }
+    void on_answered() override { request = http::request(); }
+    void on_head(const http::response_head& head) override {
+      sink.on_head(id, head.status, head.headers);
+    }
+    void on_body(std::string_view bytes) override { sink.on_body(id, bytes); }
+    void on_end(asio_http_connection& from, bool keep, std::error_code failure,
+                std::string_view why) override {
+      client.ended(*this, from, keep, failure, why);
+    }
+
+    asio_http_client& client;
+    const http_call_id id;
+    http::request request;  // until the answer begins
+    http_sink& sink;
+    http_route route;
+    std::string key;
+    std::unique_ptr<asio_timer> timer;  // for connecting
+    std::shared_ptr<asio_dial> dial;
+    asio_http_connection::pointer connection;
+    std::optional<std::error_code> ended;
+    std::string words;
+    bool is_paused = false;
+  };
+
+  template <typename Function>
+  void post(Function f) {
+    asio::post(context_, [watch = std::weak_ptr<char>(alive_), f = std::move(f)] {
+      if (!watch.expired()) f();
+    });
+  }
+
+  void connect(call& of) {
+    const http_call_id id = of.id;
+    if (of.request.connect_timeout.count() > 0) {
+      of.timer = std::make_unique<asio_timer>(context_.get_executor());
+      of.timer->expires_after(
+          std::min<std::chrono::milliseconds>(of.request.connect_timeout, longest_timeout));
+      of.timer->async_wait(
+          [this, id, watch = std::weak_ptr<char>(alive_)](const std::error_code& cancelled) {
+            if (!cancelled && !watch.expired()) time_is_over(id);
+          });
+    }
+    of.dial = asio_dial::begin(context_, names_, of.route.peer_host(), of.route.peer_port(),
+                               options_.receive_buffer_bytes,
+                               [this, id](const asio_dial::outcome& outcome, asio_socket socket) {
+                                 const auto found = calls_.find(id);
+                                 if (found != calls_.end())
+                                   connected(*found->second, outcome, std::move(socket));
+                               });
+  }
+
+  void connected(call& of, const asio_dial::outcome& outcome, asio_socket socket) {
+    of.dial.reset();
+    if (outcome.failure) {
+      return end(of, errc::connection_failed,
+                 outcome.step + peer_words(of) + ": " + outcome.failure.message());
+    }
+    tls_context security;
+    if (of.route.secure) {
+      auto trust = trusted();
+      if (!trust) return end(of, errc::connection_failed, trust.error().message);
+      security = std::move(*trust);
+    }
+    of.connection = asio_http_connection::make(std::move(socket), buffers_, of.key);
+    if (!of.connection->open(of, of.route.is_tunnelled() ? encode_connect(of.route) : std::string(),
+                             security, of.route.host)) {
+      return end(of, errc::connection_failed, "no certificate can be for that host");
+    }
+    send(of);
+  }
+
+  void send(call& of) {
+    if (of.is_paused) of.connection->pause();
+    of.connection->begin(of, encode_request(of.request, of.route), of.request.method == "HEAD",
+                         of.request.max_header_bytes);
+  }
+
+  void time_is_over(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    call& late = *found->second;
+    end(late, errc::timeout_connect, "no connection to " + peer_words(late) + " in time");
+  }
+
+  /// By the connection, which has let go of the call.
+  void ended(call& of, asio_http_connection& from, bool keep, std::error_code failure,
+             std::string_view words) {
+    const asio_http_connection::pointer connection = std::move(of.connection);
+    if (keep) {
+      pool_.put(connection, std::chrono::steady_clock::now());
+    } else if (failure && from.is_reused() && !from.has_answered()) {
+      return connect(of);  // it was being closed when the request came
+    }
+    end(of, failure, std::string(words));
+  }
+
+  void end(call& of, std::error_code failure, std::string words) {
+    of.let_go();
+    of.ended = failure;
+    of.words = std::move(words);
+    complete(of.id);
+  }
+
+  void end_later(call& of, std::error_code failure, std::string words) {
+    of.ended = failure;
+    of.words = std::move(words);
+    post([this, id = of.id] { complete(id); });
+  }
+
+  /// Unless it is paused, or paused again: then its end is told after resume().
+  void complete(http_call_id id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end() || found->second->is_paused || !found->second->ended) return;
+    const std::unique_ptr<call> done = std::move(found->second);
+    calls_.erase(found);
+    done->sink.on_complete(id, *done->ended, done->words);
+  }
+
+  /// Whom the connection is to, for a log.
+  static std::string peer_words(const call& of) {
+    return (of.route.proxy ? "the proxy " : "") + detail::in_brackets(of.route.peer_host()) + ":" +
+           std::to_string(of.route.peer_port());
+  }
+
+  /// Read once, at the first request with TLS: all authorities of a system take a while.
+  result<tls_context> trusted() {
+    if (trusted_) return trusted_;
+    auto made = tls_context::of_client(options_.ca_file);
+    if (made) trusted_ = *made;
+    return made;
+  }
+
+  static constexpr std::chrono::milliseconds longest_timeout = std::chrono::hours(24 * 20);
+
+  asio::io_context& context_;
+  const asio_http_options options_;
+  asio_http_buffers buffers_;
+  tls_context trusted_;
+  asio_name_cache names_;
+  asio_http_pool pool_;
+  std::unordered_map<http_call_id, std::unique_ptr<call>> calls_;
+  http_call_id last_id_ = 0;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();  // posted functions look here first
+};
 
 }  // namespace adapters
 }  // namespace agent_websocket
@@ -29486,8 +32368,21 @@ class asio_scheduler {
     lock.unlock();
   }
 
-  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
-  wall_time wall_now() const noexcept { return std::chrono::system_clock::now(); }
+  time_point now() const noexcept {
+    return stopped_ == 0 ? std::chrono::steady_clock::now() : stopped_at_;
+  }
+  wall_time wall_now() const noexcept {
+    return stopped_ == 0 ? std::chrono::system_clock::now() : stopped_wall_at_;
+  }
+  /// See one_moment.
+  void stop_clock() noexcept {
+    if (stopped_ == 0) {
+      stopped_at_ = now();
+      stopped_wall_at_ = wall_now();
+    }
+    ++stopped_;
+  }
+  void let_clock_run() noexcept { --stopped_; }
 
   /// From any thread, until the destructor begins. The functions wait here and not in Asio's
   /// queue, so that they end with the scheduler, also when the context lives on.
@@ -29603,6 +32498,9 @@ class asio_scheduler {
   std::uint64_t turn_ = 0;  // tells the current wait from those replaced
   timer_id last_id_ = 0;
   bool running_timers_ = false;
+  unsigned stopped_ = 0;  // how many want the clock to stand still
+  time_point stopped_at_{};
+  wall_time stopped_wall_at_{};
   std::mutex mutex_;  // guards the two below
   std::deque<std::function<void()>> posted_;
   bool closing_ = false;
@@ -30087,6 +32985,28 @@ class frame_reader {
   bool masked_ = false;
   bool final_ = false;
   bool skipping_ = false;
+};
+
+/// The same, but one pointer between two messages.
+class resting_frame_reader {
+ public:
+  template <typename Events>
+  std::uint16_t feed(char* data, std::size_t size, const frame_limits& limits, Events& events) {
+    if (begun_ != nullptr) {
+      const std::uint16_t failure = begun_->feed(data, size, limits, events);
+      if (!begun_->in_message()) begun_.reset();
+      return failure;
+    }
+    frame_reader reader;
+    const std::uint16_t failure = reader.feed(data, size, limits, events);
+    if (reader.in_message()) begun_ = std::make_unique<frame_reader>(std::move(reader));
+    return failure;
+  }
+
+  bool in_message() const noexcept { return begun_ != nullptr; }
+
+ private:
+  std::unique_ptr<frame_reader> begun_;
 };
 
 }  // namespace adapters
@@ -30914,33 +33834,13 @@ inline std::error_code curl_failure(CURLcode code, bool head_done) noexcept {
 
 #include <curl/curl.h>
 
-#include <algorithm>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <system_error>
 
 namespace agent_websocket {
 namespace adapters {
 
-/// True for localhost, names below it (RFC 6761), 127.0.0.0/8 and ::1.
-inline bool is_loopback_host(std::string_view host) {
-  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
-  constexpr std::string_view name = "localhost";
-  if (http::iequals(host.substr(host.size() - std::min(host.size(), name.size())), name)) {
-    return host.size() == name.size() || host[host.size() - name.size() - 1] == '.';
-  }
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  std::error_code not_numeric;
-  const auto address = asio::ip::make_address(std::string(host), not_numeric);
-  if (not_numeric) return false;
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
-  }
-  return address.is_loopback();
-}
-
-/// The same for the host of an absolute URL; false when it is none.
+/// True when the host of an absolute URL is this machine; false when it is none.
 inline bool is_loopback_url(const std::string& target) {
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
   char* host = nullptr;
@@ -31326,6 +34226,9 @@ class curl_multi {
     on_turn_();
   }
 
+  /// Around each of curl's reads; null: none.
+  void read_in_turns_of(turn_keeper* turns) noexcept { turns_ = turns; }
+
   /// Runs `f` in the next turn of the executor, unless the object is gone by then.
   template <typename Function>
   void post(Function f) {
@@ -31385,6 +34288,7 @@ class curl_multi {
   };
 
   void act(curl_socket_t fd, int events) {
+    const event_turn turn(turns_);
     enter([&] {
       int running = 0;
       curl_multi_socket_action(multi_, fd, events, &running);
@@ -31445,6 +34349,7 @@ class curl_multi {
   CURLM* multi_ = nullptr;
   std::unordered_map<socket*, std::shared_ptr<socket>> sockets_;
   std::uint64_t timer_turn_ = 0;
+  turn_keeper* turns_ = nullptr;
   bool timer_armed_ = false;
   bool inside_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
@@ -31495,6 +34400,10 @@ class curl_http_client {
   ~curl_http_client() {
     for (const auto& each : calls_) remove(*each.second);
   }
+
+  /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
+  /// the last call of a sink; null: no more.
+  void read_in_turns_of(turn_keeper* turns) noexcept { multi_.read_in_turns_of(turns); }
 
   http_call_id start(http::request request, http_sink& sink) {
     const http_call_id id = ++last_id_;
@@ -31932,6 +34841,16 @@ class asio_listener {
   using acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
   using endpoint = asio::ip::tcp::endpoint;
   static constexpr int accepts_a_turn = 16;
+#if defined(__linux__)
+  static constexpr bool inherits_options = true;  // accepted sockets those of the listening one
+#else
+  static constexpr bool inherits_options = false;
+#endif
+
+  static void set_no_delay(acceptor& socket) {
+    std::error_code ignored;
+    if (inherits_options) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  }
   static constexpr std::chrono::milliseconds pause{100};
   static constexpr std::chrono::milliseconds politeness{1};
 
@@ -31980,7 +34899,7 @@ class asio_listener {
           return rest(pause, false);  // no descriptors, no memory: both pass
         }
         std::error_code ignored;
-        peer.set_option(asio::ip::tcp::no_delay(true), ignored);
+        if (!inherits_options) peer.set_option(asio::ip::tcp::no_delay(true), ignored);
         peer.non_blocking(true, failure);
         if (failure) continue;
         owner->on_accept_(std::move(peer), text_of(address.address()));
@@ -32076,6 +34995,7 @@ inline std::error_code asio_listener::adopt(int descriptor) {
   const auto adopted = std::make_shared<door>(*context_, *this);
   std::error_code failure;
   adopted->socket.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), descriptor, failure);
+  set_no_delay(adopted->socket);
   if (!failure) adopted->socket.non_blocking(true, failure);
   if (!failure) port_ = adopted->socket.local_endpoint(failure).port();
   if (!failure) doors_.push_back(adopted);
@@ -32098,6 +35018,7 @@ inline std::error_code asio_listener::open(const endpoint& where, bool v6_only,
   if (!failure && options.send_buffer_bytes > 0) {  // inherited by the accepted sockets
     socket.set_option(asio::socket_base::send_buffer_size(options.send_buffer_bytes), failure);
   }
+  set_no_delay(socket);
   if (!failure) socket.bind(where, failure);
   if (!failure) socket.listen(options.backlog, failure);
   if (!failure) socket.non_blocking(true, failure);
@@ -32161,99 +35082,6 @@ inline result<void> asio_listener::open(const listen_options& options) {
   }
   return outcome;
 }
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
-
-// --- agent_websocket/adapters/deadline_list.hpp
-
-// Things with the same time limit, in the order in which they joined, which is the order of their
-// deadlines: joining, leaving and asking for the next deadline cost the same for one and for a
-// million. Intrusive; allocates nothing.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS
-
-#include <chrono>
-#include <optional>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// Base of what stands in a deadline_list; in at most one at a time. Leaves its list when it is
-/// destroyed.
-class deadline_hook {
- public:
-  using time_point = std::chrono::steady_clock::time_point;
-
-  deadline_hook() = default;
-  deadline_hook(const deadline_hook&) = delete;
-  deadline_hook& operator=(const deadline_hook&) = delete;
-  ~deadline_hook() { leave(); }
-
-  bool is_listed() const noexcept { return next_ != nullptr; }
-
-  void leave() noexcept {
-    if (next_ == nullptr) return;
-    previous_->next_ = next_;
-    next_->previous_ = previous_;
-    next_ = previous_ = nullptr;
-  }
-
- private:
-  template <typename T>
-  friend class deadline_list;
-
-  deadline_hook* previous_ = nullptr;
-  deadline_hook* next_ = nullptr;
-  time_point deadline_{};
-};
-
-/// T derives from deadline_hook.
-template <typename T>
-class deadline_list {
- public:
-  using time_point = deadline_hook::time_point;
-
-  explicit deadline_list(std::chrono::steady_clock::duration limit) : limit_(limit) {
-    ends_.next_ = ends_.previous_ = &ends_;
-  }
-  ~deadline_list() {
-    while (ends_.next_ != &ends_) ends_.next_->leave();
-  }
-
-  /// Joins at the back, out of whatever list it was in; returns its deadline. `now` must not go
-  /// backwards.
-  time_point join(T& item, time_point now) noexcept {
-    deadline_hook& hook = item;
-    hook.leave();
-    hook.deadline_ = now + limit_;
-    hook.previous_ = ends_.previous_;
-    hook.next_ = &ends_;
-    ends_.previous_->next_ = &hook;
-    ends_.previous_ = &hook;
-    return hook.deadline_;
-  }
-
-  /// The next deadline, if anything is listed.
-  std::optional<time_point> next() const noexcept {
-    if (ends_.next_ == &ends_) return std::nullopt;
-    return ends_.next_->deadline_;
-  }
-
-  /// Takes out the first item whose deadline has come; null when there is none.
-  T* take_expired(time_point now) noexcept {
-    if (ends_.next_ == &ends_ || ends_.next_->deadline_ > now) return nullptr;
-    deadline_hook* const hook = ends_.next_;
-    hook->leave();
-    return static_cast<T*>(hook);
-  }
-
- private:
-  std::chrono::steady_clock::duration limit_;
-  deadline_hook ends_;
-};
 
 }  // namespace adapters
 }  // namespace agent_websocket
@@ -32421,9 +35249,9 @@ template <typename Pointer>
 class connection_table {
  public:
   connection_id add(Pointer connection) {
-    std::size_t index = free_;
+    std::uint32_t index = free_;
     if (index == none) {
-      index = places_.size();
+      index = static_cast<std::uint32_t>(places_.size());
       places_.emplace_back();
     } else {
       free_ = places_[index].next_free;
@@ -32447,7 +35275,7 @@ class connection_table {
   /// Ids that are not in the table are ignored.
   void remove(connection_id id) {
     if (!find(id)) return;
-    const auto index = static_cast<std::size_t>(id & 0xFFFF'FFFFU);
+    const auto index = static_cast<std::uint32_t>(id & 0xFFFF'FFFFU);
     place& emptied = places_[index];
     const Pointer last =
         std::move(emptied.connection);  // outlives the change: it may be the only reference
@@ -32477,11 +35305,11 @@ class connection_table {
   }
 
  private:
-  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+  static constexpr std::uint32_t none = static_cast<std::uint32_t>(-1);  // beyond all places
 
   struct place {
     Pointer connection{};
-    std::size_t next_free = none;
+    std::uint32_t next_free = none;
     std::uint32_t uses = 0;
   };
 
@@ -32492,7 +35320,7 @@ class connection_table {
 
   std::vector<place> places_;
   std::atomic<std::uint32_t>* published_ = nullptr;
-  std::size_t free_ = none;
+  std::uint32_t free_ = none;
   std::size_t size_ = 0;
 };
 
@@ -32548,7 +35376,8 @@ struct transport_settings {
 
 /// `Connection` is derived from asio_link and deadline_hook and has settle() and on_deadline().
 template <typename Connection>
-class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Connection>> {
+class websocketpp_hub final : public turn_keeper,
+                              public std::enable_shared_from_this<websocketpp_hub<Connection>> {
  public:
   using pointer = link_pointer<Connection>;
   static constexpr std::size_t read_buffer_bytes = 64 * 1024;
@@ -32613,6 +35442,19 @@ class websocketpp_hub : public std::enable_shared_from_this<websocketpp_hub<Conn
    private:
     std::shared_ptr<websocketpp_hub> hub_;  // what runs may be the transport's end
   };
+
+  /// The same, for what others have read: their turn keeper is to outlive it. See event_turn.
+  void begin_turn() noexcept override { ++depth_; }
+  void end_turn() override {
+    if (depth_ == 1 && !touched_.empty() && !shut_) {
+      const auto self = this->shared_from_this();
+      settle_touched();
+      --depth_;
+      if (!touched_.empty()) post_turn();
+    } else {
+      --depth_;
+    }
+  }
 
   /// Nothing is called from now on.
   void shut() {
@@ -32728,19 +35570,17 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   /// What the peer's first byte says.
   enum class greeting {
     none,        ///< it is not there yet
-    expected,    ///< no TLS is spoken here, or it has begun
+    expected,    ///< TLS has begun, or is not spoken here
     plain_http,  ///< on a port with TLS; not read
-    tls,         ///< on a port without; not read
     garbage,     ///< neither, or the peer has gone
   };
   greeting greet() {
-    if (tls() != nullptr) return greeting::expected;
+    if (tls() != nullptr || !hub_->tls) return greeting::expected;
     char first = 0;
     std::error_code failure;
     socket().receive(asio::mutable_buffer(&first, 1), asio::socket_base::message_peek, failure);
     if (outcome_of(failure) == io_outcome::blocked) return greeting::none;
     constexpr char handshake_record = 0x16;  // RFC 8446 section 5.1
-    if (!hub_->tls) return first == handshake_record ? greeting::tls : greeting::expected;
     if (!failure && first >= 'A' && first <= 'Z') return greeting::plain_http;
     if (failure || first != handshake_record || !begin_tls()) return greeting::garbage;
     return greeting::expected;
@@ -33188,8 +36028,14 @@ class websocketpp_opening {
         body_(bodies),
         place_(std::move(place)) {}
 
+  /// The first bytes of a connection are no request, but a handshake of TLS (RFC 8446 section 5.1).
+  bool is_tls(std::string_view bytes) const noexcept {
+    return !begun_ && !bytes.empty() && bytes[0] == 0x16;
+  }
+
   /// Takes bytes up to the end of the request, or until it has to be refused.
   progress feed(std::string_view bytes) {
+    begun_ = true;
     const progress now = reader_.feed(bytes);
     is_full_ = now != progress::failed && !body_.hold(reader_.body_memory());
     return is_full_ ? progress::failed : now;
@@ -33261,6 +36107,7 @@ class websocketpp_opening {
   std::string remote_address_;
   byte_budget::share body_;
   address_counts::place place_;
+  bool begun_ = false;
   bool is_full_ = false;
   bool head_only_ = false;
   bool continued_ = false;
@@ -33381,14 +36228,15 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   void write();
   void finish(bool reset);
 
-  connection_id id_ = 0;
-  frame_reader reader_;
-  std::unique_ptr<websocketpp_opening> opening_;  // until the answer has been given
-  std::unique_ptr<farewell> farewell_;
+  // First, into what the base leaves of its last word.
   phase phase_ = phase::head;
   bool open_due_ = false;   // answered with 101, not yet reported
   bool close_due_ = false;  // ended by close(), not yet reported
   bool clean_ = false;      // the peer sends nothing any more
+  connection_id id_ = 0;
+  resting_frame_reader reader_;
+  std::unique_ptr<websocketpp_opening> opening_;  // until the answer has been given
+  std::unique_ptr<farewell> farewell_;
 };
 
 inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
@@ -33418,7 +36266,6 @@ inline void websocketpp_connection::on_readable() {
   switch (phase_ == phase::head ? greet() : greeting::expected) {
     case greeting::none: return wait_readable();
     case greeting::plain_http: return leave_with(websocketpp_opening::needs_tls());
-    case greeting::tls: return leave_with(websocketpp_opening::needs_no_tls());
     case greeting::garbage: return finish(false);
     case greeting::expected: break;
   }
@@ -33432,7 +36279,7 @@ inline void websocketpp_connection::on_readable() {
   }
   if (size > 0) take(hub().read_buffer(), size);
   // What comes too early is read after the answer. Until then a peer that goes is not noticed.
-  if (phase_ == phase::asked && opening_->early().size() >= max_early_bytes) return;
+  if (clean_ || (phase_ == phase::asked && opening_->early().size() >= max_early_bytes)) return;
   wait_readable();
 }
 
@@ -33448,6 +36295,7 @@ inline void websocketpp_connection::take(char* data, std::size_t size) {
 }
 
 inline void websocketpp_connection::take_request(std::string_view bytes) {
+  if (opening_->is_tls(bytes)) return leave_with(websocketpp_opening::needs_no_tls());
   switch (opening_->feed(bytes)) {
     case websocketpp_opening::progress::more:
       if (opening_->take_continue()) output().append("HTTP/1.1 100 Continue\r\n\r\n");
@@ -33728,6 +36576,9 @@ class websocketpp_transport {
   void close(connection_id id, std::uint16_t code, std::string_view why) {
     if (const auto& found = hub_->connections.find(id)) pointer(found)->close(code, why);
   }
+
+  /// For others who read what this then sends, such as an HTTP client; as long as this lives.
+  turn_keeper& turns() noexcept { return *hub_; }
 
   /// Where start() listens; 0 before.
   std::uint16_t port() const noexcept { return listener_.port(); }
@@ -34438,11 +37289,12 @@ class worker_link {
 // --- agent_websocket/host/server.hpp
 
 // `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
-// curl_http_client and asio_scheduler on one io_context, its own or the program's, SIGINT and
-// SIGTERM taken as the wish to stop in order, and SIGHUP as the one to read the certificate again.
-// Programs that bring other policies use basic_server.
+// curl_http_client (or asio_http_client in programs without libcurl) and asio_scheduler on one
+// io_context, its own or the program's, SIGINT and SIGTERM taken as the wish to stop in order, and
+// SIGHUP as the one to read the certificate again. Programs that bring other policies use
+// basic_server.
 
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
 
 #include <asio/signal_set.hpp>
 
@@ -34458,11 +37310,18 @@ class worker_link {
 
 namespace agent_websocket {
 
+/// What the shipped server asks models by: libcurl where AGENT_WEBSOCKET_WITH_CURL is 1.
+#if AGENT_WEBSOCKET_WITH_CURL
+using shipped_http_client = adapters::curl_http_client;
+#else
+using shipped_http_client = adapters::asio_http_client;
+#endif
+
 class server {
  public:
   using basic_type =
-      basic_server<adapters::websocketpp_transport, adapters::curl_http_client,
-                   adapters::asio_scheduler, any_store, any_authenticator, adapters::stderr_logger>;
+      basic_server<adapters::websocketpp_transport, shipped_http_client, adapters::asio_scheduler,
+                   any_store, any_authenticator, adapters::stderr_logger>;
   using session_type = basic_type::session_type;
   using router_type = basic_type::router_type;
 
@@ -34606,6 +37465,8 @@ class server {
 
   static constexpr std::chrono::milliseconds longest_patience{1'000};
   static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
+  // In the kernel, for a client that does not read; Linux takes twice as much.
+  static constexpr int client_send_buffer = 64 * 1024;
 
   // In the order in which they need each other.
   struct parts {
@@ -34615,10 +37476,12 @@ class server {
           transport(context, transport_settings(settings)),
           logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
                                                                : adapters::log_format::text),
-          server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {}
+          server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
+      http.read_in_turns_of(&transport.turns());
+    }
 
     adapters::asio_scheduler scheduler;
-    adapters::curl_http_client http;
+    shipped_http_client http;
     adapters::websocketpp_transport transport;
     any_store store;
     any_authenticator authenticator;
@@ -34634,6 +37497,7 @@ class server {
     to.max_message_bytes = from.session.max_message_bytes;
     // Sockets are counted by the server; beside them there is room for health checks and the API.
     to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
+    to.so_sndbuf = client_send_buffer;
     to.max_unanswered_per_address = from.access.max_connections_per_address;
     if (auto proxies = http::trusted_proxies::parse(from.access.trusted_proxies))
       to.proxies = std::move(*proxies);
@@ -34714,11 +37578,11 @@ class server {
 using session = server::session_type;
 using router = server::router_type;
 using openrouter_client =
-    openrouter::basic_openrouter_client<adapters::curl_http_client, adapters::asio_scheduler>;
+    openrouter::basic_openrouter_client<shipped_http_client, adapters::asio_scheduler>;
 
 }  // namespace agent_websocket
 
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
 // --- agent_websocket/host/check_workers.hpp
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # find_package(agent_websocket [COMPONENTS adapters]): agent_websocket::agent_websocket always,
-# agent_websocket::adapters where Asio, websocketpp, libcurl and OpenSSL are found.
+# agent_websocket::adapters where Asio, websocketpp and OpenSSL are found.
 
 include("${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake")
 if(agent_websocket_CORE_MISSING)

@@ -7,7 +7,7 @@
 #   target_compile_definitions(server PRIVATE AGENT_WEBSOCKET_WITH_SQLITE=1)
 #   target_link_libraries(server PRIVATE agent_websocket::adapters SQLite::SQLite3)
 # (without CMake: pkg-config --libs sqlite3). Nor hiredis, the same with AGENT_WEBSOCKET_WITH_REDIS=1
-# and pkg-config --libs hiredis.
+# and pkg-config --libs hiredis, nor libcurl, the same with AGENT_WEBSOCKET_WITH_CURL=1.
 # Sets agent_websocket_CORE_MISSING and agent_websocket_ADAPTERS_MISSING to what was not found.
 
 set(agent_websocket_CORE_MISSING "")
@@ -57,6 +57,5 @@ agent_websocket_find_header(rapidjson rapidjson/reader.h agent_websocket_CORE_MI
 agent_websocket_find_header(asio asio/io_context.hpp agent_websocket_ADAPTERS_MISSING)
 agent_websocket_find_header(websocketpp websocketpp/processors/hybi13.hpp
   agent_websocket_ADAPTERS_MISSING)
-agent_websocket_find_library(CURL agent_websocket_ADAPTERS_MISSING CURL::libcurl)
 agent_websocket_find_library(OpenSSL agent_websocket_ADAPTERS_MISSING OpenSSL::SSL OpenSSL::Crypto)
 agent_websocket_find_library(Threads agent_websocket_ADAPTERS_MISSING Threads::Threads)

@@ -21,7 +21,6 @@ want_compiler() {
   want rapidjson-dev has_header rapidjson/reader.h
   want libasio-dev has_header asio/version.hpp
   want libwebsocketpp-dev has_header websocketpp/version.hpp
-  want libcurl4-openssl-dev has_header curl/curl.h
   want libssl-dev has_header openssl/ssl.h
   want libsqlite3-dev has_header sqlite3.h
   want libhiredis-dev has_header hiredis/hiredis.h

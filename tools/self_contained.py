@@ -33,7 +33,7 @@ def compile_alone(label, command, include, work, name, adapters):
     full = command + WARNINGS + [f"-DAGENT_WEBSOCKET_WITH_ADAPTERS={int(adapters)}"]
     if adapters:
         full += ["-DASIO_STANDALONE", "-DASIO_NO_DEPRECATED", "-DAGENT_WEBSOCKET_WITH_SQLITE=1"]
-        full += ["-DAGENT_WEBSOCKET_WITH_REDIS=1"]
+        full += ["-DAGENT_WEBSOCKET_WITH_REDIS=1", "-DAGENT_WEBSOCKET_WITH_CURL=1"]
     full += ["-I", str(include)]
     ccache = shutil.which("ccache")
     if ccache:  # it keeps objects, not verdicts

@@ -89,7 +89,7 @@ class Node:
                 return int(head.split()[1]), rest.decode()
             finally:
                 writer.close()
-        return await asyncio.wait_for(call(), 20)
+        return await asyncio.wait_for(call(), 25)  # a server gives up after 20
 
 
 class Redis:

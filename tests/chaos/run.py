@@ -15,8 +15,8 @@ beginning too, and again after one more kill. Then, for each of them:
   - a completed answer is the model's, word by word, and so are its deltas; an interrupted or
     cancelled one has no other words; it is in the history, in its order;
   - each resume was `recovered`; feedback and `set` that were acknowledged hold, and feedback counts
-    once; a notification that the HTTP API has taken came once (it answers before the store has it: a
-    server that is killed in that moment may lose it).
+    once; a notification that the HTTP API has answered with 200 came once, whatever was killed,
+    paused or away in the moment of the answer; others came once at most.
 
 Redis scenarios are skipped where there is no redis-server. AGENT_WEBSOCKET_SERVER was compiled with
 SQLite and Redis.
@@ -60,7 +60,6 @@ class Play:
         self.running = []
         self.faults = []
         self.begun = time.monotonic()
-        self.harm = []  # port or None for the store, from, to
         self.trap = None  # what is waited for, and what is done then
         for each in self.talkers:
             each.on_told = self.spring
@@ -105,7 +104,7 @@ class Play:
                 continue
             number += 1
             text = f"{talker.name}.n{number}"
-            self.told[talker.name][text] = None  # it may come, whatever the answer is
+            self.told[talker.name][text] = False  # it may come, whatever the answer is
             try:
                 status, _ = await node.ask("POST", f"/v1/sessions/{talker.session_id}/notify",
                                            f'{{"content":"{text}"}}')
@@ -113,18 +112,16 @@ class Play:
                 if status == 202:
                     self.passed_on[text] = talker.books
                 if status == 200:
-                    self.told[talker.name][text] = (node.port, time.monotonic())
+                    self.told[talker.name][text] = True  # it has to come
                     self.spring("notify")
             except (OSError, asyncio.TimeoutError, IndexError):
                 self.statuses["none"] += 1
 
     async def revive(self, node, seconds=0):
         """Starts a node again that was struck, after so long."""
-        since = time.monotonic()
         await node.kill()
         await asyncio.sleep(seconds)
         await node.start()
-        self.hurts(node, since)
 
     async def all_back(self, seconds):
         """Until every talker has a connection, or that long."""
@@ -143,20 +140,6 @@ class Play:
             await asyncio.sleep(0.1)
         self.faults.append(f"/readyz is not {wanted} after {seconds} s: {status} {text}")
         return seconds
-
-    def promised(self, name):
-        """Notices to that talker; True for those that the API has taken and that have to come. It
-        answers before the store has them: not those that a server has taken at the moment at which
-        it was killed or paused, or was without its store."""
-        def is_hurt(port, at):
-            return any(which in (None, port) and begin - 0.25 < at < end + 0.25
-                       for which, begin, end in self.harm)
-        return {text: taken is not None and not is_hurt(*taken)
-                for text, taken in self.told[name].items()}
-
-    def hurts(self, node, since):
-        """The node, or with None the store, was away from then until now."""
-        self.harm.append((node and node.port, since, time.monotonic()))
 
     def check_talkers(self):
         """Raises what a talker was ended by."""
@@ -179,7 +162,7 @@ class Play:
         self.check_talkers()
 
     async def look_back(self):
-        await asyncio.gather(*(each.look_back(self.upstream, self.promised(each.name))
+        await asyncio.gather(*(each.look_back(self.upstream, self.told[each.name])
                                for each in self.talkers))
 
     def report(self, begun):
@@ -281,14 +264,12 @@ async def redis_one(arguments, folder, upstream):
             await play.revive(node)
             await play.all_back(25)
             await play.moment(2, redis.strike)
-            since = time.monotonic()
             await redis.kill()
             seconds = [play.random.uniform(0.1, 1), play.random.uniform(5, 8)][round_ % 2]
             away.append(await play.readiness(node, 503, 8) if seconds > 4 else None)
             await asyncio.sleep(seconds)
             await redis.start()
             ready.append(await play.readiness(node, 200, 10))
-            play.hurts(None, since)
             await asyncio.sleep(play.random.uniform(0.5, 2))
             play.check_talkers()
         await over(play)
@@ -332,23 +313,19 @@ async def pause_node(play, _):
     node = play.random.choice(play.nodes)
     await play.moment(1, node.pause)
     play.tell(f"{node.port} paused")
-    since = time.monotonic()
     await asyncio.sleep(play.random.uniform(11, 14))
     node.go_on()
     await asyncio.sleep(1)
-    play.hurts(node, since)
     play.tell(f"{node.port} goes on")
 
 
 async def cut_redis(play, redis):
     await play.moment(1, redis.strike)
     play.tell("Redis killed")
-    since = time.monotonic()
     await redis.kill()
     await asyncio.sleep(play.random.uniform(0.1, 4))
     await redis.start()
     await asyncio.sleep(2)  # until the servers have noticed
-    play.hurts(None, since)
     play.tell("Redis started")
 
 

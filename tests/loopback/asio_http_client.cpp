@@ -413,6 +413,37 @@ TEST_CASE("asio_http_client: a body without length that TLS does not end is cut"
   CHECK(got.body == "abc");
 }
 
+TEST_CASE("asio_http_client: a small buffer, and many records of TLS in one read of the socket") {
+  const temporary_file ca(authority().pem());
+  auto tls = serving(certificate::of_server("DNS:localhost", &authority()));
+  asio_http_options options = trusting(ca);
+  options.read_bytes = 1024;
+  asio_http_bench bench(options, &tls);
+  reply sent(chunked_head);
+  std::string body;
+  for (int i = 0; i < 300; ++i) {
+    const std::string piece(static_cast<std::size_t>(1 + i * 37 % 700), static_cast<char>('a' + i % 26));
+    sent.send(chunk(piece));  // a record of its own
+    body += piece;
+  }
+  bench.server.reply_with(sent.send(last_chunk));
+  answer got;
+  const http_call_id id = bench.client.start(to(bench.server.url("/", "localhost")), got);
+  got.on_bytes = [&] {
+    if (got.bytes > 20'000 && got.bytes < 40'000) bench.client.pause(id);
+  };
+  // In the meantime the server's records come together.
+  REQUIRE(bench.wait([&] {
+    if (got.bytes > 20'000) {
+      bench.run_for(2ms);
+      bench.client.resume(id);
+    }
+    return got.done();
+  }));
+  CHECK_FALSE(got.failure);
+  CHECK(got.body == body);
+}
+
 TEST_CASE("asio_http_client: many requests at once, with TLS and without") {
   const temporary_file ca(authority().pem());
   auto tls = serving(certificate::of_server("DNS:localhost", &authority()));

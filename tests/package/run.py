@@ -117,7 +117,7 @@ class Ways:
         target.mkdir()
         shutil.copy(ROOT / "single_include/agent_websocket.hpp", target)
         self.compile(target, "core", "-I", target, "-DAGENT_WEBSOCKET_WITH_ADAPTERS=0")
-        libraries = ["-lcurl", "-lssl", "-lcrypto", "-pthread"]
+        libraries = ["-lssl", "-lcrypto", "-pthread"]
         self.compile(target, "adapters", "-I", target, *libraries)
         return target
 

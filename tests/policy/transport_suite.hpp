@@ -251,10 +251,14 @@ void answers_may_come_later() {
     CHECK(b.sink[id].now == watcher::state::asked);  // neither opened nor abandoned nor closed
   }
   SUBCASE("a peer that does not wait") {
-    const auto [client, id] = b.ask(true);
+    bool is_upgrade = true;
+    SUBCASE("for its upgrade") {}
+    SUBCASE("for its plain answer") { is_upgrade = false; }
+    const auto [client, id] = b.ask(is_upgrade);
     b.fixture.vanish(client);
     const connection_id of = id;
     CHECK(b.until([&] { return b.sink[of].now == watcher::state::abandoned; }));
+    b.transport.answer(id, response::text(200, "too late"));
     b.transport.accept(id);
     b.fixture.settle();
     CHECK(b.sink[id].now == watcher::state::abandoned);

@@ -21,7 +21,7 @@ CORE = ["-DAGENT_WEBSOCKET_WITH_ADAPTERS=0"]
 UNITS = (("core included", "compile/core_included.cpp", CORE, None),
          ("core used, with mocks", "compile/core.cpp", CORE, None),
          ("everything included", "compile/everything_included.cpp", [], None),
-         ("everything used (examples/embed.cpp)", "../../examples/embed.cpp", [], ["-lcurl", "-lssl", "-lcrypto"]),
+         ("everything used (examples/embed.cpp)", "../../examples/embed.cpp", [], ["-lssl", "-lcrypto"]),
          (ECHO, "compile/echo.cpp", ["-DASIO_STANDALONE"], []))
 SERVER = "example server"
 AIMS = [compare.Aim("o0", "-O0", 2, unit="s", subject="core included"),

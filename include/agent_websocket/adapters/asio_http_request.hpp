@@ -11,7 +11,6 @@
 #include <agent_websocket/http/headers.hpp>
 #include <agent_websocket/http/ip_address.hpp>
 #include <agent_websocket/http/message.hpp>
-#include <agent_websocket/http/response_head.hpp>
 #include <agent_websocket/http/url.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -123,15 +123,8 @@ class curl_call {
     failed_because_ = why;
   }
 
-  static bool is_token(std::string_view text) {
-    static constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-      return c > ' ' && c < '\x7F' && separators.find(c) == std::string_view::npos;
-    });
-  }
-
   void set_request() {
-    if (!is_token(request_.method)) return fail(errc::protocol_error, "not a method name");
+    if (!http::is_token(request_.method)) return fail(errc::protocol_error, "not a method name");
     set(CURLOPT_URL, request_.target.c_str());
     const bool is_head = request_.method == "HEAD";
     const bool has_body = !is_head && (!request_.body.empty() || request_.method == "POST" ||
@@ -150,7 +143,7 @@ class curl_call {
       if (http::iequals(name, "Content-Length") || http::iequals(name, "Transfer-Encoding")) {
         continue;
       }
-      if (is_token(name)) add_field(name, http::sanitize_field_value(value));
+      if (http::is_token(name)) add_field(name, http::sanitize_field_value(value));
     }
     // What curl would add of its own.
     if (has_body && !request_.headers.contains("Content-Type")) remove_field("Content-Type");

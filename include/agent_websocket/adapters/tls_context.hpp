@@ -210,6 +210,13 @@ inline result<tls_context> tls_context::of_client(const std::string& ca_file) {
     return refuse("OpenSSL cannot speak TLS: " + tls_error_words(ERR_peek_error()));
   }
   SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, nullptr);
+  // What streams to a client comes in small records: one system call for each, in place of one for
+  // its header and one for the rest.
+  SSL_CTX_set_read_ahead(made.get(), 1);
+  static const unsigned char spoken[] = "\x08http/1.1";  // RFC 7301; WebSocket begins with it too
+  if (SSL_CTX_set_alpn_protos(made.get(), spoken, sizeof spoken - 1) != 0) {
+    return refuse("OpenSSL cannot speak TLS: " + tls_error_words(ERR_peek_error()));
+  }
   if (ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(made.get());
   } else if (open(ca_file) == nullptr) {

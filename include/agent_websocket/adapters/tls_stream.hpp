@@ -64,8 +64,10 @@ class tls_stream {
   wait read_waits_for() const noexcept { return read_waits_for_; }
   wait write_waits_for() const noexcept { return write_waits_for_; }
 
-  /// True when decrypted bytes wait: the socket will not tell of them.
-  bool has_buffered() const noexcept { return SSL_pending(ssl_.get()) > 0; }
+  /// True when bytes wait that were read from the socket already: it will not tell of them.
+  bool has_buffered() const noexcept {
+    return SSL_pending(ssl_.get()) > 0 || (!was_read_dry_ && SSL_has_pending(ssl_.get()) == 1);
+  }
   bool is_established() const noexcept { return SSL_is_init_finished(ssl_.get()) == 1; }
   bool has_failed() const noexcept { return failed_; }
 
@@ -88,7 +90,8 @@ class tls_stream {
   };
   using ssl_pointer = std::unique_ptr<SSL, free_ssl>;
 
-  explicit tls_stream(ssl_pointer ssl) noexcept : ssl_(std::move(ssl)) {}
+  tls_stream(ssl_pointer ssl, asio_socket& socket) noexcept
+      : socket_(socket), ssl_(std::move(ssl)) {}
 
   static std::unique_ptr<tls_stream> make(const tls_context& context, asio_socket& socket,
                                           bool as_client);
@@ -103,6 +106,7 @@ class tls_stream {
     return command == BIO_CTRL_FLUSH ? 1 : 0;  // writes are not buffered
   }
 
+  asio_socket& socket_;
   ssl_pointer ssl_;
   std::string host_;  // of a client's
   unsigned long error_ = 0;
@@ -110,25 +114,37 @@ class tls_stream {
   wait write_waits_for_ = wait::writable;
   bool failed_ = false;
   bool shut_ = false;
+  // The socket gave less than was asked for: within this call it need not be asked again.
+  bool is_drained_ = false;
+  // The last read has asked for more than was there. Not so: whole records may wait in OpenSSL,
+  // which with read-ahead takes from the socket what it can get.
+  bool was_read_dry_ = false;
 };
 
 inline int tls_stream::bio_read(BIO* bio, char* data, int size) {
-  auto& socket = *static_cast<asio_socket*>(BIO_get_data(bio));
+  auto& stream = *static_cast<tls_stream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (stream.is_drained_) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
   std::error_code failure;
-  const std::size_t got =
-      socket.read_some(asio::mutable_buffer(data, static_cast<std::size_t>(size)), failure);
-  if (!failure) return static_cast<int>(got);
+  const auto wanted = static_cast<std::size_t>(size);
+  const std::size_t got = stream.socket_.read_some(asio::mutable_buffer(data, wanted), failure);
+  if (!failure) {
+    stream.is_drained_ = got < wanted;
+    return static_cast<int>(got);
+  }
   if (outcome_of(failure) == io_outcome::blocked) BIO_set_retry_read(bio);
   return failure == asio::error::eof ? 0 : -1;
 }
 
 inline int tls_stream::bio_write(BIO* bio, const char* data, int size) {
-  auto& socket = *static_cast<asio_socket*>(BIO_get_data(bio));
+  auto& stream = *static_cast<tls_stream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   std::error_code failure;
   const std::size_t put =
-      socket.write_some(asio::const_buffer(data, static_cast<std::size_t>(size)), failure);
+      stream.socket_.write_some(asio::const_buffer(data, static_cast<std::size_t>(size)), failure);
   if (!failure) return static_cast<int>(put);
   if (outcome_of(failure) == io_outcome::blocked) BIO_set_retry_write(bio);
   return -1;
@@ -160,7 +176,6 @@ inline std::unique_ptr<tls_stream> tls_stream::make(const tls_context& context, 
     ERR_clear_error();
     return nullptr;
   }
-  BIO_set_data(bio, &socket);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl.get(), bio, bio);  // takes the one reference for both
   if (as_client) {
@@ -168,7 +183,9 @@ inline std::unique_ptr<tls_stream> tls_stream::make(const tls_context& context, 
   } else {
     SSL_set_accept_state(ssl.get());
   }
-  return std::unique_ptr<tls_stream>(new tls_stream(std::move(ssl)));
+  std::unique_ptr<tls_stream> made(new tls_stream(std::move(ssl), socket));
+  BIO_set_data(bio, made.get());
+  return made;
 }
 
 inline std::unique_ptr<tls_stream> tls_stream::connect(const tls_context& context,
@@ -210,6 +227,8 @@ inline io_outcome tls_stream::outcome_of_call(int returned, wait& waits_for) {
 inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& received) {
   received = 0;
   read_waits_for_ = wait::readable;
+  is_drained_ = false;
+  was_read_dry_ = false;
   if (failed_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (received < size) {
@@ -219,6 +238,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
         SSL_read(ssl_.get(), data + received, static_cast<int>(room < most ? room : most));
     if (got <= 0) {
       const io_outcome outcome = outcome_of_call(got, read_waits_for_);
+      was_read_dry_ = true;
       return received != 0 ? io_outcome::done : outcome;  // the next call tells again
     }
     received += static_cast<std::size_t>(got);
@@ -229,6 +249,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
 inline io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
   sent = 0;
   write_waits_for_ = wait::writable;
+  is_drained_ = false;
   if (failed_ || shut_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (!data.empty()) {
@@ -245,6 +266,7 @@ inline io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
 inline io_outcome tls_stream::shut() {
   if (failed_ || !is_established()) return io_outcome::ended;
   if (shut_) return io_outcome::done;
+  is_drained_ = false;
   ERR_clear_error();
   const int said = SSL_shutdown(ssl_.get());  // 0: said, the peer's is still to come
   if (said < 0) return outcome_of_call(said, write_waits_for_);

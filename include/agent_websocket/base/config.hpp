@@ -14,10 +14,10 @@
 #define AGENT_WEBSOCKET_WITH_ADAPTERS 1
 #endif
 
-/// 1: `adapters::curl_http_client` (libcurl), and `server` asks models by it. 0: it does so by
-/// `adapters::asio_http_client`, and the program needs no libcurl. Default: on where the adapters are on.
+/// 1: `adapters::curl_http_client`, and `server` asks models by it (needs the adapters, and libcurl to compile and
+/// link: -lcurl). Default 0: by `adapters::asio_http_client`, which needs nothing more.
 #ifndef AGENT_WEBSOCKET_WITH_CURL
-#define AGENT_WEBSOCKET_WITH_CURL AGENT_WEBSOCKET_WITH_ADAPTERS
+#define AGENT_WEBSOCKET_WITH_CURL 0
 #endif
 
 /// 1: `adapters::sqlite_store` (SQLite 3.31 or newer), in programs that link sqlite3 themselves:

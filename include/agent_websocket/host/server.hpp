@@ -38,7 +38,7 @@
 
 namespace agent_websocket {
 
-/// What the shipped server asks models by: libcurl, unless AGENT_WEBSOCKET_WITH_CURL is 0.
+/// What the shipped server asks models by: libcurl where AGENT_WEBSOCKET_WITH_CURL is 1.
 #if AGENT_WEBSOCKET_WITH_CURL
 using shipped_http_client = adapters::curl_http_client;
 #else

@@ -32,6 +32,15 @@ constexpr std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
+/// True for what may be a method or the name of a field (RFC 9110 section 5.6.2).
+constexpr bool is_token(std::string_view text) noexcept {
+  constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
+  for (const char c : text) {
+    if (c <= ' ' || c >= '\x7F' || separators.find(c) != std::string_view::npos) return false;
+  }
+  return !text.empty();
+}
+
 /// What may stand in a field value: printable ASCII and spaces; everything else (CR, LF, NUL, bytes above
 /// 0x7E) is dropped, so that no value can begin a second header.
 inline std::string sanitize_field_value(std::string_view text) {

@@ -30,15 +30,6 @@ struct response_head {
   bool is_persistent = false;  ///< the connection may serve the next request
 };
 
-/// True for what may be a method or the name of a field (RFC 9110 section 5.6.2).
-constexpr bool is_token(std::string_view text) noexcept {
-  constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
-  for (const char c : text) {
-    if (c <= ' ' || c >= '\x7F' || separators.find(c) != std::string_view::npos) return false;
-  }
-  return !text.empty();
-}
-
 /// The number in a Content-Length field: digits only, and it fits.
 constexpr std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
   if (text.empty()) return std::nullopt;

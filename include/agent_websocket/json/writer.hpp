@@ -39,6 +39,17 @@ inline bool is_plain_word(const char* at) noexcept {
 
 }  // namespace detail
 
+/// True when `text` is ASCII that stands in a JSON string as it is.
+inline bool is_plain(std::string_view text) noexcept {
+  while (text.size() >= 8) {
+    if (!detail::is_plain_word(text.data())) return false;
+    text.remove_prefix(8);
+  }
+  char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
+  for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
+  return detail::is_plain_word(rest);
+}
+
 /// Appends a number in decimal.
 template <typename Integer>
 void append_number(std::string& out, Integer number) {

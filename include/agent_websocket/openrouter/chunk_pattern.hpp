@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/base/utf8.hpp>
+#include <agent_websocket/json/writer.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -42,6 +43,7 @@ class chunk_pattern {
     if (chunk.substr(0, before_.size()) != before_) return std::nullopt;
     if (chunk.substr(before_.size() + length) != behind_) return std::nullopt;
     const std::string_view text = chunk.substr(before_.size(), length);
+    if (json::is_plain(text)) return text;
     bool ascii = true;
     for (const char c : text) {
       const auto byte = static_cast<unsigned char>(c);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Requirement HttpClient: sends requests and streams the answers back. Shipped models:
-// adapters::curl_http_client, testing::mock_http_client.
+// adapters::curl_http_client, adapters::asio_http_client, testing::mock_http_client.
 //
 // | expression        | result       | promise of the policy                                                          |
 // |-------------------|--------------|--------------------------------------------------------------------------------|

@@ -28,6 +28,9 @@
 // the library gives the same batch again. With any other number than the next the append fails with
 // errc::moved, for a session that is not there (any more) with errc::session_not_found.
 //
+// What has been appended is kept when its done says so: acknowledgements and the answers of the HTTP
+// API wait for it.
+//
 // Promise of the library: called on the executor; records are JSON objects without line breaks; the
 // next batch of a session comes after the outcome of the one before. When lasting() is false it
 // calls nothing else.

@@ -24,7 +24,8 @@
 // the transport's to refuse, with 1009, 1002 or 1007. Pings are answered by the transport.
 //
 // Promise of the library: calls only from the executor; the sink outlives the transport's last call; sink functions
-// do not throw. All calls may be made from inside sink functions.
+// do not throw. All calls may be made from inside sink functions. A request that is no upgrade is answered within 20 s
+// unless it is abandoned, one that is still open when the server is destroyed then.
 #pragma once
 
 #include <agent_websocket/base/detect.hpp>

@@ -14,6 +14,7 @@
 #include <agent_websocket/server/shown_credentials.hpp>
 #include <agent_websocket/server/subprotocol.hpp>
 #include <agent_websocket/server/visitors.hpp>
+#include <agent_websocket/server/waiting_requests.hpp>
 
 #include <functional>
 #include <memory>
@@ -28,18 +29,22 @@ namespace agent_websocket {
 template <typename Transport, typename Authenticator, typename Scheduler>
 class admission {
  public:
-  /// Answers a plain HTTP request that is for no socket.
-  using http_handler = std::function<http::response(const http::request&)>;
+  using plain_requests = waiting_requests<Transport, Scheduler>;
+  /// Answers a plain HTTP request that is for no socket, at once or later.
+  using http_handler = typename plain_requests::request_handler;
   /// Hears why the authenticator has refused somebody, in detail: for the log.
   using refusal_handler = std::function<void(const handshake&, const error&)>;
 
+  /// Who is refused, and what is answered, is counted.
   admission(const options& settings, Transport& transport, Authenticator& authenticator,
-            visitors<Scheduler>& guests, http_handler plain)
+            Scheduler& scheduler, visitors<Scheduler>& guests, server_counts& counts,
+            http_handler plain)
       : options_(settings),
         transport_(transport),
         authenticator_(authenticator),
         visitors_(guests),
-        plain_(std::move(plain)) {}
+        counts_(counts),
+        plain_(transport, scheduler, counts, std::move(plain)) {}
 
   void ask(connection_id connection, handshake request) {
     const std::string path(request.request.path());
@@ -47,7 +52,7 @@ class admission {
       // Of a page elsewhere a browser sends such a request before it asks whether it may.
       if (!is_safe(request.request.method) && !visitors_.origin_allowed(request))
         return transport_.answer(connection, origin_rules::refusal());
-      return transport_.answer(connection, plain_(request.request));
+      return plain_.ask(connection, request.request);
     }
     if (!request.is_upgrade) {
       return transport_.answer(connection, http::response::text(400, "Expected WebSocket request"));
@@ -77,6 +82,7 @@ class admission {
   }
 
   void abandon(connection_id connection) {
+    plain_.abandon(connection);
     applicants_.erase(connection);
     visitors_.leave(connection);
   }
@@ -89,9 +95,6 @@ class admission {
     applicants_.erase(found);
     return arrived;
   }
-
-  /// Who is refused from now on is counted there. `counts` outlives this.
-  void count_into(server_counts& counts) noexcept { counts_ = &counts; }
 
   void report_to(refusal_handler handler) { on_refused_ = std::move(handler); }
 
@@ -132,7 +135,7 @@ class admission {
   }
 
   void refuse(connection_id connection, connection_refusal why, http::response answer) {
-    if (counts_ != nullptr) counts_->refuse(why);
+    counts_.refuse(why);
     abandon(connection);
     transport_.answer(connection, std::move(answer));
   }
@@ -163,11 +166,11 @@ class admission {
   Transport& transport_;
   Authenticator& authenticator_;
   visitors<Scheduler>& visitors_;
-  http_handler plain_;
+  server_counts& counts_;
+  plain_requests plain_;
   refusal_handler on_refused_;
   std::unordered_map<connection_id, applicant> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
-  server_counts* counts_ = nullptr;
   bool closed_ = false;
 };
 

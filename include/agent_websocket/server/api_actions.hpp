@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,22 +45,30 @@ struct reached {
   std::size_t sockets = 0;  ///< of these sessions, as they are now
   /// The session is not at this server: whoever has it is told, or it is fetched from the store.
   bool passed_on = false;
-  /// Nothing was sent: the session's store does not take it now.
-  bool unkept = false;
+  /// Nothing was done: the store does not take it now, or cannot be asked for the session.
+  bool refused = false;
+  /// Of the sessions, those in whose store it is not, for all that is known.
+  std::size_t unkept = 0;
 };
 
-/// Called on the executor. A session that is ending is not there any more.
+/// Told once: when the store has kept what was done, or it is clear that it does not; nullopt:
+/// there is no such session.
+using reached_handler = std::function<void(const std::optional<reached>&)>;
+
+/// Called on the executor. A session that is ending is not there any more. What is told may be told
+/// at once; what another server is asked for, is told when it was asked. A store that does not
+/// answer makes it late without limit.
 class api_actions {
  public:
   virtual std::optional<session_summary> session(std::string_view id) const = 0;
   /// Those behind the id `after`, which need not exist; at most `limit`, which is 1 or more.
   virtual session_page sessions(std::string_view after, std::size_t limit) const = 0;
-  /// nullopt: there is no such session.
-  virtual std::optional<reached> notify(std::string_view id, const api_notice& said) = 0;
-  virtual reached broadcast(const api_notice& said) = 0;
-  /// Ends the session for good, see basic_server::disconnect. Tells its sockets; nullopt: there is
-  /// no such session.
-  virtual std::optional<reached> disconnect(std::string_view id) = 0;
+  virtual void notify(std::string_view id, const api_notice& said, reached_handler told) = 0;
+  /// To all sessions here, whether their stores take it now or not.
+  virtual void broadcast(const api_notice& said, reached_handler told) = 0;
+  /// Ends the session for good, see basic_server::disconnect. Tells of the sockets that it had,
+  /// when these are gone and the store has forgotten it.
+  virtual void disconnect(std::string_view id, reached_handler told) = 0;
   /// All metrics, in Prometheus' text format.
   virtual std::string metrics() const = 0;
 

@@ -2,7 +2,8 @@
 //
 // The HTTP API for operators and for other programs, on the socket's port: notify, broadcast, list
 // and end sessions, read the metrics. Needs the ADMIN_TOKEN; without one its paths are not there.
-// No CORS headers are sent (admin_guard.hpp says why). What it does is done by api_actions.
+// No CORS headers are sent (admin_guard.hpp says why). What it does is done by api_actions; what
+// changes something is answered when the store has kept it.
 //
 // | POST   | /functions/v1/notify_websocket | {"sessionId","message"}: the original's call       |
 // | POST   | /v1/sessions/{id}/notify       | {"content","topic","data","volatile"}              |
@@ -26,6 +27,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,9 +45,10 @@ class http_api {
   http_api(std::string_view admin_token, metrics_access metrics, api_actions& actions)
       : guard_(admin_token), metrics_(metrics), actions_(actions) {}
 
-  /// nullopt: there is nothing at that path, or it is not to be known.
-  std::optional<http::response> answer(const http::request& request, time_point now) {
-    if (request.path() == "/metrics") return answer_metrics(request);
+  /// False: there is nothing at that path, or it is not to be known, and nobody responds. `respond`
+  /// may be called after this is gone.
+  bool answer(const http::request& request, time_point now, const respond_handler& respond) {
+    if (request.path() == "/metrics") return answer_metrics(request, respond);
     std::string_view method = request.method;
     if (method == "HEAD") method = "GET";
     const route* wanted = nullptr;
@@ -59,17 +62,23 @@ class http_api {
       if (!allowed.empty()) allowed.append(", ");
       allowed.append(each.method == "GET" ? std::string_view("GET, HEAD") : each.method);
     }
-    if (allowed.empty() || !guard_.has_token()) return std::nullopt;
-    if (auto refusal = guard_.refuse(request)) return refusal;
-    if (wanted == nullptr) return method_not_allowed(allowed);
-    if (method == "GET") return (this->*wanted->run)(request, id);
-    return run_once(*wanted, request, id, now);
+    if (allowed.empty() || !guard_.has_token()) return false;
+    if (auto refusal = guard_.refuse(request)) {
+      respond(*std::move(refusal));
+    } else if (wanted == nullptr) {
+      respond(method_not_allowed(allowed));
+    } else if (method == "GET") {
+      (this->*wanted->run)(request, id, respond);
+    } else {
+      run_once(*wanted, request, id, now, respond);
+    }
+    return true;
   }
 
  private:
   struct route {
     std::string_view method, pattern;
-    http::response (http_api::*run)(const http::request&, std::string_view id);
+    void (http_api::*run)(const http::request&, std::string_view id, const respond_handler&);
   };
 
   static const std::array<route, 6>& routes() {
@@ -85,91 +94,108 @@ class http_api {
   }
 
   /// Does what changes something, but only once for one Idempotency-Key. What was refused has
-  /// changed nothing and may be sent again, mended, with the same key.
-  http::response run_once(const route& wanted, const http::request& request, std::string_view id,
-                          time_point now) {
+  /// changed nothing for good and may be sent again, mended, with the same key.
+  void run_once(const route& wanted, const http::request& request, std::string_view id,
+                time_point now, const respond_handler& respond) {
     const auto key = request.headers.find("Idempotency-Key");
-    if (!key) return (this->*wanted.run)(request, id);
-    if (request.body.size() > max_body_bytes) return *refuse_body(request);  // not to be hashed
+    if (!key) return (this->*wanted.run)(request, id, respond);
+    if (request.body.size() > max_body_bytes)
+      return respond(*refuse_body(request));  // not to be hashed
     if (!is_idempotency_key(*key)) {
-      return api_refusal(400, "bad_idempotency_key",
-                         "The header Idempotency-Key must have 1 to 255 visible ASCII characters, "
-                         "and no spaces");
+      return respond(api_refusal(400, "bad_idempotency_key",
+                                 "The header Idempotency-Key must have 1 to 255 visible ASCII "
+                                 "characters, and no spaces"));
     }
     const digest256 fingerprint = idempotency_keys::fingerprint(request);
-    if (const auto* const kept = keys_.find(*key, now)) {
-      if (kept->request != fingerprint) {
-        return api_refusal(422, "idempotency_key_reused",
-                           "This Idempotency-Key was used for another request (its method, path or "
-                           "body was not the same); use a new key for each request");
+    if (const auto* const before = keys_->find(*key, now)) {
+      if (before->request != fingerprint) {
+        return respond(
+            api_refusal(422, "idempotency_key_reused",
+                        "This Idempotency-Key was used for another request (its method, path or "
+                        "body was not the same); use a new key for each request"));
       }
-      http::response again = kept->answer;
+      if (!before->answer) return respond(key_in_use());
+      http::response again = *before->answer;
       again.headers.add("Idempotent-Replayed", "true");
-      return again;
+      return respond(std::move(again));
     }
-    http::response answer = (this->*wanted.run)(request, id);
-    if (answer.status < 300) keys_.keep(*key, fingerprint, answer, now);
-    return answer;
+    const auto use = keys_->take(*key, fingerprint, now);
+    (this->*wanted.run)(request, id,
+                        [respond, use, key = std::string(*key),
+                         weak = std::weak_ptr<idempotency_keys>(keys_)](http::response answer) {
+                          if (const auto keys = weak.lock()) {
+                            answer.status < 300 ? keys->keep(key, use, answer)
+                                                : keys->free(key, use);
+                          }
+                          respond(std::move(answer));
+                        });
   }
 
-  std::optional<http::response> answer_metrics(const http::request& request) const {
-    if (metrics_ == metrics_access::off) return std::nullopt;
+  bool answer_metrics(const http::request& request, const respond_handler& respond) const {
+    if (metrics_ == metrics_access::off) return false;
     if (metrics_ == metrics_access::admin) {
-      if (!guard_.has_token()) return std::nullopt;
-      if (auto refusal = guard_.refuse(request)) return refusal;
+      if (!guard_.has_token()) return false;
+      if (auto refusal = guard_.refuse(request)) {
+        respond(*std::move(refusal));
+        return true;
+      }
     }
-    if (request.method != "GET" && request.method != "HEAD") return method_not_allowed("GET, HEAD");
-    return http::response{200,
-                          {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
-                           {"Cache-Control", "no-store"}},
-                          actions_.metrics()};
+    if (request.method != "GET" && request.method != "HEAD") {
+      respond(method_not_allowed("GET, HEAD"));
+    } else {
+      respond({200,
+               {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
+                {"Cache-Control", "no-store"}},
+               actions_.metrics()});
+    }
+    return true;
   }
 
   // ---- the routes
 
-  http::response notify_addressed(const http::request& request, std::string_view) {
-    if (auto refusal = refuse_body(request)) return *std::move(refusal);
+  void notify_addressed(const http::request& request, std::string_view,
+                        const respond_handler& respond) {
+    if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
     const auto asked = read_addressed_notice(request.body);
-    if (!asked) return refused(asked.error());
-    const auto told = actions_.notify(asked->session_id, asked->said);
-    if (!told) return session_not_found(asked->session_id);
-    if (told->unkept) return unkept();
-    std::string body;
-    json::writer w(body);
-    w.begin_object().member("success", true).member("sessionId", asked->session_id);
-    tell_reached(w, *told, asked->said);
-    return api_answer(told->passed_on ? 202 : 200, std::move(body));
+    if (!asked) return respond(refused(asked.error()));
+    const std::string& id = asked->session_id;
+    const bool may_be_lost = asked->said.may_be_lost;
+    actions_.notify(id, asked->said,
+                    telling(respond, id, [id, may_be_lost](json::writer& w, const reached& told) {
+                      w.member("success", true).member("sessionId", id);
+                      tell_reached(w, told, may_be_lost);
+                    }));
   }
 
-  http::response notify(const http::request& request, std::string_view id) {
-    if (auto refusal = refuse_body(request)) return *std::move(refusal);
+  void notify(const http::request& request, std::string_view id, const respond_handler& respond) {
+    if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
     const auto said = read_notice(request.body);
-    if (!said) return refused(said.error());
-    const auto told = actions_.notify(id, *said);
-    if (!told) return session_not_found(id);
-    if (told->unkept) return unkept();
-    std::string body;
-    json::writer w(body);
-    w.begin_object().member("session_id", id);
-    tell_reached(w, *told, *said);
-    return api_answer(told->passed_on ? 202 : 200, std::move(body));
+    if (!said) return respond(refused(said.error()));
+    actions_.notify(id, *said,
+                    telling(respond, id,
+                            [id = std::string(id), may_be_lost = said->may_be_lost](
+                                json::writer& w, const reached& told) {
+                              w.member("session_id", id);
+                              tell_reached(w, told, may_be_lost);
+                            }));
   }
 
-  http::response broadcast(const http::request& request, std::string_view) {
-    if (auto refusal = refuse_body(request)) return *std::move(refusal);
+  void broadcast(const http::request& request, std::string_view, const respond_handler& respond) {
+    if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
     const auto said = read_notice(request.body);
-    if (!said) return refused(said.error());
-    const reached told = actions_.broadcast(*said);
-    std::string body;
-    json::writer w(body);
-    w.begin_object().member("sessions", told.sessions);
-    tell_reached(w, told, *said);
-    return api_answer(200, std::move(body));
+    if (!said) return respond(refused(said.error()));
+    actions_.broadcast(
+        *said, telling(respond, {},
+                       [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
+                         w.member("sessions", told.sessions);
+                         tell_reached(w, told, may_be_lost);
+                         if (told.unkept != 0) w.member("unkept", told.unkept);
+                       }));
   }
 
-  http::response list(const http::request& request, std::string_view) {
+  void list(const http::request& request, std::string_view, const respond_handler& respond) {
     const auto asked = read_page_request(request.query());
-    if (!asked) return refused(asked.error());
+    if (!asked) return respond(refused(asked.error()));
     const session_page page = actions_.sessions(asked->after, asked->limit);
     std::string body;
     json::writer w(body);
@@ -178,36 +204,49 @@ class http_api {
     w.end_array().key("next_cursor");
     page.next.empty() ? w.null() : w.value(page.next);
     w.end_object();
-    return api_answer(200, std::move(body));
+    respond(api_answer(200, std::move(body)));
   }
 
-  http::response show(const http::request&, std::string_view id) {
+  void show(const http::request&, std::string_view id, const respond_handler& respond) {
     const auto found = actions_.session(id);
-    if (!found) return session_not_found(id);
+    if (!found) return respond(session_not_found(id));
     std::string body;
     json::writer w(body);
     describe(w, *found);
-    return api_answer(200, std::move(body));
+    respond(api_answer(200, std::move(body)));
   }
 
-  http::response disconnect(const http::request&, std::string_view id) {
-    const auto told = actions_.disconnect(id);
-    if (!told) return session_not_found(id);
-    std::string body;
-    json::writer w(body);
-    w.begin_object().member("session_id", id).member("closed", !told->passed_on);
-    if (told->passed_on) w.member("passed_on", true);
-    w.member("sockets", told->sockets).end_object();
-    return api_answer(told->passed_on ? 202 : 200, std::move(body));
+  void disconnect(const http::request&, std::string_view id, const respond_handler& respond) {
+    actions_.disconnect(
+        id, telling(respond, id, [id = std::string(id)](json::writer& w, const reached& told) {
+          w.member("session_id", id).member("closed", !told.passed_on);
+          if (told.passed_on) w.member("passed_on", true);
+          w.member("sockets", told.sockets);
+        }));
   }
 
   // ---- their words
 
+  /// Responds when it is told what came of it: what went well by write(w, reached).
+  template <typename Write>
+  static reached_handler telling(const respond_handler& respond, std::string_view id, Write write) {
+    return [respond, id = std::string(id), write](const std::optional<reached>& told) {
+      if (!told) return respond(session_not_found(id));
+      if (told->refused) return respond(not_done());
+      if (told->unkept != 0 && told->unkept == told->sessions) return respond(not_kept());
+      std::string body;
+      json::writer w(body);
+      w.begin_object();
+      write(w, *told);
+      w.end_object();
+      respond(api_answer(told->passed_on ? 202 : 200, std::move(body)));
+    };
+  }
+
   /// `sockets` are there now; what is `kept` also reaches clients that come back.
-  static void tell_reached(json::writer& w, const reached& told, const api_notice& said) {
-    w.member("sockets", told.sockets).member("kept", !said.may_be_lost);
+  static void tell_reached(json::writer& w, const reached& told, bool may_be_lost) {
+    w.member("sockets", told.sockets).member("kept", !may_be_lost && told.unkept == 0);
     if (told.passed_on) w.member("passed_on", true);
-    w.end_object();
   }
 
   static void describe(json::writer& w, const session_summary& of) {
@@ -233,11 +272,26 @@ class http_api {
   static http::response refused(const error& why) {
     return api_refusal(400, to_string(why.code), why.message);
   }
-  static http::response unkept() {
-    auto refusal = api_refusal(503, "internal",
-                               "The session cannot be saved now, so that nothing was sent; try "
-                               "again later");
+  static http::response not_done() {
+    return try_later(
+        "The session cannot be reached or saved now, so that nothing was done; try "
+        "again later");
+  }
+  static http::response not_kept() {
+    return try_later(
+        "This was done, but the store has not kept it, so that it may be lost; try "
+        "again later");
+  }
+  static http::response try_later(std::string_view words) {
+    auto refusal = api_refusal(503, "internal", words);
     refusal.headers.add("Retry-After", "5");
+    return refusal;
+  }
+  static http::response key_in_use() {
+    auto refusal = api_refusal(409, "idempotency_key_in_use",
+                               "The first request with this Idempotency-Key is still being done; "
+                               "ask again in a moment");
+    refusal.headers.add("Retry-After", "1");
     return refusal;
   }
   static http::response session_not_found(std::string_view id) {
@@ -249,7 +303,7 @@ class http_api {
   admin_guard guard_;
   metrics_access metrics_;
   api_actions& actions_;
-  idempotency_keys keys_;
+  std::shared_ptr<idempotency_keys> keys_ = std::make_shared<idempotency_keys>();
 };
 
 }  // namespace agent_websocket

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What the routes of the HTTP API have in common: patterns of paths with one {id}, the parameters
-// of a query string, media types, and answers as JSON that no cache keeps (RFC 9110, RFC 9111).
+// of a query string, media types, the way to answer, and answers as JSON that no cache keeps
+// (RFC 9110, RFC 9111).
 // Every refusal is {"error":{"code":...,"message":...}}, the message for people.
 #pragma once
 
@@ -9,12 +10,17 @@
 #include <agent_websocket/json/writer.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace agent_websocket {
+
+/// Gives a request its answer, at once or later. The first call counts; those behind it, and those
+/// to a client or a server that is gone, change nothing. On the executor.
+using respond_handler = std::function<void(http::response)>;
 
 /// What stands in `path` for the {id} of `pattern`, empty when the pattern has none; nullopt when
 /// the path is another one. One {id} at most, a whole segment, never empty. Nothing is decoded: the

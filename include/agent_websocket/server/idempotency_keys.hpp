@@ -2,8 +2,8 @@
 //
 // The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): what was answered to a
 // request with a key is kept for a while, so that a client which did not get the answer may repeat
-// the request without its being done again. Here a request is done at once, so that two of one key
-// never run beside each other.
+// the request without its being done again. A key is taken before its request is done, so that two
+// of one key never run beside each other.
 #pragma once
 
 #include <agent_websocket/base/sha256.hpp>
@@ -12,7 +12,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -36,10 +38,12 @@ class idempotency_keys {
   static constexpr std::size_t max_keys = 1024;
   static constexpr std::size_t max_bytes = 1u << 20;
 
-  struct answered {
-    digest256 request;  ///< see fingerprint()
-    http::response answer;
+  struct taken {
+    digest256 request;                     ///< see fingerprint()
+    std::optional<http::response> answer;  ///< nullopt: it is being done
   };
+  /// Tells one use of a key from a later one.
+  using use_number = std::uint64_t;
 
   /// What a repeat has in common with the first: method, target and body.
   static digest256 fingerprint(const http::request& request) {
@@ -48,41 +52,77 @@ class idempotency_keys {
     return sha256(text);
   }
 
-  /// What was answered to the request of that key; null when there was none, or it is too long ago.
-  const answered* find(std::string_view key, time_point now) {
+  /// The request of that key; null when there was none, or it is too long ago.
+  const taken* find(std::string_view key, time_point now) {
     while (!order_.empty() && order_.front().since + max_age <= now) drop_oldest();
     const auto found = kept_.find(std::string(key));
-    return found == kept_.end() ? nullptr : &found->second;
+    return found == kept_.end() ? nullptr : &found->second.what;
   }
 
-  /// Precondition: find() does not know the key.
-  void keep(std::string_view key, const digest256& request, http::response answer, time_point now) {
-    const std::size_t size = key.size() + answer.body.size();
-    const auto added = kept_.emplace(std::string(key), answered{request, std::move(answer)});
-    if (!added.second) return;
-    order_.push_back({std::string(key), now, size});
-    bytes_ += size;
-    while (order_.size() > 1 && (order_.size() > max_keys || bytes_ > max_bytes)) drop_oldest();
+  /// The request is about to be done. Precondition: find() does not know the key.
+  use_number take(std::string_view key, const digest256& request, time_point now) {
+    const use_number number = ++last_;
+    if (!kept_.emplace(std::string(key), use{{request, std::nullopt}, number, key.size()}).second)
+      return 0;
+    order_.push_back({std::string(key), now, number});
+    bytes_ += key.size();
+    limit();
+    return number;
+  }
+  /// It was done, and answered.
+  void keep(std::string_view key, use_number number, http::response answer) {
+    const auto found = find_use(key, number);
+    if (found == kept_.end()) return;  // too long ago
+    found->second.bytes += answer.body.size();
+    bytes_ += answer.body.size();
+    found->second.what.answer = std::move(answer);
+    limit();
+  }
+  /// It was not done: the key is free again.
+  void free(std::string_view key, use_number number) {
+    const auto found = find_use(key, number);
+    if (found == kept_.end()) return;
+    bytes_ -= found->second.bytes;
+    kept_.erase(found);
+    for (std::size_t i = order_.size(); i-- > 0;) {
+      if (order_[i].number == number)
+        return void(order_.erase(order_.begin() + static_cast<std::ptrdiff_t>(i)));
+    }
   }
 
   std::size_t size() const noexcept { return order_.size(); }
 
  private:
+  struct use {
+    taken what;
+    use_number number;
+    std::size_t bytes;
+  };
   struct place {
     std::string key;
     time_point since;
-    std::size_t size;
+    use_number number;
   };
+  using uses = std::unordered_map<std::string, use>;
 
+  uses::iterator find_use(std::string_view key, use_number number) {
+    const auto found = kept_.find(std::string(key));
+    return found != kept_.end() && found->second.number == number ? found : kept_.end();
+  }
+  void limit() {
+    while (order_.size() > 1 && (order_.size() > max_keys || bytes_ > max_bytes)) drop_oldest();
+  }
   void drop_oldest() {
-    bytes_ -= order_.front().size;
-    kept_.erase(order_.front().key);
+    const auto found = kept_.find(order_.front().key);
+    bytes_ -= found->second.bytes;
+    kept_.erase(found);
     order_.pop_front();
   }
 
-  std::unordered_map<std::string, answered> kept_;
+  uses kept_;
   std::deque<place> order_;  // the oldest first
   std::size_t bytes_ = 0;
+  use_number last_ = 0;
 };
 
 }  // namespace agent_websocket

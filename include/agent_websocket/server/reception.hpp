@@ -49,8 +49,8 @@ class reception final : public transport_sink, private sign_in_sink {
         sign_in_({settings.access.auth_timeout, settings.access.auth_grace,
                   settings.session.max_message_bytes},
                  authenticator, scheduler, *this),
-        admission_(settings, transport, authenticator, guests, std::move(plain)) {
-    admission_.count_into(counts);
+        admission_(settings, transport, authenticator, scheduler, guests, counts,
+                   std::move(plain)) {
     admission_.report_to([this](const handshake& request, const error& why) {
       log_refusal("from " + request.remote_address, {}, why);
     });

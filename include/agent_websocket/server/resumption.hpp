@@ -38,8 +38,9 @@ class resumption final : private relay_sink {
   using waiting_socket = typename recovery_type::waiting_socket;
   /// Takes a message that was held, see hold().
   using text_handler = std::function<void(connection_id, std::string_view)>;
-  /// What is to be done with a session, once it is here.
-  using errand = std::function<void(session_type&)>;
+  /// What is to be done with a session, once it is here; or null and why it does not come: busy,
+  /// its server has got the notice.
+  using errand = std::function<void(session_type*, errc)>;
   using notice_handler = std::function<void(std::string_view)>;
 
   /// A socket that other servers do not take is looked for again so often.
@@ -122,16 +123,17 @@ class resumption final : private relay_sink {
   /// Whether a session that is not here may be in the store, or at another server.
   bool may_be_elsewhere() const { return store_.lasting(); }
   /// Precondition: may_be_elsewhere(). Does the errand on a session that is not here: fetched from
-  /// the store or, when another server has it, by that one, which gets the notice. Nothing happens
-  /// when there is no such session.
+  /// the store or, when another server has it, by that one, which gets the notice.
   void reach(const std::string& id, errand act, std::string notice) {
-    recovery_.fetch(id,
-                    [this, id, act = std::move(act), notice = std::move(notice)](const error* why) {
-                      const auto session = registry_.find(id);
-                      if (session) return act(*session);
-                      if (why != nullptr && why->code == errc::busy)
-                        relay_.tell(why->detail, notice);
-                    });
+    recovery_.fetch(
+        id, [this, id, act = std::move(act), notice = std::move(notice)](const error* why) {
+          const auto session = registry_.find(id);
+          if (session) return act(session.get(), errc());
+          if (why == nullptr) return act(nullptr, errc::internal);  // damaged, or drained at once
+          const bool is_held = why->code == errc::busy;
+          if (is_held && relay_.is_on()) relay_.tell(why->detail, notice);
+          act(nullptr, is_held && !relay_.is_on() ? errc::connection_failed : why->code);
+        });
   }
   void tell_all(std::string_view notice) {
     if (relay_.is_on()) relay_.tell_all(notice);

@@ -78,8 +78,9 @@ class basic_server final {
         admin_(registry_, [this] { return metrics(); }),
         api_(options_.access.admin_token, options_.access.metrics, admin_),
         reception_(options_, transport, scheduler, authenticator, registry_, visitors_, journal_,
-                   counts_, [this](const http::request& request) { return answer_http(request); }) {
-  }
+                   counts_, [this](const http::request& request, const respond_handler& respond) {
+                     answer_http(request, respond);
+                   }) {}
 
   /// With policies of its own for the rest, default constructed.
   basic_server(options settings, Transport& transport, HttpClient& http, Scheduler& scheduler)
@@ -153,7 +154,7 @@ class basic_server final {
               std::string data = {}) {
     post([this, id = std::move(session_id),
           said = api_notice{std::move(content), std::move(topic), std::move(data)}] {
-      admin_.notify(id, said);
+      admin_.notify(id, said, session_admin<registry_type>::ignore);
     });
   }
 
@@ -161,7 +162,7 @@ class basic_server final {
   /// Not to those that only the store has. From any thread.
   void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
     post([this, said = api_notice{std::move(content), std::move(topic), std::move(data)}] {
-      admin_.broadcast(said);
+      admin_.broadcast(said, session_admin<registry_type>::ignore);
     });
   }
 
@@ -170,7 +171,7 @@ class basic_server final {
   /// sent. From any thread.
   void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
     post([this, id = std::move(session_id), reason = std::move(reason)] {
-      admin_.disconnect(id, reason);
+      admin_.disconnect(id, reason, session_admin<registry_type>::ignore);
     });
   }
 
@@ -217,22 +218,16 @@ class basic_server final {
     own_ = std::move(own);
   }
 
-  http::response answer_http(const http::request& request) {
-    http::response answer = route(request);
-    counts_.answer(answer.status);
-    return answer;
-  }
-
-  http::response route(const http::request& request) {
+  void answer_http(const http::request& request, const respond_handler& respond) {
     if (const auto* handler = router_.find_http(request.method, request.path())) {
       auto answer = http::response::text(500, "Internal error");
       journal_.guard("on_http", {}, [&] { answer = (*handler)(request); });
-      return answer;
+      return respond(std::move(answer));
     }
-    if (auto answer = api_.answer(request, scheduler_.now())) return *std::move(answer);
-    return answer_plain_request(request, registry_.draining()      ? "draining"
-                                         : store_health_.is_well() ? ""
-                                                                   : "store unavailable");
+    if (api_.answer(request, scheduler_.now(), respond)) return;
+    respond(answer_plain_request(request, registry_.draining()      ? "draining"
+                                          : store_health_.is_well() ? ""
+                                                                    : "store unavailable"));
   }
 
   // ---- stopping

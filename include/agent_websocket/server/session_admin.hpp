@@ -29,6 +29,9 @@ class session_admin final : public api_actions {
   /// RFC 6455 section 5.5: a control frame has 125 bytes, two of them are the code.
   static constexpr std::size_t max_reason_bytes = 123;
 
+  /// For who does not want to know what came of it.
+  static void ignore(const std::optional<reached>&) {}
+
   session_admin(Registry& sessions, std::function<std::string()> metrics)
       : sessions_(sessions), metrics_(std::move(metrics)) {}
 
@@ -52,23 +55,21 @@ class session_admin final : public api_actions {
     return page;
   }
 
-  std::optional<reached> notify(std::string_view id, const api_notice& said) override {
-    if (const auto found = find(id)) {
-      reached told;
-      told.unkept = !said.may_be_lost && found->core().book().is_failing();
-      return told.unkept ? told : tell(*found, said);
-    }
+  void notify(std::string_view id, const api_notice& said, reached_handler told) override {
+    if (const auto found = find(id)) return tell_one(*found, said, std::move(told));
     server_notice notice;
     notice.session = std::string(id);
     notice.said = said;
-    return pass_on(notice, [said](session_type& session) { tell(session, said); });
+    pass_on(notice, std::move(told), [said](session_type& session, reached_handler done) {
+      tell_one(session, said, std::move(done));
+    });
   }
 
-  reached broadcast(const api_notice& said) override {
+  void broadcast(const api_notice& said, reached_handler told) override {
     server_notice notice;
     notice.said = said;
     sessions_.returns().tell_all(encode_notice(notice));
-    return broadcast_here(said);
+    broadcast_here(said, std::move(told));
   }
 
   /// Another server that shares the store asks for it. A session that has gone on to a third one
@@ -76,53 +77,107 @@ class session_admin final : public api_actions {
   void act(std::string_view text) {
     const auto notice = decode_notice(text);
     if (!notice) return;
-    if (notice->session.empty()) return void(broadcast_here(notice->said));
+    if (notice->session.empty()) return broadcast_here(notice->said, ignore);
     const auto found = find(notice->session);
     if (!found) return;
-    notice->what == server_notice::kind::notify ? void(tell(*found, notice->said))
+    notice->what == server_notice::kind::notify ? say(*found, notice->said)
                                                 : end(*found, notice->reason);
   }
 
-  std::optional<reached> disconnect(std::string_view id) override {
-    return disconnect(id, "closed_by_operator");
+  void disconnect(std::string_view id, reached_handler told) override {
+    disconnect(id, "closed_by_operator", std::move(told));
   }
-  std::optional<reached> disconnect(std::string_view id, std::string_view reason) {
-    if (const auto found = find(id)) {
-      const reached told{1, found->sockets()};
-      end(*found, reason);
-      return told;
-    }
+  void disconnect(std::string_view id, std::string_view reason, reached_handler told) {
+    if (const auto found = find(id)) return end_one(*found, reason, std::move(told));
     server_notice notice;
     notice.what = server_notice::kind::disconnect;
     notice.session = std::string(id);
     notice.reason = std::string(reason);
-    return pass_on(notice,
-                   [reason = notice.reason](session_type& session) { end(session, reason); });
+    pass_on(notice, std::move(told),
+            [reason = notice.reason](session_type& session, reached_handler done) {
+              end_one(session, reason, std::move(done));
+            });
   }
 
   std::string metrics() const override { return metrics_(); }
 
  private:
-  reached broadcast_here(const api_notice& said) {
+  /// Of a broadcast: what was reached, told when the last session has kept it.
+  struct tally {
+    tally(reached_handler done) : told(std::move(done)) {}
+    tally(const tally&) = delete;
+    tally& operator=(const tally&) = delete;
+    ~tally() { told(all); }
+
     reached all;
+    reached_handler told;
+  };
+
+  void broadcast_here(const api_notice& said, reached_handler told) {
+    const auto so_far = std::make_shared<tally>(std::move(told));
     for (const auto& each : sessions_.all()) {
       if (each->closing()) continue;
-      const reached one = tell(*each, said);
-      all.sessions += one.sessions;
-      all.sockets += one.sockets;
+      ++so_far->all.sessions;
+      so_far->all.sockets += each->sockets();
+      // What is kept when its store is back, maybe, is not waited for.
+      const bool fails = each->core().book().is_failing();
+      say(*each, said);
+      if (said.may_be_lost) continue;
+      if (fails) {
+        ++so_far->all.unkept;
+      } else {
+        each->when_kept([so_far](bool kept) { so_far->all.unkept += kept ? 0 : 1; });
+      }
     }
-    return all;
   }
 
-  /// nullopt: it cannot be anywhere else, or ends here.
+  /// For what is not here: the act is done when it comes here, or by another server.
   template <typename Act>
-  std::optional<reached> pass_on(const server_notice& notice, Act act) {
-    if (!sessions_.returns().may_be_elsewhere() || sessions_.find(notice.session))
-      return std::nullopt;
-    sessions_.returns().reach(notice.session, std::move(act), encode_notice(notice));
-    reached told;
-    told.passed_on = true;
-    return told;
+  void pass_on(const server_notice& notice, reached_handler told, Act act) {
+    if (!sessions_.returns().may_be_elsewhere()) return told(std::nullopt);
+    if (const auto ending = sessions_.find(notice.session)) return tell_ending(*ending, told);
+    if (sessions_.draining()) return refuse(told);  // nothing is to be fetched any more
+    sessions_.returns().reach(
+        notice.session,
+        [act = std::move(act), told = std::move(told)](session_type* here, errc why) {
+          if (here != nullptr) return here->closing() ? tell_ending(*here, told) : act(*here, told);
+          if (why == errc::session_not_found) return told(std::nullopt);
+          reached outcome;
+          (why == errc::busy ? outcome.passed_on : outcome.refused) = true;
+          told(outcome);
+        },
+        encode_notice(notice));
+  }
+
+  /// It is gone, or only on its way to the store or to another server, where it is soon to be had.
+  static void tell_ending(session_type& session, const reached_handler& told) {
+    session.core().ended_for_good() ? told(std::nullopt) : refuse(told);
+  }
+  static void refuse(const reached_handler& told) {
+    reached outcome;
+    outcome.refused = true;
+    told(outcome);
+  }
+
+  static void tell_one(session_type& to, const api_notice& said, reached_handler told) {
+    reached outcome{1, to.sockets()};
+    outcome.refused = !said.may_be_lost && to.core().book().is_failing();
+    if (outcome.refused) return told(outcome);
+    say(to, said);
+    if (said.may_be_lost) return told(outcome);
+    to.when_kept([outcome, told = std::move(told)](bool kept) mutable {
+      outcome.unkept = kept ? 0 : 1;
+      told(outcome);
+    });
+  }
+
+  static void end_one(session_type& session, std::string_view reason, reached_handler told) {
+    reached outcome{1, session.sockets()};
+    session.when_erased([outcome, told = std::move(told)](bool erased) mutable {
+      outcome.unkept = erased ? 0 : 1;
+      told(outcome);
+    });
+    end(session, reason);
   }
 
   static void end(session_type& session, std::string_view reason) {
@@ -141,11 +196,9 @@ class session_admin final : public api_actions {
             info.running, info.queued,     info.messages};
   }
 
-  static reached tell(session_type& to, const api_notice& said) {
-    const reached told{1, to.sockets()};
+  static void say(session_type& to, const api_notice& said) {
     said.may_be_lost ? to.notify_volatile(said.content, said.topic, said.data)
                      : to.notify(said.content, said.topic, said.data);
-    return told;
   }
 
   Registry& sessions_;

@@ -10,6 +10,7 @@
 #include <agent_websocket/policy/store.hpp>
 #include <agent_websocket/session/core.hpp>
 #include <agent_websocket/session/keeping.hpp>
+#include <agent_websocket/session/kept_watch.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -54,7 +55,10 @@ class keeper {
   keeper& operator=(const keeper&) = delete;
   ~keeper() {
     life_->sink = nullptr;
-    if (!life_->left) life_->stop();
+    if (life_->left) return;
+    life_->stop();
+    life_->watch.lost();
+    life_->erasure.lost();
   }
 
   /// The session is in the store: the next record has that number, this process that fence.
@@ -86,8 +90,19 @@ class keeper {
     if (life_->busy && !forever) return;  // when that is through
     if (!life_->waiting.empty() && !forever) return life_->send_next();
     life_->stop();
+    life_->watch.lost();
     life_->begin_leaving();
   }
+
+  /// Tells when the first `records` of the session are kept, as it counts them; false: they are
+  /// lost, or the session is forgotten with them. Goes on when the session leaves.
+  void when_kept(std::uint64_t records, kept_handler told) {
+    if (life_->lost || records <= life_->kept) return told(records <= life_->kept);
+    life_->watch.wait(records, std::move(told));
+  }
+  /// Tells when leave() has made the store forget the session; false: it was lost before, is let go
+  /// instead, or the store could not be told.
+  void when_erased(kept_handler told) { life_->erasure.wait(0, std::move(told)); }
 
  private:
   // Outlives the keeper while the store has a batch.
@@ -103,6 +118,7 @@ class keeper {
     std::uint64_t next = 0;   // number in the store of the batch, or of the next one
     std::uint64_t given = 0;  // records taken over, as the session counts them
     std::uint64_t sent = 0;   // of these, up to and with the batch that the store has
+    std::uint64_t kept = 0;   // of these, for certain
     std::vector<std::string> waiting;
     bool replaces = false;  // what waits
     store_batch batch;      // that the store has, or is to get again
@@ -111,6 +127,8 @@ class keeper {
     bool forever = false;        // when it leaves
     bool leaving = false;        // the store was told so
     std::function<void()> left;  // it is to leave, or null
+    kept_watch watch;            // of the records
+    kept_watch erasure;          // of the session
     std::size_t written = 0;     // bytes since the last checkpoint
     std::size_t checkpoint = 0;  // bytes of it
     duration patience;
@@ -141,7 +159,7 @@ class keeper {
     void leave() {
       leaving = true;
       const bool has_nothing = lost || (next == 0 && !busy);
-      if (has_nothing) return std::exchange(left, nullptr)();
+      if (has_nothing) return end_leaving(!lost);
       const auto told = [self = this->shared_from_this()](const result<void>& outcome) {
         self->take_leave(outcome);
       };
@@ -152,12 +170,19 @@ class keeper {
     void take_leave(const result<void>& outcome) {
       const bool again =
           !outcome && outcome.error().code != errc::moved && scheduler.now() - begun < patience;
-      if (!again) return std::exchange(left, nullptr)();
+      if (!again) return end_leaving(outcome.has_value());
       timer = scheduler.start_timer(scheduler.now() + pause, [self = this->shared_from_this()] {
         self->timer = 0;
         self->leave();
       });
       pause = std::min<duration>(2 * pause, longest_pause);
+    }
+
+    void end_leaving(bool is_done) {
+      const auto done = std::exchange(left, nullptr);
+      if (is_done && forever) erasure.kept(0);
+      erasure.lost();  // what is left of it
+      done();
     }
 
     void keep(std::vector<std::string> records, std::uint64_t made) {
@@ -203,7 +228,9 @@ class keeper {
         busy = false;
         next += batch.records.size();
         batch = {};
-        if (sink != nullptr) sink->on_kept(sent);
+        kept = sent;
+        if (sink != nullptr) sink->on_kept(kept);
+        watch.kept(kept);
         if (!busy && sink != nullptr) return send_next();
         if (busy || leaving || !left) return;
         return waiting.empty() ? begin_leaving() : send_next();
@@ -215,7 +242,8 @@ class keeper {
         lost = true;
         busy = false;
         waiting.clear();
-        return left ? leave() : sink->on_lost(why);
+        left ? leave() : sink->on_lost(why);
+        return watch.lost();
       }
       timer = scheduler.start_timer(scheduler.now() + pause, [self = this->shared_from_this()] {
         self->timer = 0;

@@ -13,7 +13,7 @@
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/attaching.hpp>
 #include <agent_websocket/session/delivery.hpp>
-#include <agent_websocket/session/keeper.hpp>
+#include <agent_websocket/session/optional_keeper.hpp>
 #include <agent_websocket/session/restoring.hpp>
 #include <agent_websocket/session/surroundings.hpp>
 #include <agent_websocket/session/work.hpp>
@@ -43,18 +43,15 @@ class basic_session final
 
  public:
   using client_type = openrouter::basic_openrouter_client<HttpClient, Scheduler>;
-  using keeper_type = keeper<Store, Scheduler>;
   using surroundings =
       session_surroundings<Transport, client_type, Scheduler, Store, basic_session>;
 
   basic_session(surroundings& around, principal owner, std::string remote_address, std::string id,
                 std::string epoch, std::shared_ptr<const session_settings> settings)
-      : around_(around), core_(std::move(id), std::move(epoch), std::move(settings), now()) {
+      : around_(around),
+        core_(std::move(id), std::move(epoch), std::move(settings), now()),
+        keeper_(around.store, around.scheduler, core_, *this) {
     core_.belong_to(std::move(owner), std::move(remote_address));
-    if (!around.store.lasting()) return;
-    core_.keep_records();
-    keeper_.reset(new keeper_type(around.store, around.scheduler, this->id(), *this,
-                                  core_.settings().store_patience));
   }
 
   basic_session(const basic_session&) = delete;
@@ -98,6 +95,9 @@ class basic_session final
                        std::string_view data = {}) {
     apply([&](session_core& core, moment at) { core.notify(content, topic, data, true, at); });
   }
+  /// Tells when all that was said and done up to now is kept: at once, when the store is not
+  /// lasting. False: it is lost, or the session is dropped.
+  void when_kept(kept_handler told) { keeper_.when_kept(std::move(told)); }
   /// Ends the session: open queries get `why` as their terminal error, then its sockets are closed.
   void close(std::uint16_t code, std::string reason, const error& why = error(errc::interrupted)) {
     apply([&](session_core& core, moment at) { core.end(code, std::move(reason), why, at); });
@@ -108,17 +108,16 @@ class basic_session final
   session_core& core() noexcept { return core_; }
   /// Goes on where its records end, which this process has claimed by that fence.
   result<void> restore(const stored_session& from, fence_number fence) {
-    keeper_->begin_at(from.next, fence);
+    keeper_.begin_at(from.next, fence);
     const auto restored = core_.restore(from.records, now());
     if (restored) carry_out();
     return restored;
   }
   /// By which this process may write it.
-  fence_number fence() const noexcept { return keeper_ ? keeper_->fence() : 0; }
+  fence_number fence() const noexcept { return keeper_.fence(); }
   /// It is over here: the store forgets it, or has it with the last of its records; then done().
-  void leave(bool forever, std::function<void()> done) {
-    keeper_ ? keeper_->leave(forever, std::move(done)) : done();
-  }
+  void leave(bool forever, std::function<void()> done) { keeper_.leave(forever, std::move(done)); }
+  void when_erased(kept_handler told) { keeper_.when_erased(std::move(told)); }
 
   /// Tells the core of a client that it is to welcome, by tell(core, resume token, moment).
   template <typename Tell>
@@ -202,7 +201,7 @@ class basic_session final
       for (session_action& each : core_.take_actions()) {
         std::visit([this](auto& what) { this->perform(what); }, each);
       }
-      if (core_.book().has_fresh()) keeper_->keep(core_, now());
+      keeper_.keep(now());
     }
     carrying_out_ = false;
     send_waiting();
@@ -337,7 +336,7 @@ class basic_session final
 
   surroundings& around_;
   session_core core_;
-  std::unique_ptr<keeper_type> keeper_;  // null: nothing outlives this process
+  optional_keeper<Store, Scheduler> keeper_;
   time_point text_waits_until_{};
   session_work<basic_session, client_type, Scheduler> work_;
   boxed<std::any> data_;

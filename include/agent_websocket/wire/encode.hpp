@@ -9,6 +9,10 @@
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/wire/message.hpp>
 
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -164,8 +168,60 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
   detail::close(w, timestamp);
 }
 
+namespace detail {
+
+/// Text of a known bound, put together on the stack and appended at once.
+class short_text {
+ public:
+  static constexpr std::size_t room = 512;
+
+  template <std::size_t Size>
+  void put(const char (&literal)[Size]) noexcept {
+    std::memcpy(end_, literal, Size - 1);
+    end_ += Size - 1;
+  }
+  void put(std::string_view text) noexcept {
+    std::memcpy(end_, text.data(), text.size());
+    end_ += text.size();
+  }
+  void put(std::uint64_t number) noexcept { end_ = std::to_chars(end_, end_ + 20, number).ptr; }
+  void append_to(std::string& out) const {
+    out.append(text_, static_cast<std::size_t>(end_ - text_));
+  }
+
+ private:
+  char text_[room];
+  char* end_ = text_;
+};
+
+/// What a token is nearly always; false when it is something else, and nothing was appended.
+inline bool append_plain_delta(std::string& out, const response_delta& m,
+                               std::string_view timestamp) {
+  constexpr std::size_t names = 160;  // with numbers, more than all that stands around the texts
+  const std::size_t texts = m.stream.size() + m.content.size() + timestamp.size();
+  if (m.snapshot || m.reasoning || texts > short_text::room - names) return false;
+  if (!json::is_plain(m.stream) || !json::is_plain(m.content)) return false;
+  short_text text;
+  text.put(R"({"type":"response","stream":")");
+  text.put(m.stream);
+  text.put(R"(","phase":"delta","idx":)");
+  text.put(m.idx);
+  text.put(R"(,"n":)");
+  text.put(m.n);
+  text.put(R"(,"content":")");
+  text.put(m.content);
+  text.put(R"(","timestamp":")");
+  text.put(timestamp);
+  text.put(R"("})");
+  text.append_to(out);
+  return true;
+}
+
+}  // namespace detail
+
 /// Sent for every token: names are written together with what stands between them.
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
+  if (detail::append_plain_delta(out, m, timestamp)) return;
   using namespace std::string_view_literals;
   const auto put = [&out](std::string_view text) { out.append(text); };
   put(R"({"type":"response","stream":")"sv);

@@ -110,6 +110,7 @@ TEST_CASE("chunked_decoder: what is no chunk, with what came before it") {
       {"3\r\nabcd\r\n0\r\n\r\n", "abc"},
       {"3\r\nabc\n0\r\n\r\n", "abc"},
       {"3\r\nabc\rx", "abc"},
+      {"3\r\nabcx\n0\r\n\r\n", "abc"},
       {"3\r\nabc\r\n0\r\n\n", "abc"},
       {"3\r\nabc\r\n0\r\nX: 1\n\r\n", "abc"},
       {"3\r\nabc\r\n0\r\nX: 1\rY\r\n\r\n", "abc"},

@@ -10,6 +10,7 @@
 
 using agent_websocket::http::header_list;
 using agent_websocket::http::iequals;
+using agent_websocket::http::is_token;
 using agent_websocket::http::sanitize_field_value;
 using agent_websocket::http::trim;
 
@@ -138,5 +139,14 @@ TEST_CASE("headers: a name may be that of a field in the list itself") {
     CHECK(headers.size() == 3);
     CHECK(headers.find("B") == std::string_view("2"));
     CHECK(headers.find("C") == std::string_view("4"));
+  }
+}
+
+TEST_CASE("headers: tokens") {
+  CHECK(is_token("Content-Length"));
+  CHECK(is_token("!#$%&'*+-.^_`|~09az"));
+  for (const std::string text : {"", " ", "a b", "a:", "a\r", "\x7F", "\xC3\xA4", "a;", "(a)"}) {
+    CAPTURE(text);
+    CHECK_FALSE(is_token(text));
   }
 }

@@ -141,6 +141,7 @@ TEST_CASE("response_reader: answers that are cut or are no HTTP") {
       {"\r\nHTTP/1.1 200 OK\r\n\r\n", errc::protocol_error, 0, ""},
       {"HTTP/2 200\r\n\r\n", errc::protocol_error, 0, ""},
       {"HTTP/1.1 101 Switch\r\nUpgrade: x\r\n\r\nabc", errc::protocol_error, 0, ""},
+      {"HTTP/1.1 101 Switch\r\nUpgrade: x\r\n\r\n", errc::protocol_error, 0, ""},
   };
   for (const row& each : rows) {
     CAPTURE(each.text);

@@ -243,3 +243,15 @@ TEST_CASE("append_escaped: what has to be escaped is found at every place of a t
     }
   }
 }
+
+TEST_CASE("is_plain: exactly what is written as it stands, of any length") {
+  for (int byte = 0; byte < 256; ++byte) {
+    for (std::size_t before = 0; before < 17; ++before) {
+      const std::string text = std::string(before, 'a') + static_cast<char>(byte) + "b";
+      std::string out;
+      agent_websocket::json::append_escaped(out, text);
+      REQUIRE(agent_websocket::json::is_plain(text) == (out == text && byte < 0x80));
+    }
+  }
+  CHECK(agent_websocket::json::is_plain(""));
+}

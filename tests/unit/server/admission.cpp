@@ -52,16 +52,25 @@ struct fixture {
   fake_transport transport;
   fake_authenticator authenticator;
   std::string plain_targets;
+  bool answers_plain = true;
+  respond_handler later;
+  server_counts totals;
   testing::manual_scheduler clock;
   std::string told;
   std::unique_ptr<guests> inside = std::make_unique<guests>(
       settings, clock,
       [this](std::string_view event, std::string_view) { told += std::string(event) + " "; });
-  std::unique_ptr<admission> door = std::make_unique<admission>(
-      settings, transport, authenticator, *inside, [this](const http::request& asked) {
-        plain_targets += asked.target + " ";
-        return http::response::text(404, "Not found");
-      });
+  std::unique_ptr<admission> door = make_door();
+
+  std::unique_ptr<admission> make_door() {
+    return std::make_unique<admission>(
+        settings, transport, authenticator, clock, *inside, totals,
+        [this](const http::request& asked, const respond_handler& respond) {
+          plain_targets += asked.target + " ";
+          if (answers_plain) return respond(http::response::text(404, "Not found"));
+          later = respond;
+        });
+  }
 
   static handshake request(std::string target, bool is_upgrade = true) {
     handshake made;
@@ -125,6 +134,19 @@ TEST_CASE_FIXTURE(fixture,
   CHECK(plain_targets == "/healthz /chat ");
   CHECK(status(1) == 404);
   CHECK_FALSE(door->take(2).has_value());
+}
+
+TEST_CASE_FIXTURE(fixture, "admission: a plain request may be answered later, unless its client goes") {
+  answers_plain = false;
+  ask(1, "/slow", false);
+  CHECK(transport.answers.empty());
+  later(http::response::text(200, "at last"));
+  CHECK(answer(1).body == "at last");
+  ask(2, "/slow", false);
+  door->abandon(2);
+  later(http::response::text(200, "too late"));
+  CHECK(status(2) == 0);
+  CHECK(clock.pending_timers() == 0u);
 }
 
 TEST_CASE_FIXTURE(fixture, "admission: a plain request at a socket's path is told so") {
@@ -331,9 +353,7 @@ struct limited : fixture {
     inside = std::make_unique<guests>(
         settings, clock,
         [this](std::string_view event, std::string_view) { told += std::string(event) + " "; });
-    door = std::make_unique<admission>(
-        settings, transport, authenticator, *inside,
-        [](const http::request&) { return http::response::text(404, "Not found"); });
+    door = make_door();
   }
   void ask_from(connection_id connection, std::string address, http::header_list headers = {}) {
     handshake made = request("/ws");
@@ -581,11 +601,9 @@ TEST_CASE_FIXTURE(limited, "admission: what is refused by a limit is counted by 
   settings.max_connections = 2;
   settings.access.max_connections_per_address = 1;
   rebuild();
-  server_counts counts;
-  door->count_into(counts);
   allow_at_once();
   const auto count = [&](connection_refusal why) {
-    return counts.refused[static_cast<std::size_t>(why)];
+    return totals.refused[static_cast<std::size_t>(why)];
   };
   ask_from(1, "192.0.2.1", {{"Origin", "https://evil.example"}});
   CHECK(count(connection_refusal::origin) == 1u);

@@ -12,6 +12,8 @@ TEST_CASE("api_actions: is told of nothing by default, and not destroyed through
   CHECK(nobody.sessions == 0u);
   CHECK(nobody.sockets == 0u);
   CHECK_FALSE(nobody.passed_on);
+  CHECK_FALSE(nobody.refused);
+  CHECK(nobody.unkept == 0u);
   CHECK_FALSE(agent_websocket::session_summary().running);
   CHECK_FALSE(std::is_destructible_v<agent_websocket::api_actions>);
 }

@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,28 +50,52 @@ struct fake_actions final : aw::api_actions {
     }
     return page;
   }
-  std::optional<aw::reached> notify(std::string_view id, const aw::api_notice& said) override {
-    if (!session(id)) return elsewhere(std::string(id) + " " + words(said));
+  void notify(std::string_view id, const aw::api_notice& said,
+              aw::reached_handler told) override {
+    if (!session(id)) return tell(told, elsewhere(std::string(id) + " " + words(said)));
     done.push_back(std::string(id) + " " + words(said));
-    return aw::reached{1, 2, false};
+    tell(told, aw::reached{1, 2});
   }
-  aw::reached broadcast(const aw::api_notice& said) override {
+  void broadcast(const aw::api_notice& said, aw::reached_handler told) override {
     done.push_back("all " + words(said));
-    return {all.size(), 2 * all.size(), false};
+    tell(told, aw::reached{all.size(), 2 * all.size()});
   }
-  std::optional<aw::reached> disconnect(std::string_view id) override {
-    if (all.erase(std::string(id)) == 0) return elsewhere("end " + std::string(id));
+  void disconnect(std::string_view id, aw::reached_handler told) override {
+    if (all.erase(std::string(id)) == 0) return tell(told, elsewhere("end " + std::string(id)));
     done.push_back("end " + std::string(id));
-    return aw::reached{1, 2, false};
+    tell(told, aw::reached{1, 2});
   }
   std::string metrics() const override { return "metrics\n"; }
+
+  /// What the store does with it: nobody is told before go_on().
+  bool is_slow = false;
+  std::size_t unkept = 0;
+  bool refuses = false;
+  std::vector<std::function<void()>> waiting;
+  void tell(const aw::reached_handler& told, std::optional<aw::reached> outcome) {
+    const auto now = [this, told, outcome]() mutable {
+      if (outcome) {
+        outcome->unkept = unkept;
+        outcome->refused = refuses;
+      }
+      told(outcome);
+    };
+    waiting.push_back(now);
+    if (!is_slow) go_on();
+  }
+  void go_on() {
+    const auto all_of_them = std::exchange(waiting, {});
+    for (const auto& each : all_of_them) each();
+  }
 
   /// What is not here may be at another server.
   bool has_others = false;
   std::optional<aw::reached> elsewhere(const std::string& what) {
     if (!has_others) return std::nullopt;
     done.push_back("others: " + what);
-    return aw::reached{0, 0, true};
+    aw::reached passed;
+    passed.passed_on = true;
+    return passed;
   }
 
   static std::string words(const aw::api_notice& said) {
@@ -82,7 +108,19 @@ struct fixture {
   aw::http_api api{token, aw::metrics_access::open, actions};
   aw::time_point now{};
 
-  std::optional<response> ask(const request& asked) { return api.answer(asked, now); }
+  std::optional<response> ask(const request& asked) {
+    std::optional<response> given;
+    const bool is_ours = api.answer(asked, now, [&given](response made) {
+      CHECK_FALSE(given);
+      given = std::move(made);
+    });
+    CHECK(is_ours == given.has_value());
+    return given;
+  }
+  /// For an answer that may come later, into `into`.
+  void begin(const request& asked, std::vector<response>& into) {
+    CHECK(api.answer(asked, now, [&into](response made) { into.push_back(std::move(made)); }));
+  }
   response answered(const request& asked) {
     const auto answer = ask(asked);
     REQUIRE(answer);
@@ -222,11 +260,12 @@ TEST_CASE("http_api: is not there when there is no token") {
   fake_actions actions(2);
   aw::http_api api("", aw::metrics_access::open, actions);
   for (request each : all_routes) {
-    CHECK_FALSE(api.answer(each, {}));
+    const auto nobody = [](const response&) { FAIL("answered"); };
+    CHECK_FALSE(api.answer(each, {}, nobody));
     each.method = "PUT";
-    CHECK_FALSE(api.answer(each, {}));
+    CHECK_FALSE(api.answer(each, {}, nobody));
     each.headers.clear();
-    CHECK_FALSE(api.answer(each, {}));
+    CHECK_FALSE(api.answer(each, {}, nobody));
   }
   CHECK(actions.done.empty());
 }
@@ -369,8 +408,12 @@ TEST_CASE_FIXTURE(fixture, "http_api: what is no key is refused, and nothing don
 
 TEST_CASE("http_api: metrics for all, for who has the token, for nobody") {
   fake_actions actions(1);
-  const auto ask = [&](const std::string& with, aw::metrics_access access, request asked) {
-    return aw::http_api(with, access, actions).answer(asked, {});
+  const auto ask = [&](const std::string& with, aw::metrics_access access, const request& asked) {
+    std::optional<response> given;
+    aw::http_api(with, access, actions).answer(asked, {}, [&given](response made) {
+      given = std::move(made);
+    });
+    return given;
   };
   request plain = asked("GET", "/metrics");
   request stranger = plain;
@@ -391,4 +434,123 @@ TEST_CASE("http_api: metrics for all, for who has the token, for nobody") {
   CHECK(ask(token, aw::metrics_access::open, plain)->status == 405);
   plain.method = "HEAD";
   CHECK(ask(token, aw::metrics_access::open, plain)->status == 200);
+}
+
+// ---- a store that takes its time, or does not take it
+
+namespace {
+
+std::string code_of(const response& refusal) {
+  const auto from = refusal.body.find("\"code\":\"") + 8;
+  return refusal.body.substr(from, refusal.body.find('"', from) - from);
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(fixture, "http_api: nothing is answered before the store has it") {
+  actions.is_slow = true;
+  for (const std::size_t i : {0u, 1u, 2u, 6u}) {
+    CAPTURE(all_routes[i].target);
+    std::vector<response> given;
+    begin(all_routes[i], given);
+    CHECK(actions.done.size() == 1u);  // it is done at once
+    CHECK(given.empty());
+    actions.go_on();
+    REQUIRE(given.size() == 1u);
+    CHECK(given[0].status == 200);
+    actions.done.clear();
+  }
+}
+
+TEST_CASE_FIXTURE(fixture, "http_api: what the store has not kept is no success, and free to be repeated") {
+  for (const std::size_t i : {0u, 1u, 6u}) {
+    request each = all_routes[i];
+    CAPTURE(each.target);
+    each.headers.add("Idempotency-Key", "key-" + std::to_string(i));
+    actions.unkept = 1;
+    check_refused(each, 503, "internal");
+    actions.all["s1"];
+    CHECK(answered(each).headers.find("Retry-After") == "5");
+    actions.all["s1"];
+    actions.unkept = 0;
+    actions.refuses = true;
+    check_refused(each, 503, "internal");
+    actions.all["s1"];
+    actions.refuses = false;
+    actions.done.clear();
+    CHECK(answered(each).status == 200);
+    CHECK(answered(each).headers.contains("Idempotent-Replayed"));
+    CHECK(actions.done.size() == 1u);
+  }
+}
+
+TEST_CASE_FIXTURE(fixture, "http_api: a broadcast tells in how many sessions it was not kept") {
+  actions.unkept = 1;
+  const auto some = answered(asked("POST", "/v1/broadcast", hello, "k"));
+  CHECK(some.status == 200);
+  CHECK(some.body == R"({"sessions":2,"sockets":4,"kept":false,"unkept":1})" "\n");
+  CHECK(answered(asked("POST", "/v1/broadcast", hello, "k")).body == some.body);
+  CHECK(actions.done.size() == 1u);  // the others would get it twice
+  actions.unkept = 2;
+  check_refused(asked("POST", "/v1/broadcast", hello, "l"), 503, "internal");
+  actions.unkept = 0;
+  actions.all.clear();
+  CHECK(answered(asked("POST", "/v1/broadcast", hello, "l")).body ==
+        R"({"sessions":0,"sockets":0,"kept":true})" "\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "http_api: a repeat while the first one waits is not done, and told so") {
+  actions.is_slow = true;
+  const request first = asked("POST", "/v1/sessions/s1/notify", hello, "k");
+  std::vector<response> given, repeats;
+  begin(first, given);
+  begin(first, repeats);
+  REQUIRE(repeats.size() == 1u);
+  CHECK(repeats[0].status == 409);
+  CHECK(code_of(repeats[0]) == "idempotency_key_in_use");
+  CHECK(repeats[0].headers.find("Retry-After") == "1");
+  CHECK(actions.done.size() == 1u);
+  check_refused(asked("POST", "/v1/sessions/s2/notify", hello, "k"), 422, "idempotency_key_reused");
+  SUBCASE("which was kept") {
+    actions.go_on();
+    CHECK(given.at(0).status == 200);
+    begin(first, repeats);
+    CHECK(repeats.at(1).status == 200);
+    CHECK(repeats.at(1).headers.contains("Idempotent-Replayed"));
+    CHECK(actions.done.size() == 1u);
+  }
+  SUBCASE("which was lost") {
+    actions.unkept = 1;
+    actions.go_on();
+    CHECK(given.at(0).status == 503);
+    actions.unkept = 0;
+    begin(first, repeats);
+    CHECK(actions.done.size() == 2u);
+    actions.go_on();
+    CHECK(repeats.at(1).status == 200);
+    CHECK_FALSE(repeats.at(1).headers.contains("Idempotent-Replayed"));
+  }
+  SUBCASE("for longer than a key is remembered") {
+    now += 10min;
+    begin(first, repeats);
+    CHECK(repeats.size() == 1u);
+    CHECK(actions.done.size() == 2u);
+    actions.go_on();
+    CHECK(given.size() == 1u);
+    CHECK(repeats.size() == 2u);
+  }
+}
+
+TEST_CASE("http_api: may be gone when an answer comes") {
+  fake_actions actions(1);
+  actions.is_slow = true;
+  std::vector<response> given;
+  {
+    aw::http_api api(token, aw::metrics_access::off, actions);
+    CHECK(api.answer(asked("POST", "/v1/sessions/s1/notify", hello, "k"), {},
+                     [&given](response made) { given.push_back(std::move(made)); }));
+  }
+  actions.go_on();
+  REQUIRE(given.size() == 1u);
+  CHECK(given[0].status == 200);
 }

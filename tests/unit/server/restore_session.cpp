@@ -65,8 +65,9 @@ struct bench : records_fixture {
   aw::basic_router<fixture::session_type> hooks;
   quiet_sink sink;
   aw::outlet<aw::testing::mock_transport> out{transport};
+  std::string scratch;
   fixture::session_type::surroundings around{out,   client, clock, kept, random,
-                                             slots, wakes,  hooks, sink};
+                                             slots, wakes,  hooks, sink,  scratch};
   std::shared_ptr<const aw::session_settings> defaults =
       std::make_shared<const aw::session_settings>(lasting().session);
 

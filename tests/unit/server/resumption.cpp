@@ -426,13 +426,15 @@ TEST_CASE_FIXTURE(bench, "resumption: errands are done where the session is") {
   b.store.release("asleep", 1, [](const aw::result<void>&) {});
   CHECK(a.returns.may_be_elsewhere());
   lines done;
-  const auto errand = [&](fake_session& session) { done.push_back(session.id()); };
+  const auto errand = [&](fake_session* session, aw::errc why) {
+    done.push_back(session != nullptr ? session->id() : aw::to_string(why));
+  };
   a.registry.make("here");
   for (const char* each : {"here", "there", "asleep", "nowhere"}) {
     a.returns.reach(each, errand, std::string("notice for ") + each);
     clock.run();
   }
-  CHECK(done == lines{"here", "asleep"});
+  CHECK(done == lines{"here", "busy", "asleep", "session_not_found"});
   CHECK(b.taken() == lines{"noticed notice for there"});
   b.returns.tell_all("for all");
   clock.run();

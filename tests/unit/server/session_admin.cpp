@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,7 +18,7 @@ namespace {
 
 /// The way to other servers, as far as there are any.
 struct shown_returns {
-  using errand = std::function<void(fixture::session_type&)>;
+  using errand = std::function<void(fixture::session_type*, aw::errc)>;
 
   bool has_others = false;
   std::map<std::string, errand> errands;  // by session
@@ -35,6 +36,8 @@ struct shown_returns {
 struct shown_sessions {
   using session_type = fixture::session_type;
 
+  bool stops = false;
+  bool draining() const { return stops; }
   shown_returns others;
   shown_returns& returns() { return others; }
   std::map<std::string, std::shared_ptr<session_type>, std::less<>> sessions;
@@ -59,6 +62,36 @@ struct shown_sessions {
 struct admin_fixture : fixture {
   shown_sessions shown;
   aw::session_admin<shown_sessions> admin{shown, [] { return std::string("metrics"); }};
+  int tellings = 0;
+
+  /// What came of it, which is told at once as long as no store is asked.
+  template <typename Ask>
+  std::optional<aw::reached> outcome_of(Ask ask) {
+    std::optional<aw::reached> outcome;
+    tellings = 0;
+    ask([&](const std::optional<aw::reached>& told) {
+      ++tellings;
+      outcome = told;
+    });
+    return outcome;
+  }
+  std::optional<aw::reached> notify(const std::string& id, const aw::api_notice& said) {
+    auto outcome = outcome_of([&](auto told) { admin.notify(id, said, told); });
+    CHECK(tellings == 1);
+    return outcome;
+  }
+  aw::reached broadcast(const aw::api_notice& said) {
+    const auto outcome = outcome_of([&](auto told) { admin.broadcast(said, told); });
+    CHECK(tellings == 1);
+    REQUIRE(outcome);
+    return *outcome;
+  }
+  std::optional<aw::reached> disconnect(const std::string& id,
+                                        const std::string& reason = "closed_by_operator") {
+    auto outcome = outcome_of([&](auto told) { admin.disconnect(id, reason, told); });
+    CHECK(tellings == 1);
+    return outcome;
+  }
 
   aw::connection_id arrive() {
     const auto id = connect();
@@ -115,11 +148,11 @@ TEST_CASE_FIXTURE(admin_fixture, "session_admin: pages hold every session once")
 TEST_CASE_FIXTURE(admin_fixture, "session_admin: notices, numbered and not") {
   const auto first = arrive();
   const auto second = arrive();
-  const auto told = admin.notify(session(first)->id(), said("one"));
+  const auto told = notify(session(first)->id(), said("one"));
   REQUIRE(told);
   CHECK(told->sessions == 1u);
   CHECK(told->sockets == 1u);
-  const auto lossy = admin.notify(session(first)->id(), said("two", true));
+  const auto lossy = notify(session(first)->id(), said("two", true));
   REQUIRE(lossy);
   const auto frames = heard(first);
   REQUIRE(frames.size() == 2u);
@@ -128,18 +161,18 @@ TEST_CASE_FIXTURE(admin_fixture, "session_admin: notices, numbered and not") {
   CHECK(frames[0].json("data") == "[1]");
   CHECK_FALSE(frames[1].has("seq"));
   CHECK(frames[1].content() == "two");
-  const auto all = admin.broadcast(said("all"));
+  const auto all = broadcast(said("all"));
   CHECK(all.sessions == 2u);
   CHECK(all.sockets == 2u);
   CHECK(heard(first).size() == 1u);
   CHECK(heard(second).size() == 1u);
-  CHECK_FALSE(admin.notify("nobody", said("x")));
+  CHECK_FALSE(notify("nobody", said("x")));
 }
 
 TEST_CASE_FIXTURE(admin_fixture, "session_admin: a session that ends is there no more") {
   const auto id = arrive();
   const std::string name = session(id)->id();
-  const auto told = admin.disconnect(name);
+  const auto told = disconnect(name);
   REQUIRE(told);
   CHECK(told->sessions == 1u);
   CHECK(told->sockets == 1u);
@@ -148,10 +181,10 @@ TEST_CASE_FIXTURE(admin_fixture, "session_admin: a session that ends is there no
         std::make_pair(std::uint16_t(4499), std::string("closed_by_operator")));
   // Its socket has not gone yet.
   CHECK(shown.find(name)->closing());
-  CHECK_FALSE(admin.disconnect(name));
+  CHECK_FALSE(disconnect(name));
   CHECK_FALSE(admin.session(name));
-  CHECK_FALSE(admin.notify(name, said("late")));
-  CHECK(admin.broadcast(said("late")).sessions == 0u);
+  CHECK_FALSE(notify(name, said("late")));
+  CHECK(broadcast(said("late")).sessions == 0u);
   CHECK(admin.sessions("", 9).sessions.empty());
 }
 
@@ -159,20 +192,25 @@ TEST_CASE_FIXTURE(admin_fixture, "session_admin: a reason is cut to what a close
   const auto id = arrive();
   std::string reason(122, 'x');
   reason += "\xc3\xa4";
-  CHECK(admin.disconnect(session(id)->id(), reason));
+  CHECK(disconnect(session(id)->id(), reason));
   CHECK(transport.close_sent(id)->second == std::string(122, 'x'));
 }
 
 TEST_CASE_FIXTURE(admin_fixture, "session_admin: what is not here is done by who has it") {
   shown.others.has_others = true;
-  const auto told = admin.notify("elsewhere", said("one"));
-  REQUIRE(told);
-  CHECK(told->passed_on);
-  CHECK(told->sessions == 0u);
-  CHECK(told->sockets == 0u);
-  const auto ended = admin.disconnect("another", "enough");
-  REQUIRE(ended);
-  CHECK(ended->passed_on);
+  // What becomes of it is told when it is known.
+  std::vector<std::string> outcomes;
+  const auto tells = [&](const std::string& what) {
+    return [&outcomes, what](const std::optional<aw::reached>& told) {
+      outcomes.push_back(what + (!told            ? " not found"
+                                 : told->refused  ? " refused"
+                                 : told->passed_on ? " passed on"
+                                                  : " " + std::to_string(told->sockets)));
+    };
+  };
+  admin.notify("elsewhere", said("one"), tells("notify"));
+  admin.disconnect("another", "enough", tells("end"));
+  CHECK(outcomes.empty());
   REQUIRE(shown.others.told.size() == 2u);
   const auto notice = aw::decode_notice(shown.others.told[0].substr(14));
   REQUIRE(notice);
@@ -188,32 +226,61 @@ TEST_CASE_FIXTURE(admin_fixture, "session_admin: what is not here is done by who
   CHECK(end->reason == "enough");
   // Fetched from the store, it is done here.
   const auto id = arrive();
-  shown.others.errands.at("elsewhere")(*session(id));
+  const auto notify_there = shown.others.errands.at("elsewhere");
+  const auto end_there = shown.others.errands.at("another");
+  notify_there(session(id).get(), aw::errc());
   const auto frames = heard(id);
   REQUIRE(frames.size() == 1u);
   CHECK(frames[0].content() == "one");
   CHECK(frames[0].number("seq") == 1);
-  shown.others.errands.at("another")(*session(id));
+  end_there(session(id).get(), aw::errc());
   CHECK(transport.close_sent(id)->first == 4499);
   CHECK(transport.close_sent(id)->second == "enough");
+  CHECK(outcomes == std::vector<std::string>{"notify 1", "end 1"});
+  outcomes.clear();
+  notify_there(session(id).get(), aw::errc());  // which ends by now
+  for (const auto why : {aw::errc::busy, aw::errc::session_not_found, aw::errc::connection_failed,
+                         aw::errc::moved})
+    notify_there(nullptr, why);
+  end_there(nullptr, aw::errc::busy);
+  end_there(nullptr, aw::errc::session_not_found);
+  CHECK(outcomes == std::vector<std::string>{"notify not found", "notify passed on",
+                                             "notify not found", "notify refused",
+                                             "notify refused", "end passed on", "end not found"});
 }
 
 TEST_CASE_FIXTURE(admin_fixture, "session_admin: what is here is not asked of others") {
   shown.others.has_others = true;
   const auto id = arrive();
-  CHECK_FALSE(admin.notify(session(id)->id(), said("x"))->passed_on);
+  CHECK_FALSE(notify(session(id)->id(), said("x"))->passed_on);
   const std::string name = session(id)->id();
-  CHECK_FALSE(admin.disconnect(name)->passed_on);
+  CHECK_FALSE(disconnect(name)->passed_on);
   // Nor what ends here.
   CHECK(shown.find(name)->closing());
-  CHECK_FALSE(admin.notify(name, said("late")));
-  CHECK_FALSE(admin.disconnect(name));
+  CHECK_FALSE(notify(name, said("late")));
+  CHECK_FALSE(disconnect(name));
+  CHECK(shown.others.told.empty());
+}
+
+TEST_CASE_FIXTURE(admin_fixture, "session_admin: what leaves this server has not ended") {
+  const auto id = arrive();
+  const std::string name = session(id)->id();
+  const auto leaving = session(id);
+  leaving->close(1012, "Server is shutting down");
+  // Without a lasting store it has.
+  CHECK_FALSE(notify(name, said("late")));
+  shown.others.has_others = true;
+  REQUIRE(notify(name, said("late")));
+  CHECK(notify(name, said("late"))->refused);
+  CHECK(disconnect(name)->refused);
+  shown.stops = true;
+  CHECK(notify("elsewhere", said("late"))->refused);
   CHECK(shown.others.told.empty());
 }
 
 TEST_CASE_FIXTURE(admin_fixture, "session_admin: a broadcast goes to all servers, and comes back to none") {
   const auto id = arrive();
-  CHECK(admin.broadcast(said("all")).sessions == 1u);
+  CHECK(broadcast(said("all")).sessions == 1u);
   CHECK(heard(id).size() == 1u);
   REQUIRE(shown.others.told.size() == 1u);
   const std::string notice = shown.others.told[0].substr(8);

@@ -570,3 +570,156 @@ TEST_CASE("keeper: may be destroyed by what it tells") {
     }
   }
 }
+
+// ---- who waits for it
+
+namespace {
+
+struct watched : fixture {
+  explicit watched(duration patience = 60s) : fixture(patience) {}
+  std::string told;
+
+  void watch(std::uint64_t records) {
+    its->when_kept(records, [this, records](bool is_kept) {
+      told += std::to_string(records) + (is_kept ? " kept, " : " lost, ");
+    });
+  }
+  void watch_end() {
+    its->when_erased([this](bool erased) { told += erased ? "erased, " : "not erased, "; });
+  }
+  /// With the records up to now kept.
+  void has_kept(const std::vector<std::string>& records) {
+    keep(records);
+    store.answer();
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(watched, "keeper: tells when records are kept, not before, and not what is behind") {
+  keep({"a"});
+  keep({"b"});
+  watch(1);
+  watch(2);
+  CHECK(told.empty());
+  store.answer(away);
+  CHECK(told.empty());
+  scheduler.advance(keeper_type::first_pause);
+  store.answer();
+  CHECK(told == "1 kept, ");
+  store.answer();
+  CHECK(told == "1 kept, 2 kept, ");
+  watch(2);
+  CHECK(told == "1 kept, 2 kept, 2 kept, ");
+}
+
+TEST_CASE_FIXTURE(watched, "keeper: tells the sink first, which may have made more") {
+  then = [&] {
+    CHECK(told.empty());
+    if (kept.size() > 1) return;
+    keep({"b"});
+    watch(2);
+  };
+  keep({"a"});
+  watch(1);
+  store.answers = {{}};  // for the second
+  store.answer();
+  CHECK(told == "1 kept, 2 kept, ");
+  CHECK(kept == counts{1, 2});
+}
+
+TEST_CASE("keeper: tells when records are lost") {
+  for (const errc why : {errc::moved, errc::session_not_found, errc::connection_failed}) {
+    CAPTURE(to_string(why));
+    watched talk(1s);
+    talk.has_kept({"a"});
+    talk.keep({"b"});
+    talk.keep({"c"});
+    talk.watch(2);
+    talk.watch(3);
+    if (why == errc::connection_failed) talk.scheduler.advance(1s);
+    talk.store.answer(error(why));
+    CHECK(talk.lost == std::vector<errc>{why});
+    CHECK(talk.told == "2 lost, 3 lost, ");
+    talk.watch(1);  // that was kept before
+    talk.watch(3);
+    CHECK(talk.told == "2 lost, 3 lost, 1 kept, 3 lost, ");
+    talk.watch_end();
+    talk.leave(true);
+    CHECK(talk.told == "2 lost, 3 lost, 1 kept, 3 lost, not erased, ");
+    CHECK(talk.done == 1);
+  }
+}
+
+TEST_CASE_FIXTURE(watched, "keeper: tells also when it has left meanwhile") {
+  keep({"a"});
+  keep({"b"});
+  watch(1);
+  watch(2);
+  watch_end();
+  leave(false);
+  its.reset();
+  store.answer();
+  CHECK(told == "1 kept, ");
+  SUBCASE("kept") {
+    store.answer();
+    CHECK(told == "1 kept, 2 kept, ");
+    CHECK(done == 0);
+    store.answer();  // the release
+    CHECK(told == "1 kept, 2 kept, not erased, ");
+  }
+  SUBCASE("lost") {
+    store.answer(error(errc::moved));
+    CHECK(told == "1 kept, not erased, 2 lost, ");
+  }
+  CHECK(done == 1);
+}
+
+TEST_CASE_FIXTURE(watched, "keeper: nobody waits for it when it goes without leaving") {
+  keep({"a"});
+  watch(1);
+  watch_end();
+  its.reset();
+  CHECK(told == "1 lost, not erased, ");
+  store.answer();
+  CHECK(told == "1 lost, not erased, ");
+}
+
+TEST_CASE_FIXTURE(watched, "keeper: tells when the session is forgotten, before it is done with it") {
+  has_kept({"a"});
+  keep({"b"});
+  watch(2);
+  watch_end();
+  leave(true);
+  CHECK(told == "2 lost, ");
+  store.answer();  // the append: it does not matter any more
+  SUBCASE("at once") {
+    store.answer();
+    CHECK(told == "2 lost, erased, ");
+  }
+  SUBCASE("late") {
+    store.answer(away);
+    CHECK(told == "2 lost, ");
+    scheduler.advance(keeper_type::first_pause);
+    store.answer();
+    CHECK(told == "2 lost, erased, ");
+  }
+  SUBCASE("by another server") {
+    store.answer(error(errc::moved));
+    CHECK(told == "2 lost, not erased, ");
+  }
+  SUBCASE("never") {
+    scheduler.advance(60s);
+    store.answer(away);
+    CHECK(told == "2 lost, not erased, ");
+  }
+  CHECK(done == 1);
+  CHECK(scheduler.advance(1h) == 0u);
+}
+
+TEST_CASE_FIXTURE(watched, "keeper: what was never stored need not be forgotten") {
+  watch_end();
+  leave(true);
+  CHECK(told == "erased, ");
+  CHECK(done == 1);
+}

@@ -371,3 +371,23 @@ TEST_CASE("encode: a token that ends soon") {
   CHECK(sent.text("expires_at") == "2026-01-01T00:10:00.000Z");
   CHECK(sent.text("timestamp") == stamp);
 }
+
+TEST_CASE("encode: a delta is the same whether its text is short and plain or not") {
+  using agent_websocket::wire::response_delta;
+  const auto frame = [](std::string_view stream, std::string_view content) {
+    std::string out = "kept";
+    encode(out, response_delta{stream, 18446744073709551615u, 18446744073709551615u, content, false},
+           "2026-01-01T00:00:00.000Z");
+    return out;
+  };
+  const std::string head = R"(kept{"type":"response","stream":")";
+  const std::string middle = R"(","phase":"delta","idx":18446744073709551615,"n":18446744073709551615,"content":")";
+  const std::string tail = R"(","timestamp":"2026-01-01T00:00:00.000Z"})";
+  for (std::size_t length = 0; length < 600; ++length) {
+    const std::string text(length, 'x');
+    REQUIRE(frame("r_1", text) == head + "r_1" + middle + text + tail);
+    REQUIRE(frame("r_1", text + "\n") == head + "r_1" + middle + text + "\\n" + tail);
+    REQUIRE(frame(text, "y") == head + text + middle + "y" + tail);
+  }
+  CHECK(frame("r\"1", "y") == head + "r\\\"1" + middle + "y" + tail);
+}
