@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__)
+#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || defined(__OpenBSD__)
 #include <unistd.h>
 #elif defined(__APPLE__)
 #include <sys/random.h>
@@ -53,7 +53,8 @@ class random_source {
  private:
   /// At most 256 bytes. False: there is no such call here.
   static bool ask_system([[maybe_unused]] void* to, [[maybe_unused]] std::size_t size) noexcept {
-#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__APPLE__)
+#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || defined(__OpenBSD__) || \
+    defined(__APPLE__)
     return ::getentropy(to, size) == 0;
 #else
     return false;

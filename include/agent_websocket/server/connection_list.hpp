@@ -22,7 +22,9 @@ template <typename Session>
 class connection_list {
  public:
   connection_list(duration heartbeat_interval, duration heartbeat_timeout)
-      : interval_(heartbeat_interval), timeout_(heartbeat_timeout) {}
+      : interval_(heartbeat_interval), timeout_(heartbeat_timeout) {
+    entries_.max_load_factor(2);  // an idle socket pays for its share of the buckets
+  }
 
   void add(connection_id connection, std::shared_ptr<Session> session, time_point now) {
     const auto [added, is_new] = entries_.try_emplace(connection, connection, std::move(session));

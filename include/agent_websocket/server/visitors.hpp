@@ -45,7 +45,9 @@ class visitors {
         is_local_(is_loopback_host(settings.host)),
         connections_({settings.max_connections, access_.max_connections_per_address,
                       access_.new_connections_per_second}),
-        users_(limits_of(access_)) {}
+        users_(limits_of(access_)) {
+    entries_.max_load_factor(2);  // see connection_list
+  }
   visitors(const visitors&) = delete;
   visitors& operator=(const visitors&) = delete;
 

@@ -68,7 +68,7 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
 // With a part of the epoch, so that it is no id that a client would choose.
 inline std::string session_core::make_query_id(moment at) {
   for (;;) {
-    std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
+    std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++tally().ids);
     if (claims_.find(id, at.now) == nullptr) return id;
   }
 }
@@ -142,7 +142,7 @@ inline void session_core::accept(connection_id from, accepted_query accepted, bo
                                  moment at) {
   accepted.stream = make_stream_id();
   accepted.from = from;
-  record([&] { return records::of_query(accepted, with_id, false, calls_, at.wall); });
+  record([&] { return records::of_query(accepted, with_id, false, tally().calls, at.wall); });
   if (with_id) claims_.take(accepted.query.id, accepted.stream, at.now);
   stored_query stored{std::move(accepted), with_id, ledger_.made()};
   if (ledger_.all_kept()) return enter(std::move(stored), at);
@@ -174,7 +174,7 @@ inline void session_core::begin_next(moment at) {
   auto next = inbox_.take_next();
   if (!next) return;
   run_.emplace();
-  run_->number = ++runs_;
+  run_->number = ++tally().runs;
   run_->of = std::move(*next);
   run_->state = *next_state(run_state::none, run_event::begin);
   run_->begun = at.now;
@@ -200,15 +200,15 @@ inline std::shared_ptr<openrouter::chat_request> session_core::build_request() {
   const auto built = std::make_shared<openrouter::chat_request>();
   openrouter::chat_request& request = *built;
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
-                                                : overrides_.model.value_or(settings_->model);
+                                                : overrides().model.value_or(settings_->model);
   request.fallback_models = settings_->fallback_models;
   request.messages =
-      conversation_.messages(overrides_.system_prompt.value_or(settings_->system_prompt));
+      conversation_.messages(overrides().system_prompt.value_or(settings_->system_prompt));
   // Before the question, which is the last message.
   request.messages.insert(request.messages.end() - 1, run_->extra.begin(), run_->extra.end());
   request.messages.insert(request.messages.end(), run_->steps.begin(), run_->steps.end());
-  request.temperature = overrides_.temperature.value_or(settings_->temperature);
-  request.max_tokens = overrides_.max_tokens.value_or(settings_->max_tokens);
+  request.temperature = overrides().temperature.value_or(settings_->temperature);
+  request.max_tokens = overrides().max_tokens.value_or(settings_->max_tokens);
   request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
   for (const openrouter::chat_message& each : request.messages) run_->asked_bytes += each.bytes();

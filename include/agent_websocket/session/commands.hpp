@@ -38,16 +38,16 @@ class session_commands {
     session_info data;
     data.session_id = s.id_;
     data.agent = s.settings_->agent_name;
-    data.model = s.overrides_.model ? *s.overrides_.model : s.settings_->model;
-    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
-    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
+    data.model = s.overrides().model ? *s.overrides().model : s.settings_->model;
+    data.temperature = s.overrides().temperature.value_or(s.settings_->temperature);
+    data.max_tokens = s.overrides().max_tokens.value_or(s.settings_->max_tokens);
     data.messages = s.conversation_.message_count();
     data.max_history = s.settings_->max_history;
     data.queued = s.inbox_.size();
     data.running = s.running();
     data.created = to_iso8601(s.created_);
     data.last_activity = to_iso8601(s.active_.wall);
-    data.usage = s.usage_.value_or(usage_totals{});
+    data.usage = std::as_const(s).tally().usage;
     return data;
   }
 
@@ -160,17 +160,17 @@ class session_commands {
     json::document document;
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
-    auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
+    auto changed = apply_overrides(s.overrides(), *s.settings_, document.root());
     if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
     s.claim(command.id, at);
-    s.record([&] { return records::of_overrides(s.overrides_); });
+    s.record([&] { return records::of_overrides(s.overrides()); });
     std::string data;
     json::writer w(data);
-    w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));
-    w.member("temperature", s.overrides_.temperature.value_or(s.settings_->temperature));
-    w.member("max_tokens", s.overrides_.max_tokens.value_or(s.settings_->max_tokens));
-    w.member("system", s.overrides_.system_prompt.value_or(s.settings_->system_prompt))
+    w.begin_object().member("model", s.overrides().model.value_or(s.settings_->model));
+    w.member("temperature", s.overrides().temperature.value_or(s.settings_->temperature));
+    w.member("max_tokens", s.overrides().max_tokens.value_or(s.settings_->max_tokens));
+    w.member("system", s.overrides().system_prompt.value_or(s.settings_->system_prompt))
         .end_object();
     s.confirm(command, "Settings changed", data, at);
   }

@@ -324,7 +324,7 @@ class session_core : private core_data {
   void cancel_all_waiting(moment at);
   std::string make_query_id(moment at);
   bool has_made(std::string_view query_id) const;
-  std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
+  std::string make_stream_id() { return "r_" + std::to_string(++tally().streams); }
 };
 
 }  // namespace agent_websocket

@@ -38,6 +38,16 @@ struct moment {
   wall_time wall;
 };
 
+/// What a session has made so far, for the names of what it makes next, and what that took.
+struct session_tally {
+  run_number runs = 0;
+  std::uint64_t streams = 0;
+  std::uint64_t ids = 0;
+  std::uint64_t calls = 0;
+  std::uint64_t asked = 0;
+  usage_totals usage;
+};
+
 struct core_data {
   /// Precondition: `settings` is not null.
   core_data(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
@@ -53,13 +63,23 @@ struct core_data {
         created_(at.wall),
         active_(at) {}
 
+  session_tally& tally() { return tally_.need(); }
+  const session_tally& tally() const noexcept {
+    static const session_tally none;
+    return tally_ ? *tally_ : none;
+  }
+  const session_overrides& overrides() const noexcept {
+    static const session_overrides none;
+    return overrides_ ? *overrides_ : none;
+  }
+
   std::string id_;
   std::string epoch_;
   boxed<principal> owner_;  ///< none: an anonymous one
   std::string address_;
   std::shared_ptr<const session_settings> settings_;
   boxed<std::shared_ptr<const session_settings>> shared_settings_;  ///< when it has some of its own
-  session_overrides overrides_;
+  boxed<session_overrides> overrides_;  ///< none: its client has chosen nothing
   agent_websocket::conversation conversation_;
   agent_websocket::inbox inbox_;
   claimed_ids claims_;
@@ -72,14 +92,9 @@ struct core_data {
   ledger ledger_;
   fifo<stored_query> storing_;  ///< accepted, but not before their records are kept
   std::vector<session_action> actions_;
-  boxed<usage_totals> usage_;
+  boxed<session_tally> tally_;  ///< none: it has done nothing yet
   wall_time created_;
   moment active_;
-  run_number runs_ = 0;
-  std::uint64_t streams_ = 0;
-  std::uint64_t made_ids_ = 0;
-  std::uint64_t calls_ = 0;
-  std::uint64_t asked_ = 0;
   bool spoken_ = false;
   bool grace_over_ = false;  // nobody came back in time, but a person is asked
   bool held_ = false;        // the next query is not to begin yet

@@ -17,7 +17,7 @@ inline void session_core::ask_person(called_tool& call, moment at) {
   call.at = called_tool::phase::asking;
   const tool_definition& definition = call.tool->definition;
   feedback_requests::request asked;
-  asked.id = "f_" + std::to_string(++asked_);
+  asked.id = "f_" + std::to_string(++tally().asked);
   asked.call = call.id;
   asked.ref = run_->of.query.id;
   asked.kind = definition.asks_person ? "question" : "approval";

@@ -30,8 +30,13 @@ class delivery {
   };
 
   /// `scratch` is where frames are made; the deliveries of one executor may share it.
-  delivery(Transport& transport, Scheduler& scheduler, std::string& scratch)
-      : transport_(transport), scheduler_(scheduler), scratch_(scratch) {}
+  /// `text_waits_until` is the session's, the only state there is; to begin with, {}.
+  delivery(Transport& transport, Scheduler& scheduler, std::string& scratch,
+           time_point& text_waits_until)
+      : transport_(transport),
+        scheduler_(scheduler),
+        scratch_(scratch),
+        text_waits_until_(text_waits_until) {}
 
   /// The next piece of text is the first of an answer: it goes out at once.
   void begin_answer() noexcept { text_waits_until_ = {}; }
@@ -89,7 +94,7 @@ class delivery {
   Transport& transport_;
   Scheduler& scheduler_;
   std::string& scratch_;
-  time_point text_waits_until_{};
+  time_point& text_waits_until_;
 };
 
 }  // namespace agent_websocket

@@ -72,10 +72,11 @@ inline void session_core::finish(wire::answer_status status, const completion_re
       asked->answer =
           answer_message(status == wire::answer_status::completed, std::move(words), result);
     }
-    this->record([&] { return records::of_turn(*asked, ended.of.regenerate, ended.used, calls_); });
+    this->record(
+        [&] { return records::of_turn(*asked, ended.of.regenerate, ended.used, tally().calls); });
   }
   conversation_.trim();
-  usage_.need() += ended.used;
+  tally().usage += ended.used;
   if (session_counts* const counts = outbox_.counts())
     counts->answered_after(at.now - ended.begun, ended.used);
   actions_.push_back(action::deliver_answer{std::move(record)});

@@ -44,12 +44,12 @@ inline std::string session_core::header() const {
   w.member("epoch", epoch_).member("owner", owner().name).member("address", address_);
   if (owner().is_anonymous) w.member("anonymous", true);
   w.member("created", records::milliseconds(created_));
-  w.member("top", outbox_.log().oldest() - 1).member("streams", streams_);
-  w.member("made_ids", made_ids_).member("calls", calls_).member("asked", asked_);
+  w.member("top", outbox_.log().oldest() - 1).member("streams", tally().streams);
+  w.member("made_ids", tally().ids).member("calls", tally().calls).member("asked", tally().asked);
   w.key("usage");
-  records::write(w, usage_.value_or(usage_totals{}));
+  records::write(w, tally().usage);
   w.key("chosen").begin_object();
-  records::write(w, overrides_);
+  records::write(w, overrides());
   w.end_object();
   w.key("tokens");
   records::write(w, tokens_);
@@ -149,7 +149,7 @@ inline std::vector<std::string> session_core::checkpoint(moment at) const {
   for (const turn& each : conversation_.turns()) {
     const bool is_replaced = each.running() && run_ && run_->replaced;
     const turn& whole = is_replaced ? *run_->replaced : each;
-    if (!whole.running()) all.push_back(records::of_turn(whole, false, {}, calls_));
+    if (!whole.running()) all.push_back(records::of_turn(whole, false, {}, tally().calls));
   }
   const message_log& log = outbox_.log();
   for (std::uint64_t seq = log.oldest(); seq <= log.top(); ++seq)
@@ -159,7 +159,7 @@ inline std::vector<std::string> session_core::checkpoint(moment at) const {
     all.push_back(records::of_claim(id, claimed, at.wall - age));
   });
   const auto add_open = [&](const accepted_query& open, bool started) {
-    all.push_back(records::of_query(open, false, started, calls_, at.wall));
+    all.push_back(records::of_query(open, false, started, tally().calls, at.wall));
   };
   if (run_) add_open(run_->of, run_->started);
   for (std::size_t i = 0; i < inbox_.size(); ++i) add_open(inbox_[i], false);

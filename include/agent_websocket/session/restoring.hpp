@@ -57,7 +57,7 @@ class session_restoring {
     }
     for (const open_query& each : open_) end(each);
     // Calls of an interrupted answer were numbered and not recorded.
-    if (!open_.empty()) core_.calls_ += 1000;
+    if (!open_.empty()) core_.tally().calls += 1000;
     core_.conversation_.trim();
   }
 
@@ -95,11 +95,11 @@ class session_restoring {
     if (records::number_of(from["v"]) > records::version) return false;
     core_.created_ = records::time_of(from["created"]);
     core_.outbox_.begin_at(records::number_of(from["top"]));
-    core_.streams_ = records::number_of(from["streams"]);
-    core_.made_ids_ = records::number_of(from["made_ids"]);
-    core_.calls_ = records::number_of(from["calls"]);
-    core_.asked_ = records::number_of(from["asked"]);
-    core_.usage_ = records::usage_of(from["usage"]);
+    core_.tally().streams = records::number_of(from["streams"]);
+    core_.tally().ids = records::number_of(from["made_ids"]);
+    core_.tally().calls = records::number_of(from["calls"]);
+    core_.tally().asked = records::number_of(from["asked"]);
+    core_.tally().usage = records::usage_of(from["usage"]);
     if (from["settings"].is_object()) settings(from, {});
     return chosen(from["chosen"], {}) && tokens(from, {});
   }
@@ -137,7 +137,7 @@ class session_restoring {
 
   bool asked(json::value from, std::string_view) {
     const std::string id = records::text_of(from.is_object() ? from["id"] : from);
-    core_.asked_ = std::max(core_.asked_, records::number_in(id));
+    core_.tally().asked = std::max(core_.tally().asked, records::number_in(id));
     asked_.push_back(id);
     return !id.empty();
   }
@@ -153,12 +153,13 @@ class session_restoring {
     open.started = from["started"].boolean().value_or(false);
     open.asked = records::time_of(from["at"]);
     if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return false;
-    core_.streams_ = std::max(core_.streams_, records::number_in(open.accepted.stream));
-    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
+    core_.tally().streams =
+        std::max(core_.tally().streams, records::number_in(open.accepted.stream));
+    core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
     if (from["claimed"].boolean().value_or(false)) {
       take_claim(open.accepted.query.id, open.accepted.stream, open.asked);
     } else if (core_.has_made(open.accepted.query.id)) {
-      core_.made_ids_ = std::max(core_.made_ids_, records::number_in(open.accepted.query.id));
+      core_.tally().ids = std::max(core_.tally().ids, records::number_in(open.accepted.query.id));
     }
     open_.push_back(std::move(open));
     return true;
@@ -198,8 +199,8 @@ class session_restoring {
     agent_websocket::conversation& all = core_.conversation_;
     if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
     add(std::move(ended));
-    core_.usage_.need() += records::usage_of(from["used"]);
-    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
+    core_.tally().usage += records::usage_of(from["used"]);
+    core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
     return true;
   }
 
@@ -220,7 +221,7 @@ class session_restoring {
   }
 
   bool chosen(json::value from, std::string_view) {
-    session_overrides& to = core_.overrides_;
+    session_overrides& to = core_.overrides_.need();
     to = {};
     if (const auto text = from["model"].string()) to.model = std::string(*text);
     to.temperature = from["temperature"].number();
@@ -292,7 +293,7 @@ class session_restoring {
     cut.seq = core_.outbox_.log().top();
     cut.question = *open.question;
     cut.status = wire::answer_status::failed;
-    core_.record([&] { return records::of_turn(cut, false, {}, core_.calls_); });
+    core_.record([&] { return records::of_turn(cut, false, {}, core_.tally().calls); });
     add(std::move(cut));
   }
 

@@ -5,6 +5,7 @@
 // application. It owns no socket.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/random.hpp>
 #include <agent_websocket/openrouter/client.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
@@ -49,8 +50,7 @@ class basic_session final
                 std::string epoch, std::shared_ptr<const session_settings> settings)
       : around_(around),
         core_(std::move(id), std::move(epoch), std::move(settings), now()),
-        keeper_(around.store, around.scheduler, core_, *this),
-        delivery_(around.transport, around.scheduler, around.scratch) {
+        keeper_(around.store, around.scheduler, core_, *this) {
     core_.belong_to(std::move(owner), std::move(remote_address));
   }
 
@@ -72,7 +72,7 @@ class basic_session final
   /// How many watch it now; 0 while its client is away.
   std::size_t sockets() const noexcept { return core_.output().sockets().size(); }
   /// A place for the application's own state of this session.
-  std::any& data() noexcept { return data_; }
+  std::any& data() { return data_.need(); }
 
   /// Answers a command: a `status` with its op, and `ref` when it had an id. `data` is JSON text or
   /// empty.
@@ -155,13 +155,13 @@ class basic_session final
   // ---- openrouter::completion_sink
 
   void on_begin(openrouter::completion_id, std::string_view model) override {
-    core_.began(run_, model);
+    core_.began(work().run, model);
   }
   void on_text(openrouter::completion_id, std::string_view text) override {
-    apply([&](session_core& core, moment at) { core.text(run_, text, at); });
+    apply([&](session_core& core, moment at) { core.text(work().run, text, at); });
   }
   void on_reasoning(openrouter::completion_id, std::string_view text) override {
-    apply([&](session_core& core, moment at) { core.reasoning(run_, text, at); });
+    apply([&](session_core& core, moment at) { core.reasoning(work().run, text, at); });
   }
   void on_retry(openrouter::completion_id, int attempt, std::chrono::milliseconds wait,
                 const openrouter::failure& why) override {
@@ -173,7 +173,8 @@ class basic_session final
     work().call.ended();
     outcome.failed ? log(log_level::error, "completion_failed", describe(outcome))
                    : log(log_level::info, "completion_ended", describe(outcome));
-    apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
+    apply(
+        [&](session_core& core, moment at) { core.completed(work().run, result_of(outcome), at); });
   }
 
   // ---- keeper_sink
@@ -207,7 +208,7 @@ class basic_session final
   }
 
   void perform(action::consult& what) {
-    delivery_.begin_answer();
+    deliverer().begin_answer();
     if (auto refused = around_.sink.on_begin(*this))
       return core_.decided(what.run, query_decision::refusal(*std::move(refused)), now());
     if (what.query.timeout) {
@@ -226,11 +227,12 @@ class basic_session final
         [&] { core_.decided(what.run, query_decision::refusal(error(errc::internal)), now()); });
   }
   void perform(action::start_completion& what) {
-    run_ = what.run;
+    work().run = what.run;
     work().call.await_turn([this, request = std::move(what.request)] {
       guarded(
           "before_request", [&] { around_.hooks.request(*this, *request); }, [] {});
-      if (core_.is_current(run_)) work().call.start(std::move(*request), *this);  // see the hook
+      if (core_.is_current(work().run))
+        work().call.start(std::move(*request), *this);  // see the hook
     });
   }
   void perform(action::cancel_completion&) { work_.stop(); }
@@ -278,13 +280,13 @@ class basic_session final
   void perform(action::ask_server& what) { around_.sink.on_command(*this, what.command); }
   void perform(action::close_socket& what) {
     lanes* const socket = core_.output().find(what.connection);
-    if (socket != nullptr && what.send_first) delivery_.send_all(core_, *socket);
+    if (socket != nullptr && what.send_first) deliverer().send_all(core_, *socket);
     around_.transport.close(what.connection, what.code, what.reason);
   }
   void perform(action::close_session& what) {
     for (const auto& each : core_.output().sockets()) {
       if (std::exchange(each->closed, true)) continue;
-      delivery_.send_all(core_, *each);
+      deliverer().send_all(core_, *each);
       around_.transport.close(each->connection(), what.code, what.reason);
     }
     if (sockets() == 0) around_.sink.on_over(*this);
@@ -301,7 +303,7 @@ class basic_session final
   /// Sends what can be sent; does without clients that fall behind, holds up when none keeps up.
   void send_waiting() {
     if (core_.closing()) return;
-    const auto outcome = delivery_.run(core_);
+    const auto outcome = deliverer().run(core_);
     if (outcome.wake && !std::exchange(wake_due_, true))
       around_.wakes.wake(*outcome.wake, this->weak_from_this());
     auto* const call = work_.running_call();
@@ -323,6 +325,10 @@ class basic_session final
   }
 
   auto& work() { return work_.in(around_); }
+  auto deliverer() {
+    return delivery<outlet<Transport>, Scheduler>(around_.transport, around_.scheduler,
+                                                  around_.scratch, text_waits_until_);
+  }
 
   void log(log_level level, std::string_view event, std::string_view text) {
     around_.sink.on_log(*this, level, event, text);
@@ -331,10 +337,9 @@ class basic_session final
   surroundings& around_;
   session_core core_;
   optional_keeper<Store, Scheduler> keeper_;
-  delivery<outlet<Transport>, Scheduler> delivery_;
+  time_point text_waits_until_{};
   session_work<basic_session, client_type, Scheduler> work_;
-  std::any data_;
-  run_number run_ = 0;
+  boxed<std::any> data_;
   bool wake_due_ = false;
   bool carrying_out_ = false;
 };

@@ -120,7 +120,7 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
   for (std::size_t i = 0; i < result.tool_calls.size(); ++i) {
     const openrouter::tool_call& each = result.tool_calls[i];
     called_tool made;
-    made.id = "t_" + std::to_string(++calls_);
+    made.id = "t_" + std::to_string(++tally().calls);
     made.tool = toolbox::find_tool(run_->offered, each.name);
     made.arguments = each.arguments;
     made.call = each;

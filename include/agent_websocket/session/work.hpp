@@ -24,6 +24,7 @@ class session_work {
           timeout(around.scheduler),
           tools(around.scheduler) {}
 
+    run_number run = 0;  ///< that it is for
     model_call<Client, Scheduler> call;
     query_clock<Scheduler> timeout;
     tool_runner<Session, Scheduler> tools;

@@ -287,6 +287,24 @@ TEST_CASE("frame reader: knows when something is not whole, and is small") {
   CHECK(sizeof(frame_reader) <= 64u);
 }
 
+TEST_CASE("frame reader: a resting one is a pointer, and holds a reader while something is not whole") {
+  using agent_websocket::adapters::resting_frame_reader;
+  CHECK(sizeof(resting_frame_reader) == sizeof(void*));
+  const std::string bytes = frame(fin | text, "whole") + frame(text, "one ") + frame(fin | more, "two");
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    CAPTURE(cut);
+    recorder events;
+    resting_frame_reader reader;
+    std::string head = bytes.substr(0, cut), tail = bytes.substr(cut);
+    CHECK(reader.feed(&head[0], head.size(), frame_limits(), events) == 0);
+    const bool is_between = cut == 0 || cut == 11 || cut == bytes.size();
+    CHECK(reader.in_message() == !is_between);
+    CHECK(reader.feed(&tail[0], tail.size(), frame_limits(), events) == 0);
+    CHECK_FALSE(reader.in_message());
+    CHECK(events.log == "text whole\ntext one two\n");
+  }
+}
+
 TEST_CASE("frame reader: rubbish is refused or read, the same however it is cut") {
   std::mt19937 random(11);
   int failures = 0;

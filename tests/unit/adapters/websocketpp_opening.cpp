@@ -105,3 +105,12 @@ TEST_CASE("opening: who finds no place is told when to come again") {
   CHECK(websocketpp_opening::no_place().status == 503);
   CHECK(websocketpp_opening::no_place().headers.contains("Retry-After"));
 }
+
+TEST_CASE("websocketpp_opening: a handshake of TLS is known by its first byte, and by that alone") {
+  websocketpp_opening opening(1000, "::1");
+  CHECK(opening.is_tls("\x16\x03\x01"));
+  CHECK_FALSE(opening.is_tls("GET"));
+  CHECK_FALSE(opening.is_tls(""));
+  opening.feed("G");
+  CHECK_FALSE(opening.is_tls("\x16\x03\x01"));
+}

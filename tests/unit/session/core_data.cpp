@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 using namespace agent_websocket;
 using namespace std::chrono_literals;
@@ -35,7 +36,9 @@ TEST_CASE("core_data: begins empty, at its moment") {
   CHECK_FALSE(data.closing_);
   CHECK_FALSE(static_cast<bool>(data.shared_settings_));
   CHECK(data.actions_.empty());
-  CHECK(data.usage_.answers == 0);
+  CHECK_FALSE(data.tally_);
+  CHECK_FALSE(data.overrides_);
+  CHECK(std::as_const(data).tally().usage.answers == 0);
 }
 
 TEST_CASE("core_data: its parts have the limits of its settings") {

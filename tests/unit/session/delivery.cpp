@@ -51,7 +51,8 @@ struct fixture {
   manual_scheduler scheduler;
   fake_transport transport;
   std::string scratch;
-  delivery deliver{transport, scheduler, scratch};
+  agent_websocket::time_point text_waits_until{};
+  delivery deliver{transport, scheduler, scratch, text_waits_until};
   session_core core;
 
   explicit fixture(session_settings settings = {})
