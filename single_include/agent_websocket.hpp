@@ -577,6 +577,15 @@ constexpr std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
+/// True for what may be a method or the name of a field (RFC 9110 section 5.6.2).
+constexpr bool is_token(std::string_view text) noexcept {
+  constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
+  for (const char c : text) {
+    if (c <= ' ' || c >= '\x7F' || separators.find(c) != std::string_view::npos) return false;
+  }
+  return !text.empty();
+}
+
 /// What may stand in a field value: printable ASCII and spaces; everything else (CR, LF, NUL, bytes above
 /// 0x7E) is dropped, so that no value can begin a second header.
 inline std::string sanitize_field_value(std::string_view text) {
@@ -2328,6 +2337,17 @@ inline bool is_plain_word(const char* at) noexcept {
 
 }  // namespace detail
 
+/// True when `text` is ASCII that stands in a JSON string as it is.
+inline bool is_plain(std::string_view text) noexcept {
+  while (text.size() >= 8) {
+    if (!detail::is_plain_word(text.data())) return false;
+    text.remove_prefix(8);
+  }
+  char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
+  for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
+  return detail::is_plain_word(rest);
+}
+
 /// Appends a number in decimal.
 template <typename Integer>
 void append_number(std::string& out, Integer number) {
@@ -3454,7 +3474,7 @@ using list = std::vector<any>;
 
 #include <random>
 
-#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__)
+#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || defined(__OpenBSD__)
 #include <unistd.h>
 #elif defined(__APPLE__)
 #include <sys/random.h>
@@ -3493,7 +3513,8 @@ class random_source {
  private:
   /// At most 256 bytes. False: there is no such call here.
   static bool ask_system([[maybe_unused]] void* to, [[maybe_unused]] std::size_t size) noexcept {
-#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__APPLE__)
+#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || defined(__OpenBSD__) || \
+    defined(__APPLE__)
     return ::getentropy(to, size) == 0;
 #else
     return false;
@@ -11203,6 +11224,7 @@ class chunk_pattern {
     if (chunk.substr(0, before_.size()) != before_) return std::nullopt;
     if (chunk.substr(before_.size() + length) != behind_) return std::nullopt;
     const std::string_view text = chunk.substr(before_.size(), length);
+    if (json::is_plain(text)) return text;
     bool ascii = true;
     for (const char c : text) {
       const auto byte = static_cast<unsigned char>(c);
@@ -14885,7 +14907,9 @@ class visitors {
         is_local_(is_loopback_host(settings.host)),
         connections_({settings.max_connections, access_.max_connections_per_address,
                       access_.new_connections_per_second}),
-        users_(limits_of(access_)) {}
+        users_(limits_of(access_)) {
+    entries_.max_load_factor(2);  // see connection_list
+  }
   visitors(const visitors&) = delete;
   visitors& operator=(const visitors&) = delete;
 
@@ -16112,8 +16136,60 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
   detail::close(w, timestamp);
 }
 
+namespace detail {
+
+/// Text of a known bound, put together on the stack and appended at once.
+class short_text {
+ public:
+  static constexpr std::size_t room = 512;
+
+  template <std::size_t Size>
+  void put(const char (&literal)[Size]) noexcept {
+    std::memcpy(end_, literal, Size - 1);
+    end_ += Size - 1;
+  }
+  void put(std::string_view text) noexcept {
+    std::memcpy(end_, text.data(), text.size());
+    end_ += text.size();
+  }
+  void put(std::uint64_t number) noexcept { end_ = std::to_chars(end_, end_ + 20, number).ptr; }
+  void append_to(std::string& out) const {
+    out.append(text_, static_cast<std::size_t>(end_ - text_));
+  }
+
+ private:
+  char text_[room];
+  char* end_ = text_;
+};
+
+/// What a token is nearly always; false when it is something else, and nothing was appended.
+inline bool append_plain_delta(std::string& out, const response_delta& m,
+                               std::string_view timestamp) {
+  constexpr std::size_t names = 160;  // with numbers, more than all that stands around the texts
+  const std::size_t texts = m.stream.size() + m.content.size() + timestamp.size();
+  if (m.snapshot || m.reasoning || texts > short_text::room - names) return false;
+  if (!json::is_plain(m.stream) || !json::is_plain(m.content)) return false;
+  short_text text;
+  text.put(R"({"type":"response","stream":")");
+  text.put(m.stream);
+  text.put(R"(","phase":"delta","idx":)");
+  text.put(m.idx);
+  text.put(R"(,"n":)");
+  text.put(m.n);
+  text.put(R"(,"content":")");
+  text.put(m.content);
+  text.put(R"(","timestamp":")");
+  text.put(timestamp);
+  text.put(R"("})");
+  text.append_to(out);
+  return true;
+}
+
+}  // namespace detail
+
 /// Sent for every token: names are written together with what stands between them.
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
+  if (detail::append_plain_delta(out, m, timestamp)) return;
   using namespace std::string_view_literals;
   const auto put = [&out](std::string_view text) { out.append(text); };
   put(R"({"type":"response","stream":")"sv);
@@ -17343,6 +17419,16 @@ struct moment {
   wall_time wall;
 };
 
+/// What a session has made so far, for the names of what it makes next, and what that took.
+struct session_tally {
+  run_number runs = 0;
+  std::uint64_t streams = 0;
+  std::uint64_t ids = 0;
+  std::uint64_t calls = 0;
+  std::uint64_t asked = 0;
+  usage_totals usage;
+};
+
 struct core_data {
   /// Precondition: `settings` is not null.
   core_data(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
@@ -17358,13 +17444,23 @@ struct core_data {
         created_(at.wall),
         active_(at) {}
 
+  session_tally& tally() { return tally_.need(); }
+  const session_tally& tally() const noexcept {
+    static const session_tally none;
+    return tally_ ? *tally_ : none;
+  }
+  const session_overrides& overrides() const noexcept {
+    static const session_overrides none;
+    return overrides_ ? *overrides_ : none;
+  }
+
   std::string id_;
   std::string epoch_;
   boxed<principal> owner_;  ///< none: an anonymous one
   std::string address_;
   std::shared_ptr<const session_settings> settings_;
   boxed<std::shared_ptr<const session_settings>> shared_settings_;  ///< when it has some of its own
-  session_overrides overrides_;
+  boxed<session_overrides> overrides_;  ///< none: its client has chosen nothing
   agent_websocket::conversation conversation_;
   agent_websocket::inbox inbox_;
   claimed_ids claims_;
@@ -17377,14 +17473,9 @@ struct core_data {
   ledger ledger_;
   fifo<stored_query> storing_;  ///< accepted, but not before their records are kept
   std::vector<session_action> actions_;
-  boxed<usage_totals> usage_;
+  boxed<session_tally> tally_;  ///< none: it has done nothing yet
   wall_time created_;
   moment active_;
-  run_number runs_ = 0;
-  std::uint64_t streams_ = 0;
-  std::uint64_t made_ids_ = 0;
-  std::uint64_t calls_ = 0;
-  std::uint64_t asked_ = 0;
   bool spoken_ = false;
   bool grace_over_ = false;  // nobody came back in time, but a person is asked
   bool held_ = false;        // the next query is not to begin yet
@@ -17708,7 +17799,7 @@ class session_core : private core_data {
   void cancel_all_waiting(moment at);
   std::string make_query_id(moment at);
   bool has_made(std::string_view query_id) const;
-  std::string make_stream_id() { return "r_" + std::to_string(++streams_); }
+  std::string make_stream_id() { return "r_" + std::to_string(++tally().streams); }
 };
 
 }  // namespace agent_websocket
@@ -18563,7 +18654,7 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
 // With a part of the epoch, so that it is no id that a client would choose.
 inline std::string session_core::make_query_id(moment at) {
   for (;;) {
-    std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++made_ids_);
+    std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++tally().ids);
     if (claims_.find(id, at.now) == nullptr) return id;
   }
 }
@@ -18637,7 +18728,7 @@ inline void session_core::accept(connection_id from, accepted_query accepted, bo
                                  moment at) {
   accepted.stream = make_stream_id();
   accepted.from = from;
-  record([&] { return records::of_query(accepted, with_id, false, calls_, at.wall); });
+  record([&] { return records::of_query(accepted, with_id, false, tally().calls, at.wall); });
   if (with_id) claims_.take(accepted.query.id, accepted.stream, at.now);
   stored_query stored{std::move(accepted), with_id, ledger_.made()};
   if (ledger_.all_kept()) return enter(std::move(stored), at);
@@ -18669,7 +18760,7 @@ inline void session_core::begin_next(moment at) {
   auto next = inbox_.take_next();
   if (!next) return;
   run_.emplace();
-  run_->number = ++runs_;
+  run_->number = ++tally().runs;
   run_->of = std::move(*next);
   run_->state = *next_state(run_state::none, run_event::begin);
   run_->begun = at.now;
@@ -18695,15 +18786,15 @@ inline std::shared_ptr<openrouter::chat_request> session_core::build_request() {
   const auto built = std::make_shared<openrouter::chat_request>();
   openrouter::chat_request& request = *built;
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
-                                                : overrides_.model.value_or(settings_->model);
+                                                : overrides().model.value_or(settings_->model);
   request.fallback_models = settings_->fallback_models;
   request.messages =
-      conversation_.messages(overrides_.system_prompt.value_or(settings_->system_prompt));
+      conversation_.messages(overrides().system_prompt.value_or(settings_->system_prompt));
   // Before the question, which is the last message.
   request.messages.insert(request.messages.end() - 1, run_->extra.begin(), run_->extra.end());
   request.messages.insert(request.messages.end(), run_->steps.begin(), run_->steps.end());
-  request.temperature = overrides_.temperature.value_or(settings_->temperature);
-  request.max_tokens = overrides_.max_tokens.value_or(settings_->max_tokens);
+  request.temperature = overrides().temperature.value_or(settings_->temperature);
+  request.max_tokens = overrides().max_tokens.value_or(settings_->max_tokens);
   request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
   for (const openrouter::chat_message& each : request.messages) run_->asked_bytes += each.bytes();
@@ -18850,10 +18941,11 @@ inline void session_core::finish(wire::answer_status status, const completion_re
       asked->answer =
           answer_message(status == wire::answer_status::completed, std::move(words), result);
     }
-    this->record([&] { return records::of_turn(*asked, ended.of.regenerate, ended.used, calls_); });
+    this->record(
+        [&] { return records::of_turn(*asked, ended.of.regenerate, ended.used, tally().calls); });
   }
   conversation_.trim();
-  usage_.need() += ended.used;
+  tally().usage += ended.used;
   if (session_counts* const counts = outbox_.counts())
     counts->answered_after(at.now - ended.begun, ended.used);
   actions_.push_back(action::deliver_answer{std::move(record)});
@@ -19119,12 +19211,12 @@ inline std::string session_core::header() const {
   w.member("epoch", epoch_).member("owner", owner().name).member("address", address_);
   if (owner().is_anonymous) w.member("anonymous", true);
   w.member("created", records::milliseconds(created_));
-  w.member("top", outbox_.log().oldest() - 1).member("streams", streams_);
-  w.member("made_ids", made_ids_).member("calls", calls_).member("asked", asked_);
+  w.member("top", outbox_.log().oldest() - 1).member("streams", tally().streams);
+  w.member("made_ids", tally().ids).member("calls", tally().calls).member("asked", tally().asked);
   w.key("usage");
-  records::write(w, usage_.value_or(usage_totals{}));
+  records::write(w, tally().usage);
   w.key("chosen").begin_object();
-  records::write(w, overrides_);
+  records::write(w, overrides());
   w.end_object();
   w.key("tokens");
   records::write(w, tokens_);
@@ -19224,7 +19316,7 @@ inline std::vector<std::string> session_core::checkpoint(moment at) const {
   for (const turn& each : conversation_.turns()) {
     const bool is_replaced = each.running() && run_ && run_->replaced;
     const turn& whole = is_replaced ? *run_->replaced : each;
-    if (!whole.running()) all.push_back(records::of_turn(whole, false, {}, calls_));
+    if (!whole.running()) all.push_back(records::of_turn(whole, false, {}, tally().calls));
   }
   const message_log& log = outbox_.log();
   for (std::uint64_t seq = log.oldest(); seq <= log.top(); ++seq)
@@ -19234,7 +19326,7 @@ inline std::vector<std::string> session_core::checkpoint(moment at) const {
     all.push_back(records::of_claim(id, claimed, at.wall - age));
   });
   const auto add_open = [&](const accepted_query& open, bool started) {
-    all.push_back(records::of_query(open, false, started, calls_, at.wall));
+    all.push_back(records::of_query(open, false, started, tally().calls, at.wall));
   };
   if (run_) add_open(run_->of, run_->started);
   for (std::size_t i = 0; i < inbox_.size(); ++i) add_open(inbox_[i], false);
@@ -19257,7 +19349,7 @@ inline void session_core::ask_person(called_tool& call, moment at) {
   call.at = called_tool::phase::asking;
   const tool_definition& definition = call.tool->definition;
   feedback_requests::request asked;
-  asked.id = "f_" + std::to_string(++asked_);
+  asked.id = "f_" + std::to_string(++tally().asked);
   asked.call = call.id;
   asked.ref = run_->of.query.id;
   asked.kind = definition.asks_person ? "question" : "approval";
@@ -19456,7 +19548,7 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
   for (std::size_t i = 0; i < result.tool_calls.size(); ++i) {
     const openrouter::tool_call& each = result.tool_calls[i];
     called_tool made;
-    made.id = "t_" + std::to_string(++calls_);
+    made.id = "t_" + std::to_string(++tally().calls);
     made.tool = toolbox::find_tool(run_->offered, each.name);
     made.arguments = each.arguments;
     made.call = each;
@@ -19640,16 +19732,16 @@ class session_commands {
     session_info data;
     data.session_id = s.id_;
     data.agent = s.settings_->agent_name;
-    data.model = s.overrides_.model ? *s.overrides_.model : s.settings_->model;
-    data.temperature = s.overrides_.temperature.value_or(s.settings_->temperature);
-    data.max_tokens = s.overrides_.max_tokens.value_or(s.settings_->max_tokens);
+    data.model = s.overrides().model ? *s.overrides().model : s.settings_->model;
+    data.temperature = s.overrides().temperature.value_or(s.settings_->temperature);
+    data.max_tokens = s.overrides().max_tokens.value_or(s.settings_->max_tokens);
     data.messages = s.conversation_.message_count();
     data.max_history = s.settings_->max_history;
     data.queued = s.inbox_.size();
     data.running = s.running();
     data.created = to_iso8601(s.created_);
     data.last_activity = to_iso8601(s.active_.wall);
-    data.usage = s.usage_.value_or(usage_totals{});
+    data.usage = std::as_const(s).tally().usage;
     return data;
   }
 
@@ -19762,17 +19854,17 @@ class session_commands {
     json::document document;
     if (!document.parse(command.data.empty() ? "null" : command.data))
       return;  // it was printed by the decoder
-    auto changed = apply_overrides(s.overrides_, *s.settings_, document.root());
+    auto changed = apply_overrides(s.overrides(), *s.settings_, document.root());
     if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
     s.overrides_ = std::move(*changed);
     s.claim(command.id, at);
-    s.record([&] { return records::of_overrides(s.overrides_); });
+    s.record([&] { return records::of_overrides(s.overrides()); });
     std::string data;
     json::writer w(data);
-    w.begin_object().member("model", s.overrides_.model.value_or(s.settings_->model));
-    w.member("temperature", s.overrides_.temperature.value_or(s.settings_->temperature));
-    w.member("max_tokens", s.overrides_.max_tokens.value_or(s.settings_->max_tokens));
-    w.member("system", s.overrides_.system_prompt.value_or(s.settings_->system_prompt))
+    w.begin_object().member("model", s.overrides().model.value_or(s.settings_->model));
+    w.member("temperature", s.overrides().temperature.value_or(s.settings_->temperature));
+    w.member("max_tokens", s.overrides().max_tokens.value_or(s.settings_->max_tokens));
+    w.member("system", s.overrides().system_prompt.value_or(s.settings_->system_prompt))
         .end_object();
     s.confirm(command, "Settings changed", data, at);
   }
@@ -20151,7 +20243,9 @@ template <typename Session>
 class connection_list {
  public:
   connection_list(duration heartbeat_interval, duration heartbeat_timeout)
-      : interval_(heartbeat_interval), timeout_(heartbeat_timeout) {}
+      : interval_(heartbeat_interval), timeout_(heartbeat_timeout) {
+    entries_.max_load_factor(2);  // an idle socket pays for its share of the buckets
+  }
 
   void add(connection_id connection, std::shared_ptr<Session> session, time_point now) {
     const auto [added, is_new] = entries_.try_emplace(connection, connection, std::move(session));
@@ -22422,8 +22516,13 @@ class delivery {
   };
 
   /// `scratch` is where frames are made; the deliveries of one executor may share it.
-  delivery(Transport& transport, Scheduler& scheduler, std::string& scratch)
-      : transport_(transport), scheduler_(scheduler), scratch_(scratch) {}
+  /// `text_waits_until` is the session's, the only state there is; to begin with, {}.
+  delivery(Transport& transport, Scheduler& scheduler, std::string& scratch,
+           time_point& text_waits_until)
+      : transport_(transport),
+        scheduler_(scheduler),
+        scratch_(scratch),
+        text_waits_until_(text_waits_until) {}
 
   /// The next piece of text is the first of an answer: it goes out at once.
   void begin_answer() noexcept { text_waits_until_ = {}; }
@@ -22481,7 +22580,7 @@ class delivery {
   Transport& transport_;
   Scheduler& scheduler_;
   std::string& scratch_;
-  time_point text_waits_until_{};
+  time_point& text_waits_until_;
 };
 
 }  // namespace agent_websocket
@@ -22929,7 +23028,7 @@ class session_restoring {
     }
     for (const open_query& each : open_) end(each);
     // Calls of an interrupted answer were numbered and not recorded.
-    if (!open_.empty()) core_.calls_ += 1000;
+    if (!open_.empty()) core_.tally().calls += 1000;
     core_.conversation_.trim();
   }
 
@@ -22967,11 +23066,11 @@ class session_restoring {
     if (records::number_of(from["v"]) > records::version) return false;
     core_.created_ = records::time_of(from["created"]);
     core_.outbox_.begin_at(records::number_of(from["top"]));
-    core_.streams_ = records::number_of(from["streams"]);
-    core_.made_ids_ = records::number_of(from["made_ids"]);
-    core_.calls_ = records::number_of(from["calls"]);
-    core_.asked_ = records::number_of(from["asked"]);
-    core_.usage_ = records::usage_of(from["usage"]);
+    core_.tally().streams = records::number_of(from["streams"]);
+    core_.tally().ids = records::number_of(from["made_ids"]);
+    core_.tally().calls = records::number_of(from["calls"]);
+    core_.tally().asked = records::number_of(from["asked"]);
+    core_.tally().usage = records::usage_of(from["usage"]);
     if (from["settings"].is_object()) settings(from, {});
     return chosen(from["chosen"], {}) && tokens(from, {});
   }
@@ -23009,7 +23108,7 @@ class session_restoring {
 
   bool asked(json::value from, std::string_view) {
     const std::string id = records::text_of(from.is_object() ? from["id"] : from);
-    core_.asked_ = std::max(core_.asked_, records::number_in(id));
+    core_.tally().asked = std::max(core_.tally().asked, records::number_in(id));
     asked_.push_back(id);
     return !id.empty();
   }
@@ -23025,12 +23124,13 @@ class session_restoring {
     open.started = from["started"].boolean().value_or(false);
     open.asked = records::time_of(from["at"]);
     if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return false;
-    core_.streams_ = std::max(core_.streams_, records::number_in(open.accepted.stream));
-    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
+    core_.tally().streams =
+        std::max(core_.tally().streams, records::number_in(open.accepted.stream));
+    core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
     if (from["claimed"].boolean().value_or(false)) {
       take_claim(open.accepted.query.id, open.accepted.stream, open.asked);
     } else if (core_.has_made(open.accepted.query.id)) {
-      core_.made_ids_ = std::max(core_.made_ids_, records::number_in(open.accepted.query.id));
+      core_.tally().ids = std::max(core_.tally().ids, records::number_in(open.accepted.query.id));
     }
     open_.push_back(std::move(open));
     return true;
@@ -23070,8 +23170,8 @@ class session_restoring {
     agent_websocket::conversation& all = core_.conversation_;
     if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
     add(std::move(ended));
-    core_.usage_.need() += records::usage_of(from["used"]);
-    core_.calls_ = std::max(core_.calls_, records::number_of(from["calls"]));
+    core_.tally().usage += records::usage_of(from["used"]);
+    core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
     return true;
   }
 
@@ -23092,7 +23192,7 @@ class session_restoring {
   }
 
   bool chosen(json::value from, std::string_view) {
-    session_overrides& to = core_.overrides_;
+    session_overrides& to = core_.overrides_.need();
     to = {};
     if (const auto text = from["model"].string()) to.model = std::string(*text);
     to.temperature = from["temperature"].number();
@@ -23164,7 +23264,7 @@ class session_restoring {
     cut.seq = core_.outbox_.log().top();
     cut.question = *open.question;
     cut.status = wire::answer_status::failed;
-    core_.record([&] { return records::of_turn(cut, false, {}, core_.calls_); });
+    core_.record([&] { return records::of_turn(cut, false, {}, core_.tally().calls); });
     add(std::move(cut));
   }
 
@@ -23617,6 +23717,7 @@ class session_work {
           timeout(around.scheduler),
           tools(around.scheduler) {}
 
+    run_number run = 0;  ///< that it is for
     model_call<Client, Scheduler> call;
     query_clock<Scheduler> timeout;
     tool_runner<Session, Scheduler> tools;
@@ -23675,8 +23776,7 @@ class basic_session final
                 std::string epoch, std::shared_ptr<const session_settings> settings)
       : around_(around),
         core_(std::move(id), std::move(epoch), std::move(settings), now()),
-        keeper_(around.store, around.scheduler, core_, *this),
-        delivery_(around.transport, around.scheduler, around.scratch) {
+        keeper_(around.store, around.scheduler, core_, *this) {
     core_.belong_to(std::move(owner), std::move(remote_address));
   }
 
@@ -23698,7 +23798,7 @@ class basic_session final
   /// How many watch it now; 0 while its client is away.
   std::size_t sockets() const noexcept { return core_.output().sockets().size(); }
   /// A place for the application's own state of this session.
-  std::any& data() noexcept { return data_; }
+  std::any& data() { return data_.need(); }
 
   /// Answers a command: a `status` with its op, and `ref` when it had an id. `data` is JSON text or
   /// empty.
@@ -23781,13 +23881,13 @@ class basic_session final
   // ---- openrouter::completion_sink
 
   void on_begin(openrouter::completion_id, std::string_view model) override {
-    core_.began(run_, model);
+    core_.began(work().run, model);
   }
   void on_text(openrouter::completion_id, std::string_view text) override {
-    apply([&](session_core& core, moment at) { core.text(run_, text, at); });
+    apply([&](session_core& core, moment at) { core.text(work().run, text, at); });
   }
   void on_reasoning(openrouter::completion_id, std::string_view text) override {
-    apply([&](session_core& core, moment at) { core.reasoning(run_, text, at); });
+    apply([&](session_core& core, moment at) { core.reasoning(work().run, text, at); });
   }
   void on_retry(openrouter::completion_id, int attempt, std::chrono::milliseconds wait,
                 const openrouter::failure& why) override {
@@ -23799,7 +23899,8 @@ class basic_session final
     work().call.ended();
     outcome.failed ? log(log_level::error, "completion_failed", describe(outcome))
                    : log(log_level::info, "completion_ended", describe(outcome));
-    apply([&](session_core& core, moment at) { core.completed(run_, result_of(outcome), at); });
+    apply(
+        [&](session_core& core, moment at) { core.completed(work().run, result_of(outcome), at); });
   }
 
   // ---- keeper_sink
@@ -23833,7 +23934,7 @@ class basic_session final
   }
 
   void perform(action::consult& what) {
-    delivery_.begin_answer();
+    deliverer().begin_answer();
     if (auto refused = around_.sink.on_begin(*this))
       return core_.decided(what.run, query_decision::refusal(*std::move(refused)), now());
     if (what.query.timeout) {
@@ -23852,11 +23953,12 @@ class basic_session final
         [&] { core_.decided(what.run, query_decision::refusal(error(errc::internal)), now()); });
   }
   void perform(action::start_completion& what) {
-    run_ = what.run;
+    work().run = what.run;
     work().call.await_turn([this, request = std::move(what.request)] {
       guarded(
           "before_request", [&] { around_.hooks.request(*this, *request); }, [] {});
-      if (core_.is_current(run_)) work().call.start(std::move(*request), *this);  // see the hook
+      if (core_.is_current(work().run))
+        work().call.start(std::move(*request), *this);  // see the hook
     });
   }
   void perform(action::cancel_completion&) { work_.stop(); }
@@ -23904,13 +24006,13 @@ class basic_session final
   void perform(action::ask_server& what) { around_.sink.on_command(*this, what.command); }
   void perform(action::close_socket& what) {
     lanes* const socket = core_.output().find(what.connection);
-    if (socket != nullptr && what.send_first) delivery_.send_all(core_, *socket);
+    if (socket != nullptr && what.send_first) deliverer().send_all(core_, *socket);
     around_.transport.close(what.connection, what.code, what.reason);
   }
   void perform(action::close_session& what) {
     for (const auto& each : core_.output().sockets()) {
       if (std::exchange(each->closed, true)) continue;
-      delivery_.send_all(core_, *each);
+      deliverer().send_all(core_, *each);
       around_.transport.close(each->connection(), what.code, what.reason);
     }
     if (sockets() == 0) around_.sink.on_over(*this);
@@ -23927,7 +24029,7 @@ class basic_session final
   /// Sends what can be sent; does without clients that fall behind, holds up when none keeps up.
   void send_waiting() {
     if (core_.closing()) return;
-    const auto outcome = delivery_.run(core_);
+    const auto outcome = deliverer().run(core_);
     if (outcome.wake && !std::exchange(wake_due_, true))
       around_.wakes.wake(*outcome.wake, this->weak_from_this());
     auto* const call = work_.running_call();
@@ -23949,6 +24051,10 @@ class basic_session final
   }
 
   auto& work() { return work_.in(around_); }
+  auto deliverer() {
+    return delivery<outlet<Transport>, Scheduler>(around_.transport, around_.scheduler,
+                                                  around_.scratch, text_waits_until_);
+  }
 
   void log(log_level level, std::string_view event, std::string_view text) {
     around_.sink.on_log(*this, level, event, text);
@@ -23957,10 +24063,9 @@ class basic_session final
   surroundings& around_;
   session_core core_;
   optional_keeper<Store, Scheduler> keeper_;
-  delivery<outlet<Transport>, Scheduler> delivery_;
+  time_point text_waits_until_{};
   session_work<basic_session, client_type, Scheduler> work_;
-  std::any data_;
-  run_number run_ = 0;
+  boxed<std::any> data_;
   bool wake_due_ = false;
   bool carrying_out_ = false;
 };
@@ -26057,8 +26162,9 @@ inline io_outcome outcome_of(const std::error_code& failure) noexcept {
 
 // --- agent_websocket/adapters/asio_name_cache.hpp
 
-// Names to addresses without holding the executor up: Asio asks the system in a thread of its own.
-// Who asks for a name that is being asked for waits for the same answer, and an answer serves for
+// Names to addresses without holding the executor up: Asio asks the system in a thread of its own,
+// one name after the other, so that a name which takes long holds up other names that are new. Who
+// asks for a name that is being asked for waits for the same answer, and an answer serves for
 // a minute, so that a thousand streams to one host are one lookup.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
@@ -27605,15 +27711,6 @@ struct response_head {
   std::uint64_t length = 0;    ///< of a body with body_framing::length
   bool is_persistent = false;  ///< the connection may serve the next request
 };
-
-/// True for what may be a method or the name of a field (RFC 9110 section 5.6.2).
-constexpr bool is_token(std::string_view text) noexcept {
-  constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
-  for (const char c : text) {
-    if (c <= ' ' || c >= '\x7F' || separators.find(c) != std::string_view::npos) return false;
-  }
-  return !text.empty();
-}
 
 /// The number in a Content-Length field: digits only, and it fits.
 constexpr std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
@@ -33974,15 +34071,8 @@ class curl_call {
     failed_because_ = why;
   }
 
-  static bool is_token(std::string_view text) {
-    static constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-      return c > ' ' && c < '\x7F' && separators.find(c) == std::string_view::npos;
-    });
-  }
-
   void set_request() {
-    if (!is_token(request_.method)) return fail(errc::protocol_error, "not a method name");
+    if (!http::is_token(request_.method)) return fail(errc::protocol_error, "not a method name");
     set(CURLOPT_URL, request_.target.c_str());
     const bool is_head = request_.method == "HEAD";
     const bool has_body = !is_head && (!request_.body.empty() || request_.method == "POST" ||
@@ -34001,7 +34091,7 @@ class curl_call {
       if (http::iequals(name, "Content-Length") || http::iequals(name, "Transfer-Encoding")) {
         continue;
       }
-      if (is_token(name)) add_field(name, http::sanitize_field_value(value));
+      if (http::is_token(name)) add_field(name, http::sanitize_field_value(value));
     }
     // What curl would add of its own.
     if (has_body && !request_.headers.contains("Content-Type")) remove_field("Content-Type");
