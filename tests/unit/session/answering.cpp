@@ -479,7 +479,7 @@ TEST_CASE_FIXTURE(core_fixture,
     own.system_prompt = "P";
     return own;
   }());
-  const std::string asked = transcript(starts.back().request);
+  const std::string asked = transcript(*starts.back().request);
   CHECK(asked.substr(asked.find("|user:first")) ==
         "|user:first|assistant:one|system:context|user:note|user:second");
   text("two");
@@ -550,7 +550,7 @@ TEST_CASE("answering: history is trimmed by whole turns, the system prompt alway
     const std::string n = std::to_string(i);
     talk.converse("q" + n, "a" + n);
   }
-  CHECK(transcript(talk.starts.back().request) ==
+  CHECK(transcript(*talk.starts.back().request) ==
         "system:P|user:q4|assistant:a4|user:q5|assistant:a5|user:q6");
 }
 

@@ -293,5 +293,5 @@ TEST_CASE_FIXTURE(two_asked, "deciding: other queries wait meanwhile") {
   complete();
   CHECK(terminals(sent()).at(0).ref() == "q");
   proceed();
-  CHECK(starts.back().request.messages.back().text() == "y");
+  CHECK(starts.back().request->messages.back().text() == "y");
 }

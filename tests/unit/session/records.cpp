@@ -135,10 +135,10 @@ TEST_CASE("records: feedback, and a cleared conversation") {
 TEST_CASE("records: what a client chose") {
   session_overrides chosen;
   CHECK(records::of_overrides(chosen) == R"({"kind":"set"})");
-  chosen.model = "m";
+  chosen.model = std::string("m");
   chosen.temperature = 0.5;
   chosen.max_tokens = 7;
-  chosen.system_prompt = "";
+  chosen.system_prompt = std::string();
   CHECK(records::of_overrides(chosen) ==
         R"({"kind":"set","model":"m","temperature":0.5,"max_tokens":7,"system":""})");
 }

@@ -528,7 +528,7 @@ TEST_CASE("restoring: the model's ids of calls stay unique in what it is told") 
     again.ask_and_call({{"a", "weather", R"({"city":"Oslo"})"}}, R"({"id":"n","content":"x"})");
     again.reply(again.tools.at(0).call, "rain");
     std::set<std::string> ids;
-    for (const auto& each : again.starts.back().request.messages) {
+    for (const auto& each : again.starts.back().request->messages) {
       const frame message(each.json());
       if (message.has("tool_calls.0.id")) CHECK(ids.insert(message.text("tool_calls.0.id")).second);
     }

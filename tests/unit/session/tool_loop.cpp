@@ -43,8 +43,8 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: tools are offered, called, and the mode
   CHECK(shape(sent()) == "done:t_1");
   REQUIRE(starts.size() == 2u);
   CHECK(starts[1].run == starts[0].run);
-  CHECK(starts[1].request.tools == first.tools);
-  CHECK(transcript(starts[1].request) == "system:P|user:x|assistant:Let me see.|tool:sunny");
+  CHECK(starts[1].request->tools == first.tools);
+  CHECK(transcript(*starts[1].request) == "system:P|user:x|assistant:Let me see.|tool:sunny");
   text("Sunny.");
   complete();
   const frame end = sent().back();
@@ -183,7 +183,7 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: of a hundred calls in one round 32 are 
     reply("t_" + std::to_string(i), std::to_string(i));
   }
   REQUIRE(starts.size() == 2u);
-  const auto& messages = starts[1].request.messages;
+  const auto& messages = starts[1].request->messages;
   REQUIRE(messages.size() == 103u);
   CHECK(messages[3].text() == "1");
   CHECK(messages[34].text() == "32");
@@ -266,21 +266,21 @@ TEST_CASE_FIXTURE(
   core.decided(consults.back().run, decision, at);
   collect();
   const std::string first = "system:P|user:before|assistant:answer|system:one|user:two|user:now";
-  CHECK(transcript(starts.back().request) == first);
+  CHECK(transcript(*starts.back().request) == first);
   call({{"c", "weather", rome}});
   reply("t_1", "r1");
-  CHECK(transcript(starts.back().request) == first + "|assistant:|tool:r1");
+  CHECK(transcript(*starts.back().request) == first + "|assistant:|tool:r1");
   text("Hm.");
   call({{"c", "weather", rome}});
   reply("t_2", "r2");
-  CHECK(transcript(starts.back().request) == first + "|assistant:|tool:r1|assistant:Hm.|tool:r2");
+  CHECK(transcript(*starts.back().request) == first + "|assistant:|tool:r1|assistant:Hm.|tool:r2");
   text("End.");
   complete();
   // In no later request.
   consults.clear();
   send(R"({"content":"after"})");
   proceed();
-  CHECK(transcript(starts.back().request) ==
+  CHECK(transcript(*starts.back().request) ==
         "system:P|user:before|assistant:answer|user:now|assistant:|tool:r1|assistant:Hm.|tool:r2|"
         "assistant:End.|user:after");
 }
@@ -294,7 +294,7 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: what the model thought goes back with i
   core.completed(run(), result, at);
   collect();
   reply("t_1", "r");
-  const frame said(starts.back().request.messages.at(2).json());
+  const frame said(starts.back().request->messages.at(2).json());
   CHECK(said.json("content") == "null");
   CHECK(said.text("tool_calls.0.id") == "c");
   CHECK(said.text("tool_calls.0.function.arguments") == "{\n \"city\" : \"Rome\"}");
@@ -344,7 +344,7 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: bytes that are no text reach neither mo
   core.tool_ended(run(), "t_1", tool_result::failure("bad \xFF"), true, at);
   reply("t_2", "\xFF\xFE");
   for (const frame& each : sent()) CHECK(is_utf8(each.raw()));
-  for (const auto& each : starts.back().request.messages) CHECK(is_utf8(each.json()));
+  for (const auto& each : starts.back().request->messages) CHECK(is_utf8(each.json()));
 }
 
 // ---- ends in the middle of a round
@@ -443,7 +443,7 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: regenerate asks anew, without the steps
   sent();
   send(R"({"type":"command","op":"regenerate","id":"g"})");
   proceed();
-  CHECK(transcript(starts.back().request) == "system:P|user:x");
+  CHECK(transcript(*starts.back().request) == "system:P|user:x");
   call({{"c", "weather", rome}});
   CHECK(tools.back().call == "t_2");
   reply("t_2", "new");
@@ -452,7 +452,7 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: regenerate asks anew, without the steps
   CHECK(sent().back().content() == "New.");
   send(R"({"content":"y"})");
   proceed();
-  CHECK(transcript(starts.back().request) ==
+  CHECK(transcript(*starts.back().request) ==
         "system:P|user:x|assistant:|tool:new|assistant:New.|user:y");
 }
 
@@ -464,7 +464,7 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: clear forgets the steps too") {
   core.received(here, command("clear"), at);
   send(R"({"content":"y"})");
   proceed();
-  CHECK(transcript(starts.back().request) == "system:P|user:y");
+  CHECK(transcript(*starts.back().request) == "system:P|user:y");
 }
 
 TEST_CASE("tool_loop: many calls drive nothing out of the conversation but themselves") {
@@ -473,10 +473,10 @@ TEST_CASE("tool_loop: many calls drive nothing out of the conversation but thems
   tool_core f(settings);
   f.ask_and_call({{"a", "weather", rome}, {"b", "weather", rome}, {"c", "weather", rome}});
   for (const char* id : {"t_1", "t_2", "t_3"}) f.reply(id, "r");
-  CHECK(f.starts.back().request.messages.size() == 6u);  // the running turn stays whole
+  CHECK(f.starts.back().request->messages.size() == 6u);  // the running turn stays whole
   f.text("Sunny.");
   f.complete();
   f.send(R"({"content":"y"})");
   f.proceed();
-  CHECK(transcript(f.starts.back().request) == "system:P|user:x|assistant:Sunny.|user:y");
+  CHECK(transcript(*f.starts.back().request) == "system:P|user:x|assistant:Sunny.|user:y");
 }

@@ -214,7 +214,7 @@ TEST_CASE("tool_loop: whatever happens when, everything ends once and in order")
     // Every request to the model is whole: calls are followed by their results.
     for (const auto& each : talk.starts) {
       std::size_t open = 0;
-      for (const auto& message : each.request.messages) {
+      for (const auto& message : each.request->messages) {
         const frame said(message.json());
         if (said.text("role") == "tool") {
           REQUIRE(open > 0u);
