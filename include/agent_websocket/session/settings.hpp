@@ -4,7 +4,6 @@
 // change of them. The `set` command and the on_connect hook work on a session's own copy.
 #pragma once
 
-#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/tool.hpp>
@@ -98,10 +97,10 @@ struct session_settings {
 
 /// What a client chose by `set`; absent: the operator's value.
 struct session_overrides {
-  boxed<std::string> model;
+  std::optional<std::string> model;
   std::optional<double> temperature;
   std::optional<int> max_tokens;
-  boxed<std::string> system_prompt;
+  std::optional<std::string> system_prompt;
 };
 
 /// Reads the `data` of a `set` command: all of it is applied or, at the first thing that is wrong
