@@ -13117,9 +13117,11 @@ class http_api {
     };
   }
 
-  /// `sockets` are there now; what is `kept` also reaches clients that come back.
+  /// `sockets` are there now; what is `kept` also reaches clients that come back. Of what was passed
+  /// on, nobody here knows.
   static void tell_reached(json::writer& w, const reached& told, bool may_be_lost) {
-    w.member("sockets", told.sockets).member("kept", !may_be_lost && told.unkept == 0);
+    const bool kept = !may_be_lost && told.unkept == 0 && !told.passed_on;
+    w.member("sockets", told.sockets).member("kept", kept);
     if (told.passed_on) w.member("passed_on", true);
   }
 
@@ -15112,8 +15114,10 @@ class waiting_requests {
         handler_(std::move(handler)) {}
   waiting_requests(const waiting_requests&) = delete;
   waiting_requests& operator=(const waiting_requests&) = delete;
+  ~waiting_requests() { dismiss(); }
+
   /// Who waits is told that there will be no answer.
-  ~waiting_requests() {
+  void dismiss() {
     while (!waiting_.empty())
       answer(waiting_.begin()->first, unknown("The server stops; nobody knows"));
   }
@@ -15251,6 +15255,8 @@ class admission {
   /// Nobody is let in any more.
   void close() noexcept { closed_ = true; }
   bool closed() const noexcept { return closed_; }
+  /// Nor answered by the application any more: who waits for it is told so.
+  void end() { plain_.dismiss(); }
 
  private:
   /// Changes nothing (RFC 9110 section 9.2.1).
@@ -20024,6 +20030,8 @@ class reception final : public transport_sink, private sign_in_sink {
     admission_.close();
     sign_in_.close(1012, "Server is shutting down", error(errc::draining));
   }
+  /// Requests that still wait for their answer get the last one there is.
+  void end() { admission_.end(); }
 
   /// A client of the session shows a new token by the command `auth`.
   void renew_token(session_type& session, const wire::command& auth) {
@@ -24938,6 +24946,7 @@ class basic_server final {
     reception_.close();
     registry_.drain([this, done = std::move(done)]() mutable {
       transport_.stop();
+      reception_.end();
       if (done) scheduler_.post(std::move(done));
     });
   }
@@ -26888,9 +26897,10 @@ class tls_stream {
   wait read_waits_for() const noexcept { return read_waits_for_; }
   wait write_waits_for() const noexcept { return write_waits_for_; }
 
-  /// True when bytes wait that were read from the socket already: it will not tell of them.
+  /// True when bytes wait that were read from the socket already, or the end behind them: it will
+  /// not tell of them.
   bool has_buffered() const noexcept {
-    return SSL_pending(ssl_.get()) > 0 || (!was_read_dry_ && SSL_has_pending(ssl_.get()) == 1);
+    return end_waits_ || SSL_pending(ssl_.get()) > 0 || (!was_read_dry_ && SSL_has_pending(ssl_.get()) == 1);
   }
   bool is_established() const noexcept { return SSL_is_init_finished(ssl_.get()) == 1; }
   bool has_failed() const noexcept { return failed_; }
@@ -26943,6 +26953,7 @@ class tls_stream {
   // The last read has asked for more than was there. Not so: whole records may wait in OpenSSL,
   // which with read-ahead takes from the socket what it can get.
   bool was_read_dry_ = false;
+  bool end_waits_ = false;  // came with the last bytes; the next read tells
 };
 
 inline int tls_stream::bio_read(BIO* bio, char* data, int size) {
@@ -27053,6 +27064,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
   read_waits_for_ = wait::readable;
   is_drained_ = false;
   was_read_dry_ = false;
+  end_waits_ = false;
   if (failed_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (received < size) {
@@ -27063,6 +27075,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
     if (got <= 0) {
       const io_outcome outcome = outcome_of_call(got, read_waits_for_);
       was_read_dry_ = true;
+      end_waits_ = received != 0 && outcome == io_outcome::ended;
       return received != 0 ? io_outcome::done : outcome;  // the next call tells again
     }
     received += static_cast<std::size_t>(got);

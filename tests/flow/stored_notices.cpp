@@ -292,6 +292,21 @@ TEST_CASE("stored_notices: a server that drains answers before it stops") {
   CHECK(frames[1].content() == "n");
 }
 
+TEST_CASE("stored_notices: a server that stops without its store says that nobody knows") {
+  slow_fixture talk;
+  ticket mine;
+  const auto id = talk.begin(mine);
+  talk.transport.disconnect(id);
+  talk.faults->delay = 10min;
+  const auto first = talk.notify(mine, "n");
+  int status_at_stop = -1;
+  talk.server.stop([&] { status_at_stop = talk.status(first); });
+  talk.run();
+  CHECK(status_at_stop == -1);
+  for (int i = 0; i < 15 && status_at_stop == -1; ++i) talk.pass_in_silence(1s);
+  CHECK(status_at_stop == 503);
+}
+
 // ---- ends
 
 TEST_CASE_FIXTURE(slow_fixture, "stored_notices: an end is told when the store has forgotten the session") {

@@ -166,6 +166,17 @@ TEST_CASE("tls stream: an end with close_notify is an end, one without is a fail
   CHECK(b.in == "last words");
 }
 
+TEST_CASE("tls stream: an end that came with the last bytes is told, though the socket tells nothing more") {
+  bench b;
+  b.shake_hands();
+  REQUIRE(SSL_write(b.client.native(), "last", 4) == 4);
+  SSL_shutdown(b.client.native());  // both in one segment, and the connection stays open
+  REQUIRE(b.until([&] { return b.in == "last"; }));
+  if (b.last == io_outcome::done) CHECK(b.stream->has_buffered());
+  CHECK(b.read() == io_outcome::ended);
+  CHECK_FALSE(b.stream->has_buffered());
+}
+
 TEST_CASE("tls stream: a peer that is gone is an outcome, not a signal") {
   bench b;
   b.shake_hands();

@@ -64,9 +64,10 @@ class tls_stream {
   wait read_waits_for() const noexcept { return read_waits_for_; }
   wait write_waits_for() const noexcept { return write_waits_for_; }
 
-  /// True when bytes wait that were read from the socket already: it will not tell of them.
+  /// True when bytes wait that were read from the socket already, or the end behind them: it will
+  /// not tell of them.
   bool has_buffered() const noexcept {
-    return SSL_pending(ssl_.get()) > 0 || (!was_read_dry_ && SSL_has_pending(ssl_.get()) == 1);
+    return end_waits_ || SSL_pending(ssl_.get()) > 0 || (!was_read_dry_ && SSL_has_pending(ssl_.get()) == 1);
   }
   bool is_established() const noexcept { return SSL_is_init_finished(ssl_.get()) == 1; }
   bool has_failed() const noexcept { return failed_; }
@@ -119,6 +120,7 @@ class tls_stream {
   // The last read has asked for more than was there. Not so: whole records may wait in OpenSSL,
   // which with read-ahead takes from the socket what it can get.
   bool was_read_dry_ = false;
+  bool end_waits_ = false;  // came with the last bytes; the next read tells
 };
 
 inline int tls_stream::bio_read(BIO* bio, char* data, int size) {
@@ -229,6 +231,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
   read_waits_for_ = wait::readable;
   is_drained_ = false;
   was_read_dry_ = false;
+  end_waits_ = false;
   if (failed_) return io_outcome::ended;
   constexpr auto most = static_cast<std::size_t>(std::numeric_limits<int>::max());
   while (received < size) {
@@ -239,6 +242,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
     if (got <= 0) {
       const io_outcome outcome = outcome_of_call(got, read_waits_for_);
       was_read_dry_ = true;
+      end_waits_ = received != 0 && outcome == io_outcome::ended;
       return received != 0 ? io_outcome::done : outcome;  // the next call tells again
     }
     received += static_cast<std::size_t>(got);

@@ -101,6 +101,8 @@ class admission {
   /// Nobody is let in any more.
   void close() noexcept { closed_ = true; }
   bool closed() const noexcept { return closed_; }
+  /// Nor answered by the application any more: who waits for it is told so.
+  void end() { plain_.dismiss(); }
 
  private:
   /// Changes nothing (RFC 9110 section 9.2.1).

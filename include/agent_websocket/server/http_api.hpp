@@ -243,9 +243,11 @@ class http_api {
     };
   }
 
-  /// `sockets` are there now; what is `kept` also reaches clients that come back.
+  /// `sockets` are there now; what is `kept` also reaches clients that come back. Of what was passed
+  /// on, nobody here knows.
   static void tell_reached(json::writer& w, const reached& told, bool may_be_lost) {
-    w.member("sockets", told.sockets).member("kept", !may_be_lost && told.unkept == 0);
+    const bool kept = !may_be_lost && told.unkept == 0 && !told.passed_on;
+    w.member("sockets", told.sockets).member("kept", kept);
     if (told.passed_on) w.member("passed_on", true);
   }
 

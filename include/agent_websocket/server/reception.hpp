@@ -63,6 +63,8 @@ class reception final : public transport_sink, private sign_in_sink {
     admission_.close();
     sign_in_.close(1012, "Server is shutting down", error(errc::draining));
   }
+  /// Requests that still wait for their answer get the last one there is.
+  void end() { admission_.end(); }
 
   /// A client of the session shows a new token by the command `auth`.
   void renew_token(session_type& session, const wire::command& auth) {

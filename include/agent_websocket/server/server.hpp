@@ -237,6 +237,7 @@ class basic_server final {
     reception_.close();
     registry_.drain([this, done = std::move(done)]() mutable {
       transport_.stop();
+      reception_.end();
       if (done) scheduler_.post(std::move(done));
     });
   }

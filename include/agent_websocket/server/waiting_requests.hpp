@@ -37,8 +37,10 @@ class waiting_requests {
         handler_(std::move(handler)) {}
   waiting_requests(const waiting_requests&) = delete;
   waiting_requests& operator=(const waiting_requests&) = delete;
+  ~waiting_requests() { dismiss(); }
+
   /// Who waits is told that there will be no answer.
-  ~waiting_requests() {
+  void dismiss() {
     while (!waiting_.empty())
       answer(waiting_.begin()->first, unknown("The server stops; nobody knows"));
   }

@@ -212,7 +212,7 @@ TEST_CASE_FIXTURE(fixture, "http_api: what may be at another server is accepted,
       asked("POST", "/functions/v1/notify_websocket", R"({"sessionId":"s9","message":"hi"})"));
   CHECK(original.status == 202);
   CHECK(original.body ==
-        R"({"success":true,"sessionId":"s9","sockets":0,"kept":true,"passed_on":true})" "\n");
+        R"({"success":true,"sessionId":"s9","sockets":0,"kept":false,"passed_on":true})" "\n");
   const auto one = answered(
       asked("POST", "/v1/sessions/s9/notify", R"({"content":"c","volatile":true})"));
   CHECK(one.status == 202);

@@ -128,3 +128,15 @@ TEST_CASE_FIXTURE(fixture, "waiting_requests: who waits when the server goes is 
   open[0](http::response::text(200, "late"));
   CHECK(answer(1).status == 503);
 }
+
+TEST_CASE_FIXTURE(fixture, "waiting_requests: who waits can be told before the server goes") {
+  ask(1);
+  its->dismiss();
+  check_unknown(1);
+  CHECK(clock.pending_timers() == 0u);
+  open[0](http::response::text(200, "late"));
+  CHECK(answer(1).status == 503);
+  ask(2);
+  open[1](http::response::text(200, "two"));
+  CHECK(answer(2).body == "two");
+}
