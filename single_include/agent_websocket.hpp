@@ -37568,8 +37568,9 @@ class server {
 
   static constexpr std::chrono::milliseconds longest_patience{1'000};
   static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
-  // In the kernel, for a client that does not read; Linux takes twice as much.
-  static constexpr int client_send_buffer = 64 * 1024;
+  // In the kernel, for a client that does not read; Linux takes twice as much. An answer of 64 KiB to
+  // a plain request fits, so that slow readers of such hold nothing here.
+  static constexpr int client_send_buffer = 128 * 1024;
 
   // In the order in which they need each other.
   struct parts {
