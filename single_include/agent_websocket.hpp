@@ -2417,7 +2417,7 @@ class writer {
   /// The name of the next value. `name` is written as it is: it must need no escaping unless `key_escaped` is used.
   writer& key(std::string_view name) {
     char text[64];
-    if (name.size() > sizeof text - 4) return begin_key(name);
+    if (name.size() > sizeof text - 4) return key_escaped(name);  // the same for such a name
     std::size_t size = 0;
     if (comma_) text[size++] = ',';
     text[size++] = '"';
@@ -2451,9 +2451,9 @@ class writer {
   writer& value(bool truth) { return raw(truth ? "true" : "false"); }
   template <typename Integer, std::enable_if_t<std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>, int> = 0>
   writer& value(Integer number) {
-    char text[24];
-    const auto done = std::to_chars(text, text + sizeof text, number);
-    return raw(std::string_view(text, static_cast<std::size_t>(done.ptr - text)));
+    separate();
+    append_number(out_, number);
+    return *this;
   }
   /// Precondition: finite. JSON has no NaN and no infinity.
   writer& value(double number) {
@@ -2475,14 +2475,6 @@ class writer {
   writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
 
  private:
-  writer& begin_key(std::string_view name) {
-    separate();
-    out_.push_back('"');
-    out_.append(name);
-    out_.append("\":");
-    comma_ = false;
-    return *this;
-  }
   void separate() {
     if (comma_) out_.push_back(',');
     comma_ = true;
@@ -11170,13 +11162,10 @@ class chunk_pattern {
     if (chunk.substr(before_.size() + length) != behind_) return std::nullopt;
     const std::string_view text = chunk.substr(before_.size(), length);
     if (json::is_plain(text)) return text;
-    bool ascii = true;
     for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte < 0x20 || c == '"' || c == '\\') return std::nullopt;
-      ascii = ascii && byte < 0x80;
+      if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\') return std::nullopt;
     }
-    if (!ascii && !is_utf8(text)) return std::nullopt;
+    if (!is_utf8_text(text)) return std::nullopt;
     return text;
   }
 
@@ -16144,7 +16133,7 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
 
 namespace detail {
 
-/// Text of a known bound, put together on the stack and appended at once.
+/// Short text that needs no escaping, put together on the stack and appended at once.
 class short_text {
  public:
   static constexpr std::size_t room = 512;
@@ -16159,6 +16148,7 @@ class short_text {
     end_ += text.size();
   }
   void put(std::uint64_t number) noexcept { end_ = std::to_chars(end_, end_ + 20, number).ptr; }
+  void put_string(std::string_view text) noexcept { put(text); }
   void append_to(std::string& out) const {
     out.append(text_, static_cast<std::size_t>(end_ - text_));
   }
@@ -16168,49 +16158,52 @@ class short_text {
   char* end_ = text_;
 };
 
-/// What a token is nearly always; false when it is something else, and nothing was appended.
-inline bool append_plain_delta(std::string& out, const response_delta& m,
-                               std::string_view timestamp) {
-  constexpr std::size_t names = 160;  // with numbers, more than all that stands around the texts
-  const std::size_t texts = m.stream.size() + m.content.size() + timestamp.size();
-  if (m.snapshot || m.reasoning || texts > short_text::room - names) return false;
-  if (!json::is_plain(m.stream) || !json::is_plain(m.content)) return false;
-  short_text text;
-  text.put(R"({"type":"response","stream":")");
-  text.put(m.stream);
-  text.put(R"(","phase":"delta","idx":)");
-  text.put(m.idx);
-  text.put(R"(,"n":)");
-  text.put(m.n);
-  text.put(R"(,"content":")");
-  text.put(m.content);
-  text.put(R"(","timestamp":")");
-  text.put(timestamp);
-  text.put(R"("})");
-  text.append_to(out);
-  return true;
+/// The same for any text, appended piece by piece.
+struct long_text {
+  std::string& out;
+
+  void put(std::string_view text) { out.append(text); }
+  void put(std::uint64_t number) { json::append_number(out, number); }
+  void put_string(std::string_view text) { json::append_escaped(out, text); }
+};
+
+template <typename Text>
+void write_delta(Text& to, const response_delta& m, std::string_view timestamp) {
+  to.put(R"({"type":"response","stream":")");
+  to.put_string(m.stream);
+  if (m.snapshot) {
+    to.put(R"(","phase":"snapshot","idx":)");
+  } else if (m.reasoning) {
+    to.put(R"(","phase":"reasoning","idx":)");
+  } else {
+    to.put(R"(","phase":"delta","idx":)");
+  }
+  to.put(m.idx);
+  to.put(R"(,"n":)");
+  to.put(m.n);
+  to.put(R"(,"content":")");
+  to.put_string(m.content);
+  to.put(R"(",)");
+  if (m.snapshot) to.put(R"("replay":true,)");
+  to.put(R"("timestamp":")");
+  to.put(timestamp);
+  to.put(R"("})");
 }
 
 }  // namespace detail
 
-/// Sent for every token: names are written together with what stands between them.
+/// Sent for every token, so names are written together with what stands between them.
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
-  if (detail::append_plain_delta(out, m, timestamp)) return;
-  using namespace std::string_view_literals;
-  const auto put = [&out](std::string_view text) { out.append(text); };
-  put(R"({"type":"response","stream":")"sv);
-  json::append_escaped(out, m.stream);
-  put(m.snapshot    ? R"(","phase":"snapshot","idx":)"sv
-      : m.reasoning ? R"(","phase":"reasoning","idx":)"sv
-                    : R"(","phase":"delta","idx":)"sv);
-  json::append_number(out, m.idx);
-  put(R"(,"n":)"sv);
-  json::append_number(out, m.n);
-  put(R"(,"content":")"sv);
-  json::append_escaped(out, m.content);
-  put(m.snapshot ? R"(","replay":true,"timestamp":")"sv : R"(","timestamp":")"sv);
-  put(timestamp);
-  put(R"("})"sv);
+  constexpr std::size_t names = 160;  // with numbers, more than all that stands around the texts
+  const std::size_t texts = m.stream.size() + m.content.size() + timestamp.size();
+  if (texts > detail::short_text::room - names || !json::is_plain(m.stream) ||
+      !json::is_plain(m.content)) {
+    detail::long_text text{out};
+    return detail::write_delta(text, m, timestamp);
+  }
+  detail::short_text text;
+  detail::write_delta(text, m, timestamp);
+  text.append_to(out);
 }
 
 inline void encode(std::string& out, const response_end& m, std::string_view timestamp) {

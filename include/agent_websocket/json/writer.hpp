@@ -119,7 +119,7 @@ class writer {
   /// The name of the next value. `name` is written as it is: it must need no escaping unless `key_escaped` is used.
   writer& key(std::string_view name) {
     char text[64];
-    if (name.size() > sizeof text - 4) return begin_key(name);
+    if (name.size() > sizeof text - 4) return key_escaped(name);  // the same for such a name
     std::size_t size = 0;
     if (comma_) text[size++] = ',';
     text[size++] = '"';
@@ -153,9 +153,9 @@ class writer {
   writer& value(bool truth) { return raw(truth ? "true" : "false"); }
   template <typename Integer, std::enable_if_t<std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>, int> = 0>
   writer& value(Integer number) {
-    char text[24];
-    const auto done = std::to_chars(text, text + sizeof text, number);
-    return raw(std::string_view(text, static_cast<std::size_t>(done.ptr - text)));
+    separate();
+    append_number(out_, number);
+    return *this;
   }
   /// Precondition: finite. JSON has no NaN and no infinity.
   writer& value(double number) {
@@ -177,14 +177,6 @@ class writer {
   writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
 
  private:
-  writer& begin_key(std::string_view name) {
-    separate();
-    out_.push_back('"');
-    out_.append(name);
-    out_.append("\":");
-    comma_ = false;
-    return *this;
-  }
   void separate() {
     if (comma_) out_.push_back(',');
     comma_ = true;

@@ -44,13 +44,10 @@ class chunk_pattern {
     if (chunk.substr(before_.size() + length) != behind_) return std::nullopt;
     const std::string_view text = chunk.substr(before_.size(), length);
     if (json::is_plain(text)) return text;
-    bool ascii = true;
     for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte < 0x20 || c == '"' || c == '\\') return std::nullopt;
-      ascii = ascii && byte < 0x80;
+      if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\') return std::nullopt;
     }
-    if (!ascii && !is_utf8(text)) return std::nullopt;
+    if (!is_utf8_text(text)) return std::nullopt;
     return text;
   }
 

@@ -170,7 +170,7 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
 
 namespace detail {
 
-/// Text of a known bound, put together on the stack and appended at once.
+/// Short text that needs no escaping, put together on the stack and appended at once.
 class short_text {
  public:
   static constexpr std::size_t room = 512;
@@ -185,6 +185,7 @@ class short_text {
     end_ += text.size();
   }
   void put(std::uint64_t number) noexcept { end_ = std::to_chars(end_, end_ + 20, number).ptr; }
+  void put_string(std::string_view text) noexcept { put(text); }
   void append_to(std::string& out) const {
     out.append(text_, static_cast<std::size_t>(end_ - text_));
   }
@@ -194,49 +195,52 @@ class short_text {
   char* end_ = text_;
 };
 
-/// What a token is nearly always; false when it is something else, and nothing was appended.
-inline bool append_plain_delta(std::string& out, const response_delta& m,
-                               std::string_view timestamp) {
-  constexpr std::size_t names = 160;  // with numbers, more than all that stands around the texts
-  const std::size_t texts = m.stream.size() + m.content.size() + timestamp.size();
-  if (m.snapshot || m.reasoning || texts > short_text::room - names) return false;
-  if (!json::is_plain(m.stream) || !json::is_plain(m.content)) return false;
-  short_text text;
-  text.put(R"({"type":"response","stream":")");
-  text.put(m.stream);
-  text.put(R"(","phase":"delta","idx":)");
-  text.put(m.idx);
-  text.put(R"(,"n":)");
-  text.put(m.n);
-  text.put(R"(,"content":")");
-  text.put(m.content);
-  text.put(R"(","timestamp":")");
-  text.put(timestamp);
-  text.put(R"("})");
-  text.append_to(out);
-  return true;
+/// The same for any text, appended piece by piece.
+struct long_text {
+  std::string& out;
+
+  void put(std::string_view text) { out.append(text); }
+  void put(std::uint64_t number) { json::append_number(out, number); }
+  void put_string(std::string_view text) { json::append_escaped(out, text); }
+};
+
+template <typename Text>
+void write_delta(Text& to, const response_delta& m, std::string_view timestamp) {
+  to.put(R"({"type":"response","stream":")");
+  to.put_string(m.stream);
+  if (m.snapshot) {
+    to.put(R"(","phase":"snapshot","idx":)");
+  } else if (m.reasoning) {
+    to.put(R"(","phase":"reasoning","idx":)");
+  } else {
+    to.put(R"(","phase":"delta","idx":)");
+  }
+  to.put(m.idx);
+  to.put(R"(,"n":)");
+  to.put(m.n);
+  to.put(R"(,"content":")");
+  to.put_string(m.content);
+  to.put(R"(",)");
+  if (m.snapshot) to.put(R"("replay":true,)");
+  to.put(R"("timestamp":")");
+  to.put(timestamp);
+  to.put(R"("})");
 }
 
 }  // namespace detail
 
-/// Sent for every token: names are written together with what stands between them.
+/// Sent for every token, so names are written together with what stands between them.
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
-  if (detail::append_plain_delta(out, m, timestamp)) return;
-  using namespace std::string_view_literals;
-  const auto put = [&out](std::string_view text) { out.append(text); };
-  put(R"({"type":"response","stream":")"sv);
-  json::append_escaped(out, m.stream);
-  put(m.snapshot    ? R"(","phase":"snapshot","idx":)"sv
-      : m.reasoning ? R"(","phase":"reasoning","idx":)"sv
-                    : R"(","phase":"delta","idx":)"sv);
-  json::append_number(out, m.idx);
-  put(R"(,"n":)"sv);
-  json::append_number(out, m.n);
-  put(R"(,"content":")"sv);
-  json::append_escaped(out, m.content);
-  put(m.snapshot ? R"(","replay":true,"timestamp":")"sv : R"(","timestamp":")"sv);
-  put(timestamp);
-  put(R"("})"sv);
+  constexpr std::size_t names = 160;  // with numbers, more than all that stands around the texts
+  const std::size_t texts = m.stream.size() + m.content.size() + timestamp.size();
+  if (texts > detail::short_text::room - names || !json::is_plain(m.stream) ||
+      !json::is_plain(m.content)) {
+    detail::long_text text{out};
+    return detail::write_delta(text, m, timestamp);
+  }
+  detail::short_text text;
+  detail::write_delta(text, m, timestamp);
+  text.append_to(out);
 }
 
 inline void encode(std::string& out, const response_end& m, std::string_view timestamp) {

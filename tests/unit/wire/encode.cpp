@@ -391,3 +391,17 @@ TEST_CASE("encode: a delta is the same whether its text is short and plain or no
   }
   CHECK(frame("r\"1", "y") == head + "r\\\"1" + middle + "y" + tail);
 }
+
+TEST_CASE("encode: snapshots and reasoning are the same whether their text is short and plain or not") {
+  using agent_websocket::wire::response_delta;
+  for (const std::string text : {"x", "x\n"}) {
+    const std::string written = text == "x" ? "x" : R"(x\n)";
+    std::string snapshot, reasoning;
+    encode(snapshot, response_delta{"r_1", 0, 37, text, true}, "now");
+    CHECK(snapshot == R"({"type":"response","stream":"r_1","phase":"snapshot","idx":0,"n":37,"content":")" + written +
+                          R"(","replay":true,"timestamp":"now"})");
+    encode(reasoning, response_delta{"r_1", 5, 1, text, false, true}, "now");
+    CHECK(reasoning == R"({"type":"response","stream":"r_1","phase":"reasoning","idx":5,"n":1,"content":")" + written +
+                           R"(","timestamp":"now"})");
+  }
+}
