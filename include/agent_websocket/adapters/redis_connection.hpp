@@ -37,11 +37,7 @@ class redis_connection final : redis_line_sink {
  public:
   /// The context outlives it. Connects with the first command, or with connect().
   redis_connection(asio::io_context& context, redis_connection_settings settings)
-      : context_(context),
-        settings_(std::move(settings)),
-        resolver_(context),
-        opening_(context.get_executor()),
-        timer_(context) {}
+      : context_(context), settings_(std::move(settings)), resolver_(context), timer_(context) {}
   redis_connection(const redis_connection&) = delete;
   redis_connection& operator=(const redis_connection&) = delete;
   /// Drops what has no reply without a word; what was sent just now goes out if it can.
@@ -137,22 +133,26 @@ class redis_connection final : redis_line_sink {
         [this, alive = watch(), turn = turn_](std::error_code why, const auto& found) {
           if (alive.expired() || turn != turn_) return;
           if (why) return lose("the name cannot be resolved: " + why.message());
-          asio::async_connect(opening_, found,
-                              [this, alive, turn](std::error_code refused, const auto&) {
-                                if (alive.expired() || turn != turn_) return;
-                                if (refused) return lose(refused.message());
-                                sign_in();
-                              });
+          opening_ = std::make_shared<asio_socket>(context_.get_executor());
+          // Asio looks at the socket once more before it calls this, also when the connection has
+          // ended in between: the call holds it.
+          asio::async_connect(
+              *opening_, found,
+              [this, alive, turn, held = opening_](std::error_code refused, const auto&) {
+                if (alive.expired() || turn != turn_) return;
+                if (refused) return lose(refused.message());
+                sign_in();
+              });
         });
   }
 
   void sign_in() {
+    asio_socket socket = std::move(*std::exchange(opening_, nullptr));
     std::error_code ignored;
-    opening_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    opening_.set_option(asio::socket_base::keep_alive(true), ignored);
-    opening_.non_blocking(true, ignored);
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket.set_option(asio::socket_base::keep_alive(true), ignored);
+    socket.non_blocking(true, ignored);
     phase_ = phase::signing_in;
-    asio_socket socket = std::exchange(opening_, asio_socket(context_.get_executor()));
     line_ = redis_line::begin(std::move(socket), *this, settings_.tls, settings_.address.host);
     if (!line_) return lose("no certificate can be for that host");
     if (!settings_.password.empty()) {
@@ -206,8 +206,10 @@ class redis_connection final : redis_line_sink {
   void close_line() {
     ++turn_;
     resolver_.cancel();
-    std::error_code ignored;
-    opening_.close(ignored);
+    if (opening_) {
+      std::error_code ignored;
+      std::exchange(opening_, nullptr)->close(ignored);
+    }
     if (line_) std::exchange(line_, {})->drop();
   }
 
@@ -317,7 +319,7 @@ class redis_connection final : redis_line_sink {
   asio::io_context& context_;
   redis_connection_settings settings_;
   asio::ip::tcp::resolver resolver_;
-  asio_socket opening_;
+  std::shared_ptr<asio_socket> opening_;  // being connected
   asio_timer timer_;
   random_source random_;
   link_pointer<redis_line> line_;
