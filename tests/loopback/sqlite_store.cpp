@@ -305,6 +305,7 @@ TEST_CASE("sqlite_store: locked by another program") {
   REQUIRE(b.open().has_value());
   sqlite_connection other;
   REQUIRE(other.open(b.options.file, SQLITE_OPEN_READWRITE) == SQLITE_OK);
+  sqlite3_busy_timeout(other.handle(), 10'000);  // the worker may be sweeping
   REQUIRE(other.run("BEGIN IMMEDIATE") == SQLITE_OK);
   const auto why = b.append("a", {"{}"});
   REQUIRE(why.has_value());
@@ -321,6 +322,7 @@ TEST_CASE("sqlite_store: too much waits for the disk") {
   REQUIRE(b.open().has_value());
   sqlite_connection other;  // keeps the worker waiting
   REQUIRE(other.open(b.options.file, SQLITE_OPEN_READWRITE) == SQLITE_OK);
+  sqlite3_busy_timeout(other.handle(), 10'000);  // the worker may be sweeping
   REQUIRE(other.run("BEGIN IMMEDIATE") == SQLITE_OK);
   int kept = 0;
   std::vector<std::string> details;
