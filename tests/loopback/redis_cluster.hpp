@@ -23,7 +23,7 @@ class redis_cluster {
     std::vector<std::string> create{"redis-cli", "--cluster", "create"};
     for (int i = 0; i < 3; ++i) {
       servers_.push_back(std::make_unique<redis_server>(redis_server::words{
-          "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+          "--cluster-enabled", "yes", "--cluster-node-timeout", "2500",
           "--cluster-require-full-coverage", "yes"}));
       create.push_back(servers_.back()->address());
     }
