@@ -2,7 +2,7 @@
 //
 // Reads JSON text (RFC 8259) into a flat, read-only document: one buffer, one vector of nodes, both reused from
 // parse to parse, so that a steady stream of messages costs few allocations. Every read is checked: asking for what
-// is not there gives an absent value or nullopt, never an abort. This is the only header that names RapidJSON; it
+// is not there gives an absent value or nullopt, never an abort. Only this header and text_stream.hpp name RapidJSON; it
 // parses iteratively, in situ, with numbers left as text and encoding validated, because RapidJSON's other modes
 // overflow the stack on deep nesting and crash on 26-byte numbers (CVE-2024-38517).
 #pragma once
@@ -10,10 +10,12 @@
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/number.hpp>
+#include <agent_websocket/json/text_stream.hpp>
 
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -113,11 +115,11 @@ class value {
   value operator[](std::string_view name) const noexcept {
     value found;
     if (!is_object()) return found;
-    for (std::uint32_t i = index_ + 1; i < at().next;) {
-      const value name_node(tape_, i);
-      const std::uint32_t member = i + 1;
-      if (name_node.text() == name) found = value(tape_, member);
-      i = tape_->nodes[member].next;
+    const detail::node* const nodes = tape_->nodes.data();
+    const std::uint32_t end = nodes[index_].next;
+    for (std::uint32_t i = index_ + 1; i < end; i = nodes[i + 1].next) {
+      if (nodes[i].length != name.size()) continue;
+      if (value(tape_, i).text() == name) found = value(tape_, i + 1);
     }
     return found;
   }
@@ -154,7 +156,7 @@ class value {
   friend class document;
   value(const detail::tape* of, std::uint32_t index) noexcept : tape_(of), index_(index) {}
   const detail::node& at() const noexcept { return tape_->nodes[index_]; }
-  std::string_view text() const noexcept { return std::string_view(tape_->text).substr(at().offset, at().length); }
+  std::string_view text() const noexcept { return {tape_->text.data() + at().offset, at().length}; }
 
   const detail::tape* tape_ = nullptr;
   std::uint32_t index_ = 0;
@@ -165,7 +167,9 @@ namespace detail {
 /// RapidJSON's SAX handler: appends nodes and enforces the limits.
 class tape_builder {
  public:
-  tape_builder(tape& out, const parse_limits& limits) : out_(out), limits_(limits) {}
+  /// `has_escapes`: a backslash stands somewhere in the text.
+  tape_builder(tape& out, const parse_limits& limits, bool has_escapes)
+      : out_(out), limits_(limits), has_escapes_(has_escapes) {}
 
   bool Null() { return add(kind::null); }
   bool Bool(bool truth) {
@@ -175,7 +179,7 @@ class tape_builder {
   }
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) { return add_text(kind::number, text, length); }
   bool String(const char* text, rapidjson::SizeType length, bool) {
-    return check_surrogates(text, length) && add_text(kind::string, text, length);
+    return (!has_escapes_ || check_surrogates(text, length)) && add_text(kind::string, text, length);
   }
   bool Key(const char* text, rapidjson::SizeType length, bool copy) {
     --children_of_parent();  // the value behind it counts
@@ -248,6 +252,7 @@ class tape_builder {
 
   tape& out_;
   const parse_limits& limits_;
+  const bool has_escapes_;
   std::vector<std::uint32_t> open_;
   std::string refusal_;
 };
@@ -270,15 +275,12 @@ class document {
     }
     tape_.text.assign(text);
     tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
-    detail::tape_builder builder(tape_, limits);
-    rapidjson::InsituStringStream stream(tape_.text.data());
-    constexpr unsigned flags =
-        rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
-    rapidjson::Reader reader;
+    tape_.nodes.reserve(std::min<std::size_t>(text.size() / 8 + 1, 64));
+    detail::tape_builder builder(tape_, limits, text.find('\\') != std::string_view::npos);
     // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it then says where.
     const rapidjson::ParseResult outcome =
-        is_utf8_text(text) ? reader.Parse<flags>(stream, builder)
-                           : reader.Parse<flags | rapidjson::kParseValidateEncodingFlag>(stream, builder);
+        is_utf8_text(text) ? read<detail::text_stream, 0>(builder)
+                           : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
     if (outcome.IsError()) {
       tape_.nodes.clear();
       const std::string& refusal = builder.refusal();
@@ -291,6 +293,16 @@ class document {
   value root() const noexcept { return tape_.nodes.empty() ? value() : value(&tape_, 0); }
 
  private:
+  template <typename Stream, unsigned more_flags>
+  rapidjson::ParseResult read(detail::tape_builder& builder) {
+    constexpr unsigned flags =
+        rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+    rapidjson::CrtAllocator allocator;  // has no state; else the reader makes itself one
+    rapidjson::Reader reader(&allocator);
+    Stream stream(tape_.text.data());
+    return reader.Parse<flags | more_flags>(stream, builder);
+  }
+
   static error refuse(std::string why, std::size_t offset) {
     while (!why.empty() && why.back() == '.') why.pop_back();
     return error(errc::bad_json, "Not valid JSON: " + why + " (at byte " + std::to_string(offset) + ")");
