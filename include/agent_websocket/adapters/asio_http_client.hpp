@@ -80,7 +80,7 @@ class asio_http_client {
     const http_call_id id = ++last_id_;
     call& made = *calls_.emplace(id, std::make_unique<call>(*this, id, std::move(request), sink))
                       .first->second;
-    auto route = route_of(made.request);
+    auto route = routes_.find(made.request);
     if (!route) {
       end_later(made, route.error().code, route.error().message);
       return id;
@@ -276,6 +276,7 @@ class asio_http_client {
   const asio_http_options options_;
   asio_http_buffers buffers_;
   tls_context trusted_;
+  route_finder routes_;
   asio_name_cache names_;
   asio_http_pool pool_;
   std::unordered_map<http_call_id, std::unique_ptr<call>> calls_;

@@ -69,12 +69,9 @@ inline bool is_ambiguous_host(std::string_view host) {
 
 }  // namespace detail
 
-/// Takes the request's URL apart and looks for a proxy. Errors: protocol_error for a request that
-/// cannot be sent, connection_failed for a proxy that cannot be used. No words of the URL.
-inline result<http_route> route_of(const http::request& request) {
+/// Takes a URL apart. Errors: protocol_error. No words of the URL.
+inline result<http_route> direct_route_to(std::string_view whole) {
   const auto refuse = [](std::string words) { return error(errc::protocol_error, words); };
-  if (!http::is_token(request.method)) return refuse("not a method name");
-  const std::string_view whole = std::string_view(request.target);
   const std::string_view url = whole.substr(0, whole.find('#'));
   const std::size_t mark = url.find('?');
   const std::string_view query = mark == url.npos ? std::string_view() : url.substr(mark);
@@ -99,11 +96,34 @@ inline result<http_route> route_of(const http::request& request) {
   route.authority = detail::in_brackets(route.host);
   if (route.port != (route.secure ? 443 : 80)) route.authority += ":" + std::to_string(route.port);
   route.target = parsed->path + std::string(query);
-  auto proxy = proxy_from_environment(route.secure, route.host);
-  if (!proxy) return error(errc::connection_failed, proxy.error().message);
-  route.proxy = std::move(*proxy);
   return route;
 }
+
+/// Finds the ways of requests. Most go to one URL, which it takes apart once; where the environment
+/// names a proxy is looked at each time.
+class route_finder {
+ public:
+  /// Errors: protocol_error for a request that cannot be sent, connection_failed for a proxy that
+  /// cannot be used. No words of the URL.
+  result<http_route> find(const http::request& request) {
+    if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
+    if (last_url_.empty() || request.target != last_url_) {
+      auto found = direct_route_to(request.target);
+      if (!found) return found;
+      last_ = std::move(*found);
+      last_url_ = request.target;
+    }
+    auto proxy = proxy_from_environment(last_.secure, last_.host);
+    if (!proxy) return error(errc::connection_failed, proxy.error().message);
+    http_route route = last_;
+    route.proxy = std::move(*proxy);
+    return route;
+  }
+
+ private:
+  std::string last_url_;
+  http_route last_;
+};
 
 /// The whole request: head and body.
 inline std::string encode_request(const http::request& request, const http_route& route) {

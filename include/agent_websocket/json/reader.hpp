@@ -112,7 +112,7 @@ class value {
   std::size_t size() const noexcept { return is_array() || is_object() ? at().length : 0; }
 
   /// The member of that name (the last one, as in JavaScript, when there are several), or an absent value.
-  value operator[](std::string_view name) const noexcept {
+  [[gnu::noinline]] value operator[](std::string_view name) const noexcept {
     value found;
     if (!is_object()) return found;
     const detail::node* const nodes = tape_->nodes.data();

@@ -35,10 +35,12 @@ class basic_openrouter_client final : private completion_owner {
   /// Settings that check() refuses make every completion fail with errc::bad_configuration.
   basic_openrouter_client(client_settings settings, HttpClient& http, Scheduler& scheduler,
                           random_source random = {})
-      : around_{std::move(settings), {}, http, scheduler, std::move(random), *this} {
+      : around_{std::move(settings), {}, {}, {}, http, scheduler, std::move(random), *this} {
     around_.checked = check(around_.settings);
     // As it is sent, so that it is found and masked where an upstream repeats it.
     around_.settings.api_key = http::sanitize_field_value(around_.settings.api_key);
+    around_.whole = make_http_request(around_.settings, false);
+    around_.streamed = make_http_request(around_.settings, true);
   }
 
   basic_openrouter_client(const basic_openrouter_client&) = delete;

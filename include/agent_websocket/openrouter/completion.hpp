@@ -51,7 +51,8 @@ struct request_counts {
 template <typename HttpClient, typename Scheduler>
 struct client_surroundings {
   client_settings settings;
-  result<void> checked;  ///< settings, once
+  result<void> checked;           ///< settings, once
+  http::request whole, streamed;  ///< what is the same in all requests
   HttpClient& http;
   Scheduler& scheduler;
   random_source random;
@@ -179,8 +180,9 @@ class basic_completion final
     error_body_.clear();
     generation_id_.clear();
     clocks_.send(now(), request_->stream);
-    call_ = around_.http.start(
-        make_http_request(around_.settings, std::move(body), request_->stream), *this);
+    http::request made = request_->stream ? around_.streamed : around_.whole;
+    made.body = std::move(body);
+    call_ = around_.http.start(std::move(made), *this);
     watch();
   }
 

@@ -38,7 +38,10 @@ class request_encoder {
   explicit request_encoder(std::string& out, std::string path = {})
       : writer_(out), path_(std::move(path)) {
     writer_.begin_object();
+    names_.reserve(16);
   }
+  request_encoder(const request_encoder&) = delete;
+  request_encoder& operator=(const request_encoder&) = delete;
 
   void text(std::string_view name, const std::string& what) {
     if (!what.empty()) key(name).value(what);
@@ -84,7 +87,7 @@ class request_encoder {
   template <typename Members>
   void object(std::string_view name, Members&& members) {
     std::string text;
-    request_encoder inner(text, path_ + std::string(name) + ".");
+    request_encoder inner(text, *this, name);
     members(inner);
     inner.finish();
     if (inner.refusal_) {
@@ -109,7 +112,7 @@ class request_encoder {
   void refuse(std::string_view name, std::string_view what, std::string_view range = {}) {
     if (refusal_) return;
     std::string words("`");
-    words.append(path_).append(name).append("` ").append(what).append(range);
+    words.append(path()).append(name).append("` ").append(what).append(range);
     refusal_ = error(errc::bad_message, std::move(words));
   }
 
@@ -123,6 +126,17 @@ class request_encoder {
   const std::optional<error>& refusal() const noexcept { return refusal_; }
 
  private:
+  /// Of the object with that name in `outer`.
+  request_encoder(std::string& out, const request_encoder& outer, std::string_view name)
+      : writer_(out), outer_(&outer), name_(name) {
+    writer_.begin_object();
+  }
+
+  /// What stands in front of the names in a refusal.
+  std::string path() const {
+    return outer_ == nullptr ? path_ : outer_->path().append(name_).append(".");
+  }
+
   bool parse(std::string_view name, const std::string& what, json::kind wanted, json::kind also) {
     const result<void> outcome = parsed_.parse(what);
     if (!outcome) {
@@ -137,6 +151,8 @@ class request_encoder {
 
   json::writer writer_;
   std::string path_;
+  const request_encoder* outer_ = nullptr;
+  std::string_view name_;
   json::document parsed_;
   std::vector<std::string_view>
       names_;  // the caller's, or in parsed_, which `members_of` fills last

@@ -93,13 +93,11 @@ inline result<void> check(const client_settings& settings) {
   return {};
 }
 
-/// A POST of `body`, made by encode(). Precondition: check(settings).
-inline http::request make_http_request(const client_settings& settings, std::string body,
-                                       bool stream) {
+/// A POST that lacks its body yet, which encode() makes. Precondition: check(settings).
+inline http::request make_http_request(const client_settings& settings, bool stream) {
   http::request made;
   made.method = "POST";
   made.target = http::join_url(settings.base_url, "chat/completions");
-  made.body = std::move(body);
   made.connect_timeout = settings.connect_timeout;
   const auto put = [&made](const char* name, std::string_view text) {
     std::string value = http::sanitize_field_value(text);

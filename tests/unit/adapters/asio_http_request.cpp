@@ -11,7 +11,7 @@ using agent_websocket::adapters::encode_connect;
 using agent_websocket::adapters::encode_request;
 using agent_websocket::adapters::http_proxy;
 using agent_websocket::adapters::http_route;
-using agent_websocket::adapters::route_of;
+using agent_websocket::adapters::route_finder;
 using agent_websocket::http::request;
 
 namespace {
@@ -23,6 +23,11 @@ request to(std::string url, std::string method = "GET") {
   made.method = std::move(method);
   made.target = std::move(url);
   return made;
+}
+
+agent_websocket::result<http_route> route_of(const request& asked) {
+  route_finder finder;
+  return finder.find(asked);
 }
 
 http_route by_proxy(const std::string& url) {
@@ -84,6 +89,18 @@ TEST_CASE("asio_http_request: what cannot be sent, told without what may be secr
     CAPTURE(method);
     CHECK_FALSE(route_of(to("http://127.0.0.1/", method)));
   }
+}
+
+TEST_CASE("asio_http_request: what is known of a URL is of that URL alone") {
+  route_finder finder;
+  CHECK(finder.find(to("http://127.0.0.1/a"))->target == "/a");
+  CHECK(finder.find(to("http://127.0.0.1/a"))->target == "/a");
+  CHECK(finder.find(to("http://127.0.0.1/b"))->target == "/b");
+  CHECK_FALSE(finder.find(to("nonsense")));
+  CHECK_FALSE(finder.find(to("")));
+  CHECK(finder.find(to("http://127.0.0.1/b"))->authority == "127.0.0.1");
+  CHECK_FALSE(finder.find(to("http://127.0.0.1/b", "no method")));
+  CHECK(finder.find(to("https://127.0.0.1/b"))->secure);
 }
 
 TEST_CASE("asio_http_request: the bytes of a request") {

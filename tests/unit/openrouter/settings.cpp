@@ -32,10 +32,10 @@ client_settings named() {
 }  // namespace
 
 TEST_CASE("settings: T66 the headers of a request") {
-  const request made = make_http_request(named(), "{}", true);
+  const request made = make_http_request(named(), true);
   CHECK(made.method == "POST");
   CHECK(made.target == "https://openrouter.ai/api/v1/chat/completions");
-  CHECK(made.body == "{}");
+  CHECK(made.body.empty());
   CHECK(made.connect_timeout == std::chrono::seconds(10));
   CHECK(header(made, "Authorization") == "Bearer sk-1");
   CHECK(header(made, "Content-Type") == "application/json");
@@ -43,7 +43,7 @@ TEST_CASE("settings: T66 the headers of a request") {
   CHECK(header(made, "HTTP-Referer") == "https://app.example");
   CHECK(header(made, "X-OpenRouter-Title") == "App");
   CHECK(made.headers.size() == 5);
-  CHECK(header(make_http_request(named(), "{}", false), "Accept") == "application/json");
+  CHECK(header(make_http_request(named(), false), "Accept") == "application/json");
 }
 
 TEST_CASE("settings: T66 no value begins a second header") {
@@ -55,7 +55,7 @@ TEST_CASE("settings: T66 no value begins a second header") {
   settings.headers.add("X Evil:", "1");
   settings.headers.add("", "1");
   settings.headers.add("accept", "text/html");
-  const request made = make_http_request(settings, "{}", true);
+  const request made = make_http_request(settings, true);
   CHECK(header(made, "X-OpenRouter-Title") == "AX-Evil: 1");
   CHECK(header(made, "HTTP-Referer") == "(none)");
   CHECK(header(made, "Authorization") == "Bearer sk-1");
@@ -73,13 +73,13 @@ TEST_CASE("settings: T67 base URLs and the empty key") {
   const auto target = [](const char* base) {
     client_settings settings;
     settings.base_url = base;
-    return make_http_request(settings, "", true).target;
+    return make_http_request(settings, true).target;
   };
   CHECK(target("http://h/v1") == "http://h/v1/chat/completions");
   CHECK(target("http://h/v1/") == "http://h/v1/chat/completions");
   CHECK(target("http://h/api/v1") == "http://h/api/v1/chat/completions");
   CHECK(target("http://h:8080") == "http://h:8080/chat/completions");
-  CHECK(!make_http_request(client_settings(), "", true).headers.contains("Authorization"));
+  CHECK(!make_http_request(client_settings(), true).headers.contains("Authorization"));
 }
 
 TEST_CASE("settings: OpenRouter's own headers go to OpenRouter") {
@@ -87,7 +87,7 @@ TEST_CASE("settings: OpenRouter's own headers go to OpenRouter") {
     client_settings settings = named();
     settings.base_url = base;
     settings.attribution = when;
-    return make_http_request(settings, "", true).headers.contains("X-OpenRouter-Title");
+    return make_http_request(settings, true).headers.contains("X-OpenRouter-Title");
   };
   CHECK(sends("https://eu.OpenRouter.ai/api/v1", openrouter_headers::automatic));
   CHECK(!sends("https://notopenrouter.ai/v1", openrouter_headers::automatic));
