@@ -211,8 +211,8 @@ class asio_http_client {
 
   void send(call& of) {
     if (of.is_paused) of.connection->pause();
-    of.connection->begin(of, encode_request(of.request, of.route), of.request.method == "HEAD",
-                         of.request.max_header_bytes);
+    of.connection->begin(of, encode_head(of.request, of.route), sent_body(of.request),
+                         of.request.method == "HEAD", of.request.max_header_bytes);
   }
 
   void time_is_over(http_call_id id) {

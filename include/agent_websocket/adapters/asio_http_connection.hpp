@@ -78,7 +78,7 @@ class asio_http_connection final : public asio_link, public deadline_hook {
     if (!connect.empty()) {
       stage_ = stage::tunnel;
       reader_ = http::response_reader(true, max_tunnel_head_bytes);
-      send(std::move(connect));
+      send(connect);
       wait_readable();
       return true;
     }
@@ -87,19 +87,19 @@ class asio_http_connection final : public asio_link, public deadline_hook {
 
   /// Sends a request and reads its answer. The first one right after open(), any other when the
   /// one before has ended and the connection was kept.
-  void begin(asio_http_exchange& exchange, std::string request, bool to_head_request,
-             std::size_t max_header_bytes) {
+  void begin(asio_http_exchange& exchange, std::string head, std::string_view body,
+             bool to_head_request, std::size_t max_header_bytes) {
     exchange_ = &exchange;
     to_head_request_ = to_head_request;
     max_header_bytes_ = max_header_bytes;
     has_answered_ = false;
     ++served_;
     if (stage_ == stage::tunnel) {
-      waiting_ = std::make_unique<std::string>(std::move(request));
+      waiting_ = std::make_unique<std::string>(head.append(body));
       return;
     }
     reader_ = http::response_reader(to_head_request, max_header_bytes);
-    send(std::move(request));
+    send(head, body);
     wait_readable();
   }
 
@@ -159,9 +159,9 @@ class asio_http_connection final : public asio_link, public deadline_hook {
     exchange_->on_established();
   }
 
-  void send(std::string bytes) {
+  void send(std::string_view head, std::string_view body = {}) {
     if (output_ == nullptr) output_ = buffers_.outputs.take();
-    output_->tail() = std::move(bytes);
+    output_->tail().append(head).append(body);
     flush();
   }
 
@@ -221,7 +221,8 @@ class asio_http_connection final : public asio_link, public deadline_hook {
       return fail(errc::connection_failed, "no certificate can be for that host");
     }
     reader_ = http::response_reader(to_head_request_, max_header_bytes_);
-    send(std::move(*std::exchange(waiting_, nullptr)));
+    const auto request = std::exchange(waiting_, nullptr);
+    send(*request);
     if (exchange_ != nullptr) wait_readable();
   }
 

@@ -125,13 +125,17 @@ class route_finder {
   http_route last_;
 };
 
-/// The whole request: head and body.
-inline std::string encode_request(const http::request& request, const http_route& route) {
-  const bool is_head = request.method == "HEAD";
-  const bool has_body = !is_head && (!request.body.empty() || request.method == "POST" ||
-                                     request.method == "PUT" || request.method == "PATCH");
+/// What is sent behind the head.
+inline std::string_view sent_body(const http::request& request) noexcept {
+  return request.method == "HEAD" ? std::string_view() : request.body;
+}
+
+/// The head of a request, up to and with its empty line.
+inline std::string encode_head(const http::request& request, const http_route& route) {
+  const bool has_body = !sent_body(request).empty() || request.method == "POST" ||
+                        request.method == "PUT" || request.method == "PATCH";
   std::string out;
-  out.reserve(512 + route.target.size() + (has_body ? request.body.size() : 0));
+  out.reserve(512 + route.target.size());
   out.append(request.method).append(" ");
   const bool absolute = route.proxy && !route.secure;
   if (absolute) out.append("http://").append(route.authority);
@@ -150,11 +154,15 @@ inline std::string encode_request(const http::request& request, const http_route
   for (const auto& [name, value] : request.headers) {
     // Framing is the client's.
     if (http::iequals(name, "Content-Length") || http::iequals(name, "Transfer-Encoding")) continue;
-    if (http::is_token(name)) add(name, http::sanitize_field_value(value));
+    if (!http::is_token(name)) continue;
+    if (http::is_field_value(value)) {
+      add(name, value);
+    } else {
+      add(name, http::sanitize_field_value(value));
+    }
   }
   if (has_body) add("Content-Length", std::to_string(request.body.size()));
   out.append("\r\n");
-  if (has_body) out.append(request.body);
   return out;
 }
 

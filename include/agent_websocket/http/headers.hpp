@@ -52,6 +52,15 @@ inline std::string sanitize_field_value(std::string_view text) {
   return std::string(trim(clean));
 }
 
+/// True for a value that sanitize_field_value() leaves as it is.
+inline bool is_field_value(std::string_view text) noexcept {
+  if (!text.empty() && (text.front() == ' ' || text.back() == ' ')) return false;
+  for (const char c : text) {
+    if (c < 0x20 || c > 0x7E) return false;
+  }
+  return true;
+}
+
 /// Header fields in their order.
 class header_list {
  public:
@@ -59,6 +68,8 @@ class header_list {
 
   header_list() = default;
   header_list(std::initializer_list<field> fields) : fields_(fields) {}
+
+  void reserve(std::size_t count) { fields_.reserve(count); }
 
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
 

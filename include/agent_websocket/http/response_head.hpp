@@ -51,6 +51,7 @@ class response_head_parser {
   const char* parse(std::string_view text, bool to_head_request, response_head& into) {
     head_ = &into;
     into = response_head();
+    into.headers.reserve(16);
     if (const char* wrong = status_line(take_line(text))) return wrong;
     header_list::field last;
     while (!text.empty()) {

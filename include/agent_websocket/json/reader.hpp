@@ -12,6 +12,7 @@
 #include <agent_websocket/json/number.hpp>
 #include <agent_websocket/json/text_stream.hpp>
 
+#include <rapidjson/allocators.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
 
@@ -58,7 +59,7 @@ struct node {
   bool truth = false;
   std::uint32_t offset = 0;  // of the text of a string or number
   std::uint32_t length = 0;  // of that text; of a container: its direct children (members of an object)
-  std::uint32_t next = 0;    // the node behind this subtree
+  std::uint32_t next = 0;    // the node behind this subtree; while it is open, the container around it
 };
 
 struct tape {
@@ -200,14 +201,14 @@ class tape_builder {
   const std::string& refusal() const noexcept { return refusal_; }
 
  private:
-  std::uint32_t& children_of_parent() { return out_.nodes[open_.back()].length; }
+  std::uint32_t& children_of_parent() { return out_.nodes[parent_].length; }
 
   bool add(kind what) {
     if (out_.nodes.size() >= limits_.max_values) {
       refusal_ = "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
       return false;
     }
-    if (!open_.empty()) ++children_of_parent();
+    if (depth_ != 0) ++children_of_parent();
     node made;
     made.what = what;
     made.next = static_cast<std::uint32_t>(out_.nodes.size() + 1);
@@ -221,18 +222,19 @@ class tape_builder {
     return true;
   }
   bool open(kind what) {
-    if (open_.size() >= limits_.max_depth) {
+    if (depth_ >= limits_.max_depth) {
       refusal_ = "it is nested too deeply, at most " + std::to_string(limits_.max_depth) + " levels are allowed";
       return false;
     }
     const auto index = static_cast<std::uint32_t>(out_.nodes.size());
     if (!add(what)) return false;
-    open_.push_back(index);
+    out_.nodes[index].next = std::exchange(parent_, index);
+    ++depth_;
     return true;
   }
   bool close() {
-    out_.nodes[open_.back()].next = static_cast<std::uint32_t>(out_.nodes.size());
-    open_.pop_back();
+    parent_ = std::exchange(out_.nodes[parent_].next, static_cast<std::uint32_t>(out_.nodes.size()));
+    --depth_;
     return true;
   }
   // RapidJSON lets "\uDC00" alone through as the bytes ED B0 80, which are not UTF-8 (RFC 3629 section 3).
@@ -253,7 +255,8 @@ class tape_builder {
   tape& out_;
   const parse_limits& limits_;
   const bool has_escapes_;
-  std::vector<std::uint32_t> open_;
+  std::size_t depth_ = 0;
+  std::uint32_t parent_ = 0;  // the innermost open container, when there is one
   std::string refusal_;
 };
 
@@ -275,7 +278,7 @@ class document {
     }
     tape_.text.assign(text);
     tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
-    tape_.nodes.reserve(std::min<std::size_t>(text.size() / 8 + 1, 64));
+    if (tape_.nodes.capacity() == 0) tape_.nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
     detail::tape_builder builder(tape_, limits, text.find('\\') != std::string_view::npos);
     // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it then says where.
     const rapidjson::ParseResult outcome =
@@ -297,8 +300,10 @@ class document {
   rapidjson::ParseResult read(detail::tape_builder& builder) {
     constexpr unsigned flags =
         rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
-    rapidjson::CrtAllocator allocator;  // has no state; else the reader makes itself one
-    rapidjson::Reader reader(&allocator);
+    alignas(std::max_align_t) char room[1024];  // for the reader's stack, a byte for each level; then the heap
+    rapidjson::MemoryPoolAllocator<> allocator(room, sizeof room);
+    rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::MemoryPoolAllocator<>> reader(
+        &allocator);
     Stream stream(tape_.text.data());
     return reader.Parse<flags | more_flags>(stream, builder);
   }

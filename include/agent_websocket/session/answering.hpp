@@ -202,8 +202,8 @@ inline std::shared_ptr<openrouter::chat_request> session_core::build_request() {
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
                                                 : overrides().model.value_or(settings_->model);
   request.fallback_models = settings_->fallback_models;
-  request.messages =
-      conversation_.messages(overrides().system_prompt.value_or(settings_->system_prompt));
+  const std::optional<std::string>& own_prompt = overrides().system_prompt;
+  request.messages = conversation_.messages(own_prompt ? *own_prompt : settings_->system_prompt);
   // Before the question, which is the last message.
   request.messages.insert(request.messages.end() - 1, run_->extra.begin(), run_->extra.end());
   request.messages.insert(request.messages.end(), run_->steps.begin(), run_->steps.end());
@@ -229,12 +229,12 @@ inline void session_core::decided(run_number run, query_decision decision, momen
       text(run, decision.text, at);
       completion_result result;
       result.finish_reason = "stop";
-      return finish(wire::answer_status::completed, result, at);
+      return finish(wire::answer_status::completed, std::move(result), at);
     }
     case query_decision::kind::refuse: {
       completion_result result;
       result.failure = std::move(decision.why);
-      return finish(wire::answer_status::failed, result, at);
+      return finish(wire::answer_status::failed, std::move(result), at);
     }
   }
 }
@@ -257,7 +257,7 @@ inline void session_core::completed(run_number run, completion_result result, mo
   } else if (result.finish_reason == "length" || result.finish_reason == "content_filter") {
     status = wire::answer_status::incomplete;
   }
-  finish(status, result, at);
+  finish(status, std::move(result), at);
 }
 
 inline void session_core::start_stream(moment at) {

@@ -312,7 +312,7 @@ class session_core : private core_data {
                               bool to_be_run) const;
   void tell_call(const called_tool& call, std::string_view state, moment at);
   void start_stream(moment at);
-  void finish(wire::answer_status status, const completion_result& result, moment at);
+  void finish(wire::answer_status status, completion_result result, moment at);
   void conclude(const accepted_query& of, const answer_record& record,
                 std::optional<std::chrono::milliseconds> retry_after, bool started,
                 std::uint64_t chunks, moment at);

@@ -19,8 +19,7 @@
 
 namespace agent_websocket {
 
-inline void session_core::finish(wire::answer_status status, const completion_result& result,
-                                 moment at) {
+inline void session_core::finish(wire::answer_status status, completion_result result, moment at) {
   if (run_->of.streamed) {
     start_stream(at);
     outbox_.put_last_deltas(streamed(), timestamp(at.wall));
@@ -36,9 +35,9 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.stream = ended.of.stream;
   record.text = std::move(ended.text);
   record.status = status;
-  record.finish_reason = result.finish_reason;
+  record.finish_reason = std::move(result.finish_reason);
   record.model = std::move(ended.model);
-  record.usage = several ? describe_usage(ended.used) : result.usage;
+  record.usage = several ? describe_usage(ended.used) : std::move(result.usage);
   record.used = ended.used;
   if (ended.asked_bytes != 0) {
     const std::size_t bytes =
@@ -46,13 +45,13 @@ inline void session_core::finish(wire::answer_status status, const completion_re
     record.unreported_tokens = static_cast<std::int64_t>(bytes / bytes_a_token + 1);
   }
   record.rounds = ended.rounds;
-  record.generation_id = result.generation_id;
-  record.provider = result.provider;
+  record.generation_id = std::move(result.generation_id);
+  record.provider = std::move(result.provider);
   record.annotations = result.annotations;
-  record.images = result.images;
-  record.tool_calls = result.tool_calls;
+  record.images = std::move(result.images);
+  record.tool_calls = std::move(result.tool_calls);
   record.steps = describe_steps(ended.steps);
-  record.failure = result.failure;
+  record.failure = std::move(result.failure);
   if (record.failure) {
     record.retryable = result.retryable.value_or(is_retryable(record.failure->code));
   }
@@ -142,14 +141,14 @@ inline void session_core::fail_run(const error& why, moment at) {
   actions_.push_back(action::cancel_completion{run_->number});
   completion_result result;
   result.failure = why;
-  finish(wire::answer_status::failed, result, at);
+  finish(wire::answer_status::failed, std::move(result), at);
 }
 
 inline void session_core::cancel_run(moment at) {
   drop_calls(at);
   actions_.push_back(action::cancel_completion{run_->number});
   completion_result result;
-  finish(wire::answer_status::cancelled, result, at);
+  finish(wire::answer_status::cancelled, std::move(result), at);
 }
 
 inline void session_core::cancel_waiting(const accepted_query& waiting, moment at) {

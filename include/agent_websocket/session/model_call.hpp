@@ -53,12 +53,13 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
 /// For the log.
 inline std::string describe(const openrouter::outcome& outcome) {
   std::string text;
+  text.reserve(200);
   if (outcome.failed) {
     const error& why = outcome.failed->why;
-    text = std::string(to_string(why.code)) + " " + why.detail + " ";
+    text.append(to_string(why.code)).append(" ").append(why.detail).append(" ");
   }
   text.append(outcome.generation_id.empty() ? "no id" : outcome.generation_id);
-  const auto add = [&text](const char* name, const std::string& value) {
+  const auto add = [&text](std::string_view name, std::string_view value) {
     if (!value.empty()) text.append(" ").append(name).append("=").append(value);
   };
   add("model", outcome.model);

@@ -75,6 +75,9 @@ class outbox {
 
   const message_log& log() const noexcept { return log_; }
 
+  /// What a string that grows with one of them would come to hold anyway.
+  static constexpr std::size_t usual_frame_bytes = 240;
+
   /// What is made and sent from now on is counted there, too. `counts` outlives this.
   void count_into(session_counts& counts) noexcept { counts_ = &counts; }
   /// Or null.
@@ -85,6 +88,7 @@ class outbox {
   std::string encoded(const Message& message, std::string_view timestamp) {
     if (counts_ != nullptr) counts_->made(message);
     std::string frame;
+    frame.reserve(usual_frame_bytes);
     encode(frame, message, timestamp);
     return frame;
   }

@@ -8,7 +8,6 @@
 
 using agent_websocket::errc;
 using agent_websocket::adapters::encode_connect;
-using agent_websocket::adapters::encode_request;
 using agent_websocket::adapters::http_proxy;
 using agent_websocket::adapters::http_route;
 using agent_websocket::adapters::route_finder;
@@ -28,6 +27,11 @@ request to(std::string url, std::string method = "GET") {
 agent_websocket::result<http_route> route_of(const request& asked) {
   route_finder finder;
   return finder.find(asked);
+}
+
+std::string encode_request(const request& asked, const http_route& route) {
+  return agent_websocket::adapters::encode_head(asked, route) +
+         std::string(agent_websocket::adapters::sent_body(asked));
 }
 
 http_route by_proxy(const std::string& url) {

@@ -52,7 +52,7 @@ struct fixture {
   mock_http_client http;
   manual_scheduler clock;
   owner seen;
-  completion::surroundings around{{}, {}, http, clock, random_source::seeded(1), seen};
+  completion::surroundings around{{}, {}, {}, {}, http, clock, random_source::seeded(1), seen};
   std::shared_ptr<completion> made = std::make_shared<completion>(around, 1, request(), seen);
 
   static chat_request request() {
