@@ -276,6 +276,7 @@ class document {
     if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
       return refuse("a NUL byte stands in the text", nul);
     }
+    tape_.text.reserve(text.size() + 8);
     tape_.text.assign(text);
     tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
     if (tape_.nodes.capacity() == 0) tape_.nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));

@@ -59,6 +59,7 @@ inline bool read_usage(const json::value& from, usage& into) {
   into.total_tokens = count("total_tokens");
   into.cost = from["cost"].number();
   into.json.clear();
+  into.json.reserve(240);  // what it usually comes to
   json::writer w(into.json);
   detail::print_numbers(w, from, 0);
   return true;
