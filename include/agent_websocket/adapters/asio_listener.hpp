@@ -9,6 +9,7 @@
 #include <agent_websocket/adapters/asio_link.hpp>
 #include <agent_websocket/adapters/listen_options.hpp>
 #include <agent_websocket/base/result.hpp>
+#include <agent_websocket/http/ip_address.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -157,8 +158,7 @@ class asio_listener {
           if (failure == asio::error::no_descriptors) turn_away();
           return rest(pause, false);  // no descriptors, no memory: both pass
         }
-        std::error_code ignored;
-        if (!inherits_options) peer.set_option(asio::ip::tcp::no_delay(true), ignored);
+        if (!inherits_options) peer.set_option(asio::ip::tcp::no_delay(true), failure);
         peer.non_blocking(true, failure);
         if (failure) continue;
         owner->on_accept_(std::move(peer), text_of(address.address()));
@@ -185,9 +185,11 @@ class asio_listener {
     spare_descriptor spare;
   };
 
+  /// IPv4 by our own hand: the C library takes a printf to it.
   static std::string text_of(const asio::ip::address& address) {
-    if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address.to_string();
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+    if (address.is_v4()) return http::ip_address::v4(address.to_v4().to_bytes()).to_string();
+    if (!address.to_v6().is_v4_mapped()) return address.to_string();
+    return text_of(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
   }
 
   std::error_code open(const endpoint& where, bool v6_only, const listen_options& options);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// The opening handshake of RFC 6455 section 4, server and client side, by websocketpp's
-// processor::hybi13. Version 13 only; extensions are declined by not answering their offers. hybi13
-// looks at the key for being there only: what it has to be is checked here. No sockets, no limits
-// of time or size.
+// The opening handshake of RFC 6455 section 4, server and client side: keys, and a server's answer,
+// by websocketpp's processor::hybi13. What it says of a request is not asked: it wants one of
+// websocketpp's own, which costs more than all the rest of a connection, and looks at the key for
+// being there only. Version 13 only; extensions are declined by not answering their offers. No
+// sockets, no limits of time or size.
 #pragma once
 
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/headers.hpp>
+#include <agent_websocket/http/request_head.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -61,10 +63,14 @@ struct handshake_config {
 
 /// The processor. Only its const functions are used, which read nothing but its parameters: one
 /// serves all connections of all threads.
-inline const websocketpp::processor::hybi13<handshake_config>& handshake_processor() {
+struct handshake_processor_type : websocketpp::processor::hybi13<handshake_config> {
+  using base = websocketpp::processor::hybi13<handshake_config>;
+  using base::base;
+  using base::process_handshake_key;  // the key alone, without objects of websocketpp around it
+};
+inline const handshake_processor_type& handshake_processor() {
   static handshake_config::rng_type no_random;
-  static const websocketpp::processor::hybi13<handshake_config> instance(false, true, nullptr,
-                                                                         no_random);
+  static const handshake_processor_type instance(false, true, nullptr, no_random);
   return instance;
 }
 
@@ -90,24 +96,27 @@ inline bool is_handshake_key(std::string_view key) {
 }  // namespace detail
 
 /// Looks at a request that was read whole.
-inline upgrade_request upgrade_of(const websocketpp::http::parser::request& request) {
-  if (!detail::has_token(request.get_header("Upgrade"), "websocket") ||
-      !detail::has_token(request.get_header("Connection"), "upgrade")) {
+inline upgrade_request upgrade_of(const http::request_head& request) {
+  const auto field = [&](std::string_view name) {
+    return request.headers.find(name).value_or(std::string_view());
+  };
+  if (!detail::has_token(field("Upgrade"), "websocket") ||
+      !detail::has_token(field("Connection"), "upgrade")) {
     return upgrade_request::none;
   }
-  if (request.get_header("Sec-WebSocket-Version") != "13") return upgrade_request::wrong_version;
-  if (detail::handshake_processor().validate_handshake(request) ||
-      !detail::is_handshake_key(request.get_header("Sec-WebSocket-Key"))) {
+  if (field("Sec-WebSocket-Version") != "13") return upgrade_request::wrong_version;
+  if (request.method != "GET" || request.version != "HTTP/1.1" ||
+      !detail::is_handshake_key(field("Sec-WebSocket-Key"))) {
     return upgrade_request::malformed;
   }
   return upgrade_request::well_formed;
 }
 
-/// The value of Sec-WebSocket-Accept for a well-formed request.
-inline std::string accept_key_of(const websocketpp::http::parser::request& request) {
-  websocketpp::http::parser::response answer;
-  detail::handshake_processor().process_handshake(request, std::string(), answer);
-  return answer.get_header("Sec-WebSocket-Accept");
+/// The value of Sec-WebSocket-Accept for the Sec-WebSocket-Key of a well-formed request.
+inline std::string accept_key_of(std::string_view key) {
+  std::string accept(key);
+  detail::handshake_processor().process_handshake_key(accept);
+  return accept;
 }
 
 /// A client's handshake: the request's bytes and what is needed to check the answer.

@@ -142,7 +142,7 @@ class fifo {
     std::size_t count;
   };
 
-  static constexpr std::size_t first_capacity = 2;
+  static constexpr std::size_t first_capacity = sizeof(T) > 256 ? 1 : 2;
 
   T* place(std::size_t position) const noexcept {
     return reinterpret_cast<T*>(ring_ + 1) + ((ring_->first + position) & (ring_->capacity - 1));

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -68,18 +69,50 @@ class random_source {
   std::function<std::uint64_t()> draw_;  // none: the operating system
 };
 
+/// Bits for several things that are made one after the other, drawn by one call of the system. Not to be kept for
+/// later (see above): what was not used up is wiped at the end, as is what was.
+template <std::size_t Count>
+class random_draw {
+ public:
+  explicit random_draw(random_source& from) : drawn_(from.words<Count>()) {}
+  random_draw(const random_draw&) = delete;
+  random_draw& operator=(const random_draw&) = delete;
+  ~random_draw() {
+    volatile std::uint64_t* const memory = drawn_.data();
+    for (std::size_t i = 0; i < Count; ++i) memory[i] = 0;
+  }
+
+  /// As random_source::words(). Precondition: so many are left.
+  template <std::size_t Wanted>
+  std::array<std::uint64_t, Wanted> words() {
+    assert(used_ + Wanted <= Count);
+    std::array<std::uint64_t, Wanted> taken;
+    for (std::uint64_t& each : taken) each = drawn_[used_++];
+    return taken;
+  }
+
+ private:
+  std::array<std::uint64_t, Count> drawn_;
+  std::size_t used_ = 0;
+};
+
+/// How many words of 64 bits make_uuid, make_token and make_short_name take.
+inline constexpr std::size_t words_of_uuid = 2, words_of_token = 5, words_of_short_name = 2;
+
 /// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
-inline std::string make_uuid(random_source& random) {
+/// `Source` is random_source or random_draw, as of the other two.
+template <typename Source>
+std::string make_uuid(Source& random) {
   static constexpr char digits[] = "0123456789abcdef";
-  auto [high, low] = random.words<2>();
+  auto [high, low] = random.template words<words_of_uuid>();
   high = (high & 0xFFFF'FFFF'FFFF'0FFFULL) | 0x0000'0000'0000'4000ULL;
   low = (low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL;
-  std::string text;
-  text.reserve(36);
-  for (std::size_t i = 0; i < 32; ++i) {
-    if (i == 8 || i == 12 || i == 16 || i == 20) text.push_back('-');
+  std::string text(36, '-');
+  std::size_t to = 0;
+  for (int i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) ++to;
     const std::uint64_t half = i < 16 ? high : low;
-    text.push_back(digits[(half >> (60 - 4 * (i % 16))) & 0xF]);
+    text[to++] = digits[(half >> (60 - 4 * (i % 16))) & 0xF];
   }
   return text;
 }
@@ -87,11 +120,11 @@ inline std::string make_uuid(random_source& random) {
 namespace detail {
 
 /// Characters of base64url (RFC 4648, section 5), six bits each.
-template <std::size_t Length>
-std::string random_text(random_source& random) {
+template <std::size_t Length, typename Source>
+std::string random_text(Source& random) {
   static constexpr char digits[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  auto words = random.words<(Length + 9) / 10>();
+  auto words = random.template words<(Length + 9) / 10>();
   std::string text(Length, '\0');
   for (std::size_t i = 0; i < Length; ++i) {
     text[i] = digits[words[i / 10] & 63];
@@ -103,10 +136,12 @@ std::string random_text(random_source& random) {
 }  // namespace detail
 
 /// A secret of 256 bits, as 43 characters of base64url without padding.
-inline std::string make_token(random_source& random) { return detail::random_text<43>(random); }
+template <typename Source>
+std::string make_token(Source& random) { return detail::random_text<43>(random); }
 
 /// A name of 90 bits that is no secret and not given twice: 15 characters, which a std::string holds without
 /// an allocation.
-inline std::string make_short_name(random_source& random) { return detail::random_text<15>(random); }
+template <typename Source>
+std::string make_short_name(Source& random) { return detail::random_text<15>(random); }
 
 }  // namespace agent_websocket

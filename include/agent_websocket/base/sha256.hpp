@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace agent_websocket {
@@ -31,15 +32,22 @@ class sha256_state {
       const std::uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >> 10);
       w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
-    std::array<std::uint32_t, 8> v = h_;
-    for (std::size_t i = 0; i < 64; ++i) {
-      const std::uint32_t e1 = turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25);
-      const std::uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-      const std::uint32_t t1 = v[7] + e1 + choice + constants[i] + w[i];
-      const std::uint32_t e0 = turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22);
-      const std::uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-      v = {t1 + e0 + majority, v[0], v[1], v[2], v[3] + t1, v[4], v[5], v[6]};
+    std::uint32_t a = h_[0], b = h_[1], c = h_[2], d = h_[3];
+    std::uint32_t e = h_[4], f = h_[5], g = h_[6], h = h_[7];
+    // The standard hands each of the eight on to the next after a round; eight rounds in which each
+    // has the next one's place instead move nothing.
+    for (std::size_t i = 0; i < 64; i += 8) {
+      const auto at = [&](std::size_t round) { return constants[i + round] + w[i + round]; };
+      step(a, b, c, d, e, f, g, h, at(0));
+      step(h, a, b, c, d, e, f, g, at(1));
+      step(g, h, a, b, c, d, e, f, at(2));
+      step(f, g, h, a, b, c, d, e, at(3));
+      step(e, f, g, h, a, b, c, d, at(4));
+      step(d, e, f, g, h, a, b, c, at(5));
+      step(c, d, e, f, g, h, a, b, at(6));
+      step(b, c, d, e, f, g, h, a, at(7));
     }
+    const std::array<std::uint32_t, 8> v{a, b, c, d, e, f, g, h};
     for (std::size_t i = 0; i < 8; ++i) h_[i] += v[i];
   }
 
@@ -54,6 +62,17 @@ class sha256_state {
  private:
   static constexpr std::uint32_t turn(std::uint32_t x, int by) noexcept {
     return x >> by | x << (32 - by);
+  }
+
+  /// One round: what becomes the next `e` is left in `d`, the next `a` in `h`.
+  static void step(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t& d,
+                   std::uint32_t e, std::uint32_t f, std::uint32_t g, std::uint32_t& h,
+                   std::uint32_t added) noexcept {
+    const std::uint32_t choice = g ^ (e & (f ^ g));
+    const std::uint32_t majority = (a & b) | (c & (a | b));
+    h += (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + choice + added;
+    d += h;
+    h += (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + majority;
   }
 
   static constexpr std::array<std::uint32_t, 64> constants{
@@ -77,20 +96,21 @@ class sha256_state {
 inline digest256 sha256(std::string_view text) noexcept {
   detail::sha256_state state;
   std::array<unsigned char, 64> block{};
-  std::size_t filled = 0;
-  const auto put = [&](unsigned char byte) {
-    block[filled++] = byte;
-    if (filled == block.size()) {
-      state.block(block.data());
-      filled = 0;
-    }
-  };
-  for (const char each : text) put(static_cast<unsigned char>(each));
-  put(0x80);
-  while (filled != 56) put(0);
   const std::uint64_t bits = static_cast<std::uint64_t>(text.size()) * 8;
-  for (int shift = 56; shift >= 0; shift -= 8)
-    put(static_cast<unsigned char>(bits >> shift & 0xFF));
+  for (; text.size() >= block.size(); text.remove_prefix(block.size())) {
+    std::memcpy(block.data(), text.data(), block.size());
+    state.block(block.data());
+  }
+  block.fill(0);
+  if (!text.empty()) std::memcpy(block.data(), text.data(), text.size());
+  block[text.size()] = 0x80;
+  if (text.size() >= 56) {  // no place for the length behind it
+    state.block(block.data());
+    block.fill(0);
+  }
+  for (std::size_t i = 0; i < 8; ++i)
+    block[56 + i] = static_cast<unsigned char>(bits >> (56 - 8 * i) & 0xFF);
+  state.block(block.data());
   return state.digest();
 }
 

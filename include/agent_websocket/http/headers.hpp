@@ -32,11 +32,25 @@ constexpr std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
+namespace detail {
+
+/// Which characters a token may have (RFC 9110 section 5.6.2).
+struct token_characters {
+  constexpr token_characters() {
+    for (std::size_t c = 0x21; c < 0x7F; ++c) {
+      legal[c] = std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) == std::string_view::npos;
+    }
+  }
+  bool legal[256] = {};
+};
+inline constexpr token_characters of_tokens;
+
+}  // namespace detail
+
 /// True for what may be a method or the name of a field (RFC 9110 section 5.6.2).
 constexpr bool is_token(std::string_view text) noexcept {
-  constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
   for (const char c : text) {
-    if (c <= ' ' || c >= '\x7F' || separators.find(c) != std::string_view::npos) return false;
+    if (!detail::of_tokens.legal[static_cast<unsigned char>(c)]) return false;
   }
   return !text.empty();
 }
@@ -73,6 +87,9 @@ class header_list {
 
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
 
+  /// For so many fields no further memory is needed.
+  void reserve(std::size_t count) { fields_.reserve(count); }
+
   /// Replaces all fields of that name by one.
   void set(std::string_view name, std::string value) {
     std::string kept(name);  // `name` may be that of a field in this list
@@ -95,6 +112,9 @@ class header_list {
     return std::nullopt;
   }
   bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
+
+  /// Precondition: position < size().
+  std::string& value_at(std::size_t position) noexcept { return fields_[position].second; }
 
   std::size_t size() const noexcept { return fields_.size(); }
   bool empty() const noexcept { return fields_.empty(); }

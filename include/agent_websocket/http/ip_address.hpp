@@ -25,6 +25,11 @@ class ip_address {
 
   ip_address() = default;  ///< ::, which is nobody's
   explicit ip_address(const bytes_type& bytes) : bytes_(bytes) {}
+  static ip_address v4(const std::array<std::uint8_t, 4>& bytes) noexcept {
+    ip_address made(v4_prefix());
+    std::copy(bytes.begin(), bytes.end(), made.bytes_.begin() + 12);
+    return made;
+  }
 
   /// "192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7", "fe80::1%eth0" (the zone is dropped). Strict:
   /// no leading zeros in IPv4 (some read them as octal), no short forms, no port, no brackets.
@@ -70,14 +75,16 @@ class ip_address {
 
   /// RFC 5952; an IPv4 address with dots alone.
   std::string to_string() const {
-    std::string text;
     if (is_v4()) {
+      char dotted[16];
+      char* end = dotted;
       for (std::size_t i = 12; i < 16; ++i) {
-        if (i != 12) text += '.';
-        text += std::to_string(bytes_[i]);
+        if (i != 12) *end++ = '.';
+        end = std::to_chars(end, dotted + sizeof dotted, unsigned{bytes_[i]}).ptr;
       }
-      return text;
+      return std::string(dotted, end);
     }
+    std::string text;
     const auto group = [this](std::size_t i) {
       return static_cast<unsigned>(bytes_[2 * i] << 8 | bytes_[2 * i + 1]);
     };

@@ -55,6 +55,8 @@ class user_limits {
     ~place() { give_back(); }
 
     void give_back() noexcept;
+    /// What was counted stays so, until whoever has called this gives it back himself.
+    user* keep() noexcept { return std::exchange(who_, nullptr); }
     explicit operator bool() const noexcept { return who_ != nullptr; }
     /// Precondition: not empty.
     user& who() const noexcept { return *who_; }
@@ -137,6 +139,8 @@ class user_limits {
     into = hold(who, &user::sessions_);
     return true;
   }
+  /// A session whose place was kept is over.
+  void end_session(user& who) noexcept { leave(who, &user::sessions_); }
   bool sessions_full(const user& who) const noexcept {
     return limits_.sessions != 0 && who.sessions_ >= limits_.sessions;
   }

@@ -64,16 +64,18 @@ class admission {
                                                               : connection_refusal::overload;
       return refuse(connection, why, std::move(*refused));
     }
-    auto shown = shown_credentials(request.request);
+    const auto filed = std::make_shared<applicant>();
+    filed->arrived.request = std::move(request);
+    auto shown = shown_credentials(filed->arrived.request.request);
     if (!shown) {
       return refuse(connection, connection_refusal::unauthorized,
                     http::response::text(400, shown.error().message));
     }
-    shown->request = &request;
-    // Filed first: the authenticator may answer from inside of the call.
-    applicant& filed = applicants_[connection];
-    filed.arrived.request = request;
-    filed.showed = shown->from != credential_source::none;
+    // Filed before the authenticator is asked, which may answer from inside of the call; held
+    // beside, since what it is shown lives as long as the call does, however it answers.
+    applicants_.insert_or_assign(connection, filed);
+    filed->showed = shown->from != credential_source::none;
+    shown->request = &filed->arrived.request;
     authenticator_.authenticate(
         *shown,
         [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
@@ -91,7 +93,7 @@ class admission {
   std::optional<arrival> take(connection_id connection) {
     const auto found = applicants_.find(connection);
     if (found == applicants_.end()) return std::nullopt;
-    arrival arrived = std::move(found->second.arrived);
+    arrival arrived = std::move(found->second->arrived);
     applicants_.erase(found);
     return arrived;
   }
@@ -113,13 +115,14 @@ class admission {
   void decide(connection_id connection, result<principal> who) {
     const auto found = applicants_.find(connection);
     if (found == applicants_.end()) return;  // gone meanwhile
-    arrival& arrived = found->second.arrived;
-    const bool may_show_later = !who && who.error().code == errc::unauthorized &&
-                                !found->second.showed && options_.access.auth_timeout.count() != 0;
+    const std::shared_ptr<applicant> filed = found->second;
+    arrival& arrived = filed->arrived;
+    const bool may_show_later = !who && who.error().code == errc::unauthorized && !filed->showed &&
+                                options_.access.auth_timeout.count() != 0;
     if (closed_) return refuse_closed(connection);
     if (!who && !may_show_later) {
       if (on_refused_) on_refused_(arrived.request, who.error());
-      return refuse_token(connection, who.error(), found->second.showed);
+      return refuse_token(connection, who.error(), filed->showed);
     }
     if (who) {
       if (!visitors_.identify(connection, *who)) {
@@ -171,7 +174,7 @@ class admission {
   server_counts& counts_;
   plain_requests plain_;
   refusal_handler on_refused_;
-  std::unordered_map<connection_id, applicant> applicants_;
+  std::unordered_map<connection_id, std::shared_ptr<applicant>> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   bool closed_ = false;
 };

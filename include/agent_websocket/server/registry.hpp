@@ -96,9 +96,11 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   /// A socket begins a session.
   void open(connection_id connection, const handshake& request, principal owner) {
     const std::string& address = request.remote_address;
-    const auto session =
-        std::make_shared<Session>(around_, std::move(owner), address, make_uuid(around_.random),
-                                  make_short_name(around_.random), defaults_);
+    random_draw<words_of_uuid + words_of_short_name + words_of_token> random(around_.random);
+    std::string id = make_uuid(random), epoch = make_short_name(random);
+    const std::string token = make_token(random);
+    const auto session = std::make_shared<Session>(around_, std::move(owner), address,
+                                                   std::move(id), std::move(epoch), defaults_);
     session->core().output().count_into(counts_.sessions);
     ++counts_.opened;
     ++counts_.sessions_begun;
@@ -107,9 +109,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     living_.watch_heartbeat();
     log(log_level::info, "session_opened", session->id(), "from " + address);
     guarded("on_connect", session->id(), [&] { router_.connected(*session, request); });
-    session->welcome([&](session_core& core, std::string_view token, moment at) {
-      core.opened(connection, token, at);
-    });
+    session->apply([&](session_core& core, moment at) { core.opened(connection, token, at); });
     if (draining_) drain(*session);
   }
 

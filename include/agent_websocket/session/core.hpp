@@ -67,7 +67,7 @@ class session_core : private core_data {
   bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
   time_point last_activity() const noexcept { return active_.now; }
   bool has_actions() const noexcept { return !actions_.empty(); }
-  std::vector<session_action> take_actions() { return std::exchange(actions_, {}); }
+  fifo<session_action> take_actions() { return std::exchange(actions_, {}); }
   std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
   /// What can be streamed now; run 0 when nothing is.
   live_answer streamed() const noexcept {

@@ -91,7 +91,7 @@ struct core_data {
   boxed<current_run> run_;
   ledger ledger_;
   fifo<stored_query> storing_;  ///< accepted, but not before their records are kept
-  std::vector<session_action> actions_;
+  fifo<session_action> actions_;
   boxed<session_tally> tally_;  ///< none: it has done nothing yet
   wall_time created_;
   moment active_;

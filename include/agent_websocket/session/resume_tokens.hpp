@@ -39,7 +39,9 @@ class resume_tokens {
       if (each.holder == holder) each.holder = 0;  // it has a newer one now
     }
     if (entries_.size() >= max_tokens) drop_one();
-    entries_.push_back({sha256(token), holder, std::move(former), presented.empty()});
+    boxed<unconfirmed> pending;
+    if (!presented.empty()) pending.emplace(unconfirmed{std::move(former)});
+    entries_.push_back({sha256(token), holder, std::move(pending)});
   }
 
   /// The client behind `holder` has its welcome: the token it came with has served. True when that
@@ -47,7 +49,7 @@ class resume_tokens {
   bool arrived(connection_id holder) {
     for (std::size_t i = entries_.size(); i-- > 0;) {
       if (entries_[i].holder != holder) continue;
-      const bool news = entries_[i].former.has_value() || !entries_[i].is_known;
+      const bool news = !entries_[i].is_known();
       confirm(i);
       return news;
     }
@@ -68,20 +70,28 @@ class resume_tokens {
   /// Visits what comes back by kept(): visit(digest, whether a client is known to have it).
   template <typename Visit>
   void for_each(Visit&& visit) const {
-    for (const entry& each : entries_) visit(each.digest, each.is_known);
+    for (const entry& each : entries_) visit(each.digest, each.is_known());
   }
   void forget_all() noexcept { entries_.clear(); }
   /// A token that no socket lives by now.
   void kept(const digest256& digest, bool is_known) {
-    if (entries_.size() < max_tokens) entries_.push_back({digest, 0, {}, is_known});
+    if (entries_.size() >= max_tokens) return;
+    boxed<unconfirmed> pending;
+    if (!is_known) pending.emplace();
+    entries_.push_back({digest, 0, std::move(pending)});
   }
 
  private:
+  /// No client is known to have it.
+  struct unconfirmed {
+    boxed<digest256> former;  // what its socket came with, to be retired when it has this one
+  };
   struct entry {
+    bool is_known() const noexcept { return !pending; }
+
     digest256 digest;
-    connection_id holder;     // the socket that lives by it; 0: none does now
-    boxed<digest256> former;  // what that socket came with, until it has this one
-    bool is_known;            // a client has it, as far as we know
+    connection_id holder;        // the socket that lives by it; 0: none does now
+    boxed<unconfirmed> pending;  // none: a client has it, as far as we know
   };
 
   /// Who presents a token has it. Gives what is to be retired once the next one has arrived:
@@ -98,11 +108,9 @@ class resume_tokens {
 
   /// The client has this one, so that it does not come with the former one any more.
   void confirm(std::size_t position) {
-    entry& its = entries_[position];
-    its.is_known = true;
-    if (!its.former) return;
-    const digest256 former = *its.former;
-    its.former.reset();
+    const boxed<unconfirmed> confirmed = std::exchange(entries_[position].pending, {});
+    if (!confirmed || !confirmed->former) return;
+    const digest256& former = *confirmed->former;
     entries_.erase(std::remove_if(entries_.begin(), entries_.end(),
                                   [&](const entry& each) {
                                     return each.holder == 0 &&
@@ -115,7 +123,7 @@ class resume_tokens {
     const auto first = [this](auto matches) {
       return std::find_if(entries_.begin(), entries_.end(), matches);
     };
-    auto spent = first([](const entry& each) { return each.holder == 0 && !each.is_known; });
+    auto spent = first([](const entry& each) { return each.holder == 0 && !each.is_known(); });
     if (spent == entries_.end()) spent = first([](const entry& each) { return each.holder == 0; });
     entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
   }

@@ -7,6 +7,7 @@
 
 #include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/random.hpp>
+#include <agent_websocket/limits/user_limits.hpp>
 #include <agent_websocket/openrouter/client.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/store.hpp>
@@ -104,6 +105,8 @@ class basic_session final
   }
 
   // ---- for the server
+
+  user_limits::user* account = nullptr;  ///< see session_accounts
 
   session_core& core() noexcept { return core_; }
   /// Goes on where its records end, which this process has claimed by that fence.

@@ -146,7 +146,9 @@ TEST_CASE("request reader: what must stand alone is not repeated, not even by an
 TEST_CASE("request reader: a head has an end") {
   const std::string open = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
   CHECK(read({open + std::string(15900, 'x') + "\r\n\r\n"}) == "GET / []");
-  CHECK(read({open + std::string(16000, 'x') + "\r\n\r\n"}) == "431");
+  const std::string most(16000 - open.size() - 4, 'x');
+  CHECK(read({open + most + "\r\n\r\n"}) == "GET / []");
+  CHECK(read({open + most + "x\r\n\r\n"}) == "431");
   CHECK(read({open + std::string(16000, 'x')}) == "431");
   CHECK(read({open + std::string(15900, 'x')}) == "more");
   CHECK(read({open, std::string(15900, 'x'), "\r\n\r", "\n"}) == "GET / []");

@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <new>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -90,6 +93,31 @@ TEST_CASE("random: a seed gives its sequence, and a copy goes on by itself") {
   CHECK(copy.bits() == second);
   CHECK(first != second);
   CHECK(random_source::seeded(5489).bits() == 14514284786278117030ULL);  // std::mt19937_64's first
+}
+
+TEST_CASE("random: what is drawn at once is the same as what is drawn one by one") {
+  random_source one = random_source::seeded(3), at_once = random_source::seeded(3);
+  const std::string uuid = make_uuid(one), name = agent_websocket::make_short_name(one),
+                    token = agent_websocket::make_token(one);
+  {
+    agent_websocket::random_draw<agent_websocket::words_of_uuid + agent_websocket::words_of_short_name +
+                                 agent_websocket::words_of_token>
+        draw(at_once);
+    CHECK(make_uuid(draw) == uuid);
+    CHECK(agent_websocket::make_short_name(draw) == name);
+    CHECK(agent_websocket::make_token(draw) == token);
+  }
+  CHECK(one.bits() == at_once.bits());  // nothing was left over
+}
+
+TEST_CASE("random: a draw leaves nothing behind") {
+  alignas(agent_websocket::random_draw<4>) unsigned char memory[sizeof(agent_websocket::random_draw<4>)];
+  random_source source = random_source::seeded(3);
+  auto* const draw = ::new (static_cast<void*>(memory)) agent_websocket::random_draw<4>(source);
+  const std::uint64_t first = draw->words<1>()[0];
+  REQUIRE(std::memcmp(memory, &first, sizeof first) == 0);
+  draw->~random_draw();
+  CHECK(std::all_of(memory, memory + 4 * sizeof first, [](unsigned char each) { return each == 0; }));
 }
 
 TEST_CASE("random: unit() lies in [0, 1) and uses the upper bits") {

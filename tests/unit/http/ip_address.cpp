@@ -132,3 +132,14 @@ TEST_CASE("ip_network: what is inside") {
     CHECK_FALSE(ip_network::parse(text));
   }
 }
+
+TEST_CASE("ip_address: of four bytes") {
+  for (const char* text : {"0.0.0.0", "127.0.0.1", "10.20.30.4", "255.255.255.255"}) {
+    const auto parsed = agent_websocket::http::ip_address::parse(text);
+    REQUIRE(parsed);
+    const auto& all = parsed->bytes();
+    const auto made = agent_websocket::http::ip_address::v4({{all[12], all[13], all[14], all[15]}});
+    CHECK(made == *parsed);
+    CHECK(made.to_string() == text);
+  }
+}

@@ -23,6 +23,7 @@ namespace {
 
 struct session_type {
   int number = 0;
+  user_limits::user* account = nullptr;
 };
 
 struct fixture {
