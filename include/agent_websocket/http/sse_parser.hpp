@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace agent_websocket {
 namespace http {
@@ -47,31 +48,24 @@ class sse_parser {
     position_ += bytes.size();
     if (stopped_) return {};
     std::size_t at = skip_mark(bytes);
-    // Of each kind of line end the next one, so that no byte is searched twice.
-    std::size_t line_feed = bytes.find('\n', at);
+    // Of carriage returns the next one, so that no byte is searched twice.
     std::size_t carriage_return = bytes.find('\r', at);
     while (at < bytes.size()) {
-      if (after_carriage_return_) {
-        after_carriage_return_ = false;
-        if (bytes[at] == '\n') {
-          line_feed = bytes.find('\n', ++at);
-          continue;
-        }
+      if (std::exchange(after_carriage_return_, false) && bytes[at] == '\n') {
+        ++at;
+        continue;
       }
-      const std::size_t end = line_feed < carriage_return ? line_feed : carriage_return;
-      const std::string_view piece =
-          bytes.substr(at, end == std::string_view::npos ? end : end - at);
+      const std::size_t end = line_end(bytes, at, carriage_return);
       if (end == std::string_view::npos) {
-        if (!begin_line(piece, begin + at)) return fail();
+        if (!begin_line(bytes.substr(at), begin + at)) return fail();
         break;
       }
+      const std::string_view piece(bytes.data() + at, end - at);
       if (!end_line(piece, begin + at, on_event)) return stopped_ ? std::error_code() : fail();
       at = end + 1;
       if (end == carriage_return) {
         after_carriage_return_ = true;
         carriage_return = bytes.find('\r', at);
-      } else {
-        line_feed = bytes.find('\n', at);
       }
     }
     keep_seen();
@@ -113,6 +107,15 @@ class sse_parser {
       ++mark_bytes_;
     }
     return at;
+  }
+
+  /// Where the line that `at` is in ends, or npos. `carriage_return`: the next one, or npos.
+  static std::size_t line_end(std::string_view bytes, std::size_t at,
+                              std::size_t carriage_return) noexcept {
+    if (bytes[at] == '\n') return at;
+    const std::string_view before = bytes.substr(0, carriage_return);
+    const std::size_t line_feed = before.find('\n', at);
+    return line_feed != std::string_view::npos ? line_feed : carriage_return;
   }
 
   /// Keeps the first part of a line whose end is not there yet. False above the limit.
@@ -164,11 +167,17 @@ class sse_parser {
       return true;
     }
     if (!fits(line.size())) return false;
-    const std::size_t colon = line.find(':');
-    const std::string_view name = line.substr(0, colon);
+    // Nearly all of them are, and need no search.
+    const bool is_data = line.size() > 4 && std::memcmp(line.data(), "data:", 5) == 0;
+    const std::size_t colon = is_data ? 4 : line.find(':');
     std::size_t value_at = colon == std::string_view::npos ? line.size() : colon + 1;
     if (value_at < line.size() && line[value_at] == ' ') ++value_at;
-    const std::string_view value = line.substr(value_at);
+    const std::string_view value(line.data() + value_at, line.size() - value_at);
+    if (is_data) {
+      add_data(value, position, is_kept ? value_at : std::string_view::npos);
+      return true;
+    }
+    const std::string_view name = line.substr(0, colon);
     if (name == "data") {
       add_data(value, position, is_kept ? value_at : std::string_view::npos);
     } else if (name == "event") {

@@ -45,6 +45,7 @@ inline bool is_plain(std::string_view text) noexcept {
     if (!detail::is_plain_word(text.data())) return false;
     text.remove_prefix(8);
   }
+  if (text.empty()) return true;
   char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
   for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
   return detail::is_plain_word(rest);
@@ -58,21 +59,25 @@ void append_number(std::string& out, Integer number) {
   out.append(text, static_cast<std::size_t>(done.ptr - text));
 }
 
-/// Appends `text` as a JSON string body, without the quotes.
-inline void append_escaped(std::string& out, std::string_view text) {
+namespace detail {
+
+constexpr bool is_plain_byte(unsigned char c) noexcept { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+
+/// Hands `text` out as a JSON string body in pieces, by put(std::string_view).
+template <typename Put>
+void escape(std::string_view text, Put&& put) {
   static constexpr char digits[] = "0123456789abcdef";
   const char* run = text.data();
   const char* at = run;
   const char* const end = run + text.size();
-  const auto flush = [&] { out.append(run, static_cast<std::size_t>(at - run)); };
-  while (at != end) {
-    while (end - at >= 8 && detail::is_plain_word(at)) at += 8;
+  const auto flush = [&] {
+    if (at != run) put(std::string_view(run, static_cast<std::size_t>(at - run)));
+  };
+  for (;;) {
+    while (end - at >= 8 && is_plain_word(at)) at += 8;
+    while (at != end && is_plain_byte(static_cast<unsigned char>(*at))) ++at;
     if (at == end) break;
     const auto c = static_cast<unsigned char>(*at);
-    if (c >= 0x20 && c != '"' && c != '\\' && c < 0x7F) {
-      ++at;
-      continue;
-    }
     if (c >= 0x80) {
       const std::size_t length = utf8_sequence_length(std::string_view(at, static_cast<std::size_t>(end - at)));
       if (length != 0) {
@@ -80,27 +85,37 @@ inline void append_escaped(std::string& out, std::string_view text) {
         continue;
       }
       flush();
-      out += "\xEF\xBF\xBD";
+      put("\xEF\xBF\xBD");
       run = ++at;
       continue;
     }
     flush();
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      default:
-        out += "\\u00";
-        out.push_back(digits[c >> 4]);
-        out.push_back(digits[c & 0xF]);
+      case '"': put("\\\""); break;
+      case '\\': put("\\\\"); break;
+      case '\n': put("\\n"); break;
+      case '\r': put("\\r"); break;
+      case '\t': put("\\t"); break;
+      case '\b': put("\\b"); break;
+      case '\f': put("\\f"); break;
+      default: {
+        const char unit[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 0xF]};
+        put(std::string_view(unit, sizeof unit));
+      }
     }
     run = ++at;
   }
   flush();
+}
+
+}  // namespace detail
+
+/// The most that a byte of a text becomes in a JSON string.
+inline constexpr std::size_t max_escaped_bytes = 6;
+
+/// Appends `text` as a JSON string body, without the quotes.
+inline void append_escaped(std::string& out, std::string_view text) {
+  detail::escape(text, [&out](std::string_view piece) { out.append(piece); });
 }
 
 /// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's.

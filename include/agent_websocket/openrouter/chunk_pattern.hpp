@@ -5,10 +5,11 @@
 // which is taken without parsing. Costs a tenth of a parse and is only ever sure or silent.
 #pragma once
 
-#include <agent_websocket/base/utf8.hpp>
+#include <agent_websocket/json/unescape.hpp>
 #include <agent_websocket/json/writer.hpp>
 
 #include <cstddef>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,19 +37,19 @@ class chunk_pattern {
     behind_.assign(chunk.substr(begin + text.size()));
   }
 
-  /// The text of `chunk` when all the rest of it is as it was learned.
-  std::optional<std::string_view> match(std::string_view chunk) const noexcept {
-    if (before_.empty() || chunk.size() <= before_.size() + behind_.size()) return std::nullopt;
-    const std::size_t length = chunk.size() - before_.size() - behind_.size();
-    if (chunk.substr(0, before_.size()) != before_) return std::nullopt;
-    if (chunk.substr(before_.size() + length) != behind_) return std::nullopt;
-    const std::string_view text = chunk.substr(before_.size(), length);
+  /// The text of `chunk` when all the rest of it is as it was learned. Good until the next call.
+  std::optional<std::string_view> match(std::string_view chunk) {
+    const std::size_t around = before_.size() + behind_.size();
+    if (around == 0 || chunk.size() <= around) return std::nullopt;
+    const std::string_view text(chunk.data() + before_.size(), chunk.size() - around);
+    if (std::memcmp(chunk.data(), before_.data(), before_.size()) != 0) return std::nullopt;
+    if (std::memcmp(text.data() + text.size(), behind_.data(), behind_.size()) != 0)
+      return std::nullopt;
     if (json::is_plain(text)) return text;
-    for (const char c : text) {
-      if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\') return std::nullopt;
-    }
-    if (!is_utf8_text(text)) return std::nullopt;
-    return text;
+    if (text.size() > max_chunk_bytes) return std::nullopt;  // not worth a copy that stays
+    unescaped_.clear();
+    if (!json::append_unescaped(unescaped_, text)) return std::nullopt;
+    return unescaped_;
   }
 
  private:
@@ -58,6 +59,7 @@ class chunk_pattern {
 
   std::string before_;  // with the quote that opens the text; empty when nothing was learned
   std::string behind_;  // with the quote that closes it
+  std::string unescaped_;
 };
 
 }  // namespace openrouter

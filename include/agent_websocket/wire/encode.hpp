@@ -172,10 +172,10 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
 
 namespace detail {
 
-/// Short text that needs no escaping, put together on the stack and appended at once.
+/// Short text, put together on the stack and appended at once.
 class short_text {
  public:
-  static constexpr std::size_t room = 512;
+  static constexpr std::size_t room = 1024;
 
   template <std::size_t Size>
   void put(const char (&literal)[Size]) noexcept {
@@ -187,7 +187,10 @@ class short_text {
     end_ += text.size();
   }
   void put(std::uint64_t number) noexcept { end_ = std::to_chars(end_, end_ + 20, number).ptr; }
-  void put_string(std::string_view text) noexcept { put(text); }
+  void put_string(std::string_view text) {
+    if (json::is_plain(text)) return put(text);
+    json::detail::escape(text, [this](std::string_view piece) { put(piece); });
+  }
   void append_to(std::string& out) const {
     out.append(text_, static_cast<std::size_t>(end_ - text_));
   }
@@ -233,10 +236,11 @@ void write_delta(Text& to, const response_delta& m, std::string_view timestamp) 
 
 /// Sent for every token, so names are written together with what stands between them.
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
-  constexpr std::size_t names = 160;  // with numbers, more than all that stands around the texts
-  const std::size_t texts = m.stream.size() + m.content.size() + timestamp.size();
-  if (texts > detail::short_text::room - names || !json::is_plain(m.stream) ||
-      !json::is_plain(m.content)) {
+  // With numbers and a timestamp, more than all that stands around the texts.
+  constexpr std::size_t names = 192, max_timestamp = 32;
+  const std::size_t texts = m.stream.size() + m.content.size();
+  if (texts > (detail::short_text::room - names) / json::max_escaped_bytes ||
+      timestamp.size() > max_timestamp) {
     detail::long_text text{out};
     return detail::write_delta(text, m, timestamp);
   }

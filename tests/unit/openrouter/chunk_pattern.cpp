@@ -30,17 +30,26 @@ chunk_pattern learned(const std::string& json, std::string_view text) {
 }  // namespace
 
 TEST_CASE("chunk pattern: the same but for its text") {
-  const chunk_pattern pattern = learned(chunk("Hel"), "Hel");
+  chunk_pattern pattern = learned(chunk("Hel"), "Hel");
   for (const std::string text :
        {"lo", "x", " ", "\xC3\xA4", "\x7F", "content", "a much longer one"}) {
     CHECK(pattern.match(chunk(text)) == std::string_view(text));
   }
 }
 
+TEST_CASE("chunk pattern: escapes are read as a parser reads them") {
+  chunk_pattern pattern = learned(chunk("Hel"), "Hel");
+  CHECK(pattern.match(chunk("a\\n")) == std::string_view("a\n"));
+  CHECK(pattern.match(chunk("\\u00e4\\uD83D\\uDE00")) ==
+        std::string_view("\xC3\xA4\xF0\x9F\x98\x80"));
+  CHECK(pattern.match(chunk("\\\"\\\\")) == std::string_view("\"\\"));
+  CHECK(pattern.match(chunk("b")) == std::string_view("b"));
+}
+
 TEST_CASE("chunk pattern: silent wherever a parser would have to look") {
-  const chunk_pattern pattern = learned(chunk("Hel"), "Hel");
-  for (const std::string text : {"", "a\\n", "\\u00e4", "a\"", "a\",\"x\":\"", "\n", "\x1F", "\xFF",
-                                 "\xC3", "\xED\xA0\x80"}) {
+  chunk_pattern pattern = learned(chunk("Hel"), "Hel");
+  for (const std::string text : {"", "a\\", "a\\x", "\\u00e", "\\uD83D", "a\"", "a\",\"x\":\"", "\n",
+                                 "\x1F", "\xFF", "\xC3", "\xED\xA0\x80"}) {
     CAPTURE(text);
     CHECK(!pattern.match(chunk(text)));
   }
