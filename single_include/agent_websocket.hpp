@@ -577,11 +577,25 @@ constexpr std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
+namespace detail {
+
+/// Which characters a token may have (RFC 9110 section 5.6.2).
+struct token_characters {
+  constexpr token_characters() {
+    for (std::size_t c = 0x21; c < 0x7F; ++c) {
+      legal[c] = std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) == std::string_view::npos;
+    }
+  }
+  bool legal[256] = {};
+};
+inline constexpr token_characters of_tokens;
+
+}  // namespace detail
+
 /// True for what may be a method or the name of a field (RFC 9110 section 5.6.2).
 constexpr bool is_token(std::string_view text) noexcept {
-  constexpr std::string_view separators = "\"(),/:;<=>?@[\\]{}";
   for (const char c : text) {
-    if (c <= ' ' || c >= '\x7F' || separators.find(c) != std::string_view::npos) return false;
+    if (!detail::of_tokens.legal[static_cast<unsigned char>(c)]) return false;
   }
   return !text.empty();
 }
@@ -597,6 +611,15 @@ inline std::string sanitize_field_value(std::string_view text) {
   return std::string(trim(clean));
 }
 
+/// True for a value that sanitize_field_value() leaves as it is.
+inline bool is_field_value(std::string_view text) noexcept {
+  if (!text.empty() && (text.front() == ' ' || text.back() == ' ')) return false;
+  for (const char c : text) {
+    if (c < 0x20 || c > 0x7E) return false;
+  }
+  return true;
+}
+
 /// Header fields in their order.
 class header_list {
  public:
@@ -605,7 +628,12 @@ class header_list {
   header_list() = default;
   header_list(std::initializer_list<field> fields) : fields_(fields) {}
 
+  void reserve(std::size_t count) { fields_.reserve(count); }
+
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+
+  /// For so many fields no further memory is needed.
+  void reserve(std::size_t count) { fields_.reserve(count); }
 
   /// Replaces all fields of that name by one.
   void set(std::string_view name, std::string value) {
@@ -629,6 +657,9 @@ class header_list {
     return std::nullopt;
   }
   bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
+
+  /// Precondition: position < size().
+  std::string& value_at(std::size_t position) noexcept { return fields_[position].second; }
 
   std::size_t size() const noexcept { return fields_.size(); }
   bool empty() const noexcept { return fields_.empty(); }
@@ -1328,16 +1359,82 @@ inline std::string print_double(double number) {
 }  // namespace json
 }  // namespace agent_websocket
 
+// --- agent_websocket/json/text_stream.hpp
+
+// RapidJSON's input: text that is changed in situ and known to be UTF-8. The front of a string, up
+// to its first quote, escape or control character, is where it belongs already: it is taken eight
+// bytes at once, where RapidJSON's own stream has each looked at and written back.
+
+#include <rapidjson/stream.h>
+
+namespace agent_websocket {
+namespace json {
+namespace detail {
+
+/// Eight bytes at once: true when none of them ends the plain part of a string.
+inline bool is_plain_in_string(const char* at) noexcept {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  const auto zero_byte_of = [](std::uint64_t each) { return (each - ones) & ~each & tops; };
+  const std::uint64_t control = (word - ones * 0x20) & ~word & tops;
+  return (control | zero_byte_of(word ^ (ones * '"')) | zero_byte_of(word ^ (ones * '\\'))) == 0;
+}
+
+/// A model of RapidJSON's concept Stream. 8 bytes of zero stand behind the text.
+class text_stream {
+ public:
+  using Ch = char;
+  explicit text_stream(char* text) noexcept : at_(text), begin_(text) {}
+
+  Ch Peek() const noexcept { return *at_; }
+  Ch Take() noexcept { return *at_++; }
+  std::size_t Tell() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+  /// Called at the front of a string and, in vain, of a number.
+  Ch* PutBegin() noexcept {
+    Ch* const front = at_;
+    out_ = at_;
+    if (at_ == begin_ || at_[-1] != '"') return front;
+    while (is_plain_in_string(at_)) at_ += 8;
+    while (*at_ != '"' && *at_ != '\\' && static_cast<unsigned char>(*at_) >= 0x20) ++at_;
+    out_ = at_;
+    return front;
+  }
+  void Put(Ch c) noexcept { *out_++ = c; }
+  std::size_t PutEnd(const Ch* front) const noexcept {
+    return static_cast<std::size_t>(out_ - front);
+  }
+  void Flush() noexcept {}
+
+ private:
+  Ch* at_;
+  Ch* begin_;
+  Ch* out_ = nullptr;
+};
+
+}  // namespace detail
+}  // namespace json
+}  // namespace agent_websocket
+
+/// RapidJSON's parser of numbers works on a copy of the stream, and counts on that.
+template <>
+struct rapidjson::StreamTraits<agent_websocket::json::detail::text_stream> {
+  enum { copyOptimization = 1 };
+};
+
 // --- agent_websocket/json/reader.hpp
 
 // Reads JSON text (RFC 8259) into a flat, read-only document: one buffer, one vector of nodes, both reused from
 // parse to parse, so that a steady stream of messages costs few allocations. Every read is checked: asking for what
-// is not there gives an absent value or nullopt, never an abort. This is the only header that names RapidJSON; it
+// is not there gives an absent value or nullopt, never an abort. Only this header and text_stream.hpp name RapidJSON; it
 // parses iteratively, in situ, with numbers left as text and encoding validated, because RapidJSON's other modes
 // overflow the stack on deep nesting and crash on 26-byte numbers (CVE-2024-38517).
 
+#include <rapidjson/allocators.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
+
+#include <algorithm>
 
 namespace agent_websocket {
 namespace json {
@@ -1371,7 +1468,7 @@ struct node {
   bool truth = false;
   std::uint32_t offset = 0;  // of the text of a string or number
   std::uint32_t length = 0;  // of that text; of a container: its direct children (members of an object)
-  std::uint32_t next = 0;    // the node behind this subtree
+  std::uint32_t next = 0;    // the node behind this subtree; while it is open, the container around it
 };
 
 struct tape {
@@ -1425,14 +1522,14 @@ class value {
   std::size_t size() const noexcept { return is_array() || is_object() ? at().length : 0; }
 
   /// The member of that name (the last one, as in JavaScript, when there are several), or an absent value.
-  value operator[](std::string_view name) const noexcept {
+  [[gnu::noinline]] value operator[](std::string_view name) const noexcept {
     value found;
     if (!is_object()) return found;
-    for (std::uint32_t i = index_ + 1; i < at().next;) {
-      const value name_node(tape_, i);
-      const std::uint32_t member = i + 1;
-      if (name_node.text() == name) found = value(tape_, member);
-      i = tape_->nodes[member].next;
+    const detail::node* const nodes = tape_->nodes.data();
+    const std::uint32_t end = nodes[index_].next;
+    for (std::uint32_t i = index_ + 1; i < end; i = nodes[i + 1].next) {
+      if (nodes[i].length != name.size()) continue;
+      if (value(tape_, i).text() == name) found = value(tape_, i + 1);
     }
     return found;
   }
@@ -1469,7 +1566,7 @@ class value {
   friend class document;
   value(const detail::tape* of, std::uint32_t index) noexcept : tape_(of), index_(index) {}
   const detail::node& at() const noexcept { return tape_->nodes[index_]; }
-  std::string_view text() const noexcept { return std::string_view(tape_->text).substr(at().offset, at().length); }
+  std::string_view text() const noexcept { return {tape_->text.data() + at().offset, at().length}; }
 
   const detail::tape* tape_ = nullptr;
   std::uint32_t index_ = 0;
@@ -1480,7 +1577,9 @@ namespace detail {
 /// RapidJSON's SAX handler: appends nodes and enforces the limits.
 class tape_builder {
  public:
-  tape_builder(tape& out, const parse_limits& limits) : out_(out), limits_(limits) {}
+  /// `has_escapes`: a backslash stands somewhere in the text.
+  tape_builder(tape& out, const parse_limits& limits, bool has_escapes)
+      : out_(out), limits_(limits), has_escapes_(has_escapes) {}
 
   bool Null() { return add(kind::null); }
   bool Bool(bool truth) {
@@ -1490,7 +1589,7 @@ class tape_builder {
   }
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) { return add_text(kind::number, text, length); }
   bool String(const char* text, rapidjson::SizeType length, bool) {
-    return check_surrogates(text, length) && add_text(kind::string, text, length);
+    return (!has_escapes_ || check_surrogates(text, length)) && add_text(kind::string, text, length);
   }
   bool Key(const char* text, rapidjson::SizeType length, bool copy) {
     --children_of_parent();  // the value behind it counts
@@ -1511,14 +1610,14 @@ class tape_builder {
   const std::string& refusal() const noexcept { return refusal_; }
 
  private:
-  std::uint32_t& children_of_parent() { return out_.nodes[open_.back()].length; }
+  std::uint32_t& children_of_parent() { return out_.nodes[parent_].length; }
 
   bool add(kind what) {
     if (out_.nodes.size() >= limits_.max_values) {
       refusal_ = "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
       return false;
     }
-    if (!open_.empty()) ++children_of_parent();
+    if (depth_ != 0) ++children_of_parent();
     node made;
     made.what = what;
     made.next = static_cast<std::uint32_t>(out_.nodes.size() + 1);
@@ -1532,18 +1631,19 @@ class tape_builder {
     return true;
   }
   bool open(kind what) {
-    if (open_.size() >= limits_.max_depth) {
+    if (depth_ >= limits_.max_depth) {
       refusal_ = "it is nested too deeply, at most " + std::to_string(limits_.max_depth) + " levels are allowed";
       return false;
     }
     const auto index = static_cast<std::uint32_t>(out_.nodes.size());
     if (!add(what)) return false;
-    open_.push_back(index);
+    out_.nodes[index].next = std::exchange(parent_, index);
+    ++depth_;
     return true;
   }
   bool close() {
-    out_.nodes[open_.back()].next = static_cast<std::uint32_t>(out_.nodes.size());
-    open_.pop_back();
+    parent_ = std::exchange(out_.nodes[parent_].next, static_cast<std::uint32_t>(out_.nodes.size()));
+    --depth_;
     return true;
   }
   // RapidJSON lets "\uDC00" alone through as the bytes ED B0 80, which are not UTF-8 (RFC 3629 section 3).
@@ -1563,7 +1663,9 @@ class tape_builder {
 
   tape& out_;
   const parse_limits& limits_;
-  std::vector<std::uint32_t> open_;
+  const bool has_escapes_;
+  std::size_t depth_ = 0;
+  std::uint32_t parent_ = 0;  // the innermost open container, when there is one
   std::string refusal_;
 };
 
@@ -1583,17 +1685,15 @@ class document {
     if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
       return refuse("a NUL byte stands in the text", nul);
     }
+    tape_.text.reserve(text.size() + 8);
     tape_.text.assign(text);
     tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
-    detail::tape_builder builder(tape_, limits);
-    rapidjson::InsituStringStream stream(tape_.text.data());
-    constexpr unsigned flags =
-        rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
-    rapidjson::Reader reader;
+    if (tape_.nodes.capacity() == 0) tape_.nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
+    detail::tape_builder builder(tape_, limits, text.find('\\') != std::string_view::npos);
     // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it then says where.
     const rapidjson::ParseResult outcome =
-        is_utf8_text(text) ? reader.Parse<flags>(stream, builder)
-                           : reader.Parse<flags | rapidjson::kParseValidateEncodingFlag>(stream, builder);
+        is_utf8_text(text) ? read<detail::text_stream, 0>(builder)
+                           : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
     if (outcome.IsError()) {
       tape_.nodes.clear();
       const std::string& refusal = builder.refusal();
@@ -1606,6 +1706,18 @@ class document {
   value root() const noexcept { return tape_.nodes.empty() ? value() : value(&tape_, 0); }
 
  private:
+  template <typename Stream, unsigned more_flags>
+  rapidjson::ParseResult read(detail::tape_builder& builder) {
+    constexpr unsigned flags =
+        rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+    alignas(std::max_align_t) char room[1024];  // for the reader's stack, a byte for each level; then the heap
+    rapidjson::MemoryPoolAllocator<> allocator(room, sizeof room);
+    rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::MemoryPoolAllocator<>> reader(
+        &allocator);
+    Stream stream(tape_.text.data());
+    return reader.Parse<flags | more_flags>(stream, builder);
+  }
+
   static error refuse(std::string why, std::size_t offset) {
     while (!why.empty() && why.back() == '.') why.pop_back();
     return error(errc::bad_json, "Not valid JSON: " + why + " (at byte " + std::to_string(offset) + ")");
@@ -1623,8 +1735,6 @@ class document {
 // and signature. The claims are decoded and not looked at, because nobody has signed them yet. What
 // a header may bring along for the verifier (jwk, jku, kid, x5u, x5c) is never read: keys come from
 // the operator alone.
-
-#include <algorithm>
 
 namespace agent_websocket {
 
@@ -1969,15 +2079,22 @@ class sha256_state {
       const std::uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >> 10);
       w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
-    std::array<std::uint32_t, 8> v = h_;
-    for (std::size_t i = 0; i < 64; ++i) {
-      const std::uint32_t e1 = turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25);
-      const std::uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-      const std::uint32_t t1 = v[7] + e1 + choice + constants[i] + w[i];
-      const std::uint32_t e0 = turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22);
-      const std::uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-      v = {t1 + e0 + majority, v[0], v[1], v[2], v[3] + t1, v[4], v[5], v[6]};
+    std::uint32_t a = h_[0], b = h_[1], c = h_[2], d = h_[3];
+    std::uint32_t e = h_[4], f = h_[5], g = h_[6], h = h_[7];
+    // The standard hands each of the eight on to the next after a round; eight rounds in which each
+    // has the next one's place instead move nothing.
+    for (std::size_t i = 0; i < 64; i += 8) {
+      const auto at = [&](std::size_t round) { return constants[i + round] + w[i + round]; };
+      step(a, b, c, d, e, f, g, h, at(0));
+      step(h, a, b, c, d, e, f, g, at(1));
+      step(g, h, a, b, c, d, e, f, at(2));
+      step(f, g, h, a, b, c, d, e, at(3));
+      step(e, f, g, h, a, b, c, d, at(4));
+      step(d, e, f, g, h, a, b, c, at(5));
+      step(c, d, e, f, g, h, a, b, at(6));
+      step(b, c, d, e, f, g, h, a, at(7));
     }
+    const std::array<std::uint32_t, 8> v{a, b, c, d, e, f, g, h};
     for (std::size_t i = 0; i < 8; ++i) h_[i] += v[i];
   }
 
@@ -1992,6 +2109,17 @@ class sha256_state {
  private:
   static constexpr std::uint32_t turn(std::uint32_t x, int by) noexcept {
     return x >> by | x << (32 - by);
+  }
+
+  /// One round: what becomes the next `e` is left in `d`, the next `a` in `h`.
+  static void step(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t& d,
+                   std::uint32_t e, std::uint32_t f, std::uint32_t g, std::uint32_t& h,
+                   std::uint32_t added) noexcept {
+    const std::uint32_t choice = g ^ (e & (f ^ g));
+    const std::uint32_t majority = (a & b) | (c & (a | b));
+    h += (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + choice + added;
+    d += h;
+    h += (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + majority;
   }
 
   static constexpr std::array<std::uint32_t, 64> constants{
@@ -2015,20 +2143,21 @@ class sha256_state {
 inline digest256 sha256(std::string_view text) noexcept {
   detail::sha256_state state;
   std::array<unsigned char, 64> block{};
-  std::size_t filled = 0;
-  const auto put = [&](unsigned char byte) {
-    block[filled++] = byte;
-    if (filled == block.size()) {
-      state.block(block.data());
-      filled = 0;
-    }
-  };
-  for (const char each : text) put(static_cast<unsigned char>(each));
-  put(0x80);
-  while (filled != 56) put(0);
   const std::uint64_t bits = static_cast<std::uint64_t>(text.size()) * 8;
-  for (int shift = 56; shift >= 0; shift -= 8)
-    put(static_cast<unsigned char>(bits >> shift & 0xFF));
+  for (; text.size() >= block.size(); text.remove_prefix(block.size())) {
+    std::memcpy(block.data(), text.data(), block.size());
+    state.block(block.data());
+  }
+  block.fill(0);
+  if (!text.empty()) std::memcpy(block.data(), text.data(), text.size());
+  block[text.size()] = 0x80;
+  if (text.size() >= 56) {  // no place for the length behind it
+    state.block(block.data());
+    block.fill(0);
+  }
+  for (std::size_t i = 0; i < 8; ++i)
+    block[56 + i] = static_cast<unsigned char>(bits >> (56 - 8 * i) & 0xFF);
+  state.block(block.data());
   return state.digest();
 }
 
@@ -2343,6 +2472,7 @@ inline bool is_plain(std::string_view text) noexcept {
     if (!detail::is_plain_word(text.data())) return false;
     text.remove_prefix(8);
   }
+  if (text.empty()) return true;
   char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
   for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
   return detail::is_plain_word(rest);
@@ -2356,21 +2486,25 @@ void append_number(std::string& out, Integer number) {
   out.append(text, static_cast<std::size_t>(done.ptr - text));
 }
 
-/// Appends `text` as a JSON string body, without the quotes.
-inline void append_escaped(std::string& out, std::string_view text) {
+namespace detail {
+
+constexpr bool is_plain_byte(unsigned char c) noexcept { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+
+/// Hands `text` out as a JSON string body in pieces, by put(std::string_view).
+template <typename Put>
+void escape(std::string_view text, Put&& put) {
   static constexpr char digits[] = "0123456789abcdef";
   const char* run = text.data();
   const char* at = run;
   const char* const end = run + text.size();
-  const auto flush = [&] { out.append(run, static_cast<std::size_t>(at - run)); };
-  while (at != end) {
-    while (end - at >= 8 && detail::is_plain_word(at)) at += 8;
+  const auto flush = [&] {
+    if (at != run) put(std::string_view(run, static_cast<std::size_t>(at - run)));
+  };
+  for (;;) {
+    while (end - at >= 8 && is_plain_word(at)) at += 8;
+    while (at != end && is_plain_byte(static_cast<unsigned char>(*at))) ++at;
     if (at == end) break;
     const auto c = static_cast<unsigned char>(*at);
-    if (c >= 0x20 && c != '"' && c != '\\' && c < 0x7F) {
-      ++at;
-      continue;
-    }
     if (c >= 0x80) {
       const std::size_t length = utf8_sequence_length(std::string_view(at, static_cast<std::size_t>(end - at)));
       if (length != 0) {
@@ -2378,27 +2512,37 @@ inline void append_escaped(std::string& out, std::string_view text) {
         continue;
       }
       flush();
-      out += "\xEF\xBF\xBD";
+      put("\xEF\xBF\xBD");
       run = ++at;
       continue;
     }
     flush();
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      default:
-        out += "\\u00";
-        out.push_back(digits[c >> 4]);
-        out.push_back(digits[c & 0xF]);
+      case '"': put("\\\""); break;
+      case '\\': put("\\\\"); break;
+      case '\n': put("\\n"); break;
+      case '\r': put("\\r"); break;
+      case '\t': put("\\t"); break;
+      case '\b': put("\\b"); break;
+      case '\f': put("\\f"); break;
+      default: {
+        const char unit[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 0xF]};
+        put(std::string_view(unit, sizeof unit));
+      }
     }
     run = ++at;
   }
   flush();
+}
+
+}  // namespace detail
+
+/// The most that a byte of a text becomes in a JSON string.
+inline constexpr std::size_t max_escaped_bytes = 6;
+
+/// Appends `text` as a JSON string body, without the quotes.
+inline void append_escaped(std::string& out, std::string_view text) {
+  detail::escape(text, [&out](std::string_view piece) { out.append(piece); });
 }
 
 /// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's.
@@ -3520,18 +3664,50 @@ class random_source {
   std::function<std::uint64_t()> draw_;  // none: the operating system
 };
 
+/// Bits for several things that are made one after the other, drawn by one call of the system. Not to be kept for
+/// later (see above): what was not used up is wiped at the end, as is what was.
+template <std::size_t Count>
+class random_draw {
+ public:
+  explicit random_draw(random_source& from) : drawn_(from.words<Count>()) {}
+  random_draw(const random_draw&) = delete;
+  random_draw& operator=(const random_draw&) = delete;
+  ~random_draw() {
+    volatile std::uint64_t* const memory = drawn_.data();
+    for (std::size_t i = 0; i < Count; ++i) memory[i] = 0;
+  }
+
+  /// As random_source::words(). Precondition: so many are left.
+  template <std::size_t Wanted>
+  std::array<std::uint64_t, Wanted> words() {
+    assert(used_ + Wanted <= Count);
+    std::array<std::uint64_t, Wanted> taken;
+    for (std::uint64_t& each : taken) each = drawn_[used_++];
+    return taken;
+  }
+
+ private:
+  std::array<std::uint64_t, Count> drawn_;
+  std::size_t used_ = 0;
+};
+
+/// How many words of 64 bits make_uuid, make_token and make_short_name take.
+inline constexpr std::size_t words_of_uuid = 2, words_of_token = 5, words_of_short_name = 2;
+
 /// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
-inline std::string make_uuid(random_source& random) {
+/// `Source` is random_source or random_draw, as of the other two.
+template <typename Source>
+std::string make_uuid(Source& random) {
   static constexpr char digits[] = "0123456789abcdef";
-  auto [high, low] = random.words<2>();
+  auto [high, low] = random.template words<words_of_uuid>();
   high = (high & 0xFFFF'FFFF'FFFF'0FFFULL) | 0x0000'0000'0000'4000ULL;
   low = (low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL;
-  std::string text;
-  text.reserve(36);
-  for (std::size_t i = 0; i < 32; ++i) {
-    if (i == 8 || i == 12 || i == 16 || i == 20) text.push_back('-');
+  std::string text(36, '-');
+  std::size_t to = 0;
+  for (int i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) ++to;
     const std::uint64_t half = i < 16 ? high : low;
-    text.push_back(digits[(half >> (60 - 4 * (i % 16))) & 0xF]);
+    text[to++] = digits[(half >> (60 - 4 * (i % 16))) & 0xF];
   }
   return text;
 }
@@ -3539,11 +3715,11 @@ inline std::string make_uuid(random_source& random) {
 namespace detail {
 
 /// Characters of base64url (RFC 4648, section 5), six bits each.
-template <std::size_t Length>
-std::string random_text(random_source& random) {
+template <std::size_t Length, typename Source>
+std::string random_text(Source& random) {
   static constexpr char digits[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  auto words = random.words<(Length + 9) / 10>();
+  auto words = random.template words<(Length + 9) / 10>();
   std::string text(Length, '\0');
   for (std::size_t i = 0; i < Length; ++i) {
     text[i] = digits[words[i / 10] & 63];
@@ -3555,11 +3731,13 @@ std::string random_text(random_source& random) {
 }  // namespace detail
 
 /// A secret of 256 bits, as 43 characters of base64url without padding.
-inline std::string make_token(random_source& random) { return detail::random_text<43>(random); }
+template <typename Source>
+std::string make_token(Source& random) { return detail::random_text<43>(random); }
 
 /// A name of 90 bits that is no secret and not given twice: 15 characters, which a std::string holds without
 /// an allocation.
-inline std::string make_short_name(random_source& random) { return detail::random_text<15>(random); }
+template <typename Source>
+std::string make_short_name(Source& random) { return detail::random_text<15>(random); }
 
 }  // namespace agent_websocket
 
@@ -5336,7 +5514,10 @@ class request_encoder {
   explicit request_encoder(std::string& out, std::string path = {})
       : writer_(out), path_(std::move(path)) {
     writer_.begin_object();
+    names_.reserve(16);
   }
+  request_encoder(const request_encoder&) = delete;
+  request_encoder& operator=(const request_encoder&) = delete;
 
   void text(std::string_view name, const std::string& what) {
     if (!what.empty()) key(name).value(what);
@@ -5382,7 +5563,7 @@ class request_encoder {
   template <typename Members>
   void object(std::string_view name, Members&& members) {
     std::string text;
-    request_encoder inner(text, path_ + std::string(name) + ".");
+    request_encoder inner(text, *this, name);
     members(inner);
     inner.finish();
     if (inner.refusal_) {
@@ -5407,7 +5588,7 @@ class request_encoder {
   void refuse(std::string_view name, std::string_view what, std::string_view range = {}) {
     if (refusal_) return;
     std::string words("`");
-    words.append(path_).append(name).append("` ").append(what).append(range);
+    words.append(path()).append(name).append("` ").append(what).append(range);
     refusal_ = error(errc::bad_message, std::move(words));
   }
 
@@ -5421,6 +5602,17 @@ class request_encoder {
   const std::optional<error>& refusal() const noexcept { return refusal_; }
 
  private:
+  /// Of the object with that name in `outer`.
+  request_encoder(std::string& out, const request_encoder& outer, std::string_view name)
+      : writer_(out), outer_(&outer), name_(name) {
+    writer_.begin_object();
+  }
+
+  /// What stands in front of the names in a refusal.
+  std::string path() const {
+    return outer_ == nullptr ? path_ : outer_->path().append(name_).append(".");
+  }
+
   bool parse(std::string_view name, const std::string& what, json::kind wanted, json::kind also) {
     const result<void> outcome = parsed_.parse(what);
     if (!outcome) {
@@ -5435,6 +5627,8 @@ class request_encoder {
 
   json::writer writer_;
   std::string path_;
+  const request_encoder* outer_ = nullptr;
+  std::string_view name_;
   json::document parsed_;
   std::vector<std::string_view>
       names_;  // the caller's, or in parsed_, which `members_of` fills last
@@ -5742,6 +5936,11 @@ class ip_address {
 
   ip_address() = default;  ///< ::, which is nobody's
   explicit ip_address(const bytes_type& bytes) : bytes_(bytes) {}
+  static ip_address v4(const std::array<std::uint8_t, 4>& bytes) noexcept {
+    ip_address made(v4_prefix());
+    std::copy(bytes.begin(), bytes.end(), made.bytes_.begin() + 12);
+    return made;
+  }
 
   /// "192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7", "fe80::1%eth0" (the zone is dropped). Strict:
   /// no leading zeros in IPv4 (some read them as octal), no short forms, no port, no brackets.
@@ -5787,14 +5986,16 @@ class ip_address {
 
   /// RFC 5952; an IPv4 address with dots alone.
   std::string to_string() const {
-    std::string text;
     if (is_v4()) {
+      char dotted[16];
+      char* end = dotted;
       for (std::size_t i = 12; i < 16; ++i) {
-        if (i != 12) text += '.';
-        text += std::to_string(bytes_[i]);
+        if (i != 12) *end++ = '.';
+        end = std::to_chars(end, dotted + sizeof dotted, unsigned{bytes_[i]}).ptr;
       }
-      return text;
+      return std::string(dotted, end);
     }
+    std::string text;
     const auto group = [this](std::size_t i) {
       return static_cast<unsigned>(bytes_[2 * i] << 8 | bytes_[2 * i + 1]);
     };
@@ -9103,13 +9304,11 @@ inline result<void> check(const client_settings& settings) {
   return {};
 }
 
-/// A POST of `body`, made by encode(). Precondition: check(settings).
-inline http::request make_http_request(const client_settings& settings, std::string body,
-                                       bool stream) {
+/// A POST that lacks its body yet, which encode() makes. Precondition: check(settings).
+inline http::request make_http_request(const client_settings& settings, bool stream) {
   http::request made;
   made.method = "POST";
   made.target = http::join_url(settings.base_url, "chat/completions");
-  made.body = std::move(body);
   made.connect_timeout = settings.connect_timeout;
   const auto put = [&made](const char* name, std::string_view text) {
     std::string value = http::sanitize_field_value(text);
@@ -9950,6 +10149,7 @@ inline bool read_usage(const json::value& from, usage& into) {
   into.total_tokens = count("total_tokens");
   into.cost = from["cost"].number();
   into.json.clear();
+  into.json.reserve(240);  // what it usually comes to
   json::writer w(into.json);
   detail::print_numbers(w, from, 0);
   return true;
@@ -10059,31 +10259,24 @@ class sse_parser {
     position_ += bytes.size();
     if (stopped_) return {};
     std::size_t at = skip_mark(bytes);
-    // Of each kind of line end the next one, so that no byte is searched twice.
-    std::size_t line_feed = bytes.find('\n', at);
+    // Of carriage returns the next one, so that no byte is searched twice.
     std::size_t carriage_return = bytes.find('\r', at);
     while (at < bytes.size()) {
-      if (after_carriage_return_) {
-        after_carriage_return_ = false;
-        if (bytes[at] == '\n') {
-          line_feed = bytes.find('\n', ++at);
-          continue;
-        }
+      if (std::exchange(after_carriage_return_, false) && bytes[at] == '\n') {
+        ++at;
+        continue;
       }
-      const std::size_t end = line_feed < carriage_return ? line_feed : carriage_return;
-      const std::string_view piece =
-          bytes.substr(at, end == std::string_view::npos ? end : end - at);
+      const std::size_t end = line_end(bytes, at, carriage_return);
       if (end == std::string_view::npos) {
-        if (!begin_line(piece, begin + at)) return fail();
+        if (!begin_line(bytes.substr(at), begin + at)) return fail();
         break;
       }
+      const std::string_view piece(bytes.data() + at, end - at);
       if (!end_line(piece, begin + at, on_event)) return stopped_ ? std::error_code() : fail();
       at = end + 1;
       if (end == carriage_return) {
         after_carriage_return_ = true;
         carriage_return = bytes.find('\r', at);
-      } else {
-        line_feed = bytes.find('\n', at);
       }
     }
     keep_seen();
@@ -10125,6 +10318,15 @@ class sse_parser {
       ++mark_bytes_;
     }
     return at;
+  }
+
+  /// Where the line that `at` is in ends, or npos. `carriage_return`: the next one, or npos.
+  static std::size_t line_end(std::string_view bytes, std::size_t at,
+                              std::size_t carriage_return) noexcept {
+    if (bytes[at] == '\n') return at;
+    const std::string_view before = bytes.substr(0, carriage_return);
+    const std::size_t line_feed = before.find('\n', at);
+    return line_feed != std::string_view::npos ? line_feed : carriage_return;
   }
 
   /// Keeps the first part of a line whose end is not there yet. False above the limit.
@@ -10176,11 +10378,17 @@ class sse_parser {
       return true;
     }
     if (!fits(line.size())) return false;
-    const std::size_t colon = line.find(':');
-    const std::string_view name = line.substr(0, colon);
+    // Nearly all of them are, and need no search.
+    const bool is_data = line.size() > 4 && std::memcmp(line.data(), "data:", 5) == 0;
+    const std::size_t colon = is_data ? 4 : line.find(':');
     std::size_t value_at = colon == std::string_view::npos ? line.size() : colon + 1;
     if (value_at < line.size() && line[value_at] == ' ') ++value_at;
-    const std::string_view value = line.substr(value_at);
+    const std::string_view value(line.data() + value_at, line.size() - value_at);
+    if (is_data) {
+      add_data(value, position, is_kept ? value_at : std::string_view::npos);
+      return true;
+    }
+    const std::string_view name = line.substr(0, colon);
     if (name == "data") {
       add_data(value, position, is_kept ? value_at : std::string_view::npos);
     } else if (name == "event") {
@@ -11125,6 +11333,116 @@ class answer_reader {
 }  // namespace openrouter
 }  // namespace agent_websocket
 
+// --- agent_websocket/json/unescape.hpp
+
+// Reads the inside of one JSON string (RFC 8259 section 7) without a document: escapes become what
+// they stand for. As strict as document::parse, so that whoever is told no can ask that for why.
+
+namespace agent_websocket {
+namespace json {
+
+namespace detail {
+
+/// The code unit that four hexadecimal digits at the front of `text` spell, or -1.
+constexpr int code_unit(std::string_view text) noexcept {
+  if (text.size() < 4) return -1;
+  int unit = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const char c = text[i];
+    int digit = -1;
+    if (c >= '0' && c <= '9') digit = c - '0';
+    if (c >= 'a' && c <= 'f') digit = c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') digit = c - 'A' + 10;
+    if (digit < 0) return -1;
+    unit = unit * 16 + digit;
+  }
+  return unit;
+}
+
+/// What a backslash and `c` stand for; 0 when that is no short escape.
+constexpr char short_escape(char c) noexcept {
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/': return c;
+    case 'n': return '\n';
+    case 't': return '\t';
+    case 'r': return '\r';
+    case 'b': return '\b';
+    case 'f': return '\f';
+    default: return 0;
+  }
+}
+
+/// Precondition: no surrogate, at most 0x10FFFF.
+inline void append_code_point(std::string& out, std::uint32_t point) {
+  const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (point < 0x80) return put(point);
+  if (point < 0x800) {
+    put(0xC0 | point >> 6);
+  } else {
+    if (point < 0x10000) {
+      put(0xE0 | point >> 12);
+    } else {
+      put(0xF0 | point >> 18);
+      put(0x80 | (point >> 12 & 0x3F));
+    }
+    put(0x80 | (point >> 6 & 0x3F));
+  }
+  put(0x80 | (point & 0x3F));
+}
+
+/// Reads one \uXXXX, or two that are the halves of a character; `digits` begins behind the `u`. How
+/// many bytes these were, or 0 when it is neither.
+inline std::size_t append_escaped_character(std::string& out, std::string_view digits) {
+  const int unit = code_unit(digits);
+  if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF)) return 0;
+  auto point = static_cast<std::uint32_t>(unit);
+  if (unit < 0xD800 || unit > 0xDBFF) {
+    append_code_point(out, point);
+    return 4;
+  }
+  if (digits.substr(4, 2) != "\\u") return 0;
+  const int low = code_unit(digits.substr(6));
+  if (low < 0xDC00 || low > 0xDFFF) return 0;
+  point = 0x10000 + ((point - 0xD800) << 10) + (static_cast<std::uint32_t>(low) - 0xDC00);
+  append_code_point(out, point);
+  return 10;
+}
+
+}  // namespace detail
+
+/// Appends what `inside` says, the bytes between the quotes of a JSON string. False when they are
+/// not that: a bare quote or control character, an escape that is none, half of a surrogate pair,
+/// what is not UTF-8. `out` then holds a part of it.
+inline bool append_unescaped(std::string& out, std::string_view inside) {
+  if (!is_utf8_text(inside)) return false;
+  while (!inside.empty()) {
+    std::size_t run = 0;
+    while (run < inside.size() && static_cast<unsigned char>(inside[run]) >= 0x20 &&
+           inside[run] != '"' && inside[run] != '\\') {
+      ++run;
+    }
+    out.append(inside.data(), run);
+    inside.remove_prefix(run);
+    if (inside.empty()) return true;
+    if (inside.size() < 2 || inside[0] != '\\') return false;
+    if (const char meant = detail::short_escape(inside[1])) {
+      out.push_back(meant);
+      inside.remove_prefix(2);
+      continue;
+    }
+    if (inside[1] != 'u') return false;
+    const std::size_t digits = detail::append_escaped_character(out, inside.substr(2));
+    if (digits == 0) return false;
+    inside.remove_prefix(2 + digits);
+  }
+  return true;
+}
+
+}  // namespace json
+}  // namespace agent_websocket
+
 // --- agent_websocket/openrouter/chunk_pattern.hpp
 
 // The chunks of one stream are the same text but for what stands in "content". A pattern keeps what
@@ -11154,19 +11472,19 @@ class chunk_pattern {
     behind_.assign(chunk.substr(begin + text.size()));
   }
 
-  /// The text of `chunk` when all the rest of it is as it was learned.
-  std::optional<std::string_view> match(std::string_view chunk) const noexcept {
-    if (before_.empty() || chunk.size() <= before_.size() + behind_.size()) return std::nullopt;
-    const std::size_t length = chunk.size() - before_.size() - behind_.size();
-    if (chunk.substr(0, before_.size()) != before_) return std::nullopt;
-    if (chunk.substr(before_.size() + length) != behind_) return std::nullopt;
-    const std::string_view text = chunk.substr(before_.size(), length);
+  /// The text of `chunk` when all the rest of it is as it was learned. Good until the next call.
+  std::optional<std::string_view> match(std::string_view chunk) {
+    const std::size_t around = before_.size() + behind_.size();
+    if (around == 0 || chunk.size() <= around) return std::nullopt;
+    const std::string_view text(chunk.data() + before_.size(), chunk.size() - around);
+    if (std::memcmp(chunk.data(), before_.data(), before_.size()) != 0) return std::nullopt;
+    if (std::memcmp(text.data() + text.size(), behind_.data(), behind_.size()) != 0)
+      return std::nullopt;
     if (json::is_plain(text)) return text;
-    for (const char c : text) {
-      if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\') return std::nullopt;
-    }
-    if (!is_utf8_text(text)) return std::nullopt;
-    return text;
+    if (text.size() > max_chunk_bytes) return std::nullopt;  // not worth a copy that stays
+    unescaped_.clear();
+    if (!json::append_unescaped(unescaped_, text)) return std::nullopt;
+    return unescaped_;
   }
 
  private:
@@ -11176,6 +11494,7 @@ class chunk_pattern {
 
   std::string before_;  // with the quote that opens the text; empty when nothing was learned
   std::string behind_;  // with the quote that closes it
+  std::string unescaped_;
 };
 
 }  // namespace openrouter
@@ -11602,7 +11921,8 @@ struct request_counts {
 template <typename HttpClient, typename Scheduler>
 struct client_surroundings {
   client_settings settings;
-  result<void> checked;  ///< settings, once
+  result<void> checked;           ///< settings, once
+  http::request whole, streamed;  ///< what is the same in all requests
   HttpClient& http;
   Scheduler& scheduler;
   random_source random;
@@ -11711,11 +12031,11 @@ class basic_completion final
 
   void send() {
     result<void> usable = around_.checked;
-    std::string body;
+    http::request made = request_->stream ? around_.streamed : around_.whole;
     if (usable) {
       result<std::string> encoded = encode(*request_, around_.settings.dialect);
       if (encoded) {
-        body = std::move(*encoded);
+        made.body = std::move(*encoded);
       } else {
         usable = encoded.error();
       }
@@ -11730,8 +12050,7 @@ class basic_completion final
     error_body_.clear();
     generation_id_.clear();
     clocks_.send(now(), request_->stream);
-    call_ = around_.http.start(
-        make_http_request(around_.settings, std::move(body), request_->stream), *this);
+    call_ = around_.http.start(std::move(made), *this);
     watch();
   }
 
@@ -11922,10 +12241,12 @@ class basic_openrouter_client final : private completion_owner {
   /// Settings that check() refuses make every completion fail with errc::bad_configuration.
   basic_openrouter_client(client_settings settings, HttpClient& http, Scheduler& scheduler,
                           random_source random = {})
-      : around_{std::move(settings), {}, http, scheduler, std::move(random), *this} {
+      : around_{std::move(settings), {}, {}, {}, http, scheduler, std::move(random), *this} {
     around_.checked = check(around_.settings);
     // As it is sent, so that it is found and masked where an upstream repeats it.
     around_.settings.api_key = http::sanitize_field_value(around_.settings.api_key);
+    around_.whole = make_http_request(around_.settings, false);
+    around_.streamed = make_http_request(around_.settings, true);
   }
 
   basic_openrouter_client(const basic_openrouter_client&) = delete;
@@ -13518,7 +13839,7 @@ class fifo {
     std::size_t count;
   };
 
-  static constexpr std::size_t first_capacity = 2;
+  static constexpr std::size_t first_capacity = sizeof(T) > 256 ? 1 : 2;
 
   T* place(std::size_t position) const noexcept {
     return reinterpret_cast<T*>(ring_ + 1) + ((ring_->first + position) & (ring_->capacity - 1));
@@ -14580,6 +14901,8 @@ class user_limits {
     ~place() { give_back(); }
 
     void give_back() noexcept;
+    /// What was counted stays so, until whoever has called this gives it back himself.
+    user* keep() noexcept { return std::exchange(who_, nullptr); }
     explicit operator bool() const noexcept { return who_ != nullptr; }
     /// Precondition: not empty.
     user& who() const noexcept { return *who_; }
@@ -14662,6 +14985,8 @@ class user_limits {
     into = hold(who, &user::sessions_);
     return true;
   }
+  /// A session whose place was kept is over.
+  void end_session(user& who) noexcept { leave(who, &user::sessions_); }
   bool sessions_full(const user& who) const noexcept {
     return limits_.sessions != 0 && who.sessions_ >= limits_.sessions;
   }
@@ -15207,16 +15532,18 @@ class admission {
                                                               : connection_refusal::overload;
       return refuse(connection, why, std::move(*refused));
     }
-    auto shown = shown_credentials(request.request);
+    const auto filed = std::make_shared<applicant>();
+    filed->arrived.request = std::move(request);
+    auto shown = shown_credentials(filed->arrived.request.request);
     if (!shown) {
       return refuse(connection, connection_refusal::unauthorized,
                     http::response::text(400, shown.error().message));
     }
-    shown->request = &request;
-    // Filed first: the authenticator may answer from inside of the call.
-    applicant& filed = applicants_[connection];
-    filed.arrived.request = request;
-    filed.showed = shown->from != credential_source::none;
+    // Filed before the authenticator is asked, which may answer from inside of the call; held
+    // beside, since what it is shown lives as long as the call does, however it answers.
+    applicants_.insert_or_assign(connection, filed);
+    filed->showed = shown->from != credential_source::none;
+    shown->request = &filed->arrived.request;
     authenticator_.authenticate(
         *shown,
         [this, connection, weak = std::weak_ptr<const bool>(alive_)](result<principal> who) {
@@ -15234,7 +15561,7 @@ class admission {
   std::optional<arrival> take(connection_id connection) {
     const auto found = applicants_.find(connection);
     if (found == applicants_.end()) return std::nullopt;
-    arrival arrived = std::move(found->second.arrived);
+    arrival arrived = std::move(found->second->arrived);
     applicants_.erase(found);
     return arrived;
   }
@@ -15256,13 +15583,14 @@ class admission {
   void decide(connection_id connection, result<principal> who) {
     const auto found = applicants_.find(connection);
     if (found == applicants_.end()) return;  // gone meanwhile
-    arrival& arrived = found->second.arrived;
-    const bool may_show_later = !who && who.error().code == errc::unauthorized &&
-                                !found->second.showed && options_.access.auth_timeout.count() != 0;
+    const std::shared_ptr<applicant> filed = found->second;
+    arrival& arrived = filed->arrived;
+    const bool may_show_later = !who && who.error().code == errc::unauthorized && !filed->showed &&
+                                options_.access.auth_timeout.count() != 0;
     if (closed_) return refuse_closed(connection);
     if (!who && !may_show_later) {
       if (on_refused_) on_refused_(arrived.request, who.error());
-      return refuse_token(connection, who.error(), found->second.showed);
+      return refuse_token(connection, who.error(), filed->showed);
     }
     if (who) {
       if (!visitors_.identify(connection, *who)) {
@@ -15314,7 +15642,7 @@ class admission {
   server_counts& counts_;
   plain_requests plain_;
   refusal_handler on_refused_;
-  std::unordered_map<connection_id, applicant> applicants_;
+  std::unordered_map<connection_id, std::shared_ptr<applicant>> applicants_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   bool closed_ = false;
 };
@@ -16015,6 +16343,8 @@ inline void write_request(json::writer& w, const feedback_request& m) {
 }  // namespace detail
 
 inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
+  constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
+  out.reserve(out.size() + usual_bytes);
   json::writer w(out);
   detail::open(w, "notification").member("op", "welcome");
   w.member("content", "Connected to Agent WebSocket. Session ID: " + std::string(m.session_id));
@@ -16133,10 +16463,10 @@ inline void encode(std::string& out, const response_start& m, std::string_view t
 
 namespace detail {
 
-/// Short text that needs no escaping, put together on the stack and appended at once.
+/// Short text, put together on the stack and appended at once.
 class short_text {
  public:
-  static constexpr std::size_t room = 512;
+  static constexpr std::size_t room = 1024;
 
   template <std::size_t Size>
   void put(const char (&literal)[Size]) noexcept {
@@ -16148,7 +16478,10 @@ class short_text {
     end_ += text.size();
   }
   void put(std::uint64_t number) noexcept { end_ = std::to_chars(end_, end_ + 20, number).ptr; }
-  void put_string(std::string_view text) noexcept { put(text); }
+  void put_string(std::string_view text) {
+    if (json::is_plain(text)) return put(text);
+    json::detail::escape(text, [this](std::string_view piece) { put(piece); });
+  }
   void append_to(std::string& out) const {
     out.append(text_, static_cast<std::size_t>(end_ - text_));
   }
@@ -16194,10 +16527,11 @@ void write_delta(Text& to, const response_delta& m, std::string_view timestamp) 
 
 /// Sent for every token, so names are written together with what stands between them.
 inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
-  constexpr std::size_t names = 160;  // with numbers, more than all that stands around the texts
-  const std::size_t texts = m.stream.size() + m.content.size() + timestamp.size();
-  if (texts > detail::short_text::room - names || !json::is_plain(m.stream) ||
-      !json::is_plain(m.content)) {
+  // With numbers and a timestamp, more than all that stands around the texts.
+  constexpr std::size_t names = 192, max_timestamp = 32;
+  const std::size_t texts = m.stream.size() + m.content.size();
+  if (texts > (detail::short_text::room - names) / json::max_escaped_bytes ||
+      timestamp.size() > max_timestamp) {
     detail::long_text text{out};
     return detail::write_delta(text, m, timestamp);
   }
@@ -16623,6 +16957,9 @@ class outbox {
 
   const message_log& log() const noexcept { return log_; }
 
+  /// What a string that grows with one of them would come to hold anyway.
+  static constexpr std::size_t usual_frame_bytes = 240;
+
   /// What is made and sent from now on is counted there, too. `counts` outlives this.
   void count_into(session_counts& counts) noexcept { counts_ = &counts; }
   /// Or null.
@@ -16633,6 +16970,7 @@ class outbox {
   std::string encoded(const Message& message, std::string_view timestamp) {
     if (counts_ != nullptr) counts_->made(message);
     std::string frame;
+    frame.reserve(usual_frame_bytes);
     encode(frame, message, timestamp);
     return frame;
   }
@@ -16775,7 +17113,9 @@ class resume_tokens {
       if (each.holder == holder) each.holder = 0;  // it has a newer one now
     }
     if (entries_.size() >= max_tokens) drop_one();
-    entries_.push_back({sha256(token), holder, std::move(former), presented.empty()});
+    boxed<unconfirmed> pending;
+    if (!presented.empty()) pending.emplace(unconfirmed{std::move(former)});
+    entries_.push_back({sha256(token), holder, std::move(pending)});
   }
 
   /// The client behind `holder` has its welcome: the token it came with has served. True when that
@@ -16783,7 +17123,7 @@ class resume_tokens {
   bool arrived(connection_id holder) {
     for (std::size_t i = entries_.size(); i-- > 0;) {
       if (entries_[i].holder != holder) continue;
-      const bool news = entries_[i].former.has_value() || !entries_[i].is_known;
+      const bool news = !entries_[i].is_known();
       confirm(i);
       return news;
     }
@@ -16804,20 +17144,28 @@ class resume_tokens {
   /// Visits what comes back by kept(): visit(digest, whether a client is known to have it).
   template <typename Visit>
   void for_each(Visit&& visit) const {
-    for (const entry& each : entries_) visit(each.digest, each.is_known);
+    for (const entry& each : entries_) visit(each.digest, each.is_known());
   }
   void forget_all() noexcept { entries_.clear(); }
   /// A token that no socket lives by now.
   void kept(const digest256& digest, bool is_known) {
-    if (entries_.size() < max_tokens) entries_.push_back({digest, 0, {}, is_known});
+    if (entries_.size() >= max_tokens) return;
+    boxed<unconfirmed> pending;
+    if (!is_known) pending.emplace();
+    entries_.push_back({digest, 0, std::move(pending)});
   }
 
  private:
+  /// No client is known to have it.
+  struct unconfirmed {
+    boxed<digest256> former;  // what its socket came with, to be retired when it has this one
+  };
   struct entry {
+    bool is_known() const noexcept { return !pending; }
+
     digest256 digest;
-    connection_id holder;     // the socket that lives by it; 0: none does now
-    boxed<digest256> former;  // what that socket came with, until it has this one
-    bool is_known;            // a client has it, as far as we know
+    connection_id holder;        // the socket that lives by it; 0: none does now
+    boxed<unconfirmed> pending;  // none: a client has it, as far as we know
   };
 
   /// Who presents a token has it. Gives what is to be retired once the next one has arrived:
@@ -16834,11 +17182,9 @@ class resume_tokens {
 
   /// The client has this one, so that it does not come with the former one any more.
   void confirm(std::size_t position) {
-    entry& its = entries_[position];
-    its.is_known = true;
-    if (!its.former) return;
-    const digest256 former = *its.former;
-    its.former.reset();
+    const boxed<unconfirmed> confirmed = std::exchange(entries_[position].pending, {});
+    if (!confirmed || !confirmed->former) return;
+    const digest256& former = *confirmed->former;
     entries_.erase(std::remove_if(entries_.begin(), entries_.end(),
                                   [&](const entry& each) {
                                     return each.holder == 0 &&
@@ -16851,7 +17197,7 @@ class resume_tokens {
     const auto first = [this](auto matches) {
       return std::find_if(entries_.begin(), entries_.end(), matches);
     };
-    auto spent = first([](const entry& each) { return each.holder == 0 && !each.is_known; });
+    auto spent = first([](const entry& each) { return each.holder == 0 && !each.is_known(); });
     if (spent == entries_.end()) spent = first([](const entry& each) { return each.holder == 0; });
     entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
   }
@@ -17471,7 +17817,7 @@ struct core_data {
   boxed<current_run> run_;
   ledger ledger_;
   fifo<stored_query> storing_;  ///< accepted, but not before their records are kept
-  std::vector<session_action> actions_;
+  fifo<session_action> actions_;
   boxed<session_tally> tally_;  ///< none: it has done nothing yet
   wall_time created_;
   moment active_;
@@ -17541,7 +17887,7 @@ class session_core : private core_data {
   bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
   time_point last_activity() const noexcept { return active_.now; }
   bool has_actions() const noexcept { return !actions_.empty(); }
-  std::vector<session_action> take_actions() { return std::exchange(actions_, {}); }
+  fifo<session_action> take_actions() { return std::exchange(actions_, {}); }
   std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
   /// What can be streamed now; run 0 when nothing is.
   live_answer streamed() const noexcept {
@@ -17786,7 +18132,7 @@ class session_core : private core_data {
                               bool to_be_run) const;
   void tell_call(const called_tool& call, std::string_view state, moment at);
   void start_stream(moment at);
-  void finish(wire::answer_status status, const completion_result& result, moment at);
+  void finish(wire::answer_status status, completion_result result, moment at);
   void conclude(const accepted_query& of, const answer_record& record,
                 std::optional<std::chrono::milliseconds> retry_after, bool started,
                 std::uint64_t chunks, moment at);
@@ -18787,8 +19133,8 @@ inline std::shared_ptr<openrouter::chat_request> session_core::build_request() {
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
                                                 : overrides().model.value_or(settings_->model);
   request.fallback_models = settings_->fallback_models;
-  request.messages =
-      conversation_.messages(overrides().system_prompt.value_or(settings_->system_prompt));
+  const std::optional<std::string>& own_prompt = overrides().system_prompt;
+  request.messages = conversation_.messages(own_prompt ? *own_prompt : settings_->system_prompt);
   // Before the question, which is the last message.
   request.messages.insert(request.messages.end() - 1, run_->extra.begin(), run_->extra.end());
   request.messages.insert(request.messages.end(), run_->steps.begin(), run_->steps.end());
@@ -18814,12 +19160,12 @@ inline void session_core::decided(run_number run, query_decision decision, momen
       text(run, decision.text, at);
       completion_result result;
       result.finish_reason = "stop";
-      return finish(wire::answer_status::completed, result, at);
+      return finish(wire::answer_status::completed, std::move(result), at);
     }
     case query_decision::kind::refuse: {
       completion_result result;
       result.failure = std::move(decision.why);
-      return finish(wire::answer_status::failed, result, at);
+      return finish(wire::answer_status::failed, std::move(result), at);
     }
   }
 }
@@ -18842,7 +19188,7 @@ inline void session_core::completed(run_number run, completion_result result, mo
   } else if (result.finish_reason == "length" || result.finish_reason == "content_filter") {
     status = wire::answer_status::incomplete;
   }
-  finish(status, result, at);
+  finish(status, std::move(result), at);
 }
 
 inline void session_core::start_stream(moment at) {
@@ -18887,8 +19233,7 @@ inline void session_core::reasoning(run_number run, std::string_view piece, mome
 
 namespace agent_websocket {
 
-inline void session_core::finish(wire::answer_status status, const completion_result& result,
-                                 moment at) {
+inline void session_core::finish(wire::answer_status status, completion_result result, moment at) {
   if (run_->of.streamed) {
     start_stream(at);
     outbox_.put_last_deltas(streamed(), timestamp(at.wall));
@@ -18904,9 +19249,9 @@ inline void session_core::finish(wire::answer_status status, const completion_re
   record.stream = ended.of.stream;
   record.text = std::move(ended.text);
   record.status = status;
-  record.finish_reason = result.finish_reason;
+  record.finish_reason = std::move(result.finish_reason);
   record.model = std::move(ended.model);
-  record.usage = several ? describe_usage(ended.used) : result.usage;
+  record.usage = several ? describe_usage(ended.used) : std::move(result.usage);
   record.used = ended.used;
   if (ended.asked_bytes != 0) {
     const std::size_t bytes =
@@ -18914,13 +19259,13 @@ inline void session_core::finish(wire::answer_status status, const completion_re
     record.unreported_tokens = static_cast<std::int64_t>(bytes / bytes_a_token + 1);
   }
   record.rounds = ended.rounds;
-  record.generation_id = result.generation_id;
-  record.provider = result.provider;
+  record.generation_id = std::move(result.generation_id);
+  record.provider = std::move(result.provider);
   record.annotations = result.annotations;
-  record.images = result.images;
-  record.tool_calls = result.tool_calls;
+  record.images = std::move(result.images);
+  record.tool_calls = std::move(result.tool_calls);
   record.steps = describe_steps(ended.steps);
-  record.failure = result.failure;
+  record.failure = std::move(result.failure);
   if (record.failure) {
     record.retryable = result.retryable.value_or(is_retryable(record.failure->code));
   }
@@ -19010,14 +19355,14 @@ inline void session_core::fail_run(const error& why, moment at) {
   actions_.push_back(action::cancel_completion{run_->number});
   completion_result result;
   result.failure = why;
-  finish(wire::answer_status::failed, result, at);
+  finish(wire::answer_status::failed, std::move(result), at);
 }
 
 inline void session_core::cancel_run(moment at) {
   drop_calls(at);
   actions_.push_back(action::cancel_completion{run_->number});
   completion_result result;
-  finish(wire::answer_status::cancelled, result, at);
+  finish(wire::answer_status::cancelled, std::move(result), at);
 }
 
 inline void session_core::cancel_waiting(const accepted_query& waiting, moment at) {
@@ -22262,6 +22607,8 @@ class basic_router final : public session_hooks<Session> {
 
 namespace agent_websocket {
 
+/// A Session has a public `user_limits::user* account`, null at first, which is this one's: a place
+/// in the session costs a tenth of one in a table beside it.
 template <typename Session, typename Scheduler>
 class session_accounts {
  public:
@@ -22272,30 +22619,29 @@ class session_accounts {
   /// room: oldest(is_his) finds it, drop(session) ends it. False: there is none. The application
   /// may have ended the session itself meanwhile, is_here() tells.
   template <typename Oldest, typename Drop, typename IsHere>
-  bool begin(const Session& session, connection_id connection, Oldest&& oldest, Drop&& drop,
+  bool begin(Session& session, connection_id connection, Oldest&& oldest, Drop&& drop,
              IsHere&& is_here) {
     user_limits::user* const who = visitors_.user(connection);
-    if (who == nullptr || of_.count(&session) != 0) return true;
+    if (who == nullptr || session.account != nullptr) return true;
     user_limits::place place;
     while (!visitors_.users().begin_session(place, *who)) {
-      Session* const found = oldest([&](const Session& each) {
-        const auto account = of_.find(&each);
-        return account != of_.end() && &account->second.who() == who;
-      });
+      Session* const found = oldest([&](const Session& each) { return each.account == who; });
       if (found == nullptr) return false;
       drop(*found);
     }
-    if (is_here()) of_.emplace(&session, std::move(place));
+    if (is_here()) session.account = place.keep();
     return true;
   }
 
-  void end(const Session& session) { of_.erase(&session); }
+  void end(Session& session) noexcept {
+    if (user_limits::user* const who = std::exchange(session.account, nullptr))
+      visitors_.users().end_session(*who);
+  }
 
   /// Why no answer may begin: its user has used the day up.
   std::optional<error> refusal(const Session& session) {
-    const auto account = of_.find(&session);
-    if (account == of_.end()) return std::nullopt;
-    if (!visitors_.users().budget_wait(account->second.who(), scheduler_.wall_now()))
+    if (session.account == nullptr) return std::nullopt;
+    if (!visitors_.users().budget_wait(*session.account, scheduler_.wall_now()))
       return std::nullopt;
     return error(errc::quota_exceeded, message_gate::budget_words);
   }
@@ -22307,11 +22653,10 @@ class session_accounts {
       priced_tokens_ += static_cast<double>(told);
       priced_cost_ += used.cost;
     }
-    const auto account = of_.find(&session);
-    if (account == of_.end()) return;
+    if (session.account == nullptr) return;
     // What nobody has told the cost of is taken to cost what others do.
     const double price = priced_tokens_ > 0 ? priced_cost_ / priced_tokens_ : 0;
-    account->second.who().spend(
+    session.account->spend(
         static_cast<std::uint64_t>(usage_totals::sum(told, answer.unreported_tokens)),
         used.cost + price * static_cast<double>(answer.unreported_tokens), scheduler_.wall_now());
   }
@@ -22319,7 +22664,6 @@ class session_accounts {
  private:
   visitors<Scheduler>& visitors_;
   Scheduler& scheduler_;
-  std::unordered_map<const Session*, user_limits::place> of_;
   double priced_tokens_ = 0, priced_cost_ = 0;  // of all answers that told both
 };
 
@@ -23475,12 +23819,13 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
 /// For the log.
 inline std::string describe(const openrouter::outcome& outcome) {
   std::string text;
+  text.reserve(200);
   if (outcome.failed) {
     const error& why = outcome.failed->why;
-    text = std::string(to_string(why.code)) + " " + why.detail + " ";
+    text.append(to_string(why.code)).append(" ").append(why.detail).append(" ");
   }
   text.append(outcome.generation_id.empty() ? "no id" : outcome.generation_id);
-  const auto add = [&text](const char* name, const std::string& value) {
+  const auto add = [&text](std::string_view name, std::string_view value) {
     if (!value.empty()) text.append(" ").append(name).append("=").append(value);
   };
   add("model", outcome.model);
@@ -23832,6 +24177,8 @@ class basic_session final
 
   // ---- for the server
 
+  user_limits::user* account = nullptr;  ///< see session_accounts
+
   session_core& core() noexcept { return core_; }
   /// Goes on where its records end, which this process has claimed by that fence.
   result<void> restore(const stored_session& from, fence_number fence) {
@@ -24147,9 +24494,11 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   /// A socket begins a session.
   void open(connection_id connection, const handshake& request, principal owner) {
     const std::string& address = request.remote_address;
-    const auto session =
-        std::make_shared<Session>(around_, std::move(owner), address, make_uuid(around_.random),
-                                  make_short_name(around_.random), defaults_);
+    random_draw<words_of_uuid + words_of_short_name + words_of_token> random(around_.random);
+    std::string id = make_uuid(random), epoch = make_short_name(random);
+    const std::string token = make_token(random);
+    const auto session = std::make_shared<Session>(around_, std::move(owner), address,
+                                                   std::move(id), std::move(epoch), defaults_);
     session->core().output().count_into(counts_.sessions);
     ++counts_.opened;
     ++counts_.sessions_begun;
@@ -24158,9 +24507,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     living_.watch_heartbeat();
     log(log_level::info, "session_opened", session->id(), "from " + address);
     guarded("on_connect", session->id(), [&] { router_.connected(*session, request); });
-    session->welcome([&](session_core& core, std::string_view token, moment at) {
-      core.opened(connection, token, at);
-    });
+    session->apply([&](session_core& core, moment at) { core.opened(connection, token, at); });
     if (draining_) drain(*session);
   }
 
@@ -27739,6 +28086,7 @@ class response_head_parser {
   const char* parse(std::string_view text, bool to_head_request, response_head& into) {
     head_ = &into;
     into = response_head();
+    into.headers.reserve(16);
     if (const char* wrong = status_line(take_line(text))) return wrong;
     header_list::field last;
     while (!text.empty()) {
@@ -28112,7 +28460,7 @@ class asio_http_connection final : public asio_link, public deadline_hook {
     if (!connect.empty()) {
       stage_ = stage::tunnel;
       reader_ = http::response_reader(true, max_tunnel_head_bytes);
-      send(std::move(connect));
+      send(connect);
       wait_readable();
       return true;
     }
@@ -28121,19 +28469,19 @@ class asio_http_connection final : public asio_link, public deadline_hook {
 
   /// Sends a request and reads its answer. The first one right after open(), any other when the
   /// one before has ended and the connection was kept.
-  void begin(asio_http_exchange& exchange, std::string request, bool to_head_request,
-             std::size_t max_header_bytes) {
+  void begin(asio_http_exchange& exchange, std::string head, std::string_view body,
+             bool to_head_request, std::size_t max_header_bytes) {
     exchange_ = &exchange;
     to_head_request_ = to_head_request;
     max_header_bytes_ = max_header_bytes;
     has_answered_ = false;
     ++served_;
     if (stage_ == stage::tunnel) {
-      waiting_ = std::make_unique<std::string>(std::move(request));
+      waiting_ = std::make_unique<std::string>(head.append(body));
       return;
     }
     reader_ = http::response_reader(to_head_request, max_header_bytes);
-    send(std::move(request));
+    send(head, body);
     wait_readable();
   }
 
@@ -28193,9 +28541,9 @@ class asio_http_connection final : public asio_link, public deadline_hook {
     exchange_->on_established();
   }
 
-  void send(std::string bytes) {
+  void send(std::string_view head, std::string_view body = {}) {
     if (output_ == nullptr) output_ = buffers_.outputs.take();
-    output_->tail() = std::move(bytes);
+    output_->tail().append(head).append(body);
     flush();
   }
 
@@ -28255,7 +28603,8 @@ class asio_http_connection final : public asio_link, public deadline_hook {
       return fail(errc::connection_failed, "no certificate can be for that host");
     }
     reader_ = http::response_reader(to_head_request_, max_header_bytes_);
-    send(std::move(*std::exchange(waiting_, nullptr)));
+    const auto request = std::exchange(waiting_, nullptr);
+    send(*request);
     if (exchange_ != nullptr) wait_readable();
   }
 
@@ -28703,12 +29052,9 @@ inline bool is_ambiguous_host(std::string_view host) {
 
 }  // namespace detail
 
-/// Takes the request's URL apart and looks for a proxy. Errors: protocol_error for a request that
-/// cannot be sent, connection_failed for a proxy that cannot be used. No words of the URL.
-inline result<http_route> route_of(const http::request& request) {
+/// Takes a URL apart. Errors: protocol_error. No words of the URL.
+inline result<http_route> direct_route_to(std::string_view whole) {
   const auto refuse = [](std::string words) { return error(errc::protocol_error, words); };
-  if (!http::is_token(request.method)) return refuse("not a method name");
-  const std::string_view whole = std::string_view(request.target);
   const std::string_view url = whole.substr(0, whole.find('#'));
   const std::size_t mark = url.find('?');
   const std::string_view query = mark == url.npos ? std::string_view() : url.substr(mark);
@@ -28733,19 +29079,46 @@ inline result<http_route> route_of(const http::request& request) {
   route.authority = detail::in_brackets(route.host);
   if (route.port != (route.secure ? 443 : 80)) route.authority += ":" + std::to_string(route.port);
   route.target = parsed->path + std::string(query);
-  auto proxy = proxy_from_environment(route.secure, route.host);
-  if (!proxy) return error(errc::connection_failed, proxy.error().message);
-  route.proxy = std::move(*proxy);
   return route;
 }
 
-/// The whole request: head and body.
-inline std::string encode_request(const http::request& request, const http_route& route) {
-  const bool is_head = request.method == "HEAD";
-  const bool has_body = !is_head && (!request.body.empty() || request.method == "POST" ||
-                                     request.method == "PUT" || request.method == "PATCH");
+/// Finds the ways of requests. Most go to one URL, which it takes apart once; where the environment
+/// names a proxy is looked at each time.
+class route_finder {
+ public:
+  /// Errors: protocol_error for a request that cannot be sent, connection_failed for a proxy that
+  /// cannot be used. No words of the URL.
+  result<http_route> find(const http::request& request) {
+    if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
+    if (last_url_.empty() || request.target != last_url_) {
+      auto found = direct_route_to(request.target);
+      if (!found) return found;
+      last_ = std::move(*found);
+      last_url_ = request.target;
+    }
+    auto proxy = proxy_from_environment(last_.secure, last_.host);
+    if (!proxy) return error(errc::connection_failed, proxy.error().message);
+    http_route route = last_;
+    route.proxy = std::move(*proxy);
+    return route;
+  }
+
+ private:
+  std::string last_url_;
+  http_route last_;
+};
+
+/// What is sent behind the head.
+inline std::string_view sent_body(const http::request& request) noexcept {
+  return request.method == "HEAD" ? std::string_view() : request.body;
+}
+
+/// The head of a request, up to and with its empty line.
+inline std::string encode_head(const http::request& request, const http_route& route) {
+  const bool has_body = !sent_body(request).empty() || request.method == "POST" ||
+                        request.method == "PUT" || request.method == "PATCH";
   std::string out;
-  out.reserve(512 + route.target.size() + (has_body ? request.body.size() : 0));
+  out.reserve(512 + route.target.size());
   out.append(request.method).append(" ");
   const bool absolute = route.proxy && !route.secure;
   if (absolute) out.append("http://").append(route.authority);
@@ -28764,11 +29137,15 @@ inline std::string encode_request(const http::request& request, const http_route
   for (const auto& [name, value] : request.headers) {
     // Framing is the client's.
     if (http::iequals(name, "Content-Length") || http::iequals(name, "Transfer-Encoding")) continue;
-    if (http::is_token(name)) add(name, http::sanitize_field_value(value));
+    if (!http::is_token(name)) continue;
+    if (http::is_field_value(value)) {
+      add(name, value);
+    } else {
+      add(name, http::sanitize_field_value(value));
+    }
   }
   if (has_body) add("Content-Length", std::to_string(request.body.size()));
   out.append("\r\n");
-  if (has_body) out.append(request.body);
   return out;
 }
 
@@ -28858,7 +29235,7 @@ class asio_http_client {
     const http_call_id id = ++last_id_;
     call& made = *calls_.emplace(id, std::make_unique<call>(*this, id, std::move(request), sink))
                       .first->second;
-    auto route = route_of(made.request);
+    auto route = routes_.find(made.request);
     if (!route) {
       end_later(made, route.error().code, route.error().message);
       return id;
@@ -28989,8 +29366,8 @@ class asio_http_client {
 
   void send(call& of) {
     if (of.is_paused) of.connection->pause();
-    of.connection->begin(of, encode_request(of.request, of.route), of.request.method == "HEAD",
-                         of.request.max_header_bytes);
+    of.connection->begin(of, encode_head(of.request, of.route), sent_body(of.request),
+                         of.request.method == "HEAD", of.request.max_header_bytes);
   }
 
   void time_is_over(http_call_id id) {
@@ -29054,6 +29431,7 @@ class asio_http_client {
   const asio_http_options options_;
   asio_http_buffers buffers_;
   tls_context trusted_;
+  route_finder routes_;
   asio_name_cache names_;
   asio_http_pool pool_;
   std::unordered_map<http_call_id, std::unique_ptr<call>> calls_;
@@ -33119,12 +33497,143 @@ class resting_frame_reader {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/http/request_head.hpp
+
+// The head of an HTTP/1.1 request (RFC 9112 sections 3 and 5) as a server reads it, in one pass:
+// request line and fields. Strict where a lenient reader and a proxy before us could disagree about
+// where a line ends, what a field is called, or which of two counts. Of what the fields say it
+// knows nothing. No sockets.
+
+namespace agent_websocket {
+namespace http {
+
+struct request_head {
+  // Views into the text that was read.
+  std::string_view method;
+  std::string_view target;   ///< as sent, not checked; may be empty
+  std::string_view version;  ///< what stands behind the target, such as "HTTP/1.1"; not checked
+  /// In the order of their first appearance. Repeated ones are one, joined by ", " (RFC 9110
+  /// section 5.2); an empty value is left out where another one follows.
+  header_list headers;
+};
+
+/// Reads one whole head: from the request line up to and with the empty line. Nothing of it is kept
+/// but the fields.
+class request_head_parser {
+ public:
+  /// Null when it went well, else what is wrong, in words for the peer.
+  const char* parse(std::string_view text, request_head& into) {
+    head_ = &into;
+    into = request_head();
+    marks_.clear();
+    into.headers.reserve(usual_fields);
+    marks_.reserve(usual_fields);
+    std::string_view line;
+    if (!take_line(text, line) || !request_line(line)) return malformed;
+    while (!text.empty()) {
+      if (!take_line(text, line)) return malformed;
+      if (line.empty()) break;
+      if (const char* wrong = field_line(line)) return wrong;
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr const char* malformed = "Malformed request";
+  static constexpr std::size_t usual_fields = 16;
+
+  /// Takes a line out; CRLF ends it and nothing else. False: it has no such end, or holds a control
+  /// character.
+  static bool take_line(std::string_view& text, std::string_view& line) noexcept {
+    const std::size_t end = text.find('\r');
+    if (end == std::string_view::npos || end + 1 == text.size() || text[end + 1] != '\n')
+      return false;
+    line = text.substr(0, end);
+    text.remove_prefix(end + 2);
+    bool is_clean = true;
+    for (const char c : line) {
+      const auto byte = static_cast<unsigned char>(c);
+      is_clean &= (byte >= 0x20 && byte != 0x7F) || c == '\t';
+    }
+    return is_clean;
+  }
+
+  bool request_line(std::string_view line) noexcept {
+    const std::size_t first = line.find(' ');
+    if (first == std::string_view::npos) return false;
+    const std::size_t second = line.find(' ', first + 1);
+    if (second == std::string_view::npos) return false;
+    head_->method = line.substr(0, first);
+    head_->target = line.substr(first + 1, second - first - 1);
+    head_->version = line.substr(second + 1);
+    return is_token(head_->method);
+  }
+
+  /// A folded line, and a space before the colon, make a name that is none.
+  const char* field_line(std::string_view line) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return malformed;
+    const std::string_view name = line.substr(0, colon);
+    if (!is_token(name)) return malformed;
+    const std::string_view value = trim(line.substr(colon + 1));
+    const std::uint32_t mark = mark_of(name);
+    const std::size_t position = find(name, mark);
+    if (position == marks_.size()) {
+      head_->headers.add(std::string(name), std::string(value));
+      marks_.push_back(mark);
+      return nullptr;
+    }
+    if (must_stand_alone(name)) return "A field that must stand alone is repeated";
+    std::string& before = head_->headers.value_at(position);
+    if (!before.empty()) before.append(", ");
+    before.append(value);
+    return nullptr;
+  }
+
+  /// Where the field of that name is; the number of fields when there is none.
+  std::size_t find(std::string_view name, std::uint32_t mark) const noexcept {
+    auto found = marks_.begin();
+    while ((found = std::find(found, marks_.end(), mark)) != marks_.end()) {
+      const auto position = static_cast<std::size_t>(found - marks_.begin());
+      if (iequals((head_->headers.begin() + (found - marks_.begin()))->first, name))
+        return position;
+      ++found;
+    }
+    return marks_.size();
+  }
+
+  /// The same for names that differ in case alone, so that a head of thousands of fields does not
+  /// have all their names compared with each other.
+  static std::uint32_t mark_of(std::string_view name) noexcept {
+    std::uint32_t mark = 0;
+    for (const char c : name) mark = mark * 31 + (static_cast<unsigned char>(c) | 0x20u);
+    return mark;
+  }
+
+  /// Fields of which a request has one at most, not even an empty one beside it: a proxy before us
+  /// may have understood two in its own way.
+  static bool must_stand_alone(std::string_view name) noexcept {
+    for (const std::string_view single : {"Host", "Content-Length", "Origin", "Authorization",
+                                          "Sec-WebSocket-Key", "Sec-WebSocket-Version"}) {
+      if (iequals(name, single)) return true;
+    }
+    return false;
+  }
+
+  request_head* head_ = nullptr;
+  std::vector<std::uint32_t> marks_;  // of the fields, in their order
+};
+
+}  // namespace http
+}  // namespace agent_websocket
+
 // --- agent_websocket/adapters/websocketpp_handshake.hpp
 
-// The opening handshake of RFC 6455 section 4, server and client side, by websocketpp's
-// processor::hybi13. Version 13 only; extensions are declined by not answering their offers. hybi13
-// looks at the key for being there only: what it has to be is checked here. No sockets, no limits
-// of time or size.
+// The opening handshake of RFC 6455 section 4, server and client side: keys, and a server's answer,
+// by websocketpp's processor::hybi13. What it says of a request is not asked: it wants one of
+// websocketpp's own, which costs more than all the rest of a connection, and looks at the key for
+// being there only. Version 13 only; extensions are declined by not answering their offers. No
+// sockets, no limits of time or size.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -33177,10 +33686,14 @@ struct handshake_config {
 
 /// The processor. Only its const functions are used, which read nothing but its parameters: one
 /// serves all connections of all threads.
-inline const websocketpp::processor::hybi13<handshake_config>& handshake_processor() {
+struct handshake_processor_type : websocketpp::processor::hybi13<handshake_config> {
+  using base = websocketpp::processor::hybi13<handshake_config>;
+  using base::base;
+  using base::process_handshake_key;  // the key alone, without objects of websocketpp around it
+};
+inline const handshake_processor_type& handshake_processor() {
   static handshake_config::rng_type no_random;
-  static const websocketpp::processor::hybi13<handshake_config> instance(false, true, nullptr,
-                                                                         no_random);
+  static const handshake_processor_type instance(false, true, nullptr, no_random);
   return instance;
 }
 
@@ -33206,24 +33719,27 @@ inline bool is_handshake_key(std::string_view key) {
 }  // namespace detail
 
 /// Looks at a request that was read whole.
-inline upgrade_request upgrade_of(const websocketpp::http::parser::request& request) {
-  if (!detail::has_token(request.get_header("Upgrade"), "websocket") ||
-      !detail::has_token(request.get_header("Connection"), "upgrade")) {
+inline upgrade_request upgrade_of(const http::request_head& request) {
+  const auto field = [&](std::string_view name) {
+    return request.headers.find(name).value_or(std::string_view());
+  };
+  if (!detail::has_token(field("Upgrade"), "websocket") ||
+      !detail::has_token(field("Connection"), "upgrade")) {
     return upgrade_request::none;
   }
-  if (request.get_header("Sec-WebSocket-Version") != "13") return upgrade_request::wrong_version;
-  if (detail::handshake_processor().validate_handshake(request) ||
-      !detail::is_handshake_key(request.get_header("Sec-WebSocket-Key"))) {
+  if (field("Sec-WebSocket-Version") != "13") return upgrade_request::wrong_version;
+  if (request.method != "GET" || request.version != "HTTP/1.1" ||
+      !detail::is_handshake_key(field("Sec-WebSocket-Key"))) {
     return upgrade_request::malformed;
   }
   return upgrade_request::well_formed;
 }
 
-/// The value of Sec-WebSocket-Accept for a well-formed request.
-inline std::string accept_key_of(const websocketpp::http::parser::request& request) {
-  websocketpp::http::parser::response answer;
-  detail::handshake_processor().process_handshake(request, std::string(), answer);
-  return answer.get_header("Sec-WebSocket-Accept");
+/// The value of Sec-WebSocket-Accept for the Sec-WebSocket-Key of a well-formed request.
+inline std::string accept_key_of(std::string_view key) {
+  std::string accept(key);
+  detail::handshake_processor().process_handshake_key(accept);
+  return accept;
 }
 
 /// A client's handshake: the request's bytes and what is needed to check the answer.
@@ -34996,8 +35512,7 @@ class asio_listener {
           if (failure == asio::error::no_descriptors) turn_away();
           return rest(pause, false);  // no descriptors, no memory: both pass
         }
-        std::error_code ignored;
-        if (!inherits_options) peer.set_option(asio::ip::tcp::no_delay(true), ignored);
+        if (!inherits_options) peer.set_option(asio::ip::tcp::no_delay(true), failure);
         peer.non_blocking(true, failure);
         if (failure) continue;
         owner->on_accept_(std::move(peer), text_of(address.address()));
@@ -35024,9 +35539,11 @@ class asio_listener {
     spare_descriptor spare;
   };
 
+  /// IPv4 by our own hand: the C library takes a printf to it.
   static std::string text_of(const asio::ip::address& address) {
-    if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address.to_string();
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+    if (address.is_v4()) return http::ip_address::v4(address.to_v4().to_bytes()).to_string();
+    if (!address.to_v6().is_v4_mapped()) return address.to_string();
+    return text_of(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
   }
 
   std::error_code open(const endpoint& where, bool v6_only, const listen_options& options);
@@ -35859,10 +36376,8 @@ inline void append_upgrade(std::string& out, const http::response& answer,
 
 // --- agent_websocket/adapters/websocketpp_request_reader.hpp
 
-// One HTTP/1.1 request (RFC 9112) from bytes that come in pieces, by websocketpp's
-// http::parser::request, with the checks that this parser leaves out. A head may have 16 000 bytes
-// (websocketpp's constant, whose count takes each line for one byte longer), a body needs a
-// Content-Length. No chunked bodies, no second request on a connection.
+// One HTTP/1.1 request (RFC 9112) from bytes that come in pieces. A head may have 16 000 bytes, a
+// body needs a Content-Length. No chunked bodies, no second request on a connection.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -35887,6 +36402,8 @@ class request_reader {
  public:
   enum class progress { more, complete, failed };
 
+  static constexpr std::size_t max_head_bytes = 16'000;
+
   explicit request_reader(std::size_t max_body_bytes) : max_body_bytes_(max_body_bytes) {}
 
   /// Takes all of `bytes`; what lies behind the request is in rest().
@@ -35900,8 +36417,7 @@ class request_reader {
       // The end of the head may have begun in what was there before.
       const std::size_t end = bytes.find("\r\n\r\n", seen < 3 ? 0 : seen - 3);
       const std::size_t head_size = end == std::string_view::npos ? bytes.size() : end + 4;
-      if (head_size > websocketpp::http::max_header_size)
-        return fail(431, "Request header too large");
+      if (head_size > max_head_bytes) return fail(431, "Request header too large");
       if (end == std::string_view::npos) {
         if (seen == 0) bytes_ = std::string(bytes);
         return progress::more;
@@ -35946,81 +36462,29 @@ class request_reader {
     return false;
   }
 
-  /// What websocketpp lets pass: control characters, folded lines, a space or nothing before the
-  /// colon.
-  static bool is_clean(std::string_view head) noexcept {
-    bool in_name = false;  // the first line is the request line
-    for (std::size_t i = 0; i < head.size(); ++i) {
-      const char c = head[i];
-      if (c == '\r') {
-        if (i + 1 == head.size() || head[i + 1] != '\n') return false;
-        ++i;
-        if (i + 1 < head.size() && (head[i + 1] == ' ' || head[i + 1] == '\t')) return false;
-        in_name = true;
-      } else if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F) {
-        return false;
-      } else if (in_name) {
-        if (c == ' ' || c == '\t' || (c == ':' && head[i - 1] == '\n')) return false;
-        if (c == ':') in_name = false;
-      }
-    }
+  bool take_head(std::string_view head) {
+    http::request_head parsed;
+    if (const char* wrong = http::request_head_parser().parse(head, parsed))
+      return refuse(400, wrong);
+    const std::string_view host = parsed.headers.find("Host").value_or(std::string_view());
+    // Only HTTP/1.1 demands a Host; the probes of some load balancers still speak 1.0.
+    if (host.empty() && parsed.version != "HTTP/1.0") return refuse(400, "Malformed request");
+    if (!take_request_line(parsed)) return false;
+    if (host.find(',') != std::string_view::npos) return refuse(400, "More than one Host");
+    if (!take_length(parsed.headers) || !take_upgrade(parsed)) return false;
+    const auto expected = parsed.headers.find("Expect");
+    expects_continue_ = expected && http::iequals(*expected, "100-continue");
+    request_.headers = std::move(parsed.headers);
     return true;
   }
 
-  /// How many lines of the head begin with this name and a colon.
-  static int count_fields(std::string_view head, std::string_view name) noexcept {
-    int count = 0;
-    for (std::size_t end = head.find("\r\n"); end != std::string_view::npos;
-         end = head.find("\r\n", end + 2)) {
-      const std::string_view line = head.substr(end + 2, name.size() + 1);
-      if (line.size() == name.size() + 1 && line.back() == ':' &&
-          http::iequals(line.substr(0, name.size()), name)) {
-        ++count;
-      }
+  bool take_request_line(const http::request_head& parsed) {
+    if (parsed.version != "HTTP/1.1" && parsed.version != "HTTP/1.0") {
+      return parsed.version.substr(0, 5) == "HTTP/" ? refuse(505, "Only HTTP/1.1 is supported")
+                                                    : refuse(400, "Malformed request");
     }
-    return count;
-  }
-
-  /// Fields of which a request has one at most. The parser joins repeated ones, but it drops an
-  /// empty one in front of another, which a proxy before us may have understood in its own way.
-  static bool has_repeated(std::string_view head) noexcept {
-    for (const std::string_view single : {"Host", "Content-Length", "Origin", "Authorization",
-                                          "Sec-WebSocket-Key", "Sec-WebSocket-Version"}) {
-      if (count_fields(head, single) > 1) return true;
-    }
-    return false;
-  }
-
-  bool take_head(std::string_view head) {
-    if (!is_clean(head)) return refuse(400, "Malformed request");
-    if (has_repeated(head)) return refuse(400, "A field that must stand alone is repeated");
-    websocketpp::http::parser::request parsed;
-    parsed.set_max_body_size(
-        static_cast<std::size_t>(-1));  // the length is checked below, as a number
-    try {
-      parsed.consume(head.data(), head.size());
-    } catch (const websocketpp::http::exception& failure) {
-      if (failure.m_error_code == websocketpp::http::status_code::request_header_fields_too_large) {
-        return refuse(431, "Request header too large");
-      }
-      // Only HTTP/1.1 demands a Host; the probes of some load balancers still speak 1.0. This is
-      // the parser's last check: it has read everything.
-      if (failure.m_msg != "Incomplete Request" || parsed.get_version() != "HTTP/1.0") {
-        return refuse(400, "Malformed request");
-      }
-    }
-    return take_request_line(parsed) && take_fields(parsed) && take_length() &&
-           take_upgrade(parsed);
-  }
-
-  bool take_request_line(const websocketpp::http::parser::request& parsed) {
-    const std::string& version = parsed.get_version();
-    if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-      return version.compare(0, 5, "HTTP/") == 0 ? refuse(505, "Only HTTP/1.1 is supported")
-                                                 : refuse(400, "Malformed request");
-    }
-    request_.method = parsed.get_method();
-    std::string_view target = parsed.get_uri();
+    request_.method = parsed.method;
+    std::string_view target = parsed.target;
     for (const std::string_view scheme : {"http://", "https://"}) {  // RFC 9112 section 3.2.2
       if (http::iequals(target.substr(0, scheme.size()), scheme)) {
         const std::size_t slash = target.find('/', scheme.size());
@@ -36034,24 +36498,13 @@ class request_reader {
     for (const char c : target) {
       if (c <= 0x20 || c > 0x7E || c == '#') return refuse(400, "Malformed request target");
     }
-    request_.target = std::string(target);
+    request_.target = target;
     return true;
   }
 
-  bool take_fields(const websocketpp::http::parser::request& parsed) {
-    // Repeated fields were joined with commas; a second Host shows itself by one.
-    if (parsed.get_header("Host").find(',') != std::string::npos)
-      return refuse(400, "More than one Host");
-    for (const auto& [name, value] : parsed.get_headers()) request_.headers.add(name, value);
-    expects_continue_ = http::iequals(parsed.get_header("Expect"), "100-continue");
-    return true;
-  }
-
-  bool take_length() {
-    if (request_.headers.contains("Transfer-Encoding")) {
-      return refuse(501, "Bodies need a Content-Length");
-    }
-    const auto length = request_.headers.find("Content-Length");
+  bool take_length(const http::header_list& headers) {
+    if (headers.contains("Transfer-Encoding")) return refuse(501, "Bodies need a Content-Length");
+    const auto length = headers.find("Content-Length");
     if (!length) return true;
     const char* const last = length->data() + length->size();
     const auto [end, failure] = std::from_chars(length->data(), last, body_size_);
@@ -36061,7 +36514,7 @@ class request_reader {
     return true;
   }
 
-  bool take_upgrade(const websocketpp::http::parser::request& parsed) {
+  bool take_upgrade(const http::request_head& parsed) {
     upgrade_ = upgrade_of(parsed);
     switch (upgrade_) {
       case upgrade_request::none: return true;
@@ -36070,7 +36523,7 @@ class request_reader {
       case upgrade_request::well_formed: break;
     }
     if (body_size_ != 0) return refuse(400, "Malformed WebSocket handshake");
-    accept_key_ = accept_key_of(parsed);
+    accept_key_ = accept_key_of(*parsed.headers.find("Sec-WebSocket-Key"));
     return true;
   }
 

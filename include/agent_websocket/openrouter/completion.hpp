@@ -161,11 +161,11 @@ class basic_completion final
 
   void send() {
     result<void> usable = around_.checked;
-    std::string body;
+    http::request made = request_->stream ? around_.streamed : around_.whole;
     if (usable) {
       result<std::string> encoded = encode(*request_, around_.settings.dialect);
       if (encoded) {
-        body = std::move(*encoded);
+        made.body = std::move(*encoded);
       } else {
         usable = encoded.error();
       }
@@ -180,8 +180,6 @@ class basic_completion final
     error_body_.clear();
     generation_id_.clear();
     clocks_.send(now(), request_->stream);
-    http::request made = request_->stream ? around_.streamed : around_.whole;
-    made.body = std::move(body);
     call_ = around_.http.start(std::move(made), *this);
     watch();
   }
