@@ -83,8 +83,6 @@ class header_list {
   header_list() = default;
   header_list(std::initializer_list<field> fields) : fields_(fields) {}
 
-  void reserve(std::size_t count) { fields_.reserve(count); }
-
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
 
   /// For so many fields no further memory is needed.
