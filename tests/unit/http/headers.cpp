@@ -150,3 +150,12 @@ TEST_CASE("headers: tokens") {
     CHECK_FALSE(is_token(text));
   }
 }
+
+TEST_CASE("headers: a value that needs no cleaning is one that cleaning leaves as it is") {
+  for (const std::string each : {"", "a", "a b", "Bearer sk-1~!", " a", "a ", " ", "\ta", "a\t", "a\r\nb", "a\x7F",
+                                 "\xC3\xA9", "a\tb"}) {
+    CAPTURE(each);
+    CHECK(agent_websocket::http::is_field_value(each) ==
+          (agent_websocket::http::sanitize_field_value(each) == each));
+  }
+}
