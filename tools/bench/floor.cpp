@@ -29,7 +29,8 @@ namespace relay_floor {
 
 class server final : public front {
  public:
-  explicit server(std::uint16_t upstream_port) {
+  /// `max_messages` of a conversation, at least 2.
+  server(std::uint16_t upstream_port, std::size_t max_messages) : max_messages_(max_messages) {
     upstream_.sin_family = AF_INET;
     upstream_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     upstream_.sin_port = htons(upstream_port);
@@ -101,7 +102,7 @@ class server final : public front {
           R"(,"stream":")" + made.stream + R"(","position":0,"duplicate":false)");
     }
     say(R"({"type":"status","op":"thinking","content":"Thinking...")", "ref", made.id, {});
-    of.remember("user", content);
+    of.remember("user", content, max_messages_);
     model& to = connection();
     made.from = &to;
     to.asker = &of;
@@ -255,7 +256,7 @@ class server final : public front {
             ended->reason + R"(","model":")" + ended->name + "\"";
     if (!ended->usage.empty()) rest += R"(,"usage":)" + ended->usage;
     say(R"({"type":"response","seq":)" + std::to_string(++to.seq), "ref", ended->id, rest);
-    to.remember("assistant", ended->text);
+    to.remember("assistant", ended->text, max_messages_);
   }
   void fail(client& to, model& from) {
     end(from);
@@ -265,6 +266,7 @@ class server final : public front {
     send_out(to);
   }
 
+  const std::size_t max_messages_;
   listening listener_;
   sockaddr_in upstream_{};
   std::string request_head_;
@@ -285,6 +287,13 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: floor PORT_OF_UPSTREAM\n");
     return 2;
   }
-  const auto server = std::make_unique<relay_floor::server>(static_cast<std::uint16_t>(port));
+  const char* const kept = std::getenv("MAX_HISTORY");
+  const int max_messages = kept == nullptr ? 50 : std::atoi(kept);
+  if (max_messages < 2) {
+    std::fprintf(stderr, "floor: MAX_HISTORY is a number of messages, 2 or more\n");
+    return 2;
+  }
+  const auto server = std::make_unique<relay_floor::server>(
+      static_cast<std::uint16_t>(port), static_cast<std::size_t>(max_messages));
   server->run();
 }

@@ -22,7 +22,6 @@ class Subject:
     """A program that is told the port of its upstream, where its command says {upstream}."""
     resumes = False  # whether a client can come back to its session
     parameters = {}  # of the load program, in every case
-    history = None  # how many messages it keeps whatever MAX_HISTORY says
 
     def __init__(self, name, command, variables=None):
         self.name, self.words, self.variables = name, command, variables or {}
@@ -174,9 +173,7 @@ class Bench:
 
 
 def floor():
-    made = Subject("floor", [programs.built("floor"), "{upstream}"])
-    made.history = 50
-    return made
+    return Subject("floor", [programs.built("floor"), "{upstream}"])
 
 
 def node_server():

@@ -55,10 +55,8 @@ struct answer {
 struct client final : watched {
   explicit client(int made) : watched(kind::client, made) {}
 
-  static constexpr std::size_t max_messages = 50;
-
   /// Escaped as it came, a comma behind each message; the oldest pair goes when there are too many.
-  void remember(std::string_view role, std::string_view text) {
+  void remember(std::string_view role, std::string_view text, std::size_t max_messages) {
     constexpr std::string_view parts[] = {R"({"role":")", R"(","content":")", R"("},)"};
     const std::size_t size =
         parts[0].size() + role.size() + parts[1].size() + text.size() + parts[2].size();
