@@ -64,6 +64,8 @@ class connection_limits {
       if (auto* const at = std::exchange(at_, nullptr)) at->second.of->leave(*at);
     }
     explicit operator bool() const noexcept { return at_ != nullptr; }
+    /// Whom it counts for: see http::ip_address::subscriber. Precondition: not empty.
+    const http::ip_address& address() const noexcept { return at_->first; }
 
    private:
     friend class connection_limits;

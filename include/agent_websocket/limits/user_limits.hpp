@@ -36,25 +36,27 @@ class user_limits {
   };
 
   class user;
+  enum class counted : std::uint8_t { connection, session };
 
   /// Holds a user, as a connection or as a session. Gives back by its destructor, once. Movable;
   /// may be empty. Does not outlive the limits.
-  class place {
+  template <counted What>
+  class basic_place {
    public:
-    place() = default;
-    place(place&& other) noexcept
-        : who_(std::exchange(other.who_, nullptr)), count_(other.count_) {}
-    place& operator=(place&& other) noexcept {
+    basic_place() = default;
+    basic_place(basic_place&& other) noexcept : who_(other.keep()) {}
+    basic_place& operator=(basic_place&& other) noexcept {
       if (this != &other) {
         give_back();
-        who_ = std::exchange(other.who_, nullptr);
-        count_ = other.count_;
+        who_ = other.keep();
       }
       return *this;
     }
-    ~place() { give_back(); }
+    ~basic_place() { give_back(); }
 
-    void give_back() noexcept;
+    void give_back() noexcept {
+      if (user* const who = keep()) who->of_->leave(*who, What);
+    }
     /// What was counted stays so, until whoever has called this gives it back himself.
     user* keep() noexcept { return std::exchange(who_, nullptr); }
     explicit operator bool() const noexcept { return who_ != nullptr; }
@@ -63,11 +65,12 @@ class user_limits {
 
    private:
     friend class user_limits;
-    place(user& who, std::size_t user::*count) : who_(&who), count_(count) {}
+    explicit basic_place(user& who) : who_(&who) {}
 
     user* who_ = nullptr;
-    std::size_t user::*count_ = nullptr;
   };
+  using place = basic_place<counted::connection>;
+  using session_place = basic_place<counted::session>;
 
   /// One user. Stays where it is as long as somebody holds a place.
   class user {
@@ -94,6 +97,9 @@ class user_limits {
 
    private:
     friend class user_limits;
+    std::size_t& count_of(counted what) noexcept {
+      return what == counted::connection ? connections_ : sessions_;
+    }
     void begin_day(wall_time at) noexcept {
       if (day_of(at) <= day_) return;  // a clock that is set back gives nothing back
       day_ = day_of(at);
@@ -129,18 +135,21 @@ class user_limits {
         found->second.connections_ >= limits_.connections) {
       return false;
     }
-    into = hold(found != users_.end() ? found->second : add(key), &user::connections_);
+    user& who = found != users_.end() ? found->second : add(key);
+    hold(who, counted::connection);
+    into = place(who);
     return true;
   }
 
   /// False, and nothing is counted, when the user has as many sessions as are allowed.
-  bool begin_session(place& into, user& who) {
+  bool begin_session(session_place& into, user& who) {
     if (sessions_full(who)) return false;
-    into = hold(who, &user::sessions_);
+    hold(who, counted::session);
+    into = session_place(who);
     return true;
   }
   /// A session whose place was kept is over.
-  void end_session(user& who) noexcept { leave(who, &user::sessions_); }
+  void end_session(user& who) noexcept { leave(who, counted::session); }
   bool sessions_full(const user& who) const noexcept {
     return limits_.sessions != 0 && who.sessions_ >= limits_.sessions;
   }
@@ -167,10 +176,9 @@ class user_limits {
         .count();
   }
 
-  place hold(user& who, std::size_t user::*count) {
+  void hold(user& who, counted what) noexcept {
     move(who, here_);
-    ++(who.*count);
-    return place(who, count);
+    ++who.count_of(what);
   }
 
   user& add(std::string_view key) {
@@ -187,8 +195,8 @@ class user_limits {
     return added;
   }
 
-  void leave(user& who, std::size_t user::*count) noexcept {
-    --(who.*count);
+  void leave(user& who, counted what) noexcept {
+    --who.count_of(what);
     if (!who.is_held()) move(who, who.tokens_ != 0 || who.cost_ > 0 ? spent_ : resting_);
   }
 
@@ -221,9 +229,5 @@ class user_limits {
   // The last two without connection and session, in the order in which they left.
   std::list<user*> here_, resting_, spent_;
 };
-
-inline void user_limits::place::give_back() noexcept {
-  if (user* const who = std::exchange(who_, nullptr)) who->of_->leave(*who, count_);
-}
 
 }  // namespace agent_websocket

@@ -47,8 +47,8 @@ class admission {
         plain_(transport, scheduler, counts, std::move(plain)) {}
 
   void ask(connection_id connection, handshake request) {
-    const std::string path(request.request.path());
-    if (path != options_.socket_path() && path != "/ws") {
+    const std::string_view path = request.request.path();
+    if (path != "/ws" && path != options_.socket_path()) {
       // Of a page elsewhere a browser sends such a request before it asks whether it may.
       if (!is_safe(request.request.method) && !visitors_.origin_allowed(request))
         return transport_.answer(connection, origin_rules::refusal());

@@ -31,7 +31,7 @@ class session_accounts {
              IsHere&& is_here) {
     user_limits::user* const who = visitors_.user(connection);
     if (who == nullptr || session.account != nullptr) return true;
-    user_limits::place place;
+    user_limits::session_place place;
     while (!visitors_.users().begin_session(place, *who)) {
       Session* const found = oldest([&](const Session& each) { return each.account == who; });
       if (found == nullptr) return false;

@@ -5,7 +5,6 @@
 // counted is given back with the entry, whichever way the connection goes.
 #pragma once
 
-#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/http/forwarded.hpp>
 #include <agent_websocket/limits/connection_limits.hpp>
 #include <agent_websocket/limits/user_limits.hpp>
@@ -76,7 +75,6 @@ class visitors {
     entries_.insert_or_assign(
         connection, entry{std::move(place),
                           {},
-                          request.remote_address,
                           message_gate(access_.messages_per_minute, access_.message_burst)});
     return std::nullopt;
   }
@@ -87,14 +85,11 @@ class visitors {
     const auto found = entries_.find(connection);
     if (found == entries_.end()) return true;
     entry& of = found->second;
-    if (who.is_anonymous && !of.address) return true;  // is counted by it already
-    const std::string key = key_of(who, of.address.value_or(std::string()));
+    const std::string key = key_of(who, of.place.address());
     if (of.user && of.user.who().key() == key) return true;
     // Of those without a name the connections count by address already.
-    if (users_.connect(of.user, key, scheduler_.now(), scheduler_.wall_now(), who.is_anonymous)) {
-      if (who.is_anonymous) of.address.reset();
+    if (users_.connect(of.user, key, scheduler_.now(), scheduler_.wall_now(), who.is_anonymous))
       return true;
-    }
     tell("connection_refused", "of " + http::sanitize_field_value(who.name).substr(0, 64) +
                                    "; see MAX_CONNECTIONS_PER_USER");
     return false;
@@ -137,7 +132,6 @@ class visitors {
   struct entry {
     connection_limits::place place;
     user_limits::place user;
-    boxed<std::string> address;  // until the connection counts for it
     message_gate gate;
   };
 
@@ -159,10 +153,8 @@ class visitors {
   }
 
   /// No name can be that of an address.
-  static std::string key_of(const principal& who, const std::string& address) {
-    if (!who.is_anonymous) return "user " + who.name;
-    const auto parsed = http::ip_address::parse(address);
-    return "address " + (parsed ? parsed->subscriber().to_string() : address);
+  static std::string key_of(const principal& who, const http::ip_address& address) {
+    return who.is_anonymous ? "address " + address.to_string() : "user " + who.name;
   }
 
   static const char* name(connection_limit what) noexcept {

@@ -51,29 +51,45 @@ inline void write_request(json::writer& w, const feedback_request& m) {
 
 }  // namespace detail
 
+/// Sent to everybody who connects, so that names are written together with what stands between
+/// them.
 inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
   constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
   out.reserve(out.size() + usual_bytes);
-  json::writer w(out);
-  detail::open(w, "notification").member("op", "welcome");
-  w.member("content", "Connected to Agent WebSocket. Session ID: " + std::string(m.session_id));
-  w.member("v", protocol_version).member("session_id", m.session_id);
-  detail::member_if(w, "resume_token", m.resume_token);
-  detail::member_if(w, "epoch", m.epoch);
-  w.member("seq", m.seq).member("recovered", m.recovered).member("reason", m.reason);
-  w.member("heartbeat_ms", m.heartbeat.count()).member("timeout_ms", m.timeout.count());
-  w.member("resume_window_ms", m.resume_window.count());
-  w.key("limits").begin_object();
-  w.member("max_message_bytes", m.limits.max_message_bytes);
-  if (m.limits.max_content_bytes != 0) w.member("max_content_bytes", m.limits.max_content_bytes);
+  const auto text = [&](std::string_view before, std::string_view value) {
+    out.append(before);
+    json::append_escaped(out, value);
+  };
+  const auto number = [&](std::string_view before, auto value) {
+    out.append(before);
+    json::append_number(out, value);
+  };
+  text(
+      R"({"type":"notification","op":"welcome","content":"Connected to Agent WebSocket. Session ID: )",
+      m.session_id);
+  number(R"(","v":)", protocol_version);
+  text(R"(,"session_id":")", m.session_id);
+  if (!m.resume_token.empty()) text(R"(","resume_token":")", m.resume_token);
+  if (!m.epoch.empty()) text(R"(","epoch":")", m.epoch);
+  number(R"(","seq":)", m.seq);
+  out.append(m.recovered ? R"(,"recovered":true)" : R"(,"recovered":false)");
+  text(R"(,"reason":")", m.reason);
+  number(R"(","heartbeat_ms":)", m.heartbeat.count());
+  number(R"(,"timeout_ms":)", m.timeout.count());
+  number(R"(,"resume_window_ms":)", m.resume_window.count());
+  number(R"(,"limits":{"max_message_bytes":)", m.limits.max_message_bytes);
+  if (m.limits.max_content_bytes != 0)
+    number(R"(,"max_content_bytes":)", m.limits.max_content_bytes);
   if (m.limits.messages_per_minute != 0) {
-    w.member("messages_per_minute", m.limits.messages_per_minute);
-    w.member("message_burst", m.limits.message_burst);
+    number(R"(,"messages_per_minute":)", m.limits.messages_per_minute);
+    number(R"(,"message_burst":)", m.limits.message_burst);
   }
-  w.member("max_queued", m.limits.max_queued);
-  w.end_object();
+  number(R"(,"max_queued":)", m.limits.max_queued);
+  out.push_back('}');
   if (m.resumed) {
-    w.key("accepted").begin_array();
+    out.append(R"(,"accepted":)");
+    json::writer w(out);
+    w.begin_array();
     for (const std::string_view each : m.resumed->accepted) w.value(each);
     w.end_array().key("active").begin_array();
     for (const active_answer& each : m.resumed->active) {
@@ -87,8 +103,9 @@ inline void encode(std::string& out, const welcome& m, std::string_view timestam
     }
     w.end_array();
   }
-  detail::raw_if(w, "data", m.data);
-  detail::close(w, timestamp);
+  if (!m.data.empty()) out.append(R"(,"data":)").append(m.data);
+  text(R"(,"timestamp":")", timestamp);
+  out.append(R"("})");
 }
 
 inline void encode(std::string& out, const status& m, std::string_view timestamp) {

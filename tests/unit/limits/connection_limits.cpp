@@ -168,3 +168,14 @@ TEST_CASE("connection_limits: places are given back once, in any order, also by 
   CHECK(limits.total() == 0u);
   CHECK(limits.addresses() == 0u);
 }
+
+TEST_CASE("connection_limits: a place knows whom it counts for") {
+  connection_limits limits(allowed(0, 0, 0));
+  connection_limits::place a, b, c;
+  CHECK_FALSE(limits.take(a, "192.0.2.1", start));
+  CHECK_FALSE(limits.take(b, "2001:db8:1:2:3::4", start));
+  CHECK_FALSE(limits.take(c, "a name", start));
+  CHECK(a.address().to_string() == "192.0.2.1");
+  CHECK(b.address().to_string() == "2001:db8:1:2::");
+  CHECK(c.address().to_string() == "::");
+}

@@ -50,7 +50,8 @@ TEST_CASE("user_limits: sessions at once, which hold the user without a connecti
   user_limits::limits allowed;
   allowed.sessions = 1;
   user_limits users(allowed);
-  user_limits::place socket, session, second;
+  user_limits::place socket;
+  user_limits::session_place session, second;
   users.connect(socket, "alice", start, noon);
   CHECK(users.begin_session(session, socket.who()));
   CHECK(users.sessions_full(socket.who()));
@@ -192,7 +193,10 @@ TEST_CASE("user_limits: places are given back once, whatever the order") {
   struct held {
     std::string who;
     user_limits::place place;
+    user_limits::session_place session;
     bool is_session;
+
+    user_limits::user& its() const { return is_session ? session.who() : place.who(); }
   };
   std::vector<held> kept;
   time_point now = start;
@@ -205,21 +209,21 @@ TEST_CASE("user_limits: places are given back once, whatever the order") {
       case 0:
       case 1: {
         user_limits::place got;
-        if (users.connect(got, who, now, at)) kept.push_back({who, std::move(got), false});
+        if (users.connect(got, who, now, at)) kept.push_back({who, std::move(got), {}, false});
         break;
       }
       case 2:
         if (!kept.empty()) {
           held& of = kept[draw() % kept.size()];
-          user_limits::place got;
+          user_limits::session_place got;
           const std::string name = of.who;
-          of.place.who().take_message(now);
-          if (users.begin_session(got, of.place.who()))
-            kept.push_back({name, std::move(got), true});
+          of.its().take_message(now);
+          if (users.begin_session(got, of.its()))
+            kept.push_back({name, {}, std::move(got), true});
         }
         break;
       case 3:
-        if (!kept.empty()) kept[draw() % kept.size()].place.who().spend(draw() % 3, 0.1, at);
+        if (!kept.empty()) kept[draw() % kept.size()].its().spend(draw() % 3, 0.1, at);
         break;
       case 4:
         for (int n = 0; n < 2 && !kept.empty(); ++n)
@@ -231,9 +235,25 @@ TEST_CASE("user_limits: places are given back once, whatever the order") {
       ++(each.is_session ? counts[each.who].second : counts[each.who].first);
     for (const held& each : kept) {
       const auto& [connections, sessions] = counts[each.who];
-      if (each.place.who().connections() != connections || connections > 3) FAIL("connections");
-      if (each.place.who().sessions() != sessions || sessions > 4) FAIL("sessions");
+      if (each.its().connections() != connections || connections > 3) FAIL("connections");
+      if (each.its().sessions() != sessions || sessions > 4) FAIL("sessions");
     }
     if (users.users() > 12 + counts.size()) FAIL("too many are remembered");
   }
+}
+
+TEST_CASE("user_limits: a place that was kept is given back by hand") {
+  user_limits users(user_limits::limits{});
+  user_limits::place socket;
+  users.connect(socket, "alice", start, noon);
+  user_limits::user* kept = nullptr;
+  {
+    user_limits::session_place session;
+    REQUIRE(users.begin_session(session, socket.who()));
+    kept = session.keep();
+    CHECK_FALSE(session);
+  }
+  CHECK(kept->sessions() == 1u);
+  users.end_session(*kept);
+  CHECK(socket.who().sessions() == 0u);
 }
