@@ -10,6 +10,8 @@
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/number.hpp>
+#include <agent_websocket/json/quick_parser.hpp>
+#include <agent_websocket/json/tape.hpp>
 
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
@@ -26,45 +28,6 @@
 
 namespace agent_websocket {
 namespace json {
-
-enum class kind : std::uint8_t { absent, null, boolean, number, string, array, object };
-
-/// "an array", "a string": for error messages.
-inline const char* describe(kind what) noexcept {
-  switch (what) {
-    case kind::absent: return "nothing";
-    case kind::null: return "null";
-    case kind::boolean: return "a boolean";
-    case kind::number: return "a number";
-    case kind::string: return "a string";
-    case kind::array: return "an array";
-    case kind::object: return "an object";
-  }
-  return "nothing";
-}
-
-struct parse_limits {
-  std::size_t max_depth = 64;            ///< nested arrays and objects
-  std::size_t max_bytes = 64u << 20;     ///< of text
-  std::size_t max_values = 1u << 20;     ///< values and keys in all; bounds the nodes' memory
-};
-
-namespace detail {
-
-struct node {
-  kind what = kind::absent;
-  bool truth = false;
-  std::uint32_t offset = 0;  // of the text of a string or number
-  std::uint32_t length = 0;  // of that text; of a container: its direct children (members of an object)
-  std::uint32_t next = 0;    // the node behind this subtree
-};
-
-struct tape {
-  std::string text;
-  std::vector<node> nodes;
-};
-
-}  // namespace detail
 
 /// A view of one value of a document. Cheap to copy; valid until the document is parsed again, moved or destroyed.
 class value {
@@ -268,17 +231,20 @@ class document {
     if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
       return refuse("a NUL byte stands in the text", nul);
     }
-    tape_.text.assign(text);
-    tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
+    take(text);
+    // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it then says where.
+    const bool is_good_text = is_utf8_text(text);
+    if (is_good_text && detail::quick_parser(tape_, limits).parse()) return {};
+    tape_.nodes.clear();
+    take(text);
     detail::tape_builder builder(tape_, limits);
     rapidjson::InsituStringStream stream(tape_.text.data());
     constexpr unsigned flags =
         rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
     rapidjson::Reader reader;
-    // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it then says where.
     const rapidjson::ParseResult outcome =
-        is_utf8_text(text) ? reader.Parse<flags>(stream, builder)
-                           : reader.Parse<flags | rapidjson::kParseValidateEncodingFlag>(stream, builder);
+        is_good_text ? reader.Parse<flags>(stream, builder)
+                     : reader.Parse<flags | rapidjson::kParseValidateEncodingFlag>(stream, builder);
     if (outcome.IsError()) {
       tape_.nodes.clear();
       const std::string& refusal = builder.refusal();
@@ -291,6 +257,12 @@ class document {
   value root() const noexcept { return tape_.nodes.empty() ? value() : value(&tape_, 0); }
 
  private:
+  void take(std::string_view text) {
+    tape_.text.assign(text);
+    // The validating parser looks up to 3 bytes past a truncated sequence, the quick one at 8 together.
+    tape_.text.append(detail::quick_parser::padding, '\0');
+  }
+
   static error refuse(std::string why, std::size_t offset) {
     while (!why.empty() && why.back() == '.') why.pop_back();
     return error(errc::bad_json, "Not valid JSON: " + why + " (at byte " + std::to_string(offset) + ")");

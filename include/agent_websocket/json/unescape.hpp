@@ -47,10 +47,14 @@ constexpr char short_escape(char c) noexcept {
   }
 }
 
-/// Precondition: no surrogate, at most 0x10FFFF.
-inline void append_code_point(std::string& out, std::uint32_t point) {
-  const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (point < 0x80) return put(point);
+/// Writes `point` as UTF-8, one to four bytes; returns where they end. Precondition: no surrogate,
+/// at most 0x10FFFF.
+inline char* write_code_point(char* to, std::uint32_t point) noexcept {
+  const auto put = [&to](std::uint32_t byte) { *to++ = static_cast<char>(byte); };
+  if (point < 0x80) {
+    put(point);
+    return to;
+  }
   if (point < 0x800) {
     put(0xC0 | point >> 6);
   } else {
@@ -63,6 +67,12 @@ inline void append_code_point(std::string& out, std::uint32_t point) {
     put(0x80 | (point >> 6 & 0x3F));
   }
   put(0x80 | (point & 0x3F));
+  return to;
+}
+
+inline void append_code_point(std::string& out, std::uint32_t point) {
+  char bytes[4];
+  out.append(bytes, static_cast<std::size_t>(write_code_point(bytes, point) - bytes));
 }
 
 /// Reads one \uXXXX, or two that are the halves of a character; `digits` begins behind the `u`. How
