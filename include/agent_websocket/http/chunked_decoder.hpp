@@ -38,6 +38,8 @@ class chunked_decoder {
         at += take;
         left_ -= take;
         if (left_ == 0) state_ = state::payload_cr;
+      } else if (const std::size_t whole = take_whole(data + at, size - at)) {
+        at += whole;
       } else {
         take(data[at++]);
       }
@@ -80,6 +82,26 @@ class chunked_decoder {
 
   void count_skipped(char c, std::size_t most) noexcept {
     if (c == '\n' || c == '\0' || ++skipped_ > most) state_ = state::failed;
+  }
+
+  /// What nearly always stands between two payloads, when all of it is there: how many bytes that
+  /// were, or 0, and take() looks at each.
+  std::size_t take_whole(const char* data, std::size_t size) noexcept {
+    if (state_ == state::payload_cr && size >= 2 && data[0] == '\r' && data[1] == '\n') {
+      state_ = state::first_digit;
+      return 2;
+    }
+    if (state_ != state::first_digit) return 0;
+    const std::size_t most = size < 10 ? size : 10;
+    std::uint64_t length = 0;
+    std::size_t digits = 0;
+    for (int value = 0; digits < most && (value = digit(data[digits])) >= 0; ++digits)
+      length = length << 4 | static_cast<std::uint64_t>(value);
+    if (digits == 0 || size - digits < 2 || data[digits] != '\r' || data[digits + 1] != '\n')
+      return 0;
+    left_ = length;
+    end_of_size();
+    return digits + 2;
   }
 
   void end_of_size() noexcept {

@@ -29,12 +29,11 @@ inline bool is_plain_word(const char* at) noexcept {
   constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
   std::uint64_t word;
   std::memcpy(&word, at, sizeof word);
-  const auto has = [](std::uint64_t of, unsigned char c) {
-    const std::uint64_t differs = of ^ (ones * c);
-    return (differs - ones) & ~differs & tops;
-  };
-  const std::uint64_t below_blank = (word - ones * 0x20) & ~word & tops;
-  return ((word & tops) | below_blank | has(word, '"') | has(word, '\\') | has(word, 0x7F)) == 0;
+  // Of bytes below 0x80 a subtraction sets the top bit of the first that was too small, and DEL
+  // plus one has it; what a borrow does to those behind it changes nothing.
+  const std::uint64_t wrong = word | (word - ones * 0x20) | ((word ^ (ones * '"')) - ones) |
+                              ((word ^ (ones * '\\')) - ones) | (word + ones);
+  return (wrong & tops) == 0;
 }
 
 }  // namespace detail

@@ -271,13 +271,15 @@ inline void session_core::start_stream(moment at) {
 
 inline void session_core::text(run_number run, std::string_view piece, moment at) {
   if (!is_current(run) || piece.empty()) return;
-  const auto next = next_state(run_->state, run_event::token);
-  if (!next) return;
-  if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
-    run_->text.append("\n\n");
-    run_->round_begin = run_->text.size();
+  if (run_->state != run_state::streaming) {
+    const auto next = next_state(run_->state, run_event::token);
+    if (!next) return;
+    if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
+      run_->text.append("\n\n");
+      run_->round_begin = run_->text.size();
+    }
+    run_->state = *next;
   }
-  run_->state = *next;
   run_->text.append(piece);
   if (run_->chunks++ == 0 && outbox_.counts() != nullptr)
     outbox_.counts()->first_text_after(at.now - run_->begun);

@@ -228,7 +228,7 @@ class lanes {
 
     piece after(std::uint64_t of_run, std::uint64_t n, std::string_view text) const noexcept {
       if (run != of_run) return {0, n, text};
-      return {chunks, n - chunks, text.substr(bytes)};
+      return {chunks, n - chunks, {text.data() + bytes, text.size() - bytes}};
     }
   };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <ostream>
+#include <random>
 #include <string>
 
 using agent_websocket::http::chunked_decoder;
@@ -151,4 +152,32 @@ TEST_CASE("chunked_decoder: many chunks of one read come out as one piece") {
   const chunked_decoder::outcome done = decoder.feed(&text[0], text.size());
   CHECK(done.consumed == text.size());
   CHECK(text.substr(0, done.payload) == body);
+}
+
+TEST_CASE("chunked_decoder: what is nearly a body is taken the same in one piece and byte by byte") {
+  std::mt19937 random(5);
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
+  const std::string usual = "5\r\nhello\r\n00a\r\n0123456789\r\n1;x=y\r\n!\r\n0\r\n\r\n";
+  const std::string bytes = "\r\n0aF;x \t\0g-";
+  std::size_t complete = 0, failed = 0;
+  for (int round = 0; round < 30'000; ++round) {
+    std::string text = usual;
+    if (below(8) == 0) text.insert(0, std::string(below(18), '0'));
+    for (std::size_t changes = below(3); changes > 0; --changes) {
+      const std::size_t at = below(text.size());
+      switch (below(3)) {
+        case 0: text[at] = bytes[below(bytes.size())]; break;
+        case 1: text.erase(at, 1 + below(2)); break;
+        default: text.insert(at, 1, bytes[below(bytes.size())]);
+      }
+    }
+    CAPTURE(text);
+    const decoded whole = decode(text, text.size() + 1, 1);
+    REQUIRE(decode(text, 1, 1) == whole);
+    REQUIRE(decode(text, 1 + below(text.size()), text.size()) == whole);
+    complete += whole.complete;
+    failed += whole.failed;
+  }
+  CHECK(complete > 5'000);
+  CHECK(failed > 5'000);
 }
