@@ -102,8 +102,8 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
     return phase_ == phase::open || phase_ == phase::closing;
   }
 
-  void on_readable() override;
-  void on_writable() override;
+  inline void on_readable() override;  // inline here too: else the class has a key function,
+  inline void on_writable() override;  // and each unit that includes this compiles all of it
   void take(char* data, std::size_t size);
   void take_request(std::string_view bytes);
   void take_frames(char* data, std::size_t size);

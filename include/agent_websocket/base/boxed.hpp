@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cassert>
-#include <memory>
 #include <utility>
 
 namespace agent_websocket {
@@ -15,22 +14,24 @@ template <typename T>
 class boxed {
  public:
   boxed() = default;
-  boxed(T value) : value_(std::make_unique<T>(std::move(value))) {}  // NOLINT: as std::optional
-  boxed(const boxed& other) : value_(other ? std::make_unique<T>(*other) : nullptr) {}
-  boxed(boxed&& other) noexcept = default;
+  boxed(T value) : value_(new T(std::move(value))) {}  // NOLINT: as std::optional
+  boxed(const boxed& other) : value_(other ? new T(*other) : nullptr) {}
+  boxed(boxed&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
   boxed& operator=(boxed other) noexcept {
-    value_ = std::move(other.value_);
+    std::swap(value_, other.value_);
     return *this;
   }
+  ~boxed() { delete value_; }
 
   template <typename... From>
   T& emplace(From&&... from) {
-    value_ = std::make_unique<T>(std::forward<From>(from)...);
+    T* const made = new T(std::forward<From>(from)...);  // out of the former one, perhaps
+    delete std::exchange(value_, made);
     return *value_;
   }
   /// Makes one by default where there is none.
   T& need() { return value_ ? *value_ : emplace(); }
-  void reset() noexcept { value_.reset(); }
+  void reset() noexcept { delete std::exchange(value_, nullptr); }
 
   bool has_value() const noexcept { return value_ != nullptr; }
   explicit operator bool() const noexcept { return value_ != nullptr; }
@@ -53,7 +54,8 @@ class boxed {
   }
 
  private:
-  std::unique_ptr<T> value_;
+  T* value_ =
+      nullptr;  // no std::unique_ptr: that is a third of what a compiler has to make of each boxed
 };
 
 }  // namespace agent_websocket

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The default source is
-// the operating system's cryptographic generator: getentropy() where there is one, with one call for all that an id
-// needs, else std::random_device (which is an instruction of some processors that takes half a microsecond a word).
-// Nothing is drawn in advance: a forked process must not draw what its parent draws. Tests hand in a seeded one.
+// Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The
+// default source is the operating system's cryptographic generator: getentropy() where there is
+// one, with one call for all that an id needs, else /dev/urandom, or std::random_device where there
+// are no such files. Nothing is drawn in advance: a forked process must not draw what its parent
+// draws. Tests hand in a seeded one.
 #pragma once
 
 #include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
-#include <random>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -19,9 +21,51 @@
 #include <unistd.h>
 #elif defined(__APPLE__)
 #include <sys/random.h>
+#elif defined(_WIN32)
+#include <random>
 #endif
 
 namespace agent_websocket {
+
+namespace detail {
+
+/// std::mt19937_64, whose numbers are the standard's, without all that <random> has beside it:
+/// compilers read that header for a tenth of a second in every unit.
+class mersenne_twister {
+ public:
+  explicit mersenne_twister(std::uint64_t seed) noexcept {
+    state_[0] = seed;
+    for (std::size_t i = 1; i < size; ++i)
+      state_[i] = 6364136223846793005ULL * (state_[i - 1] ^ (state_[i - 1] >> 62)) + i;
+  }
+
+  std::uint64_t operator()() noexcept {
+    if (next_ == size) twist();
+    std::uint64_t drawn = state_[next_++];
+    drawn ^= (drawn >> 29) & 0x5555'5555'5555'5555ULL;
+    drawn ^= (drawn << 17) & 0x71D6'7FFF'EDA6'0000ULL;
+    drawn ^= (drawn << 37) & 0xFFF7'EEE0'0000'0000ULL;
+    return drawn ^ (drawn >> 43);
+  }
+
+ private:
+  static constexpr std::size_t size = 312, middle = 156;
+
+  void twist() noexcept {
+    constexpr std::uint64_t lower = 0x7FFF'FFFFULL;
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::uint64_t both = (state_[i] & ~lower) | (state_[(i + 1) % size] & lower);
+      state_[i] = state_[(i + middle) % size] ^ (both >> 1) ^
+                  ((both & 1) != 0 ? 0xB502'6F5A'A966'19E9ULL : 0);
+    }
+    next_ = 0;
+  }
+
+  std::array<std::uint64_t, size> state_;
+  std::size_t next_ = size;
+};
+
+}  // namespace detail
 
 /// Draws random bits. Copyable; used from one thread at a time.
 class random_source {
@@ -34,7 +78,7 @@ class random_source {
 
   /// The same sequence for the same seed: for tests only, predictable.
   static random_source seeded(std::uint64_t seed) {
-    return random_source([engine = std::mt19937_64(seed)]() mutable { return static_cast<std::uint64_t>(engine()); });
+    return random_source([engine = detail::mersenne_twister(seed)]() mutable { return engine(); });
   }
 
   std::uint64_t bits() { return words<1>()[0]; }
@@ -54,17 +98,28 @@ class random_source {
  private:
   /// At most 256 bytes. False: there is no such call here.
   static bool ask_system([[maybe_unused]] void* to, [[maybe_unused]] std::size_t size) noexcept {
-#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || defined(__OpenBSD__) || \
-    defined(__APPLE__)
+#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || \
+    defined(__OpenBSD__) || defined(__APPLE__)
     return ::getentropy(to, size) == 0;
 #else
     return false;
 #endif
   }
+#if defined(_WIN32)
   static std::uint64_t ask_device() {
     thread_local std::random_device device;
     return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
   }
+#else
+  static std::uint64_t ask_device() {
+    std::uint64_t drawn = 0;
+    std::FILE* const device = std::fopen("/dev/urandom", "rb");
+    const bool read = device != nullptr && std::fread(&drawn, sizeof drawn, 1, device) == 1;
+    if (device != nullptr) std::fclose(device);
+    if (!read) throw std::runtime_error("no random numbers: /dev/urandom cannot be read");
+    return drawn;
+  }
+#endif
 
   std::function<std::uint64_t()> draw_;  // none: the operating system
 };

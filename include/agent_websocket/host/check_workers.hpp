@@ -4,7 +4,10 @@
 // for several.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/server/options.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
 
 #include <optional>
 #include <string>
@@ -29,3 +32,5 @@ inline result<std::optional<std::string>> check_workers(const options& settings,
 }
 
 }  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

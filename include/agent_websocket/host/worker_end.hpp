@@ -4,6 +4,10 @@
 // system: worker_process.hpp makes it of what the system says.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
 #include <string>
 
 namespace agent_websocket {
@@ -22,3 +26,5 @@ inline std::string to_string(const worker_end& how) {
 }
 
 }  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

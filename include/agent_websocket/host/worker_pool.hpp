@@ -6,7 +6,10 @@
 // and go, and while one takes over from another there are two.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/host/worker_end.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
 
 #include <algorithm>
 #include <chrono>
@@ -339,10 +342,9 @@ class worker_pool {
   std::optional<rolling> rolling_;
   unsigned last_id_ = 0;
   int code_ = 0;
-  bool all_ready_ = false;
-  bool roll_wanted_ = false;
-  bool stopping_ = false;
-  bool finished_ = false;
+  bool all_ready_ = false, roll_wanted_ = false, stopping_ = false, finished_ = false;
 };
 
 }  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

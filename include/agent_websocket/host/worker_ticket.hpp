@@ -4,6 +4,10 @@
 // for, as the text of one environment variable. Pure; worker_link.hpp uses it.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
 #include <charconv>
 #include <cstddef>
 #include <optional>
@@ -68,3 +72,5 @@ struct worker_ticket {
 };
 
 }  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

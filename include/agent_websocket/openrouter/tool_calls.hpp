@@ -115,10 +115,8 @@ class tool_call_accumulator {
   std::vector<tool_call> take(bool cut, std::string_view seed) {
     const auto is_nothing = [](const call& each) { return each.empty(); };
     calls_.erase(std::remove_if(calls_.begin(), calls_.end(), is_nothing), calls_.end());
-    if (std::all_of(calls_.begin(), calls_.end(), [](const call& each) { return each.index; })) {
-      const auto before = [](const call& a, const call& b) { return *a.index < *b.index; };
-      std::stable_sort(calls_.begin(), calls_.end(), before);
-    }
+    if (std::all_of(calls_.begin(), calls_.end(), [](const call& each) { return each.index; }))
+      sort_by_index();
     for (auto each = calls_.begin(); each != calls_.end(); ++each) {
       tool_call& made = each->made;
       made.complete = !cut || json::document().parse(made.arguments).has_value();
@@ -249,6 +247,14 @@ class tool_call_accumulator {
     if (!keep(to->made.arguments, what.arguments)) return false;
     to->brackets.feed(what.arguments);
     return true;
+  }
+
+  /// Stable. By hand, because there are few and std::stable_sort is much to compile.
+  void sort_by_index() {
+    for (std::size_t sorted = 1; sorted < calls_.size(); ++sorted) {
+      for (std::size_t i = sorted; i > 0 && *calls_[i].index < *calls_[i - 1].index; --i)
+        std::swap(calls_[i], calls_[i - 1]);
+    }
   }
 
   bool keep(std::string& in, std::string_view text) {

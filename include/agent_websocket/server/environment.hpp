@@ -8,12 +8,12 @@
 #include <agent_websocket/server/option_variables.hpp>
 #include <agent_websocket/server/options.hpp>
 
+#include <cstddef>
+#include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,15 +40,29 @@ inline result<options> read_options(const variable_lookup& lookup) {
   return read;
 }
 
+namespace detail {
+
+/// All of a file; nullopt when it cannot be read. By <cstdio>: the streams would cost each unit a
+/// tenth of a second.
+inline std::optional<std::string> whole_file(const std::string& name) {
+  std::FILE* const file = std::fopen(name.c_str(), "rb");
+  if (file == nullptr) return std::nullopt;
+  std::string text;
+  char part[4096];
+  while (const std::size_t size = std::fread(part, 1, sizeof part, file)) text.append(part, size);
+  const bool failed = std::ferror(file) != 0;  // a folder, for one
+  std::fclose(file);
+  return failed ? std::nullopt : std::optional<std::string>(std::move(text));
+}
+
+}  // namespace detail
+
 inline result<options> options::from_environment(const std::string& env_file) {
   std::map<std::string, std::string> from_file;
   if (!env_file.empty()) {
-    std::ifstream stream(env_file, std::ios::binary);
-    std::ostringstream text;
-    if (stream && stream.peek() != std::ifstream::traits_type::eof()) text << stream.rdbuf();
-    if (!stream.is_open() || stream.bad())  // bad: a folder, for one
-      return error(errc::bad_configuration, "cannot read the file " + env_file);
-    auto parsed = parse_env_file(text.str());
+    const auto text = detail::whole_file(env_file);
+    if (!text) return error(errc::bad_configuration, "cannot read the file " + env_file);
+    auto parsed = parse_env_file(*text);
     if (!parsed) return error(errc::bad_configuration, env_file + ", " + parsed.error().message);
     from_file = std::move(*parsed);
   }

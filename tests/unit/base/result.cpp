@@ -110,6 +110,31 @@ TEST_CASE("result: types that only move") {
   CHECK(std::is_nothrow_move_constructible_v<result<std::unique_ptr<int>>>);
 }
 
+TEST_CASE("result: assigned, it holds what the other holds, whatever either held") {
+  const std::string text(100, 'x'), other(100, 'y');  // on the heap, for the sanitizers
+  const result<std::string> values[] = {text, other};
+  const result<std::string> errors[] = {error(errc::internal, text), error(errc::forbidden, other)};
+  const auto same = [](const result<std::string>& a, const result<std::string>& b) {
+    if (a.has_value() != b.has_value()) return false;
+    return a ? *a == *b : a.error().code == b.error().code && a.error().message == b.error().message;
+  };
+  for (const auto& from : {values[0], errors[0]}) {
+    for (const auto& to : {values[1], errors[1]}) {
+      result<std::string> copied = from;
+      CHECK(same(copied, from));
+      copied = to;
+      CHECK(same(copied, to));
+      const result<std::string>& itself = copied;
+      copied = itself;
+      CHECK(same(copied, to));
+      result<std::string> moved = from;
+      moved = std::move(copied);
+      CHECK(same(moved, to));
+      CHECK(copied.has_value() == to.has_value());  // moved from, but no other kind
+    }
+  }
+}
+
 TEST_CASE("result: types without a default constructor, and copies") {
   result<no_default> first = no_default(5);
   const result<no_default> second = first;

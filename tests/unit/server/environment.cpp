@@ -452,6 +452,16 @@ TEST_CASE("environment: an empty file says nothing") {
   CHECK(options::from_environment(file.name()));
 }
 
+TEST_CASE("environment: a long file is read to its end") {
+  std::string text = "PORT=81\n";
+  while (text.size() < 10'000) text += "# as examples have them\n";
+  const written_file file(text + "HOST=10.0.0.9\n");
+  const auto read = options::from_environment(file.name());
+  REQUIRE(read);
+  CHECK(read->port == 81);
+  CHECK(read->host == "10.0.0.9");
+}
+
 TEST_CASE("environment: a wrong or missing file is told by its name") {
   const written_file broken("MODEL=a\nnonsense\n");
   const auto outcome = options::from_environment(broken.name());
