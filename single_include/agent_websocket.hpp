@@ -339,57 +339,132 @@ struct is_error_condition_enum<agent_websocket::condition> : true_type {};
 
 // --- agent_websocket/base/result.hpp
 
-// A value or an `error`: what pure functions return where bad input is possible. A small stand-in for
-// std::expected (C++23), with the same names where it has them.
+// A value or an `error`: what pure functions return where bad input is possible. A small stand-in
+// for std::expected (C++23), with the same names where it has them.
 
 #include <cassert>
+#include <memory>
+#include <new>
 #include <stdexcept>
-#include <variant>
+#include <type_traits>
 
 namespace agent_websocket {
 
 /// Thrown by `result::value()` when there is none; `what()` is the error's message.
 class bad_result_access : public std::runtime_error {
  public:
-  explicit bad_result_access(const agent_websocket::error& why) : std::runtime_error(why.message), code_(why.code) {}
+  explicit bad_result_access(const agent_websocket::error& why)
+      : std::runtime_error(why.message), code_(why.code) {}
   errc code() const noexcept { return code_; }
 
  private:
   errc code_;
 };
 
+namespace detail {
+
+/// A `T` or an `error`, in one place. By hand, because every `T` of the library makes one and
+/// std::variant asks much more of a compiler.
+template <typename T>
+class either {
+ public:
+  either(T&& value) : good_(true), value_(std::move(value)) {}  // NOLINT: for result
+  either(agent_websocket::error&& why) noexcept
+      : good_(false), why_(std::move(why)) {}  // NOLINT: for result
+  either(const either& other) : good_(other.good_) {
+    if (good_)
+      ::new (static_cast<void*>(std::addressof(value_))) T(other.value_);
+    else
+      ::new (static_cast<void*>(std::addressof(why_))) agent_websocket::error(other.why_);
+  }
+  /// What was moved from is as full as before.
+  either(either&& other) noexcept : good_(other.good_) { take(other); }
+  either& operator=(const either& other) { return *this = either(other); }
+  either& operator=(either&& other) noexcept {
+    if (this == &other) return *this;
+    clear();
+    good_ = other.good_;
+    take(other);
+    return *this;
+  }
+  ~either() { clear(); }
+
+  bool good() const noexcept { return good_; }
+  T* value() noexcept { return good_ ? std::addressof(value_) : nullptr; }
+  const T* value() const noexcept { return good_ ? std::addressof(value_) : nullptr; }
+  const agent_websocket::error* why() const noexcept {
+    return good_ ? nullptr : std::addressof(why_);
+  }
+
+ private:
+  void take(either& other) noexcept {
+    if (good_)
+      ::new (static_cast<void*>(std::addressof(value_))) T(std::move(other.value_));
+    else
+      ::new (static_cast<void*>(std::addressof(why_)))
+          agent_websocket::error(std::move(other.why_));
+  }
+  void clear() noexcept {
+    if (good_)
+      value_.~T();
+    else
+      why_.~error();
+  }
+
+  bool good_;
+  union {
+    T value_;
+    agent_websocket::error why_;
+  };
+};
+
+/// Takes the copies from a result whose `T` has none.
+template <bool Copies>
+struct copied_if {};
+template <>
+struct copied_if<false> {
+  copied_if() = default;
+  copied_if(const copied_if&) = delete;
+  copied_if(copied_if&&) = default;
+  copied_if& operator=(const copied_if&) = delete;
+  copied_if& operator=(copied_if&&) = default;
+  ~copied_if() = default;
+};
+
+}  // namespace detail
+
 /// Holds a `T` or an `error`. Implicit from both, so that a function returns either.
 template <typename T>
-class result {
+class result : private detail::copied_if<std::is_copy_constructible_v<T>> {
  public:
-  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}            // NOLINT: implicit on purpose
-  result(agent_websocket::error why) : state_(std::in_place_index<1>, std::move(why)) {}  // NOLINT
+  result(T value) : state_(std::move(value)) {}                   // NOLINT: implicit on purpose
+  result(agent_websocket::error why) : state_(std::move(why)) {}  // NOLINT
 
-  bool has_value() const noexcept { return state_.index() == 0; }
+  bool has_value() const noexcept { return state_.good(); }
   explicit operator bool() const noexcept { return has_value(); }
 
   /// The value; throws bad_result_access, with the error's words, when there is none.
   T& value() & {
     require();
-    return *std::get_if<0>(&state_);
+    return *state_.value();
   }
   const T& value() const& {
     require();
-    return *std::get_if<0>(&state_);
+    return *state_.value();
   }
   T&& value() && {
     require();
-    return std::move(*std::get_if<0>(&state_));
+    return std::move(*state_.value());
   }
 
   /// The value, unchecked. Precondition: has_value().
-  T& operator*() & noexcept { return checked(std::get_if<0>(&state_)); }
-  const T& operator*() const& noexcept { return checked(std::get_if<0>(&state_)); }
-  T* operator->() noexcept { return std::get_if<0>(&state_); }
-  const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+  T& operator*() & noexcept { return checked(state_.value()); }
+  const T& operator*() const& noexcept { return checked(state_.value()); }
+  T* operator->() noexcept { return state_.value(); }
+  const T* operator->() const noexcept { return state_.value(); }
 
   /// Precondition: !has_value().
-  const agent_websocket::error& error() const noexcept { return checked(std::get_if<1>(&state_)); }
+  const agent_websocket::error& error() const noexcept { return checked(state_.why()); }
 
  private:
   template <typename P>
@@ -402,7 +477,7 @@ class result {
     if (!has_value()) throw bad_result_access(error());
   }
 
-  std::variant<T, agent_websocket::error> state_;
+  detail::either<T> state_;
 };
 
 /// Nothing, or an `error`.
@@ -410,7 +485,8 @@ template <>
 class result<void> {
  public:
   result() = default;
-  result(agent_websocket::error why) : failed_(true), error_(std::move(why)) {}  // NOLINT: implicit on purpose
+  result(agent_websocket::error why)
+      : failed_(true), error_(std::move(why)) {}  // NOLINT: implicit on purpose
 
   bool has_value() const noexcept { return !failed_; }
   explicit operator bool() const noexcept { return !failed_; }
@@ -430,8 +506,6 @@ class result<void> {
 
 // The detection idiom (std::experimental::is_detected of the Library Fundamentals TS v2), on which the
 // requirement checks of policy/ are built. Nothing else belongs here.
-
-#include <type_traits>
 
 namespace agent_websocket {
 namespace detail {
@@ -564,6 +638,7 @@ namespace http {
 constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
   if (a.size() != b.size()) return false;
+  if (a == b) return true;  // as nearly everybody writes it; compared in words
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (lower(a[i]) != lower(b[i])) return false;
   }
@@ -1001,7 +1076,6 @@ bool lets_everybody_in([[maybe_unused]] const A& a) {
 // same question is dropped.
 
 #include <exception>
-#include <memory>
 
 namespace agent_websocket {
 
@@ -2454,12 +2528,11 @@ inline bool is_plain_word(const char* at) noexcept {
   constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
   std::uint64_t word;
   std::memcpy(&word, at, sizeof word);
-  const auto has = [](std::uint64_t of, unsigned char c) {
-    const std::uint64_t differs = of ^ (ones * c);
-    return (differs - ones) & ~differs & tops;
-  };
-  const std::uint64_t below_blank = (word - ones * 0x20) & ~word & tops;
-  return ((word & tops) | below_blank | has(word, '"') | has(word, '\\') | has(word, 0x7F)) == 0;
+  // Of bytes below 0x80 a subtraction sets the top bit of the first that was too small, and DEL
+  // plus one has it; what a borrow does to those behind it changes nothing.
+  const std::uint64_t wrong = word | (word - ones * 0x20) | ((word ^ (ones * '"')) - ones) |
+                              ((word ^ (ones * '\\')) - ones) | (word + ones);
+  return (wrong & tops) == 0;
 }
 
 }  // namespace detail
@@ -2689,6 +2762,8 @@ inline std::string to_text(const value& what) {
 // send (three types) and what the server sends (four, and human_feedback). Text is UTF-8. JSON that
 // only passes through (`meta`, `data`, content parts, usage) is kept as compact JSON text.
 // decode.hpp and encode.hpp convert; nothing here does.
+
+#include <variant>
 
 namespace agent_websocket {
 namespace wire {
@@ -3601,20 +3676,63 @@ using list = std::vector<any>;
 
 // --- agent_websocket/base/random.hpp
 
-// Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The default source is
-// the operating system's cryptographic generator: getentropy() where there is one, with one call for all that an id
-// needs, else std::random_device (which is an instruction of some processors that takes half a microsecond a word).
-// Nothing is drawn in advance: a forked process must not draw what its parent draws. Tests hand in a seeded one.
+// Random numbers for session ids (UUID version 4, RFC 9562 section 5.4), tokens and jitter. The
+// default source is the operating system's cryptographic generator: getentropy() where there is
+// one, with one call for all that an id needs, else /dev/urandom, or std::random_device where there
+// are no such files. Nothing is drawn in advance: a forked process must not draw what its parent
+// draws. Tests hand in a seeded one.
 
-#include <random>
+#include <cstdio>
 
 #if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || defined(__OpenBSD__)
 #include <unistd.h>
 #elif defined(__APPLE__)
 #include <sys/random.h>
+#elif defined(_WIN32)
+#include <random>
 #endif
 
 namespace agent_websocket {
+
+namespace detail {
+
+/// std::mt19937_64, whose numbers are the standard's, without all that <random> has beside it:
+/// compilers read that header for a tenth of a second in every unit.
+class mersenne_twister {
+ public:
+  explicit mersenne_twister(std::uint64_t seed) noexcept {
+    state_[0] = seed;
+    for (std::size_t i = 1; i < size; ++i)
+      state_[i] = 6364136223846793005ULL * (state_[i - 1] ^ (state_[i - 1] >> 62)) + i;
+  }
+
+  std::uint64_t operator()() noexcept {
+    if (next_ == size) twist();
+    std::uint64_t drawn = state_[next_++];
+    drawn ^= (drawn >> 29) & 0x5555'5555'5555'5555ULL;
+    drawn ^= (drawn << 17) & 0x71D6'7FFF'EDA6'0000ULL;
+    drawn ^= (drawn << 37) & 0xFFF7'EEE0'0000'0000ULL;
+    return drawn ^ (drawn >> 43);
+  }
+
+ private:
+  static constexpr std::size_t size = 312, middle = 156;
+
+  void twist() noexcept {
+    constexpr std::uint64_t lower = 0x7FFF'FFFFULL;
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::uint64_t both = (state_[i] & ~lower) | (state_[(i + 1) % size] & lower);
+      state_[i] = state_[(i + middle) % size] ^ (both >> 1) ^
+                  ((both & 1) != 0 ? 0xB502'6F5A'A966'19E9ULL : 0);
+    }
+    next_ = 0;
+  }
+
+  std::array<std::uint64_t, size> state_;
+  std::size_t next_ = size;
+};
+
+}  // namespace detail
 
 /// Draws random bits. Copyable; used from one thread at a time.
 class random_source {
@@ -3627,7 +3745,7 @@ class random_source {
 
   /// The same sequence for the same seed: for tests only, predictable.
   static random_source seeded(std::uint64_t seed) {
-    return random_source([engine = std::mt19937_64(seed)]() mutable { return static_cast<std::uint64_t>(engine()); });
+    return random_source([engine = detail::mersenne_twister(seed)]() mutable { return engine(); });
   }
 
   std::uint64_t bits() { return words<1>()[0]; }
@@ -3647,17 +3765,28 @@ class random_source {
  private:
   /// At most 256 bytes. False: there is no such call here.
   static bool ask_system([[maybe_unused]] void* to, [[maybe_unused]] std::size_t size) noexcept {
-#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || defined(__OpenBSD__) || \
-    defined(__APPLE__)
+#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || \
+    defined(__OpenBSD__) || defined(__APPLE__)
     return ::getentropy(to, size) == 0;
 #else
     return false;
 #endif
   }
+#if defined(_WIN32)
   static std::uint64_t ask_device() {
     thread_local std::random_device device;
     return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
   }
+#else
+  static std::uint64_t ask_device() {
+    std::uint64_t drawn = 0;
+    std::FILE* const device = std::fopen("/dev/urandom", "rb");
+    const bool read = device != nullptr && std::fread(&drawn, sizeof drawn, 1, device) == 1;
+    if (device != nullptr) std::fclose(device);
+    if (!read) throw std::runtime_error("no random numbers: /dev/urandom cannot be read");
+    return drawn;
+  }
+#endif
 
   std::function<std::uint64_t()> draw_;  // none: the operating system
 };
@@ -9101,8 +9230,6 @@ inline const std::vector<option_variable>& option_variables() {
 // Reads the environment; does not change it.
 
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 namespace agent_websocket {
 
@@ -9126,15 +9253,29 @@ inline result<options> read_options(const variable_lookup& lookup) {
   return read;
 }
 
+namespace detail {
+
+/// All of a file; nullopt when it cannot be read. By <cstdio>: the streams would cost each unit a
+/// tenth of a second.
+inline std::optional<std::string> whole_file(const std::string& name) {
+  std::FILE* const file = std::fopen(name.c_str(), "rb");
+  if (file == nullptr) return std::nullopt;
+  std::string text;
+  char part[4096];
+  while (const std::size_t size = std::fread(part, 1, sizeof part, file)) text.append(part, size);
+  const bool failed = std::ferror(file) != 0;  // a folder, for one
+  std::fclose(file);
+  return failed ? std::nullopt : std::optional<std::string>(std::move(text));
+}
+
+}  // namespace detail
+
 inline result<options> options::from_environment(const std::string& env_file) {
   std::map<std::string, std::string> from_file;
   if (!env_file.empty()) {
-    std::ifstream stream(env_file, std::ios::binary);
-    std::ostringstream text;
-    if (stream && stream.peek() != std::ifstream::traits_type::eof()) text << stream.rdbuf();
-    if (!stream.is_open() || stream.bad())  // bad: a folder, for one
-      return error(errc::bad_configuration, "cannot read the file " + env_file);
-    auto parsed = parse_env_file(text.str());
+    const auto text = detail::whole_file(env_file);
+    if (!text) return error(errc::bad_configuration, "cannot read the file " + env_file);
+    auto parsed = parse_env_file(*text);
     if (!parsed) return error(errc::bad_configuration, env_file + ", " + parsed.error().message);
     from_file = std::move(*parsed);
   }
@@ -10908,10 +11049,8 @@ class tool_call_accumulator {
   std::vector<tool_call> take(bool cut, std::string_view seed) {
     const auto is_nothing = [](const call& each) { return each.empty(); };
     calls_.erase(std::remove_if(calls_.begin(), calls_.end(), is_nothing), calls_.end());
-    if (std::all_of(calls_.begin(), calls_.end(), [](const call& each) { return each.index; })) {
-      const auto before = [](const call& a, const call& b) { return *a.index < *b.index; };
-      std::stable_sort(calls_.begin(), calls_.end(), before);
-    }
+    if (std::all_of(calls_.begin(), calls_.end(), [](const call& each) { return each.index; }))
+      sort_by_index();
     for (auto each = calls_.begin(); each != calls_.end(); ++each) {
       tool_call& made = each->made;
       made.complete = !cut || json::document().parse(made.arguments).has_value();
@@ -11042,6 +11181,14 @@ class tool_call_accumulator {
     if (!keep(to->made.arguments, what.arguments)) return false;
     to->brackets.feed(what.arguments);
     return true;
+  }
+
+  /// Stable. By hand, because there are few and std::stable_sort is much to compile.
+  void sort_by_index() {
+    for (std::size_t sorted = 1; sorted < calls_.size(); ++sorted) {
+      for (std::size_t i = sorted; i > 0 && *calls_[i].index < *calls_[i - 1].index; --i)
+        std::swap(calls_[i], calls_[i - 1]);
+    }
   }
 
   bool keep(std::string& in, std::string_view text) {
@@ -11331,121 +11478,11 @@ class answer_reader {
 }  // namespace openrouter
 }  // namespace agent_websocket
 
-// --- agent_websocket/json/unescape.hpp
-
-// Reads the inside of one JSON string (RFC 8259 section 7) without a document: escapes become what
-// they stand for. As strict as document::parse, so that whoever is told no can ask that for why.
-
-namespace agent_websocket {
-namespace json {
-
-namespace detail {
-
-/// The code unit that four hexadecimal digits at the front of `text` spell, or -1.
-constexpr int code_unit(std::string_view text) noexcept {
-  if (text.size() < 4) return -1;
-  int unit = 0;
-  for (std::size_t i = 0; i < 4; ++i) {
-    const char c = text[i];
-    int digit = -1;
-    if (c >= '0' && c <= '9') digit = c - '0';
-    if (c >= 'a' && c <= 'f') digit = c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') digit = c - 'A' + 10;
-    if (digit < 0) return -1;
-    unit = unit * 16 + digit;
-  }
-  return unit;
-}
-
-/// What a backslash and `c` stand for; 0 when that is no short escape.
-constexpr char short_escape(char c) noexcept {
-  switch (c) {
-    case '"':
-    case '\\':
-    case '/': return c;
-    case 'n': return '\n';
-    case 't': return '\t';
-    case 'r': return '\r';
-    case 'b': return '\b';
-    case 'f': return '\f';
-    default: return 0;
-  }
-}
-
-/// Precondition: no surrogate, at most 0x10FFFF.
-inline void append_code_point(std::string& out, std::uint32_t point) {
-  const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (point < 0x80) return put(point);
-  if (point < 0x800) {
-    put(0xC0 | point >> 6);
-  } else {
-    if (point < 0x10000) {
-      put(0xE0 | point >> 12);
-    } else {
-      put(0xF0 | point >> 18);
-      put(0x80 | (point >> 12 & 0x3F));
-    }
-    put(0x80 | (point >> 6 & 0x3F));
-  }
-  put(0x80 | (point & 0x3F));
-}
-
-/// Reads one \uXXXX, or two that are the halves of a character; `digits` begins behind the `u`. How
-/// many bytes these were, or 0 when it is neither.
-inline std::size_t append_escaped_character(std::string& out, std::string_view digits) {
-  const int unit = code_unit(digits);
-  if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF)) return 0;
-  auto point = static_cast<std::uint32_t>(unit);
-  if (unit < 0xD800 || unit > 0xDBFF) {
-    append_code_point(out, point);
-    return 4;
-  }
-  if (digits.substr(4, 2) != "\\u") return 0;
-  const int low = code_unit(digits.substr(6));
-  if (low < 0xDC00 || low > 0xDFFF) return 0;
-  point = 0x10000 + ((point - 0xD800) << 10) + (static_cast<std::uint32_t>(low) - 0xDC00);
-  append_code_point(out, point);
-  return 10;
-}
-
-}  // namespace detail
-
-/// Appends what `inside` says, the bytes between the quotes of a JSON string. False when they are
-/// not that: a bare quote or control character, an escape that is none, half of a surrogate pair,
-/// what is not UTF-8. `out` then holds a part of it.
-inline bool append_unescaped(std::string& out, std::string_view inside) {
-  if (!is_utf8_text(inside)) return false;
-  while (!inside.empty()) {
-    std::size_t run = 0;
-    while (run < inside.size() && static_cast<unsigned char>(inside[run]) >= 0x20 &&
-           inside[run] != '"' && inside[run] != '\\') {
-      ++run;
-    }
-    out.append(inside.data(), run);
-    inside.remove_prefix(run);
-    if (inside.empty()) return true;
-    if (inside.size() < 2 || inside[0] != '\\') return false;
-    if (const char meant = detail::short_escape(inside[1])) {
-      out.push_back(meant);
-      inside.remove_prefix(2);
-      continue;
-    }
-    if (inside[1] != 'u') return false;
-    const std::size_t digits = detail::append_escaped_character(out, inside.substr(2));
-    if (digits == 0) return false;
-    inside.remove_prefix(2 + digits);
-  }
-  return true;
-}
-
-}  // namespace json
-}  // namespace agent_websocket
-
 // --- agent_websocket/openrouter/chunk_pattern.hpp
 
 // The chunks of one stream are the same text but for what stands in "content". A pattern keeps what
 // was around it in a chunk that was parsed; a later chunk that fits holds nothing new but its text,
-// which is taken without parsing. Costs a tenth of a parse and is only ever sure or silent.
+// which alone is looked at. Costs a tenth of a parse and is only ever sure or silent.
 
 namespace agent_websocket {
 namespace openrouter {
@@ -11480,9 +11517,8 @@ class chunk_pattern {
       return std::nullopt;
     if (json::is_plain(text)) return text;
     if (text.size() > max_chunk_bytes) return std::nullopt;  // not worth a copy that stays
-    unescaped_.clear();
-    if (!json::append_unescaped(unescaped_, text)) return std::nullopt;
-    return unescaped_;
+    if (!quoted_.parse(chunk.substr(before_.size() - 1, text.size() + 2))) return std::nullopt;
+    return quoted_.root().string();
   }
 
  private:
@@ -11492,7 +11528,7 @@ class chunk_pattern {
 
   std::string before_;  // with the quote that opens the text; empty when nothing was learned
   std::string behind_;  // with the quote that closes it
-  std::string unescaped_;
+  json::document quoted_;  // the last text that was more than ASCII
 };
 
 }  // namespace openrouter
@@ -13705,8 +13741,6 @@ class metrics_text {
 // std::deque holds half a kilobyte from its construction on, and even three pointers are much where
 // an idle session has ten queues.
 
-#include <new>
-
 namespace agent_websocket {
 
 /// `Spare`: for so many items the memory is kept when the queue runs empty, for queues of which
@@ -14573,61 +14607,6 @@ inline bool offers_subprotocol(const http::request& request, std::string_view pr
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/base/boxed.hpp
-
-// A value that is there or not, on the heap: used as std::optional is, but one pointer while there
-// is none. For what most sessions never have, such as settings of their own.
-
-namespace agent_websocket {
-
-/// Copies are deep. A boxed that was moved from is empty.
-template <typename T>
-class boxed {
- public:
-  boxed() = default;
-  boxed(T value) : value_(std::make_unique<T>(std::move(value))) {}  // NOLINT: as std::optional
-  boxed(const boxed& other) : value_(other ? std::make_unique<T>(*other) : nullptr) {}
-  boxed(boxed&& other) noexcept = default;
-  boxed& operator=(boxed other) noexcept {
-    value_ = std::move(other.value_);
-    return *this;
-  }
-
-  template <typename... From>
-  T& emplace(From&&... from) {
-    value_ = std::make_unique<T>(std::forward<From>(from)...);
-    return *value_;
-  }
-  /// Makes one by default where there is none.
-  T& need() { return value_ ? *value_ : emplace(); }
-  void reset() noexcept { value_.reset(); }
-
-  bool has_value() const noexcept { return value_ != nullptr; }
-  explicit operator bool() const noexcept { return value_ != nullptr; }
-
-  /// Precondition of these: has_value().
-  T& operator*() noexcept {
-    assert(value_);
-    return *value_;
-  }
-  const T& operator*() const noexcept {
-    assert(value_);
-    return *value_;
-  }
-  T* operator->() noexcept { return &**this; }
-  const T* operator->() const noexcept { return &**this; }
-
-  template <typename Other>
-  T value_or(Other&& other) const {
-    return value_ ? *value_ : static_cast<T>(std::forward<Other>(other));
-  }
-
- private:
-  std::unique_ptr<T> value_;
-};
-
-}  // namespace agent_websocket
-
 // --- agent_websocket/limits/token_bucket.hpp
 
 // A rate with a burst, as a token bucket kept as one moment (the generic cell rate algorithm, ITU-T
@@ -14751,6 +14730,8 @@ class connection_limits {
       if (auto* const at = std::exchange(at_, nullptr)) at->second.of->leave(*at);
     }
     explicit operator bool() const noexcept { return at_ != nullptr; }
+    /// Whom it counts for: see http::ip_address::subscriber. Precondition: not empty.
+    const http::ip_address& address() const noexcept { return at_->first; }
 
    private:
     friend class connection_limits;
@@ -14880,25 +14861,27 @@ class user_limits {
   };
 
   class user;
+  enum class counted : std::uint8_t { connection, session };
 
   /// Holds a user, as a connection or as a session. Gives back by its destructor, once. Movable;
   /// may be empty. Does not outlive the limits.
-  class place {
+  template <counted What>
+  class basic_place {
    public:
-    place() = default;
-    place(place&& other) noexcept
-        : who_(std::exchange(other.who_, nullptr)), count_(other.count_) {}
-    place& operator=(place&& other) noexcept {
+    basic_place() = default;
+    basic_place(basic_place&& other) noexcept : who_(other.keep()) {}
+    basic_place& operator=(basic_place&& other) noexcept {
       if (this != &other) {
         give_back();
-        who_ = std::exchange(other.who_, nullptr);
-        count_ = other.count_;
+        who_ = other.keep();
       }
       return *this;
     }
-    ~place() { give_back(); }
+    ~basic_place() { give_back(); }
 
-    void give_back() noexcept;
+    void give_back() noexcept {
+      if (user* const who = keep()) who->of_->leave(*who, What);
+    }
     /// What was counted stays so, until whoever has called this gives it back himself.
     user* keep() noexcept { return std::exchange(who_, nullptr); }
     explicit operator bool() const noexcept { return who_ != nullptr; }
@@ -14907,11 +14890,12 @@ class user_limits {
 
    private:
     friend class user_limits;
-    place(user& who, std::size_t user::*count) : who_(&who), count_(count) {}
+    explicit basic_place(user& who) : who_(&who) {}
 
     user* who_ = nullptr;
-    std::size_t user::*count_ = nullptr;
   };
+  using place = basic_place<counted::connection>;
+  using session_place = basic_place<counted::session>;
 
   /// One user. Stays where it is as long as somebody holds a place.
   class user {
@@ -14938,6 +14922,9 @@ class user_limits {
 
    private:
     friend class user_limits;
+    std::size_t& count_of(counted what) noexcept {
+      return what == counted::connection ? connections_ : sessions_;
+    }
     void begin_day(wall_time at) noexcept {
       if (day_of(at) <= day_) return;  // a clock that is set back gives nothing back
       day_ = day_of(at);
@@ -14973,18 +14960,21 @@ class user_limits {
         found->second.connections_ >= limits_.connections) {
       return false;
     }
-    into = hold(found != users_.end() ? found->second : add(key), &user::connections_);
+    user& who = found != users_.end() ? found->second : add(key);
+    hold(who, counted::connection);
+    into = place(who);
     return true;
   }
 
   /// False, and nothing is counted, when the user has as many sessions as are allowed.
-  bool begin_session(place& into, user& who) {
+  bool begin_session(session_place& into, user& who) {
     if (sessions_full(who)) return false;
-    into = hold(who, &user::sessions_);
+    hold(who, counted::session);
+    into = session_place(who);
     return true;
   }
   /// A session whose place was kept is over.
-  void end_session(user& who) noexcept { leave(who, &user::sessions_); }
+  void end_session(user& who) noexcept { leave(who, counted::session); }
   bool sessions_full(const user& who) const noexcept {
     return limits_.sessions != 0 && who.sessions_ >= limits_.sessions;
   }
@@ -15011,10 +15001,9 @@ class user_limits {
         .count();
   }
 
-  place hold(user& who, std::size_t user::*count) {
+  void hold(user& who, counted what) noexcept {
     move(who, here_);
-    ++(who.*count);
-    return place(who, count);
+    ++who.count_of(what);
   }
 
   user& add(std::string_view key) {
@@ -15031,8 +15020,8 @@ class user_limits {
     return added;
   }
 
-  void leave(user& who, std::size_t user::*count) noexcept {
-    --(who.*count);
+  void leave(user& who, counted what) noexcept {
+    --who.count_of(what);
     if (!who.is_held()) move(who, who.tokens_ != 0 || who.cost_ > 0 ? spent_ : resting_);
   }
 
@@ -15065,10 +15054,6 @@ class user_limits {
   // The last two without connection and session, in the order in which they left.
   std::list<user*> here_, resting_, spent_;
 };
-
-inline void user_limits::place::give_back() noexcept {
-  if (user* const who = std::exchange(who_, nullptr)) who->of_->leave(*who, count_);
-}
 
 }  // namespace agent_websocket
 
@@ -15252,7 +15237,6 @@ class visitors {
     entries_.insert_or_assign(
         connection, entry{std::move(place),
                           {},
-                          request.remote_address,
                           message_gate(access_.messages_per_minute, access_.message_burst)});
     return std::nullopt;
   }
@@ -15263,14 +15247,11 @@ class visitors {
     const auto found = entries_.find(connection);
     if (found == entries_.end()) return true;
     entry& of = found->second;
-    if (who.is_anonymous && !of.address) return true;  // is counted by it already
-    const std::string key = key_of(who, of.address.value_or(std::string()));
+    const std::string key = key_of(who, of.place.address());
     if (of.user && of.user.who().key() == key) return true;
     // Of those without a name the connections count by address already.
-    if (users_.connect(of.user, key, scheduler_.now(), scheduler_.wall_now(), who.is_anonymous)) {
-      if (who.is_anonymous) of.address.reset();
+    if (users_.connect(of.user, key, scheduler_.now(), scheduler_.wall_now(), who.is_anonymous))
       return true;
-    }
     tell("connection_refused", "of " + http::sanitize_field_value(who.name).substr(0, 64) +
                                    "; see MAX_CONNECTIONS_PER_USER");
     return false;
@@ -15313,7 +15294,6 @@ class visitors {
   struct entry {
     connection_limits::place place;
     user_limits::place user;
-    boxed<std::string> address;  // until the connection counts for it
     message_gate gate;
   };
 
@@ -15335,10 +15315,8 @@ class visitors {
   }
 
   /// No name can be that of an address.
-  static std::string key_of(const principal& who, const std::string& address) {
-    if (!who.is_anonymous) return "user " + who.name;
-    const auto parsed = http::ip_address::parse(address);
-    return "address " + (parsed ? parsed->subscriber().to_string() : address);
+  static std::string key_of(const principal& who, const http::ip_address& address) {
+    return who.is_anonymous ? "address " + address.to_string() : "user " + who.name;
   }
 
   static const char* name(connection_limit what) noexcept {
@@ -15513,8 +15491,8 @@ class admission {
         plain_(transport, scheduler, counts, std::move(plain)) {}
 
   void ask(connection_id connection, handshake request) {
-    const std::string path(request.request.path());
-    if (path != options_.socket_path() && path != "/ws") {
+    const std::string_view path = request.request.path();
+    if (path != "/ws" && path != options_.socket_path()) {
       // Of a page elsewhere a browser sends such a request before it asks whether it may.
       if (!is_safe(request.request.method) && !visitors_.origin_allowed(request))
         return transport_.answer(connection, origin_rules::refusal());
@@ -15735,6 +15713,64 @@ class activity_list {
 
   activity_hook ends_;
   std::size_t size_ = 0;
+};
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/base/boxed.hpp
+
+// A value that is there or not, on the heap: used as std::optional is, but one pointer while there
+// is none. For what most sessions never have, such as settings of their own.
+
+namespace agent_websocket {
+
+/// Copies are deep. A boxed that was moved from is empty.
+template <typename T>
+class boxed {
+ public:
+  boxed() = default;
+  boxed(T value) : value_(new T(std::move(value))) {}  // NOLINT: as std::optional
+  boxed(const boxed& other) : value_(other ? new T(*other) : nullptr) {}
+  boxed(boxed&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
+  boxed& operator=(boxed other) noexcept {
+    std::swap(value_, other.value_);
+    return *this;
+  }
+  ~boxed() { delete value_; }
+
+  template <typename... From>
+  T& emplace(From&&... from) {
+    T* const made = new T(std::forward<From>(from)...);  // out of the former one, perhaps
+    delete std::exchange(value_, made);
+    return *value_;
+  }
+  /// Makes one by default where there is none.
+  T& need() { return value_ ? *value_ : emplace(); }
+  void reset() noexcept { delete std::exchange(value_, nullptr); }
+
+  bool has_value() const noexcept { return value_ != nullptr; }
+  explicit operator bool() const noexcept { return value_ != nullptr; }
+
+  /// Precondition of these: has_value().
+  T& operator*() noexcept {
+    assert(value_);
+    return *value_;
+  }
+  const T& operator*() const noexcept {
+    assert(value_);
+    return *value_;
+  }
+  T* operator->() noexcept { return &**this; }
+  const T* operator->() const noexcept { return &**this; }
+
+  template <typename Other>
+  T value_or(Other&& other) const {
+    return value_ ? *value_ : static_cast<T>(std::forward<Other>(other));
+  }
+
+ private:
+  T* value_ =
+      nullptr;  // no std::unique_ptr: that is a third of what a compiler has to make of each boxed
 };
 
 }  // namespace agent_websocket
@@ -16340,29 +16376,45 @@ inline void write_request(json::writer& w, const feedback_request& m) {
 
 }  // namespace detail
 
+/// Sent to everybody who connects, so that names are written together with what stands between
+/// them.
 inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
   constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
   out.reserve(out.size() + usual_bytes);
-  json::writer w(out);
-  detail::open(w, "notification").member("op", "welcome");
-  w.member("content", "Connected to Agent WebSocket. Session ID: " + std::string(m.session_id));
-  w.member("v", protocol_version).member("session_id", m.session_id);
-  detail::member_if(w, "resume_token", m.resume_token);
-  detail::member_if(w, "epoch", m.epoch);
-  w.member("seq", m.seq).member("recovered", m.recovered).member("reason", m.reason);
-  w.member("heartbeat_ms", m.heartbeat.count()).member("timeout_ms", m.timeout.count());
-  w.member("resume_window_ms", m.resume_window.count());
-  w.key("limits").begin_object();
-  w.member("max_message_bytes", m.limits.max_message_bytes);
-  if (m.limits.max_content_bytes != 0) w.member("max_content_bytes", m.limits.max_content_bytes);
+  const auto text = [&](std::string_view before, std::string_view value) {
+    out.append(before);
+    json::append_escaped(out, value);
+  };
+  const auto number = [&](std::string_view before, auto value) {
+    out.append(before);
+    json::append_number(out, value);
+  };
+  text(
+      R"({"type":"notification","op":"welcome","content":"Connected to Agent WebSocket. Session ID: )",
+      m.session_id);
+  number(R"(","v":)", protocol_version);
+  text(R"(,"session_id":")", m.session_id);
+  if (!m.resume_token.empty()) text(R"(","resume_token":")", m.resume_token);
+  if (!m.epoch.empty()) text(R"(","epoch":")", m.epoch);
+  number(R"(","seq":)", m.seq);
+  out.append(m.recovered ? R"(,"recovered":true)" : R"(,"recovered":false)");
+  text(R"(,"reason":")", m.reason);
+  number(R"(","heartbeat_ms":)", m.heartbeat.count());
+  number(R"(,"timeout_ms":)", m.timeout.count());
+  number(R"(,"resume_window_ms":)", m.resume_window.count());
+  number(R"(,"limits":{"max_message_bytes":)", m.limits.max_message_bytes);
+  if (m.limits.max_content_bytes != 0)
+    number(R"(,"max_content_bytes":)", m.limits.max_content_bytes);
   if (m.limits.messages_per_minute != 0) {
-    w.member("messages_per_minute", m.limits.messages_per_minute);
-    w.member("message_burst", m.limits.message_burst);
+    number(R"(,"messages_per_minute":)", m.limits.messages_per_minute);
+    number(R"(,"message_burst":)", m.limits.message_burst);
   }
-  w.member("max_queued", m.limits.max_queued);
-  w.end_object();
+  number(R"(,"max_queued":)", m.limits.max_queued);
+  out.push_back('}');
   if (m.resumed) {
-    w.key("accepted").begin_array();
+    out.append(R"(,"accepted":)");
+    json::writer w(out);
+    w.begin_array();
     for (const std::string_view each : m.resumed->accepted) w.value(each);
     w.end_array().key("active").begin_array();
     for (const active_answer& each : m.resumed->active) {
@@ -16376,8 +16428,9 @@ inline void encode(std::string& out, const welcome& m, std::string_view timestam
     }
     w.end_array();
   }
-  detail::raw_if(w, "data", m.data);
-  detail::close(w, timestamp);
+  if (!m.data.empty()) out.append(R"(,"data":)").append(m.data);
+  text(R"(,"timestamp":")", timestamp);
+  out.append(R"("})");
 }
 
 inline void encode(std::string& out, const status& m, std::string_view timestamp) {
@@ -16832,7 +16885,7 @@ class lanes {
 
     piece after(std::uint64_t of_run, std::uint64_t n, std::string_view text) const noexcept {
       if (run != of_run) return {0, n, text};
-      return {chunks, n - chunks, text.substr(bytes)};
+      return {chunks, n - chunks, {text.data() + bytes, text.size() - bytes}};
     }
   };
 
@@ -19200,13 +19253,15 @@ inline void session_core::start_stream(moment at) {
 
 inline void session_core::text(run_number run, std::string_view piece, moment at) {
   if (!is_current(run) || piece.empty()) return;
-  const auto next = next_state(run_->state, run_event::token);
-  if (!next) return;
-  if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
-    run_->text.append("\n\n");
-    run_->round_begin = run_->text.size();
+  if (run_->state != run_state::streaming) {
+    const auto next = next_state(run_->state, run_event::token);
+    if (!next) return;
+    if (run_->state == run_state::thinking && !run_->text.empty()) {  // of another round
+      run_->text.append("\n\n");
+      run_->round_begin = run_->text.size();
+    }
+    run_->state = *next;
   }
-  run_->state = *next;
   run_->text.append(piece);
   if (run_->chunks++ == 0 && outbox_.counts() != nullptr)
     outbox_.counts()->first_text_after(at.now - run_->begun);
@@ -22621,7 +22676,7 @@ class session_accounts {
              IsHere&& is_here) {
     user_limits::user* const who = visitors_.user(connection);
     if (who == nullptr || session.account != nullptr) return true;
-    user_limits::place place;
+    user_limits::session_place place;
     while (!visitors_.users().begin_session(place, *who)) {
       Session* const found = oldest([&](const Session& each) { return each.account == who; });
       if (found == nullptr) return false;
@@ -27918,6 +27973,8 @@ class chunked_decoder {
         at += take;
         left_ -= take;
         if (left_ == 0) state_ = state::payload_cr;
+      } else if (const std::size_t whole = take_whole(data + at, size - at)) {
+        at += whole;
       } else {
         take(data[at++]);
       }
@@ -27960,6 +28017,26 @@ class chunked_decoder {
 
   void count_skipped(char c, std::size_t most) noexcept {
     if (c == '\n' || c == '\0' || ++skipped_ > most) state_ = state::failed;
+  }
+
+  /// What nearly always stands between two payloads, when all of it is there: how many bytes that
+  /// were, or 0, and take() looks at each.
+  std::size_t take_whole(const char* data, std::size_t size) noexcept {
+    if (state_ == state::payload_cr && size >= 2 && data[0] == '\r' && data[1] == '\n') {
+      state_ = state::first_digit;
+      return 2;
+    }
+    if (state_ != state::first_digit) return 0;
+    const std::size_t most = size < 10 ? size : 10;
+    std::uint64_t length = 0;
+    std::size_t digits = 0;
+    for (int value = 0; digits < most && (value = digit(data[digits])) >= 0; ++digits)
+      length = length << 4 | static_cast<std::uint64_t>(value);
+    if (digits == 0 || size - digits < 2 || data[digits] != '\r' || data[digits + 1] != '\n')
+      return 0;
+    left_ = length;
+    end_of_size();
+    return digits + 2;
   }
 
   void end_of_size() noexcept {
@@ -33527,7 +33604,7 @@ class request_head_parser {
     into.headers.reserve(usual_fields);
     marks_.reserve(usual_fields);
     std::string_view line;
-    if (!take_line(text, line) || !request_line(line)) return malformed;
+    if (!is_clean(text) || !take_line(text, line) || !request_line(line)) return malformed;
     while (!text.empty()) {
       if (!take_line(text, line)) return malformed;
       if (line.empty()) break;
@@ -33540,20 +33617,26 @@ class request_head_parser {
   static constexpr const char* malformed = "Malformed request";
   static constexpr std::size_t usual_fields = 16;
 
-  /// Takes a line out; CRLF ends it and nothing else. False: it has no such end, or holds a control
-  /// character.
-  static bool take_line(std::string_view& text, std::string_view& line) noexcept {
-    const std::size_t end = text.find('\r');
-    if (end == std::string_view::npos || end + 1 == text.size() || text[end + 1] != '\n')
-      return false;
-    line = text.substr(0, end);
-    text.remove_prefix(end + 2);
-    bool is_clean = true;
-    for (const char c : line) {
+  /// Has no control characters but tabs and what ends lines. Without a branch, for the compiler to
+  /// look at many at once.
+  static bool is_clean(std::string_view text) noexcept {
+    unsigned char found = 0;
+    for (const char c : text) {
       const auto byte = static_cast<unsigned char>(c);
-      is_clean &= (byte >= 0x20 && byte != 0x7F) || c == '\t';
+      const bool is_control = (byte < 0x20) | (byte == 0x7F);
+      const bool is_allowed = (c == '\t') | (c == '\r') | (c == '\n');
+      found |= static_cast<unsigned char>(is_control & !is_allowed);
     }
-    return is_clean;
+    return found == 0;
+  }
+
+  /// Takes a line out; CRLF ends it and nothing else. False: it has another end, or none.
+  static bool take_line(std::string_view& text, std::string_view& line) noexcept {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos || end == 0 || text[end - 1] != '\r') return false;
+    line = text.substr(0, end - 1);
+    text.remove_prefix(end + 1);
+    return line.find('\r') == std::string_view::npos;
   }
 
   bool request_line(std::string_view line) noexcept {
@@ -36764,8 +36847,8 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
     return phase_ == phase::open || phase_ == phase::closing;
   }
 
-  void on_readable() override;
-  void on_writable() override;
+  inline void on_readable() override;  // inline here too: else the class has a key function,
+  inline void on_writable() override;  // and each unit that includes this compiles all of it
   void take(char* data, std::size_t size);
   void take_request(std::string_view bytes);
   void take_frames(char* data, std::size_t size);
@@ -37679,6 +37762,16 @@ class worker_loads {
 // What a supervisor tells a worker that it starts: which descriptors it inherits and what they are
 // for, as the text of one environment variable. Pure; worker_link.hpp uses it.
 
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
 namespace agent_websocket {
 
 struct worker_ticket {
@@ -37735,6 +37828,8 @@ struct worker_ticket {
 };
 
 }  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
 // --- agent_websocket/host/worker_link.hpp
 
@@ -38139,6 +38234,11 @@ using openrouter_client =
 // What an operator should know about options that are good for one process and mean something else
 // for several.
 
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <optional>
+#include <string>
+
 namespace agent_websocket {
 
 /// Most that one supervisor takes.
@@ -38160,10 +38260,16 @@ inline result<std::optional<std::string>> check_workers(const options& settings,
 
 }  // namespace agent_websocket
 
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/host/worker_end.hpp
 
 // How a process ended: by itself, with a code, or by a signal; and in words for the log. Knows no
 // system: worker_process.hpp makes it of what the system says.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <string>
 
 namespace agent_websocket {
 
@@ -38182,12 +38288,24 @@ inline std::string to_string(const worker_end& how) {
 
 }  // namespace agent_websocket
 
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/host/worker_pool.hpp
 
 // What a supervisor decides, without processes: which worker is started, told to drain or killed,
 // and when. Events and the time in, actions out; no clock, no signal, no system call.
 // supervisor.hpp carries the actions out. A *slot* is the place of one worker; its processes come
 // and go, and while one takes over from another there are two.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace agent_websocket {
 
@@ -38512,13 +38630,12 @@ class worker_pool {
   std::optional<rolling> rolling_;
   unsigned last_id_ = 0;
   int code_ = 0;
-  bool all_ready_ = false;
-  bool roll_wanted_ = false;
-  bool stopping_ = false;
-  bool finished_ = false;
+  bool all_ready_ = false, roll_wanted_ = false, stopping_ = false, finished_ = false;
 };
 
 }  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
 // --- agent_websocket/host/worker_process.hpp
 
