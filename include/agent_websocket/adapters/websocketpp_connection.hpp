@@ -143,7 +143,7 @@ inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
   if (full) return made->leave_with(websocketpp_opening::no_place());
   made->count();
   hub.watch(hub.heads, *made);
-  made->wait_readable();
+  made->on_readable();  // who had to wait before being accepted has asked already
 }
 
 inline void websocketpp_connection::on_readable() {
