@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -111,7 +110,7 @@ class client_outbox {
   /// The session is gone: takes the queries that it had.
   std::vector<std::string> take_accepted() {
     std::vector<std::string> taken;
-    std::deque<entry> kept;
+    std::vector<entry> kept;
     for (entry& each : entries_) {
       if (each.is_accepted) {
         taken.push_back(std::move(each.id));
@@ -143,7 +142,7 @@ class client_outbox {
   }
 
   std::size_t max_messages_, max_bytes_, max_open_, max_open_bytes_;
-  std::deque<entry> entries_;
+  std::vector<entry> entries_;
 };
 
 }  // namespace agent_websocket

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,7 +59,7 @@ class client_tool_calls {
   /// False: it is here already, and must not run again.
   bool begin(std::string_view call, std::string_view ref) {
     if (!is_valid_id(call) || find(call) != open_.end()) return false;
-    if (open_.size() >= max_open) open_.pop_front();
+    if (open_.size() >= max_open) open_.erase(open_.begin());
     open_.push_back({std::string(call), std::string(ref), {}});
     return true;
   }
@@ -98,14 +97,14 @@ class client_tool_calls {
     std::string result;  // empty while it runs
   };
 
-  std::deque<entry>::iterator find(std::string_view call) {
+  std::vector<entry>::iterator find(std::string_view call) {
     return std::find_if(open_.begin(), open_.end(),
                         [&](const entry& each) { return each.call == call; });
   }
   template <typename Predicate>
   std::vector<std::string> take(Predicate wanted) {
     std::vector<std::string> results;
-    std::deque<entry> kept;
+    std::vector<entry> kept;
     for (entry& each : open_) {
       if (!wanted(each)) {
         kept.push_back(std::move(each));
@@ -117,7 +116,7 @@ class client_tool_calls {
     return results;
   }
 
-  std::deque<entry> open_;
+  std::vector<entry> open_;
 };
 
 }  // namespace agent_websocket

@@ -24,20 +24,23 @@
 
 namespace agent_websocket {
 
-/// All calls but post() on the thread that runs the io_context.
-class client {
+namespace detail {
+
+/// What `client` is. A template only so that a unit which makes none compiles none.
+template <typename = void>
+class shipped_client {
  public:
   using basic_type = basic_client<adapters::websocketpp_connector, adapters::asio_scheduler>;
 
   /// Runs on an io_context of its own: call run(). The sink outlives the client.
-  explicit client(client_sink& sink, client_options options = {})
+  explicit shipped_client(client_sink& sink, client_options options = {})
       : own_(std::make_unique<asio::io_context>(1)),
         context_(*own_),
         parts_(context_, sink, std::move(options)) {}
 
   /// Runs on the program's io_context, which outlives the client: call start(), and run the context
   /// on one thread.
-  client(client_sink& sink, client_options options, asio::io_context& context)
+  shipped_client(client_sink& sink, client_options options, asio::io_context& context)
       : context_(context), parts_(context, sink, std::move(options)) {}
 
   /// See basic_client for these.
@@ -107,6 +110,14 @@ class client {
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
   parts parts_;
+};
+
+}  // namespace detail
+
+/// All calls but post() on the thread that runs the io_context.
+class client : public detail::shipped_client<> {
+ public:
+  using shipped_client::shipped_client;
 };
 
 }  // namespace agent_websocket

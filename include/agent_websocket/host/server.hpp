@@ -45,7 +45,12 @@ using shipped_http_client = adapters::curl_http_client;
 using shipped_http_client = adapters::asio_http_client;
 #endif
 
-class server {
+namespace detail {
+
+/// What `server` is. A template only so that a unit which makes no server, as most of a program do,
+/// compiles none.
+template <typename = void>
+class shipped_server {
  public:
   using basic_type =
       basic_server<adapters::websocketpp_transport, shipped_http_client, adapters::asio_scheduler,
@@ -54,14 +59,14 @@ class server {
   using router_type = basic_type::router_type;
 
   /// Runs on an io_context of its own: call run().
-  explicit server(options settings)
+  explicit shipped_server(options settings)
       : own_(std::make_unique<asio::io_context>(1)),
         context_(*own_),
         parts_(context_, std::move(settings)) {}
 
   /// Runs on the program's io_context, which outlives the server: call start(), and run the context
   /// on one thread.
-  server(options settings, asio::io_context& context)
+  shipped_server(options settings, asio::io_context& context)
       : context_(context), parts_(context, std::move(settings)) {}
 
   /// Hooks are set before start() or run().
@@ -193,8 +198,8 @@ class server {
 
   static constexpr std::chrono::milliseconds longest_patience{1'000};
   static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
-  // In the kernel, for a client that does not read; Linux takes twice as much. An answer of 64 KiB to
-  // a plain request fits, so that slow readers of such hold nothing here.
+  // In the kernel, for a client that does not read; Linux takes twice as much. An answer of 64 KiB
+  // to a plain request fits, so that slow readers of such hold nothing here.
   static constexpr int client_send_buffer = 128 * 1024;
 
   // In the order in which they need each other.
@@ -301,6 +306,13 @@ class server {
   bool signalled_ = false;
   bool own_authenticator_ = false;  // of the program's choice
   bool own_store_ = false;          // likewise
+};
+
+}  // namespace detail
+
+class server : public detail::shipped_server<> {
+ public:
+  using shipped_server::shipped_server;
 };
 
 /// The types that the shipped `server` is made of.

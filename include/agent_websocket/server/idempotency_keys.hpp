@@ -6,6 +6,7 @@
 // of one key never run beside each other.
 #pragma once
 
+#include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/base/sha256.hpp>
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
@@ -13,7 +14,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -85,8 +85,7 @@ class idempotency_keys {
     bytes_ -= found->second.bytes;
     kept_.erase(found);
     for (std::size_t i = order_.size(); i-- > 0;) {
-      if (order_[i].number == number)
-        return void(order_.erase(order_.begin() + static_cast<std::ptrdiff_t>(i)));
+      if (order_[i].number == number) return void(order_.take(i));
     }
   }
 
@@ -116,11 +115,11 @@ class idempotency_keys {
     const auto found = kept_.find(order_.front().key);
     bytes_ -= found->second.bytes;
     kept_.erase(found);
-    order_.pop_front();
+    order_.take_front();
   }
 
   uses kept_;
-  std::deque<place> order_;  // the oldest first
+  fifo<place> order_;  // the oldest first
   std::size_t bytes_ = 0;
   use_number last_ = 0;
 };

@@ -5,11 +5,11 @@
 // tests: unlike that of a real scheduler, post() must come from the test's own thread.
 #pragma once
 
+#include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -65,8 +65,7 @@ class manual_scheduler {
   /// Runs one function that is ready now; false when there is none.
   bool run_one() {
     if (!posted_.empty()) {
-      const std::function<void()> f = std::move(posted_.front());
-      posted_.pop_front();
+      const std::function<void()> f = posted_.take_front();
       f();
       return true;
     }
@@ -125,7 +124,7 @@ class manual_scheduler {
 
   time_point now_ = start;
   wall_time::duration wall_shift_{0};
-  std::deque<std::function<void()>> posted_;
+  fifo<std::function<void()>, 64> posted_;
   timer_list timers_;
   std::unordered_map<timer_id, timer_list::iterator> ids_;
   timer_id last_id_ = 0;

@@ -7,12 +7,12 @@
 // (respond... and complete), which deliver at once. Never from inside start, cancel, pause, resume.
 #pragma once
 
+#include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/policy/http_client.hpp>
 #include <agent_websocket/testing/http_script.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -46,7 +46,9 @@ class mock_http_client {
    private:
     friend class mock_http_client;
     http_sink* sink = nullptr;
-    std::deque<http_step> steps;
+    std::vector<http_step> steps;
+    std::size_t next = 0;  // in steps
+    bool is_idle() const noexcept { return next == steps.size(); }
     std::size_t cut = http_script::never;
   };
 
@@ -63,12 +65,11 @@ class mock_http_client {
     started.sink = &sink;
     http_script script;
     if (!scripts_.empty()) {
-      script = std::move(scripts_.front());
-      scripts_.pop_front();
+      script = scripts_.take_front();
     } else if (answer_) {
       script = answer_(started.request);
     }
-    started.steps.assign(script.steps().begin(), script.steps().end());
+    started.steps = script.steps();
     started.cut = script.cut();
     started.cut = std::min(started.cut, std::exchange(cut_next_, http_script::never));
     calls_.push_back(std::move(started));
@@ -182,13 +183,14 @@ class mock_http_client {
   static void end(call& ended, call_state state) {
     ended.state = state;
     ended.steps.clear();
+    ended.next = 0;
   }
 
   void drive(http_call_id id, const http_script& script) {
     if (id == 0 || id > calls_.size()) throw std::logic_error("mock_http_client: no such call");
     if (!is_open(id)) return;
     call& driven = at(id);
-    driven.steps.insert(driven.steps.end(), script.steps().begin(), script.steps().end());
+    for (const http_step& each : script.steps()) driven.steps.push_back(each);
     driven.cut = std::min(driven.cut, script.cut());
     while (!delivering_ && deliver(id)) continue;
   }
@@ -200,17 +202,17 @@ class mock_http_client {
   // The next thing that the sink of `from` has to see: a whole step, a piece of one, or the cut.
   http_step take_step(call& from) {
     if (is_cut(from)) return http_step::completion(errc::connection_failed, "cut by the test");
-    http_step& front = from.steps.front();
+    http_step& front = from.steps[from.next];
     if (front.what != http_step::kind::body) {
       http_step whole = std::move(front);
-      from.steps.pop_front();
+      ++from.next;
       return whole;
     }
     std::size_t size = std::min(front.bytes.size(), from.cut - from.body_bytes_delivered);
     if (piece_ != 0) size = std::min(size, piece_);
     http_step piece = http_step::piece_of_body(front.bytes.substr(0, size));
     front.bytes.erase(0, size);
-    if (front.bytes.empty()) from.steps.pop_front();
+    if (front.bytes.empty()) ++from.next;
     return piece;
   }
 
@@ -218,7 +220,7 @@ class mock_http_client {
   bool deliver(http_call_id id) {
     if (!is_open(id) || at(id).paused) return false;
     call& from = at(id);
-    if (from.steps.empty() && !is_cut(from)) return false;
+    if (from.is_idle() && !is_cut(from)) return false;
     const http_step next = take_step(from);
     http_sink& sink = *from.sink;
     const delivery_mark mark(delivering_);
@@ -242,7 +244,7 @@ class mock_http_client {
   }
 
   std::vector<call> calls_;
-  std::deque<http_script> scripts_;
+  fifo<http_script> scripts_;
   std::function<http_script(const http::request&)> answer_;
   std::size_t cut_next_ = http_script::never;
   std::size_t piece_ = 0;
