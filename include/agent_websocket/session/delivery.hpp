@@ -10,6 +10,7 @@
 #include <agent_websocket/session/core.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,13 @@ class delivery {
 
   /// The next piece of text is the first of an answer: it goes out at once.
   void begin_answer() noexcept { text_waits_until_ = {}; }
+
+  /// True for `bytes` of new text that only add to what goes out together: there is nothing to run
+  /// yet. False now and then all the same, so that it is looked at how much waits.
+  bool collects(const session_core& session, std::size_t bytes) const noexcept {
+    return bytes <= max_collected_piece && session.streamed().chunks % most_collected != 0 &&
+           scheduler_.now() < text_waits_until_;
+  }
 
   outcome run(session_core& session) {
     const live_answer answer = session.streamed();
@@ -90,6 +98,8 @@ class delivery {
   }
 
   static constexpr std::size_t max_kept_scratch = 64 * 1024;
+  static constexpr std::size_t max_collected_piece = 512;
+  static constexpr std::uint64_t most_collected = 32;  // pieces in a row
 
   Transport& transport_;
   Scheduler& scheduler_;
