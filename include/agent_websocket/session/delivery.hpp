@@ -9,6 +9,7 @@
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/core.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -72,7 +73,7 @@ class delivery {
         ++behind;
       }
     }
-    if (sends_text && window.count() != 0) text_waits_until_ = scheduler_.now() + window;
+    if (sends_text && window.count() != 0) text_waits_until_ = end_of_window(window);
     if (text_waits && !due) made.wake = text_waits_until_;
     made.nobody_keeps_up = open != 0 && behind == open;
     return made;
@@ -86,6 +87,13 @@ class delivery {
   }
 
  private:
+  /// Up to an eighth of a window early: so the windows of many sessions end together, and one timer
+  /// serves all of them.
+  time_point end_of_window(duration window) const noexcept {
+    const time_point end = scheduler_.now() + window;
+    return end - end.time_since_epoch() % std::max(window / 8, duration(1));
+  }
+
   void hand_over(session_core& session, lanes& socket, const live_answer* text, bool due,
                  std::size_t budget) {
     const std::string_view timestamp = session.timestamp(scheduler_.wall_now());

@@ -289,6 +289,20 @@ TEST_CASE_FIXTURE(fixture, "delivery: text that only adds to what is collected n
   CHECK_FALSE(deliver.collects(core, 1));  // it is due
 }
 
+TEST_CASE_FIXTURE(fixture, "delivery: windows that begin at about the same time end together") {
+  attach(1);
+  begin();
+  scheduler.advance(1ms);
+  say("As");
+  run();
+  say("io");
+  CHECK(run().wake == scheduler.now() + 19ms);
+  scheduler.advance(19ms + 2ms);
+  run();
+  say(".");
+  CHECK(run().wake == scheduler.now() + 18ms);
+}
+
 TEST_CASE_FIXTURE(fixture, "delivery: text that a slow socket holds is no reason to wake") {
   attach(1);
   begin();
