@@ -9,7 +9,9 @@
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/core.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +43,13 @@ class delivery {
   /// The next piece of text is the first of an answer: it goes out at once.
   void begin_answer() noexcept { text_waits_until_ = {}; }
 
+  /// True for `bytes` of new text that only add to what goes out together: there is nothing to run
+  /// yet. False now and then all the same, so that it is looked at how much waits.
+  bool collects(const session_core& session, std::size_t bytes) const noexcept {
+    return bytes <= max_collected_piece && session.streamed().chunks % most_collected != 0 &&
+           scheduler_.now() < text_waits_until_;
+  }
+
   outcome run(session_core& session) {
     const live_answer answer = session.streamed();
     const live_answer* const text = answer.run == 0 ? nullptr : &answer;
@@ -64,7 +73,7 @@ class delivery {
         ++behind;
       }
     }
-    if (sends_text && window.count() != 0) text_waits_until_ = scheduler_.now() + window;
+    if (sends_text && window.count() != 0) text_waits_until_ = end_of_window(window);
     if (text_waits && !due) made.wake = text_waits_until_;
     made.nobody_keeps_up = open != 0 && behind == open;
     return made;
@@ -78,6 +87,13 @@ class delivery {
   }
 
  private:
+  /// Up to an eighth of a window early: so the windows of many sessions end together, and one timer
+  /// serves all of them.
+  time_point end_of_window(duration window) const noexcept {
+    const time_point end = scheduler_.now() + window;
+    return end - end.time_since_epoch() % std::max(window / 8, duration(1));
+  }
+
   void hand_over(session_core& session, lanes& socket, const live_answer* text, bool due,
                  std::size_t budget) {
     const std::string_view timestamp = session.timestamp(scheduler_.wall_now());
@@ -90,6 +106,8 @@ class delivery {
   }
 
   static constexpr std::size_t max_kept_scratch = 64 * 1024;
+  static constexpr std::size_t max_collected_piece = 512;
+  static constexpr std::uint64_t most_collected = 32;  // pieces in a row
 
   Transport& transport_;
   Scheduler& scheduler_;

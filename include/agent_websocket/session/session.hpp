@@ -161,7 +161,9 @@ class basic_session final
     core_.began(work().run, model);
   }
   void on_text(openrouter::completion_id, std::string_view text) override {
-    apply([&](session_core& core, moment at) { core.text(work().run, text, at); });
+    core_.text(work().run, text, now());
+    const bool may_wait = wake_due_ && !core_.has_actions() && !core_.book().has_fresh();
+    if (!may_wait || !deliverer().collects(core_, text.size())) carry_out();
   }
   void on_reasoning(openrouter::completion_id, std::string_view text) override {
     apply([&](session_core& core, moment at) { core.reasoning(work().run, text, at); });

@@ -268,6 +268,41 @@ TEST_CASE_FIXTURE(fixture, "delivery: text that nobody is here for keeps no wind
   CHECK(deltas(2) == "0+2 ab");
 }
 
+TEST_CASE_FIXTURE(fixture, "delivery: text that only adds to what is collected needs no run, most times") {
+  attach(1);
+  begin();
+  CHECK_FALSE(deliver.collects(core, 2));  // no window has begun
+  say("As");
+  run();
+  say("io");
+  REQUIRE(run().wake.has_value());
+  std::size_t looks = 0;
+  for (int i = 0; i < 128; ++i) {
+    say("x");
+    if (!deliver.collects(core, 1)) ++looks;
+  }
+  CHECK(looks == 4);
+  CHECK_FALSE(deliver.collects(core, 100'000));  // a large piece may be too much by itself
+  scheduler.advance(20ms - 1ns);
+  CHECK(deliver.collects(core, 1));
+  scheduler.advance(1ns);
+  CHECK_FALSE(deliver.collects(core, 1));  // it is due
+}
+
+TEST_CASE_FIXTURE(fixture, "delivery: windows that begin at about the same time end together") {
+  attach(1);
+  begin();
+  scheduler.advance(1ms);
+  say("As");
+  run();
+  say("io");
+  CHECK(run().wake == scheduler.now() + 19ms);
+  scheduler.advance(19ms + 2ms);
+  run();
+  say(".");
+  CHECK(run().wake == scheduler.now() + 18ms);
+}
+
 TEST_CASE_FIXTURE(fixture, "delivery: text that a slow socket holds is no reason to wake") {
   attach(1);
   begin();
