@@ -67,6 +67,8 @@ class session_core : private core_data {
   bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
   time_point last_activity() const noexcept { return active_.now; }
   bool has_actions() const noexcept { return !actions_.empty(); }
+  /// Something is to be carried out or kept.
+  bool has_work() const noexcept { return has_actions() || ledger_.has_fresh(); }
   fifo<session_action> take_actions() { return std::exchange(actions_, {}); }
   std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
   /// What can be streamed now; run 0 when nothing is.

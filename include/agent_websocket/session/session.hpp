@@ -162,8 +162,7 @@ class basic_session final
   }
   void on_text(openrouter::completion_id, std::string_view text) override {
     core_.text(work().run, text, now());
-    const bool may_wait = wake_due_ && !core_.has_actions() && !core_.book().has_fresh();
-    if (!may_wait || !deliverer().collects(core_, text.size())) carry_out();
+    if (!wake_due_ || core_.has_work() || !deliverer().collects(core_, text.size())) carry_out();
   }
   void on_reasoning(openrouter::completion_id, std::string_view text) override {
     apply([&](session_core& core, moment at) { core.reasoning(work().run, text, at); });
@@ -199,10 +198,10 @@ class basic_session final
   /// Performs the core's actions until there are none, then sends what waits.
   void carry_out() {
     if (carrying_out_) return;  // the outer call goes on with what has come
-    if (!core_.has_actions() && !core_.book().has_fresh()) return send_waiting();
+    if (!core_.has_work()) return send_waiting();
     carrying_out_ = true;
     const auto alive = this->weak_from_this().lock();  // an action may end this session
-    while (core_.has_actions() || core_.book().has_fresh()) {
+    while (core_.has_work()) {
       for (session_action& each : core_.take_actions()) {
         std::visit([this](auto& what) { this->perform(what); }, each);
       }
@@ -345,8 +344,7 @@ class basic_session final
   time_point text_waits_until_{};
   session_work<basic_session, client_type, Scheduler> work_;
   boxed<std::any> data_;
-  bool wake_due_ = false;
-  bool carrying_out_ = false;
+  bool wake_due_ = false, carrying_out_ = false;
 };
 
 }  // namespace agent_websocket
