@@ -74,17 +74,20 @@ class value {
 
   /// The member of that name (the last one, as in JavaScript, when there are several), or an absent value.
   value operator[](std::string_view name) const noexcept {
-    value found;
-    if (!is_object()) return found;
-    for (std::uint32_t i = index_ + 1; i < at().next;) {
-      const value name_node(tape_, i);
-      const std::uint32_t member = i + 1;
-      if (name_node.text() == name) found = value(tape_, member);
-      i = tape_->nodes[member].next;
+    if (!is_object()) return {};
+    const detail::node* const nodes = tape_->nodes.data();
+    const char* const text = tape_->text.data();
+    std::uint32_t found = 0;  // where the document's top is, which is no member
+    for (std::uint32_t i = index_ + 1, end = nodes[index_].next; i < end; i = nodes[i + 1].next) {
+      if (std::string_view(text + nodes[i].offset, nodes[i].length) == name) found = i + 1;
     }
-    return found;
+    return found == 0 ? value() : value(tape_, found);
   }
-  value operator[](const char* name) const noexcept { return (*this)[std::string_view(name)]; }
+  /// The same, without looking for the literal's end.
+  template <std::size_t Size>
+  value operator[](const char (&name)[Size]) const noexcept {
+    return (*this)[std::string_view(name, Size - 1)];
+  }
 
   /// The element at that position, or an absent value. Linear in the position.
   value operator[](std::size_t position) const noexcept {
