@@ -56,12 +56,15 @@ struct supervisor_settings {
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
 };
 
-/// One in a process, which has nothing else to do. All calls from the thread that runs the context.
-class supervisor {
+namespace detail {
+
+/// What `supervisor` is, a template so that only a unit which makes one compiles it.
+template <typename = void>
+class shipped_supervisor {
  public:
   /// Of `settings` it uses the address, the drain's time limit and what is said about the log. The
   /// context outlives it and is for it (and for what needs little time).
-  supervisor(options settings, supervisor_settings how, asio::io_context& context)
+  shipped_supervisor(options settings, supervisor_settings how, asio::io_context& context)
       : settings_(std::move(settings)),
         how_(std::move(how)),
         context_(context),
@@ -70,9 +73,9 @@ class supervisor {
         pool_(pool_settings()),
         timer_(context),
         signals_(context) {}
-  supervisor(const supervisor&) = delete;
-  supervisor& operator=(const supervisor&) = delete;
-  ~supervisor() { release(); }  // the workers end with their lines
+  shipped_supervisor(const shipped_supervisor&) = delete;
+  shipped_supervisor& operator=(const shipped_supervisor&) = delete;
+  ~shipped_supervisor() { release(); }  // the workers end with their lines
 
   /// What is listened on, also when the options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return port_; }
@@ -305,6 +308,14 @@ class supervisor {
   int code_ = 0;
   bool finished_ = false;
   bool has_terminal_ = false;
+};
+
+}  // namespace detail
+
+/// One in a process, which has nothing else to do. All calls from the thread that runs the context.
+class supervisor : public detail::shipped_supervisor<> {
+ public:
+  using shipped_supervisor::shipped_supervisor;
 };
 
 }  // namespace agent_websocket
