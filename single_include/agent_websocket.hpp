@@ -3402,7 +3402,7 @@ class client_tool_calls {
   /// False: it is here already, and must not run again.
   bool begin(std::string_view call, std::string_view ref) {
     if (!is_valid_id(call) || find(call) != open_.end()) return false;
-    if (open_.size() >= max_open) open_.pop_front();
+    if (open_.size() >= max_open) open_.erase(open_.begin());
     open_.push_back({std::string(call), std::string(ref), {}});
     return true;
   }
@@ -3440,14 +3440,14 @@ class client_tool_calls {
     std::string result;  // empty while it runs
   };
 
-  std::deque<entry>::iterator find(std::string_view call) {
+  std::vector<entry>::iterator find(std::string_view call) {
     return std::find_if(open_.begin(), open_.end(),
                         [&](const entry& each) { return each.call == call; });
   }
   template <typename Predicate>
   std::vector<std::string> take(Predicate wanted) {
     std::vector<std::string> results;
-    std::deque<entry> kept;
+    std::vector<entry> kept;
     for (entry& each : open_) {
       if (!wanted(each)) {
         kept.push_back(std::move(each));
@@ -3459,7 +3459,7 @@ class client_tool_calls {
     return results;
   }
 
-  std::deque<entry> open_;
+  std::vector<entry> open_;
 };
 
 }  // namespace agent_websocket
@@ -4598,7 +4598,7 @@ class client_outbox {
   /// The session is gone: takes the queries that it had.
   std::vector<std::string> take_accepted() {
     std::vector<std::string> taken;
-    std::deque<entry> kept;
+    std::vector<entry> kept;
     for (entry& each : entries_) {
       if (each.is_accepted) {
         taken.push_back(std::move(each.id));
@@ -4630,7 +4630,7 @@ class client_outbox {
   }
 
   std::size_t max_messages_, max_bytes_, max_open_, max_open_bytes_;
-  std::deque<entry> entries_;
+  std::vector<entry> entries_;
 };
 
 }  // namespace agent_websocket
@@ -13122,6 +13122,177 @@ inline result<page_request> read_page_request(std::string_view query) {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/base/fifo.hpp
+
+// A queue in a ring: first in, first out. One pointer, and no memory at all while it is empty:
+// std::deque holds half a kilobyte from its construction on, and even three pointers are much where
+// an idle session has ten queues.
+
+namespace agent_websocket {
+
+/// `Spare`: for so many items the memory is kept when the queue runs empty, for queues of which
+/// there are few and that run empty often.
+template <typename T, std::size_t Spare = 0>
+class fifo {
+  static_assert(std::is_nothrow_move_constructible_v<T>);
+  static_assert(alignof(T) <= alignof(std::max_align_t));
+
+ public:
+  fifo() = default;
+  fifo(const fifo& other) {
+    for (std::size_t i = 0; i < other.size(); ++i) push_back(other[i]);
+  }
+  fifo(fifo&& other) noexcept : ring_(std::exchange(other.ring_, nullptr)) {}
+  fifo& operator=(fifo other) noexcept {
+    std::swap(ring_, other.ring_);
+    return *this;
+  }
+  ~fifo() {
+    clear();
+    give_up();
+  }
+
+  bool empty() const noexcept { return ring_ == nullptr || ring_->count == 0; }
+  std::size_t size() const noexcept { return ring_ == nullptr ? 0 : ring_->count; }
+
+  void push_back(T item) {
+    make_room();
+    ::new (static_cast<void*>(place(ring_->count))) T(std::move(item));
+    ++ring_->count;
+  }
+
+  void push_front(T item) {
+    make_room();
+    ring_->first = (ring_->first + ring_->capacity - 1) & (ring_->capacity - 1);
+    ::new (static_cast<void*>(place(0))) T(std::move(item));
+    ++ring_->count;
+  }
+
+  /// Precondition: !empty().
+  T& front() noexcept {
+    assert(!empty());
+    return *place(0);
+  }
+  T& back() noexcept {
+    assert(!empty());
+    return *place(ring_->count - 1);
+  }
+  const T& front() const noexcept { return *place(0); }
+  const T& back() const noexcept { return *place(ring_->count - 1); }
+  T& operator[](std::size_t position) noexcept { return *place(position); }
+  const T& operator[](std::size_t position) const noexcept { return *place(position); }
+
+  template <typename Queue, typename Item>
+  class walk {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using pointer = Item*;
+    using reference = Item&;
+
+    walk() = default;
+    walk(Queue& queue, std::size_t position) noexcept : queue_(&queue), position_(position) {}
+    Item& operator*() const noexcept { return (*queue_)[position_]; }
+    Item* operator->() const noexcept { return &**this; }
+    walk& operator++() noexcept {
+      ++position_;
+      return *this;
+    }
+    walk operator++(int) noexcept { return walk(*queue_, position_++); }
+    bool operator==(const walk& other) const noexcept { return position_ == other.position_; }
+    bool operator!=(const walk& other) const noexcept { return position_ != other.position_; }
+
+   private:
+    Queue* queue_ = nullptr;
+    std::size_t position_ = 0;
+  };
+  using iterator = walk<fifo, T>;
+  using const_iterator = walk<const fifo, const T>;
+
+  /// In order, as long as nothing is added or taken.
+  iterator begin() noexcept { return {*this, 0}; }
+  iterator end() noexcept { return {*this, size()}; }
+  const_iterator begin() const noexcept { return {*this, 0}; }
+  const_iterator end() const noexcept { return {*this, size()}; }
+
+  /// Precondition: !empty().
+  void drop_back() {
+    assert(!empty());
+    back().~T();
+    drop_one();
+  }
+
+  /// Precondition: !empty(). Constant.
+  T take_front() {
+    assert(!empty());
+    T taken = std::move(front());
+    front().~T();
+    ring_->first = (ring_->first + 1) & (ring_->capacity - 1);
+    drop_one();
+    return taken;
+  }
+
+  /// Takes the item at that position out. Linear. Precondition: position < size().
+  T take(std::size_t position) {
+    assert(position < size());
+    T taken = std::move((*this)[position]);
+    for (std::size_t i = position + 1; i < size(); ++i) (*this)[i - 1] = std::move((*this)[i]);
+    back().~T();
+    drop_one();
+    return taken;
+  }
+
+  void clear() noexcept {
+    if (empty()) return;
+    for (std::size_t i = 0; i < size(); ++i) (*this)[i].~T();
+    ring_->count = 1;
+    drop_one();
+  }
+
+ private:
+  /// The items lie behind it.
+  struct alignas(alignof(T) > alignof(std::size_t) ? alignof(T) : alignof(std::size_t)) ring {
+    std::size_t capacity;  // a power of two
+    std::size_t first;
+    std::size_t count;
+  };
+
+  static constexpr std::size_t first_capacity = sizeof(T) > 256 ? 1 : 2;
+
+  T* place(std::size_t position) const noexcept {
+    return reinterpret_cast<T*>(ring_ + 1) + ((ring_->first + position) & (ring_->capacity - 1));
+  }
+
+  void make_room() {
+    if (ring_ != nullptr && ring_->count < ring_->capacity) return;
+    const std::size_t capacity = ring_ == nullptr ? first_capacity : ring_->capacity * 2;
+    void* const memory = ::operator new(sizeof(ring) + capacity * sizeof(T));
+    ring* const larger = ::new (memory) ring{capacity, 0, size()};
+    T* const to = reinterpret_cast<T*>(larger + 1);
+    for (std::size_t i = 0; i < size(); ++i) {
+      ::new (static_cast<void*>(to + i)) T(std::move((*this)[i]));
+      (*this)[i].~T();
+    }
+    give_up();
+    ring_ = larger;
+  }
+
+  /// The item has been destroyed.
+  void drop_one() noexcept {
+    if (--ring_->count != 0) return;
+    ring_->first = 0;
+    if (ring_->capacity > Spare) give_up();
+  }
+
+  /// What lies in it has been destroyed.
+  void give_up() noexcept { ::operator delete(std::exchange(ring_, nullptr)); }
+
+  ring* ring_ = nullptr;
+};
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/idempotency_keys.hpp
 
 // The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): what was answered to a
@@ -13194,8 +13365,7 @@ class idempotency_keys {
     bytes_ -= found->second.bytes;
     kept_.erase(found);
     for (std::size_t i = order_.size(); i-- > 0;) {
-      if (order_[i].number == number)
-        return void(order_.erase(order_.begin() + static_cast<std::ptrdiff_t>(i)));
+      if (order_[i].number == number) return void(order_.take(i));
     }
   }
 
@@ -13225,11 +13395,11 @@ class idempotency_keys {
     const auto found = kept_.find(order_.front().key);
     bytes_ -= found->second.bytes;
     kept_.erase(found);
-    order_.pop_front();
+    order_.take_front();
   }
 
   uses kept_;
-  std::deque<place> order_;  // the oldest first
+  fifo<place> order_;  // the oldest first
   std::size_t bytes_ = 0;
   use_number last_ = 0;
 };
@@ -13731,177 +13901,6 @@ class metrics_text {
 
   std::string& out_;
   std::string name_;  // of the family
-};
-
-}  // namespace agent_websocket
-
-// --- agent_websocket/base/fifo.hpp
-
-// A queue in a ring: first in, first out. One pointer, and no memory at all while it is empty:
-// std::deque holds half a kilobyte from its construction on, and even three pointers are much where
-// an idle session has ten queues.
-
-namespace agent_websocket {
-
-/// `Spare`: for so many items the memory is kept when the queue runs empty, for queues of which
-/// there are few and that run empty often.
-template <typename T, std::size_t Spare = 0>
-class fifo {
-  static_assert(std::is_nothrow_move_constructible_v<T>);
-  static_assert(alignof(T) <= alignof(std::max_align_t));
-
- public:
-  fifo() = default;
-  fifo(const fifo& other) {
-    for (std::size_t i = 0; i < other.size(); ++i) push_back(other[i]);
-  }
-  fifo(fifo&& other) noexcept : ring_(std::exchange(other.ring_, nullptr)) {}
-  fifo& operator=(fifo other) noexcept {
-    std::swap(ring_, other.ring_);
-    return *this;
-  }
-  ~fifo() {
-    clear();
-    give_up();
-  }
-
-  bool empty() const noexcept { return ring_ == nullptr || ring_->count == 0; }
-  std::size_t size() const noexcept { return ring_ == nullptr ? 0 : ring_->count; }
-
-  void push_back(T item) {
-    make_room();
-    ::new (static_cast<void*>(place(ring_->count))) T(std::move(item));
-    ++ring_->count;
-  }
-
-  void push_front(T item) {
-    make_room();
-    ring_->first = (ring_->first + ring_->capacity - 1) & (ring_->capacity - 1);
-    ::new (static_cast<void*>(place(0))) T(std::move(item));
-    ++ring_->count;
-  }
-
-  /// Precondition: !empty().
-  T& front() noexcept {
-    assert(!empty());
-    return *place(0);
-  }
-  T& back() noexcept {
-    assert(!empty());
-    return *place(ring_->count - 1);
-  }
-  const T& front() const noexcept { return *place(0); }
-  const T& back() const noexcept { return *place(ring_->count - 1); }
-  T& operator[](std::size_t position) noexcept { return *place(position); }
-  const T& operator[](std::size_t position) const noexcept { return *place(position); }
-
-  template <typename Queue, typename Item>
-  class walk {
-   public:
-    using iterator_category = std::forward_iterator_tag;
-    using value_type = T;
-    using difference_type = std::ptrdiff_t;
-    using pointer = Item*;
-    using reference = Item&;
-
-    walk() = default;
-    walk(Queue& queue, std::size_t position) noexcept : queue_(&queue), position_(position) {}
-    Item& operator*() const noexcept { return (*queue_)[position_]; }
-    Item* operator->() const noexcept { return &**this; }
-    walk& operator++() noexcept {
-      ++position_;
-      return *this;
-    }
-    walk operator++(int) noexcept { return walk(*queue_, position_++); }
-    bool operator==(const walk& other) const noexcept { return position_ == other.position_; }
-    bool operator!=(const walk& other) const noexcept { return position_ != other.position_; }
-
-   private:
-    Queue* queue_ = nullptr;
-    std::size_t position_ = 0;
-  };
-  using iterator = walk<fifo, T>;
-  using const_iterator = walk<const fifo, const T>;
-
-  /// In order, as long as nothing is added or taken.
-  iterator begin() noexcept { return {*this, 0}; }
-  iterator end() noexcept { return {*this, size()}; }
-  const_iterator begin() const noexcept { return {*this, 0}; }
-  const_iterator end() const noexcept { return {*this, size()}; }
-
-  /// Precondition: !empty().
-  void drop_back() {
-    assert(!empty());
-    back().~T();
-    drop_one();
-  }
-
-  /// Precondition: !empty(). Constant.
-  T take_front() {
-    assert(!empty());
-    T taken = std::move(front());
-    front().~T();
-    ring_->first = (ring_->first + 1) & (ring_->capacity - 1);
-    drop_one();
-    return taken;
-  }
-
-  /// Takes the item at that position out. Linear. Precondition: position < size().
-  T take(std::size_t position) {
-    assert(position < size());
-    T taken = std::move((*this)[position]);
-    for (std::size_t i = position + 1; i < size(); ++i) (*this)[i - 1] = std::move((*this)[i]);
-    back().~T();
-    drop_one();
-    return taken;
-  }
-
-  void clear() noexcept {
-    if (empty()) return;
-    for (std::size_t i = 0; i < size(); ++i) (*this)[i].~T();
-    ring_->count = 1;
-    drop_one();
-  }
-
- private:
-  /// The items lie behind it.
-  struct alignas(alignof(T) > alignof(std::size_t) ? alignof(T) : alignof(std::size_t)) ring {
-    std::size_t capacity;  // a power of two
-    std::size_t first;
-    std::size_t count;
-  };
-
-  static constexpr std::size_t first_capacity = sizeof(T) > 256 ? 1 : 2;
-
-  T* place(std::size_t position) const noexcept {
-    return reinterpret_cast<T*>(ring_ + 1) + ((ring_->first + position) & (ring_->capacity - 1));
-  }
-
-  void make_room() {
-    if (ring_ != nullptr && ring_->count < ring_->capacity) return;
-    const std::size_t capacity = ring_ == nullptr ? first_capacity : ring_->capacity * 2;
-    void* const memory = ::operator new(sizeof(ring) + capacity * sizeof(T));
-    ring* const larger = ::new (memory) ring{capacity, 0, size()};
-    T* const to = reinterpret_cast<T*>(larger + 1);
-    for (std::size_t i = 0; i < size(); ++i) {
-      ::new (static_cast<void*>(to + i)) T(std::move((*this)[i]));
-      (*this)[i].~T();
-    }
-    give_up();
-    ring_ = larger;
-  }
-
-  /// The item has been destroyed.
-  void drop_one() noexcept {
-    if (--ring_->count != 0) return;
-    ring_->first = 0;
-    if (ring_->capacity > Spare) give_up();
-  }
-
-  /// What lies in it has been destroyed.
-  void give_up() noexcept { ::operator delete(std::exchange(ring_, nullptr)); }
-
-  ring* ring_ = nullptr;
 };
 
 }  // namespace agent_websocket
@@ -17938,6 +17937,8 @@ class session_core : private core_data {
   bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
   time_point last_activity() const noexcept { return active_.now; }
   bool has_actions() const noexcept { return !actions_.empty(); }
+  /// Something is to be carried out or kept.
+  bool has_work() const noexcept { return has_actions() || ledger_.has_fresh(); }
   fifo<session_action> take_actions() { return std::exchange(actions_, {}); }
   std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
   /// What can be streamed now; run 0 when nothing is.
@@ -22925,6 +22926,13 @@ class delivery {
   /// The next piece of text is the first of an answer: it goes out at once.
   void begin_answer() noexcept { text_waits_until_ = {}; }
 
+  /// True for `bytes` of new text that only add to what goes out together: there is nothing to run
+  /// yet. False now and then all the same, so that it is looked at how much waits.
+  bool collects(const session_core& session, std::size_t bytes) const noexcept {
+    return bytes <= max_collected_piece && session.streamed().chunks % most_collected != 0 &&
+           scheduler_.now() < text_waits_until_;
+  }
+
   outcome run(session_core& session) {
     const live_answer answer = session.streamed();
     const live_answer* const text = answer.run == 0 ? nullptr : &answer;
@@ -22948,7 +22956,7 @@ class delivery {
         ++behind;
       }
     }
-    if (sends_text && window.count() != 0) text_waits_until_ = scheduler_.now() + window;
+    if (sends_text && window.count() != 0) text_waits_until_ = end_of_window(window);
     if (text_waits && !due) made.wake = text_waits_until_;
     made.nobody_keeps_up = open != 0 && behind == open;
     return made;
@@ -22962,6 +22970,13 @@ class delivery {
   }
 
  private:
+  /// Up to an eighth of a window early: so the windows of many sessions end together, and one timer
+  /// serves all of them.
+  time_point end_of_window(duration window) const noexcept {
+    const time_point end = scheduler_.now() + window;
+    return end - end.time_since_epoch() % std::max(window / 8, duration(1));
+  }
+
   void hand_over(session_core& session, lanes& socket, const live_answer* text, bool due,
                  std::size_t budget) {
     const std::string_view timestamp = session.timestamp(scheduler_.wall_now());
@@ -22974,6 +22989,8 @@ class delivery {
   }
 
   static constexpr std::size_t max_kept_scratch = 64 * 1024;
+  static constexpr std::size_t max_collected_piece = 512;
+  static constexpr std::uint64_t most_collected = 32;  // pieces in a row
 
   Transport& transport_;
   Scheduler& scheduler_;
@@ -24285,7 +24302,8 @@ class basic_session final
     core_.began(work().run, model);
   }
   void on_text(openrouter::completion_id, std::string_view text) override {
-    apply([&](session_core& core, moment at) { core.text(work().run, text, at); });
+    core_.text(work().run, text, now());
+    if (!wake_due_ || core_.has_work() || !deliverer().collects(core_, text.size())) carry_out();
   }
   void on_reasoning(openrouter::completion_id, std::string_view text) override {
     apply([&](session_core& core, moment at) { core.reasoning(work().run, text, at); });
@@ -24321,10 +24339,10 @@ class basic_session final
   /// Performs the core's actions until there are none, then sends what waits.
   void carry_out() {
     if (carrying_out_) return;  // the outer call goes on with what has come
-    if (!core_.has_actions() && !core_.book().has_fresh()) return send_waiting();
+    if (!core_.has_work()) return send_waiting();
     carrying_out_ = true;
     const auto alive = this->weak_from_this().lock();  // an action may end this session
-    while (core_.has_actions() || core_.book().has_fresh()) {
+    while (core_.has_work()) {
       for (session_action& each : core_.take_actions()) {
         std::visit([this](auto& what) { this->perform(what); }, each);
       }
@@ -24467,8 +24485,7 @@ class basic_session final
   time_point text_waits_until_{};
   session_work<basic_session, client_type, Scheduler> work_;
   boxed<std::any> data_;
-  bool wake_due_ = false;
-  bool carrying_out_ = false;
+  bool wake_due_ = false, carrying_out_ = false;
 };
 
 }  // namespace agent_websocket
@@ -25706,8 +25723,7 @@ class manual_scheduler {
   /// Runs one function that is ready now; false when there is none.
   bool run_one() {
     if (!posted_.empty()) {
-      const std::function<void()> f = std::move(posted_.front());
-      posted_.pop_front();
+      const std::function<void()> f = posted_.take_front();
       f();
       return true;
     }
@@ -25766,7 +25782,7 @@ class manual_scheduler {
 
   time_point now_ = start;
   wall_time::duration wall_shift_{0};
-  std::deque<std::function<void()>> posted_;
+  fifo<std::function<void()>, 64> posted_;
   timer_list timers_;
   std::unordered_map<timer_id, timer_list::iterator> ids_;
   timer_id last_id_ = 0;
@@ -26058,7 +26074,9 @@ class mock_http_client {
    private:
     friend class mock_http_client;
     http_sink* sink = nullptr;
-    std::deque<http_step> steps;
+    std::vector<http_step> steps;
+    std::size_t next = 0;  // in steps
+    bool is_idle() const noexcept { return next == steps.size(); }
     std::size_t cut = http_script::never;
   };
 
@@ -26075,12 +26093,11 @@ class mock_http_client {
     started.sink = &sink;
     http_script script;
     if (!scripts_.empty()) {
-      script = std::move(scripts_.front());
-      scripts_.pop_front();
+      script = scripts_.take_front();
     } else if (answer_) {
       script = answer_(started.request);
     }
-    started.steps.assign(script.steps().begin(), script.steps().end());
+    started.steps = script.steps();
     started.cut = script.cut();
     started.cut = std::min(started.cut, std::exchange(cut_next_, http_script::never));
     calls_.push_back(std::move(started));
@@ -26194,13 +26211,14 @@ class mock_http_client {
   static void end(call& ended, call_state state) {
     ended.state = state;
     ended.steps.clear();
+    ended.next = 0;
   }
 
   void drive(http_call_id id, const http_script& script) {
     if (id == 0 || id > calls_.size()) throw std::logic_error("mock_http_client: no such call");
     if (!is_open(id)) return;
     call& driven = at(id);
-    driven.steps.insert(driven.steps.end(), script.steps().begin(), script.steps().end());
+    for (const http_step& each : script.steps()) driven.steps.push_back(each);
     driven.cut = std::min(driven.cut, script.cut());
     while (!delivering_ && deliver(id)) continue;
   }
@@ -26212,17 +26230,17 @@ class mock_http_client {
   // The next thing that the sink of `from` has to see: a whole step, a piece of one, or the cut.
   http_step take_step(call& from) {
     if (is_cut(from)) return http_step::completion(errc::connection_failed, "cut by the test");
-    http_step& front = from.steps.front();
+    http_step& front = from.steps[from.next];
     if (front.what != http_step::kind::body) {
       http_step whole = std::move(front);
-      from.steps.pop_front();
+      ++from.next;
       return whole;
     }
     std::size_t size = std::min(front.bytes.size(), from.cut - from.body_bytes_delivered);
     if (piece_ != 0) size = std::min(size, piece_);
     http_step piece = http_step::piece_of_body(front.bytes.substr(0, size));
     front.bytes.erase(0, size);
-    if (front.bytes.empty()) from.steps.pop_front();
+    if (front.bytes.empty()) ++from.next;
     return piece;
   }
 
@@ -26230,7 +26248,7 @@ class mock_http_client {
   bool deliver(http_call_id id) {
     if (!is_open(id) || at(id).paused) return false;
     call& from = at(id);
-    if (from.steps.empty() && !is_cut(from)) return false;
+    if (from.is_idle() && !is_cut(from)) return false;
     const http_step next = take_step(from);
     http_sink& sink = *from.sink;
     const delivery_mark mark(delivering_);
@@ -26254,7 +26272,7 @@ class mock_http_client {
   }
 
   std::vector<call> calls_;
-  std::deque<http_script> scripts_;
+  fifo<http_script> scripts_;
   std::function<http_script(const http::request&)> answer_;
   std::size_t cut_next_ = http_script::never;
   std::size_t piece_ = 0;
@@ -34394,20 +34412,23 @@ class websocketpp_connector {
 
 namespace agent_websocket {
 
-/// All calls but post() on the thread that runs the io_context.
-class client {
+namespace detail {
+
+/// What `client` is. A template only so that a unit which makes none compiles none.
+template <typename = void>
+class shipped_client {
  public:
   using basic_type = basic_client<adapters::websocketpp_connector, adapters::asio_scheduler>;
 
   /// Runs on an io_context of its own: call run(). The sink outlives the client.
-  explicit client(client_sink& sink, client_options options = {})
+  explicit shipped_client(client_sink& sink, client_options options = {})
       : own_(std::make_unique<asio::io_context>(1)),
         context_(*own_),
         parts_(context_, sink, std::move(options)) {}
 
   /// Runs on the program's io_context, which outlives the client: call start(), and run the context
   /// on one thread.
-  client(client_sink& sink, client_options options, asio::io_context& context)
+  shipped_client(client_sink& sink, client_options options, asio::io_context& context)
       : context_(context), parts_(context, sink, std::move(options)) {}
 
   /// See basic_client for these.
@@ -34477,6 +34498,14 @@ class client {
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
   parts parts_;
+};
+
+}  // namespace detail
+
+/// All calls but post() on the thread that runs the io_context.
+class client : public detail::shipped_client<> {
+ public:
+  using shipped_client::shipped_client;
 };
 
 }  // namespace agent_websocket
@@ -36888,7 +36917,7 @@ inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
   if (full) return made->leave_with(websocketpp_opening::no_place());
   made->count();
   hub.watch(hub.heads, *made);
-  made->wait_readable();
+  made->on_readable();  // who had to wait before being accepted has asked already
 }
 
 inline void websocketpp_connection::on_readable() {
@@ -37961,7 +37990,12 @@ using shipped_http_client = adapters::curl_http_client;
 using shipped_http_client = adapters::asio_http_client;
 #endif
 
-class server {
+namespace detail {
+
+/// What `server` is. A template only so that a unit which makes no server, as most of a program do,
+/// compiles none.
+template <typename = void>
+class shipped_server {
  public:
   using basic_type =
       basic_server<adapters::websocketpp_transport, shipped_http_client, adapters::asio_scheduler,
@@ -37970,14 +38004,14 @@ class server {
   using router_type = basic_type::router_type;
 
   /// Runs on an io_context of its own: call run().
-  explicit server(options settings)
+  explicit shipped_server(options settings)
       : own_(std::make_unique<asio::io_context>(1)),
         context_(*own_),
         parts_(context_, std::move(settings)) {}
 
   /// Runs on the program's io_context, which outlives the server: call start(), and run the context
   /// on one thread.
-  server(options settings, asio::io_context& context)
+  shipped_server(options settings, asio::io_context& context)
       : context_(context), parts_(context, std::move(settings)) {}
 
   /// Hooks are set before start() or run().
@@ -38109,8 +38143,8 @@ class server {
 
   static constexpr std::chrono::milliseconds longest_patience{1'000};
   static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
-  // In the kernel, for a client that does not read; Linux takes twice as much. An answer of 64 KiB to
-  // a plain request fits, so that slow readers of such hold nothing here.
+  // In the kernel, for a client that does not read; Linux takes twice as much. An answer of 64 KiB
+  // to a plain request fits, so that slow readers of such hold nothing here.
   static constexpr int client_send_buffer = 128 * 1024;
 
   // In the order in which they need each other.
@@ -38217,6 +38251,13 @@ class server {
   bool signalled_ = false;
   bool own_authenticator_ = false;  // of the program's choice
   bool own_store_ = false;          // likewise
+};
+
+}  // namespace detail
+
+class server : public detail::shipped_server<> {
+ public:
+  using shipped_server::shipped_server;
 };
 
 /// The types that the shipped `server` is made of.
@@ -38870,12 +38911,15 @@ struct supervisor_settings {
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
 };
 
-/// One in a process, which has nothing else to do. All calls from the thread that runs the context.
-class supervisor {
+namespace detail {
+
+/// What `supervisor` is, a template so that only a unit which makes one compiles it.
+template <typename = void>
+class shipped_supervisor {
  public:
   /// Of `settings` it uses the address, the drain's time limit and what is said about the log. The
   /// context outlives it and is for it (and for what needs little time).
-  supervisor(options settings, supervisor_settings how, asio::io_context& context)
+  shipped_supervisor(options settings, supervisor_settings how, asio::io_context& context)
       : settings_(std::move(settings)),
         how_(std::move(how)),
         context_(context),
@@ -38884,9 +38928,9 @@ class supervisor {
         pool_(pool_settings()),
         timer_(context),
         signals_(context) {}
-  supervisor(const supervisor&) = delete;
-  supervisor& operator=(const supervisor&) = delete;
-  ~supervisor() { release(); }  // the workers end with their lines
+  shipped_supervisor(const shipped_supervisor&) = delete;
+  shipped_supervisor& operator=(const shipped_supervisor&) = delete;
+  ~shipped_supervisor() { release(); }  // the workers end with their lines
 
   /// What is listened on, also when the options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return port_; }
@@ -39119,6 +39163,14 @@ class supervisor {
   int code_ = 0;
   bool finished_ = false;
   bool has_terminal_ = false;
+};
+
+}  // namespace detail
+
+/// One in a process, which has nothing else to do. All calls from the thread that runs the context.
+class supervisor : public detail::shipped_supervisor<> {
+ public:
+  using shipped_supervisor::shipped_supervisor;
 };
 
 }  // namespace agent_websocket
