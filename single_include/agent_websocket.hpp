@@ -37962,7 +37962,7 @@ class worker_link {
 // --- agent_websocket/host/server.hpp
 
 // `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
-// curl_http_client (or asio_http_client in programs without libcurl) and asio_scheduler on one
+// asio_http_client (or curl_http_client, see AGENT_WEBSOCKET_WITH_CURL) and asio_scheduler on one
 // io_context, its own or the program's, SIGINT and SIGTERM taken as the wish to stop in order, and
 // SIGHUP as the one to read the certificate again. Programs that bring other policies use
 // basic_server.
@@ -38255,6 +38255,7 @@ class shipped_server {
 
 }  // namespace detail
 
+/// All calls on the thread that runs the io_context, but those that say otherwise.
 class server : public detail::shipped_server<> {
  public:
   using shipped_server::shipped_server;

@@ -187,7 +187,7 @@ TEST_CASE("redis client: ASK, and TRYAGAIN for what is new in a slot on its way"
   CHECK(one.append(session, 1, 2, {"2"}) == code());  // asked for there
   CHECK(one.load(session).records == texts{"0", "1", "2"});
   const auto found = fresh.load(session);
-  CHECK_MESSAGE(found.records == texts{"0", "1", "2"}, fresh.detail);
+  CHECK_MESSAGE((found.records == texts{"0", "1", "2"}), fresh.detail);
   // A session whose name ends in a brace is in the same slot.
   const auto begin = std::chrono::steady_clock::now();
   CHECK(one.append(session + "}", 1, 0, {"0"}) == errc::connection_failed);
