@@ -85,7 +85,7 @@ TEST_CASE("asio_http_connection: one request, and the next on the same connectio
   CHECK(connection->open(b.seen, "", tls_context(), ""));
   CHECK(b.seen.told == "established ");
   b.server.reply_with(ok("abc"));
-  connection->begin(b.seen, get, false, 1000);
+  connection->begin(b.seen, get, {}, false, 1000);
   CHECK_FALSE(connection->is_reused());
   CHECK_FALSE(connection->has_answered());
   REQUIRE(b.run(b.seen));
@@ -94,7 +94,7 @@ TEST_CASE("asio_http_connection: one request, and the next on the same connectio
   CHECK(connection->is_quiet());
   exchange second;
   b.server.reply_with(chunked_head + chunk("a") + chunk("b") + chunk("c") + last_chunk);
-  connection->begin(second, get, false, 1000);
+  connection->begin(second, get, {}, false, 1000);
   CHECK(connection->is_reused());
   CHECK_FALSE(connection->has_answered());
   REQUIRE(b.run(second));
@@ -108,7 +108,7 @@ TEST_CASE("asio_http_connection: one that the peer has closed, or has written to
   const auto connection = b.connect();
   connection->open(b.seen, "", tls_context(), "");
   b.server.reply_with(ok("abc"));
-  connection->begin(b.seen, get, false, 1000);
+  connection->begin(b.seen, get, {}, false, 1000);
   REQUIRE(b.run(b.seen));
   b.context.run_for(5ms);
   CHECK(connection->is_quiet());
@@ -125,7 +125,7 @@ TEST_CASE("asio_http_connection: pause, resume and abandon") {
   connection->open(b.seen, "", tls_context(), "");
   b.server.reply_with(reply(chunked_head + chunk("a")).wait(10ms).send(chunk("b") + last_chunk));
   connection->pause();
-  connection->begin(b.seen, get, false, 1000);
+  connection->begin(b.seen, get, {}, false, 1000);
   b.context.run_for(40ms);
   CHECK(b.seen.told == "established ");
   SUBCASE("resumed") {
@@ -149,7 +149,7 @@ TEST_CASE("asio_http_connection: a tunnel before the first request") {
   b.server.reply_with("HTTP/1.1 200 Go\r\n\r\n");
   b.server.reply_with(ok("abc"));
   CHECK(connection->open(b.seen, "CONNECT a:443 HTTP/1.1\r\n\r\n", tls_context(), ""));
-  connection->begin(b.seen, get, false, 1000);
+  connection->begin(b.seen, get, {}, false, 1000);
   CHECK(b.seen.told == "");
   REQUIRE(b.run(b.seen));
   CHECK(b.seen.told == "established answered 200 abc kept");
@@ -186,7 +186,7 @@ TEST_CASE("asio_http_connection: how it ends") {
     const auto connection = b.connect();
     connection->open(b.seen, "", tls_context(), "");
     b.server.reply_with(each.bytes);
-    connection->begin(b.seen, get, false, 1000);
+    connection->begin(b.seen, get, {}, false, 1000);
     REQUIRE(b.run(b.seen));
     CHECK(b.seen.told == each.told);
     if (each.failure != errc()) CHECK(b.seen.failure == each.failure);
