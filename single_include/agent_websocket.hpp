@@ -3818,8 +3818,20 @@ class random_draw {
   std::size_t used_ = 0;
 };
 
+namespace detail {
+
+inline constexpr std::size_t token_length = 43, short_name_length = 15;
+
+/// How many words of 64 bits such a text takes: ten characters of six bits each.
+constexpr std::size_t words_of_text(std::size_t characters) noexcept { return (characters + 9) / 10; }
+
+}  // namespace detail
+
 /// How many words of 64 bits make_uuid, make_token and make_short_name take.
-inline constexpr std::size_t words_of_uuid = 2, words_of_token = 5, words_of_short_name = 2;
+inline constexpr std::size_t words_of_uuid = 2;
+inline constexpr std::size_t words_of_token = detail::words_of_text(detail::token_length);
+inline constexpr std::size_t words_of_short_name =
+    detail::words_of_text(detail::short_name_length);
 
 /// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
 /// `Source` is random_source or random_draw, as of the other two.
@@ -3846,7 +3858,7 @@ template <std::size_t Length, typename Source>
 std::string random_text(Source& random) {
   static constexpr char digits[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  auto words = random.template words<(Length + 9) / 10>();
+  auto words = random.template words<words_of_text(Length)>();
   std::string text(Length, '\0');
   for (std::size_t i = 0; i < Length; ++i) {
     text[i] = digits[words[i / 10] & 63];
@@ -3859,12 +3871,12 @@ std::string random_text(Source& random) {
 
 /// A secret of 256 bits, as 43 characters of base64url without padding.
 template <typename Source>
-std::string make_token(Source& random) { return detail::random_text<43>(random); }
+std::string make_token(Source& random) { return detail::random_text<detail::token_length>(random); }
 
 /// A name of 90 bits that is no secret and not given twice: 15 characters, which a std::string holds without
 /// an allocation.
 template <typename Source>
-std::string make_short_name(Source& random) { return detail::random_text<15>(random); }
+std::string make_short_name(Source& random) { return detail::random_text<detail::short_name_length>(random); }
 
 }  // namespace agent_websocket
 
@@ -15768,8 +15780,8 @@ class boxed {
   }
 
  private:
-  T* value_ =
-      nullptr;  // no std::unique_ptr: that is a third of what a compiler has to make of each boxed
+  // No std::unique_ptr: that is a third of what a compiler has to make of each boxed.
+  T* value_ = nullptr;
 };
 
 }  // namespace agent_websocket
@@ -16373,6 +16385,18 @@ inline void write_request(json::writer& w, const feedback_request& m) {
   w.member("expires_at", m.expires_at).member("default", m.default_decision);
 }
 
+/// Text of any length, appended piece by piece.
+struct long_text {
+  std::string& out;
+
+  void put(std::string_view text) { out.append(text); }
+  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
+  void put(Integer number) {
+    json::append_number(out, number);
+  }
+  void put_string(std::string_view text) { json::append_escaped(out, text); }
+};
+
 }  // namespace detail
 
 /// Sent to everybody who connects, so that names are written together with what stands between
@@ -16380,13 +16404,14 @@ inline void write_request(json::writer& w, const feedback_request& m) {
 inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
   constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
   out.reserve(out.size() + usual_bytes);
-  const auto text = [&](std::string_view before, std::string_view value) {
-    out.append(before);
-    json::append_escaped(out, value);
+  detail::long_text to{out};
+  const auto text = [&to](std::string_view before, std::string_view value) {
+    to.put(before);
+    to.put_string(value);
   };
-  const auto number = [&](std::string_view before, auto value) {
-    out.append(before);
-    json::append_number(out, value);
+  const auto number = [&to](std::string_view before, auto value) {
+    to.put(before);
+    to.put(value);
   };
   text(
       R"({"type":"notification","op":"welcome","content":"Connected to Agent WebSocket. Session ID: )",
@@ -16539,15 +16564,6 @@ class short_text {
  private:
   char text_[room];
   char* end_ = text_;
-};
-
-/// The same for any text, appended piece by piece.
-struct long_text {
-  std::string& out;
-
-  void put(std::string_view text) { out.append(text); }
-  void put(std::uint64_t number) { json::append_number(out, number); }
-  void put_string(std::string_view text) { json::append_escaped(out, text); }
 };
 
 template <typename Text>

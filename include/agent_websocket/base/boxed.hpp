@@ -54,8 +54,8 @@ class boxed {
   }
 
  private:
-  T* value_ =
-      nullptr;  // no std::unique_ptr: that is a third of what a compiler has to make of each boxed
+  // No std::unique_ptr: that is a third of what a compiler has to make of each boxed.
+  T* value_ = nullptr;
 };
 
 }  // namespace agent_websocket

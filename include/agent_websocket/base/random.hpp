@@ -151,8 +151,20 @@ class random_draw {
   std::size_t used_ = 0;
 };
 
+namespace detail {
+
+inline constexpr std::size_t token_length = 43, short_name_length = 15;
+
+/// How many words of 64 bits such a text takes: ten characters of six bits each.
+constexpr std::size_t words_of_text(std::size_t characters) noexcept { return (characters + 9) / 10; }
+
+}  // namespace detail
+
 /// How many words of 64 bits make_uuid, make_token and make_short_name take.
-inline constexpr std::size_t words_of_uuid = 2, words_of_token = 5, words_of_short_name = 2;
+inline constexpr std::size_t words_of_uuid = 2;
+inline constexpr std::size_t words_of_token = detail::words_of_text(detail::token_length);
+inline constexpr std::size_t words_of_short_name =
+    detail::words_of_text(detail::short_name_length);
 
 /// A random UUID, version 4, variant 1, lower case: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".
 /// `Source` is random_source or random_draw, as of the other two.
@@ -179,7 +191,7 @@ template <std::size_t Length, typename Source>
 std::string random_text(Source& random) {
   static constexpr char digits[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  auto words = random.template words<(Length + 9) / 10>();
+  auto words = random.template words<words_of_text(Length)>();
   std::string text(Length, '\0');
   for (std::size_t i = 0; i < Length; ++i) {
     text[i] = digits[words[i / 10] & 63];
@@ -192,11 +204,11 @@ std::string random_text(Source& random) {
 
 /// A secret of 256 bits, as 43 characters of base64url without padding.
 template <typename Source>
-std::string make_token(Source& random) { return detail::random_text<43>(random); }
+std::string make_token(Source& random) { return detail::random_text<detail::token_length>(random); }
 
 /// A name of 90 bits that is no secret and not given twice: 15 characters, which a std::string holds without
 /// an allocation.
 template <typename Source>
-std::string make_short_name(Source& random) { return detail::random_text<15>(random); }
+std::string make_short_name(Source& random) { return detail::random_text<detail::short_name_length>(random); }
 
 }  // namespace agent_websocket

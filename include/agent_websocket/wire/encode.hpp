@@ -15,6 +15,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace agent_websocket {
 namespace wire {
@@ -49,6 +50,18 @@ inline void write_request(json::writer& w, const feedback_request& m) {
   w.member("expires_at", m.expires_at).member("default", m.default_decision);
 }
 
+/// Text of any length, appended piece by piece.
+struct long_text {
+  std::string& out;
+
+  void put(std::string_view text) { out.append(text); }
+  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
+  void put(Integer number) {
+    json::append_number(out, number);
+  }
+  void put_string(std::string_view text) { json::append_escaped(out, text); }
+};
+
 }  // namespace detail
 
 /// Sent to everybody who connects, so that names are written together with what stands between
@@ -56,13 +69,14 @@ inline void write_request(json::writer& w, const feedback_request& m) {
 inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
   constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
   out.reserve(out.size() + usual_bytes);
-  const auto text = [&](std::string_view before, std::string_view value) {
-    out.append(before);
-    json::append_escaped(out, value);
+  detail::long_text to{out};
+  const auto text = [&to](std::string_view before, std::string_view value) {
+    to.put(before);
+    to.put_string(value);
   };
-  const auto number = [&](std::string_view before, auto value) {
-    out.append(before);
-    json::append_number(out, value);
+  const auto number = [&to](std::string_view before, auto value) {
+    to.put(before);
+    to.put(value);
   };
   text(
       R"({"type":"notification","op":"welcome","content":"Connected to Agent WebSocket. Session ID: )",
@@ -215,15 +229,6 @@ class short_text {
  private:
   char text_[room];
   char* end_ = text_;
-};
-
-/// The same for any text, appended piece by piece.
-struct long_text {
-  std::string& out;
-
-  void put(std::string_view text) { out.append(text); }
-  void put(std::uint64_t number) { json::append_number(out, number); }
-  void put_string(std::string_view text) { json::append_escaped(out, text); }
 };
 
 template <typename Text>
