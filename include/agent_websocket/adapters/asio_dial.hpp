@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #endif
 
 #include <algorithm>
@@ -154,8 +155,26 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
       return try_next();
     }
     std::error_code ignored;
+    watch_anew(socket);
     socket.non_blocking(true, ignored);
     finish({}, std::move(socket));
+  }
+
+  /// Connecting waits for output, and Asio's reactor on epoll goes on watching for it: each later
+  /// wait for input would first wake up for "can be written". A socket given back knows no such
+  /// wait. One that cannot be given back is closed, which the first use of it tells.
+  static void watch_anew(asio_socket& socket) {
+#if defined(__linux__)
+    std::error_code failure;
+    const auto protocol = socket.local_endpoint(failure).protocol();
+    if (failure) return;
+    const auto handle = socket.release(failure);
+    if (failure) return;
+    socket.assign(protocol, handle, failure);
+    if (failure) ::close(handle);
+#else
+    (void)socket;
+#endif
   }
 
   void finish_later(const outcome& what) {

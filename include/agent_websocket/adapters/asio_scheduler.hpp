@@ -2,10 +2,11 @@
 //
 // Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
 // runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
-// that starts and cancels timers costs map nodes, no system calls.
+// that starts and cancels timers makes no system calls.
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/adapters/timer_heap.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 
@@ -16,12 +17,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 
 namespace agent_websocket {
@@ -38,8 +37,7 @@ class asio_scheduler {
   /// Destroys what waits without running it. What those destructors post or start is dropped.
   ~asio_scheduler() {
     alive_.reset();
-    ids_.clear();
-    const timer_list timers = std::exchange(timers_, {});
+    const timer_heap timers = std::exchange(timers_, {});
     std::unique_lock<std::mutex> lock(mutex_);
     const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
     closing_ = true;
@@ -77,27 +75,19 @@ class asio_scheduler {
 
   /// A time that is not in the future means: on the next turn.
   timer_id start_timer(time_point when, std::function<void()> f) {
-    const timer_id id = ++last_id_;
-    if (!alive_) return id;
-    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
+    if (!alive_) return never;
+    const timer_id id = timers_.add(when, std::move(f));
     if (!running_timers_) arm();
     return id;
   }
 
   void cancel_timer(timer_id id) {
-    const auto found = ids_.find(id);
-    if (found == ids_.end()) return;
-    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
-    ids_.erase(found);
+    const std::function<void()> cancelled = timers_.remove(id);  // destroyed last: it may call back
     if (timers_.empty()) disarm();
   }
 
  private:
-  struct timer {
-    timer_id id;
-    std::function<void()> f;
-  };
-  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
+  static constexpr timer_id never = ~timer_id{0};  // no timer's
 
   void run_posted() {
     std::function<void()> f;
@@ -113,7 +103,7 @@ class asio_scheduler {
   // was the last one: waking up for nothing once is cheaper than arming anew for each.
   void arm() {
     if (timers_.empty()) return disarm();
-    const time_point earliest = timers_.begin()->first;
+    const time_point earliest = timers_.earliest();
     if (armed_for_ && *armed_for_ <= earliest) return;
     armed_for_ = earliest;
     timer_.expires_at(earliest);
@@ -156,12 +146,9 @@ class asio_scheduler {
   void run_timers() {
     const arming mark(*this);
     const time_point time = now();
-    std::size_t due = 0;
-    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
-    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
-      const auto next = timers_.extract(timers_.begin());
-      ids_.erase(next.mapped().id);
-      next.mapped().f();
+    std::size_t due = timers_.count_until(time);
+    for (; due > 0 && !timers_.empty() && timers_.earliest() <= time; --due) {
+      timers_.take_earliest()();
       if (!mark.scheduler_alive()) return;
     }
   }
@@ -170,11 +157,9 @@ class asio_scheduler {
   asio::steady_timer timer_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
   const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
-  timer_list timers_;
-  std::unordered_map<timer_id, timer_list::iterator> ids_;
+  timer_heap timers_;
   std::optional<time_point> armed_for_;
   std::uint64_t turn_ = 0;  // tells the current wait from those replaced
-  timer_id last_id_ = 0;
   bool running_timers_ = false;
   unsigned stopped_ = 0;  // how many want the clock to stand still
   time_point stopped_at_{};
