@@ -17,6 +17,7 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -113,18 +114,21 @@ class value {
   std::size_t size() const noexcept { return is_array() || is_object() ? at().length : 0; }
 
   /// The member of that name (the last one, as in JavaScript, when there are several), or an absent value.
-  [[gnu::noinline]] value operator[](std::string_view name) const noexcept {
+  value operator[](std::string_view name) const noexcept {
     value found;
-    if (!is_object()) return found;
-    const detail::node* const nodes = tape_->nodes.data();
-    const std::uint32_t end = nodes[index_].next;
-    for (std::uint32_t i = index_ + 1; i < end; i = nodes[i + 1].next) {
-      if (nodes[i].length != name.size()) continue;
-      if (value(tape_, i).text() == name) found = value(tape_, i + 1);
-    }
+    find(&name, 1, &found);
     return found;
   }
   value operator[](const char* name) const noexcept { return (*this)[std::string_view(name)]; }
+
+  /// The members of these names, as operator[] gives each, found in one pass.
+  template <typename... Names>
+  std::array<value, sizeof...(Names)> members(const Names&... names) const noexcept {
+    const std::string_view wanted[] = {names...};
+    std::array<value, sizeof...(Names)> found;
+    find(wanted, found.size(), found.data());
+    return found;
+  }
 
   /// The element at that position, or an absent value. Linear in the position.
   value operator[](std::size_t position) const noexcept {
@@ -156,6 +160,17 @@ class value {
  private:
   friend class document;
   value(const detail::tape* of, std::uint32_t index) noexcept : tape_(of), index_(index) {}
+  [[gnu::noinline]] void find(const std::string_view* names, std::size_t count, value* found) const noexcept {
+    if (!is_object()) return;
+    const detail::node* const nodes = tape_->nodes.data();
+    const std::uint32_t end = nodes[index_].next;
+    for (std::uint32_t i = index_ + 1; i < end; i = nodes[i + 1].next) {
+      const std::string_view name = value(tape_, i).text();
+      for (std::size_t k = 0; k < count; ++k) {
+        if (names[k].size() == name.size() && names[k] == name) found[k] = value(tape_, i + 1);
+      }
+    }
+  }
   const detail::node& at() const noexcept { return tape_->nodes[index_]; }
   std::string_view text() const noexcept { return {tape_->text.data() + at().offset, at().length}; }
 

@@ -103,11 +103,13 @@ class answer_reader {
   enum class reasoning_field { none, reasoning, reasoning_content, details };
 
   void read(const json::value& top, bool whole, answer_sink& sink) {
-    keep_first(ended_.model, top["model"]);
-    keep_first(ended_.provider, top["provider"]);
-    keep_first(ended_.generation_id, top["id"]);
-    if (read_usage(top["usage"], ended_.usage)) has_more_ = true;
-    const json::value choice = first_choice(top["choices"]);
+    const auto [model, provider, id, usage, choices] =
+        top.members("model", "provider", "id", "usage", "choices");
+    keep_first(ended_.model, model);
+    keep_first(ended_.provider, provider);
+    keep_first(ended_.generation_id, id);
+    if (read_usage(usage, ended_.usage)) has_more_ = true;
+    const json::value choice = first_choice(choices);
     json::value piece = choice[whole ? "message" : "delta"];
     // Some servers send a whole message as the only chunk.
     if (!piece.is_object() && !has_output_) {
@@ -145,7 +147,7 @@ class answer_reader {
   }
 
   void read_content(const json::value& piece, answer_sink& sink) {
-    const json::value content = piece["content"];
+    const auto [content, refusal, audio] = piece.members("content", "refusal", "audio");
     if (const auto text = content.string()) {
       plain_text_ = *text;
       give_content(*text, sink);
@@ -153,17 +155,16 @@ class answer_reader {
       content.for_each_element([&](const json::value& part) {
         if (const auto words = part["text"].string()) give_content(*words, sink);
       });
-    } else if (const auto refused = piece["refusal"].string()) {
+    } else if (const auto refused = refusal.string()) {
       give_content(*refused, sink);
     }
-    if (piece["audio"].is_object()) begin_more(sink);
+    if (audio.is_object()) begin_more(sink);
   }
 
   /// What is kept for the end.
   void collect(const json::value& piece, bool whole, answer_sink& sink) {
-    const json::value calls = piece["tool_calls"];
-    const json::value details = piece["reasoning_details"];
-    const json::value images = piece["images"];
+    const auto [calls, details, images, annotations] =
+        piece.members("tool_calls", "reasoning_details", "images", "annotations");
     if (has_elements(calls) || has_elements(images)) begin_more(sink);
     if (stopped_) return;
     if (!(whole ? calls_.add_whole(calls) : calls_.add_fragments(calls))) {
@@ -172,7 +173,7 @@ class answer_reader {
       fail_too_long("reasoning details");
     } else if (!images_.add(images)) {
       fail_too_long("images");
-    } else if (!annotations_.add(piece["annotations"])) {
+    } else if (!annotations_.add(annotations)) {
       fail_too_long("annotations");
     }
   }
@@ -182,9 +183,11 @@ class answer_reader {
 
   /// The same thoughts may stand in up to three fields: the first that is seen is the one shown.
   void read_reasoning(const json::value& piece, answer_sink& sink) {
-    give_reasoning(piece["reasoning"], reasoning_field::reasoning, sink);
-    give_reasoning(piece["reasoning_content"], reasoning_field::reasoning_content, sink);
-    piece["reasoning_details"].for_each_element([&](const json::value& entry) {
+    const auto [reasoning, reasoning_content, details] =
+        piece.members("reasoning", "reasoning_content", "reasoning_details");
+    give_reasoning(reasoning, reasoning_field::reasoning, sink);
+    give_reasoning(reasoning_content, reasoning_field::reasoning_content, sink);
+    details.for_each_element([&](const json::value& entry) {
       begin_more(sink);
       const json::value text = entry["text"];
       give_reasoning(text.is_string() ? text : entry["summary"], reasoning_field::details, sink);

@@ -169,9 +169,10 @@ inline json::value find_error(const json::value& top) {
     if (const auto text = fault.string()) return !text->empty();
     return fault.is_object() && fault.size() > 0;
   };
-  if (const json::value fault = top["error"]; says_something(fault)) return fault;
-  if (const json::value fault = top["choices"][0]["error"]; says_something(fault)) return fault;
-  if (top["choices"].exists() && !top["choices"].is_null()) return {};
+  const auto [own, choices] = top.members("error", "choices");
+  if (says_something(own)) return own;
+  if (const json::value fault = choices[0]["error"]; says_something(fault)) return fault;
+  if (choices.exists() && !choices.is_null()) return {};
   // Flat forms: vLLM's {"object":"error","message":..}, gateways' {"code":400,"message":..}.
   const bool flat = top["object"].string() == std::string_view("error") ||
                     (top["message"].is_string() && (top["code"].exists() || top["type"].exists()));

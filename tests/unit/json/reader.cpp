@@ -431,6 +431,25 @@ TEST_CASE(
   CHECK(root[std::string("ab")].integer() == 8);
 }
 
+TEST_CASE("reader: members taken at once are those taken one by one") {
+  document parsed;
+  REQUIRE(parsed.parse(R"({"b":1,"a":{"b":5},"":2,"ab":3,"b":4,"c":null,"d":[{"a":6}]})"));
+  const value top = parsed.root();
+  const auto [ab, b, none, empty, a, again] = top.members("ab", "b", "x", "", "a", "b");
+  CHECK(ab.integer() == 3);
+  CHECK(b.integer() == 4);  // the last of its name
+  CHECK_FALSE(none.exists());
+  CHECK(empty.integer() == 2);
+  CHECK(a["b"].integer() == 5);
+  CHECK(again.integer() == 4);
+  const auto [c, d] = top.members("c", "d");
+  CHECK(c.is_null());
+  CHECK(d[0]["a"].integer() == 6);
+  for (const value& other : {value(), d, ab}) {
+    CHECK_FALSE(other.members("a")[0].exists());
+  }
+}
+
 TEST_CASE("reader: elements and members come in their order") {
   document parsed;
   REQUIRE(parsed.parse(R"({"c":[3,[31,32],{"z":0},4],"a":1,"c":2})"));
