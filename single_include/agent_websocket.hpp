@@ -1594,18 +1594,21 @@ class value {
   std::size_t size() const noexcept { return is_array() || is_object() ? at().length : 0; }
 
   /// The member of that name (the last one, as in JavaScript, when there are several), or an absent value.
-  [[gnu::noinline]] value operator[](std::string_view name) const noexcept {
+  value operator[](std::string_view name) const noexcept {
     value found;
-    if (!is_object()) return found;
-    const detail::node* const nodes = tape_->nodes.data();
-    const std::uint32_t end = nodes[index_].next;
-    for (std::uint32_t i = index_ + 1; i < end; i = nodes[i + 1].next) {
-      if (nodes[i].length != name.size()) continue;
-      if (value(tape_, i).text() == name) found = value(tape_, i + 1);
-    }
+    find(&name, 1, &found);
     return found;
   }
   value operator[](const char* name) const noexcept { return (*this)[std::string_view(name)]; }
+
+  /// The members of these names, as operator[] gives each, found in one pass.
+  template <typename... Names>
+  std::array<value, sizeof...(Names)> members(const Names&... names) const noexcept {
+    const std::string_view wanted[] = {names...};
+    std::array<value, sizeof...(Names)> found;
+    find(wanted, found.size(), found.data());
+    return found;
+  }
 
   /// The element at that position, or an absent value. Linear in the position.
   value operator[](std::size_t position) const noexcept {
@@ -1637,6 +1640,17 @@ class value {
  private:
   friend class document;
   value(const detail::tape* of, std::uint32_t index) noexcept : tape_(of), index_(index) {}
+  [[gnu::noinline]] void find(const std::string_view* names, std::size_t count, value* found) const noexcept {
+    if (!is_object()) return;
+    const detail::node* const nodes = tape_->nodes.data();
+    const std::uint32_t end = nodes[index_].next;
+    for (std::uint32_t i = index_ + 1; i < end; i = nodes[i + 1].next) {
+      const std::string_view name = value(tape_, i).text();
+      for (std::size_t k = 0; k < count; ++k) {
+        if (names[k].size() == name.size() && names[k] == name) found[k] = value(tape_, i + 1);
+      }
+    }
+  }
   const detail::node& at() const noexcept { return tape_->nodes[index_]; }
   std::string_view text() const noexcept { return {tape_->text.data() + at().offset, at().length}; }
 
@@ -10217,9 +10231,10 @@ inline json::value find_error(const json::value& top) {
     if (const auto text = fault.string()) return !text->empty();
     return fault.is_object() && fault.size() > 0;
   };
-  if (const json::value fault = top["error"]; says_something(fault)) return fault;
-  if (const json::value fault = top["choices"][0]["error"]; says_something(fault)) return fault;
-  if (top["choices"].exists() && !top["choices"].is_null()) return {};
+  const auto [own, choices] = top.members("error", "choices");
+  if (says_something(own)) return own;
+  if (const json::value fault = choices[0]["error"]; says_something(fault)) return fault;
+  if (choices.exists() && !choices.is_null()) return {};
   // Flat forms: vLLM's {"object":"error","message":..}, gateways' {"code":400,"message":..}.
   const bool flat = top["object"].string() == std::string_view("error") ||
                     (top["message"].is_string() && (top["code"].exists() || top["type"].exists()));
@@ -10362,7 +10377,7 @@ class completion_sink {
   virtual void on_retry(completion_id id, int attempt, std::chrono::milliseconds wait,
                         const failure& why) = 0;
   /// The end. The id is unknown to the client by now; the sink may be destroyed from inside.
-  virtual void on_complete(completion_id id, const outcome& ended) = 0;
+  virtual void on_complete(completion_id id, outcome ended) = 0;
 
  protected:
   ~completion_sink() = default;
@@ -11328,11 +11343,13 @@ class answer_reader {
   enum class reasoning_field { none, reasoning, reasoning_content, details };
 
   void read(const json::value& top, bool whole, answer_sink& sink) {
-    keep_first(ended_.model, top["model"]);
-    keep_first(ended_.provider, top["provider"]);
-    keep_first(ended_.generation_id, top["id"]);
-    if (read_usage(top["usage"], ended_.usage)) has_more_ = true;
-    const json::value choice = first_choice(top["choices"]);
+    const auto [model, provider, id, usage, choices] =
+        top.members("model", "provider", "id", "usage", "choices");
+    keep_first(ended_.model, model);
+    keep_first(ended_.provider, provider);
+    keep_first(ended_.generation_id, id);
+    if (read_usage(usage, ended_.usage)) has_more_ = true;
+    const json::value choice = first_choice(choices);
     json::value piece = choice[whole ? "message" : "delta"];
     // Some servers send a whole message as the only chunk.
     if (!piece.is_object() && !has_output_) {
@@ -11370,7 +11387,7 @@ class answer_reader {
   }
 
   void read_content(const json::value& piece, answer_sink& sink) {
-    const json::value content = piece["content"];
+    const auto [content, refusal, audio] = piece.members("content", "refusal", "audio");
     if (const auto text = content.string()) {
       plain_text_ = *text;
       give_content(*text, sink);
@@ -11378,17 +11395,16 @@ class answer_reader {
       content.for_each_element([&](const json::value& part) {
         if (const auto words = part["text"].string()) give_content(*words, sink);
       });
-    } else if (const auto refused = piece["refusal"].string()) {
+    } else if (const auto refused = refusal.string()) {
       give_content(*refused, sink);
     }
-    if (piece["audio"].is_object()) begin_more(sink);
+    if (audio.is_object()) begin_more(sink);
   }
 
   /// What is kept for the end.
   void collect(const json::value& piece, bool whole, answer_sink& sink) {
-    const json::value calls = piece["tool_calls"];
-    const json::value details = piece["reasoning_details"];
-    const json::value images = piece["images"];
+    const auto [calls, details, images, annotations] =
+        piece.members("tool_calls", "reasoning_details", "images", "annotations");
     if (has_elements(calls) || has_elements(images)) begin_more(sink);
     if (stopped_) return;
     if (!(whole ? calls_.add_whole(calls) : calls_.add_fragments(calls))) {
@@ -11397,7 +11413,7 @@ class answer_reader {
       fail_too_long("reasoning details");
     } else if (!images_.add(images)) {
       fail_too_long("images");
-    } else if (!annotations_.add(piece["annotations"])) {
+    } else if (!annotations_.add(annotations)) {
       fail_too_long("annotations");
     }
   }
@@ -11407,9 +11423,11 @@ class answer_reader {
 
   /// The same thoughts may stand in up to three fields: the first that is seen is the one shown.
   void read_reasoning(const json::value& piece, answer_sink& sink) {
-    give_reasoning(piece["reasoning"], reasoning_field::reasoning, sink);
-    give_reasoning(piece["reasoning_content"], reasoning_field::reasoning_content, sink);
-    piece["reasoning_details"].for_each_element([&](const json::value& entry) {
+    const auto [reasoning, reasoning_content, details] =
+        piece.members("reasoning", "reasoning_content", "reasoning_details");
+    give_reasoning(reasoning, reasoning_field::reasoning, sink);
+    give_reasoning(reasoning_content, reasoning_field::reasoning_content, sink);
+    details.for_each_element([&](const json::value& entry) {
       begin_more(sink);
       const json::value text = entry["text"];
       give_reasoning(text.is_string() ? text : entry["summary"], reasoning_field::details, sink);
@@ -11984,8 +12002,8 @@ class basic_completion final
  public:
   using surroundings = client_surroundings<HttpClient, Scheduler>;
 
-  basic_completion(surroundings& around, completion_id id, chat_request&& request,
-                   completion_sink& sink)
+  basic_completion(surroundings& around, completion_id id,
+                   std::shared_ptr<const chat_request> request, completion_sink& sink)
       : around_(around), id_(id), request_(std::move(request)), sink_(&sink) {}
 
   void begin() {
@@ -12159,7 +12177,7 @@ class basic_completion final
       stop_call();
       around_.owner.on_finished(id_);
     }
-    sink_->on_complete(id_, ended);  // last: the client may be gone after it
+    sink_->on_complete(id_, std::move(ended));  // last: the client may be gone after it
   }
 
   std::optional<std::chrono::milliseconds> next_wait(const failure& why) {
@@ -12247,7 +12265,7 @@ class basic_completion final
 
   surroundings& around_;
   const completion_id id_;
-  std::optional<chat_request> request_;  // while it may be sent again
+  std::shared_ptr<const chat_request> request_;  // while it may be sent again
   completion_sink* sink_;
   std::optional<stream_decoder> answer_;
   http::header_list headers_;  // of a failed attempt
@@ -12306,6 +12324,11 @@ class basic_openrouter_client final : private completion_owner {
   /// Sends `request`. The sink is called later, and lives until on_complete or cancel. A wrong
   /// request ends in on_complete with errc::bad_message and words that name the field.
   completion_id start(chat_request request, completion_sink& sink) {
+    return start(std::make_shared<const chat_request>(std::move(request)), sink);
+  }
+  /// The same without a copy, for what large requests cost: nobody changes it from now on. Not
+  /// null.
+  completion_id start(std::shared_ptr<const chat_request> request, completion_sink& sink) {
     const completion_id id = ++last_id_;
     const auto made = std::make_shared<completion>(around_, id, std::move(request), sink);
     completions_.emplace(id, made);
@@ -13722,6 +13745,11 @@ class journal {
  public:
   journal(const Router& router, Logger& logger, log_level from)
       : router_(router), logger_(logger), from_(from) {}
+
+  /// Somebody reads what is written with that level.
+  bool is_read(log_level level) const {
+    return router_.takes_events() || (level >= from_ && logger_.enabled(level));
+  }
 
   void write(log_level level, std::string_view event, std::string_view session,
              std::string_view text) const {
@@ -22475,6 +22503,8 @@ class session_sink {
   virtual void on_answered(const Session& session, const answer_record& answer) = 0;
   /// The session was closed while no socket watched it.
   virtual void on_over(Session& session) = 0;
+  /// False: on_log() with that level would tell nobody.
+  virtual bool is_log_read(log_level level) const = 0;
   virtual void on_log(const Session& session, log_level level, std::string_view event,
                       std::string_view text) = 0;
 
@@ -22620,6 +22650,7 @@ class basic_router final : public session_hooks<Session> {
   void ended(Session& session) const {
     if (end_) end_(session);
   }
+  bool takes_events() const noexcept { return event_ != nullptr; }
   void event(const server_event& what) const {
     if (event_) event_(what);
   }
@@ -23870,7 +23901,7 @@ namespace agent_websocket {
 /// How a completion ended, as the core wants to know it. An upstream's own words may name its
 /// insides: they stay in the detail, for the log and the application. What is no code of the wire
 /// is a failure of the provider, or of the way to it.
-inline completion_result result_of(const openrouter::outcome& outcome) {
+inline completion_result result_of(openrouter::outcome outcome) {
   completion_result result;
   if (outcome.failed) {
     const error& why = outcome.failed->why;
@@ -23884,15 +23915,15 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
                          code == errc::timeout_idle;
     result.retryable = is_retryable(code) && (outcome.failed->retryable || is_ours);
   }
-  result.finish_reason = outcome.finish_reason;
-  result.model = outcome.model;
-  result.usage = outcome.usage.json;
-  result.tool_calls = outcome.tool_calls;
-  result.reasoning_details = outcome.reasoning_details;
-  result.annotations = outcome.annotations;
-  result.images = outcome.images;
-  result.generation_id = outcome.generation_id;
-  result.provider = outcome.provider;
+  result.finish_reason = std::move(outcome.finish_reason);
+  result.model = std::move(outcome.model);
+  result.usage = std::move(outcome.usage.json);
+  result.tool_calls = std::move(outcome.tool_calls);
+  result.reasoning_details = std::move(outcome.reasoning_details);
+  result.annotations = std::move(outcome.annotations);
+  result.images = std::move(outcome.images);
+  result.generation_id = std::move(outcome.generation_id);
+  result.provider = std::move(outcome.provider);
   result.used = {1,
                  outcome.usage.prompt_tokens.value_or(0),
                  outcome.usage.completion_tokens.value_or(0),
@@ -23948,7 +23979,8 @@ class model_call {
       begin();
     });
   }
-  void start(openrouter::chat_request&& request, openrouter::completion_sink& sink) {
+  void start(std::shared_ptr<const openrouter::chat_request> request,
+             openrouter::completion_sink& sink) {
     id_ = client_.start(std::move(request), sink);
   }
 
@@ -24330,12 +24362,13 @@ class basic_session final
         "attempt " + std::to_string(attempt) + " failed, next in " + std::to_string(wait.count()) +
             " ms: " + to_string(why.why.code) + " " + why.why.detail);
   }
-  void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
+  void on_complete(openrouter::completion_id, openrouter::outcome outcome) override {
     work().call.ended();
-    outcome.failed ? log(log_level::error, "completion_failed", describe(outcome))
-                   : log(log_level::info, "completion_ended", describe(outcome));
-    apply(
-        [&](session_core& core, moment at) { core.completed(work().run, result_of(outcome), at); });
+    const log_level level = outcome.failed ? log_level::error : log_level::info;
+    if (around_.sink.is_log_read(level))
+      log(level, outcome.failed ? "completion_failed" : "completion_ended", describe(outcome));
+    core_.completed(work().run, result_of(std::move(outcome)), now());
+    carry_out();
   }
 
   // ---- keeper_sink
@@ -24392,8 +24425,7 @@ class basic_session final
     work().call.await_turn([this, request = std::move(what.request)] {
       guarded(
           "before_request", [&] { around_.hooks.request(*this, *request); }, [] {});
-      if (core_.is_current(work().run))
-        work().call.start(std::move(*request), *this);  // see the hook
+      if (core_.is_current(work().run)) work().call.start(request, *this);  // see the hook
     });
   }
   void perform(action::cancel_completion&) { work_.stop(); }
@@ -24713,9 +24745,8 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
       core.close_socket(connection, code, std::string(reason));
     });
   }
-  void log(log_level level, std::string_view event, std::string_view session,
-           std::string_view text) {
-    journal_.write(level, event, session, text);
+  void log(log_level level, std::string_view event, std::string_view id, std::string_view text) {
+    journal_.write(level, event, id, text);
   }
 
  private:
@@ -24769,6 +24800,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     returns_.on_hello(session, command);
   }
 
+  bool is_log_read(log_level level) const override { return journal_.is_read(level); }
   void on_log(const Session& session, log_level level, std::string_view event,
               std::string_view text) override {
     log(level, event, session.id(), text);
@@ -26708,6 +26740,7 @@ class asio_name_cache {
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #endif
 
 #include <algorithm>
@@ -26847,8 +26880,26 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
       return try_next();
     }
     std::error_code ignored;
+    watch_anew(socket);
     socket.non_blocking(true, ignored);
     finish({}, std::move(socket));
+  }
+
+  /// Connecting waits for output, and Asio's reactor on epoll goes on watching for it: each later
+  /// wait for input would first wake up for "can be written". A socket given back knows no such
+  /// wait. One that cannot be given back is closed, which the first use of it tells.
+  static void watch_anew(asio_socket& socket) {
+#if defined(__linux__)
+    std::error_code failure;
+    const auto protocol = socket.local_endpoint(failure).protocol();
+    if (failure) return;
+    const auto handle = socket.release(failure);
+    if (failure) return;
+    socket.assign(protocol, handle, failure);
+    if (failure) ::close(handle);
+#else
+    (void)socket;
+#endif
   }
 
   void finish_later(const outcome& what) {
@@ -32917,11 +32968,154 @@ class sqlite_store {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 
+// --- agent_websocket/adapters/timer_heap.hpp
+
+// What asio_scheduler has promised to run, by time: a heap of deadlines over a table of functions.
+// Starting and cancelling a timer allocates nothing once both have grown to what is used at a time.
+// Knows no clock.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// One thread. At most 2^24 timers at a time.
+class timer_heap {
+ public:
+  bool empty() const noexcept { return heap_.empty(); }
+  std::size_t size() const noexcept { return heap_.size(); }
+  /// Precondition: !empty().
+  time_point earliest() const noexcept { return heap_.front().when; }
+
+  /// Among those of the same time the older one comes first. The id is never 0.
+  timer_id add(time_point when, std::function<void()> f) {
+    const std::size_t slot = free_slot();
+    assert(slot <= slot_mask);
+    if (++last_number_ >> (64 - slot_bits) != 0) last_number_ = 1;
+    const timer_id id = last_number_ << slot_bits | slot;
+    slots_[slot] = {id, heap_.size(), std::move(f)};
+    heap_.push_back({when, id});
+    rise(heap_.size() - 1);
+    return id;
+  }
+
+  /// What it was to run, for the caller to drop: it may call back. Empty when there is none of that
+  /// id.
+  std::function<void()> remove(timer_id id) noexcept {
+    const std::size_t slot = id & slot_mask;
+    if (id == 0 || slot >= slots_.size() || slots_[slot].id != id) return nullptr;
+    return take(slot);
+  }
+
+  /// Precondition: !empty().
+  std::function<void()> take_earliest() noexcept { return take(heap_.front().id & slot_mask); }
+
+  /// Timers that are due by then.
+  std::size_t count_until(time_point time) const {
+    std::size_t count = 0;
+    count_below(0, time, count);
+    return count;
+  }
+
+ private:
+  static constexpr unsigned slot_bits = 24;
+  static constexpr std::size_t slot_mask = (std::size_t{1} << slot_bits) - 1;
+
+  struct deadline {
+    time_point when;
+    timer_id id;
+
+    bool operator<(const deadline& other) const noexcept {
+      return when != other.when ? when < other.when : id < other.id;
+    }
+  };
+  struct slot_data {
+    timer_id id = 0;           // 0: free
+    std::size_t position = 0;  // in the heap; of a free slot: the next free one, counted from 1
+    std::function<void()> f;
+  };
+
+  std::size_t free_slot() {
+    if (first_free_ == 0) {
+      slots_.emplace_back();
+      return slots_.size() - 1;
+    }
+    const std::size_t slot = first_free_ - 1;
+    first_free_ = slots_[slot].position;
+    return slot;
+  }
+
+  std::function<void()> take(std::size_t slot) noexcept {
+    slot_data& taken = slots_[slot];
+    const std::size_t hole = taken.position;
+    const deadline last = heap_.back();
+    heap_.pop_back();
+    if (hole != heap_.size()) {
+      put(hole, last);
+      rise(hole);
+      sink(slots_[last.id & slot_mask].position);
+    }
+    std::function<void()> f = std::exchange(taken.f, nullptr);
+    taken.id = 0;
+    taken.position = std::exchange(first_free_, slot + 1);
+    return f;
+  }
+
+  void put(std::size_t position, const deadline& what) noexcept {
+    heap_[position] = what;
+    slots_[what.id & slot_mask].position = position;
+  }
+  void rise(std::size_t position) noexcept {
+    const deadline moved = heap_[position];
+    while (position != 0) {
+      const std::size_t parent = (position - 1) / 2;
+      if (!(moved < heap_[parent])) break;
+      put(position, heap_[parent]);
+      position = parent;
+    }
+    put(position, moved);
+  }
+  void sink(std::size_t position) noexcept {
+    const deadline moved = heap_[position];
+    for (std::size_t child = 2 * position + 1; child < heap_.size(); child = 2 * position + 1) {
+      if (child + 1 < heap_.size() && heap_[child + 1] < heap_[child]) ++child;
+      if (!(heap_[child] < moved)) break;
+      put(position, heap_[child]);
+      position = child;
+    }
+    put(position, moved);
+  }
+
+  void count_below(std::size_t position, time_point time, std::size_t& count) const {
+    if (position >= heap_.size() || heap_[position].when > time) return;
+    ++count;
+    count_below(2 * position + 1, time, count);
+    count_below(2 * position + 2, time, count);
+  }
+
+  std::vector<deadline> heap_;
+  std::vector<slot_data> slots_;
+  std::size_t first_free_ = 0;  // counted from 1; 0: none
+  std::uint64_t last_number_ = 0;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/asio_scheduler.hpp
 
 // Model of the requirement Scheduler (policy/scheduler.hpp) on an asio::io_context that one thread
 // runs. All timers share one asio::steady_timer that waits for the earliest deadline: a session
-// that starts and cancels timers costs map nodes, no system calls.
+// that starts and cancels timers makes no system calls.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -32930,12 +33124,10 @@ class sqlite_store {
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 
 namespace agent_websocket {
@@ -32952,8 +33144,7 @@ class asio_scheduler {
   /// Destroys what waits without running it. What those destructors post or start is dropped.
   ~asio_scheduler() {
     alive_.reset();
-    ids_.clear();
-    const timer_list timers = std::exchange(timers_, {});
+    const timer_heap timers = std::exchange(timers_, {});
     std::unique_lock<std::mutex> lock(mutex_);
     const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
     closing_ = true;
@@ -32991,27 +33182,19 @@ class asio_scheduler {
 
   /// A time that is not in the future means: on the next turn.
   timer_id start_timer(time_point when, std::function<void()> f) {
-    const timer_id id = ++last_id_;
-    if (!alive_) return id;
-    ids_.emplace(id, timers_.emplace(when, timer{id, std::move(f)}));
+    if (!alive_) return never;
+    const timer_id id = timers_.add(when, std::move(f));
     if (!running_timers_) arm();
     return id;
   }
 
   void cancel_timer(timer_id id) {
-    const auto found = ids_.find(id);
-    if (found == ids_.end()) return;
-    const auto cancelled = timers_.extract(found->second);  // destroyed last: it may call back
-    ids_.erase(found);
+    const std::function<void()> cancelled = timers_.remove(id);  // destroyed last: it may call back
     if (timers_.empty()) disarm();
   }
 
  private:
-  struct timer {
-    timer_id id;
-    std::function<void()> f;
-  };
-  using timer_list = std::multimap<time_point, timer>;  // equal keys keep the order of insertion
+  static constexpr timer_id never = ~timer_id{0};  // no timer's
 
   void run_posted() {
     std::function<void()> f;
@@ -33027,7 +33210,7 @@ class asio_scheduler {
   // was the last one: waking up for nothing once is cheaper than arming anew for each.
   void arm() {
     if (timers_.empty()) return disarm();
-    const time_point earliest = timers_.begin()->first;
+    const time_point earliest = timers_.earliest();
     if (armed_for_ && *armed_for_ <= earliest) return;
     armed_for_ = earliest;
     timer_.expires_at(earliest);
@@ -33070,12 +33253,9 @@ class asio_scheduler {
   void run_timers() {
     const arming mark(*this);
     const time_point time = now();
-    std::size_t due = 0;
-    for (auto each = timers_.begin(); each != timers_.end() && each->first <= time; ++each) ++due;
-    for (; due > 0 && !timers_.empty() && timers_.begin()->first <= time; --due) {
-      const auto next = timers_.extract(timers_.begin());
-      ids_.erase(next.mapped().id);
-      next.mapped().f();
+    std::size_t due = timers_.count_until(time);
+    for (; due > 0 && !timers_.empty() && timers_.earliest() <= time; --due) {
+      timers_.take_earliest()();
       if (!mark.scheduler_alive()) return;
     }
   }
@@ -33084,11 +33264,9 @@ class asio_scheduler {
   asio::steady_timer timer_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
   const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
-  timer_list timers_;
-  std::unordered_map<timer_id, timer_list::iterator> ids_;
+  timer_heap timers_;
   std::optional<time_point> armed_for_;
   std::uint64_t turn_ = 0;  // tells the current wait from those replaced
-  timer_id last_id_ = 0;
   bool running_timers_ = false;
   unsigned stopped_ = 0;  // how many want the clock to stand still
   time_point stopped_at_{};

@@ -61,7 +61,7 @@ class recording final : public completion_sink {
     waits.push_back(wait);
     reasons.push_back(why.why.code);
   }
-  void on_complete(completion_id, const outcome& what) override {
+  void on_complete(completion_id, outcome what) override {
     CHECK(!ended);
     ended = what;
   }

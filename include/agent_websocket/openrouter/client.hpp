@@ -54,6 +54,11 @@ class basic_openrouter_client final : private completion_owner {
   /// Sends `request`. The sink is called later, and lives until on_complete or cancel. A wrong
   /// request ends in on_complete with errc::bad_message and words that name the field.
   completion_id start(chat_request request, completion_sink& sink) {
+    return start(std::make_shared<const chat_request>(std::move(request)), sink);
+  }
+  /// The same without a copy, for what large requests cost: nobody changes it from now on. Not
+  /// null.
+  completion_id start(std::shared_ptr<const chat_request> request, completion_sink& sink) {
     const completion_id id = ++last_id_;
     const auto made = std::make_shared<completion>(around_, id, std::move(request), sink);
     completions_.emplace(id, made);

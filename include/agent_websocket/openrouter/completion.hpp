@@ -68,8 +68,8 @@ class basic_completion final
  public:
   using surroundings = client_surroundings<HttpClient, Scheduler>;
 
-  basic_completion(surroundings& around, completion_id id, chat_request&& request,
-                   completion_sink& sink)
+  basic_completion(surroundings& around, completion_id id,
+                   std::shared_ptr<const chat_request> request, completion_sink& sink)
       : around_(around), id_(id), request_(std::move(request)), sink_(&sink) {}
 
   void begin() {
@@ -243,7 +243,7 @@ class basic_completion final
       stop_call();
       around_.owner.on_finished(id_);
     }
-    sink_->on_complete(id_, ended);  // last: the client may be gone after it
+    sink_->on_complete(id_, std::move(ended));  // last: the client may be gone after it
   }
 
   std::optional<std::chrono::milliseconds> next_wait(const failure& why) {
@@ -331,7 +331,7 @@ class basic_completion final
 
   surroundings& around_;
   const completion_id id_;
-  std::optional<chat_request> request_;  // while it may be sent again
+  std::shared_ptr<const chat_request> request_;  // while it may be sent again
   completion_sink* sink_;
   std::optional<stream_decoder> answer_;
   http::header_list headers_;  // of a failed attempt

@@ -32,7 +32,7 @@ class completion_sink {
   virtual void on_retry(completion_id id, int attempt, std::chrono::milliseconds wait,
                         const failure& why) = 0;
   /// The end. The id is unknown to the client by now; the sink may be destroyed from inside.
-  virtual void on_complete(completion_id id, const outcome& ended) = 0;
+  virtual void on_complete(completion_id id, outcome ended) = 0;
 
  protected:
   ~completion_sink() = default;

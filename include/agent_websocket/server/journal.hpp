@@ -18,6 +18,11 @@ class journal {
   journal(const Router& router, Logger& logger, log_level from)
       : router_(router), logger_(logger), from_(from) {}
 
+  /// Somebody reads what is written with that level.
+  bool is_read(log_level level) const {
+    return router_.takes_events() || (level >= from_ && logger_.enabled(level));
+  }
+
   void write(log_level level, std::string_view event, std::string_view session,
              std::string_view text) const {
     try {

@@ -229,9 +229,8 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
       core.close_socket(connection, code, std::string(reason));
     });
   }
-  void log(log_level level, std::string_view event, std::string_view session,
-           std::string_view text) {
-    journal_.write(level, event, session, text);
+  void log(log_level level, std::string_view event, std::string_view id, std::string_view text) {
+    journal_.write(level, event, id, text);
   }
 
  private:
@@ -285,6 +284,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     returns_.on_hello(session, command);
   }
 
+  bool is_log_read(log_level level) const override { return journal_.is_read(level); }
   void on_log(const Session& session, log_level level, std::string_view event,
               std::string_view text) override {
     log(level, event, session.id(), text);

@@ -152,6 +152,7 @@ class basic_router final : public session_hooks<Session> {
   void ended(Session& session) const {
     if (end_) end_(session);
   }
+  bool takes_events() const noexcept { return event_ != nullptr; }
   void event(const server_event& what) const {
     if (event_) event_(what);
   }

@@ -102,6 +102,8 @@ class session_sink {
   virtual void on_answered(const Session& session, const answer_record& answer) = 0;
   /// The session was closed while no socket watched it.
   virtual void on_over(Session& session) = 0;
+  /// False: on_log() with that level would tell nobody.
+  virtual bool is_log_read(log_level level) const = 0;
   virtual void on_log(const Session& session, log_level level, std::string_view event,
                       std::string_view text) = 0;
 

@@ -10,6 +10,7 @@
 #include <agent_websocket/session/actions.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -18,7 +19,7 @@ namespace agent_websocket {
 /// How a completion ended, as the core wants to know it. An upstream's own words may name its
 /// insides: they stay in the detail, for the log and the application. What is no code of the wire
 /// is a failure of the provider, or of the way to it.
-inline completion_result result_of(const openrouter::outcome& outcome) {
+inline completion_result result_of(openrouter::outcome outcome) {
   completion_result result;
   if (outcome.failed) {
     const error& why = outcome.failed->why;
@@ -32,15 +33,15 @@ inline completion_result result_of(const openrouter::outcome& outcome) {
                          code == errc::timeout_idle;
     result.retryable = is_retryable(code) && (outcome.failed->retryable || is_ours);
   }
-  result.finish_reason = outcome.finish_reason;
-  result.model = outcome.model;
-  result.usage = outcome.usage.json;
-  result.tool_calls = outcome.tool_calls;
-  result.reasoning_details = outcome.reasoning_details;
-  result.annotations = outcome.annotations;
-  result.images = outcome.images;
-  result.generation_id = outcome.generation_id;
-  result.provider = outcome.provider;
+  result.finish_reason = std::move(outcome.finish_reason);
+  result.model = std::move(outcome.model);
+  result.usage = std::move(outcome.usage.json);
+  result.tool_calls = std::move(outcome.tool_calls);
+  result.reasoning_details = std::move(outcome.reasoning_details);
+  result.annotations = std::move(outcome.annotations);
+  result.images = std::move(outcome.images);
+  result.generation_id = std::move(outcome.generation_id);
+  result.provider = std::move(outcome.provider);
   result.used = {1,
                  outcome.usage.prompt_tokens.value_or(0),
                  outcome.usage.completion_tokens.value_or(0),
@@ -96,7 +97,8 @@ class model_call {
       begin();
     });
   }
-  void start(openrouter::chat_request&& request, openrouter::completion_sink& sink) {
+  void start(std::shared_ptr<const openrouter::chat_request> request,
+             openrouter::completion_sink& sink) {
     id_ = client_.start(std::move(request), sink);
   }
 

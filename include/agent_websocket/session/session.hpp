@@ -173,12 +173,13 @@ class basic_session final
         "attempt " + std::to_string(attempt) + " failed, next in " + std::to_string(wait.count()) +
             " ms: " + to_string(why.why.code) + " " + why.why.detail);
   }
-  void on_complete(openrouter::completion_id, const openrouter::outcome& outcome) override {
+  void on_complete(openrouter::completion_id, openrouter::outcome outcome) override {
     work().call.ended();
-    outcome.failed ? log(log_level::error, "completion_failed", describe(outcome))
-                   : log(log_level::info, "completion_ended", describe(outcome));
-    apply(
-        [&](session_core& core, moment at) { core.completed(work().run, result_of(outcome), at); });
+    const log_level level = outcome.failed ? log_level::error : log_level::info;
+    if (around_.sink.is_log_read(level))
+      log(level, outcome.failed ? "completion_failed" : "completion_ended", describe(outcome));
+    core_.completed(work().run, result_of(std::move(outcome)), now());
+    carry_out();
   }
 
   // ---- keeper_sink
@@ -235,8 +236,7 @@ class basic_session final
     work().call.await_turn([this, request = std::move(what.request)] {
       guarded(
           "before_request", [&] { around_.hooks.request(*this, *request); }, [] {});
-      if (core_.is_current(work().run))
-        work().call.start(std::move(*request), *this);  // see the hook
+      if (core_.is_current(work().run)) work().call.start(request, *this);  // see the hook
     });
   }
   void perform(action::cancel_completion&) { work_.stop(); }

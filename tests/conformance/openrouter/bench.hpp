@@ -125,7 +125,7 @@ class recorder final : public openrouter::completion_sink {
     if (attempt != static_cast<int>(waits.size())) broken.push_back("attempts miscounted");
     check_words(why);
   }
-  void on_complete(openrouter::completion_id, const openrouter::outcome& what) override {
+  void on_complete(openrouter::completion_id, openrouter::outcome what) override {
     if (ended) broken.push_back("a second end");
     ended = what;
     if (what.failed) check_words(*what.failed);

@@ -40,7 +40,7 @@ class acting final : public completion_sink {
   void on_retry(completion_id id, int, std::chrono::milliseconds, const failure&) override {
     note("retry", id);
   }
-  void on_complete(completion_id id, const outcome& what) override {
+  void on_complete(completion_id id, outcome what) override {
     note(what.failed ? "failed" : "complete", id);
   }
   std::string log;

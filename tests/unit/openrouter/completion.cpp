@@ -38,7 +38,7 @@ class owner final : public completion_owner, public completion_sink {
   }
   void on_reasoning(completion_id, std::string_view) override {}
   void on_retry(completion_id, int, milliseconds, const failure&) override { log += "retry "; }
-  void on_complete(completion_id, const outcome& what) override {
+  void on_complete(completion_id, outcome what) override {
     log += what.failed ? to_string(what.failed->why.code) : "complete";
     log += " ";
   }
@@ -55,9 +55,9 @@ struct fixture {
   completion::surroundings around{{}, {}, {}, {}, http, clock, random_source::seeded(1), seen};
   std::shared_ptr<completion> made = std::make_shared<completion>(around, 1, request(), seen);
 
-  static chat_request request() {
-    chat_request asked;
-    asked.messages = {chat_message::user("Hi")};
+  static std::shared_ptr<const chat_request> request() {
+    const auto asked = std::make_shared<chat_request>();
+    asked->messages = {chat_message::user("Hi")};
     return asked;
   }
 };

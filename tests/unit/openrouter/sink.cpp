@@ -18,7 +18,7 @@ class smallest final : public completion_sink {
   void on_text(completion_id, std::string_view) override { ++calls; }
   void on_reasoning(completion_id, std::string_view) override { ++calls; }
   void on_retry(completion_id, int, std::chrono::milliseconds, const failure&) override { ++calls; }
-  void on_complete(completion_id, const outcome&) override { ++calls; }
+  void on_complete(completion_id, outcome) override { ++calls; }
   int calls = 0;
 };
 

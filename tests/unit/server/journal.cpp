@@ -74,6 +74,16 @@ TEST_CASE_FIXTURE(fixture, "journal: the log may be off, and the logger may have
   CHECK(logger.written == "error:e::;");
 }
 
+TEST_CASE_FIXTURE(fixture, "journal: who reads a level, before words are made for it") {
+  logger.from = log_level::warning;
+  CHECK(from(log_level::info).is_read(log_level::debug));  // the application, all levels
+  hooks.on_event(nullptr);
+  CHECK_FALSE(from(log_level::info).is_read(log_level::info));
+  CHECK(from(log_level::info).is_read(log_level::warning));
+  CHECK_FALSE(from(log_level::error).is_read(log_level::warning));
+  CHECK_FALSE(from(log_level::off).is_read(log_level::error));
+}
+
 TEST_CASE_FIXTURE(fixture,
                   "journal: a hook that throws while it is told costs no line of the log") {
   hooks.on_event([](const server_event&) { throw std::runtime_error("not now"); });

@@ -53,6 +53,7 @@ struct quiet_sink final : aw::session_sink<fixture::session_type> {
   void on_answered(const session_type&, const aw::answer_record&) override {}
   void on_over(session_type&) override {}
   void on_command(session_type&, const aw::wire::command&) override {}
+  bool is_log_read(aw::log_level) const override { return false; }
   void on_log(const session_type&, aw::log_level, std::string_view, std::string_view) override {}
 };
 

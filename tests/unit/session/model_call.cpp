@@ -29,10 +29,10 @@ struct fake_client {
   openrouter::completion_id last = 0;
   openrouter::completion_sink* sink = nullptr;
 
-  openrouter::completion_id start(openrouter::chat_request request,
+  openrouter::completion_id start(const std::shared_ptr<const openrouter::chat_request>& request,
                                   openrouter::completion_sink& to) {
     sink = &to;
-    told += "start(" + request.model + ") ";
+    told += "start(" + request->model + ") ";
     return ++last;
   }
   void cancel(openrouter::completion_id id) { note("cancel", id); }
@@ -51,7 +51,7 @@ struct deaf_sink final : openrouter::completion_sink {
   void on_reasoning(openrouter::completion_id, std::string_view) override {}
   void on_retry(openrouter::completion_id, int, std::chrono::milliseconds,
                 const openrouter::failure&) override {}
-  void on_complete(openrouter::completion_id, const openrouter::outcome&) override {}
+  void on_complete(openrouter::completion_id, openrouter::outcome) override {}
 };
 
 using model_call = agent_websocket::model_call<fake_client, manual_scheduler>;
@@ -67,9 +67,9 @@ struct fixture {
   /// As a session does: waits for its turn, then starts.
   void begin(model_call& with, const std::string& model) {
     with.await_turn([this, &with, model] {
-      openrouter::chat_request request;
-      request.model = model;
-      with.start(std::move(request), sink);
+      const auto request = std::make_shared<openrouter::chat_request>();
+      request->model = model;
+      with.start(request, sink);
     });
   }
   void begin(const std::string& model = "m") { begin(call, model); }

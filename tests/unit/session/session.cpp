@@ -88,6 +88,7 @@ TEST_CASE_FIXTURE(fixture, "basic_session: its destruction cancels its call") {
     std::optional<aw::error> on_begin(const session_type&) override { return std::nullopt; }
     void on_answered(const session_type&, const aw::answer_record&) override {}
     void on_over(session_type&) override {}
+    bool is_log_read(aw::log_level) const override { return false; }
     void on_log(const session_type&, aw::log_level, std::string_view, std::string_view) override {}
   } sink;
   aw::openrouter::client_settings upstream;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -17,7 +18,8 @@ using agent_websocket::testing::manual_scheduler;
 namespace {
 
 struct fake_client {
-  openrouter::completion_id start(openrouter::chat_request, openrouter::completion_sink&) {
+  openrouter::completion_id start(const std::shared_ptr<const openrouter::chat_request>&,
+                                  openrouter::completion_sink&) {
     return 7;
   }
   void cancel(openrouter::completion_id id) { cancelled += std::to_string(id); }
@@ -35,7 +37,7 @@ struct deaf_sink final : openrouter::completion_sink {
   void on_reasoning(openrouter::completion_id, std::string_view) override {}
   void on_retry(openrouter::completion_id, int, std::chrono::milliseconds,
                 const openrouter::failure&) override {}
-  void on_complete(openrouter::completion_id, const openrouter::outcome&) override {}
+  void on_complete(openrouter::completion_id, openrouter::outcome) override {}
 };
 struct surroundings {
   fake_client client;
