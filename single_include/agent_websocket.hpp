@@ -6140,13 +6140,12 @@ class ip_address {
   /// RFC 5952; an IPv4 address with dots alone.
   std::string to_string() const {
     if (is_v4()) {
-      char dotted[16];
-      char* end = dotted;
+      std::string dotted;
       for (std::size_t i = 12; i < 16; ++i) {
-        if (i != 12) *end++ = '.';
-        end = std::to_chars(end, dotted + sizeof dotted, unsigned{bytes_[i]}).ptr;
+        if (i != 12) dotted.push_back('.');
+        dotted.append(std::to_string(bytes_[i]));
       }
-      return std::string(dotted, end);
+      return dotted;
     }
     std::string text;
     const auto group = [this](std::size_t i) {
@@ -6236,7 +6235,7 @@ class ip_address {
     if (gap) {
       const auto from = bytes.begin() + static_cast<std::ptrdiff_t>(*gap);
       const auto to = bytes.begin() + static_cast<std::ptrdiff_t>(filled);
-      std::rotate(from, to, bytes.end());  // the zeros behind go before
+      std::fill(from, std::copy_backward(from, to, bytes.end()), std::uint8_t{0});
     }
     return ip_address(bytes);
   }
