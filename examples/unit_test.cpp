@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How to test your own agent with the mocks: no socket, no port, no sleep, about a second to compile.
+// How to test your own agent with the mocks: no socket, no port, no sleep.
 #define AGENT_WEBSOCKET_WITH_ADAPTERS 0
 #include <agent_websocket.hpp>
 

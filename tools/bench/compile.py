@@ -20,6 +20,7 @@ CORE = ["-DAGENT_WEBSOCKET_WITH_ADAPTERS=0"]
 # what the core alone is for, are not optimised.
 UNITS = (("core included", "compile/core_included.cpp", CORE, None),
          ("core used, with mocks", "compile/core.cpp", CORE, None),
+         ("the same, templates elsewhere", "compile/core_elsewhere.cpp", CORE, None),
          ("everything included", "compile/everything_included.cpp", [], None),
          ("everything used (examples/embed.cpp)", "../../examples/embed.cpp", [], ["-lssl", "-lcrypto"]),
          (ECHO, "compile/echo.cpp", ["-DASIO_STANDALONE"], []))
