@@ -301,9 +301,8 @@ class basic_completion final
     if (timer_ != 0 && timer_at_ <= next->at) return;
     stop_timer();
     timer_at_ = next->at;
-    timer_ = around_.scheduler.start_timer(timer_at_, [weak = this->weak_from_this()] {
-      if (const auto self = weak.lock()) self->on_timer();
-    });
+    // Stopped before this is destroyed, in abandon() and conclude(): needs no pointer that counts.
+    timer_ = around_.scheduler.start_timer(timer_at_, [this] { on_timer(); });
   }
 
   void stop_timer() {
@@ -311,6 +310,7 @@ class basic_completion final
   }
 
   void on_timer() {
+    const auto self = this->shared_from_this();
     timer_ = 0;
     if (clocks_.paused()) return;  // resume() watches again
     const std::optional<deadline> next = next_deadline();

@@ -105,16 +105,17 @@ class conversation {
   /// Drops the oldest whole turns until at most the limits of messages and bytes are left; the last
   /// turn always stays.
   void trim() {
-    std::size_t count = message_count();
+    std::size_t count = 0;
+    std::size_t steps = 0;
+    for (const turn& each : turns_) {
+      count += each.messages();
+      steps += each.steps.size();
+    }
     while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
       count -= turns_.front().messages();
       turns_.take_front();
     }
-    std::size_t steps = 0;
-    for (std::size_t i = turns_.size(); i-- > 0;) {
-      steps += turns_[i].steps.size();
-      if (i + 1 != turns_.size() && steps > max_messages_) turns_[i].steps.clear();
-    }
+    if (steps > max_messages_) trim_steps();  // or not, when enough were dropped
     if (max_bytes_ != 0) trim_bytes();
   }
 
@@ -167,6 +168,15 @@ class conversation {
   }
 
  private:
+  /// As many are kept as there may be messages, of the newest turns, and all of the last.
+  void trim_steps() {
+    std::size_t steps = 0;
+    for (std::size_t i = turns_.size(); i-- > 0;) {
+      steps += turns_[i].steps.size();
+      if (i + 1 != turns_.size() && steps > max_messages_) turns_[i].steps.clear();
+    }
+  }
+
   void trim_bytes() {
     std::size_t bytes = 0;
     for (const turn& each : turns_) bytes += each.bytes();
