@@ -3,8 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#if defined(__linux__)
+#include <sys/epoll.h>
+#endif
+
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -92,6 +98,50 @@ TEST_CASE("asio_dial: connects, later, to an address and to a name") {
   b.context.run_for(20ms);
   CHECK(b.calls == 1);
 }
+
+#if defined(__linux__) && defined(ASIO_HAS_EPOLL)
+namespace {
+
+/// What this process' epoll descriptors watch that one for (proc_pid_fdinfo(5)).
+std::vector<unsigned> watched_events(int descriptor) {
+  std::vector<unsigned> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::ifstream lines(entry.path());
+    std::string word;
+    int watched = -1;
+    while (lines >> word) {
+      if (word == "tfd:") lines >> watched;
+      if (word != "events:") continue;
+      unsigned events = 0;
+      lines >> std::hex >> events >> std::dec;
+      if (watched == descriptor) found.push_back(events);
+      watched = -1;
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "asio_dial: a connected socket is not watched for output, which would wake up each wait") {
+  bench b;
+  const auto server = listening(b.context);
+  b.dial("127.0.0.1", server.local_endpoint().port());
+  REQUIRE(b.done());
+  REQUIRE_FALSE(b.outcome.failure);
+  int waits = 0;
+  b.socket->async_wait(asio::socket_base::wait_read, [&waits](std::error_code) { ++waits; });
+  const std::vector<unsigned> watched = watched_events(b.socket->native_handle());
+  REQUIRE(watched.size() == 1);
+  CHECK((watched[0] & EPOLLIN) != 0);
+  CHECK((watched[0] & EPOLLOUT) == 0);
+  b.socket->cancel();
+  b.context.restart();
+  b.context.run_for(20ms);
+  CHECK(waits == 1);
+}
+#endif
 
 TEST_CASE("asio_dial: failures") {
   bench b;
