@@ -13746,9 +13746,7 @@ class journal {
       : router_(router), logger_(logger), from_(from) {}
 
   /// Somebody reads what is written with that level.
-  bool is_read(log_level level) const {
-    return router_.takes_events() || (level >= from_ && logger_.enabled(level));
-  }
+  bool is_read(log_level level) const { return router_.takes_events() || is_logged(level); }
 
   void write(log_level level, std::string_view event, std::string_view session,
              std::string_view text) const {
@@ -13756,7 +13754,7 @@ class journal {
       router_.event({level, event, session, text});
     } catch (...) {  // nobody is left to tell
     }
-    if (level >= from_ && logger_.enabled(level)) logger_.write({level, event, session, text});
+    if (is_logged(level)) logger_.write({level, event, session, text});
   }
 
   /// Calls hook(); what it throws is written down.
@@ -13772,6 +13770,8 @@ class journal {
   }
 
  private:
+  bool is_logged(log_level level) const { return level >= from_ && logger_.enabled(level); }
+
   const Router& router_;
   Logger& logger_;
   log_level from_;
@@ -14047,7 +14047,7 @@ class conversation {
       count -= turns_.front().messages();
       turns_.take_front();
     }
-    if (steps > max_messages_) trim_steps();  // or not, when enough were dropped
+    if (steps > max_messages_) trim_steps();  // it counts those that are left
     if (max_bytes_ != 0) trim_bytes();
   }
 
@@ -26895,8 +26895,9 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
   }
 
   /// Connecting waits for output, and Asio's reactor on epoll goes on watching for it: each later
-  /// wait for input would first wake up for "can be written". A socket given back knows no such
-  /// wait. One that cannot be given back is closed, which the first use of it tells.
+  /// wait for input would first wake up for "can be written". A socket that is given
+  /// back and registered again knows no such wait. One that is refused then is closed, which its
+  /// first use tells.
   static void watch_anew(asio_socket& socket) {
 #if defined(__linux__)
     std::error_code failure;

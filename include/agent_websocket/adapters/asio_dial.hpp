@@ -161,8 +161,9 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
   }
 
   /// Connecting waits for output, and Asio's reactor on epoll goes on watching for it: each later
-  /// wait for input would first wake up for "can be written". A socket given back knows no such
-  /// wait. One that cannot be given back is closed, which the first use of it tells.
+  /// wait for input would first wake up for "can be written". A socket that is given
+  /// back and registered again knows no such wait. One that is refused then is closed, which its
+  /// first use tells.
   static void watch_anew(asio_socket& socket) {
 #if defined(__linux__)
     std::error_code failure;

@@ -19,9 +19,7 @@ class journal {
       : router_(router), logger_(logger), from_(from) {}
 
   /// Somebody reads what is written with that level.
-  bool is_read(log_level level) const {
-    return router_.takes_events() || (level >= from_ && logger_.enabled(level));
-  }
+  bool is_read(log_level level) const { return router_.takes_events() || is_logged(level); }
 
   void write(log_level level, std::string_view event, std::string_view session,
              std::string_view text) const {
@@ -29,7 +27,7 @@ class journal {
       router_.event({level, event, session, text});
     } catch (...) {  // nobody is left to tell
     }
-    if (level >= from_ && logger_.enabled(level)) logger_.write({level, event, session, text});
+    if (is_logged(level)) logger_.write({level, event, session, text});
   }
 
   /// Calls hook(); what it throws is written down.
@@ -45,6 +43,8 @@ class journal {
   }
 
  private:
+  bool is_logged(log_level level) const { return level >= from_ && logger_.enabled(level); }
+
   const Router& router_;
   Logger& logger_;
   log_level from_;

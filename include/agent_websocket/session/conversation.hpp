@@ -115,7 +115,7 @@ class conversation {
       count -= turns_.front().messages();
       turns_.take_front();
     }
-    if (steps > max_messages_) trim_steps();  // or not, when enough were dropped
+    if (steps > max_messages_) trim_steps();  // it counts those that are left
     if (max_bytes_ != 0) trim_bytes();
   }
 
