@@ -26609,6 +26609,10 @@ class mock_transport {
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
+#if defined(__linux__)
+#include <unistd.h>
+#endif
+
 #include <chrono>
 #include <system_error>
 
@@ -26630,6 +26634,24 @@ inline io_outcome outcome_of(const std::error_code& failure) noexcept {
   const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
                      failure == asio::error::interrupted;
   return later ? io_outcome::blocked : io_outcome::ended;
+}
+
+/// For a socket that was connected by Asio: no call of it blocks from now on, and a wait for input
+/// wakes up for input. Connecting waits for output, and Asio's reactor on epoll goes on watching
+/// for it: each later wait for input would first wake up for "can be written". A socket that is
+/// given back and registered again knows no such wait. One that is refused then is closed, which
+/// its first use tells.
+inline void finish_connecting(asio_socket& socket) {
+  std::error_code failure;
+#if defined(__linux__)
+  const auto protocol = socket.local_endpoint(failure).protocol();
+  const auto handle = failure ? -1 : socket.release(failure);
+  if (!failure) {
+    socket.assign(protocol, handle, failure);
+    if (failure) ::close(handle);
+  }
+#endif
+  socket.non_blocking(true, failure);
 }
 
 }  // namespace adapters
@@ -26749,7 +26771,6 @@ class asio_name_cache {
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #endif
 
 #include <algorithm>
@@ -26888,28 +26909,8 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
       timer_.cancel();
       return try_next();
     }
-    std::error_code ignored;
-    watch_anew(socket);
-    socket.non_blocking(true, ignored);
+    finish_connecting(socket);
     finish({}, std::move(socket));
-  }
-
-  /// Connecting waits for output, and Asio's reactor on epoll goes on watching for it: each later
-  /// wait for input would first wake up for "can be written". A socket that is given
-  /// back and registered again knows no such wait. One that is refused then is closed, which its
-  /// first use tells.
-  static void watch_anew(asio_socket& socket) {
-#if defined(__linux__)
-    std::error_code failure;
-    const auto protocol = socket.local_endpoint(failure).protocol();
-    if (failure) return;
-    const auto handle = socket.release(failure);
-    if (failure) return;
-    socket.assign(protocol, handle, failure);
-    if (failure) ::close(handle);
-#else
-    (void)socket;
-#endif
   }
 
   void finish_later(const outcome& what) {
@@ -30284,7 +30285,7 @@ class redis_connection final : redis_line_sink {
     std::error_code ignored;
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
-    socket.non_blocking(true, ignored);
+    finish_connecting(socket);
     phase_ = phase::signing_in;
     line_ = redis_line::begin(std::move(socket), *this, settings_.tls, settings_.address.host);
     if (!line_) return lose("no certificate can be for that host");
@@ -34525,7 +34526,7 @@ class websocketpp_connector {
       timer.cancel();
       std::error_code ignored;
       socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-      socket.non_blocking(true, ignored);  // else a write to a peer that does not read would wait
+      finish_connecting(socket);
       websocketpp_connector& to = *std::exchange(owner, nullptr);
       const auto self = std::exchange(to.attempt_, nullptr);
       to.line_ = websocketpp_client_line::begin(std::move(socket), *to.sink_, std::move(handshake),

@@ -29,6 +29,10 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
+#if defined(__linux__)
+#include <unistd.h>
+#endif
+
 #include <chrono>
 #include <system_error>
 
@@ -50,6 +54,24 @@ inline io_outcome outcome_of(const std::error_code& failure) noexcept {
   const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
                      failure == asio::error::interrupted;
   return later ? io_outcome::blocked : io_outcome::ended;
+}
+
+/// For a socket that was connected by Asio: no call of it blocks from now on, and a wait for input
+/// wakes up for input. Connecting waits for output, and Asio's reactor on epoll goes on watching
+/// for it: each later wait for input would first wake up for "can be written". A socket that is
+/// given back and registered again knows no such wait. One that is refused then is closed, which
+/// its first use tells.
+inline void finish_connecting(asio_socket& socket) {
+  std::error_code failure;
+#if defined(__linux__)
+  const auto protocol = socket.local_endpoint(failure).protocol();
+  const auto handle = failure ? -1 : socket.release(failure);
+  if (!failure) {
+    socket.assign(protocol, handle, failure);
+    if (failure) ::close(handle);
+  }
+#endif
+  socket.non_blocking(true, failure);
 }
 
 }  // namespace adapters

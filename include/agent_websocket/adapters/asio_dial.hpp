@@ -15,7 +15,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #endif
 
 #include <algorithm>
@@ -154,28 +153,8 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
       timer_.cancel();
       return try_next();
     }
-    std::error_code ignored;
-    watch_anew(socket);
-    socket.non_blocking(true, ignored);
+    finish_connecting(socket);
     finish({}, std::move(socket));
-  }
-
-  /// Connecting waits for output, and Asio's reactor on epoll goes on watching for it: each later
-  /// wait for input would first wake up for "can be written". A socket that is given
-  /// back and registered again knows no such wait. One that is refused then is closed, which its
-  /// first use tells.
-  static void watch_anew(asio_socket& socket) {
-#if defined(__linux__)
-    std::error_code failure;
-    const auto protocol = socket.local_endpoint(failure).protocol();
-    if (failure) return;
-    const auto handle = socket.release(failure);
-    if (failure) return;
-    socket.assign(protocol, handle, failure);
-    if (failure) ::close(handle);
-#else
-    (void)socket;
-#endif
   }
 
   void finish_later(const outcome& what) {

@@ -151,7 +151,7 @@ class redis_connection final : redis_line_sink {
     std::error_code ignored;
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
-    socket.non_blocking(true, ignored);
+    finish_connecting(socket);
     phase_ = phase::signing_in;
     line_ = redis_line::begin(std::move(socket), *this, settings_.tls, settings_.address.host);
     if (!line_) return lose("no certificate can be for that host");

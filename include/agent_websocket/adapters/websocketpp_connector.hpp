@@ -137,7 +137,7 @@ class websocketpp_connector {
       timer.cancel();
       std::error_code ignored;
       socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-      socket.non_blocking(true, ignored);  // else a write to a peer that does not read would wait
+      finish_connecting(socket);
       websocketpp_connector& to = *std::exchange(owner, nullptr);
       const auto self = std::exchange(to.attempt_, nullptr);
       to.line_ = websocketpp_client_line::begin(std::move(socket), *to.sink_, std::move(handshake),
