@@ -23,14 +23,11 @@ void set_up(Router& router) {
 }
 
 // [unit_test]
-using test_server = aw::basic_server<aw::testing::mock_transport, aw::testing::mock_http_client,
-                                     aw::testing::manual_scheduler>;
-
 struct fixture {
   aw::testing::mock_transport transport;  // records frames, can stall and cut
   aw::testing::mock_http_client http;     // scripted answers, faults at the n-th byte
   aw::testing::manual_scheduler clock;    // virtual time
-  test_server server{settings(), transport, http, clock};
+  aw::testing::mock_server server{settings(), transport, http, clock};
   aw::connection_id client = 0;
 
   fixture() {

@@ -23,6 +23,7 @@
 #include <agent_websocket/testing/manual_scheduler.hpp>
 #include <agent_websocket/testing/mock_client_transport.hpp>
 #include <agent_websocket/testing/mock_http_client.hpp>
+#include <agent_websocket/testing/mock_server.hpp>
 #include <agent_websocket/testing/mock_transport.hpp>
 
 #include <agent_websocket/adapters/asio_http_client.hpp>

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Fills README.md with what is written elsewhere: code between `// [name]` lines of the examples,
+"""Fills README.md with what is written elsewhere: code between `// [name]` lines of the examples and tests,
 and the table of settings from server/option_variables.hpp and access_variables.hpp. `--check`
 compares and exits 1 when the README is not what it would be."""
 import argparse

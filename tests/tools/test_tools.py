@@ -249,6 +249,22 @@ class Layers(Tree):
         self.header("http/url", "\n" * 344 + "int x;\n")
         self.reported("http/url.hpp:351: 351 lines, at most 350")
 
+    def test_definitions_do_not_count_as_declared(self):
+        self.header("http/url", "\n" * 300 + "\n#if AGENT_WEBSOCKET_DEFINITIONS\n" + "\n" * 100 + "#endif\n")
+        self.reported("http/url.hpp:308: needs <agent_websocket/base/config.hpp>")
+
+    def test_definitions_need_config(self):
+        self.header("base/config", "")
+        self.header("http/url", own("base/config") + "\n#if AGENT_WEBSOCKET_DEFINITIONS\n#endif\n")
+        self.assertEqual(self.faults(), [])
+        self.header("http/url", "\n#if AGENT_WEBSOCKET_DEFINITIONS\n#endif\n")
+        self.reported("http/url.hpp:8: needs <agent_websocket/base/config.hpp>")
+
+    def test_long_header_with_definitions(self):
+        self.header("base/config", "")
+        self.header("http/url", own("base/config") + "\n" * 300 + "#if AGENT_WEBSOCKET_DEFINITIONS\n" + "\n" * 120 + "#endif\n")
+        self.reported("http/url.hpp:426: 429 lines, at most 425")
+
     def test_short_opening(self):
         self.header("http/url", "", "// SPDX-License-Identifier: MIT\n// One line.\n#pragma once\n")
         self.reported("http/url.hpp:1: opens with 1 comment lines")

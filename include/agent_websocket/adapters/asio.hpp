@@ -49,19 +49,31 @@ using asio_timer = asio::basic_waitable_timer<std::chrono::steady_clock,
 enum class io_outcome { done, blocked, ended };
 
 /// `ended` is an error or the end of the stream.
-inline io_outcome outcome_of(const std::error_code& failure) noexcept {
-  if (!failure) return io_outcome::done;
-  const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
-                     failure == asio::error::interrupted;
-  return later ? io_outcome::blocked : io_outcome::ended;
-}
+io_outcome outcome_of(const std::error_code& failure) noexcept;
 
 /// For a socket that was connected by Asio: no call of it blocks from now on, and a wait for input
 /// wakes up for input. Connecting waits for output, and Asio's reactor on epoll goes on watching
 /// for it: each later wait for input would first wake up for "can be written". A socket that is
 /// given back and registered again knows no such wait. One that is refused then is closed, which
 /// its first use tells.
-inline void finish_connecting(asio_socket& socket) {
+void finish_connecting(asio_socket& socket);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE io_outcome outcome_of(const std::error_code& failure) noexcept {
+  if (!failure) return io_outcome::done;
+  const bool later = failure == asio::error::would_block || failure == asio::error::try_again ||
+                     failure == asio::error::interrupted;
+  return later ? io_outcome::blocked : io_outcome::ended;
+}
+
+AGENT_WEBSOCKET_INLINE void finish_connecting(asio_socket& socket) {
   std::error_code failure;
 #if defined(__linux__)
   const auto protocol = socket.local_endpoint(failure).protocol();
@@ -76,5 +88,7 @@ inline void finish_connecting(asio_socket& socket) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -57,68 +57,24 @@ struct asio_http_options {
 /// when the next request begins or ends.
 class asio_http_client {
  public:
-  explicit asio_http_client(asio::io_context& context, asio_http_options options = {})
-      : context_(context),
-        options_(std::move(options)),
-        buffers_(std::clamp<std::size_t>(options_.read_bytes, 1024, 1024 * 1024)),
-        names_(context),
-        pool_(options_.max_kept_connections, options_.max_idle_time) {}
+  explicit asio_http_client(asio::io_context& context, asio_http_options options = {});
   asio_http_client(const asio_http_client&) = delete;
   asio_http_client& operator=(const asio_http_client&) = delete;
 
   /// Ends what is open; no sink is called.
-  ~asio_http_client() {
-    alive_.reset();
-    for (const auto& each : calls_) each.second->let_go();
-  }
+  ~asio_http_client();
 
   /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
   /// the last call of a sink; null: no more.
   void read_in_turns_of(turn_keeper* turns) noexcept { buffers_.turns = turns; }
 
-  http_call_id start(http::request request, http_sink& sink) {
-    const http_call_id id = ++last_id_;
-    call& made = *calls_.emplace(id, std::make_unique<call>(*this, id, std::move(request), sink))
-                      .first->second;
-    auto route = routes_.find(made.request);
-    if (!route) {
-      end_later(made, route.error().code, route.error().message);
-      return id;
-    }
-    made.route = std::move(*route);
-    made.key = made.route.key();
-    if (auto kept = pool_.take(made.key, std::chrono::steady_clock::now())) {
-      made.connection = std::move(kept);
-      send(made);
-    } else {
-      connect(made);
-    }
-    return id;
-  }
+  http_call_id start(http::request request, http_sink& sink);
 
-  void cancel(http_call_id id) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end()) return;
-    const std::unique_ptr<call> cancelled = std::move(found->second);
-    calls_.erase(found);
-    cancelled->let_go();
-  }
+  void cancel(http_call_id id);
 
-  void pause(http_call_id id) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end()) return;
-    found->second->is_paused = true;
-    if (found->second->connection) found->second->connection->pause();
-  }
+  void pause(http_call_id id);
 
-  void resume(http_call_id id) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end()) return;
-    call& resumed = *found->second;
-    if (!std::exchange(resumed.is_paused, false)) return;
-    if (resumed.connection) resumed.connection->resume();
-    if (resumed.ended) post([this, id] { complete(id); });
-  }
+  void resume(http_call_id id);
 
   /// How many requests are neither completed nor cancelled.
   std::size_t open_calls() const noexcept { return calls_.size(); }
@@ -128,25 +84,16 @@ class asio_http_client {
  private:
   /// One request on its way. At one time it has a dial, or a connection, or has ended.
   struct call final : asio_http_exchange {
-    call(asio_http_client& owner, http_call_id number, http::request asked, http_sink& to)
-        : client(owner), id(number), request(std::move(asked)), sink(to) {}
+    call(asio_http_client& owner, http_call_id number, http::request asked, http_sink& to);
 
-    void let_go() {
-      timer.reset();
-      if (dial) std::exchange(dial, nullptr)->give_up();
-      if (connection) std::exchange(connection, {})->abandon();
-    }
+    void let_go();
 
-    void on_established() override { timer.reset(); }
+    AGENT_WEBSOCKET_INLINE void on_established() override;
     void on_answered() override { request = http::request(); }
-    void on_head(const http::response_head& head) override {
-      sink.on_head(id, head.status, head.headers);
-    }
+    AGENT_WEBSOCKET_INLINE void on_head(const http::response_head& head) override;
     void on_body(std::string_view bytes) override { sink.on_body(id, bytes); }
-    void on_end(asio_http_connection& from, bool keep, std::error_code failure,
-                std::string_view why) override {
-      client.ended(*this, from, keep, failure, why);
-    }
+    AGENT_WEBSOCKET_INLINE void on_end(asio_http_connection& from, bool keep,
+                                       std::error_code failure, std::string_view why) override;
 
     asio_http_client& client;
     const http_call_id id;
@@ -169,106 +116,30 @@ class asio_http_client {
     });
   }
 
-  void connect(call& of) {
-    const http_call_id id = of.id;
-    if (of.request.connect_timeout.count() > 0) {
-      of.timer = std::make_unique<asio_timer>(context_.get_executor());
-      of.timer->expires_after(
-          std::min<std::chrono::milliseconds>(of.request.connect_timeout, longest_timeout));
-      of.timer->async_wait(
-          [this, id, watch = std::weak_ptr<char>(alive_)](const std::error_code& cancelled) {
-            if (!cancelled && !watch.expired()) time_is_over(id);
-          });
-    }
-    of.dial = asio_dial::begin(context_, names_, of.route.peer_host(), of.route.peer_port(),
-                               options_.receive_buffer_bytes,
-                               [this, id](const asio_dial::outcome& outcome, asio_socket socket) {
-                                 const auto found = calls_.find(id);
-                                 if (found != calls_.end())
-                                   connected(*found->second, outcome, std::move(socket));
-                               });
-  }
+  void connect(call& of);
 
-  void connected(call& of, const asio_dial::outcome& outcome, asio_socket socket) {
-    of.dial.reset();
-    if (outcome.failure) {
-      return end(of, errc::connection_failed,
-                 outcome.step + peer_words(of) + ": " + outcome.failure.message());
-    }
-    tls_context security;
-    if (of.route.secure) {
-      auto trust = trusted();
-      if (!trust) return end(of, errc::connection_failed, trust.error().message);
-      security = std::move(*trust);
-    }
-    of.connection = asio_http_connection::make(std::move(socket), buffers_, of.key);
-    if (!of.connection->open(of, of.route.is_tunnelled() ? encode_connect(of.route) : std::string(),
-                             security, of.route.host)) {
-      return end(of, errc::connection_failed, "no certificate can be for that host");
-    }
-    send(of);
-  }
+  void connected(call& of, const asio_dial::outcome& outcome, asio_socket socket);
 
-  void send(call& of) {
-    if (of.is_paused) of.connection->pause();
-    of.connection->begin(of, encode_head(of.request, of.route), sent_body(of.request),
-                         of.request.method == "HEAD", of.request.max_header_bytes);
-  }
+  void send(call& of);
 
-  void time_is_over(http_call_id id) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end()) return;
-    call& late = *found->second;
-    end(late, errc::timeout_connect, "no connection to " + peer_words(late) + " in time");
-  }
+  void time_is_over(http_call_id id);
 
   /// By the connection, which has let go of the call.
   void ended(call& of, asio_http_connection& from, bool keep, std::error_code failure,
-             std::string_view words) {
-    const asio_http_connection::pointer connection = std::move(of.connection);
-    if (keep) {
-      pool_.put(connection, std::chrono::steady_clock::now());
-    } else if (failure && from.is_reused() && !from.has_answered()) {
-      return connect(of);  // it was being closed when the request came
-    }
-    end(of, failure, std::string(words));
-  }
+             std::string_view words);
 
-  void end(call& of, std::error_code failure, std::string words) {
-    of.let_go();
-    of.ended = failure;
-    of.words = std::move(words);
-    complete(of.id);
-  }
+  void end(call& of, std::error_code failure, std::string words);
 
-  void end_later(call& of, std::error_code failure, std::string words) {
-    of.ended = failure;
-    of.words = std::move(words);
-    post([this, id = of.id] { complete(id); });
-  }
+  void end_later(call& of, std::error_code failure, std::string words);
 
   /// Unless it is paused, or paused again: then its end is told after resume().
-  void complete(http_call_id id) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end() || found->second->is_paused || !found->second->ended) return;
-    const std::unique_ptr<call> done = std::move(found->second);
-    calls_.erase(found);
-    done->sink.on_complete(id, *done->ended, done->words);
-  }
+  void complete(http_call_id id);
 
   /// Whom the connection is to, for a log.
-  static std::string peer_words(const call& of) {
-    return (of.route.proxy ? "the proxy " : "") + detail::in_brackets(of.route.peer_host()) + ":" +
-           std::to_string(of.route.peer_port());
-  }
+  static std::string peer_words(const call& of);
 
   /// Read once, at the first request with TLS: all authorities of a system take a while.
-  result<tls_context> trusted() {
-    if (trusted_) return trusted_;
-    auto made = tls_context::of_client(options_.ca_file);
-    if (made) trusted_ = *made;
-    return made;
-  }
+  result<tls_context> trusted();
 
   static constexpr std::chrono::milliseconds longest_timeout = std::chrono::hours(24 * 20);
 
@@ -286,5 +157,196 @@ class asio_http_client {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE asio_http_client::asio_http_client(asio::io_context& context,
+                                                          asio_http_options options)
+    : context_(context),
+      options_(std::move(options)),
+      buffers_(std::clamp<std::size_t>(options_.read_bytes, 1024, 1024 * 1024)),
+      names_(context),
+      pool_(options_.max_kept_connections, options_.max_idle_time) {}
+
+AGENT_WEBSOCKET_INLINE asio_http_client::~asio_http_client() {
+  alive_.reset();
+  for (const auto& each : calls_) each.second->let_go();
+}
+
+AGENT_WEBSOCKET_INLINE http_call_id asio_http_client::start(http::request request,
+                                                            http_sink& sink) {
+  const http_call_id id = ++last_id_;
+  call& made = *calls_.emplace(id, std::make_unique<call>(*this, id, std::move(request), sink))
+                    .first->second;
+  auto route = routes_.find(made.request);
+  if (!route) {
+    end_later(made, route.error().code, route.error().message);
+    return id;
+  }
+  made.route = std::move(*route);
+  made.key = made.route.key();
+  if (auto kept = pool_.take(made.key, std::chrono::steady_clock::now())) {
+    made.connection = std::move(kept);
+    send(made);
+  } else {
+    connect(made);
+  }
+  return id;
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::cancel(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  const std::unique_ptr<call> cancelled = std::move(found->second);
+  calls_.erase(found);
+  cancelled->let_go();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::pause(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  found->second->is_paused = true;
+  if (found->second->connection) found->second->connection->pause();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::resume(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  call& resumed = *found->second;
+  if (!std::exchange(resumed.is_paused, false)) return;
+  if (resumed.connection) resumed.connection->resume();
+  if (resumed.ended) post([this, id] { complete(id); });
+}
+
+AGENT_WEBSOCKET_INLINE asio_http_client::call::call(asio_http_client& owner, http_call_id number,
+                                                    http::request asked, http_sink& to)
+    : client(owner), id(number), request(std::move(asked)), sink(to) {}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::call::let_go() {
+  timer.reset();
+  if (dial) std::exchange(dial, nullptr)->give_up();
+  if (connection) std::exchange(connection, {})->abandon();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::call::on_established() { timer.reset(); }
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::call::on_head(const http::response_head& head) {
+  sink.on_head(id, head.status, head.headers);
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::call::on_end(asio_http_connection& from, bool keep,
+                                                           std::error_code failure,
+                                                           std::string_view why) {
+  client.ended(*this, from, keep, failure, why);
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::connect(call& of) {
+  const http_call_id id = of.id;
+  if (of.request.connect_timeout.count() > 0) {
+    of.timer = std::make_unique<asio_timer>(context_.get_executor());
+    of.timer->expires_after(
+        std::min<std::chrono::milliseconds>(of.request.connect_timeout, longest_timeout));
+    of.timer->async_wait(
+        [this, id, watch = std::weak_ptr<char>(alive_)](const std::error_code& cancelled) {
+          if (!cancelled && !watch.expired()) time_is_over(id);
+        });
+  }
+  of.dial = asio_dial::begin(context_, names_, of.route.peer_host(), of.route.peer_port(),
+                             options_.receive_buffer_bytes,
+                             [this, id](const asio_dial::outcome& outcome, asio_socket socket) {
+                               const auto found = calls_.find(id);
+                               if (found != calls_.end())
+                                 connected(*found->second, outcome, std::move(socket));
+                             });
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::connected(call& of, const asio_dial::outcome& outcome,
+                                                        asio_socket socket) {
+  of.dial.reset();
+  if (outcome.failure) {
+    return end(of, errc::connection_failed,
+               outcome.step + peer_words(of) + ": " + outcome.failure.message());
+  }
+  tls_context security;
+  if (of.route.secure) {
+    auto trust = trusted();
+    if (!trust) return end(of, errc::connection_failed, trust.error().message);
+    security = std::move(*trust);
+  }
+  of.connection = asio_http_connection::make(std::move(socket), buffers_, of.key);
+  if (!of.connection->open(of, of.route.is_tunnelled() ? encode_connect(of.route) : std::string(),
+                           security, of.route.host)) {
+    return end(of, errc::connection_failed, "no certificate can be for that host");
+  }
+  send(of);
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::send(call& of) {
+  if (of.is_paused) of.connection->pause();
+  of.connection->begin(of, encode_head(of.request, of.route), sent_body(of.request),
+                       of.request.method == "HEAD", of.request.max_header_bytes);
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::time_is_over(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  call& late = *found->second;
+  end(late, errc::timeout_connect, "no connection to " + peer_words(late) + " in time");
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::ended(call& of, asio_http_connection& from, bool keep,
+                                                    std::error_code failure,
+                                                    std::string_view words) {
+  const asio_http_connection::pointer connection = std::move(of.connection);
+  if (keep) {
+    pool_.put(connection, std::chrono::steady_clock::now());
+  } else if (failure && from.is_reused() && !from.has_answered()) {
+    return connect(of);  // it was being closed when the request came
+  }
+  end(of, failure, std::string(words));
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::end(call& of, std::error_code failure,
+                                                  std::string words) {
+  of.let_go();
+  of.ended = failure;
+  of.words = std::move(words);
+  complete(of.id);
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::end_later(call& of, std::error_code failure,
+                                                        std::string words) {
+  of.ended = failure;
+  of.words = std::move(words);
+  post([this, id = of.id] { complete(id); });
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_client::complete(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end() || found->second->is_paused || !found->second->ended) return;
+  const std::unique_ptr<call> done = std::move(found->second);
+  calls_.erase(found);
+  done->sink.on_complete(id, *done->ended, done->words);
+}
+
+AGENT_WEBSOCKET_INLINE std::string asio_http_client::peer_words(const call& of) {
+  return (of.route.proxy ? "the proxy " : "") + detail::in_brackets(of.route.peer_host()) + ":" +
+         std::to_string(of.route.peer_port());
+}
+
+AGENT_WEBSOCKET_INLINE result<tls_context> asio_http_client::trusted() {
+  if (trusted_) return trusted_;
+  auto made = tls_context::of_client(options_.ca_file);
+  if (made) trusted_ = *made;
+  return made;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

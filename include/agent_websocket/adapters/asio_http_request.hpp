@@ -42,23 +42,60 @@ struct http_route {
 
   /// Connections with the same key serve the same requests. Never for logs: holds what the proxy
   /// is told.
-  std::string key() const {
-    std::string made = (secure ? "s " : "p ") + host + " " + std::to_string(port);
-    if (proxy) {
-      made += " " + proxy->host + " " + std::to_string(proxy->port) + " " + proxy->authorization;
-    }
-    return made;
-  }
+  std::string key() const;
 };
 
 namespace detail {
 
-inline std::string in_brackets(const std::string& host) {
+std::string in_brackets(const std::string& host);
+
+}  // namespace detail
+
+/// Finds the ways of requests. Most go to one URL, which it takes apart once; where the environment
+/// names a proxy is looked at each time.
+class route_finder {
+ public:
+  /// Errors: protocol_error for a request that cannot be sent, connection_failed for a proxy that
+  /// cannot be used. No words of the URL.
+  result<http_route> find(const http::request& request);
+
+ private:
+  std::string last_url_;
+  http_route last_;
+};
+
+/// What is sent behind the head.
+std::string_view sent_body(const http::request& request) noexcept;
+
+/// The head of a request, up to and with its empty line.
+std::string encode_head(const http::request& request, const http_route& route);
+
+/// The request for a tunnel. Nothing of what is meant for the host behind it.
+std::string encode_connect(const http_route& route);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE std::string http_route::key() const {
+  std::string made = (secure ? "s " : "p ") + host + " " + std::to_string(port);
+  if (proxy) {
+    made += " " + proxy->host + " " + std::to_string(proxy->port) + " " + proxy->authorization;
+  }
+  return made;
+}
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE std::string in_brackets(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
 
 /// "127.1" and "0x7f000001" are addresses to some libraries and names to others.
-inline bool is_ambiguous_host(std::string_view host) {
+AGENT_WEBSOCKET_INLINE bool is_ambiguous_host(std::string_view host) {
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
   const std::size_t dot = host.rfind('.');
   const std::string_view last = dot == std::string_view::npos ? host : host.substr(dot + 1);
@@ -70,7 +107,7 @@ inline bool is_ambiguous_host(std::string_view host) {
 }  // namespace detail
 
 /// Takes a URL apart. Errors: protocol_error. No words of the URL.
-inline result<http_route> direct_route_to(std::string_view whole) {
+AGENT_WEBSOCKET_INLINE result<http_route> direct_route_to(std::string_view whole) {
   const auto refuse = [](std::string words) { return error(errc::protocol_error, words); };
   const std::string_view url = whole.substr(0, whole.find('#'));
   const std::size_t mark = url.find('?');
@@ -99,39 +136,27 @@ inline result<http_route> direct_route_to(std::string_view whole) {
   return route;
 }
 
-/// Finds the ways of requests. Most go to one URL, which it takes apart once; where the environment
-/// names a proxy is looked at each time.
-class route_finder {
- public:
-  /// Errors: protocol_error for a request that cannot be sent, connection_failed for a proxy that
-  /// cannot be used. No words of the URL.
-  result<http_route> find(const http::request& request) {
-    if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
-    if (last_url_.empty() || request.target != last_url_) {
-      auto found = direct_route_to(request.target);
-      if (!found) return found;
-      last_ = std::move(*found);
-      last_url_ = request.target;
-    }
-    auto proxy = proxy_from_environment(last_.secure, last_.host);
-    if (!proxy) return error(errc::connection_failed, proxy.error().message);
-    http_route route = last_;
-    route.proxy = std::move(*proxy);
-    return route;
+AGENT_WEBSOCKET_INLINE result<http_route> route_finder::find(const http::request& request) {
+  if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
+  if (last_url_.empty() || request.target != last_url_) {
+    auto found = direct_route_to(request.target);
+    if (!found) return found;
+    last_ = std::move(*found);
+    last_url_ = request.target;
   }
+  auto proxy = proxy_from_environment(last_.secure, last_.host);
+  if (!proxy) return error(errc::connection_failed, proxy.error().message);
+  http_route route = last_;
+  route.proxy = std::move(*proxy);
+  return route;
+}
 
- private:
-  std::string last_url_;
-  http_route last_;
-};
-
-/// What is sent behind the head.
-inline std::string_view sent_body(const http::request& request) noexcept {
+AGENT_WEBSOCKET_INLINE std::string_view sent_body(const http::request& request) noexcept {
   return request.method == "HEAD" ? std::string_view() : request.body;
 }
 
-/// The head of a request, up to and with its empty line.
-inline std::string encode_head(const http::request& request, const http_route& route) {
+AGENT_WEBSOCKET_INLINE std::string encode_head(const http::request& request,
+                                               const http_route& route) {
   const bool has_body = !sent_body(request).empty() || request.method == "POST" ||
                         request.method == "PUT" || request.method == "PATCH";
   std::string out;
@@ -166,8 +191,7 @@ inline std::string encode_head(const http::request& request, const http_route& r
   return out;
 }
 
-/// The request for a tunnel. Nothing of what is meant for the host behind it.
-inline std::string encode_connect(const http_route& route) {
+AGENT_WEBSOCKET_INLINE std::string encode_connect(const http_route& route) {
   const std::string to = detail::in_brackets(route.host) + ":" + std::to_string(route.port);
   std::string out = "CONNECT " + to + " HTTP/1.1\r\nHost: " + to +
                     "\r\nUser-Agent: agent_websocket/" AGENT_WEBSOCKET_VERSION_STRING "\r\n";
@@ -179,5 +203,7 @@ inline std::string encode_connect(const http_route& route) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

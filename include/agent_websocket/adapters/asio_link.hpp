@@ -9,6 +9,7 @@
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
 #include <agent_websocket/adapters/tls_stream.hpp>
+#include <agent_websocket/base/config.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -37,9 +38,7 @@ class asio_link {
   asio_link& operator=(const asio_link&) = delete;
 
   void add_reference() noexcept { ++references_; }
-  void release() noexcept {
-    if (--references_ == 0) delete this;
-  }
+  void release() noexcept;
 
  protected:
   explicit asio_link(asio_socket socket) : socket_(std::move(socket)) {}
@@ -65,75 +64,25 @@ class asio_link {
   void wait_writable();
 
   /// Reads once. `ended`: end of the stream or an error.
-  io_outcome receive(char* data, std::size_t size, std::size_t& received) {
-    std::error_code failure;
-    return receive(data, size, received, failure);
-  }
+  io_outcome receive(char* data, std::size_t size, std::size_t& received);
   /// The same. `failure` tells how it ended: asio::error::eof when the peer has said all.
-  io_outcome receive(char* data, std::size_t size, std::size_t& received,
-                     std::error_code& failure) {
-    if (tls_ != nullptr) {
-      const bool was_established = tls_->is_established();
-      const io_outcome outcome = tls_->read(data, size, received);
-      if (!was_established && tls_->is_established()) acknowledge();
-      if (outcome == io_outcome::ended) {
-        failure = asio::error::eof;
-        if (tls_->has_failed()) failure = asio::error::connection_reset;
-      }
-      return outcome;
-    }
-    received = socket_.read_some(asio::mutable_buffer(data, size), failure);
-    return outcome_of(failure);
-  }
+  io_outcome receive(char* data, std::size_t size, std::size_t& received, std::error_code& failure);
 
   /// Writes once what waits. `done` when nothing is left. With TLS a record counts as waiting until
   /// the kernel has all of it.
-  io_outcome transmit(output_buffer& output) {
-    const std::string_view front = output.front();
-    if (front.empty()) return io_outcome::done;
-    if (tls_ != nullptr) {
-      std::size_t sent = 0;
-      const io_outcome outcome = tls_->write(front, sent);
-      output.consume(sent);
-      return outcome;
-    }
-    std::error_code failure;
-    // On Linux and BSD this is send() with MSG_NOSIGNAL or a socket with SO_NOSIGPIPE: a gone peer
-    // is an error.
-    output.consume(socket_.write_some(asio::const_buffer(front.data(), front.size()), failure));
-    const io_outcome outcome = outcome_of(failure);
-    return outcome == io_outcome::done && output.pending() != 0 ? io_outcome::blocked : outcome;
-  }
+  io_outcome transmit(output_buffer& output);
 
   /// True when the kernel holds bytes that the peer's has not taken; false where the system does
   /// not tell.
-  bool has_undelivered() {
-#if defined(__linux__)
-    int waiting = 0;
-    return ::ioctl(socket_.native_handle(), SIOCOUTQ, &waiting) == 0 && waiting > 0;
-#else
-    return false;
-#endif
-  }
+  bool has_undelivered();
 
   /// Nothing more will be sent; the peer reads its end of the stream. False: try again when the
   /// socket can be written.
-  bool shut_output() {
-    if (tls_ != nullptr && tls_->shut() == io_outcome::blocked) return false;
-    std::error_code ignored;
-    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
-    return true;
-  }
+  bool shut_output();
 
   /// Closes; no function is called from now on. `reset`: throws away what the kernel has not sent
   /// yet.
-  void close_socket(bool reset) {
-    std::error_code ignored;
-    if (tls_ != nullptr && !reset) tls_->shut();
-    tls_.reset();
-    if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
-    socket_.close(ignored);
-  }
+  void close_socket(bool reset);
 
  private:
   struct wait_handler;
@@ -144,18 +93,8 @@ class asio_link {
    public:
     static constexpr std::size_t bytes = 88;
 
-    void* allocate(std::size_t size, bool& taken) {
-      if (taken || size > sizeof bytes_) return ::operator new(size);
-      taken = true;
-      return bytes_;
-    }
-    void deallocate(void* memory, bool& taken) noexcept {
-      if (memory == bytes_) {
-        taken = false;
-      } else {
-        ::operator delete(memory);
-      }
-    }
+    void* allocate(std::size_t size, bool& taken);
+    void deallocate(void* memory, bool& taken) noexcept;
 
    private:
     alignas(void*) unsigned char bytes_[bytes];
@@ -187,12 +126,7 @@ class asio_link {
 
   /// Nothing answers the last words of a peer's handshake; a peer with Nagle's algorithm holds its
   /// request back until they are acknowledged, for which a kernel takes up to 40 ms.
-  void acknowledge() noexcept {
-#if defined(__linux__)
-    const int on = 1;
-    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
-#endif
-  }
+  void acknowledge() noexcept;
 
   void on_ready(bool& waiting);
   void wait_socket_readable();
@@ -246,8 +180,105 @@ struct asio_link::wait_handler {
   link_pointer<asio_link> link;
 };
 
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE void asio_link::release() noexcept {
+  if (--references_ == 0) delete this;
+}
+
+AGENT_WEBSOCKET_INLINE io_outcome asio_link::receive(char* data, std::size_t size,
+                                                     std::size_t& received) {
+  std::error_code failure;
+  return receive(data, size, received, failure);
+}
+
+AGENT_WEBSOCKET_INLINE io_outcome asio_link::receive(char* data, std::size_t size,
+                                                     std::size_t& received,
+                                                     std::error_code& failure) {
+  if (tls_ != nullptr) {
+    const bool was_established = tls_->is_established();
+    const io_outcome outcome = tls_->read(data, size, received);
+    if (!was_established && tls_->is_established()) acknowledge();
+    if (outcome == io_outcome::ended) {
+      failure = asio::error::eof;
+      if (tls_->has_failed()) failure = asio::error::connection_reset;
+    }
+    return outcome;
+  }
+  received = socket_.read_some(asio::mutable_buffer(data, size), failure);
+  return outcome_of(failure);
+}
+
+AGENT_WEBSOCKET_INLINE io_outcome asio_link::transmit(output_buffer& output) {
+  const std::string_view front = output.front();
+  if (front.empty()) return io_outcome::done;
+  if (tls_ != nullptr) {
+    std::size_t sent = 0;
+    const io_outcome outcome = tls_->write(front, sent);
+    output.consume(sent);
+    return outcome;
+  }
+  std::error_code failure;
+  // On Linux and BSD this is send() with MSG_NOSIGNAL or a socket with SO_NOSIGPIPE: a gone peer
+  // is an error.
+  output.consume(socket_.write_some(asio::const_buffer(front.data(), front.size()), failure));
+  const io_outcome outcome = outcome_of(failure);
+  return outcome == io_outcome::done && output.pending() != 0 ? io_outcome::blocked : outcome;
+}
+
+AGENT_WEBSOCKET_INLINE bool asio_link::has_undelivered() {
+#if defined(__linux__)
+  int waiting = 0;
+  return ::ioctl(socket_.native_handle(), SIOCOUTQ, &waiting) == 0 && waiting > 0;
+#else
+  return false;
+#endif
+}
+
+AGENT_WEBSOCKET_INLINE bool asio_link::shut_output() {
+  if (tls_ != nullptr && tls_->shut() == io_outcome::blocked) return false;
+  std::error_code ignored;
+  socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE void asio_link::close_socket(bool reset) {
+  std::error_code ignored;
+  if (tls_ != nullptr && !reset) tls_->shut();
+  tls_.reset();
+  if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+}
+
+AGENT_WEBSOCKET_INLINE void* asio_link::wait_memory::allocate(std::size_t size, bool& taken) {
+  if (taken || size > sizeof bytes_) return ::operator new(size);
+  taken = true;
+  return bytes_;
+}
+
+AGENT_WEBSOCKET_INLINE void asio_link::wait_memory::deallocate(void* memory, bool& taken) noexcept {
+  if (memory == bytes_) {
+    taken = false;
+  } else {
+    ::operator delete(memory);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void asio_link::acknowledge() noexcept {
+#if defined(__linux__)
+  const int on = 1;
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+#endif
+}
+
 /// Both are called that are owed: with TLS the one may have waited for the other's direction.
-inline void asio_link::on_ready(bool& waiting) {
+AGENT_WEBSOCKET_INLINE void asio_link::on_ready(bool& waiting) {
   waiting = false;
   const bool secured = tls_ != nullptr;
   const bool read = secured || &waiting == &reading_ ? std::exchange(read_wanted_, false) : false;
@@ -256,7 +287,7 @@ inline void asio_link::on_ready(bool& waiting) {
   if (write && is_open()) on_writable();
 }
 
-inline void asio_link::wait_readable() {
+AGENT_WEBSOCKET_INLINE void asio_link::wait_readable() {
   if (read_wanted_ || !is_open()) return;
   read_wanted_ = true;
   if (tls_ != nullptr && tls_->has_buffered()) {
@@ -270,7 +301,7 @@ inline void asio_link::wait_readable() {
   wait_socket_readable();
 }
 
-inline void asio_link::wait_writable() {
+AGENT_WEBSOCKET_INLINE void asio_link::wait_writable() {
   if (write_wanted_ || !is_open()) return;
   write_wanted_ = true;
   if (tls_ != nullptr && tls_->write_waits_for() == tls_stream::wait::readable) {
@@ -279,12 +310,12 @@ inline void asio_link::wait_writable() {
   wait_socket_writable();
 }
 
-inline void asio_link::wait_socket_readable() {
+AGENT_WEBSOCKET_INLINE void asio_link::wait_socket_readable() {
   if (std::exchange(reading_, true)) return;
   socket_.async_wait(asio::socket_base::wait_read, wait_handler{link_pointer<asio_link>(this)});
 }
 
-inline void asio_link::wait_socket_writable() {
+AGENT_WEBSOCKET_INLINE void asio_link::wait_socket_writable() {
   if (std::exchange(writing_, true)) return;
   socket_.async_wait(asio::socket_base::wait_write,
                      [link = link_pointer<asio_link>(this)](const std::error_code&) {
@@ -294,5 +325,7 @@ inline void asio_link::wait_socket_writable() {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -8,6 +8,7 @@
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/asio_link.hpp>
 #include <agent_websocket/adapters/listen_options.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/ip_address.hpp>
 
@@ -67,8 +68,7 @@ class asio_listener {
   /// form.
   using accepted = std::function<void(asio_socket, std::string remote_address)>;
 
-  asio_listener(asio::io_context& context, accepted on_accept)
-      : context_(&context), on_accept_(std::move(on_accept)) {}
+  asio_listener(asio::io_context& context, accepted on_accept);
   asio_listener(const asio_listener&) = delete;
   asio_listener& operator=(const asio_listener&) = delete;
   ~asio_listener() { stop(); }
@@ -76,11 +76,7 @@ class asio_listener {
   /// Host "localhost" is 127.0.0.1 and ::1, "" is every address of both families; in both cases
   /// IPv6 is left out where the system has none. "::" takes IPv4 as well where the system allows
   /// it. Names are not looked up.
-  result<void> start(const listen_options& options) {
-    auto outcome = open(options);
-    for (const std::shared_ptr<door>& each : doors_) each->wait();
-    return outcome;
-  }
+  result<void> start(const listen_options& options);
 
   /// Listens as start() does and accepts nothing: connections wait in the system's queue.
   result<void> open(const listen_options& options);
@@ -89,10 +85,7 @@ class asio_listener {
   std::vector<int> release();
 
   /// Accepts no more, and frees the port.
-  void stop() {
-    for (const std::shared_ptr<door>& each : doors_) each->close();
-    doors_.clear();
-  }
+  void stop();
 
   /// The port that start() got; 0 when it does not listen.
   std::uint16_t port() const noexcept { return port_; }
@@ -107,77 +100,25 @@ class asio_listener {
   static constexpr bool inherits_options = false;
 #endif
 
-  static void set_no_delay(acceptor& socket) {
-    std::error_code ignored;
-    if (inherits_options) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  }
+  static void set_no_delay(acceptor& socket);
   static constexpr std::chrono::milliseconds pause{100};
   static constexpr std::chrono::milliseconds politeness{1};
 
   /// One endpoint. Pending waits keep it; `owner` is null when they shall do nothing.
   struct door : std::enable_shared_from_this<door> {
-    door(asio::io_context& context, asio_listener& listener)
-        : socket(context), timer(context), owner(&listener) {}
+    door(asio::io_context& context, asio_listener& listener);
 
-    void close() {
-      owner = nullptr;
-      std::error_code ignored;
-      socket.close(ignored);
-      timer.cancel();
-    }
+    void close();
 
-    void wait() {
-      socket.async_wait(asio::socket_base::wait_read,
-                        [self = this->shared_from_this()](const std::error_code&) {
-                          if (self->owner != nullptr) self->accept_some();
-                        });
-    }
+    void wait();
 
-    void rest(std::chrono::milliseconds time, bool has_offered) {
-      timer.expires_after(time);
-      timer.async_wait([self = this->shared_from_this(), has_offered](const std::error_code&) {
-        if (self->owner != nullptr) self->accept_some(has_offered);
-      });
-    }
+    void rest(std::chrono::milliseconds time, bool has_offered);
 
     /// `has_offered` is true when the first one was left to others for long enough.
-    void accept_some(bool has_offered = false) {
-      for (int i = 0; i < accepts_a_turn; ++i) {
-        if (!std::exchange(has_offered, false) && owner->leave_to_others_ &&
-            owner->leave_to_others_()) {
-          return rest(politeness, true);
-        }
-        asio_socket peer(socket.get_executor());
-        endpoint address;
-        std::error_code failure;
-        socket.accept(peer, address, failure);
-        if (failure == asio::error::connection_aborted || failure == asio::error::interrupted)
-          continue;
-        if (failure == asio::error::would_block || failure == asio::error::try_again) break;
-        if (failure) {
-          if (failure == asio::error::no_descriptors) turn_away();
-          return rest(pause, false);  // no descriptors, no memory: both pass
-        }
-        if (!inherits_options) peer.set_option(asio::ip::tcp::no_delay(true), failure);
-        peer.non_blocking(true, failure);
-        if (failure) continue;
-        owner->on_accept_(std::move(peer), text_of(address.address()));
-        if (owner == nullptr) return;
-      }
-      wait();
-    }
+    void accept_some(bool has_offered = false);
 
     /// Those who wait learn at once that there is no place for them.
-    void turn_away() {
-      for (int i = 0; i < accepts_a_turn && spare.give_up(); ++i) {
-        asio_socket peer(socket.get_executor());
-        std::error_code failure;
-        socket.accept(peer, failure);
-        peer.close(failure);
-        spare.take();
-        if (failure) break;
-      }
-    }
+    void turn_away();
 
     acceptor socket;
     asio_timer timer;
@@ -186,37 +127,17 @@ class asio_listener {
   };
 
   /// IPv4 by our own hand: the C library takes a printf to it.
-  static std::string text_of(const asio::ip::address& address) {
-    if (address.is_v4()) return http::ip_address::v4(address.to_v4().to_bytes()).to_string();
-    if (!address.to_v6().is_v4_mapped()) return address.to_string();
-    return text_of(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
-  }
+  static std::string text_of(const asio::ip::address& address);
 
   std::error_code open(const endpoint& where, bool v6_only, const listen_options& options);
   std::error_code adopt(int descriptor);
   result<void> open_all(const std::vector<std::pair<endpoint, bool>>& wanted,
                         const listen_options& options, bool& port_taken);
 
-  static error failure_of(const endpoint& where, const std::error_code& why, bool reuses_port) {
-    const std::string host = where.address().is_v6() ? "[" + where.address().to_string() + "]"
-                                                     : where.address().to_string();
-    std::string words =
-        "cannot listen on " + host + ":" + std::to_string(where.port()) + ": " + why.message();
-    if (why == asio::error::address_in_use) {
-      words += reuses_port ? " (whoever runs there has to share the port, and be of the same user)"
-                           : " (does another server run there? choose another port)";
-    }
-    if (reuses_port && why == std::errc::operation_not_supported)
-      words += " (this system cannot share a port: set REUSE_PORT to off)";
-    if (why == asio::error::access_denied) words += " (ports below 1024 need special rights)";
-    return error(errc::bad_configuration, std::move(words));
-  }
+  static error failure_of(const endpoint& where, const std::error_code& why, bool reuses_port);
 
   /// True when the system has no IPv6, or no address of it.
-  static bool is_without_ipv6(const std::error_code& why) noexcept {
-    return why == asio::error::address_family_not_supported ||
-           why == std::errc::address_not_available || why == asio::error::no_protocol_option;
-  }
+  static bool is_without_ipv6(const std::error_code& why) noexcept;
 
   asio::io_context* context_;
   accepted on_accept_;
@@ -225,7 +146,123 @@ class asio_listener {
   std::uint16_t port_ = 0;
 };
 
-inline std::vector<int> asio_listener::release() {
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE asio_listener::asio_listener(asio::io_context& context, accepted on_accept)
+    : context_(&context), on_accept_(std::move(on_accept)) {}
+
+AGENT_WEBSOCKET_INLINE result<void> asio_listener::start(const listen_options& options) {
+  auto outcome = open(options);
+  for (const std::shared_ptr<door>& each : doors_) each->wait();
+  return outcome;
+}
+
+AGENT_WEBSOCKET_INLINE void asio_listener::stop() {
+  for (const std::shared_ptr<door>& each : doors_) each->close();
+  doors_.clear();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_listener::set_no_delay(acceptor& socket) {
+  std::error_code ignored;
+  if (inherits_options) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+AGENT_WEBSOCKET_INLINE asio_listener::door::door(asio::io_context& context, asio_listener& listener)
+    : socket(context), timer(context), owner(&listener) {}
+
+AGENT_WEBSOCKET_INLINE void asio_listener::door::close() {
+  owner = nullptr;
+  std::error_code ignored;
+  socket.close(ignored);
+  timer.cancel();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_listener::door::wait() {
+  socket.async_wait(asio::socket_base::wait_read,
+                    [self = this->shared_from_this()](const std::error_code&) {
+                      if (self->owner != nullptr) self->accept_some();
+                    });
+}
+
+AGENT_WEBSOCKET_INLINE void asio_listener::door::rest(std::chrono::milliseconds time,
+                                                      bool has_offered) {
+  timer.expires_after(time);
+  timer.async_wait([self = this->shared_from_this(), has_offered](const std::error_code&) {
+    if (self->owner != nullptr) self->accept_some(has_offered);
+  });
+}
+
+AGENT_WEBSOCKET_INLINE void asio_listener::door::accept_some(bool has_offered) {
+  for (int i = 0; i < accepts_a_turn; ++i) {
+    if (!std::exchange(has_offered, false) && owner->leave_to_others_ &&
+        owner->leave_to_others_()) {
+      return rest(politeness, true);
+    }
+    asio_socket peer(socket.get_executor());
+    endpoint address;
+    std::error_code failure;
+    socket.accept(peer, address, failure);
+    if (failure == asio::error::connection_aborted || failure == asio::error::interrupted) continue;
+    if (failure == asio::error::would_block || failure == asio::error::try_again) break;
+    if (failure) {
+      if (failure == asio::error::no_descriptors) turn_away();
+      return rest(pause, false);  // no descriptors, no memory: both pass
+    }
+    if (!inherits_options) peer.set_option(asio::ip::tcp::no_delay(true), failure);
+    peer.non_blocking(true, failure);
+    if (failure) continue;
+    owner->on_accept_(std::move(peer), text_of(address.address()));
+    if (owner == nullptr) return;
+  }
+  wait();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_listener::door::turn_away() {
+  for (int i = 0; i < accepts_a_turn && spare.give_up(); ++i) {
+    asio_socket peer(socket.get_executor());
+    std::error_code failure;
+    socket.accept(peer, failure);
+    peer.close(failure);
+    spare.take();
+    if (failure) break;
+  }
+}
+
+AGENT_WEBSOCKET_INLINE std::string asio_listener::text_of(const asio::ip::address& address) {
+  if (address.is_v4()) return http::ip_address::v4(address.to_v4().to_bytes()).to_string();
+  if (!address.to_v6().is_v4_mapped()) return address.to_string();
+  return text_of(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
+}
+
+AGENT_WEBSOCKET_INLINE error asio_listener::failure_of(const endpoint& where,
+                                                       const std::error_code& why,
+                                                       bool reuses_port) {
+  const std::string host = where.address().is_v6() ? "[" + where.address().to_string() + "]"
+                                                   : where.address().to_string();
+  std::string words =
+      "cannot listen on " + host + ":" + std::to_string(where.port()) + ": " + why.message();
+  if (why == asio::error::address_in_use) {
+    words += reuses_port ? " (whoever runs there has to share the port, and be of the same user)"
+                         : " (does another server run there? choose another port)";
+  }
+  if (reuses_port && why == std::errc::operation_not_supported)
+    words += " (this system cannot share a port: set REUSE_PORT to off)";
+  if (why == asio::error::access_denied) words += " (ports below 1024 need special rights)";
+  return error(errc::bad_configuration, std::move(words));
+}
+
+AGENT_WEBSOCKET_INLINE bool asio_listener::is_without_ipv6(const std::error_code& why) noexcept {
+  return why == asio::error::address_family_not_supported ||
+         why == std::errc::address_not_available || why == asio::error::no_protocol_option;
+}
+
+AGENT_WEBSOCKET_INLINE std::vector<int> asio_listener::release() {
   std::vector<int> descriptors;
 #if !defined(_WIN32)
   for (const std::shared_ptr<door>& each : doors_) {
@@ -238,7 +275,7 @@ inline std::vector<int> asio_listener::release() {
   return descriptors;
 }
 
-inline std::error_code asio_listener::adopt(int descriptor) {
+AGENT_WEBSOCKET_INLINE std::error_code asio_listener::adopt(int descriptor) {
 #if defined(_WIN32)
   static_cast<void>(descriptor);
   return asio::error::operation_not_supported;
@@ -264,8 +301,8 @@ inline std::error_code asio_listener::adopt(int descriptor) {
 #endif
 }
 
-inline std::error_code asio_listener::open(const endpoint& where, bool v6_only,
-                                           const listen_options& options) {
+AGENT_WEBSOCKET_INLINE std::error_code asio_listener::open(const endpoint& where, bool v6_only,
+                                                           const listen_options& options) {
   const auto opened = std::make_shared<door>(*context_, *this);
   std::error_code failure;
   acceptor& socket = opened->socket;
@@ -288,8 +325,9 @@ inline std::error_code asio_listener::open(const endpoint& where, bool v6_only,
   return failure;
 }
 
-inline result<void> asio_listener::open_all(const std::vector<std::pair<endpoint, bool>>& wanted,
-                                            const listen_options& options, bool& port_taken) {
+AGENT_WEBSOCKET_INLINE result<void> asio_listener::open_all(
+    const std::vector<std::pair<endpoint, bool>>& wanted, const listen_options& options,
+    bool& port_taken) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const auto& [address, v6_only] = wanted[i];
     const endpoint where(address.address(), i == 0 ? options.port : port_);
@@ -304,7 +342,7 @@ inline result<void> asio_listener::open_all(const std::vector<std::pair<endpoint
   return {};
 }
 
-inline result<void> asio_listener::open(const listen_options& options) {
+AGENT_WEBSOCKET_INLINE result<void> asio_listener::open(const listen_options& options) {
   stop();
   port_ = 0;
   leave_to_others_ = options.leave_to_others;
@@ -346,5 +384,7 @@ inline result<void> asio_listener::open(const listen_options& options) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

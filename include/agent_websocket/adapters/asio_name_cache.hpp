@@ -41,29 +41,7 @@ class asio_name_cache {
 
   /// Calls `then` with at least one address or with an error: at once when the answer is known or
   /// the host is an address, else later, unless this object is gone by then.
-  void resolve(const std::string& host, std::uint16_t port, handler then) {
-    std::error_code is_name;
-    const auto address = asio::ip::make_address(host, is_name);
-    if (!is_name) return then({}, {asio::ip::tcp::endpoint(address, port)});
-    const std::string key = host + ":" + std::to_string(port);
-    const auto now = std::chrono::steady_clock::now();
-    if (const auto known = names_.find(key); known != names_.end()) {
-      const std::shared_ptr<name> entry = known->second;
-      if (entry->is_asking) return entry->waiting.push_back(std::move(then));
-      if (now < entry->until) return then({}, entry->known);
-    }
-    if (names_.size() >= max_names) forget_answers();
-    const auto entry = std::make_shared<name>(context_);
-    names_[key] = entry;
-    entry->waiting.push_back(std::move(then));
-    entry->resolver.async_resolve(
-        host, std::to_string(port),
-        [this, key, watch = std::weak_ptr<name>(entry)](
-            std::error_code failure, const asio::ip::tcp::resolver::results_type& found) {
-          // The cache is gone when its entry is.
-          if (const auto asked = watch.lock()) answered(key, *asked, failure, found);
-        });
-  }
+  void resolve(const std::string& host, std::uint16_t port, handler then);
 
  private:
   struct name {
@@ -76,22 +54,9 @@ class asio_name_cache {
   };
 
   void answered(const std::string& key, name& asked, std::error_code failure,
-                const asio::ip::tcp::resolver::results_type& found) {
-    for (const auto& each : found) asked.known.push_back(each.endpoint());
-    if (!failure && asked.known.empty()) failure = asio::error::host_not_found;
-    asked.is_asking = false;
-    asked.until = std::chrono::steady_clock::now() + lifetime;
-    const std::vector<handler> waiting = std::exchange(asked.waiting, {});
-    const endpoints known = asked.known;
-    if (failure) names_.erase(key);
-    for (const handler& each : waiting) each(failure, known);
-  }
+                const asio::ip::tcp::resolver::results_type& found);
 
-  void forget_answers() {
-    for (auto each = names_.begin(); each != names_.end();) {
-      each = each->second->is_asking ? std::next(each) : names_.erase(each);
-    }
-  }
+  void forget_answers();
 
   asio::io_context& context_;
   std::unordered_map<std::string, std::shared_ptr<name>> names_;
@@ -99,5 +64,59 @@ class asio_name_cache {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE void asio_name_cache::resolve(const std::string& host, std::uint16_t port,
+                                                     handler then) {
+  std::error_code is_name;
+  const auto address = asio::ip::make_address(host, is_name);
+  if (!is_name) return then({}, {asio::ip::tcp::endpoint(address, port)});
+  const std::string key = host + ":" + std::to_string(port);
+  const auto now = std::chrono::steady_clock::now();
+  if (const auto known = names_.find(key); known != names_.end()) {
+    const std::shared_ptr<name> entry = known->second;
+    if (entry->is_asking) return entry->waiting.push_back(std::move(then));
+    if (now < entry->until) return then({}, entry->known);
+  }
+  if (names_.size() >= max_names) forget_answers();
+  const auto entry = std::make_shared<name>(context_);
+  names_[key] = entry;
+  entry->waiting.push_back(std::move(then));
+  entry->resolver.async_resolve(
+      host, std::to_string(port),
+      [this, key, watch = std::weak_ptr<name>(entry)](
+          std::error_code failure, const asio::ip::tcp::resolver::results_type& found) {
+        // The cache is gone when its entry is.
+        if (const auto asked = watch.lock()) answered(key, *asked, failure, found);
+      });
+}
+
+AGENT_WEBSOCKET_INLINE void asio_name_cache::answered(
+    const std::string& key, name& asked, std::error_code failure,
+    const asio::ip::tcp::resolver::results_type& found) {
+  for (const auto& each : found) asked.known.push_back(each.endpoint());
+  if (!failure && asked.known.empty()) failure = asio::error::host_not_found;
+  asked.is_asking = false;
+  asked.until = std::chrono::steady_clock::now() + lifetime;
+  const std::vector<handler> waiting = std::exchange(asked.waiting, {});
+  const endpoints known = asked.known;
+  if (failure) names_.erase(key);
+  for (const handler& each : waiting) each(failure, known);
+}
+
+AGENT_WEBSOCKET_INLINE void asio_name_cache::forget_answers() {
+  for (auto each = names_.begin(); each != names_.end();) {
+    each = each->second->is_asking ? std::next(each) : names_.erase(each);
+  }
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

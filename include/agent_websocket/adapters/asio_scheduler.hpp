@@ -35,105 +35,42 @@ class asio_scheduler {
   asio_scheduler& operator=(const asio_scheduler&) = delete;
 
   /// Destroys what waits without running it. What those destructors post or start is dropped.
-  ~asio_scheduler() {
-    alive_.reset();
-    const timer_heap timers = std::exchange(timers_, {});
-    std::unique_lock<std::mutex> lock(mutex_);
-    const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
-    closing_ = true;
-    lock.unlock();
-  }
+  ~asio_scheduler();
 
-  time_point now() const noexcept {
-    return stopped_ == 0 ? std::chrono::steady_clock::now() : stopped_at_;
-  }
-  wall_time wall_now() const noexcept {
-    return stopped_ == 0 ? std::chrono::system_clock::now() : stopped_wall_at_;
-  }
+  time_point now() const noexcept;
+  wall_time wall_now() const noexcept;
   /// See one_moment.
-  void stop_clock() noexcept {
-    if (stopped_ == 0) {
-      stopped_at_ = now();
-      stopped_wall_at_ = wall_now();
-    }
-    ++stopped_;
-  }
+  void stop_clock() noexcept;
   void let_clock_run() noexcept { --stopped_; }
 
   /// From any thread, until the destructor begins. The functions wait here and not in Asio's
   /// queue, so that they end with the scheduler, also when the context lives on.
-  void post(std::function<void()> f) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (closing_) return;
-      posted_.push_back(std::move(f));
-    }
-    asio::post(context_, [this, alive = watch_] {
-      if (!alive.expired()) run_posted();
-    });
-  }
+  void post(std::function<void()> f);
 
   /// A time that is not in the future means: on the next turn.
-  timer_id start_timer(time_point when, std::function<void()> f) {
-    if (!alive_) return never;
-    const timer_id id = timers_.add(when, std::move(f));
-    if (!running_timers_) arm();
-    return id;
-  }
+  timer_id start_timer(time_point when, std::function<void()> f);
 
-  void cancel_timer(timer_id id) {
-    const std::function<void()> cancelled = timers_.remove(id);  // destroyed last: it may call back
-    if (timers_.empty()) disarm();
-  }
+  void cancel_timer(timer_id id);
 
  private:
   static constexpr timer_id never = ~timer_id{0};  // no timer's
 
-  void run_posted() {
-    std::function<void()> f;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      f = std::move(posted_.front());  // there is one for every run_posted
-      posted_.pop_front();
-    }
-    f();
-  }
+  void run_posted();
 
   // Waits for the earliest deadline. A timer that is cancelled leaves the wait as it is, unless it
   // was the last one: waking up for nothing once is cheaper than arming anew for each.
-  void arm() {
-    if (timers_.empty()) return disarm();
-    const time_point earliest = timers_.earliest();
-    if (armed_for_ && *armed_for_ <= earliest) return;
-    armed_for_ = earliest;
-    timer_.expires_at(earliest);
-    timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
-      if (failure || alive.expired() || turn != turn_) return;
-      run_timers();
-    });
-  }
+  void arm();
 
-  void disarm() {
-    ++turn_;
-    if (armed_for_) timer_.cancel();  // so that a context without other work can return
-    armed_for_.reset();
-  }
+  void disarm();
 
   // Arms anew however the functions end, also by an exception, but not when one of them has
   // destroyed the scheduler.
   class arming {
    public:
-    explicit arming(asio_scheduler& scheduler) : scheduler_(scheduler), alive_(scheduler.watch_) {
-      scheduler_.armed_for_.reset();
-      scheduler_.running_timers_ = true;
-    }
+    explicit arming(asio_scheduler& scheduler);
     arming(const arming&) = delete;
     arming& operator=(const arming&) = delete;
-    ~arming() {
-      if (!scheduler_alive()) return;
-      scheduler_.running_timers_ = false;
-      scheduler_.arm();
-    }
+    ~arming();
     bool scheduler_alive() const noexcept { return !alive_.expired(); }
 
    private:
@@ -143,15 +80,7 @@ class asio_scheduler {
 
   // Runs as many as are due now; those that they start, even in the past, wait for the next turn
   // at the latest, so that sockets get theirs.
-  void run_timers() {
-    const arming mark(*this);
-    const time_point time = now();
-    std::size_t due = timers_.count_until(time);
-    for (; due > 0 && !timers_.empty() && timers_.earliest() <= time; --due) {
-      timers_.take_earliest()();
-      if (!mark.scheduler_alive()) return;
-    }
-  }
+  void run_timers();
 
   asio::io_context& context_;
   asio::steady_timer timer_;
@@ -171,5 +100,114 @@ class asio_scheduler {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE asio_scheduler::~asio_scheduler() {
+  alive_.reset();
+  const timer_heap timers = std::exchange(timers_, {});
+  std::unique_lock<std::mutex> lock(mutex_);
+  const std::deque<std::function<void()>> posted = std::exchange(posted_, {});
+  closing_ = true;
+  lock.unlock();
+}
+
+AGENT_WEBSOCKET_INLINE time_point asio_scheduler::now() const noexcept {
+  return stopped_ == 0 ? std::chrono::steady_clock::now() : stopped_at_;
+}
+
+AGENT_WEBSOCKET_INLINE wall_time asio_scheduler::wall_now() const noexcept {
+  return stopped_ == 0 ? std::chrono::system_clock::now() : stopped_wall_at_;
+}
+
+AGENT_WEBSOCKET_INLINE void asio_scheduler::stop_clock() noexcept {
+  if (stopped_ == 0) {
+    stopped_at_ = now();
+    stopped_wall_at_ = wall_now();
+  }
+  ++stopped_;
+}
+
+AGENT_WEBSOCKET_INLINE void asio_scheduler::post(std::function<void()> f) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closing_) return;
+    posted_.push_back(std::move(f));
+  }
+  asio::post(context_, [this, alive = watch_] {
+    if (!alive.expired()) run_posted();
+  });
+}
+
+AGENT_WEBSOCKET_INLINE timer_id asio_scheduler::start_timer(time_point when,
+                                                            std::function<void()> f) {
+  if (!alive_) return never;
+  const timer_id id = timers_.add(when, std::move(f));
+  if (!running_timers_) arm();
+  return id;
+}
+
+AGENT_WEBSOCKET_INLINE void asio_scheduler::cancel_timer(timer_id id) {
+  const std::function<void()> cancelled = timers_.remove(id);  // destroyed last: it may call back
+  if (timers_.empty()) disarm();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_scheduler::run_posted() {
+  std::function<void()> f;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    f = std::move(posted_.front());  // there is one for every run_posted
+    posted_.pop_front();
+  }
+  f();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_scheduler::arm() {
+  if (timers_.empty()) return disarm();
+  const time_point earliest = timers_.earliest();
+  if (armed_for_ && *armed_for_ <= earliest) return;
+  armed_for_ = earliest;
+  timer_.expires_at(earliest);
+  timer_.async_wait([this, alive = watch_, turn = ++turn_](std::error_code failure) {
+    if (failure || alive.expired() || turn != turn_) return;
+    run_timers();
+  });
+}
+
+AGENT_WEBSOCKET_INLINE void asio_scheduler::disarm() {
+  ++turn_;
+  if (armed_for_) timer_.cancel();  // so that a context without other work can return
+  armed_for_.reset();
+}
+
+AGENT_WEBSOCKET_INLINE asio_scheduler::arming::arming(asio_scheduler& scheduler)
+    : scheduler_(scheduler), alive_(scheduler.watch_) {
+  scheduler_.armed_for_.reset();
+  scheduler_.running_timers_ = true;
+}
+
+AGENT_WEBSOCKET_INLINE asio_scheduler::arming::~arming() {
+  if (!scheduler_alive()) return;
+  scheduler_.running_timers_ = false;
+  scheduler_.arm();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_scheduler::run_timers() {
+  const arming mark(*this);
+  const time_point time = now();
+  std::size_t due = timers_.count_until(time);
+  for (; due > 0 && !timers_.empty() && timers_.earliest() <= time; --due) {
+    timers_.take_earliest()();
+    if (!mark.scheduler_alive()) return;
+  }
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

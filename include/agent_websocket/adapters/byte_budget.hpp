@@ -19,8 +19,7 @@ namespace adapters {
 class byte_budget {
  public:
   /// 0: no limit.
-  explicit byte_budget(std::size_t limit = 0)
-      : limit_(limit), used_(std::make_shared<std::size_t>(0)) {}
+  explicit byte_budget(std::size_t limit = 0);
 
   std::size_t used() const noexcept { return *used_; }
 
@@ -34,13 +33,7 @@ class byte_budget {
 
     /// From now on `bytes` in place of what was held. False when there is no room for more: then
     /// nothing is changed.
-    bool hold(std::size_t bytes) noexcept {
-      const std::size_t others = *used_ - held_;
-      if (bytes > held_ && limit_ != 0 && (bytes > limit_ || others > limit_ - bytes)) return false;
-      *used_ = others + bytes;
-      held_ = bytes;
-      return true;
-    }
+    bool hold(std::size_t bytes) noexcept;
 
    private:
     std::size_t limit_;
@@ -55,5 +48,26 @@ class byte_budget {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE byte_budget::byte_budget(std::size_t limit)
+    : limit_(limit), used_(std::make_shared<std::size_t>(0)) {}
+
+AGENT_WEBSOCKET_INLINE bool byte_budget::share::hold(std::size_t bytes) noexcept {
+  const std::size_t others = *used_ - held_;
+  if (bytes > held_ && limit_ != 0 && (bytes > limit_ || others > limit_ - bytes)) return false;
+  *used_ = others + bytes;
+  held_ = bytes;
+  return true;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -19,7 +19,17 @@ namespace adapters {
 
 /// The completion of a transfer that ended with `code`. `head_done`: its whole header section was
 /// received.
-inline std::error_code curl_failure(CURLcode code, bool head_done) noexcept {
+std::error_code curl_failure(CURLcode code, bool head_done) noexcept;
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE std::error_code curl_failure(CURLcode code, bool head_done) noexcept {
   switch (static_cast<int>(code)) {
     case CURLE_OK:
       // curl takes a header section that ends with the connection for a whole answer.
@@ -43,5 +53,7 @@ inline std::error_code curl_failure(CURLcode code, bool head_done) noexcept {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

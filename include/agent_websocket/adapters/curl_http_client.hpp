@@ -32,106 +32,37 @@ namespace adapters {
 /// with its connection, and even TLS does not tell then whether it was cut.
 class curl_http_client {
  public:
-  explicit curl_http_client(asio::io_context& context, curl_http_options options = {})
-      : options_(std::move(options)), multi_(context, [this] { tidy(); }) {
-    curl_multi_setopt(multi_.handle(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
-    const std::size_t most = std::min<std::size_t>(options_.max_kept_connections, 1'000'000);
-    curl_multi_setopt(multi_.handle(), CURLMOPT_MAXCONNECTS, static_cast<long>(most));
-  }
+  explicit curl_http_client(asio::io_context& context, curl_http_options options = {});
   curl_http_client(const curl_http_client&) = delete;
   curl_http_client& operator=(const curl_http_client&) = delete;
 
   /// Ends what is open; no sink is called.
-  ~curl_http_client() {
-    for (const auto& each : calls_) remove(*each.second);
-  }
+  ~curl_http_client();
 
   /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
   /// the last call of a sink; null: no more.
   void read_in_turns_of(turn_keeper* turns) noexcept { multi_.read_in_turns_of(turns); }
 
-  http_call_id start(http::request request, http_sink& sink) {
-    const http_call_id id = ++last_id_;
-    calls_.emplace(id, std::make_unique<curl_call>(id, std::move(request), sink, options_));
-    if (multi_.inside()) {
-      starting_.push_back(id);
-    } else {
-      add(id);
-    }
-    return id;
-  }
+  http_call_id start(http::request request, http_sink& sink);
 
-  void cancel(http_call_id id) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end()) return;
-    std::unique_ptr<curl_call> call = std::move(found->second);
-    calls_.erase(found);
-    call->abandon();
-    if (multi_.inside()) {
-      cancelled_.push_back(std::move(call));
-    } else {
-      remove(*call);
-    }
-  }
+  void cancel(http_call_id id);
 
-  void pause(http_call_id id) {
-    const auto found = calls_.find(id);
-    if (found != calls_.end()) found->second->pause();
-  }
+  void pause(http_call_id id);
 
-  void resume(http_call_id id) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end() || !found->second->resume()) return;
-    multi_.post([this, id] {
-      const auto still = calls_.find(id);
-      if (still == calls_.end()) return;
-      curl_call& call = *still->second;
-      if (call.ended()) return finish(id, *call.ended());
-      multi_.enter([&call] { call.unpause(); });
-    });
-  }
+  void resume(http_call_id id);
 
   /// How many requests are neither completed nor cancelled.
   std::size_t open_calls() const noexcept { return calls_.size(); }
 
  private:
-  void add(http_call_id id) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end()) return;  // cancelled before it began
-    curl_call& call = *found->second;
-    if (call.ready() && curl_multi_add_handle(multi_.handle(), call.easy()) == CURLM_OK) return;
-    multi_.post([this, id] { finish(id, CURLE_FAILED_INIT); });
-  }
+  void add(http_call_id id);
 
-  void remove(curl_call& call) {
-    call.abandon();
-    // Closes the connection, unless its answer is complete.
-    if (call.easy() != nullptr) curl_multi_remove_handle(multi_.handle(), call.easy());
-  }
+  void remove(curl_call& call);
 
   // What could not be done while curl worked, and what it has completed.
-  void tidy() {
-    for (const auto& each : std::exchange(cancelled_, {})) remove(*each);
-    for (const http_call_id id : std::exchange(starting_, {})) add(id);
-    int left = 0;
-    while (CURLMsg* const message = curl_multi_info_read(multi_.handle(), &left)) {
-      if (message->msg != CURLMSG_DONE) continue;
-      curl_call* call = nullptr;
-      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-      finish(call->id(), message->data.result);
-    }
-  }
+  void tidy();
 
-  void finish(http_call_id id, CURLcode code) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end()) return;
-    CURL* const easy = found->second->easy();
-    if (easy != nullptr) curl_multi_remove_handle(multi_.handle(), easy);
-    if (!found->second->end(code)) return;
-    const std::unique_ptr<curl_call> call = std::move(found->second);
-    calls_.erase(found);
-    call->complete(code);
-  }
+  void finish(http_call_id id, CURLcode code);
 
   const curl_http_options options_;
   curl_multi multi_;
@@ -143,5 +74,106 @@ class curl_http_client {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE curl_http_client::curl_http_client(asio::io_context& context,
+                                                          curl_http_options options)
+    : options_(std::move(options)), multi_(context, [this] { tidy(); }) {
+  curl_multi_setopt(multi_.handle(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+  const std::size_t most = std::min<std::size_t>(options_.max_kept_connections, 1'000'000);
+  curl_multi_setopt(multi_.handle(), CURLMOPT_MAXCONNECTS, static_cast<long>(most));
+}
+
+AGENT_WEBSOCKET_INLINE curl_http_client::~curl_http_client() {
+  for (const auto& each : calls_) remove(*each.second);
+}
+
+AGENT_WEBSOCKET_INLINE http_call_id curl_http_client::start(http::request request,
+                                                            http_sink& sink) {
+  const http_call_id id = ++last_id_;
+  calls_.emplace(id, std::make_unique<curl_call>(id, std::move(request), sink, options_));
+  if (multi_.inside()) {
+    starting_.push_back(id);
+  } else {
+    add(id);
+  }
+  return id;
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::cancel(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  std::unique_ptr<curl_call> call = std::move(found->second);
+  calls_.erase(found);
+  call->abandon();
+  if (multi_.inside()) {
+    cancelled_.push_back(std::move(call));
+  } else {
+    remove(*call);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::pause(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found != calls_.end()) found->second->pause();
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::resume(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end() || !found->second->resume()) return;
+  multi_.post([this, id] {
+    const auto still = calls_.find(id);
+    if (still == calls_.end()) return;
+    curl_call& call = *still->second;
+    if (call.ended()) return finish(id, *call.ended());
+    multi_.enter([&call] { call.unpause(); });
+  });
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::add(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;  // cancelled before it began
+  curl_call& call = *found->second;
+  if (call.ready() && curl_multi_add_handle(multi_.handle(), call.easy()) == CURLM_OK) return;
+  multi_.post([this, id] { finish(id, CURLE_FAILED_INIT); });
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::remove(curl_call& call) {
+  call.abandon();
+  // Closes the connection, unless its answer is complete.
+  if (call.easy() != nullptr) curl_multi_remove_handle(multi_.handle(), call.easy());
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::tidy() {
+  for (const auto& each : std::exchange(cancelled_, {})) remove(*each);
+  for (const http_call_id id : std::exchange(starting_, {})) add(id);
+  int left = 0;
+  while (CURLMsg* const message = curl_multi_info_read(multi_.handle(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    curl_call* call = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+    finish(call->id(), message->data.result);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::finish(http_call_id id, CURLcode code) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  CURL* const easy = found->second->easy();
+  if (easy != nullptr) curl_multi_remove_handle(multi_.handle(), easy);
+  if (!found->second->end(code)) return;
+  const std::unique_ptr<curl_call> call = std::move(found->second);
+  calls_.erase(found);
+  call->complete(code);
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

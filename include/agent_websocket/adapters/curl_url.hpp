@@ -18,7 +18,17 @@ namespace agent_websocket {
 namespace adapters {
 
 /// True when the host of an absolute URL is this machine; false when it is none.
-inline bool is_loopback_url(const std::string& target) {
+bool is_loopback_url(const std::string& target);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE bool is_loopback_url(const std::string& target) {
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
   char* host = nullptr;
   if (url == nullptr || curl_url_set(url.get(), CURLUPART_URL, target.c_str(), 0) != CURLUE_OK ||
@@ -32,5 +42,7 @@ inline bool is_loopback_url(const std::string& target) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

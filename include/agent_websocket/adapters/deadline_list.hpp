@@ -28,12 +28,7 @@ class deadline_hook {
 
   bool is_listed() const noexcept { return next_ != nullptr; }
 
-  void leave() noexcept {
-    if (next_ == nullptr) return;
-    previous_->next_ = next_;
-    next_->previous_ = previous_;
-    next_ = previous_ = nullptr;
-  }
+  void leave() noexcept;
 
  private:
   template <typename T>
@@ -91,5 +86,22 @@ class deadline_list {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE void deadline_hook::leave() noexcept {
+  if (next_ == nullptr) return;
+  previous_->next_ = next_;
+  next_->previous_ = previous_;
+  next_ = previous_ = nullptr;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

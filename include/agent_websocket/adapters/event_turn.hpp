@@ -25,14 +25,10 @@ class turn_keeper {
 /// One turn, of a keeper that outlives it; of null: nothing.
 class event_turn {
  public:
-  explicit event_turn(turn_keeper* keeper) noexcept : keeper_(keeper) {
-    if (keeper_ != nullptr) keeper_->begin_turn();
-  }
+  explicit event_turn(turn_keeper* keeper) noexcept;
   event_turn(const event_turn&) = delete;
   event_turn& operator=(const event_turn&) = delete;
-  ~event_turn() {
-    if (keeper_ != nullptr) keeper_->end_turn();
-  }
+  ~event_turn();
 
  private:
   turn_keeper* keeper_;
@@ -40,5 +36,23 @@ class event_turn {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE event_turn::event_turn(turn_keeper* keeper) noexcept : keeper_(keeper) {
+  if (keeper_ != nullptr) keeper_->begin_turn();
+}
+
+AGENT_WEBSOCKET_INLINE event_turn::~event_turn() {
+  if (keeper_ != nullptr) keeper_->end_turn();
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -15,10 +15,25 @@
 namespace agent_websocket {
 namespace adapters {
 
+/// Appends a whole response. `head_only`: the request was a HEAD, so the body stays out but its
+/// length does not.
+void append_answer(std::string& out, const http::response& answer, bool head_only);
+
+/// Appends the answer that completes an upgrade, with the fields of `answer`, such as
+/// Sec-WebSocket-Protocol.
+void append_upgrade(std::string& out, const http::response& answer, std::string_view accept_key);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
 namespace detail {
 
 /// Fields that the transport sets itself; an application's own would contradict them.
-inline bool is_transport_field(std::string_view name) noexcept {
+AGENT_WEBSOCKET_INLINE bool is_transport_field(std::string_view name) noexcept {
   for (const std::string_view own : {"Connection", "Content-Length", "Transfer-Encoding", "Upgrade",
                                      "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions"}) {
     if (http::iequals(name, own)) return true;
@@ -26,12 +41,12 @@ inline bool is_transport_field(std::string_view name) noexcept {
   return false;
 }
 
-inline void append_status_line(std::string& out, int status) {
+AGENT_WEBSOCKET_INLINE void append_status_line(std::string& out, int status) {
   out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
   out.append(http::reason_phrase(status)).append("\r\n");
 }
 
-inline void append_fields(std::string& out, const http::header_list& headers) {
+AGENT_WEBSOCKET_INLINE void append_fields(std::string& out, const http::header_list& headers) {
   for (const auto& [name, value] : headers) {
     if (is_transport_field(name)) continue;
     out.append(name).append(": ").append(http::sanitize_field_value(value)).append("\r\n");
@@ -40,9 +55,8 @@ inline void append_fields(std::string& out, const http::header_list& headers) {
 
 }  // namespace detail
 
-/// Appends a whole response. `head_only`: the request was a HEAD, so the body stays out but its
-/// length does not.
-inline void append_answer(std::string& out, const http::response& answer, bool head_only) {
+AGENT_WEBSOCKET_INLINE void append_answer(std::string& out, const http::response& answer,
+                                          bool head_only) {
   const bool may_have_body = answer.status >= 200 && answer.status != 204 && answer.status != 304;
   detail::append_status_line(out, answer.status);
   detail::append_fields(out, answer.headers);
@@ -60,10 +74,8 @@ inline void append_answer(std::string& out, const http::response& answer, bool h
   if (may_have_body && !head_only) out.append(answer.body);
 }
 
-/// Appends the answer that completes an upgrade, with the fields of `answer`, such as
-/// Sec-WebSocket-Protocol.
-inline void append_upgrade(std::string& out, const http::response& answer,
-                           std::string_view accept_key) {
+AGENT_WEBSOCKET_INLINE void append_upgrade(std::string& out, const http::response& answer,
+                                           std::string_view accept_key) {
   detail::append_status_line(out, 101);
   out.append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
   out.append(accept_key).append("\r\n");
@@ -73,5 +85,7 @@ inline void append_upgrade(std::string& out, const http::response& answer,
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

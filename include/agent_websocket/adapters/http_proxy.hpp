@@ -33,8 +33,34 @@ struct http_proxy {
 
 namespace detail {
 
+/// RFC 4648 section 4, from the alphabet of its section 5.
+std::string base64(std::string_view bytes);
+
+}  // namespace detail
+
+/// True when the list of NO_PROXY names the host: "*", a name with all names below it, an address,
+/// or a network ("10.0.0.0/8"); between commas or spaces.
+bool is_exempt_from_proxy(std::string_view list, std::string_view host);
+
+/// Takes "http://user:word@host:port" apart; scheme and port may be missing. The error says what is
+/// wrong, without the text, which may hold a password.
+result<http_proxy> parse_proxy(std::string_view text);
+
+/// The proxy for a URL of that host; none also for this machine itself, whatever the environment
+/// says. The upper-case HTTP_PROXY is not looked at: a CGI program's client sets it by a field.
+result<std::optional<http_proxy>> proxy_from_environment(bool secure, std::string_view host);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+namespace detail {
+
 /// The first of the two names that has a value; null when none has.
-inline const char* proxy_variable(const char* name, const char* other = nullptr) {
+AGENT_WEBSOCKET_INLINE const char* proxy_variable(const char* name, const char* other = nullptr) {
   for (const char* const each : {name, other}) {
     const char* const value = each == nullptr ? nullptr : std::getenv(each);
     if (value != nullptr && *value != '\0') return value;
@@ -42,7 +68,7 @@ inline const char* proxy_variable(const char* name, const char* other = nullptr)
   return nullptr;
 }
 
-inline std::string percent_decoded(std::string_view text) {
+AGENT_WEBSOCKET_INLINE std::string percent_decoded(std::string_view text) {
   const auto digit = [](char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -62,8 +88,7 @@ inline std::string percent_decoded(std::string_view text) {
   return decoded;
 }
 
-/// RFC 4648 section 4, from the alphabet of its section 5.
-inline std::string base64(std::string_view bytes) {
+AGENT_WEBSOCKET_INLINE std::string base64(std::string_view bytes) {
   std::string text = encode_base64url(bytes);
   std::replace(text.begin(), text.end(), '-', '+');
   std::replace(text.begin(), text.end(), '_', '/');
@@ -73,9 +98,7 @@ inline std::string base64(std::string_view bytes) {
 
 }  // namespace detail
 
-/// True when the list of NO_PROXY names the host: "*", a name with all names below it, an address,
-/// or a network ("10.0.0.0/8"); between commas or spaces.
-inline bool is_exempt_from_proxy(std::string_view list, std::string_view host) {
+AGENT_WEBSOCKET_INLINE bool is_exempt_from_proxy(std::string_view list, std::string_view host) {
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
   const auto address = http::ip_address::parse(host);
   while (!list.empty()) {
@@ -100,9 +123,7 @@ inline bool is_exempt_from_proxy(std::string_view list, std::string_view host) {
   return false;
 }
 
-/// Takes "http://user:word@host:port" apart; scheme and port may be missing. The error says what is
-/// wrong, without the text, which may hold a password.
-inline result<http_proxy> parse_proxy(std::string_view text) {
+AGENT_WEBSOCKET_INLINE result<http_proxy> parse_proxy(std::string_view text) {
   const auto refuse = [](std::string why) {
     return error(errc::bad_configuration, "the proxy of the environment cannot be used: " + why);
   };
@@ -135,10 +156,8 @@ inline result<http_proxy> parse_proxy(std::string_view text) {
   return made;
 }
 
-/// The proxy for a URL of that host; none also for this machine itself, whatever the environment
-/// says. The upper-case HTTP_PROXY is not looked at: a CGI program's client sets it by a field.
-inline result<std::optional<http_proxy>> proxy_from_environment(bool secure,
-                                                                std::string_view host) {
+AGENT_WEBSOCKET_INLINE result<std::optional<http_proxy>> proxy_from_environment(
+    bool secure, std::string_view host) {
   using maybe = std::optional<http_proxy>;
   if (is_loopback_host(host)) return maybe();
   const char* value = secure ? detail::proxy_variable("https_proxy", "HTTPS_PROXY")
@@ -154,5 +173,7 @@ inline result<std::optional<http_proxy>> proxy_from_environment(bool secure,
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

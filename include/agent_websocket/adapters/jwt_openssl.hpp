@@ -47,12 +47,41 @@ class quiet_errors {
 template <typename T>
 using openssl_ptr = std::unique_ptr<T, void (*)(T*)>;
 
-inline const unsigned char* as_bytes(std::string_view text) noexcept {
+const unsigned char* as_bytes(std::string_view text) noexcept;
+
+/// In place of OpenSSL's own, which would ask at the terminal.
+inline int no_password(char*, int, int, void*) { return -1; }
+
+}  // namespace detail
+
+/// A key for HS256. The secret is used as it stands: it is not decoded. `name` is what it is called
+/// in errors. Errors (bad_configuration): shorter than 32 bytes, or no secret at all but a key in
+/// PEM, which everybody may know.
+result<jwt_key> jwt_secret_key(std::string secret, const std::string& name = "JWT_SECRET");
+
+/// A key for RS256 (RSA, 2048 to 16384 bits) or ES256 (elliptic curve P-256) from the text of a
+/// PEM file with one PUBLIC KEY block (RFC 7468 section 13). `where` is what it is called in
+/// errors.
+result<jwt_key> jwt_public_key(std::string_view pem, const std::string& where);
+
+/// The same from a file of at most 64 KiB. Blocks. `name` is the variable that names the file.
+result<jwt_key> jwt_public_key_file(const std::string& path, const std::string& name);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE const unsigned char* as_bytes(std::string_view text) noexcept {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-inline bool verify_hs256(std::string_view secret, std::string_view input,
-                         std::string_view signature) {
+AGENT_WEBSOCKET_INLINE bool verify_hs256(std::string_view secret, std::string_view input,
+                                         std::string_view signature) {
   const quiet_errors quiet;
   std::array<unsigned char, 32> mac{};
   unsigned size = 0;
@@ -66,7 +95,7 @@ inline bool verify_hs256(std::string_view secret, std::string_view input,
 
 /// r and s, 32 bytes each (RFC 7518 section 3.4) -> the DER form that OpenSSL takes; empty when
 /// there are not 64 bytes, or one of the numbers is 0.
-inline std::string to_der(std::string_view signature) {
+AGENT_WEBSOCKET_INLINE std::string to_der(std::string_view signature) {
   constexpr std::size_t half = 32;
   if (signature.size() != 2 * half) return {};
   const auto number = [&](std::size_t at) {
@@ -86,7 +115,8 @@ inline std::string to_der(std::string_view signature) {
   return size > 0 ? std::string(der.begin(), der.begin() + size) : std::string();
 }
 
-inline bool verify_with(EVP_PKEY* key, std::string_view input, std::string_view signature) {
+AGENT_WEBSOCKET_INLINE bool verify_with(EVP_PKEY* key, std::string_view input,
+                                        std::string_view signature) {
   const openssl_ptr<EVP_MD_CTX> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   EVP_PKEY_CTX* settings = nullptr;  // belongs to the context
   if (!context || EVP_DigestVerifyInit(context.get(), &settings, EVP_sha256(), nullptr, key) != 1) {
@@ -100,12 +130,13 @@ inline bool verify_with(EVP_PKEY* key, std::string_view input, std::string_view 
                           input.size()) == 1;
 }
 
-inline error bad_key(const std::string& where, const std::string& what) {
+AGENT_WEBSOCKET_INLINE error bad_key(const std::string& where, const std::string& what) {
   return error(errc::bad_configuration, where + " " + what);
 }
 
 /// The words behind BEGIN of the only PEM block; an error when there is none or several.
-inline result<std::string> pem_label(std::string_view text, const std::string& where) {
+AGENT_WEBSOCKET_INLINE result<std::string> pem_label(std::string_view text,
+                                                     const std::string& where) {
   constexpr std::string_view begin = "-----BEGIN ";
   const std::size_t at = text.find(begin);
   if (at == std::string_view::npos) {
@@ -120,10 +151,7 @@ inline result<std::string> pem_label(std::string_view text, const std::string& w
   return std::string(rest.substr(0, rest.find("-----")));
 }
 
-/// In place of OpenSSL's own, which would ask at the terminal.
-inline int no_password(char*, int, int, void*) { return -1; }
-
-inline bool is_p256(const EVP_PKEY* key) {
+AGENT_WEBSOCKET_INLINE bool is_p256(const EVP_PKEY* key) {
   std::array<char, 64> name{};
   std::size_t size = 0;
   return EVP_PKEY_get_group_name(key, name.data(), name.size(), &size) == 1 &&
@@ -132,10 +160,7 @@ inline bool is_p256(const EVP_PKEY* key) {
 
 }  // namespace detail
 
-/// A key for HS256. The secret is used as it stands: it is not decoded. `name` is what it is called
-/// in errors. Errors (bad_configuration): shorter than 32 bytes, or no secret at all but a key in
-/// PEM, which everybody may know.
-inline result<jwt_key> jwt_secret_key(std::string secret, const std::string& name = "JWT_SECRET") {
+AGENT_WEBSOCKET_INLINE result<jwt_key> jwt_secret_key(std::string secret, const std::string& name) {
   if (secret.find("-----BEGIN ") != std::string::npos) {
     return detail::bad_key(name,
                            "is a key in PEM and no secret; the file of a public key goes to "
@@ -155,10 +180,8 @@ inline result<jwt_key> jwt_secret_key(std::string secret, const std::string& nam
                  }};
 }
 
-/// A key for RS256 (RSA, 2048 to 16384 bits) or ES256 (elliptic curve P-256) from the text of a
-/// PEM file with one PUBLIC KEY block (RFC 7468 section 13). `where` is what it is called in
-/// errors.
-inline result<jwt_key> jwt_public_key(std::string_view pem, const std::string& where) {
+AGENT_WEBSOCKET_INLINE result<jwt_key> jwt_public_key(std::string_view pem,
+                                                      const std::string& where) {
   const detail::quiet_errors quiet;
   const auto label = detail::pem_label(pem, where);
   if (!label) return label.error();
@@ -217,8 +240,8 @@ inline result<jwt_key> jwt_public_key(std::string_view pem, const std::string& w
   return jwt_key{jwt_algorithm::es256, verify_raw};
 }
 
-/// The same from a file of at most 64 KiB. Blocks. `name` is the variable that names the file.
-inline result<jwt_key> jwt_public_key_file(const std::string& path, const std::string& name) {
+AGENT_WEBSOCKET_INLINE result<jwt_key> jwt_public_key_file(const std::string& path,
+                                                           const std::string& name) {
   if (path.find("-----BEGIN ") != std::string::npos) {
     return detail::bad_key(name, "holds a key; it must name the file that the key is in");
   }
@@ -236,5 +259,7 @@ inline result<jwt_key> jwt_public_key_file(const std::string& path, const std::s
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/base/config.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -24,21 +25,7 @@ namespace adapters {
 
 /// Lets other sockets listen on the same address and port beside this one, each with a queue of its
 /// own among which the system spreads what comes. Before bind. Fails where there is no such thing.
-inline std::error_code allow_other_listeners(int socket) noexcept {
-#if defined(_WIN32) || !(defined(SO_REUSEPORT_LB) || defined(SO_REUSEPORT))
-  static_cast<void>(socket);
-  return std::make_error_code(std::errc::operation_not_supported);
-#else
-#if defined(SO_REUSEPORT_LB)  // FreeBSD, where the other one spreads nothing
-  constexpr int name = SO_REUSEPORT_LB;
-#else
-  constexpr int name = SO_REUSEPORT;
-#endif
-  const int on = 1;
-  if (::setsockopt(socket, SOL_SOCKET, name, &on, sizeof on) == 0) return {};
-  return {errno, std::generic_category()};
-#endif
-}
+std::error_code allow_other_listeners(int socket) noexcept;
 
 /// Where and how to listen.
 struct listen_options {
@@ -59,5 +46,31 @@ struct listen_options {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE std::error_code allow_other_listeners(int socket) noexcept {
+#if defined(_WIN32) || !(defined(SO_REUSEPORT_LB) || defined(SO_REUSEPORT))
+  static_cast<void>(socket);
+  return std::make_error_code(std::errc::operation_not_supported);
+#else
+#if defined(SO_REUSEPORT_LB)  // FreeBSD, where the other one spreads nothing
+  constexpr int name = SO_REUSEPORT_LB;
+#else
+  constexpr int name = SO_REUSEPORT;
+#endif
+  const int on = 1;
+  if (::setsockopt(socket, SOL_SOCKET, name, &on, sizeof on) == 0) return {};
+  return {errno, std::generic_category()};
+#endif
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -19,7 +19,17 @@ namespace agent_websocket {
 namespace adapters {
 
 /// True for localhost, names below it (RFC 6761), 127.0.0.0/8 and ::1.
-inline bool is_loopback_host(std::string_view host) {
+bool is_loopback_host(std::string_view host);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE bool is_loopback_host(std::string_view host) {
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
   constexpr std::string_view name = "localhost";
   if (http::iequals(host.substr(host.size() - std::min(host.size(), name.size())), name)) {
@@ -37,5 +47,7 @@ inline bool is_loopback_host(std::string_view host) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

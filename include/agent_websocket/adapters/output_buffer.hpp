@@ -25,23 +25,14 @@ class output_buffer {
   std::string& tail() noexcept { return bytes_; }
 
   /// What is to go out next: everything that waits.
-  std::string_view front() const noexcept { return std::string_view(bytes_).substr(sent_); }
+  std::string_view front() const noexcept;
   std::size_t pending() const noexcept { return bytes_.size() - sent_; }
   std::size_t capacity() const noexcept { return bytes_.capacity(); }
 
   /// The first `count` bytes of front() are gone. Moves the rest only when at least as much has
   /// gone since the last time, so that a slow reader of a large buffer costs no more than copying
   /// it once.
-  void consume(std::size_t count) {
-    sent_ += count;
-    if (sent_ == bytes_.size()) {
-      bytes_.clear();
-      sent_ = 0;
-    } else if (sent_ >= bytes_.size() - sent_) {
-      bytes_.erase(0, sent_);
-      sent_ = 0;
-    }
-  }
+  void consume(std::size_t count);
 
  private:
   std::string bytes_;
@@ -56,22 +47,10 @@ class output_pool {
   static constexpr std::size_t max_buffer_bytes = 128 * 1024;
   static constexpr std::size_t max_bytes = 1024 * 1024;  ///< of all of them
 
-  std::unique_ptr<output_buffer> take() {
-    if (spare_.empty()) return std::make_unique<output_buffer>();
-    std::unique_ptr<output_buffer> buffer = std::move(spare_.back());
-    spare_.pop_back();
-    bytes_ -= buffer->capacity();
-    return buffer;
-  }
+  std::unique_ptr<output_buffer> take();
 
   /// Precondition: nothing is pending in it.
-  void give_back(std::unique_ptr<output_buffer> buffer) {
-    const std::size_t size = buffer->capacity();
-    if (spare_.size() >= max_buffers || size > max_buffer_bytes || bytes_ + size > max_bytes)
-      return;
-    bytes_ += size;
-    spare_.push_back(std::move(buffer));
-  }
+  void give_back(std::unique_ptr<output_buffer> buffer);
 
   std::size_t size() const noexcept { return spare_.size(); }
 
@@ -82,5 +61,45 @@ class output_pool {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE std::string_view output_buffer::front() const noexcept {
+  return std::string_view(bytes_).substr(sent_);
+}
+
+AGENT_WEBSOCKET_INLINE void output_buffer::consume(std::size_t count) {
+  sent_ += count;
+  if (sent_ == bytes_.size()) {
+    bytes_.clear();
+    sent_ = 0;
+  } else if (sent_ >= bytes_.size() - sent_) {
+    bytes_.erase(0, sent_);
+    sent_ = 0;
+  }
+}
+
+AGENT_WEBSOCKET_INLINE std::unique_ptr<output_buffer> output_pool::take() {
+  if (spare_.empty()) return std::make_unique<output_buffer>();
+  std::unique_ptr<output_buffer> buffer = std::move(spare_.back());
+  spare_.pop_back();
+  bytes_ -= buffer->capacity();
+  return buffer;
+}
+
+AGENT_WEBSOCKET_INLINE void output_pool::give_back(std::unique_ptr<output_buffer> buffer) {
+  const std::size_t size = buffer->capacity();
+  if (spare_.size() >= max_buffers || size > max_buffer_bytes || bytes_ + size > max_bytes) return;
+  bytes_ += size;
+  spare_.push_back(std::move(buffer));
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

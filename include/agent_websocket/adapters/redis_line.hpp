@@ -9,6 +9,7 @@
 #include <agent_websocket/adapters/redis_reply.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/tls_stream.hpp>
+#include <agent_websocket/base/config.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -40,36 +41,13 @@ class redis_line final : public asio_link {
   /// An empty context: no TLS. Else the certificate has to be for `host`. Null when there can be no
   /// TLS.
   static link_pointer<redis_line> begin(asio_socket socket, redis_line_sink& sink,
-                                        const tls_context& context, const std::string& host) {
-    link_pointer<redis_line> line(new redis_line(std::move(socket), sink));
-    if (context) {
-      line->secure(tls_stream::connect(context, line->socket(), host));
-      if (line->tls() == nullptr) {
-        line->drop();
-        return {};
-      }
-    }
-    line->wait_readable();
-    return line;
-  }
+                                        const tls_context& context, const std::string& host);
 
   /// All that is sent in one turn of the loop goes out in one piece.
-  void send(std::string_view bytes) {
-    if (sink_ == nullptr) return;
-    output_.tail().append(bytes);
-    if (std::exchange(flush_posted_, true)) return;
-    asio::post(socket().get_executor(), [self = link_pointer<redis_line>(this)] {
-      self->flush_posted_ = false;
-      if (self->sink_ != nullptr && !self->is_blocked_) self->on_writable();
-    });
-  }
+  void send(std::string_view bytes);
 
   /// The sink is not called from now on. What waits goes out as far as the kernel takes it at once.
-  void drop() {
-    if (std::exchange(sink_, nullptr) == nullptr) return;
-    if (!is_blocked_ && (tls() == nullptr || tls()->is_established())) transmit(output_);
-    close_socket(false);
-  }
+  void drop();
 
  private:
   static constexpr std::size_t read_bytes = 32 * 1024;
@@ -77,46 +55,13 @@ class redis_line final : public asio_link {
   redis_line(asio_socket from, redis_line_sink& sink) : asio_link(std::move(from)), sink_(&sink) {}
   ~redis_line() override = default;
 
-  void on_writable() override {
-    if (sink_ == nullptr) return;
-    const bool was_blocked = std::exchange(is_blocked_, false);
-    const std::size_t before = output_.pending();
-    const io_outcome outcome = transmit(output_);
-    if (was_blocked && output_.pending() != before) sink_->on_progress();
-    if (outcome == io_outcome::ended) return lost(refusal());
-    if (outcome == io_outcome::blocked) {
-      is_blocked_ = true;
-      wait_writable();
-    }
-  }
+  AGENT_WEBSOCKET_INLINE void on_writable() override;
 
-  void on_readable() override {
-    if (sink_ == nullptr) return;
-    std::array<char, read_bytes> data;
-    std::size_t size = 0;
-    if (receive(data.data(), data.size(), size) == io_outcome::ended) return lost(refusal());
-    if (size != 0) {
-      sink_->on_progress();
-      reader_.feed(std::string_view(data.data(), size));
-    }
-    while (sink_ != nullptr) {
-      auto next = reader_.next();
-      if (!next) return lost(next.error().detail);
-      if (!next->has_value()) return wait_readable();
-      sink_->on_reply(std::move(**next));
-    }
-  }
+  AGENT_WEBSOCKET_INLINE void on_readable() override;
 
-  std::string refusal() const {
-    const std::string words = tls() == nullptr ? std::string() : tls()->refusal_words();
-    return words.empty() ? "the connection was closed" : words;
-  }
+  std::string refusal() const;
 
-  void lost(const std::string& words) {
-    redis_line_sink* const to = std::exchange(sink_, nullptr);
-    close_socket(false);
-    if (to != nullptr) to->on_line_lost(words);
-  }
+  void lost(const std::string& words);
 
   redis_line_sink* sink_;
   redis_reader reader_;
@@ -127,5 +72,88 @@ class redis_line final : public asio_link {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE link_pointer<redis_line> redis_line::begin(asio_socket socket,
+                                                                  redis_line_sink& sink,
+                                                                  const tls_context& context,
+                                                                  const std::string& host) {
+  link_pointer<redis_line> line(new redis_line(std::move(socket), sink));
+  if (context) {
+    line->secure(tls_stream::connect(context, line->socket(), host));
+    if (line->tls() == nullptr) {
+      line->drop();
+      return {};
+    }
+  }
+  line->wait_readable();
+  return line;
+}
+
+AGENT_WEBSOCKET_INLINE void redis_line::send(std::string_view bytes) {
+  if (sink_ == nullptr) return;
+  output_.tail().append(bytes);
+  if (std::exchange(flush_posted_, true)) return;
+  asio::post(socket().get_executor(), [self = link_pointer<redis_line>(this)] {
+    self->flush_posted_ = false;
+    if (self->sink_ != nullptr && !self->is_blocked_) self->on_writable();
+  });
+}
+
+AGENT_WEBSOCKET_INLINE void redis_line::drop() {
+  if (std::exchange(sink_, nullptr) == nullptr) return;
+  if (!is_blocked_ && (tls() == nullptr || tls()->is_established())) transmit(output_);
+  close_socket(false);
+}
+
+AGENT_WEBSOCKET_INLINE void redis_line::on_writable() {
+  if (sink_ == nullptr) return;
+  const bool was_blocked = std::exchange(is_blocked_, false);
+  const std::size_t before = output_.pending();
+  const io_outcome outcome = transmit(output_);
+  if (was_blocked && output_.pending() != before) sink_->on_progress();
+  if (outcome == io_outcome::ended) return lost(refusal());
+  if (outcome == io_outcome::blocked) {
+    is_blocked_ = true;
+    wait_writable();
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void redis_line::on_readable() {
+  if (sink_ == nullptr) return;
+  std::array<char, read_bytes> data;
+  std::size_t size = 0;
+  if (receive(data.data(), data.size(), size) == io_outcome::ended) return lost(refusal());
+  if (size != 0) {
+    sink_->on_progress();
+    reader_.feed(std::string_view(data.data(), size));
+  }
+  while (sink_ != nullptr) {
+    auto next = reader_.next();
+    if (!next) return lost(next.error().detail);
+    if (!next->has_value()) return wait_readable();
+    sink_->on_reply(std::move(**next));
+  }
+}
+
+AGENT_WEBSOCKET_INLINE std::string redis_line::refusal() const {
+  const std::string words = tls() == nullptr ? std::string() : tls()->refusal_words();
+  return words.empty() ? "the connection was closed" : words;
+}
+
+AGENT_WEBSOCKET_INLINE void redis_line::lost(const std::string& words) {
+  redis_line_sink* const to = std::exchange(sink_, nullptr);
+  close_socket(false);
+  if (to != nullptr) to->on_line_lost(words);
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

@@ -40,33 +40,14 @@ class redis_view {
   bool is_array() const noexcept { return is(REDIS_REPLY_ARRAY); }
 
   /// Of a string, a status or an error.
-  std::string_view text() const noexcept {
-    const bool has = is(REDIS_REPLY_STRING) || is(REDIS_REPLY_STATUS) || is(REDIS_REPLY_ERROR);
-    return has && reply_->str != nullptr ? std::string_view(reply_->str, reply_->len)
-                                         : std::string_view();
-  }
+  std::string_view text() const noexcept;
 
   /// An integer, or a string that is one.
-  std::optional<std::uint64_t> number() const noexcept {
-    if (is(REDIS_REPLY_INTEGER)) {
-      if (reply_->integer < 0) return std::nullopt;
-      return static_cast<std::uint64_t>(reply_->integer);
-    }
-    const std::string_view digits = text();
-    std::uint64_t value = 0;
-    const auto [end, failure] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (digits.empty() || failure != std::errc() || end != digits.data() + digits.size()) {
-      return std::nullopt;
-    }
-    return value;
-  }
+  std::optional<std::uint64_t> number() const noexcept;
 
   std::size_t size() const noexcept { return is_array() ? reply_->elements : 0; }
   /// Nil behind the end.
-  redis_view operator[](std::size_t i) const noexcept {
-    return i < size() ? redis_view(reply_->element[i]) : redis_view();
-  }
+  redis_view operator[](std::size_t i) const noexcept;
 
  private:
   bool is(int type) const noexcept { return reply_ != nullptr && reply_->type == type; }
@@ -93,24 +74,14 @@ using redis_handler = std::function<void(result<redis_reply>)>;
 /// Bytes in, replies out.
 class redis_reader {
  public:
-  redis_reader() : reader_(redisReaderCreate()) {
-    if (reader_ == nullptr) throw std::bad_alloc();
-  }
+  redis_reader();
 
   /// What failed is told by next().
   void feed(std::string_view bytes) { redisReaderFeed(reader_.get(), bytes.data(), bytes.size()); }
 
   /// The next whole reply, nothing while it is not all there. Fails with protocol_error, and then
   /// for good.
-  result<std::optional<redis_reply>> next() {
-    void* reply = nullptr;
-    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) {
-      return error(errc::protocol_error, "The store does not answer as Redis does",
-                   std::string("no reply of Redis: ") + reader_->errstr);
-    }
-    if (reply == nullptr) return std::optional<redis_reply>();
-    return std::optional<redis_reply>(redis_reply(static_cast<redisReply*>(reply)));
-  }
+  result<std::optional<redis_reply>> next();
 
  private:
   struct free_reader {
@@ -123,7 +94,62 @@ class redis_reader {
 using redis_command = std::shared_ptr<const std::string>;
 
 /// Precondition: at least the command's name.
-inline redis_command make_redis_command(const std::vector<std::string_view>& words) {
+redis_command make_redis_command(const std::vector<std::string_view>& words);
+
+/// The first word of an error: "MOVED", "NOSCRIPT".
+std::string_view redis_error_kind(std::string_view text) noexcept;
+
+/// What an error reply means to a store. The words of Redis are for the log.
+error error_of_redis(std::string_view text);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE std::string_view redis_view::text() const noexcept {
+  const bool has = is(REDIS_REPLY_STRING) || is(REDIS_REPLY_STATUS) || is(REDIS_REPLY_ERROR);
+  return has && reply_->str != nullptr ? std::string_view(reply_->str, reply_->len)
+                                       : std::string_view();
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::uint64_t> redis_view::number() const noexcept {
+  if (is(REDIS_REPLY_INTEGER)) {
+    if (reply_->integer < 0) return std::nullopt;
+    return static_cast<std::uint64_t>(reply_->integer);
+  }
+  const std::string_view digits = text();
+  std::uint64_t value = 0;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (digits.empty() || failure != std::errc() || end != digits.data() + digits.size()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+AGENT_WEBSOCKET_INLINE redis_view redis_view::operator[](std::size_t i) const noexcept {
+  return i < size() ? redis_view(reply_->element[i]) : redis_view();
+}
+
+AGENT_WEBSOCKET_INLINE redis_reader::redis_reader() : reader_(redisReaderCreate()) {
+  if (reader_ == nullptr) throw std::bad_alloc();
+}
+
+AGENT_WEBSOCKET_INLINE result<std::optional<redis_reply>> redis_reader::next() {
+  void* reply = nullptr;
+  if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) {
+    return error(errc::protocol_error, "The store does not answer as Redis does",
+                 std::string("no reply of Redis: ") + reader_->errstr);
+  }
+  if (reply == nullptr) return std::optional<redis_reply>();
+  return std::optional<redis_reply>(redis_reply(static_cast<redisReply*>(reply)));
+}
+
+AGENT_WEBSOCKET_INLINE redis_command
+make_redis_command(const std::vector<std::string_view>& words) {
   std::vector<const char*> texts;
   std::vector<std::size_t> sizes;
   texts.reserve(words.size());
@@ -141,13 +167,11 @@ inline redis_command make_redis_command(const std::vector<std::string_view>& wor
   return std::make_shared<const std::string>(bytes, static_cast<std::size_t>(size));
 }
 
-/// The first word of an error: "MOVED", "NOSCRIPT".
-inline std::string_view redis_error_kind(std::string_view text) noexcept {
+AGENT_WEBSOCKET_INLINE std::string_view redis_error_kind(std::string_view text) noexcept {
   return text.substr(0, text.find(' '));
 }
 
-/// What an error reply means to a store. The words of Redis are for the log.
-inline error error_of_redis(std::string_view text) {
+AGENT_WEBSOCKET_INLINE error error_of_redis(std::string_view text) {
   const std::string_view kind = redis_error_kind(text);
   std::string detail = "redis: " + std::string(text);
   for (const char* const each : {"NOAUTH", "WRONGPASS", "NOPERM", "DENIED"}) {
@@ -167,5 +191,7 @@ inline error error_of_redis(std::string_view text) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

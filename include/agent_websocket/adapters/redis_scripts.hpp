@@ -6,6 +6,7 @@
 
 #include <agent_websocket/adapters/redis_client.hpp>
 #include <agent_websocket/adapters/redis_reply.hpp>
+#include <agent_websocket/base/config.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -24,20 +25,7 @@ namespace agent_websocket {
 namespace adapters {
 
 /// SHA-1 in lower case hexadecimal digits, by which Redis knows a script.
-inline std::string redis_digest(std::string_view text) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), bytes.data(), &size, EVP_sha1(), nullptr) != 1) {
-    throw std::bad_alloc();
-  }
-  std::string written;
-  for (unsigned i = 0; i < size; ++i) {
-    written.push_back(digits[bytes[i] >> 4]);
-    written.push_back(digits[bytes[i] & 0xF]);
-  }
-  return written;
-}
+std::string redis_digest(std::string_view text);
 
 class redis_script {
  public:
@@ -49,28 +37,11 @@ class redis_script {
   /// `words`: the keys, of one slot and at least one, then the arguments. The script outlives the
   /// call. See redis_client::send.
   void run(redis_client& client, std::size_t keys, std::vector<std::string> words,
-           redis_handler done) const {
-    const redis_command by_digest = command("EVALSHA", digest_, keys, words);
-    const std::string key = words.front();
-    auto kept = std::make_shared<const std::vector<std::string>>(std::move(words));
-    client.send(key, by_digest,
-                [this, &client, keys, kept, done = std::move(done)](result<redis_reply> reply) {
-                  const bool is_unknown =
-                      reply && reply->is_error() && redis_error_kind(reply->text()) == "NOSCRIPT";
-                  if (!is_unknown) return done(std::move(reply));
-                  client.send(kept->front(), command("EVAL", text_, keys, *kept), done);
-                });
-  }
+           redis_handler done) const;
 
  private:
   static redis_command command(std::string_view name, std::string_view script, std::size_t keys,
-                               const std::vector<std::string>& words) {
-    const std::string count = std::to_string(keys);
-    std::vector<std::string_view> all{name, script, count};
-    all.reserve(all.size() + words.size());
-    all.insert(all.end(), words.begin(), words.end());
-    return make_redis_command(all);
-  }
+                               const std::vector<std::string>& words);
 
   std::string text_;
   std::string digest_;
@@ -149,5 +120,56 @@ return 'ok'
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE std::string redis_digest(std::string_view text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), bytes.data(), &size, EVP_sha1(), nullptr) != 1) {
+    throw std::bad_alloc();
+  }
+  std::string written;
+  for (unsigned i = 0; i < size; ++i) {
+    written.push_back(digits[bytes[i] >> 4]);
+    written.push_back(digits[bytes[i] & 0xF]);
+  }
+  return written;
+}
+
+AGENT_WEBSOCKET_INLINE void redis_script::run(redis_client& client, std::size_t keys,
+                                              std::vector<std::string> words,
+                                              redis_handler done) const {
+  const redis_command by_digest = command("EVALSHA", digest_, keys, words);
+  const std::string key = words.front();
+  auto kept = std::make_shared<const std::vector<std::string>>(std::move(words));
+  client.send(key, by_digest,
+              [this, &client, keys, kept, done = std::move(done)](result<redis_reply> reply) {
+                const bool is_unknown =
+                    reply && reply->is_error() && redis_error_kind(reply->text()) == "NOSCRIPT";
+                if (!is_unknown) return done(std::move(reply));
+                client.send(kept->front(), command("EVAL", text_, keys, *kept), done);
+              });
+}
+
+AGENT_WEBSOCKET_INLINE redis_command redis_script::command(std::string_view name,
+                                                           std::string_view script,
+                                                           std::size_t keys,
+                                                           const std::vector<std::string>& words) {
+  const std::string count = std::to_string(keys);
+  std::vector<std::string_view> all{name, script, count};
+  all.reserve(all.size() + words.size());
+  all.insert(all.end(), words.begin(), words.end());
+  return make_redis_command(all);
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

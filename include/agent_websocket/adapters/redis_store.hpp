@@ -13,6 +13,7 @@
 #include <agent_websocket/adapters/redis_scripts.hpp>
 #include <agent_websocket/adapters/redis_settings.hpp>
 #include <agent_websocket/adapters/redis_url.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/ids.hpp>
 #include <agent_websocket/base/random.hpp>
 #include <agent_websocket/policy/store.hpp>
@@ -37,13 +38,10 @@ namespace adapters {
 class redis_store {
  public:
   /// The context outlives the store.
-  redis_store(asio::io_context& context, redis_settings settings)
-      : context_(context), settings_(std::move(settings)) {}
+  redis_store(asio::io_context& context, redis_settings settings);
   redis_store(const redis_store&) = delete;
   redis_store& operator=(const redis_store&) = delete;
-  ~redis_store() {
-    if (lease_) lease_->end();
-  }
+  ~redis_store();
 
   /// Once, before all others. Fails with bad_configuration; a Redis that is away is no failure, see
   /// check().
@@ -61,12 +59,8 @@ class redis_store {
   void load(std::string_view session, load_handler done);
   void claim(std::string_view session, const stored_session& known, claim_handler done);
   void append(store_batch batch, store_handler done);
-  void release(std::string_view session, fence_number fence, store_handler done) {
-    run_with_fence(scripts().release, session, fence, std::move(done));
-  }
-  void erase(std::string_view session, fence_number fence, store_handler done) {
-    run_with_fence(scripts().erase, session, fence, std::move(done));
-  }
+  void release(std::string_view session, fence_number fence, store_handler done);
+  void erase(std::string_view session, fence_number fence, store_handler done);
 
   /// Whether Redis takes writes; of a cluster, whether all slots are served.
   void check(store_handler done);
@@ -74,20 +68,11 @@ class redis_store {
  private:
   using word_list = std::vector<std::string>;
 
-  static const redis_session_scripts& scripts() {
-    static const redis_session_scripts made;
-    return made;
-  }
+  static const redis_session_scripts& scripts();
 
-  static error strange() {
-    return error(errc::internal, "The store failed", "redis: the key holds something else");
-  }
+  static error strange();
 
-  word_list keys_of(std::string_view session) const {
-    std::string key = url_.prefix + "{" + std::string(session) + "}";
-    std::string records = key + ":records";
-    return {std::move(key), std::move(records)};
-  }
+  word_list keys_of(std::string_view session) const;
 
   template <typename Handler>
   bool refuse_unopened(const Handler& done) {
@@ -100,21 +85,8 @@ class redis_store {
 
   /// Calls for one session begin after the outcome of the one before: on different ways (a slot
   /// that moves, a script that is not known yet) one could overtake the other.
-  void begin(const std::string& session, std::function<void()> call) {
-    const auto [lane, is_free] = lanes_.try_emplace(session);
-    if (!is_free) return lane->second.push_back(std::move(call));
-    call();
-  }
-  void finish(const std::string& session) {
-    const auto lane = lanes_.find(session);
-    if (lane->second.empty()) {
-      lanes_.erase(lane);
-      return;
-    }
-    const auto next = std::move(lane->second.front());
-    lane->second.pop_front();
-    next();
-  }
+  void begin(const std::string& session, std::function<void()> call);
+  void finish(const std::string& session);
 
   /// Ends the turn of the session, then tells. Nothing of this object is used after that.
   template <typename Handler, typename Outcome>
@@ -124,30 +96,9 @@ class redis_store {
     tell(std::move(outcome));
   }
 
-  static result<stored_session> parse(const redis_view& reply) {
-    stored_session known;
-    if (!reply.is_array()) return strange();
-    if (reply.size() == 0) return known;
-    const auto fence = reply[0].number(), next = reply[1].number();
-    if (!fence || !next) return strange();
-    known.fence = *fence;
-    known.next = *next;
-    known.holder = std::string(reply[2].text());
-    known.records.reserve(reply[3].size());
-    for (std::size_t i = 0; i < reply[3].size(); ++i) {
-      known.records.emplace_back(reply[3][i].text());
-    }
-    return known;
-  }
+  static result<stored_session> parse(const redis_view& reply);
 
-  static result<void> parse_word(const result<redis_reply>& reply) {
-    if (!reply) return reply.error();
-    const std::string_view word = reply->text();
-    if (word == "ok") return {};
-    if (word == "moved") return error(errc::moved);
-    if (word == "session_not_found") return error(errc::session_not_found);
-    return strange();
-  }
+  static result<void> parse_word(const result<redis_reply>& reply);
 
   void run_with_fence(const redis_script& script, std::string_view session, fence_number fence,
                       store_handler done);
@@ -162,7 +113,90 @@ class redis_store {
   std::unique_ptr<redis_client> client_;  // destroyed first: no handler is called after that
 };
 
-inline result<void> redis_store::open() {
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE redis_store::redis_store(asio::io_context& context, redis_settings settings)
+    : context_(context), settings_(std::move(settings)) {}
+
+AGENT_WEBSOCKET_INLINE redis_store::~redis_store() {
+  if (lease_) lease_->end();
+}
+
+AGENT_WEBSOCKET_INLINE void redis_store::release(std::string_view session, fence_number fence,
+                                                 store_handler done) {
+  run_with_fence(scripts().release, session, fence, std::move(done));
+}
+
+AGENT_WEBSOCKET_INLINE void redis_store::erase(std::string_view session, fence_number fence,
+                                               store_handler done) {
+  run_with_fence(scripts().erase, session, fence, std::move(done));
+}
+
+AGENT_WEBSOCKET_INLINE const redis_session_scripts& redis_store::scripts() {
+  static const redis_session_scripts made;
+  return made;
+}
+
+AGENT_WEBSOCKET_INLINE error redis_store::strange() {
+  return error(errc::internal, "The store failed", "redis: the key holds something else");
+}
+
+AGENT_WEBSOCKET_INLINE redis_store::word_list redis_store::keys_of(std::string_view session) const {
+  std::string key = url_.prefix + "{" + std::string(session) + "}";
+  std::string records = key + ":records";
+  return {std::move(key), std::move(records)};
+}
+
+AGENT_WEBSOCKET_INLINE void redis_store::begin(const std::string& session,
+                                               std::function<void()> call) {
+  const auto [lane, is_free] = lanes_.try_emplace(session);
+  if (!is_free) return lane->second.push_back(std::move(call));
+  call();
+}
+
+AGENT_WEBSOCKET_INLINE void redis_store::finish(const std::string& session) {
+  const auto lane = lanes_.find(session);
+  if (lane->second.empty()) {
+    lanes_.erase(lane);
+    return;
+  }
+  const auto next = std::move(lane->second.front());
+  lane->second.pop_front();
+  next();
+}
+
+AGENT_WEBSOCKET_INLINE result<stored_session> redis_store::parse(const redis_view& reply) {
+  stored_session known;
+  if (!reply.is_array()) return strange();
+  if (reply.size() == 0) return known;
+  const auto fence = reply[0].number(), next = reply[1].number();
+  if (!fence || !next) return strange();
+  known.fence = *fence;
+  known.next = *next;
+  known.holder = std::string(reply[2].text());
+  known.records.reserve(reply[3].size());
+  for (std::size_t i = 0; i < reply[3].size(); ++i) {
+    known.records.emplace_back(reply[3][i].text());
+  }
+  return known;
+}
+
+AGENT_WEBSOCKET_INLINE result<void> redis_store::parse_word(const result<redis_reply>& reply) {
+  if (!reply) return reply.error();
+  const std::string_view word = reply->text();
+  if (word == "ok") return {};
+  if (word == "moved") return error(errc::moved);
+  if (word == "session_not_found") return error(errc::session_not_found);
+  return strange();
+}
+
+AGENT_WEBSOCKET_INLINE result<void> redis_store::open() {
   auto url = parse_redis_url(settings_.url);
   if (!url) return url.error();
   const auto refuse = [](const char* words) { return error(errc::bad_configuration, words); };
@@ -200,7 +234,7 @@ inline result<void> redis_store::open() {
   return {};
 }
 
-inline void redis_store::load(std::string_view session, load_handler done) {
+AGENT_WEBSOCKET_INLINE void redis_store::load(std::string_view session, load_handler done) {
   if (refuse_unopened(done)) return;
   begin(std::string(session), [this, key = std::string(session), done = std::move(done)] {
     scripts().load.run(*client_, 2, keys_of(key), [this, key, done](result<redis_reply> reply) {
@@ -219,8 +253,8 @@ inline void redis_store::load(std::string_view session, load_handler done) {
   });
 }
 
-inline void redis_store::claim(std::string_view session, const stored_session& known,
-                               claim_handler done) {
+AGENT_WEBSOCKET_INLINE void redis_store::claim(std::string_view session,
+                                               const stored_session& known, claim_handler done) {
   if (refuse_unopened(done)) return;
   begin(std::string(session), [this, key = std::string(session), fence = known.fence,
                                next = known.next, done = std::move(done)] {
@@ -244,8 +278,9 @@ inline void redis_store::claim(std::string_view session, const stored_session& k
 }
 
 /// Only if it is as it was found.
-inline void redis_store::claim_from(const std::string& session, const stored_session& found,
-                                    claim_handler done) {
+AGENT_WEBSOCKET_INLINE void redis_store::claim_from(const std::string& session,
+                                                    const stored_session& found,
+                                                    claim_handler done) {
   word_list all = keys_of(session);
   for (std::string each : {std::to_string(found.fence), std::to_string(found.next), found.holder,
                            settings_.name, std::to_string(settings_.keep.count())}) {
@@ -264,7 +299,7 @@ inline void redis_store::claim_from(const std::string& session, const stored_ses
                       });
 }
 
-inline void redis_store::append(store_batch batch, store_handler done) {
+AGENT_WEBSOCKET_INLINE void redis_store::append(store_batch batch, store_handler done) {
   if (refuse_unopened(done)) return;
   const std::string session = batch.session;
   auto kept = std::make_shared<store_batch>(std::move(batch));
@@ -285,8 +320,9 @@ inline void redis_store::append(store_batch batch, store_handler done) {
   });
 }
 
-inline void redis_store::run_with_fence(const redis_script& script, std::string_view session,
-                                        fence_number fence, store_handler done) {
+AGENT_WEBSOCKET_INLINE void redis_store::run_with_fence(const redis_script& script,
+                                                        std::string_view session,
+                                                        fence_number fence, store_handler done) {
   if (refuse_unopened(done)) return;
   begin(std::string(session), [this, &script, key = std::string(session), fence,
                                done = std::move(done)] {
@@ -298,7 +334,7 @@ inline void redis_store::run_with_fence(const redis_script& script, std::string_
   });
 }
 
-inline void redis_store::check(store_handler done) {
+AGENT_WEBSOCKET_INLINE void redis_store::check(store_handler done) {
   if (refuse_unopened(done)) return;
   lease_->renew([this, done = std::move(done)](const result<void>& written) {
     if (!written || !client_->is_cluster()) return done(written);
@@ -314,5 +350,7 @@ inline void redis_store::check(store_handler done) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

@@ -30,13 +30,8 @@ struct redis_address {
   std::uint16_t port = 6379;
 
   /// "127.0.0.1:6379", "[::1]:6379".
-  std::string text() const {
-    const bool is_ipv6 = host.find(':') != std::string::npos;
-    return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-  }
-  bool operator==(const redis_address& other) const noexcept {
-    return port == other.port && host == other.host;
-  }
+  std::string text() const;
+  bool operator==(const redis_address& other) const noexcept;
   bool operator!=(const redis_address& other) const noexcept { return !(*this == other); }
 };
 
@@ -51,14 +46,33 @@ struct redis_url {
   std::string ca_file;                      ///< ca=, in PEM form; empty: what the system trusts
 };
 
+/// Fails with bad_configuration and words for people.
+result<redis_url> parse_redis_url(std::string_view text);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE std::string redis_address::text() const {
+  const bool is_ipv6 = host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+AGENT_WEBSOCKET_INLINE bool redis_address::operator==(const redis_address& other) const noexcept {
+  return port == other.port && host == other.host;
+}
 namespace detail {
 
-inline error refuse_redis_url(std::string why) {
+AGENT_WEBSOCKET_INLINE error refuse_redis_url(std::string why) {
   return error(errc::bad_configuration, "the address of Redis is wrong: " + std::move(why));
 }
 
 /// False when a % is not followed by two hexadecimal digits.
-inline bool decode_percent(std::string_view text, std::string& decoded) {
+AGENT_WEBSOCKET_INLINE bool decode_percent(std::string_view text, std::string& decoded) {
   decoded.clear();
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
@@ -76,7 +90,8 @@ inline bool decode_percent(std::string_view text, std::string& decoded) {
   return true;
 }
 
-inline result<void> take_redis_credentials(std::string_view text, redis_url& parsed) {
+AGENT_WEBSOCKET_INLINE result<void> take_redis_credentials(std::string_view text,
+                                                           redis_url& parsed) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon + 1 == text.size()) {
     return refuse_redis_url("before the @ stands user:password, or :password alone");
@@ -88,7 +103,7 @@ inline result<void> take_redis_credentials(std::string_view text, redis_url& par
   return {};
 }
 
-inline result<void> take_redis_option(std::string_view text, redis_url& parsed) {
+AGENT_WEBSOCKET_INLINE result<void> take_redis_option(std::string_view text, redis_url& parsed) {
   const std::size_t equals = text.find('=');
   const std::string name(text.substr(0, equals));
   std::string value;
@@ -115,8 +130,7 @@ inline result<void> take_redis_option(std::string_view text, redis_url& parsed) 
 
 }  // namespace detail
 
-/// Fails with bad_configuration and words for people.
-inline result<redis_url> parse_redis_url(std::string_view text) {
+AGENT_WEBSOCKET_INLINE result<redis_url> parse_redis_url(std::string_view text) {
   using detail::refuse_redis_url;
   for (const char c : text) {
     if (c <= 0x20 || c > 0x7E) {
@@ -180,5 +194,7 @@ inline result<redis_url> parse_redis_url(std::string_view text) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

@@ -21,7 +21,24 @@ namespace adapters {
 /// The code without its extension: SQLITE_IOERR for SQLITE_IOERR_FSYNC.
 inline int sqlite_primary(int code) noexcept { return code & 0xFF; }
 
-inline const char* sqlite_meaning(int code) noexcept {
+const char* sqlite_meaning(int code) noexcept;
+
+/// What happened last on the connection, with SQLite's own words and the system's. `db` may be null
+/// when there was not even memory for it.
+std::string sqlite_words(sqlite3* db, int code);
+
+/// `doing`: what could not be done, "the append".
+error sqlite_failure(sqlite3* db, int code, const char* doing);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE const char* sqlite_meaning(int code) noexcept {
   switch (sqlite_primary(code)) {
     case SQLITE_FULL: return "the disk is full";
     case SQLITE_IOERR: return "the disk failed";
@@ -39,9 +56,7 @@ inline const char* sqlite_meaning(int code) noexcept {
   }
 }
 
-/// What happened last on the connection, with SQLite's own words and the system's. `db` may be null
-/// when there was not even memory for it.
-inline std::string sqlite_words(sqlite3* db, int code) {
+AGENT_WEBSOCKET_INLINE std::string sqlite_words(sqlite3* db, int code) {
   std::string words = sqlite_meaning(code);
   words += " (SQLite " + std::to_string(code) + ": ";
   const bool is_last = db != nullptr && sqlite_primary(sqlite3_errcode(db)) == sqlite_primary(code);
@@ -55,13 +70,14 @@ inline std::string sqlite_words(sqlite3* db, int code) {
   return words + ")";
 }
 
-/// `doing`: what could not be done, "the append".
-inline error sqlite_failure(sqlite3* db, int code, const char* doing) {
+AGENT_WEBSOCKET_INLINE error sqlite_failure(sqlite3* db, int code, const char* doing) {
   return error(errc::internal, message_of(errc::internal),
                std::string("sqlite_store: ") + doing + " failed: " + sqlite_words(db, code));
 }
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

@@ -25,7 +25,35 @@ inline constexpr std::int64_t sqlite_application_id = 0x41675753;
 
 /// Each brings a file from the version that is its index to the next one. What was released is
 /// never changed: a new version is one more line.
-inline const std::vector<std::string>& sqlite_migrations() {
+const std::vector<std::string>& sqlite_migrations();
+
+/// What the file says of itself.
+struct sqlite_version {
+  std::int64_t application = 0;
+  std::int64_t version = 0;
+  std::int64_t tables = 0;
+};
+
+/// SQLITE_OK, or why it cannot be read.
+int read_version(const sqlite_connection& connection, sqlite_version& found);
+
+/// Why it is no session file that this version can use, as the end of a sentence; empty when it is
+/// one, or an empty file. `latest`: the number of migrations.
+std::string version_fault(const sqlite_version& found, std::size_t latest);
+
+/// Runs the migrations that the file has not seen, all of them or none.
+int migrate(sqlite_connection& connection, const sqlite_version& from,
+            const std::vector<std::string>& migrations);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE const std::vector<std::string>& sqlite_migrations() {
   static const std::vector<std::string> all{
       // 1. `written` and `held` are for expiry; `number` keeps the keys of the records short.
       R"(CREATE TABLE sessions (
@@ -45,24 +73,15 @@ inline const std::vector<std::string>& sqlite_migrations() {
   return all;
 }
 
-/// What the file says of itself.
-struct sqlite_version {
-  std::int64_t application = 0;
-  std::int64_t version = 0;
-  std::int64_t tables = 0;
-};
-
-/// SQLITE_OK, or why it cannot be read.
-inline int read_version(const sqlite_connection& connection, sqlite_version& found) {
+AGENT_WEBSOCKET_INLINE int read_version(const sqlite_connection& connection,
+                                        sqlite_version& found) {
   int code = sqlite_number(connection, "PRAGMA application_id", found.application);
   if (code == SQLITE_OK) code = sqlite_number(connection, "PRAGMA user_version", found.version);
   if (code != SQLITE_OK) return code;
   return sqlite_number(connection, "SELECT count(*) FROM sqlite_master", found.tables);
 }
 
-/// Why it is no session file that this version can use, as the end of a sentence; empty when it is
-/// one, or an empty file. `latest`: the number of migrations.
-inline std::string version_fault(const sqlite_version& found, std::size_t latest) {
+AGENT_WEBSOCKET_INLINE std::string version_fault(const sqlite_version& found, std::size_t latest) {
   const bool is_empty = found.application == 0 && found.version == 0 && found.tables == 0;
   if (!is_empty && found.application != sqlite_application_id) {
     return "is a database of another program; name another file";
@@ -75,9 +94,8 @@ inline std::string version_fault(const sqlite_version& found, std::size_t latest
   return {};
 }
 
-/// Runs the migrations that the file has not seen, all of them or none.
-inline int migrate(sqlite_connection& connection, const sqlite_version& from,
-                   const std::vector<std::string>& migrations) {
+AGENT_WEBSOCKET_INLINE int migrate(sqlite_connection& connection, const sqlite_version& from,
+                                   const std::vector<std::string>& migrations) {
   if (from.version >= static_cast<std::int64_t>(migrations.size())) return SQLITE_OK;
   int code = connection.run("BEGIN IMMEDIATE");
   for (auto i = static_cast<std::size_t>(from.version); i < migrations.size(); ++i) {
@@ -94,5 +112,7 @@ inline int migrate(sqlite_connection& connection, const sqlite_version& from,
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

@@ -87,84 +87,32 @@ class sqlite_call final : public sqlite_job {
 /// tried anew.
 class sqlite_store {
  public:
-  sqlite_store(asio::io_context& context, sqlite_options options)
-      : context_(context), options_(std::move(options)) {}
+  sqlite_store(asio::io_context& context, sqlite_options options);
   sqlite_store(const sqlite_store&) = delete;
   sqlite_store& operator=(const sqlite_store&) = delete;
 
   /// Waits until what was asked for is on the disk; calls no `done` any more.
-  ~sqlite_store() {
-    alive_.reset();
-    worker_.reset();
-    const auto undelivered = std::exchange(finished_, {});
-  }
+  ~sqlite_store();
 
   /// Opens the file and lets go of what a process before held. Blocks: the whole file is read, to
   /// find damage. Errors (bad_configuration): what is wrong with the file, and what to do about it.
   /// Before it, every call fails. Precondition: it has not succeeded before.
-  result<void> open() {
-    auto database = std::make_unique<sqlite_database>();
-    const result<void> opened = database->open(options_.file, options_.busy_wait);
-    if (!opened) return opened;
-    const auto grain = std::min<std::chrono::seconds>(std::chrono::hours(1), options_.keep / 32);
-    auto sessions = std::make_unique<sqlite_sessions>(database->connection(), grain.count());
-    result<void> ready = sessions->prepare();
-    if (ready) ready = sessions->release_all(sqlite_worker::seconds_now());
-    if (!ready)
-      return detail::bad_session_file(options_.file, "cannot be used: " + ready.error().detail);
-    const sqlite_worker_settings settings{options_.keep, options_.sweep_every,
-                                          options_.max_waiting_bytes};
-    worker_ =
-        std::make_unique<sqlite_worker>(std::move(database), std::move(sessions), settings,
-                                        [this](sqlite_jobs jobs) { finish(std::move(jobs)); });
-    return {};
-  }
+  result<void> open();
 
   bool lasting() const noexcept { return true; }
 
-  void load(std::string_view session, load_handler done) {
-    add<stored_session>(false, session.size(), std::move(done),
-                        [id = std::string(session)](const sqlite_job::turn& turn) {
-                          return turn.sessions.load(id);
-                        });
-  }
+  void load(std::string_view session, load_handler done);
 
-  void claim(std::string_view session, const stored_session& known, claim_handler done) {
-    add<fence_number>(true, session.size(), std::move(done),
-                      [id = std::string(session), fence = known.fence,
-                       next = known.next](const sqlite_job::turn& turn) {
-                        return turn.sessions.claim(id, fence, next, turn.now);
-                      });
-  }
+  void claim(std::string_view session, const stored_session& known, claim_handler done);
 
-  void append(store_batch batch, store_handler done) {
-    std::size_t bytes = batch.session.size();
-    for (const std::string& each : batch.records) bytes += sizeof each + each.size();
-    add<void>(true, bytes, std::move(done),
-              [batch = std::move(batch)](const sqlite_job::turn& turn) {
-                return turn.sessions.append(batch, turn.now);
-              });
-  }
+  void append(store_batch batch, store_handler done);
 
-  void release(std::string_view session, fence_number fence, store_handler done) {
-    add<void>(true, session.size(), std::move(done),
-              [id = std::string(session), fence](const sqlite_job::turn& turn) {
-                return turn.sessions.release(id, fence, turn.now);
-              });
-  }
+  void release(std::string_view session, fence_number fence, store_handler done);
 
-  void erase(std::string_view session, fence_number fence, store_handler done) {
-    add<void>(true, session.size(), std::move(done),
-              [id = std::string(session), fence](const sqlite_job::turn& turn) {
-                return turn.sessions.erase(id, fence);
-              });
-  }
+  void erase(std::string_view session, fence_number fence, store_handler done);
 
   /// Begins to write; when the last write failed, it writes something.
-  void check(store_handler done) {
-    add<void>(true, 0, std::move(done),
-              [](const sqlite_job::turn& turn) { return turn.sessions.check(turn.is_doubtful); });
-  }
+  void check(store_handler done);
 
  private:
   using work_guard = asio::executor_work_guard<asio::io_context::executor_type>;
@@ -187,29 +135,9 @@ class sqlite_store {
   }
 
   // On the worker's thread, mostly.
-  void finish(sqlite_jobs jobs) {
-    const std::size_t count = jobs.size();
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      for (auto& each : jobs) finished_.push_back(std::move(each));
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      asio::post(context_, [this, alive = watch_] {
-        if (!alive.expired()) deliver();
-      });
-    }
-  }
+  void finish(sqlite_jobs jobs);
 
-  void deliver() {
-    std::unique_ptr<sqlite_job> job;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      job = std::move(finished_.front());  // there is one for every deliver
-      finished_.pop_front();
-    }
-    if (--open_calls_ == 0) busy_.reset();
-    job->deliver();
-  }
+  void deliver();
 
   asio::io_context& context_;
   const sqlite_options options_;
@@ -224,5 +152,108 @@ class sqlite_store {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE sqlite_store::sqlite_store(asio::io_context& context, sqlite_options options)
+    : context_(context), options_(std::move(options)) {}
+
+AGENT_WEBSOCKET_INLINE sqlite_store::~sqlite_store() {
+  alive_.reset();
+  worker_.reset();
+  const auto undelivered = std::exchange(finished_, {});
+}
+
+AGENT_WEBSOCKET_INLINE result<void> sqlite_store::open() {
+  auto database = std::make_unique<sqlite_database>();
+  const result<void> opened = database->open(options_.file, options_.busy_wait);
+  if (!opened) return opened;
+  const auto grain = std::min<std::chrono::seconds>(std::chrono::hours(1), options_.keep / 32);
+  auto sessions = std::make_unique<sqlite_sessions>(database->connection(), grain.count());
+  result<void> ready = sessions->prepare();
+  if (ready) ready = sessions->release_all(sqlite_worker::seconds_now());
+  if (!ready)
+    return detail::bad_session_file(options_.file, "cannot be used: " + ready.error().detail);
+  const sqlite_worker_settings settings{options_.keep, options_.sweep_every,
+                                        options_.max_waiting_bytes};
+  worker_ = std::make_unique<sqlite_worker>(std::move(database), std::move(sessions), settings,
+                                            [this](sqlite_jobs jobs) { finish(std::move(jobs)); });
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE void sqlite_store::load(std::string_view session, load_handler done) {
+  add<stored_session>(
+      false, session.size(), std::move(done),
+      [id = std::string(session)](const sqlite_job::turn& turn) { return turn.sessions.load(id); });
+}
+
+AGENT_WEBSOCKET_INLINE void sqlite_store::claim(std::string_view session,
+                                                const stored_session& known, claim_handler done) {
+  add<fence_number>(
+      true, session.size(), std::move(done),
+      [id = std::string(session), fence = known.fence, next = known.next](
+          const sqlite_job::turn& turn) { return turn.sessions.claim(id, fence, next, turn.now); });
+}
+
+AGENT_WEBSOCKET_INLINE void sqlite_store::append(store_batch batch, store_handler done) {
+  std::size_t bytes = batch.session.size();
+  for (const std::string& each : batch.records) bytes += sizeof each + each.size();
+  add<void>(true, bytes, std::move(done), [batch = std::move(batch)](const sqlite_job::turn& turn) {
+    return turn.sessions.append(batch, turn.now);
+  });
+}
+
+AGENT_WEBSOCKET_INLINE void sqlite_store::release(std::string_view session, fence_number fence,
+                                                  store_handler done) {
+  add<void>(true, session.size(), std::move(done),
+            [id = std::string(session), fence](const sqlite_job::turn& turn) {
+              return turn.sessions.release(id, fence, turn.now);
+            });
+}
+
+AGENT_WEBSOCKET_INLINE void sqlite_store::erase(std::string_view session, fence_number fence,
+                                                store_handler done) {
+  add<void>(true, session.size(), std::move(done),
+            [id = std::string(session), fence](const sqlite_job::turn& turn) {
+              return turn.sessions.erase(id, fence);
+            });
+}
+
+AGENT_WEBSOCKET_INLINE void sqlite_store::check(store_handler done) {
+  add<void>(true, 0, std::move(done),
+            [](const sqlite_job::turn& turn) { return turn.sessions.check(turn.is_doubtful); });
+}
+
+AGENT_WEBSOCKET_INLINE void sqlite_store::finish(sqlite_jobs jobs) {
+  const std::size_t count = jobs.size();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& each : jobs) finished_.push_back(std::move(each));
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    asio::post(context_, [this, alive = watch_] {
+      if (!alive.expired()) deliver();
+    });
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void sqlite_store::deliver() {
+  std::unique_ptr<sqlite_job> job;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    job = std::move(finished_.front());  // there is one for every deliver
+    finished_.pop_front();
+  }
+  if (--open_calls_ == 0) busy_.reset();
+  job->deliver();
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

@@ -57,10 +57,47 @@ void append_within(std::string& line, std::string_view text, std::size_t limit, 
   }
 }
 
+}  // namespace detail
+
+/// One record as a line, with its '\n', of at most max_log_line_bytes. Text:
+///
+///     2026-01-01T00:00:00.000Z info session_opened session=4f0c... resumed=false
+///
+/// JSON: an object with time, level and event, and with session and text where there are any.
+std::string format_log_line(const log_record& record, wall_time when, log_format format);
+
+/// Writes each record by one write(2). May be used from any thread. A line that cannot be written
+/// is dropped; nobody waits for a log.
+class stderr_logger {
+ public:
+  explicit stderr_logger(log_level least = log_level::info, log_format format = log_format::text,
+                         int file_descriptor = 2);
+
+  bool enabled(log_level level) const noexcept;
+
+  void write(const log_record& record) const noexcept;
+
+ private:
+  void put(std::string_view rest) const noexcept;
+
+  log_level least_;
+  log_format format_;
+  int file_descriptor_;
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+namespace detail {
+
 /// The code point of a character that is not seen and yet moves what is: C1 controls, line and
 /// paragraph separators, and marks that change the direction of writing, by which a line could be
 /// made to look like another one. 0 for all others.
-inline unsigned unseen_code_point(std::string_view character) noexcept {
+AGENT_WEBSOCKET_INLINE unsigned unseen_code_point(std::string_view character) noexcept {
   const auto bits = [character](std::size_t i) {
     return static_cast<unsigned>(static_cast<unsigned char>(character[i]) & 0x3F);
   };
@@ -75,7 +112,7 @@ inline unsigned unseen_code_point(std::string_view character) noexcept {
   return moves ? point : 0;
 }
 
-inline void append_code_point(std::string& line, unsigned point) {
+AGENT_WEBSOCKET_INLINE void append_code_point(std::string& line, unsigned point) {
   static constexpr char digits[] = "0123456789abcdef";
   line += "\\u";
   for (const unsigned shift : {12u, 8u, 4u, 0u}) line += digits[(point >> shift) & 0xF];
@@ -83,7 +120,8 @@ inline void append_code_point(std::string& line, unsigned point) {
 
 /// For a terminal: control characters (C0, DEL) as \n, \t or \x1b, others that are not seen as
 /// \u009b, invalid bytes as \xff.
-inline void escape_for_people(std::string& line, std::string_view character, bool valid) {
+AGENT_WEBSOCKET_INLINE void escape_for_people(std::string& line, std::string_view character,
+                                              bool valid) {
   static constexpr char digits[] = "0123456789abcdef";
   if (const unsigned point = valid ? unseen_code_point(character) : 0; point != 0)
     return append_code_point(line, point);
@@ -104,19 +142,16 @@ inline void escape_for_people(std::string& line, std::string_view character, boo
   }
 }
 
-inline void escape_for_json(std::string& line, std::string_view character, bool valid) {
+AGENT_WEBSOCKET_INLINE void escape_for_json(std::string& line, std::string_view character,
+                                            bool valid) {
   const unsigned point = valid ? unseen_code_point(character) : 0;
   point != 0 ? append_code_point(line, point) : json::append_escaped(line, character);
 }
 
 }  // namespace detail
 
-/// One record as a line, with its '\n', of at most max_log_line_bytes. Text:
-///
-///     2026-01-01T00:00:00.000Z info session_opened session=4f0c... resumed=false
-///
-/// JSON: an object with time, level and event, and with session and text where there are any.
-inline std::string format_log_line(const log_record& record, wall_time when, log_format format) {
+AGENT_WEBSOCKET_INLINE std::string format_log_line(const log_record& record, wall_time when,
+                                                   log_format format) {
   std::string line;
   const auto add = [&line, format](std::string_view text, std::size_t limit) {
     if (format == log_format::json) {
@@ -145,46 +180,38 @@ inline std::string format_log_line(const log_record& record, wall_time when, log
   return line;
 }
 
-/// Writes each record by one write(2). May be used from any thread. A line that cannot be written
-/// is dropped; nobody waits for a log.
-class stderr_logger {
- public:
-  explicit stderr_logger(log_level least = log_level::info, log_format format = log_format::text,
-                         int file_descriptor = 2)
-      : least_(least), format_(format), file_descriptor_(file_descriptor) {}
+AGENT_WEBSOCKET_INLINE stderr_logger::stderr_logger(log_level least, log_format format,
+                                                    int file_descriptor)
+    : least_(least), format_(format), file_descriptor_(file_descriptor) {}
 
-  bool enabled(log_level level) const noexcept {
-    return level >= least_ && level != log_level::off;
+AGENT_WEBSOCKET_INLINE bool stderr_logger::enabled(log_level level) const noexcept {
+  return level >= least_ && level != log_level::off;
+}
+
+AGENT_WEBSOCKET_INLINE void stderr_logger::write(const log_record& record) const noexcept {
+  try {
+    const std::string line = format_log_line(record, std::chrono::system_clock::now(), format_);
+    put(line);
+  } catch (...) {  // out of memory: without this line
   }
+}
 
-  void write(const log_record& record) const noexcept {
-    try {
-      const std::string line = format_log_line(record, std::chrono::system_clock::now(), format_);
-      put(line);
-    } catch (...) {  // out of memory: without this line
-    }
-  }
-
- private:
-  void put(std::string_view rest) const noexcept {
-    while (!rest.empty()) {
+AGENT_WEBSOCKET_INLINE void stderr_logger::put(std::string_view rest) const noexcept {
+  while (!rest.empty()) {
 #ifdef _WIN32
-      const auto done = ::_write(file_descriptor_, rest.data(), static_cast<unsigned>(rest.size()));
+    const auto done = ::_write(file_descriptor_, rest.data(), static_cast<unsigned>(rest.size()));
 #else
-      const auto done = ::write(file_descriptor_, rest.data(), rest.size());
+    const auto done = ::write(file_descriptor_, rest.data(), rest.size());
 #endif
-      if (done < 0 && errno == EINTR) continue;
-      if (done <= 0) return;
-      rest.remove_prefix(static_cast<std::size_t>(done));
-    }
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) return;
+    rest.remove_prefix(static_cast<std::size_t>(done));
   }
-
-  log_level least_;
-  log_format format_;
-  int file_descriptor_;
-};
+}
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

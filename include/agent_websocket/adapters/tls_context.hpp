@@ -7,6 +7,7 @@
 #pragma once
 
 #include <agent_websocket/adapters/tls_error.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
@@ -63,50 +64,72 @@ class tls_context {
 
   explicit tls_context(pointer context) noexcept : context_(std::move(context)) {}
 
-  static error refuse(std::string words) {
-    ERR_clear_error();
-    return error(errc::bad_configuration, std::move(words));
-  }
+  static error refuse(std::string words);
 
   static pointer make(const SSL_METHOD* method);
   static result<void> use_certificates(SSL_CTX& context, const std::string& file);
   static result<void> use_key(SSL_CTX& context, const tls_files& files);
 
   /// Null with errno when the file cannot be opened.
-  static owned<BIO> open(const std::string& file) {
-    errno = 0;
-    return owned<BIO>(BIO_new_file(file.c_str(), "r"), [](BIO* each) { BIO_free(each); });
-  }
-  static std::string unreadable(const std::string& what, const std::string& file) {
-    const int reason = errno;
-    return "cannot read the " + what + " \"" + file +
-           "\": " + (reason == 0 ? "it cannot be opened" : std::strerror(reason));
-  }
+  static owned<BIO> open(const std::string& file);
+  static std::string unreadable(const std::string& what, const std::string& file);
 
   /// Chooses http/1.1 (RFC 7301). Who offers other protocols only is refused, so that what he says
   /// in them is not taken for HTTP.
   static int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size,
-                             const unsigned char* offered, unsigned int offered_size, void*) {
-    static const unsigned char known[] = "\x08http/1.1";
-    unsigned char* found = nullptr;
-    if (SSL_select_next_proto(&found, size, known, sizeof known - 1, offered, offered_size) !=
-        OPENSSL_NPN_NEGOTIATED) {
-      return SSL_TLSEXT_ERR_ALERT_FATAL;
-    }
-    *chosen = found;
-    return SSL_TLSEXT_ERR_OK;
-  }
+                             const unsigned char* offered, unsigned int offered_size, void*);
 
   /// For OpenSSL, which would ask the terminal.
-  static int no_passphrase(char*, int, int, void* was_asked) {
-    *static_cast<bool*>(was_asked) = true;
-    return -1;
-  }
+  static int no_passphrase(char*, int, int, void* was_asked);
 
   pointer context_;
 };
 
-inline std::string tls_context::valid_until() const {
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE error tls_context::refuse(std::string words) {
+  ERR_clear_error();
+  return error(errc::bad_configuration, std::move(words));
+}
+
+AGENT_WEBSOCKET_INLINE tls_context::owned<BIO> tls_context::open(const std::string& file) {
+  errno = 0;
+  return owned<BIO>(BIO_new_file(file.c_str(), "r"), [](BIO* each) { BIO_free(each); });
+}
+
+AGENT_WEBSOCKET_INLINE std::string tls_context::unreadable(const std::string& what,
+                                                           const std::string& file) {
+  const int reason = errno;
+  return "cannot read the " + what + " \"" + file +
+         "\": " + (reason == 0 ? "it cannot be opened" : std::strerror(reason));
+}
+
+AGENT_WEBSOCKET_INLINE int tls_context::choose_protocol(SSL*, const unsigned char** chosen,
+                                                        unsigned char* size,
+                                                        const unsigned char* offered,
+                                                        unsigned int offered_size, void*) {
+  static const unsigned char known[] = "\x08http/1.1";
+  unsigned char* found = nullptr;
+  if (SSL_select_next_proto(&found, size, known, sizeof known - 1, offered, offered_size) !=
+      OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
+  *chosen = found;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+AGENT_WEBSOCKET_INLINE int tls_context::no_passphrase(char*, int, int, void* was_asked) {
+  *static_cast<bool*>(was_asked) = true;
+  return -1;
+}
+
+AGENT_WEBSOCKET_INLINE std::string tls_context::valid_until() const {
   const X509* const certificate =
       context_ == nullptr ? nullptr : SSL_CTX_get0_certificate(context_.get());
   std::tm end{};
@@ -118,7 +141,7 @@ inline std::string tls_context::valid_until() const {
   return text;
 }
 
-inline tls_context::pointer tls_context::make(const SSL_METHOD* method) {
+AGENT_WEBSOCKET_INLINE tls_context::pointer tls_context::make(const SSL_METHOD* method) {
   const pointer made(SSL_CTX_new(method), [](SSL_CTX* each) { SSL_CTX_free(each); });
   if (made == nullptr) return made;
   SSL_CTX* const context = made.get();
@@ -149,7 +172,8 @@ inline tls_context::pointer tls_context::make(const SSL_METHOD* method) {
   return made;
 }
 
-inline result<void> tls_context::use_certificates(SSL_CTX& context, const std::string& file) {
+AGENT_WEBSOCKET_INLINE result<void> tls_context::use_certificates(SSL_CTX& context,
+                                                                  const std::string& file) {
   const std::string what = "certificate file (TLS_CERT_FILE)";
   if (open(file) == nullptr) return refuse(unreadable(what, file));
   if (SSL_CTX_use_certificate_chain_file(&context, file.c_str()) == 1) return {};
@@ -161,7 +185,7 @@ inline result<void> tls_context::use_certificates(SSL_CTX& context, const std::s
   return refuse(prefix + "cannot be used: " + tls_error_words(failure));
 }
 
-inline result<void> tls_context::use_key(SSL_CTX& context, const tls_files& files) {
+AGENT_WEBSOCKET_INLINE result<void> tls_context::use_key(SSL_CTX& context, const tls_files& files) {
   const std::string what = "key file (TLS_KEY_FILE)";
   const owned<BIO> in = open(files.key);
   if (in == nullptr) return refuse(unreadable(what, files.key));
@@ -186,7 +210,7 @@ inline result<void> tls_context::use_key(SSL_CTX& context, const tls_files& file
   return refuse(prefix + "cannot be used: " + tls_error_words(ERR_peek_error()));
 }
 
-inline result<tls_context> tls_context::of_server(const tls_files& files) {
+AGENT_WEBSOCKET_INLINE result<tls_context> tls_context::of_server(const tls_files& files) {
   if (files.certificate.empty() || files.key.empty()) {
     return refuse(
         "TLS needs both files, the certificate (TLS_CERT_FILE) and its key (TLS_KEY_FILE); "
@@ -203,7 +227,7 @@ inline result<tls_context> tls_context::of_server(const tls_files& files) {
   return tls_context(std::move(made));
 }
 
-inline result<tls_context> tls_context::of_client(const std::string& ca_file) {
+AGENT_WEBSOCKET_INLINE result<tls_context> tls_context::of_client(const std::string& ca_file) {
   ERR_clear_error();
   pointer made = make(TLS_client_method());
   if (made == nullptr) {
@@ -231,5 +255,7 @@ inline result<tls_context> tls_context::of_client(const std::string& ca_file) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -18,21 +18,39 @@ namespace agent_websocket {
 namespace adapters {
 
 /// The first error of the queue, which names the cause; 0 when it is empty. Empties the queue.
-inline unsigned long take_tls_error() noexcept {
+unsigned long take_tls_error() noexcept;
+
+/// OpenSSL's own words for an error, without its number; "unknown error" for 0.
+std::string tls_error_words(unsigned long code);
+
+/// Why the certificate of a server was refused. `verdict`: of SSL_get_verify_result; `host`: who
+/// was asked for.
+std::string certificate_refusal_words(long verdict, const std::string& host);
+
+/// Why a handshake failed, for what is not the certificate.
+std::string tls_failure_words(unsigned long code);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE unsigned long take_tls_error() noexcept {
   const unsigned long first = ERR_get_error();
   ERR_clear_error();
   return first;
 }
 
-/// OpenSSL's own words for an error, without its number; "unknown error" for 0.
-inline std::string tls_error_words(unsigned long code) {
+AGENT_WEBSOCKET_INLINE std::string tls_error_words(unsigned long code) {
   const char* const words = code == 0 ? nullptr : ERR_reason_error_string(code);
   return words == nullptr ? std::string("unknown error") : std::string(words);
 }
 
-/// Why the certificate of a server was refused. `verdict`: of SSL_get_verify_result; `host`: who
-/// was asked for.
-inline std::string certificate_refusal_words(long verdict, const std::string& host) {
+AGENT_WEBSOCKET_INLINE std::string certificate_refusal_words(long verdict,
+                                                             const std::string& host) {
   switch (verdict) {
     case X509_V_ERR_CERT_HAS_EXPIRED: return "the server's certificate has expired";
     case X509_V_ERR_CERT_NOT_YET_VALID: return "the server's certificate is not valid yet";
@@ -53,8 +71,7 @@ inline std::string certificate_refusal_words(long verdict, const std::string& ho
   }
 }
 
-/// Why a handshake failed, for what is not the certificate.
-inline std::string tls_failure_words(unsigned long code) {
+AGENT_WEBSOCKET_INLINE std::string tls_failure_words(unsigned long code) {
   switch (ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0) {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_HTTP_REQUEST: return "the server does not speak TLS there";
@@ -67,5 +84,7 @@ inline std::string tls_failure_words(unsigned long code) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -9,6 +9,7 @@
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/tls_error.hpp>
+#include <agent_websocket/base/config.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -35,9 +36,7 @@ class tls_stream {
   enum class wait : unsigned char { readable, writable };
 
   /// The server's side. Null when there is no memory.
-  static std::unique_ptr<tls_stream> accept(const tls_context& context, asio_socket& socket) {
-    return make(context, socket, false);
-  }
+  static std::unique_ptr<tls_stream> accept(const tls_context& context, asio_socket& socket);
 
   /// The client's side: the certificate has to be for `host`, a name or an IP address without
   /// brackets. Null when there is no memory.
@@ -66,22 +65,13 @@ class tls_stream {
 
   /// True when bytes wait that were read from the socket already, or the end behind them: it will
   /// not tell of them.
-  bool has_buffered() const noexcept {
-    return end_waits_ || SSL_pending(ssl_.get()) > 0 || (!was_read_dry_ && SSL_has_pending(ssl_.get()) == 1);
-  }
+  bool has_buffered() const noexcept;
   bool is_established() const noexcept { return SSL_is_init_finished(ssl_.get()) == 1; }
   bool has_failed() const noexcept { return failed_; }
 
   /// After a failure: why the handshake failed, in words for people; empty when it was over, and
   /// when the peer just went.
-  std::string refusal_words() const {
-    const long verdict = SSL_get_verify_result(ssl_.get());
-    if (is_established()) return std::string();
-    if (verdict != X509_V_OK && !SSL_is_server(ssl_.get())) {
-      return certificate_refusal_words(verdict, host_);
-    }
-    return error_ == 0 ? std::string() : tls_failure_words(error_);
-  }
+  std::string refusal_words() const;
 
   const SSL* native() const noexcept { return ssl_.get(); }
 
@@ -91,8 +81,7 @@ class tls_stream {
   };
   using ssl_pointer = std::unique_ptr<SSL, free_ssl>;
 
-  tls_stream(ssl_pointer ssl, asio_socket& socket) noexcept
-      : socket_(socket), ssl_(std::move(ssl)) {}
+  tls_stream(ssl_pointer ssl, asio_socket& socket) noexcept;
 
   static std::unique_ptr<tls_stream> make(const tls_context& context, asio_socket& socket,
                                           bool as_client);
@@ -103,9 +92,7 @@ class tls_stream {
   static const BIO_METHOD* socket_method();
   static int bio_read(BIO* bio, char* data, int size);
   static int bio_write(BIO* bio, const char* data, int size);
-  static long bio_control(BIO*, int command, long, void*) {
-    return command == BIO_CTRL_FLUSH ? 1 : 0;  // writes are not buffered
-  }
+  static long bio_control(BIO*, int command, long, void*);
 
   asio_socket& socket_;
   ssl_pointer ssl_;
@@ -123,7 +110,41 @@ class tls_stream {
   bool end_waits_ = false;  // came with the last bytes; the next read tells
 };
 
-inline int tls_stream::bio_read(BIO* bio, char* data, int size) {
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE std::unique_ptr<tls_stream> tls_stream::accept(const tls_context& context,
+                                                                      asio_socket& socket) {
+  return make(context, socket, false);
+}
+
+AGENT_WEBSOCKET_INLINE bool tls_stream::has_buffered() const noexcept {
+  return end_waits_ || SSL_pending(ssl_.get()) > 0 ||
+         (!was_read_dry_ && SSL_has_pending(ssl_.get()) == 1);
+}
+
+AGENT_WEBSOCKET_INLINE std::string tls_stream::refusal_words() const {
+  const long verdict = SSL_get_verify_result(ssl_.get());
+  if (is_established()) return std::string();
+  if (verdict != X509_V_OK && !SSL_is_server(ssl_.get())) {
+    return certificate_refusal_words(verdict, host_);
+  }
+  return error_ == 0 ? std::string() : tls_failure_words(error_);
+}
+
+AGENT_WEBSOCKET_INLINE tls_stream::tls_stream(ssl_pointer ssl, asio_socket& socket) noexcept
+    : socket_(socket), ssl_(std::move(ssl)) {}
+
+AGENT_WEBSOCKET_INLINE long tls_stream::bio_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;  // writes are not buffered
+}
+
+AGENT_WEBSOCKET_INLINE int tls_stream::bio_read(BIO* bio, char* data, int size) {
   auto& stream = *static_cast<tls_stream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   if (stream.is_drained_) {
@@ -141,7 +162,7 @@ inline int tls_stream::bio_read(BIO* bio, char* data, int size) {
   return failure == asio::error::eof ? 0 : -1;
 }
 
-inline int tls_stream::bio_write(BIO* bio, const char* data, int size) {
+AGENT_WEBSOCKET_INLINE int tls_stream::bio_write(BIO* bio, const char* data, int size) {
   auto& stream = *static_cast<tls_stream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   std::error_code failure;
@@ -152,7 +173,7 @@ inline int tls_stream::bio_write(BIO* bio, const char* data, int size) {
   return -1;
 }
 
-inline const BIO_METHOD* tls_stream::socket_method() {
+AGENT_WEBSOCKET_INLINE const BIO_METHOD* tls_stream::socket_method() {
   struct free_method {
     void operator()(BIO_METHOD* each) const noexcept { BIO_meth_free(each); }
   };
@@ -169,8 +190,9 @@ inline const BIO_METHOD* tls_stream::socket_method() {
   return method.get();
 }
 
-inline std::unique_ptr<tls_stream> tls_stream::make(const tls_context& context, asio_socket& socket,
-                                                    bool as_client) {
+AGENT_WEBSOCKET_INLINE std::unique_ptr<tls_stream> tls_stream::make(const tls_context& context,
+                                                                    asio_socket& socket,
+                                                                    bool as_client) {
   ssl_pointer ssl(SSL_new(context.native()));
   BIO* const bio = socket_method() == nullptr ? nullptr : BIO_new(socket_method());
   if (ssl == nullptr || bio == nullptr) {
@@ -190,9 +212,9 @@ inline std::unique_ptr<tls_stream> tls_stream::make(const tls_context& context, 
   return made;
 }
 
-inline std::unique_ptr<tls_stream> tls_stream::connect(const tls_context& context,
-                                                       asio_socket& socket,
-                                                       const std::string& host) {
+AGENT_WEBSOCKET_INLINE std::unique_ptr<tls_stream> tls_stream::connect(const tls_context& context,
+                                                                       asio_socket& socket,
+                                                                       const std::string& host) {
   std::unique_ptr<tls_stream> made = make(context, socket, true);
   if (made == nullptr) return made;
   SSL* const ssl = made->ssl_.get();
@@ -212,7 +234,7 @@ inline std::unique_ptr<tls_stream> tls_stream::connect(const tls_context& contex
   return made;
 }
 
-inline io_outcome tls_stream::outcome_of_call(int returned, wait& waits_for) {
+AGENT_WEBSOCKET_INLINE io_outcome tls_stream::outcome_of_call(int returned, wait& waits_for) {
   const int verdict = SSL_get_error(ssl_.get(), returned);
   if (verdict == SSL_ERROR_WANT_READ || verdict == SSL_ERROR_WANT_WRITE) {
     waits_for = verdict == SSL_ERROR_WANT_READ ? wait::readable : wait::writable;
@@ -226,7 +248,8 @@ inline io_outcome tls_stream::outcome_of_call(int returned, wait& waits_for) {
   return io_outcome::ended;
 }
 
-inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& received) {
+AGENT_WEBSOCKET_INLINE io_outcome tls_stream::read(char* data, std::size_t size,
+                                                   std::size_t& received) {
   received = 0;
   read_waits_for_ = wait::readable;
   is_drained_ = false;
@@ -250,7 +273,7 @@ inline io_outcome tls_stream::read(char* data, std::size_t size, std::size_t& re
   return io_outcome::done;
 }
 
-inline io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
+AGENT_WEBSOCKET_INLINE io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
   sent = 0;
   write_waits_for_ = wait::writable;
   is_drained_ = false;
@@ -267,7 +290,7 @@ inline io_outcome tls_stream::write(std::string_view data, std::size_t& sent) {
   return io_outcome::done;
 }
 
-inline io_outcome tls_stream::shut() {
+AGENT_WEBSOCKET_INLINE io_outcome tls_stream::shut() {
   if (failed_ || !is_established()) return io_outcome::ended;
   if (shut_) return io_outcome::done;
   is_drained_ = false;
@@ -280,5 +303,7 @@ inline io_outcome tls_stream::shut() {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -9,6 +9,7 @@
 #include <agent_websocket/adapters/websocketpp_frame.hpp>
 #include <agent_websocket/adapters/websocketpp_frame_reader.hpp>
 #include <agent_websocket/adapters/websocketpp_opening.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/transport.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
@@ -35,11 +36,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   void close(std::uint16_t code, std::string_view why);
 
   /// The transport goes: nothing is called any more.
-  void drop() {
-    phase_ = phase::gone;
-    leave();
-    close_socket(true);
-  }
+  void drop();
 
   /// At the end of a turn in which the hub was told: reports what could not be reported at once,
   /// and writes.
@@ -70,37 +67,18 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   struct frame_events {
     websocketpp_connection& self;
 
-    bool on_text(std::string_view text) {
-      if (self.phase_ == phase::open) self.sink().on_text(self.id_, text);
-      return self.is_reading_frames();
-    }
-    bool on_binary(std::size_t bytes) {
-      if (self.phase_ == phase::open) self.sink().on_binary(self.id_, bytes);
-      return self.is_reading_frames();
-    }
-    bool on_oversized(std::size_t bytes) {
-      if (self.phase_ == phase::open) self.sink().on_oversized(self.id_, bytes);
-      return self.is_reading_frames();
-    }
-    bool on_ping(std::string_view payload) {
-      // Of a peer that pings without reading, only the last ping (RFC 6455 section 5.5.3).
-      if (self.phase_ == phase::open) append_frame(self.late_output(), opcode::pong, payload);
-      return true;
-    }
+    bool on_text(std::string_view text);
+    bool on_binary(std::size_t bytes);
+    bool on_oversized(std::size_t bytes);
+    bool on_ping(std::string_view payload);
     bool on_pong() { return true; }
-    bool on_close(std::uint16_t code, std::string_view reason) {
-      self.peer_closed(code, reason);
-      return false;
-    }
+    bool on_close(std::uint16_t code, std::string_view reason);
   };
 
-  websocketpp_connection(hub_type& hub, asio_socket socket)
-      : websocketpp_channel(hub, std::move(socket)) {}
+  websocketpp_connection(hub_type& hub, asio_socket socket);
   ~websocketpp_connection() override = default;
 
-  bool is_reading_frames() const noexcept {
-    return phase_ == phase::open || phase_ == phase::closing;
-  }
+  bool is_reading_frames() const noexcept;
 
   inline void on_readable() override;  // inline here too: else the class has a key function,
   inline void on_writable() override;  // and each unit that includes this compiles all of it
@@ -126,8 +104,58 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   std::unique_ptr<farewell> farewell_;
 };
 
-inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
-                                         std::string remote_address) {
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::drop() {
+  phase_ = phase::gone;
+  leave();
+  close_socket(true);
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_text(std::string_view text) {
+  if (self.phase_ == phase::open) self.sink().on_text(self.id_, text);
+  return self.is_reading_frames();
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_binary(std::size_t bytes) {
+  if (self.phase_ == phase::open) self.sink().on_binary(self.id_, bytes);
+  return self.is_reading_frames();
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_oversized(std::size_t bytes) {
+  if (self.phase_ == phase::open) self.sink().on_oversized(self.id_, bytes);
+  return self.is_reading_frames();
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_ping(
+    std::string_view payload) {
+  // Of a peer that pings without reading, only the last ping (RFC 6455 section 5.5.3).
+  if (self.phase_ == phase::open) append_frame(self.late_output(), opcode::pong, payload);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_close(
+    std::uint16_t code, std::string_view reason) {
+  self.peer_closed(code, reason);
+  return false;
+}
+
+AGENT_WEBSOCKET_INLINE websocketpp_connection::websocketpp_connection(hub_type& hub,
+                                                                      asio_socket socket)
+    : websocketpp_channel(hub, std::move(socket)) {}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::is_reading_frames() const noexcept {
+  return phase_ == phase::open || phase_ == phase::closing;
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::open(hub_type& hub, asio_socket socket,
+                                                         std::string remote_address) {
   const std::size_t limit = hub.settings.max_connections;
   const bool full = limit != 0 && hub.active >= limit;
   // Who is turned away stays until he has read why; there is a limit to that as well.
@@ -146,7 +174,7 @@ inline void websocketpp_connection::open(hub_type& hub, asio_socket socket,
   made->on_readable();  // who had to wait before being accepted has asked already
 }
 
-inline void websocketpp_connection::on_readable() {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_readable() {
   const hub_type::scope turn(hub());
   report_open();
   if (phase_ == phase::gone) return;
@@ -170,7 +198,7 @@ inline void websocketpp_connection::on_readable() {
   wait_readable();
 }
 
-inline void websocketpp_connection::take(char* data, std::size_t size) {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::take(char* data, std::size_t size) {
   switch (phase_) {
     case phase::head: return take_request(std::string_view(data, size));
     case phase::asked: opening_->early().append(data, size); return;
@@ -181,7 +209,7 @@ inline void websocketpp_connection::take(char* data, std::size_t size) {
   }
 }
 
-inline void websocketpp_connection::take_request(std::string_view bytes) {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::take_request(std::string_view bytes) {
   if (opening_->is_tls(bytes)) return leave_with(websocketpp_opening::needs_no_tls());
   switch (opening_->feed(bytes)) {
     case websocketpp_opening::progress::more:
@@ -195,7 +223,7 @@ inline void websocketpp_connection::take_request(std::string_view bytes) {
   sink().on_request(id_, opening_->take_request());
 }
 
-inline void websocketpp_connection::answer(const http::response& response) {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::answer(const http::response& response) {
   if (phase_ != phase::asked) return;
   if (response.status != 101 || !opening_->is_upgrade()) return leave_with(response);
   opening_->append(output(), response);
@@ -206,7 +234,7 @@ inline void websocketpp_connection::answer(const http::response& response) {
 }
 
 /// Reports the upgrade, then takes the frames that came before it.
-inline void websocketpp_connection::report_open() {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::report_open() {
   if (!std::exchange(open_due_, false)) return;
   std::string early = std::move(opening_->early());
   opening_.reset();
@@ -214,17 +242,18 @@ inline void websocketpp_connection::report_open() {
   if (!early.empty() && is_reading_frames()) take_frames(&early[0], early.size());
 }
 
-inline std::size_t websocketpp_connection::send(std::string_view text) {
+AGENT_WEBSOCKET_INLINE std::size_t websocketpp_connection::send(std::string_view text) {
   if (phase_ != phase::open) return 0;
   append_frame(output(), opcode::text, text);
   return pending_after_send();
 }
 
-inline void websocketpp_connection::ping() {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::ping() {
   if (phase_ == phase::open) append_frame(output(), opcode::ping, std::string_view());
 }
 
-inline void websocketpp_connection::close(std::uint16_t code, std::string_view why) {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::close(std::uint16_t code,
+                                                          std::string_view why) {
   if (!is_reading_frames()) return;
   const bool at_once = code == close_code::abnormal;
   if (phase_ == phase::closing && !at_once) return;
@@ -241,7 +270,7 @@ inline void websocketpp_connection::close(std::uint16_t code, std::string_view w
   hub().watch(hub().endings, *this);
 }
 
-inline void websocketpp_connection::take_frames(char* data, std::size_t size) {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::take_frames(char* data, std::size_t size) {
   if (phase_ == phase::open) sink().on_alive(id_);
   if (!is_reading_frames()) return;
   frame_events events{*this};
@@ -252,14 +281,16 @@ inline void websocketpp_connection::take_frames(char* data, std::size_t size) {
   report_close(failure, reason);
 }
 
-inline void websocketpp_connection::peer_closed(std::uint16_t code, std::string_view reason) {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::peer_closed(std::uint16_t code,
+                                                                std::string_view reason) {
   if (phase_ == phase::open) append_frame(output(), opcode::close, close_payload(code, {}));
   clean_ = tls() == nullptr;  // with TLS close_notify is still to come
   report_close(code, reason);
 }
 
 /// The last report about an open connection. What waits still goes out.
-inline void websocketpp_connection::report_close(std::uint16_t code, std::string_view reason) {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::report_close(std::uint16_t code,
+                                                                 std::string_view reason) {
   const std::unique_ptr<farewell> ours = std::move(farewell_);
   phase_ = phase::leaving;
   retire();
@@ -273,7 +304,7 @@ inline void websocketpp_connection::report_close(std::uint16_t code, std::string
 }
 
 /// The peer has closed its end, or the connection is broken.
-inline void websocketpp_connection::lost() {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::lost() {
   if (is_reading_frames()) report_close(close_code::abnormal, std::string_view());
   if (phase_ == phase::asked) {
     phase_ = phase::leaving;
@@ -282,7 +313,7 @@ inline void websocketpp_connection::lost() {
   finish(pending() != 0);
 }
 
-inline void websocketpp_connection::leave_with(const http::response& response) {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::leave_with(const http::response& response) {
   opening_->append(output(), response);
   opening_.reset();
   phase_ = phase::leaving;
@@ -291,7 +322,7 @@ inline void websocketpp_connection::leave_with(const http::response& response) {
   wait_readable();
 }
 
-inline void websocketpp_connection::on_deadline() {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_deadline() {
   report_open();
   switch (phase_) {
     case phase::asked:
@@ -307,7 +338,7 @@ inline void websocketpp_connection::on_deadline() {
   finish(pending() != 0 || has_undelivered());
 }
 
-inline void websocketpp_connection::settle() {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::settle() {
   report_open();
   untouch();
   if (std::exchange(close_due_, false)) {
@@ -317,13 +348,13 @@ inline void websocketpp_connection::settle() {
   write();
 }
 
-inline void websocketpp_connection::on_writable() {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_writable() {
   const hub_type::scope turn(hub());
   report_open();
   write();
 }
 
-inline void websocketpp_connection::write() {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::write() {
   if (phase_ == phase::gone) return;
   if (!transmit_output()) return lost();
   if (phase_ == phase::open) send_late();
@@ -335,7 +366,7 @@ inline void websocketpp_connection::write() {
   if (shut_once()) hub().watch(hub().endings, *this);
 }
 
-inline void websocketpp_connection::finish(bool reset) {
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::finish(bool reset) {
   phase_ = phase::gone;
   retire();
   leave();
@@ -346,5 +377,7 @@ inline void websocketpp_connection::finish(bool reset) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

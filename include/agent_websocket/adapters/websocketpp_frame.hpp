@@ -48,7 +48,35 @@ constexpr std::string_view failure_reason(std::uint16_t code) noexcept {
 
 /// XORs `size` bytes with a key made by websocketpp::frame::prepare_masking_key; returns the key
 /// for the bytes that follow. Masking and unmasking are the same.
-inline std::size_t apply_mask(char* data, std::size_t size, std::size_t key) noexcept {
+std::size_t apply_mask(char* data, std::size_t size, std::size_t key) noexcept;
+
+/// The bytes that a frame of a server with such a payload takes.
+constexpr std::size_t frame_size(std::size_t payload) noexcept {
+  return payload + (payload <= 125 ? 2 : payload <= 0xFFFF ? 4 : 10);
+}
+
+/// Appends one unmasked frame with FIN set, as a server sends it.
+void append_frame(std::string& out, opcode code, std::string_view payload);
+
+/// Appends one masked frame with FIN set, as a client sends it. `key_bits` are 32 fresh random
+/// bits.
+void append_masked_frame(std::string& out, opcode code, std::string_view payload,
+                         std::uint32_t key_bits);
+
+/// The payload of a close frame: the code and at most 123 bytes of the reason, cut at a character.
+/// Empty for codes that do not go on the wire.
+std::string close_payload(std::uint16_t code, std::string_view reason);
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE std::size_t apply_mask(char* data, std::size_t size,
+                                              std::size_t key) noexcept {
   std::size_t i = 0;
   for (std::size_t word = 0; size - i >= sizeof word; i += sizeof word) {
     std::memcpy(&word, data + i, sizeof word);  // the payload lies at any address
@@ -62,20 +90,15 @@ inline std::size_t apply_mask(char* data, std::size_t size, std::size_t key) noe
   for (std::size_t k = 0; k < tail; ++k) data[i + k] = static_cast<char>(data[i + k] ^ rest[k]);
   return websocketpp::frame::circshift_prepared_key(key, tail);
 }
-
-/// The bytes that a frame of a server with such a payload takes.
-constexpr std::size_t frame_size(std::size_t payload) noexcept {
-  return payload + (payload <= 125 ? 2 : payload <= 0xFFFF ? 4 : 10);
-}
-
 namespace detail {
 
 /// Writes a frame's header with FIN set to `header` (room for 14 bytes) and returns its length.
 /// `key` is null for a server's frame. The length is written here, since websocketpp's conversion
 /// caches the byte order in an unguarded static variable, which two servers on two threads would
 /// race for.
-inline std::size_t write_frame_header(char* header, opcode code, std::size_t payload,
-                                      const websocketpp::frame::masking_key_type* key) noexcept {
+AGENT_WEBSOCKET_INLINE std::size_t write_frame_header(
+    char* header, opcode code, std::size_t payload,
+    const websocketpp::frame::masking_key_type* key) noexcept {
   namespace frame = websocketpp::frame;
   const frame::basic_header basic(code, payload, true, key != nullptr);
   header[0] = static_cast<char>(basic.b0);
@@ -91,17 +114,14 @@ inline std::size_t write_frame_header(char* header, opcode code, std::size_t pay
 
 }  // namespace detail
 
-/// Appends one unmasked frame with FIN set, as a server sends it.
-inline void append_frame(std::string& out, opcode code, std::string_view payload) {
+AGENT_WEBSOCKET_INLINE void append_frame(std::string& out, opcode code, std::string_view payload) {
   char header[websocketpp::frame::MAX_HEADER_LENGTH];
   out.append(header, detail::write_frame_header(header, code, payload.size(), nullptr));
   out.append(payload);
 }
 
-/// Appends one masked frame with FIN set, as a client sends it. `key_bits` are 32 fresh random
-/// bits.
-inline void append_masked_frame(std::string& out, opcode code, std::string_view payload,
-                                std::uint32_t key_bits) {
+AGENT_WEBSOCKET_INLINE void append_masked_frame(std::string& out, opcode code,
+                                                std::string_view payload, std::uint32_t key_bits) {
   websocketpp::frame::masking_key_type key;
   key.i = key_bits;
   char header[websocketpp::frame::MAX_HEADER_LENGTH];
@@ -111,9 +131,7 @@ inline void append_masked_frame(std::string& out, opcode code, std::string_view 
   apply_mask(&out[start], payload.size(), websocketpp::frame::prepare_masking_key(key));
 }
 
-/// The payload of a close frame: the code and at most 123 bytes of the reason, cut at a character.
-/// Empty for codes that do not go on the wire.
-inline std::string close_payload(std::uint16_t code, std::string_view reason) {
+AGENT_WEBSOCKET_INLINE std::string close_payload(std::uint16_t code, std::string_view reason) {
   if (code == close_code::none || code == close_code::no_status || code == close_code::abnormal) {
     return std::string();
   }
@@ -126,5 +144,7 @@ inline std::string close_payload(std::uint16_t code, std::string_view reason) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -9,6 +9,7 @@
 
 #include <agent_websocket/adapters/websocketpp_frame.hpp>
 #include <agent_websocket/adapters/websocketpp_utf8.hpp>
+#include <agent_websocket/base/config.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -83,9 +84,7 @@ class frame_reader {
   }
 
   /// True while a message or a frame is not whole.
-  bool in_message() const noexcept {
-    return in_payload_ || head_size_ != 0 || message_ != opcode::continuation;
-  }
+  bool in_message() const noexcept;
 
  private:
   using opcode = websocketpp::frame::opcode::value;
@@ -98,95 +97,18 @@ class frame_reader {
     std::size_t control_size = 0;
   };
 
-  static std::uint64_t load_length(const unsigned char* bytes, std::size_t count) noexcept {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < count; ++i) value = (value << 8) | bytes[i];
-    return value;
-  }
+  static std::uint64_t load_length(const unsigned char* bytes, std::size_t count) noexcept;
 
   /// Takes bytes of a header up to its end; sets in_payload_ when it is complete.
   std::size_t take_header(const char* data, std::size_t size, const frame_limits& limits,
-                          std::uint16_t& failure) {
-    namespace frame = websocketpp::frame;
-    std::size_t used = 0;
-    while (head_size_ < 2 && used < size)
-      head_[head_size_++] = static_cast<unsigned char>(data[used++]);
-    if (head_size_ < 2) return used;
-    const frame::basic_header basic(head_[0], head_[1]);
-    if (!is_legal(basic, limits)) {
-      failure = close_code::protocol_error;
-      return used;
-    }
-    const std::size_t wanted = frame::get_header_len(basic);
-    const std::size_t part = std::min(wanted - head_size_, size - used);
-    std::memcpy(head_.data() + head_size_, data + used, part);
-    head_size_ = static_cast<std::uint8_t>(head_size_ + part);
-    used += part;
-    if (head_size_ == wanted) {
-      head_size_ = 0;
-      failure = begin_frame(basic, limits);
-    }
-    return used;
-  }
+                          std::uint16_t& failure);
 
   /// What two bytes show; RFC 6455 sections 5.1, 5.2, 5.4 and 5.5.
-  bool is_legal(const websocketpp::frame::basic_header& basic, const frame_limits& limits) const {
-    namespace frame = websocketpp::frame;
-    const opcode code = frame::get_opcode(basic);
-    if (frame::get_rsv1(basic) || frame::get_rsv2(basic) || frame::get_rsv3(basic)) return false;
-    if (frame::opcode::reserved(code)) return false;
-    if (frame::get_masked(basic) != limits.expect_masked) return false;
-    if (frame::opcode::is_control(code)) {
-      return frame::get_fin(basic) && frame::get_basic_size(basic) <= max_control_bytes;
-    }
-    return (code == opcode::continuation) == (message_ != opcode::continuation);
-  }
+  bool is_legal(const websocketpp::frame::basic_header& basic, const frame_limits& limits) const;
 
   /// The header in head_ is complete and its first two bytes are legal.
   std::uint16_t begin_frame(const websocketpp::frame::basic_header& basic,
-                            const frame_limits& limits) {
-    namespace frame = websocketpp::frame;
-    const std::size_t length_bytes = frame::get_masking_key_offset(basic);
-    remaining_ = length_bytes == 0 ? frame::get_basic_size(basic)
-                                   : load_length(head_.data() + 2, length_bytes);
-    // "the minimal number of bytes MUST be used", and no length has its highest bit set
-    if (length_bytes == 2 && remaining_ <= frame::limits::payload_size_basic)
-      return close_code::protocol_error;
-    if (length_bytes == 8 && (remaining_ <= frame::limits::payload_size_extended ||
-                              remaining_ > frame::limits::payload_size_jumbo)) {
-      return close_code::protocol_error;
-    }
-    masked_ = frame::get_masked(basic);
-    if (masked_) {
-      frame::masking_key_type key;
-      std::memcpy(key.c, head_.data() + 2 + length_bytes, sizeof key.c);
-      key_ = frame::prepare_masking_key(key);
-    }
-    frame_opcode_ = frame::get_opcode(basic);
-    in_payload_ = true;
-    if (frame::opcode::is_control(frame_opcode_)) return close_code::none;
-
-    final_ = frame::get_fin(basic);
-    if (frame_opcode_ != opcode::continuation) {
-      message_ = frame_opcode_;
-      announced_ = 0;
-      empty_fragments_ = 0;
-      utf8_.reset();
-      skipping_ = message_ == opcode::binary;
-    }
-    if (remaining_ == 0 && !final_ && ++empty_fragments_ > limits.max_empty_fragments) {
-      return close_code::policy_violation;
-    }
-    announced_ += remaining_;  // no overflow: both are below 2^63
-    if (announced_ > std::max<std::uint64_t>(limits.max_skipped_bytes, limits.max_message_bytes)) {
-      return close_code::too_big;
-    }
-    if (announced_ > limits.max_message_bytes) {
-      skipping_ = true;
-      if (kept_ != nullptr) std::string().swap(kept_->message);
-    }
-    return close_code::none;
-  }
+                            const frame_limits& limits);
 
   template <typename Events>
   std::uint16_t take_data(const char* data, std::size_t size, bool& go_on, Events& events) {
@@ -265,10 +187,7 @@ class frame_reader {
     return close_code::none;
   }
 
-  kept& keep() {
-    if (kept_ == nullptr) kept_ = std::make_unique<kept>();
-    return *kept_;
-  }
+  kept& keep();
 
   std::unique_ptr<kept> kept_;
   std::uint64_t remaining_ = 0;  // payload bytes of the frame that have not come yet
@@ -310,5 +229,114 @@ class resting_frame_reader {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE bool frame_reader::in_message() const noexcept {
+  return in_payload_ || head_size_ != 0 || message_ != opcode::continuation;
+}
+
+AGENT_WEBSOCKET_INLINE std::uint64_t frame_reader::load_length(const unsigned char* bytes,
+                                                               std::size_t count) noexcept {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < count; ++i) value = (value << 8) | bytes[i];
+  return value;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t frame_reader::take_header(const char* data, std::size_t size,
+                                                             const frame_limits& limits,
+                                                             std::uint16_t& failure) {
+  namespace frame = websocketpp::frame;
+  std::size_t used = 0;
+  while (head_size_ < 2 && used < size)
+    head_[head_size_++] = static_cast<unsigned char>(data[used++]);
+  if (head_size_ < 2) return used;
+  const frame::basic_header basic(head_[0], head_[1]);
+  if (!is_legal(basic, limits)) {
+    failure = close_code::protocol_error;
+    return used;
+  }
+  const std::size_t wanted = frame::get_header_len(basic);
+  const std::size_t part = std::min(wanted - head_size_, size - used);
+  std::memcpy(head_.data() + head_size_, data + used, part);
+  head_size_ = static_cast<std::uint8_t>(head_size_ + part);
+  used += part;
+  if (head_size_ == wanted) {
+    head_size_ = 0;
+    failure = begin_frame(basic, limits);
+  }
+  return used;
+}
+
+AGENT_WEBSOCKET_INLINE bool frame_reader::is_legal(const websocketpp::frame::basic_header& basic,
+                                                   const frame_limits& limits) const {
+  namespace frame = websocketpp::frame;
+  const opcode code = frame::get_opcode(basic);
+  if (frame::get_rsv1(basic) || frame::get_rsv2(basic) || frame::get_rsv3(basic)) return false;
+  if (frame::opcode::reserved(code)) return false;
+  if (frame::get_masked(basic) != limits.expect_masked) return false;
+  if (frame::opcode::is_control(code)) {
+    return frame::get_fin(basic) && frame::get_basic_size(basic) <= max_control_bytes;
+  }
+  return (code == opcode::continuation) == (message_ != opcode::continuation);
+}
+
+AGENT_WEBSOCKET_INLINE std::uint16_t frame_reader::begin_frame(
+    const websocketpp::frame::basic_header& basic, const frame_limits& limits) {
+  namespace frame = websocketpp::frame;
+  const std::size_t length_bytes = frame::get_masking_key_offset(basic);
+  remaining_ = length_bytes == 0 ? frame::get_basic_size(basic)
+                                 : load_length(head_.data() + 2, length_bytes);
+  // "the minimal number of bytes MUST be used", and no length has its highest bit set
+  if (length_bytes == 2 && remaining_ <= frame::limits::payload_size_basic)
+    return close_code::protocol_error;
+  if (length_bytes == 8 && (remaining_ <= frame::limits::payload_size_extended ||
+                            remaining_ > frame::limits::payload_size_jumbo)) {
+    return close_code::protocol_error;
+  }
+  masked_ = frame::get_masked(basic);
+  if (masked_) {
+    frame::masking_key_type key;
+    std::memcpy(key.c, head_.data() + 2 + length_bytes, sizeof key.c);
+    key_ = frame::prepare_masking_key(key);
+  }
+  frame_opcode_ = frame::get_opcode(basic);
+  in_payload_ = true;
+  if (frame::opcode::is_control(frame_opcode_)) return close_code::none;
+
+  final_ = frame::get_fin(basic);
+  if (frame_opcode_ != opcode::continuation) {
+    message_ = frame_opcode_;
+    announced_ = 0;
+    empty_fragments_ = 0;
+    utf8_.reset();
+    skipping_ = message_ == opcode::binary;
+  }
+  if (remaining_ == 0 && !final_ && ++empty_fragments_ > limits.max_empty_fragments) {
+    return close_code::policy_violation;
+  }
+  announced_ += remaining_;  // no overflow: both are below 2^63
+  if (announced_ > std::max<std::uint64_t>(limits.max_skipped_bytes, limits.max_message_bytes)) {
+    return close_code::too_big;
+  }
+  if (announced_ > limits.max_message_bytes) {
+    skipping_ = true;
+    if (kept_ != nullptr) std::string().swap(kept_->message);
+  }
+  return close_code::none;
+}
+
+AGENT_WEBSOCKET_INLINE frame_reader::kept& frame_reader::keep() {
+  if (kept_ == nullptr) kept_ = std::make_unique<kept>();
+  return *kept_;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

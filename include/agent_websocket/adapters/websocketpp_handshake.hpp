@@ -68,14 +68,55 @@ struct handshake_processor_type : websocketpp::processor::hybi13<handshake_confi
   using base::base;
   using base::process_handshake_key;  // the key alone, without objects of websocketpp around it
 };
-inline const handshake_processor_type& handshake_processor() {
+/// True when the comma-separated list holds the token, whatever its case.
+bool has_token(std::string_view list, std::string_view token);
+
+}  // namespace detail
+
+/// Looks at a request that was read whole.
+upgrade_request upgrade_of(const http::request_head& request);
+
+/// The value of Sec-WebSocket-Accept for the Sec-WebSocket-Key of a well-formed request.
+std::string accept_key_of(std::string_view key);
+
+/// A client's handshake: the request's bytes and what is needed to check the answer.
+struct client_handshake {
+  std::string bytes;
+  std::string key;
+
+  /// `host` as it stands in a Host field ("example.org:8080"), `nonce` 16 fresh random bytes.
+  /// Fields of `headers` that belong to the handshake itself are left out.
+  static client_handshake make(std::string_view host, std::string_view target,
+                               const http::header_list& headers,
+                               const std::array<unsigned char, 16>& nonce);
+
+  /// Checks the head of the answer, from its status line to the empty line. The error's detail
+  /// holds the status line of a server that refused; see refusal_status.
+  result<void> check(std::string_view head) const;
+
+  /// The HTTP status of an answer that refused; 0 when it is none, or no refusal.
+  static int refusal_status(std::string_view head) noexcept;
+
+ private:
+  static bool is_own_field(std::string_view name);
+};
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE const handshake_processor_type& handshake_processor() {
   static handshake_config::rng_type no_random;
   static const handshake_processor_type instance(false, true, nullptr, no_random);
   return instance;
 }
 
-/// True when the comma-separated list holds the token, whatever its case.
-inline bool has_token(std::string_view list, std::string_view token) {
+AGENT_WEBSOCKET_INLINE bool has_token(std::string_view list, std::string_view token) {
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
     if (http::iequals(http::trim(list.substr(0, comma)), token)) return true;
@@ -85,7 +126,7 @@ inline bool has_token(std::string_view list, std::string_view token) {
 }
 
 /// True for the base64 of 16 bytes: 22 characters and two pads.
-inline bool is_handshake_key(std::string_view key) {
+AGENT_WEBSOCKET_INLINE bool is_handshake_key(std::string_view key) {
   if (key.size() != 24 || key.substr(22) != "==") return false;
   for (const char c : key.substr(0, 22)) {
     if (!websocketpp::is_base64(static_cast<unsigned char>(c))) return false;
@@ -95,8 +136,7 @@ inline bool is_handshake_key(std::string_view key) {
 
 }  // namespace detail
 
-/// Looks at a request that was read whole.
-inline upgrade_request upgrade_of(const http::request_head& request) {
+AGENT_WEBSOCKET_INLINE upgrade_request upgrade_of(const http::request_head& request) {
   const auto field = [&](std::string_view name) {
     return request.headers.find(name).value_or(std::string_view());
   };
@@ -112,87 +152,76 @@ inline upgrade_request upgrade_of(const http::request_head& request) {
   return upgrade_request::well_formed;
 }
 
-/// The value of Sec-WebSocket-Accept for the Sec-WebSocket-Key of a well-formed request.
-inline std::string accept_key_of(std::string_view key) {
+AGENT_WEBSOCKET_INLINE std::string accept_key_of(std::string_view key) {
   std::string accept(key);
   detail::handshake_processor().process_handshake_key(accept);
   return accept;
 }
 
-/// A client's handshake: the request's bytes and what is needed to check the answer.
-struct client_handshake {
-  std::string bytes;
-  std::string key;
-
-  /// `host` as it stands in a Host field ("example.org:8080"), `nonce` 16 fresh random bytes.
-  /// Fields of `headers` that belong to the handshake itself are left out.
-  static client_handshake make(std::string_view host, std::string_view target,
-                               const http::header_list& headers,
-                               const std::array<unsigned char, 16>& nonce) {
-    client_handshake made;
-    made.key = websocketpp::base64_encode(nonce.data(), nonce.size());
-    made.bytes.append("GET ").append(target).append(" HTTP/1.1\r\nHost: ").append(host);
-    made.bytes.append("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13");
-    made.bytes.append("\r\nSec-WebSocket-Key: ").append(made.key).append("\r\n");
-    for (const auto& [name, value] : headers) {
-      if (is_own_field(name)) continue;
-      made.bytes.append(name).append(": ").append(http::sanitize_field_value(value)).append("\r\n");
-    }
-    made.bytes.append("\r\n");
-    return made;
+AGENT_WEBSOCKET_INLINE client_handshake client_handshake::make(
+    std::string_view host, std::string_view target, const http::header_list& headers,
+    const std::array<unsigned char, 16>& nonce) {
+  client_handshake made;
+  made.key = websocketpp::base64_encode(nonce.data(), nonce.size());
+  made.bytes.append("GET ").append(target).append(" HTTP/1.1\r\nHost: ").append(host);
+  made.bytes.append("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13");
+  made.bytes.append("\r\nSec-WebSocket-Key: ").append(made.key).append("\r\n");
+  for (const auto& [name, value] : headers) {
+    if (is_own_field(name)) continue;
+    made.bytes.append(name).append(": ").append(http::sanitize_field_value(value)).append("\r\n");
   }
+  made.bytes.append("\r\n");
+  return made;
+}
 
-  /// Checks the head of the answer, from its status line to the empty line. The error's detail
-  /// holds the status line of a server that refused; see refusal_status.
-  result<void> check(std::string_view head) const {
-    const auto refuse = [](std::string words) {
-      return error(errc::connection_failed, "The server refused the WebSocket", std::move(words));
-    };
-    const std::string_view status_line = head.substr(0, head.find('\r'));
-    // Before websocketpp sees it: it makes an enumerator of whatever number stands here.
-    if (status_line.substr(0, 12) != "HTTP/1.1 101") {
-      return refuse(http::sanitize_field_value(status_line.substr(0, 200)));
-    }
-    try {
-      websocketpp::http::parser::response answer;
-      answer.consume(head.data(), head.size());
-      websocketpp::http::parser::request request;
-      request.replace_header("Sec-WebSocket-Key", key);
-      if (detail::handshake_processor().validate_server_handshake_response(request, answer)) {
-        return refuse("the answer to the handshake is no WebSocket's");
-      }
-      if (!answer.get_header("Sec-WebSocket-Extensions").empty()) {
-        return refuse("the server chose an extension that was not offered");
-      }
-    } catch (const websocketpp::http::exception& failure) {
-      return refuse(failure.what());
-    }
-    return {};
+AGENT_WEBSOCKET_INLINE result<void> client_handshake::check(std::string_view head) const {
+  const auto refuse = [](std::string words) {
+    return error(errc::connection_failed, "The server refused the WebSocket", std::move(words));
+  };
+  const std::string_view status_line = head.substr(0, head.find('\r'));
+  // Before websocketpp sees it: it makes an enumerator of whatever number stands here.
+  if (status_line.substr(0, 12) != "HTTP/1.1 101") {
+    return refuse(http::sanitize_field_value(status_line.substr(0, 200)));
   }
+  try {
+    websocketpp::http::parser::response answer;
+    answer.consume(head.data(), head.size());
+    websocketpp::http::parser::request request;
+    request.replace_header("Sec-WebSocket-Key", key);
+    if (detail::handshake_processor().validate_server_handshake_response(request, answer)) {
+      return refuse("the answer to the handshake is no WebSocket's");
+    }
+    if (!answer.get_header("Sec-WebSocket-Extensions").empty()) {
+      return refuse("the server chose an extension that was not offered");
+    }
+  } catch (const websocketpp::http::exception& failure) {
+    return refuse(failure.what());
+  }
+  return {};
+}
 
-  /// The HTTP status of an answer that refused; 0 when it is none, or no refusal.
-  static int refusal_status(std::string_view head) noexcept {
-    if (head.substr(0, 7) != "HTTP/1." || head.size() < 12 || head[8] != ' ') return 0;
-    int status = 0;
-    for (const char digit : head.substr(9, 3)) {
-      if (digit < '0' || digit > '9') return 0;
-      status = status * 10 + (digit - '0');
-    }
-    return status >= 100 && status != 101 ? status : 0;
+AGENT_WEBSOCKET_INLINE int client_handshake::refusal_status(std::string_view head) noexcept {
+  if (head.substr(0, 7) != "HTTP/1." || head.size() < 12 || head[8] != ' ') return 0;
+  int status = 0;
+  for (const char digit : head.substr(9, 3)) {
+    if (digit < '0' || digit > '9') return 0;
+    status = status * 10 + (digit - '0');
   }
+  return status >= 100 && status != 101 ? status : 0;
+}
 
- private:
-  static bool is_own_field(std::string_view name) {
-    for (const std::string_view own :
-         {"Host", "Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key",
-          "Sec-WebSocket-Extensions", "Content-Length", "Transfer-Encoding"}) {
-      if (http::iequals(name, own)) return true;
-    }
-    return false;
+AGENT_WEBSOCKET_INLINE bool client_handshake::is_own_field(std::string_view name) {
+  for (const std::string_view own :
+       {"Host", "Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key",
+        "Sec-WebSocket-Extensions", "Content-Length", "Transfer-Encoding"}) {
+    if (http::iequals(name, own)) return true;
   }
-};
+  return false;
+}
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

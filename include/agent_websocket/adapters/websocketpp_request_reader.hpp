@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/adapters/websocketpp_handshake.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/http/request_head.hpp>
 
@@ -36,29 +37,7 @@ class request_reader {
   explicit request_reader(std::size_t max_body_bytes) : max_body_bytes_(max_body_bytes) {}
 
   /// Takes all of `bytes`; what lies behind the request is in rest().
-  progress feed(std::string_view bytes) {
-    if (!has_head_) {
-      const std::size_t seen = bytes_.size();
-      if (seen != 0) {
-        bytes_.append(bytes);
-        bytes = bytes_;
-      }
-      // The end of the head may have begun in what was there before.
-      const std::size_t end = bytes.find("\r\n\r\n", seen < 3 ? 0 : seen - 3);
-      const std::size_t head_size = end == std::string_view::npos ? bytes.size() : end + 4;
-      if (head_size > max_head_bytes) return fail(431, "Request header too large");
-      if (end == std::string_view::npos) {
-        if (seen == 0) bytes_ = std::string(bytes);
-        return progress::more;
-      }
-      has_head_ = true;
-      if (!take_head(bytes.substr(0, head_size))) return progress::failed;
-      const std::string behind(bytes.substr(head_size));
-      std::string().swap(bytes_);
-      return take_body(behind);
-    }
-    return take_body(bytes);
-  }
+  progress feed(std::string_view bytes);
 
   /// After `complete`.
   http::request& request() noexcept { return request_; }
@@ -69,100 +48,27 @@ class request_reader {
   std::string& rest() noexcept { return bytes_; }
 
   /// What the body takes so far; 0 unless it has an allocation of its own.
-  std::size_t body_memory() const noexcept {
-    return request_.body.empty() ? 0 : request_.body.capacity();
-  }
+  std::size_t body_memory() const noexcept;
 
   /// After `failed`.
   const request_refusal& refusal() const noexcept { return refusal_; }
 
   /// True when the head is there and the client waits for "100 Continue" before it sends the body.
-  bool wants_continue() const noexcept {
-    return expects_continue_ && request_.body.empty() && body_size_ > 0;
-  }
+  bool wants_continue() const noexcept;
 
  private:
-  progress fail(int status, const char* words) {
-    refusal_ = {status, words};
-    return progress::failed;
-  }
-  bool refuse(int status, const char* words) {
-    fail(status, words);
-    return false;
-  }
+  progress fail(int status, const char* words);
+  bool refuse(int status, const char* words);
 
-  bool take_head(std::string_view head) {
-    http::request_head parsed;
-    if (const char* wrong = http::request_head_parser().parse(head, parsed))
-      return refuse(400, wrong);
-    const std::string_view host = parsed.headers.find("Host").value_or(std::string_view());
-    // Only HTTP/1.1 demands a Host; the probes of some load balancers still speak 1.0.
-    if (host.empty() && parsed.version != "HTTP/1.0") return refuse(400, "Malformed request");
-    if (!take_request_line(parsed)) return false;
-    if (host.find(',') != std::string_view::npos) return refuse(400, "More than one Host");
-    if (!take_length(parsed.headers) || !take_upgrade(parsed)) return false;
-    const auto expected = parsed.headers.find("Expect");
-    expects_continue_ = expected && http::iequals(*expected, "100-continue");
-    request_.headers = std::move(parsed.headers);
-    return true;
-  }
+  bool take_head(std::string_view head);
 
-  bool take_request_line(const http::request_head& parsed) {
-    if (parsed.version != "HTTP/1.1" && parsed.version != "HTTP/1.0") {
-      return parsed.version.substr(0, 5) == "HTTP/" ? refuse(505, "Only HTTP/1.1 is supported")
-                                                    : refuse(400, "Malformed request");
-    }
-    request_.method = parsed.method;
-    std::string_view target = parsed.target;
-    for (const std::string_view scheme : {"http://", "https://"}) {  // RFC 9112 section 3.2.2
-      if (http::iequals(target.substr(0, scheme.size()), scheme)) {
-        const std::size_t slash = target.find('/', scheme.size());
-        target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
-        break;
-      }
-    }
-    const bool has_form =
-        target.substr(0, 1) == "/" || (target == "*" && request_.method == "OPTIONS");
-    if (!has_form) return refuse(400, "Malformed request target");
-    for (const char c : target) {
-      if (c <= 0x20 || c > 0x7E || c == '#') return refuse(400, "Malformed request target");
-    }
-    request_.target = target;
-    return true;
-  }
+  bool take_request_line(const http::request_head& parsed);
 
-  bool take_length(const http::header_list& headers) {
-    if (headers.contains("Transfer-Encoding")) return refuse(501, "Bodies need a Content-Length");
-    const auto length = headers.find("Content-Length");
-    if (!length) return true;
-    const char* const last = length->data() + length->size();
-    const auto [end, failure] = std::from_chars(length->data(), last, body_size_);
-    if (failure == std::errc::result_out_of_range) return refuse(413, "Request body too large");
-    if (failure != std::errc() || end != last) return refuse(400, "Malformed Content-Length");
-    if (body_size_ > max_body_bytes_) return refuse(413, "Request body too large");
-    return true;
-  }
+  bool take_length(const http::header_list& headers);
 
-  bool take_upgrade(const http::request_head& parsed) {
-    upgrade_ = upgrade_of(parsed);
-    switch (upgrade_) {
-      case upgrade_request::none: return true;
-      case upgrade_request::wrong_version: return refuse(426, "WebSocket version 13 is required");
-      case upgrade_request::malformed: return refuse(400, "Malformed WebSocket handshake");
-      case upgrade_request::well_formed: break;
-    }
-    if (body_size_ != 0) return refuse(400, "Malformed WebSocket handshake");
-    accept_key_ = accept_key_of(*parsed.headers.find("Sec-WebSocket-Key"));
-    return true;
-  }
+  bool take_upgrade(const http::request_head& parsed);
 
-  progress take_body(std::string_view bytes) {
-    const std::string_view part = bytes.substr(0, body_size_ - request_.body.size());
-    request_.body.append(part);
-    if (request_.body.size() < body_size_) return progress::more;
-    bytes_.append(bytes.substr(part.size()));
-    return progress::complete;
-  }
+  progress take_body(std::string_view bytes);
 
   http::request request_;
   std::string bytes_;  // of an unfinished head; behind the end, what follows the request
@@ -177,5 +83,131 @@ class request_reader {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE request_reader::progress request_reader::feed(std::string_view bytes) {
+  if (!has_head_) {
+    const std::size_t seen = bytes_.size();
+    if (seen != 0) {
+      bytes_.append(bytes);
+      bytes = bytes_;
+    }
+    // The end of the head may have begun in what was there before.
+    const std::size_t end = bytes.find("\r\n\r\n", seen < 3 ? 0 : seen - 3);
+    const std::size_t head_size = end == std::string_view::npos ? bytes.size() : end + 4;
+    if (head_size > max_head_bytes) return fail(431, "Request header too large");
+    if (end == std::string_view::npos) {
+      if (seen == 0) bytes_ = std::string(bytes);
+      return progress::more;
+    }
+    has_head_ = true;
+    if (!take_head(bytes.substr(0, head_size))) return progress::failed;
+    const std::string behind(bytes.substr(head_size));
+    std::string().swap(bytes_);
+    return take_body(behind);
+  }
+  return take_body(bytes);
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t request_reader::body_memory() const noexcept {
+  return request_.body.empty() ? 0 : request_.body.capacity();
+}
+
+AGENT_WEBSOCKET_INLINE bool request_reader::wants_continue() const noexcept {
+  return expects_continue_ && request_.body.empty() && body_size_ > 0;
+}
+
+AGENT_WEBSOCKET_INLINE request_reader::progress request_reader::fail(int status,
+                                                                     const char* words) {
+  refusal_ = {status, words};
+  return progress::failed;
+}
+
+AGENT_WEBSOCKET_INLINE bool request_reader::refuse(int status, const char* words) {
+  fail(status, words);
+  return false;
+}
+
+AGENT_WEBSOCKET_INLINE bool request_reader::take_head(std::string_view head) {
+  http::request_head parsed;
+  if (const char* wrong = http::request_head_parser().parse(head, parsed))
+    return refuse(400, wrong);
+  const std::string_view host = parsed.headers.find("Host").value_or(std::string_view());
+  // Only HTTP/1.1 demands a Host; the probes of some load balancers still speak 1.0.
+  if (host.empty() && parsed.version != "HTTP/1.0") return refuse(400, "Malformed request");
+  if (!take_request_line(parsed)) return false;
+  if (host.find(',') != std::string_view::npos) return refuse(400, "More than one Host");
+  if (!take_length(parsed.headers) || !take_upgrade(parsed)) return false;
+  const auto expected = parsed.headers.find("Expect");
+  expects_continue_ = expected && http::iequals(*expected, "100-continue");
+  request_.headers = std::move(parsed.headers);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool request_reader::take_request_line(const http::request_head& parsed) {
+  if (parsed.version != "HTTP/1.1" && parsed.version != "HTTP/1.0") {
+    return parsed.version.substr(0, 5) == "HTTP/" ? refuse(505, "Only HTTP/1.1 is supported")
+                                                  : refuse(400, "Malformed request");
+  }
+  request_.method = parsed.method;
+  std::string_view target = parsed.target;
+  for (const std::string_view scheme : {"http://", "https://"}) {  // RFC 9112 section 3.2.2
+    if (http::iequals(target.substr(0, scheme.size()), scheme)) {
+      const std::size_t slash = target.find('/', scheme.size());
+      target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
+      break;
+    }
+  }
+  const bool has_form =
+      target.substr(0, 1) == "/" || (target == "*" && request_.method == "OPTIONS");
+  if (!has_form) return refuse(400, "Malformed request target");
+  for (const char c : target) {
+    if (c <= 0x20 || c > 0x7E || c == '#') return refuse(400, "Malformed request target");
+  }
+  request_.target = target;
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool request_reader::take_length(const http::header_list& headers) {
+  if (headers.contains("Transfer-Encoding")) return refuse(501, "Bodies need a Content-Length");
+  const auto length = headers.find("Content-Length");
+  if (!length) return true;
+  const char* const last = length->data() + length->size();
+  const auto [end, failure] = std::from_chars(length->data(), last, body_size_);
+  if (failure == std::errc::result_out_of_range) return refuse(413, "Request body too large");
+  if (failure != std::errc() || end != last) return refuse(400, "Malformed Content-Length");
+  if (body_size_ > max_body_bytes_) return refuse(413, "Request body too large");
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool request_reader::take_upgrade(const http::request_head& parsed) {
+  upgrade_ = upgrade_of(parsed);
+  switch (upgrade_) {
+    case upgrade_request::none: return true;
+    case upgrade_request::wrong_version: return refuse(426, "WebSocket version 13 is required");
+    case upgrade_request::malformed: return refuse(400, "Malformed WebSocket handshake");
+    case upgrade_request::well_formed: break;
+  }
+  if (body_size_ != 0) return refuse(400, "Malformed WebSocket handshake");
+  accept_key_ = accept_key_of(*parsed.headers.find("Sec-WebSocket-Key"));
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE request_reader::progress request_reader::take_body(std::string_view bytes) {
+  const std::string_view part = bytes.substr(0, body_size_ - request_.body.size());
+  request_.body.append(part);
+  if (request_.body.size() < body_size_) return progress::more;
+  bytes_.append(bytes.substr(part.size()));
+  return progress::complete;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

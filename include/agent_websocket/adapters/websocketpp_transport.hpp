@@ -9,6 +9,7 @@
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_connection.hpp>
 #include <agent_websocket/adapters/websocketpp_hub.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/policy/transport.hpp>
 
@@ -34,20 +35,11 @@ class websocketpp_transport {
  public:
   using settings = transport_settings;
 
-  explicit websocketpp_transport(asio::io_context& context, settings chosen = settings())
-      : hub_(std::make_shared<hub>(context, std::move(chosen))),
-        listener_(context, [this](asio_socket socket, std::string remote_address) {
-          const hub::scope turn(*hub_);
-          websocketpp_connection::open(*hub_, std::move(socket), std::move(remote_address));
-        }) {}
+  explicit websocketpp_transport(asio::io_context& context, settings chosen = settings());
   websocketpp_transport(const websocketpp_transport&) = delete;
   websocketpp_transport& operator=(const websocketpp_transport&) = delete;
 
-  ~websocketpp_transport() {
-    listener_.stop();
-    hub_->shut();
-    for (const auto& each : hub_->connections.all()) each->drop();
-  }
+  ~websocketpp_transport();
 
   /// Sockets that other processes accept from as well, in place of the address in the settings.
   struct shared_listeners {
@@ -60,66 +52,29 @@ class websocketpp_transport {
 
   /// The error names the address, such as "cannot listen on 127.0.0.1:54321: Address already in
   /// use", or the certificate's or key's file and what is wrong with it.
-  result<void> start(transport_sink& sink) {
-    if (auto loaded = reload_certificates(); !loaded) return loaded;
-    listen_options options;
-    options.host = hub_->settings.host;
-    options.port = hub_->settings.port;
-    options.backlog = hub_->settings.listen_backlog;
-    options.send_buffer_bytes = hub_->settings.so_sndbuf;
-    options.reuse_port = hub_->settings.reuse_port;
-    options.inherited = shared_.descriptors;
-    options.leave_to_others = shared_.leave_to_others;
-    hub_->connections.publish_size(shared_.load);
-    hub_->sink = &sink;
-    result<void> outcome = listener_.start(options);
-    hub_->listening = outcome.has_value();
-    return outcome;
-  }
+  result<void> start(transport_sink& sink);
 
-  void stop() {
-    listener_.stop();
-    hub_->connections.publish_size(nullptr);
-    hub_->listening = false;
-    hub_->rest_when_idle();
-  }
+  void stop();
 
   /// True as long as there are connections that were accepted and have not been answered: requests
   /// on their way, upgrades that are looked at. At most their time limits long.
-  bool has_unanswered() const noexcept {
-    return hub_->heads.next().has_value() || hub_->answers.next().has_value();
-  }
+  bool has_unanswered() const noexcept;
 
   /// Reads the files of the settings again: connections to come use what they hold, those that
   /// stand keep what they have. When the new files are wrong the old certificate stays in use.
   /// Nothing to do without TLS. Blocks for as long as reading two small files takes.
-  result<void> reload_certificates() {
-    if (hub_->settings.tls.empty()) return {};
-    result<tls_context> loaded = tls_context::of_server(hub_->settings.tls);
-    if (!loaded) return loaded.error();
-    hub_->tls = std::move(*loaded);
-    return {};
-  }
+  result<void> reload_certificates();
 
   /// Of the certificate that is in use, see tls_context::valid_until; empty without TLS.
   std::string certificate_valid_until() const { return hub_->tls.valid_until(); }
 
-  void answer(connection_id id, const http::response& response) {
-    if (const auto& found = hub_->connections.find(id)) pointer(found)->answer(response);
-  }
+  void answer(connection_id id, const http::response& response);
 
-  std::size_t send(connection_id id, std::string_view text) {
-    const auto& found = hub_->connections.find(id);
-    return found ? found->send(text) : 0;
-  }
+  std::size_t send(connection_id id, std::string_view text);
 
-  void ping(connection_id id) {
-    if (const auto& found = hub_->connections.find(id)) found->ping();
-  }
+  void ping(connection_id id);
 
-  void close(connection_id id, std::uint16_t code, std::string_view why) {
-    if (const auto& found = hub_->connections.find(id)) pointer(found)->close(code, why);
-  }
+  void close(connection_id id, std::uint16_t code, std::string_view why);
 
   /// For others who read what this then sends, such as an HTTP client; as long as this lives.
   turn_keeper& turns() noexcept { return *hub_; }
@@ -142,5 +97,85 @@ class websocketpp_transport {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE websocketpp_transport::websocketpp_transport(asio::io_context& context,
+                                                                    settings chosen)
+    : hub_(std::make_shared<hub>(context, std::move(chosen))),
+      listener_(context, [this](asio_socket socket, std::string remote_address) {
+        const hub::scope turn(*hub_);
+        websocketpp_connection::open(*hub_, std::move(socket), std::move(remote_address));
+      }) {}
+
+AGENT_WEBSOCKET_INLINE websocketpp_transport::~websocketpp_transport() {
+  listener_.stop();
+  hub_->shut();
+  for (const auto& each : hub_->connections.all()) each->drop();
+}
+
+AGENT_WEBSOCKET_INLINE result<void> websocketpp_transport::start(transport_sink& sink) {
+  if (auto loaded = reload_certificates(); !loaded) return loaded;
+  listen_options options;
+  options.host = hub_->settings.host;
+  options.port = hub_->settings.port;
+  options.backlog = hub_->settings.listen_backlog;
+  options.send_buffer_bytes = hub_->settings.so_sndbuf;
+  options.reuse_port = hub_->settings.reuse_port;
+  options.inherited = shared_.descriptors;
+  options.leave_to_others = shared_.leave_to_others;
+  hub_->connections.publish_size(shared_.load);
+  hub_->sink = &sink;
+  result<void> outcome = listener_.start(options);
+  hub_->listening = outcome.has_value();
+  return outcome;
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_transport::stop() {
+  listener_.stop();
+  hub_->connections.publish_size(nullptr);
+  hub_->listening = false;
+  hub_->rest_when_idle();
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_transport::has_unanswered() const noexcept {
+  return hub_->heads.next().has_value() || hub_->answers.next().has_value();
+}
+
+AGENT_WEBSOCKET_INLINE result<void> websocketpp_transport::reload_certificates() {
+  if (hub_->settings.tls.empty()) return {};
+  result<tls_context> loaded = tls_context::of_server(hub_->settings.tls);
+  if (!loaded) return loaded.error();
+  hub_->tls = std::move(*loaded);
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_transport::answer(connection_id id,
+                                                          const http::response& response) {
+  if (const auto& found = hub_->connections.find(id)) pointer(found)->answer(response);
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t websocketpp_transport::send(connection_id id,
+                                                               std::string_view text) {
+  const auto& found = hub_->connections.find(id);
+  return found ? found->send(text) : 0;
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_transport::ping(connection_id id) {
+  if (const auto& found = hub_->connections.find(id)) found->ping();
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_transport::close(connection_id id, std::uint16_t code,
+                                                         std::string_view why) {
+  if (const auto& found = hub_->connections.find(id)) pointer(found)->close(code, why);
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -23,22 +23,7 @@ namespace adapters {
 class utf8_checker {
  public:
   /// False as soon as no continuation could make the text valid; it stays false until reset().
-  bool feed(const char* data, std::size_t size) noexcept {
-    namespace table = websocketpp::utf8_validator;
-    std::uint32_t state = state_;
-    std::size_t i = 0;
-    while (i < size && state != table::utf8_reject) {
-      if (state == table::utf8_accept) {
-        i += ascii_front(data + i, size - i);
-        if (i == size) break;
-      }
-      const std::uint8_t type = table::utf8d[static_cast<unsigned char>(data[i])];
-      state = table::utf8d[256 + state * 16 + type];
-      ++i;
-    }
-    state_ = static_cast<std::uint8_t>(state);
-    return state != table::utf8_reject;
-  }
+  bool feed(const char* data, std::size_t size) noexcept;
 
   /// True when the text does not end inside a character.
   bool complete() const noexcept { return state_ == websocketpp::utf8_validator::utf8_accept; }
@@ -47,21 +32,51 @@ class utf8_checker {
 
  private:
   /// How many bytes at the front are ASCII.
-  static std::size_t ascii_front(const char* data, std::size_t size) noexcept {
-    constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080ULL;
-    std::size_t i = 0;
-    for (std::uint64_t words[2]; size - i >= sizeof words; i += sizeof words) {
-      std::memcpy(words, data + i, sizeof words);
-      if (((words[0] | words[1]) & high_bits) != 0) break;
-    }
-    while (i < size && static_cast<unsigned char>(data[i]) < 0x80) ++i;
-    return i;
-  }
+  static std::size_t ascii_front(const char* data, std::size_t size) noexcept;
 
   std::uint8_t state_ = websocketpp::utf8_validator::utf8_accept;
 };
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE bool utf8_checker::feed(const char* data, std::size_t size) noexcept {
+  namespace table = websocketpp::utf8_validator;
+  std::uint32_t state = state_;
+  std::size_t i = 0;
+  while (i < size && state != table::utf8_reject) {
+    if (state == table::utf8_accept) {
+      i += ascii_front(data + i, size - i);
+      if (i == size) break;
+    }
+    const std::uint8_t type = table::utf8d[static_cast<unsigned char>(data[i])];
+    state = table::utf8d[256 + state * 16 + type];
+    ++i;
+  }
+  state_ = static_cast<std::uint8_t>(state);
+  return state != table::utf8_reject;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t utf8_checker::ascii_front(const char* data,
+                                                             std::size_t size) noexcept {
+  constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080ULL;
+  std::size_t i = 0;
+  for (std::uint64_t words[2]; size - i >= sizeof words; i += sizeof words) {
+    std::memcpy(words, data + i, sizeof words);
+    if (((words[0] | words[1]) & high_bits) != 0) break;
+  }
+  while (i < size && static_cast<unsigned char>(data[i]) < 0x80) ++i;
+  return i;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -6,6 +6,7 @@
 // same question is dropped.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
 
@@ -44,17 +45,7 @@ class any_authenticator {
     held_ = std::make_unique<holder<type>>(std::forward<T>(held));
   }
 
-  void authenticate(const credentials& shown, authentication_handler done) {
-    const once answer(std::move(done));
-    try {
-      held_->authenticate(shown, answer);
-    } catch (const std::exception& thrown) {
-      answer(error(errc::internal, message_of(errc::internal),
-                   std::string("the authenticator threw: ") + thrown.what()));
-    } catch (...) {
-      answer(error(errc::internal, message_of(errc::internal), "the authenticator threw"));
-    }
-  }
+  void authenticate(const credentials& shown, authentication_handler done);
 
   bool lets_everybody_in() const { return held_->lets_everybody_in(); }
 
@@ -90,11 +81,8 @@ class any_authenticator {
   /// Copies share the one answer.
   class once {
    public:
-    explicit once(authentication_handler done)
-        : done_(std::make_shared<authentication_handler>(std::move(done))) {}
-    void operator()(result<principal> who) const {
-      if (const auto done = std::exchange(*done_, nullptr)) done(std::move(who));
-    }
+    explicit once(authentication_handler done);
+    void operator()(result<principal> who) const;
 
    private:
     std::shared_ptr<authentication_handler> done_;
@@ -104,3 +92,31 @@ class any_authenticator {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE void any_authenticator::authenticate(const credentials& shown,
+                                                            authentication_handler done) {
+  const once answer(std::move(done));
+  try {
+    held_->authenticate(shown, answer);
+  } catch (const std::exception& thrown) {
+    answer(error(errc::internal, message_of(errc::internal),
+                 std::string("the authenticator threw: ") + thrown.what()));
+  } catch (...) {
+    answer(error(errc::internal, message_of(errc::internal), "the authenticator threw"));
+  }
+}
+
+AGENT_WEBSOCKET_INLINE any_authenticator::once::once(authentication_handler done)
+    : done_(std::make_shared<authentication_handler>(std::move(done))) {}
+
+AGENT_WEBSOCKET_INLINE void any_authenticator::once::operator()(result<principal> who) const {
+  if (const auto done = std::exchange(*done_, nullptr)) done(std::move(who));
+}
+
+}  // namespace agent_websocket
+
+#endif

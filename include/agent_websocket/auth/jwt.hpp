@@ -9,6 +9,7 @@
 
 #include <agent_websocket/auth/jwt_claims.hpp>
 #include <agent_websocket/auth/jwt_token.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
 #include <agent_websocket/policy/jwt_key.hpp>
@@ -27,32 +28,13 @@ class jwt {
 
   /// A token is good when one of the keys has signed it: the current one and, for as long as tokens
   /// of it are about, the one before. Without keys none is.
-  jwt(std::vector<jwt_key> keys, jwt_rules rules, clock now)
-      : keys_(std::move(keys)), rules_(std::move(rules)), now_(std::move(now)) {}
+  jwt(std::vector<jwt_key> keys, jwt_rules rules, clock now);
 
   /// Whose token that is. Errors: unauthorized or token_expired, in words that do not say which
   /// check failed; the detail, for the log, does.
-  result<principal> verify(std::string_view token) const {
-    if (token.empty()) return error(errc::unauthorized);
-    const auto parts = jwt_token::parse(token);
-    if (!parts) return parts.error();
-    bool known = false, good = false;
-    for (const jwt_key& key : keys_) {
-      if (parts->alg != to_string(key.alg)) continue;
-      known = true;
-      if (key.verify(parts->signing_input, parts->signature)) {
-        good = true;
-        break;
-      }
-    }
-    if (!known) return detail::refuse_jwt("alg is not that of a configured key");
-    if (!good) return detail::refuse_jwt("no configured key has signed it");
-    return check_jwt_claims(parts->claims, rules_, now_());
-  }
+  result<principal> verify(std::string_view token) const;
 
-  void authenticate(const credentials& shown, const authentication_handler& done) const {
-    done(verify(shown.token));
-  }
+  void authenticate(const credentials& shown, const authentication_handler& done) const;
 
  private:
   std::vector<jwt_key> keys_;
@@ -61,3 +43,37 @@ class jwt {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE jwt::jwt(std::vector<jwt_key> keys, jwt_rules rules, clock now)
+    : keys_(std::move(keys)), rules_(std::move(rules)), now_(std::move(now)) {}
+
+AGENT_WEBSOCKET_INLINE result<principal> jwt::verify(std::string_view token) const {
+  if (token.empty()) return error(errc::unauthorized);
+  const auto parts = jwt_token::parse(token);
+  if (!parts) return parts.error();
+  bool known = false, good = false;
+  for (const jwt_key& key : keys_) {
+    if (parts->alg != to_string(key.alg)) continue;
+    known = true;
+    if (key.verify(parts->signing_input, parts->signature)) {
+      good = true;
+      break;
+    }
+  }
+  if (!known) return detail::refuse_jwt("alg is not that of a configured key");
+  if (!good) return detail::refuse_jwt("no configured key has signed it");
+  return check_jwt_claims(parts->claims, rules_, now_());
+}
+
+AGENT_WEBSOCKET_INLINE void jwt::authenticate(const credentials& shown,
+                                              const authentication_handler& done) const {
+  done(verify(shown.token));
+}
+
+}  // namespace agent_websocket
+
+#endif

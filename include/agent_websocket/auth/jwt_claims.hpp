@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/auth/jwt_token.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
 
@@ -30,11 +31,21 @@ struct jwt_rules {
   bool require_expiry = true;
 };
 
+/// Whom the claims name, until when. `expires_at` of the principal has the leeway in it: it is the
+/// moment from which the token would be refused. Errors: token_expired when nothing but its age is
+/// wrong, else unauthorized, with the reason in the detail.
+result<principal> check_jwt_claims(std::string_view claims, const jwt_rules& rules, wall_time now);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
 namespace detail {
 
 /// 1 to 128 bytes without control characters, line separators and what turns the direction of
 /// text: a name that a log or a page can show.
-inline bool is_printable_name(std::string_view text) noexcept {
+AGENT_WEBSOCKET_INLINE bool is_printable_name(std::string_view text) noexcept {
   if (text.empty() || text.size() > 128) return false;
   while (!text.empty()) {
     const std::size_t length = utf8_sequence_length(text);
@@ -57,20 +68,21 @@ inline bool is_printable_name(std::string_view text) noexcept {
 
 /// A NumericDate (RFC 7519 section 2): seconds since 1970, fractions allowed. nullopt when it is
 /// there and is none, such as a text or a time in milliseconds.
-inline std::optional<double> read_numeric_date(const json::value& claim) noexcept {
+AGENT_WEBSOCKET_INLINE std::optional<double> read_numeric_date(const json::value& claim) noexcept {
   constexpr double year_10000 = 253'402'300'800;
   const auto number = claim.number();
   if (!number || !(*number >= 0 && *number < year_10000)) return std::nullopt;
   return number;
 }
 
-inline wall_time to_wall_time(double seconds) noexcept {
+AGENT_WEBSOCKET_INLINE wall_time to_wall_time(double seconds) noexcept {
   constexpr double year_2255 = 9'000'000'000;  // a clock in nanoseconds ends in 2262
   return wall_time(std::chrono::duration_cast<wall_time::duration>(
       std::chrono::duration<double>(std::min(seconds, year_2255))));
 }
 
-inline result<void> check_audience(const json::value& aud, const std::string& wanted) {
+AGENT_WEBSOCKET_INLINE result<void> check_audience(const json::value& aud,
+                                                   const std::string& wanted) {
   if (wanted.empty()) {
     if (aud) return refuse_jwt("it is for an audience (aud), and no audience is configured");
     return {};
@@ -88,11 +100,8 @@ inline result<void> check_audience(const json::value& aud, const std::string& wa
 
 }  // namespace detail
 
-/// Whom the claims name, until when. `expires_at` of the principal has the leeway in it: it is the
-/// moment from which the token would be refused. Errors: token_expired when nothing but its age is
-/// wrong, else unauthorized, with the reason in the detail.
-inline result<principal> check_jwt_claims(std::string_view claims, const jwt_rules& rules,
-                                          wall_time now) {
+AGENT_WEBSOCKET_INLINE result<principal> check_jwt_claims(std::string_view claims,
+                                                          const jwt_rules& rules, wall_time now) {
   json::document document;
   const auto object = detail::read_jwt_object(document, claims, "the claims");
   if (!object) return object.error();
@@ -139,3 +148,5 @@ inline result<principal> check_jwt_claims(std::string_view claims, const jwt_rul
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,8 @@
 // white space, no characters of plain base64, no bits behind the last byte.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -29,7 +31,17 @@ constexpr int base64url_bits(char c) noexcept {
 
 /// The bytes that `text` spells; nullopt when it is not exactly the text that they are encoded to.
 /// The empty text spells no bytes.
-inline std::optional<std::string> decode_base64url(std::string_view text) {
+std::optional<std::string> decode_base64url(std::string_view text);
+
+std::string encode_base64url(std::string_view bytes);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string> decode_base64url(std::string_view text) {
   if (text.size() % 4 == 1) return std::nullopt;  // six bits are not a byte
   std::string bytes;
   bytes.reserve(text.size() / 4 * 3 + 2);
@@ -50,7 +62,7 @@ inline std::optional<std::string> decode_base64url(std::string_view text) {
   return bytes;
 }
 
-inline std::string encode_base64url(std::string_view bytes) {
+AGENT_WEBSOCKET_INLINE std::string encode_base64url(std::string_view bytes) {
   constexpr const char* alphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string text;
@@ -71,3 +83,5 @@ inline std::string encode_base64url(std::string_view bytes) {
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -6,6 +6,8 @@
 // these.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <array>
 #include <cstddef>
 #include <string>
@@ -142,12 +144,7 @@ inline constexpr std::array<errc_row, 45> errc_table{{
     {errc::moved, "moved", "Another server has the session now", true},
 }};
 
-inline const errc_row& row_of(errc code) noexcept {
-  for (const errc_row& row : errc_table) {
-    if (row.code == code) return row;
-  }
-  return errc_table[39];  // internal
-}
+const errc_row& row_of(errc code) noexcept;
 
 }  // namespace detail
 
@@ -167,64 +164,25 @@ namespace detail {
 
 class errc_category final : public std::error_category {
  public:
-  const char* name() const noexcept override { return "agent_websocket"; }
-  std::string message(int value) const override { return message_of(static_cast<errc>(value)); }
+  AGENT_WEBSOCKET_INLINE const char* name() const noexcept override;
+  AGENT_WEBSOCKET_INLINE std::string message(int value) const override;
 };
-
-inline const std::error_category& errc_category_instance() noexcept {
-  static const errc_category instance;
-  return instance;
-}
 
 class condition_category final : public std::error_category {
  public:
-  const char* name() const noexcept override { return "agent_websocket.condition"; }
+  AGENT_WEBSOCKET_INLINE const char* name() const noexcept override;
 
-  std::string message(int value) const override {
-    switch (static_cast<condition>(value)) {
-      case condition::client_fault: return "client fault";
-      case condition::upstream_fault: return "upstream fault";
-      case condition::retryable: return "retryable";
-      case condition::cancelled: return "cancelled";
-      case condition::limit_exceeded: return "limit exceeded";
-    }
-    return "unknown condition";
-  }
+  AGENT_WEBSOCKET_INLINE std::string message(int value) const override;
 
-  bool equivalent(const std::error_code& code, int value) const noexcept override {
-    if (code.category() != errc_category_instance()) return false;
-    const errc what = static_cast<errc>(code.value());
-    switch (static_cast<condition>(value)) {
-      case condition::client_fault: return what >= errc::bad_json && what <= errc::feedback_invalid;
-      case condition::upstream_fault:
-        return (what >= errc::provider_error && what <= errc::timeout_total) ||
-               what == errc::connection_failed;
-      case condition::retryable: return is_retryable(what);
-      case condition::cancelled: return what == errc::cancelled || what == errc::interrupted;
-      case condition::limit_exceeded:
-        return what == errc::too_large || what == errc::rate_limited ||
-               what == errc::quota_exceeded || what == errc::too_many_connections ||
-               what == errc::queue_full || what == errc::provider_rate_limited ||
-               what == errc::payment_required;
-    }
-    return false;
-  }
+  AGENT_WEBSOCKET_INLINE bool equivalent(const std::error_code& code,
+                                         int value) const noexcept override;
 };
-
-inline const std::error_category& condition_category_instance() noexcept {
-  static const condition_category instance;
-  return instance;
-}
 
 }  // namespace detail
 
-inline std::error_code make_error_code(errc code) noexcept {
-  return {static_cast<int>(code), detail::errc_category_instance()};
-}
+std::error_code make_error_code(errc code) noexcept;
 
-inline std::error_condition make_error_condition(condition value) noexcept {
-  return {static_cast<int>(value), detail::condition_category_instance()};
-}
+std::error_condition make_error_condition(condition value) noexcept;
 
 /// An error as a value: what, in words that a client may see, and (for the log only) in detail.
 struct error {
@@ -235,14 +193,99 @@ struct error {
   error() = default;
   explicit error(errc what) : code(what), message(message_of(what)) {}
   error(errc what, std::string words) : code(what), message(std::move(words)) {}
-  error(errc what, std::string words, std::string log_only)
-      : code(what), message(std::move(words)), detail(std::move(log_only)) {}
+  error(errc what, std::string words, std::string log_only);
 
   /// With the detail, for the log.
-  std::string in_full() const { return detail.empty() ? message : message + ": " + detail; }
+  std::string in_full() const;
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE const errc_row& row_of(errc code) noexcept {
+  for (const errc_row& row : errc_table) {
+    if (row.code == code) return row;
+  }
+  return errc_table[39];  // internal
+}
+
+AGENT_WEBSOCKET_INLINE const char* errc_category::name() const noexcept {
+  return "agent_websocket";
+}
+
+AGENT_WEBSOCKET_INLINE std::string errc_category::message(int value) const {
+  return message_of(static_cast<errc>(value));
+}
+
+AGENT_WEBSOCKET_INLINE const std::error_category& errc_category_instance() noexcept {
+  static const errc_category instance;
+  return instance;
+}
+
+AGENT_WEBSOCKET_INLINE const char* condition_category::name() const noexcept {
+  return "agent_websocket.condition";
+}
+
+AGENT_WEBSOCKET_INLINE std::string condition_category::message(int value) const {
+  switch (static_cast<condition>(value)) {
+    case condition::client_fault: return "client fault";
+    case condition::upstream_fault: return "upstream fault";
+    case condition::retryable: return "retryable";
+    case condition::cancelled: return "cancelled";
+    case condition::limit_exceeded: return "limit exceeded";
+  }
+  return "unknown condition";
+}
+
+AGENT_WEBSOCKET_INLINE bool condition_category::equivalent(const std::error_code& code,
+                                                           int value) const noexcept {
+  if (code.category() != errc_category_instance()) return false;
+  const errc what = static_cast<errc>(code.value());
+  switch (static_cast<condition>(value)) {
+    case condition::client_fault: return what >= errc::bad_json && what <= errc::feedback_invalid;
+    case condition::upstream_fault:
+      return (what >= errc::provider_error && what <= errc::timeout_total) ||
+             what == errc::connection_failed;
+    case condition::retryable: return is_retryable(what);
+    case condition::cancelled: return what == errc::cancelled || what == errc::interrupted;
+    case condition::limit_exceeded:
+      return what == errc::too_large || what == errc::rate_limited ||
+             what == errc::quota_exceeded || what == errc::too_many_connections ||
+             what == errc::queue_full || what == errc::provider_rate_limited ||
+             what == errc::payment_required;
+  }
+  return false;
+}
+
+AGENT_WEBSOCKET_INLINE const std::error_category& condition_category_instance() noexcept {
+  static const condition_category instance;
+  return instance;
+}
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INLINE std::error_code make_error_code(errc code) noexcept {
+  return {static_cast<int>(code), detail::errc_category_instance()};
+}
+
+AGENT_WEBSOCKET_INLINE std::error_condition make_error_condition(condition value) noexcept {
+  return {static_cast<int>(value), detail::condition_category_instance()};
+}
+
+AGENT_WEBSOCKET_INLINE error::error(errc what, std::string words, std::string log_only)
+    : code(what), message(std::move(words)), detail(std::move(log_only)) {}
+
+AGENT_WEBSOCKET_INLINE std::string error::in_full() const {
+  return detail.empty() ? message : message + ": " + detail;
+}
+
+}  // namespace agent_websocket
+
+#endif
 
 namespace std {
 template <>

@@ -7,6 +7,8 @@
 // draws. Tests hand in a seeded one.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <array>
 #include <cassert>
 #include <cstddef>
@@ -33,33 +35,14 @@ namespace detail {
 /// compilers read that header for a tenth of a second in every unit.
 class mersenne_twister {
  public:
-  explicit mersenne_twister(std::uint64_t seed) noexcept {
-    state_[0] = seed;
-    for (std::size_t i = 1; i < size; ++i)
-      state_[i] = 6364136223846793005ULL * (state_[i - 1] ^ (state_[i - 1] >> 62)) + i;
-  }
+  explicit mersenne_twister(std::uint64_t seed) noexcept;
 
-  std::uint64_t operator()() noexcept {
-    if (next_ == size) twist();
-    std::uint64_t drawn = state_[next_++];
-    drawn ^= (drawn >> 29) & 0x5555'5555'5555'5555ULL;
-    drawn ^= (drawn << 17) & 0x71D6'7FFF'EDA6'0000ULL;
-    drawn ^= (drawn << 37) & 0xFFF7'EEE0'0000'0000ULL;
-    return drawn ^ (drawn >> 43);
-  }
+  std::uint64_t operator()() noexcept;
 
  private:
   static constexpr std::size_t size = 312, middle = 156;
 
-  void twist() noexcept {
-    constexpr std::uint64_t lower = 0x7FFF'FFFFULL;
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::uint64_t both = (state_[i] & ~lower) | (state_[(i + 1) % size] & lower);
-      state_[i] = state_[(i + middle) % size] ^ (both >> 1) ^
-                  ((both & 1) != 0 ? 0xB502'6F5A'A966'19E9ULL : 0);
-    }
-    next_ = 0;
-  }
+  void twist() noexcept;
 
   std::array<std::uint64_t, size> state_;
   std::size_t next_ = size;
@@ -77,11 +60,9 @@ class random_source {
   explicit random_source(std::function<std::uint64_t()> draw) : draw_(std::move(draw)) {}
 
   /// The same sequence for the same seed: for tests only, predictable.
-  static random_source seeded(std::uint64_t seed) {
-    return random_source([engine = detail::mersenne_twister(seed)]() mutable { return engine(); });
-  }
+  static random_source seeded(std::uint64_t seed);
 
-  std::uint64_t bits() { return words<1>()[0]; }
+  std::uint64_t bits();
 
   /// As many calls of bits(), at once.
   template <std::size_t Count>
@@ -93,18 +74,11 @@ class random_source {
   }
 
   /// A real number in [0, 1).
-  double unit() { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
+  double unit();
 
  private:
   /// At most 256 bytes. False: there is no such call here.
-  static bool ask_system([[maybe_unused]] void* to, [[maybe_unused]] std::size_t size) noexcept {
-#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || \
-    defined(__OpenBSD__) || defined(__APPLE__)
-    return ::getentropy(to, size) == 0;
-#else
-    return false;
-#endif
-  }
+  static bool ask_system([[maybe_unused]] void* to, [[maybe_unused]] std::size_t size) noexcept;
 #if defined(_WIN32)
   static std::uint64_t ask_device() {
     thread_local std::random_device device;
@@ -212,3 +186,59 @@ template <typename Source>
 std::string make_short_name(Source& random) { return detail::random_text<detail::short_name_length>(random); }
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE mersenne_twister::mersenne_twister(std::uint64_t seed) noexcept {
+  state_[0] = seed;
+  for (std::size_t i = 1; i < size; ++i)
+    state_[i] = 6364136223846793005ULL * (state_[i - 1] ^ (state_[i - 1] >> 62)) + i;
+}
+
+AGENT_WEBSOCKET_INLINE std::uint64_t mersenne_twister::operator()() noexcept {
+  if (next_ == size) twist();
+  std::uint64_t drawn = state_[next_++];
+  drawn ^= (drawn >> 29) & 0x5555'5555'5555'5555ULL;
+  drawn ^= (drawn << 17) & 0x71D6'7FFF'EDA6'0000ULL;
+  drawn ^= (drawn << 37) & 0xFFF7'EEE0'0000'0000ULL;
+  return drawn ^ (drawn >> 43);
+}
+
+AGENT_WEBSOCKET_INLINE void mersenne_twister::twist() noexcept {
+  constexpr std::uint64_t lower = 0x7FFF'FFFFULL;
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::uint64_t both = (state_[i] & ~lower) | (state_[(i + 1) % size] & lower);
+    state_[i] = state_[(i + middle) % size] ^ (both >> 1) ^
+                ((both & 1) != 0 ? 0xB502'6F5A'A966'19E9ULL : 0);
+  }
+  next_ = 0;
+}
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INLINE random_source random_source::seeded(std::uint64_t seed) {
+  return random_source([engine = detail::mersenne_twister(seed)]() mutable { return engine(); });
+}
+
+AGENT_WEBSOCKET_INLINE std::uint64_t random_source::bits() { return words<1>()[0]; }
+
+AGENT_WEBSOCKET_INLINE double random_source::unit() {
+  return static_cast<double>(bits() >> 11) * 0x1.0p-53;
+}
+
+AGENT_WEBSOCKET_INLINE bool random_source::ask_system([[maybe_unused]] void* to,
+                                                      [[maybe_unused]] std::size_t size) noexcept {
+#if (defined(__linux__) && !defined(__ANDROID__)) || defined(__FreeBSD__) || \
+    defined(__OpenBSD__) || defined(__APPLE__)
+  return ::getentropy(to, size) == 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace agent_websocket
+
+#endif

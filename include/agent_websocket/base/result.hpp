@@ -4,6 +4,7 @@
 // for std::expected (C++23), with the same names where it has them.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/error.hpp>
 
 #include <cassert>
@@ -18,8 +19,7 @@ namespace agent_websocket {
 /// Thrown by `result::value()` when there is none; `what()` is the error's message.
 class bad_result_access : public std::runtime_error {
  public:
-  explicit bad_result_access(const agent_websocket::error& why)
-      : std::runtime_error(why.message), code_(why.code) {}
+  explicit bad_result_access(const agent_websocket::error& why);
   errc code() const noexcept { return code_; }
 
  private:
@@ -166,3 +166,14 @@ class result<void> {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE bad_result_access::bad_result_access(const agent_websocket::error& why)
+    : std::runtime_error(why.message), code_(why.code) {}
+
+}  // namespace agent_websocket
+
+#endif

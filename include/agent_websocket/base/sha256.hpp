@@ -5,6 +5,8 @@
 // data and not for passwords.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,45 +21,9 @@ namespace detail {
 
 class sha256_state {
  public:
-  void block(const unsigned char* bytes) noexcept {
-    std::array<std::uint32_t, 64> w{};
-    for (std::size_t i = 0; i < 16; ++i) {
-      w[i] = static_cast<std::uint32_t>(bytes[4 * i]) << 24 |
-             static_cast<std::uint32_t>(bytes[4 * i + 1]) << 16 |
-             static_cast<std::uint32_t>(bytes[4 * i + 2]) << 8 |
-             static_cast<std::uint32_t>(bytes[4 * i + 3]);
-    }
-    for (std::size_t i = 16; i < 64; ++i) {
-      const std::uint32_t s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >> 3);
-      const std::uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >> 10);
-      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
-    }
-    std::uint32_t a = h_[0], b = h_[1], c = h_[2], d = h_[3];
-    std::uint32_t e = h_[4], f = h_[5], g = h_[6], h = h_[7];
-    // The standard hands each of the eight on to the next after a round; eight rounds in which each
-    // has the next one's place instead move nothing.
-    for (std::size_t i = 0; i < 64; i += 8) {
-      const auto at = [&](std::size_t round) { return constants[i + round] + w[i + round]; };
-      step(a, b, c, d, e, f, g, h, at(0));
-      step(h, a, b, c, d, e, f, g, at(1));
-      step(g, h, a, b, c, d, e, f, at(2));
-      step(f, g, h, a, b, c, d, e, at(3));
-      step(e, f, g, h, a, b, c, d, at(4));
-      step(d, e, f, g, h, a, b, c, at(5));
-      step(c, d, e, f, g, h, a, b, at(6));
-      step(b, c, d, e, f, g, h, a, at(7));
-    }
-    const std::array<std::uint32_t, 8> v{a, b, c, d, e, f, g, h};
-    for (std::size_t i = 0; i < 8; ++i) h_[i] += v[i];
-  }
+  void block(const unsigned char* bytes) noexcept;
 
-  digest256 digest() const noexcept {
-    digest256 made{};
-    for (std::size_t i = 0; i < made.size(); ++i) {
-      made[i] = static_cast<unsigned char>(h_[i / 4] >> (24 - 8 * (i % 4)) & 0xFF);
-    }
-    return made;
-  }
+  digest256 digest() const noexcept;
 
  private:
   static constexpr std::uint32_t turn(std::uint32_t x, int by) noexcept {
@@ -67,13 +33,7 @@ class sha256_state {
   /// One round: what becomes the next `e` is left in `d`, the next `a` in `h`.
   static void step(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t& d,
                    std::uint32_t e, std::uint32_t f, std::uint32_t g, std::uint32_t& h,
-                   std::uint32_t added) noexcept {
-    const std::uint32_t choice = g ^ (e & (f ^ g));
-    const std::uint32_t majority = (a & b) | (c & (a | b));
-    h += (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + choice + added;
-    d += h;
-    h += (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + majority;
-  }
+                   std::uint32_t added) noexcept;
 
   static constexpr std::array<std::uint32_t, 64> constants{
       0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
@@ -93,7 +53,72 @@ class sha256_state {
 
 }  // namespace detail
 
-inline digest256 sha256(std::string_view text) noexcept {
+digest256 sha256(std::string_view text) noexcept;
+
+/// Takes the same time wherever the two differ.
+bool equal_in_constant_time(const digest256& a, const digest256& b) noexcept;
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE void sha256_state::block(const unsigned char* bytes) noexcept {
+  std::array<std::uint32_t, 64> w{};
+  for (std::size_t i = 0; i < 16; ++i) {
+    w[i] = static_cast<std::uint32_t>(bytes[4 * i]) << 24 |
+           static_cast<std::uint32_t>(bytes[4 * i + 1]) << 16 |
+           static_cast<std::uint32_t>(bytes[4 * i + 2]) << 8 |
+           static_cast<std::uint32_t>(bytes[4 * i + 3]);
+  }
+  for (std::size_t i = 16; i < 64; ++i) {
+    const std::uint32_t s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >> 3);
+    const std::uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >> 10);
+    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+  }
+  std::uint32_t a = h_[0], b = h_[1], c = h_[2], d = h_[3];
+  std::uint32_t e = h_[4], f = h_[5], g = h_[6], h = h_[7];
+  // The standard hands each of the eight on to the next after a round; eight rounds in which each
+  // has the next one's place instead move nothing.
+  for (std::size_t i = 0; i < 64; i += 8) {
+    const auto at = [&](std::size_t round) { return constants[i + round] + w[i + round]; };
+    step(a, b, c, d, e, f, g, h, at(0));
+    step(h, a, b, c, d, e, f, g, at(1));
+    step(g, h, a, b, c, d, e, f, at(2));
+    step(f, g, h, a, b, c, d, e, at(3));
+    step(e, f, g, h, a, b, c, d, at(4));
+    step(d, e, f, g, h, a, b, c, at(5));
+    step(c, d, e, f, g, h, a, b, at(6));
+    step(b, c, d, e, f, g, h, a, at(7));
+  }
+  const std::array<std::uint32_t, 8> v{a, b, c, d, e, f, g, h};
+  for (std::size_t i = 0; i < 8; ++i) h_[i] += v[i];
+}
+
+AGENT_WEBSOCKET_INLINE digest256 sha256_state::digest() const noexcept {
+  digest256 made{};
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    made[i] = static_cast<unsigned char>(h_[i / 4] >> (24 - 8 * (i % 4)) & 0xFF);
+  }
+  return made;
+}
+
+AGENT_WEBSOCKET_INLINE void sha256_state::step(std::uint32_t a, std::uint32_t b, std::uint32_t c,
+                                               std::uint32_t& d, std::uint32_t e, std::uint32_t f,
+                                               std::uint32_t g, std::uint32_t& h,
+                                               std::uint32_t added) noexcept {
+  const std::uint32_t choice = g ^ (e & (f ^ g));
+  const std::uint32_t majority = (a & b) | (c & (a | b));
+  h += (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + choice + added;
+  d += h;
+  h += (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + majority;
+}
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INLINE digest256 sha256(std::string_view text) noexcept {
   detail::sha256_state state;
   std::array<unsigned char, 64> block{};
   const std::uint64_t bits = static_cast<std::uint64_t>(text.size()) * 8;
@@ -114,11 +139,13 @@ inline digest256 sha256(std::string_view text) noexcept {
   return state.digest();
 }
 
-/// Takes the same time wherever the two differ.
-inline bool equal_in_constant_time(const digest256& a, const digest256& b) noexcept {
+AGENT_WEBSOCKET_INLINE bool equal_in_constant_time(const digest256& a,
+                                                   const digest256& b) noexcept {
   unsigned difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
   return difference == 0;
 }
 
 }  // namespace agent_websocket
+
+#endif

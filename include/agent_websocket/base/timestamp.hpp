@@ -5,6 +5,8 @@
 // database, no global lock as in gmtime. `timestamp_cache` makes the text once a millisecond.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -13,11 +15,34 @@
 namespace agent_websocket {
 
 /// "YYYY-MM-DDThh:mm:ss.mmmZ". Years 0 to 9999; others are clamped.
-inline std::string to_iso8601(std::chrono::system_clock::time_point when) {
+std::string to_iso8601(std::chrono::system_clock::time_point when);
+
+/// The text of the last moment asked for, made anew only when the millisecond has changed.
+class timestamp_cache {
+ public:
+  std::string_view text(std::chrono::system_clock::time_point when);
+
+ private:
+  std::chrono::milliseconds moment_{0};
+  char text_[24] = {};
+};
+
+/// The text of `when`, from one cache for all sessions that run on this thread. Good until the next
+/// call on this thread.
+std::string_view shared_timestamp(std::chrono::system_clock::time_point when);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::string to_iso8601(std::chrono::system_clock::time_point when) {
   using namespace std::chrono;
   constexpr std::int64_t day_ms = 86'400'000;
   std::int64_t ms = duration_cast<milliseconds>(when.time_since_epoch()).count();
-  if (duration_cast<system_clock::duration>(milliseconds(ms)) > when.time_since_epoch()) --ms;  // floor
+  if (duration_cast<system_clock::duration>(milliseconds(ms)) > when.time_since_epoch())
+    --ms;  // floor
   constexpr std::int64_t first = -62'167'219'200'000, last = 253'402'300'799'999;
   ms = ms < first ? first : (ms > last ? last : ms);
   std::int64_t days = ms / day_ms;
@@ -39,7 +64,8 @@ inline std::string to_iso8601(std::chrono::system_clock::time_point when) {
 
   std::string text(24, '0');
   const auto put = [&text](std::size_t at, std::size_t width, std::int64_t value) {
-    for (std::size_t i = width; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
+    for (std::size_t i = width; i-- > 0; value /= 10)
+      text[at + i] = static_cast<char>('0' + value % 10);
   };
   put(0, 4, year);
   text[4] = '-';
@@ -58,28 +84,22 @@ inline std::string to_iso8601(std::chrono::system_clock::time_point when) {
   return text;
 }
 
-/// The text of the last moment asked for, made anew only when the millisecond has changed.
-class timestamp_cache {
- public:
-  std::string_view text(std::chrono::system_clock::time_point when) {
-    const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
-    if (text_[0] == 0 || ms != moment_) {
-      moment_ = ms;
-      to_iso8601(when).copy(text_, sizeof text_);
-    }
-    return {text_, sizeof text_};
+AGENT_WEBSOCKET_INLINE std::string_view timestamp_cache::text(
+    std::chrono::system_clock::time_point when) {
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
+  if (text_[0] == 0 || ms != moment_) {
+    moment_ = ms;
+    to_iso8601(when).copy(text_, sizeof text_);
   }
+  return {text_, sizeof text_};
+}
 
- private:
-  std::chrono::milliseconds moment_{0};
-  char text_[24] = {};
-};
-
-/// The text of `when`, from one cache for all sessions that run on this thread. Good until the next
-/// call on this thread.
-inline std::string_view shared_timestamp(std::chrono::system_clock::time_point when) {
+AGENT_WEBSOCKET_INLINE std::string_view shared_timestamp(
+    std::chrono::system_clock::time_point when) {
   thread_local timestamp_cache cache;
   return cache.text(when);
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,8 @@
 // character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -43,7 +45,23 @@ constexpr bool is_utf8(std::string_view bytes) noexcept {
 }
 
 /// The same for text that is mostly ASCII, of which eight bytes are looked at together.
-inline bool is_utf8_text(std::string_view bytes) noexcept {
+bool is_utf8_text(std::string_view bytes) noexcept;
+
+/// The longest front of `text` with at most `max_bytes` bytes that does not end inside a character.
+constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) noexcept {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE bool is_utf8_text(std::string_view bytes) noexcept {
   while (!bytes.empty()) {
     std::uint64_t word;
     if (bytes.size() >= sizeof word) {
@@ -60,12 +78,6 @@ inline bool is_utf8_text(std::string_view bytes) noexcept {
   return true;
 }
 
-/// The longest front of `text` with at most `max_bytes` bytes that does not end inside a character.
-constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes) noexcept {
-  if (text.size() <= max_bytes) return text;
-  std::size_t end = max_bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
 }  // namespace agent_websocket
+
+#endif

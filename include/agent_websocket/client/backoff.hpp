@@ -4,6 +4,7 @@
 // clients of a server that fell over do not come back as one. Pure; the dice are the caller's.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/random.hpp>
 #include <agent_websocket/client/close_verdict.hpp>
 
@@ -24,16 +25,7 @@ class client_backoff {
 
   /// The delay after a connection or an attempt that ended with `code`. `told`: the wait that the
   /// server asked for before.
-  milliseconds next(std::uint16_t code, std::optional<milliseconds> told, random_source& random) {
-    // An overloaded server is not helped by those who come back first.
-    if (code == close_code_overload) attempts_ = std::max(attempts_, 4);
-    const int doublings = std::min(attempts_++, 16);
-    if (told && (code == close_code_restart || code == close_code_moved)) {
-      return std::max(least, part_of(std::min(*told, longest_told), 0.5 + random.unit()));
-    }
-    const milliseconds range = std::min(most, least * (1 << doublings));
-    return std::min(most, least + part_of(range, random.unit()));
-  }
+  milliseconds next(std::uint16_t code, std::optional<milliseconds> told, random_source& random);
 
   /// A connection has held.
   void reset() noexcept { attempts_ = 0; }
@@ -41,12 +33,34 @@ class client_backoff {
   int attempts() const noexcept { return attempts_; }
 
  private:
-  static milliseconds part_of(milliseconds whole, double factor) {
-    return milliseconds(
-        static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * factor));
-  }
+  static milliseconds part_of(milliseconds whole, double factor);
 
   int attempts_ = 0;
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE client_backoff::milliseconds client_backoff::next(
+    std::uint16_t code, std::optional<milliseconds> told, random_source& random) {
+  // An overloaded server is not helped by those who come back first.
+  if (code == close_code_overload) attempts_ = std::max(attempts_, 4);
+  const int doublings = std::min(attempts_++, 16);
+  if (told && (code == close_code_restart || code == close_code_moved)) {
+    return std::max(least, part_of(std::min(*told, longest_told), 0.5 + random.unit()));
+  }
+  const milliseconds range = std::min(most, least * (1 << doublings));
+  return std::min(most, least + part_of(range, random.unit()));
+}
+
+AGENT_WEBSOCKET_INLINE client_backoff::milliseconds client_backoff::part_of(milliseconds whole,
+                                                                            double factor) {
+  return milliseconds(static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * factor));
+}
+
+}  // namespace agent_websocket
+
+#endif

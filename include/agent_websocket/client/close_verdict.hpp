@@ -4,6 +4,7 @@
 // 7.4) or the HTTP status: the ranges of the wire protocol, section 7. Pure.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/error.hpp>
 
 #include <cstdint>
@@ -36,7 +37,15 @@ constexpr after_close verdict_of(std::uint16_t code) noexcept {
 
 /// The close code that says the same as an attempt that failed. `status`: of the HTTP answer that
 /// refused it; 0: there was none.
-inline std::uint16_t close_code_of(std::error_code failure, int status) noexcept {
+std::uint16_t close_code_of(std::error_code failure, int status) noexcept;
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::uint16_t close_code_of(std::error_code failure, int status) noexcept {
   switch (status) {
     case 400:
     case 401:
@@ -54,3 +63,5 @@ inline std::uint16_t close_code_of(std::error_code failure, int status) noexcept
 }
 
 }  // namespace agent_websocket
+
+#endif

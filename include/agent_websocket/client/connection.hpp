@@ -5,6 +5,7 @@
 // long to wait. Knows nothing of queries and answers. No I/O, clock, lock or thread.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/client/actions.hpp>
 #include <agent_websocket/client/backoff.hpp>
 #include <agent_websocket/client/close_verdict.hpp>
@@ -42,15 +43,12 @@ class client_connection {
   enum class place { seen, next, gap };
 
   /// What is to be done is appended to `actions`.
-  client_connection(const client_options& options, client_action::list& actions)
-      : options_(options), actions_(actions), position_(options.resume), random_(options.random) {}
+  client_connection(const client_options& options, client_action::list& actions);
 
   client_state state() const noexcept { return state_; }
   bool is_live() const noexcept { return state_ == client_state::live; }
   /// A connection stands or is attempted.
-  bool is_underway() const noexcept {
-    return state_ == client_state::connecting || state_ == client_state::catching_up || is_live();
-  }
+  bool is_underway() const noexcept;
   /// Messages of the session count: it is known which one it is and where it goes on.
   bool is_following() const noexcept { return following_; }
   const resume_point& position() const noexcept { return position_; }
@@ -64,123 +62,43 @@ class client_connection {
 
   // ---- the attempt
 
-  void connect(time_point now) {
-    enter(client_state::connecting);
-    give_up_at_ = now + patience;
-    auth_token_.clear();
-    renewing_ = false;
-    ++attempt_;
-    if (options_.token) {
-      actions_.push_back(client_action::ask_token{attempt_});
-    } else {
-      actions_.push_back(client_action::open{});
-    }
-  }
+  void connect(time_point now);
 
   /// The token of this connection ends soon: the application is asked for a new one.
-  void renew_token() {
-    if (!options_.token || !following_ || std::exchange(renewing_, true)) return;
-    actions_.push_back(client_action::ask_token{attempt_});
-  }
+  void renew_token();
   /// True when that is what was asked for; without a token the server will end the connection.
-  bool token_renewed(std::uint64_t attempt, const std::string* token) {
-    if (attempt != attempt_ || !std::exchange(renewing_, false)) return false;
-    if (token == nullptr || token->empty() || !following_) return true;
-    auth_token_ = *token;
-    std::string json;
-    wire::encode_auth(json, auth_token_);
-    send(std::move(json));
-    return true;
-  }
+  bool token_renewed(std::uint64_t attempt, const std::string* token);
 
   /// False: not of this attempt, or too late.
-  bool token_ready(std::uint64_t attempt, std::string token, time_point now) {
-    if (!awaits_token(attempt)) return false;
-    token_asked_ = attempt;
-    auth_token_ = std::move(token);
-    give_up_at_ = now + patience;
-    actions_.push_back(client_action::open{});
-    return true;
-  }
-  bool awaits_token(std::uint64_t attempt) const noexcept {
-    return state_ == client_state::connecting && options_.token && attempt == attempt_ &&
-           token_asked_ != attempt;
-  }
+  bool token_ready(std::uint64_t attempt, std::string token, time_point now);
+  bool awaits_token(std::uint64_t attempt) const noexcept;
 
   /// `unacknowledged`: ids of the outbox.
-  void opened(const id_list& unacknowledged, time_point now) {
-    heard(now);
-    say_hello(unacknowledged, now);
-  }
+  void opened(const id_list& unacknowledged, time_point now);
 
   // ---- what comes
 
   /// Anything from the server shows that it is there.
-  void heard(time_point now) noexcept {
-    heard_at_ = now;
-    pinged_ = false;
-  }
+  void heard(time_point now) noexcept;
 
-  greeting welcomed(const wire::welcome_view& w) {
-    if (w.session_id.empty() || (awaits_verdict_ && w.reason == "new")) return greeting::ignored;
-    const greeting found = classify(w);
-    if (found == greeting::confirmed) {
-      position_.last_seq = std::max(position_.last_seq, w.seq);
-    } else if (found != greeting::recovered) {
-      position_.last_seq = w.seq;
-    }
-    if (!w.resume_token.empty() || position_.session_id != w.session_id)
-      position_.token = std::string(w.resume_token);
-    position_.session_id = std::string(w.session_id);
-    position_.epoch = std::string(w.epoch);
-    awaits_verdict_ = false;
-    following_ = true;
-    heartbeat_ = w.heartbeat;
-    timeout_ = w.timeout;
-    max_message_bytes_ = w.max_message_bytes;
-    max_queued_ = w.max_queued;
-    return found;
-  }
+  greeting welcomed(const wire::welcome_view& w);
 
   /// Nothing is missing any more. False when it is not about the session that is wanted.
-  bool caught_up(time_point now) {
-    if (!following_ || state_ != client_state::catching_up) return false;
-    enter(client_state::live);
-    live_since_ = now;
-    acknowledge();
-    return true;
-  }
+  bool caught_up(time_point now);
 
   /// Where a numbered message stands. `next`: it counts as taken. Without a way to resume nothing
   /// could close a gap, so there it is passed over.
-  place take_number(std::int64_t seq) {
-    if (seq <= position_.last_seq) return place::seen;
-    if (seq != position_.last_seq + 1 && position_.is_known()) return place::gap;
-    position_.last_seq = seq;
-    ++unacknowledged_;
-    progressed();
-    return place::next;
-  }
+  place take_number(std::int64_t seq);
 
   /// To be called when a numbered message has been dealt with: acknowledges, when it is time to.
-  void after_number() {
-    if (is_live() && unacknowledged_ >= acknowledge_every) acknowledge();
-  }
+  void after_number();
 
   /// What the server sends can be used.
   void progressed() noexcept { gaps_ = 0; }
 
   /// Something is missing: asks the server to begin anew where it was whole; when that has not
   /// helped before, ends the connection. True: it has ended.
-  bool missed(const id_list& unacknowledged, time_point now) {
-    if (!position_.is_known()) return false;
-    if (++gaps_ < 2) {
-      say_hello(unacknowledged, now);
-      return false;
-    }
-    break_off(close_code_server_error, "gap", now);
-    return true;
-  }
+  bool missed(const id_list& unacknowledged, time_point now);
 
   /// The server said how long it will be away.
   void told_to_wait(milliseconds wait) noexcept { told_ = wait; }
@@ -189,69 +107,18 @@ class client_connection {
 
   /// A connection or an attempt has ended, or is given up. Tells the application, and what to do;
   /// the state is `waiting` or `stopped` then.
-  after_close ended(std::uint16_t code, std::string_view reason, time_point now) {
-    settle_backoff(now);
-    following_ = false;
-    awaits_verdict_ = false;
-    gaps_ = 0;
-    const std::optional<milliseconds> told = std::exchange(told_, std::nullopt);
-    actions_.push_back(client_action::tell_disconnected{code, std::string(reason)});
-    const after_close what = verdict_of(code);
-    if (what == after_close::renew || code == close_code_done) position_.token.clear();
-    if (what == after_close::stop) {
-      enter(client_state::stopped);
-    } else {
-      retry_at_ = now + backoff_.next(code, told, random_);
-      enter(client_state::waiting);
-    }
-    return what;
-  }
+  after_close ended(std::uint16_t code, std::string_view reason, time_point now);
 
   /// The application wants no more of it.
-  void stop(time_point now) {
-    if (is_underway()) actions_.push_back(client_action::close{close_code_done, {}});
-    settle_backoff(now);
-    following_ = false;
-    awaits_verdict_ = false;
-    told_.reset();
-    enter(client_state::stopped);
-  }
+  void stop(time_point now);
 
   // ---- time
 
   /// Does what is due at or before `now`.
-  void tick(time_point now) {
-    if (now < deadline()) return;
-    switch (state_) {
-      case client_state::waiting: return connect(now);
-      case client_state::live:
-        if (!pinged_ && now < silent_too_long()) {
-          pinged_ = true;
-          return send(R"({"type":"command","op":"ping"})");
-        }
-        break;
-      case client_state::connecting:
-      case client_state::catching_up: break;
-      case client_state::idle:
-      case client_state::stopped: return;
-    }
-    break_off(close_code_silence, following_ ? "heartbeat_timeout" : "timeout", now);
-  }
+  void tick(time_point now);
 
   /// When tick() is to be called next.
-  time_point deadline() const {
-    switch (state_) {
-      case client_state::waiting: return retry_at_;
-      case client_state::connecting: return give_up_at_;
-      case client_state::catching_up: return following_ ? silent_too_long() : give_up_at_;
-      case client_state::live:
-        if (heartbeat_.count() == 0) break;
-        return pinged_ ? silent_too_long() : heard_at_ + heartbeat_;
-      case client_state::idle:
-      case client_state::stopped: break;
-    }
-    return time_point::max();
-  }
+  time_point deadline() const;
 
  private:
   static constexpr std::chrono::seconds patience{15};  // for a connection, and for a welcome
@@ -259,64 +126,22 @@ class client_connection {
   static constexpr std::chrono::seconds grace{2};
   static constexpr int acknowledge_every = 16;
 
-  void enter(client_state next) {
-    if (std::exchange(state_, next) != next) actions_.push_back(client_action::tell_state{next});
-  }
+  void enter(client_state next);
 
-  void send(std::string json) { actions_.push_back(client_action::send{std::move(json)}); }
+  void send(std::string json);
 
-  void say_hello(const id_list& unacknowledged, time_point now) {
-    settle_backoff(now);
-    wire::hello m;
-    m.client = options_.client;
-    m.caps = &options_.caps;
-    m.tools = &options_.tools;
-    m.auth_token = auth_token_;
-    m.session_id = position_.session_id;
-    m.resume_token = position_.token;
-    m.epoch = position_.epoch;
-    m.last_seq = position_.last_seq;
-    m.outbox = unacknowledged;
-    std::string json;
-    encode(json, m);
-    send(std::move(json));
-    greeted_ = false;
-    following_ = false;
-    awaits_verdict_ = position_.is_known();
-    give_up_at_ = now + patience;
-    enter(client_state::catching_up);
-  }
+  void say_hello(const id_list& unacknowledged, time_point now);
 
-  greeting classify(const wire::welcome_view& w) {
-    const bool greeted = std::exchange(greeted_, true);
-    if (position_.session_id.empty()) return greeting::first;
-    if (position_.session_id != w.session_id) return greeting::replaced;
-    if (w.recovered) return greeting::recovered;
-    const bool repeats = greeted && w.reason == "new" && position_.epoch == w.epoch;
-    return repeats ? greeting::confirmed : greeting::moved;
-  }
+  greeting classify(const wire::welcome_view& w);
 
-  void acknowledge() {
-    unacknowledged_ = 0;
-    std::string json;
-    wire::encode_ack(json, position_.last_seq);
-    send(std::move(json));
-  }
+  void acknowledge();
 
-  void break_off(std::uint16_t code, std::string_view reason, time_point now) {
-    actions_.push_back(client_action::close{code, reason});
-    ended(code, reason, now);
-  }
+  void break_off(std::uint16_t code, std::string_view reason, time_point now);
 
   // A connection that has held is no reason to be careful with the next.
-  void settle_backoff(time_point now) noexcept {
-    if (is_live() && now - live_since_ >= steady_after) backoff_.reset();
-  }
+  void settle_backoff(time_point now) noexcept;
 
-  time_point silent_too_long() const noexcept {
-    if (heartbeat_.count() == 0) return heard_at_ + patience;
-    return heard_at_ + heartbeat_ + timeout_ + grace;
-  }
+  time_point silent_too_long() const noexcept;
 
   const client_options& options_;
   client_action::list& actions_;
@@ -346,3 +171,252 @@ class client_connection {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE client_connection::client_connection(const client_options& options,
+                                                            client_action::list& actions)
+    : options_(options), actions_(actions), position_(options.resume), random_(options.random) {}
+
+AGENT_WEBSOCKET_INLINE bool client_connection::is_underway() const noexcept {
+  return state_ == client_state::connecting || state_ == client_state::catching_up || is_live();
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::connect(time_point now) {
+  enter(client_state::connecting);
+  give_up_at_ = now + patience;
+  auth_token_.clear();
+  renewing_ = false;
+  ++attempt_;
+  if (options_.token) {
+    actions_.push_back(client_action::ask_token{attempt_});
+  } else {
+    actions_.push_back(client_action::open{});
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::renew_token() {
+  if (!options_.token || !following_ || std::exchange(renewing_, true)) return;
+  actions_.push_back(client_action::ask_token{attempt_});
+}
+
+AGENT_WEBSOCKET_INLINE bool client_connection::token_renewed(std::uint64_t attempt,
+                                                             const std::string* token) {
+  if (attempt != attempt_ || !std::exchange(renewing_, false)) return false;
+  if (token == nullptr || token->empty() || !following_) return true;
+  auth_token_ = *token;
+  std::string json;
+  wire::encode_auth(json, auth_token_);
+  send(std::move(json));
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool client_connection::token_ready(std::uint64_t attempt, std::string token,
+                                                           time_point now) {
+  if (!awaits_token(attempt)) return false;
+  token_asked_ = attempt;
+  auth_token_ = std::move(token);
+  give_up_at_ = now + patience;
+  actions_.push_back(client_action::open{});
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool client_connection::awaits_token(std::uint64_t attempt) const noexcept {
+  return state_ == client_state::connecting && options_.token && attempt == attempt_ &&
+         token_asked_ != attempt;
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::opened(const id_list& unacknowledged,
+                                                      time_point now) {
+  heard(now);
+  say_hello(unacknowledged, now);
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::heard(time_point now) noexcept {
+  heard_at_ = now;
+  pinged_ = false;
+}
+
+AGENT_WEBSOCKET_INLINE client_connection::greeting client_connection::welcomed(
+    const wire::welcome_view& w) {
+  if (w.session_id.empty() || (awaits_verdict_ && w.reason == "new")) return greeting::ignored;
+  const greeting found = classify(w);
+  if (found == greeting::confirmed) {
+    position_.last_seq = std::max(position_.last_seq, w.seq);
+  } else if (found != greeting::recovered) {
+    position_.last_seq = w.seq;
+  }
+  if (!w.resume_token.empty() || position_.session_id != w.session_id)
+    position_.token = std::string(w.resume_token);
+  position_.session_id = std::string(w.session_id);
+  position_.epoch = std::string(w.epoch);
+  awaits_verdict_ = false;
+  following_ = true;
+  heartbeat_ = w.heartbeat;
+  timeout_ = w.timeout;
+  max_message_bytes_ = w.max_message_bytes;
+  max_queued_ = w.max_queued;
+  return found;
+}
+
+AGENT_WEBSOCKET_INLINE bool client_connection::caught_up(time_point now) {
+  if (!following_ || state_ != client_state::catching_up) return false;
+  enter(client_state::live);
+  live_since_ = now;
+  acknowledge();
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE client_connection::place client_connection::take_number(std::int64_t seq) {
+  if (seq <= position_.last_seq) return place::seen;
+  if (seq != position_.last_seq + 1 && position_.is_known()) return place::gap;
+  position_.last_seq = seq;
+  ++unacknowledged_;
+  progressed();
+  return place::next;
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::after_number() {
+  if (is_live() && unacknowledged_ >= acknowledge_every) acknowledge();
+}
+
+AGENT_WEBSOCKET_INLINE bool client_connection::missed(const id_list& unacknowledged,
+                                                      time_point now) {
+  if (!position_.is_known()) return false;
+  if (++gaps_ < 2) {
+    say_hello(unacknowledged, now);
+    return false;
+  }
+  break_off(close_code_server_error, "gap", now);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE after_close client_connection::ended(std::uint16_t code,
+                                                            std::string_view reason,
+                                                            time_point now) {
+  settle_backoff(now);
+  following_ = false;
+  awaits_verdict_ = false;
+  gaps_ = 0;
+  const std::optional<milliseconds> told = std::exchange(told_, std::nullopt);
+  actions_.push_back(client_action::tell_disconnected{code, std::string(reason)});
+  const after_close what = verdict_of(code);
+  if (what == after_close::renew || code == close_code_done) position_.token.clear();
+  if (what == after_close::stop) {
+    enter(client_state::stopped);
+  } else {
+    retry_at_ = now + backoff_.next(code, told, random_);
+    enter(client_state::waiting);
+  }
+  return what;
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::stop(time_point now) {
+  if (is_underway()) actions_.push_back(client_action::close{close_code_done, {}});
+  settle_backoff(now);
+  following_ = false;
+  awaits_verdict_ = false;
+  told_.reset();
+  enter(client_state::stopped);
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::tick(time_point now) {
+  if (now < deadline()) return;
+  switch (state_) {
+    case client_state::waiting: return connect(now);
+    case client_state::live:
+      if (!pinged_ && now < silent_too_long()) {
+        pinged_ = true;
+        return send(R"({"type":"command","op":"ping"})");
+      }
+      break;
+    case client_state::connecting:
+    case client_state::catching_up: break;
+    case client_state::idle:
+    case client_state::stopped: return;
+  }
+  break_off(close_code_silence, following_ ? "heartbeat_timeout" : "timeout", now);
+}
+
+AGENT_WEBSOCKET_INLINE time_point client_connection::deadline() const {
+  switch (state_) {
+    case client_state::waiting: return retry_at_;
+    case client_state::connecting: return give_up_at_;
+    case client_state::catching_up: return following_ ? silent_too_long() : give_up_at_;
+    case client_state::live:
+      if (heartbeat_.count() == 0) break;
+      return pinged_ ? silent_too_long() : heard_at_ + heartbeat_;
+    case client_state::idle:
+    case client_state::stopped: break;
+  }
+  return time_point::max();
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::enter(client_state next) {
+  if (std::exchange(state_, next) != next) actions_.push_back(client_action::tell_state{next});
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::send(std::string json) {
+  actions_.push_back(client_action::send{std::move(json)});
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::say_hello(const id_list& unacknowledged,
+                                                         time_point now) {
+  settle_backoff(now);
+  wire::hello m;
+  m.client = options_.client;
+  m.caps = &options_.caps;
+  m.tools = &options_.tools;
+  m.auth_token = auth_token_;
+  m.session_id = position_.session_id;
+  m.resume_token = position_.token;
+  m.epoch = position_.epoch;
+  m.last_seq = position_.last_seq;
+  m.outbox = unacknowledged;
+  std::string json;
+  encode(json, m);
+  send(std::move(json));
+  greeted_ = false;
+  following_ = false;
+  awaits_verdict_ = position_.is_known();
+  give_up_at_ = now + patience;
+  enter(client_state::catching_up);
+}
+
+AGENT_WEBSOCKET_INLINE client_connection::greeting client_connection::classify(
+    const wire::welcome_view& w) {
+  const bool greeted = std::exchange(greeted_, true);
+  if (position_.session_id.empty()) return greeting::first;
+  if (position_.session_id != w.session_id) return greeting::replaced;
+  if (w.recovered) return greeting::recovered;
+  const bool repeats = greeted && w.reason == "new" && position_.epoch == w.epoch;
+  return repeats ? greeting::confirmed : greeting::moved;
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::acknowledge() {
+  unacknowledged_ = 0;
+  std::string json;
+  wire::encode_ack(json, position_.last_seq);
+  send(std::move(json));
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::break_off(std::uint16_t code,
+                                                         std::string_view reason, time_point now) {
+  actions_.push_back(client_action::close{code, reason});
+  ended(code, reason, now);
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::settle_backoff(time_point now) noexcept {
+  if (is_live() && now - live_since_ >= steady_after) backoff_.reset();
+}
+
+AGENT_WEBSOCKET_INLINE time_point client_connection::silent_too_long() const noexcept {
+  if (heartbeat_.count() == 0) return heard_at_ + patience;
+  return heard_at_ + heartbeat_ + timeout_ + grace;
+}
+
+}  // namespace agent_websocket
+
+#endif

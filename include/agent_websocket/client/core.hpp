@@ -6,6 +6,7 @@
 // whatever happens. What the server sends is read in reception.hpp.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/ids.hpp>
 #include <agent_websocket/client/actions.hpp>
 #include <agent_websocket/client/connection.hpp>
@@ -28,16 +29,7 @@ namespace agent_websocket {
 
 class client_core {
  public:
-  explicit client_core(client_options options)
-      : options_(std::move(options)),
-        connection_(options_, actions_),
-        outbox_(options_),
-        transcript_(options_),
-        id_prefix_(make_uuid(connection_.random()).substr(0, 13) + ".") {
-    const auto declared = std::find(options_.caps.begin(), options_.caps.end(), "tools");
-    if (!options_.tools.empty() && declared == options_.caps.end())
-      options_.caps.emplace_back("tools");
-  }
+  explicit client_core(client_options options);
   client_core(const client_core&) = delete;
   client_core& operator=(const client_core&) = delete;
 
@@ -53,104 +45,41 @@ class client_core {
   // ---- the application
 
   /// Connects; while it waits for the next attempt, at once. Ignored while it is connected.
-  void start(time_point now) {
-    if (!connection_.is_underway()) connection_.connect(now);
-  }
+  void start(time_point now);
 
-  void stop(time_point now) {
-    if (connection_.state() == client_state::stopped) return;
-    connection_.stop(now);
-    conclude(close_code_done, {});
-  }
+  void stop(time_point now);
 
   /// Asks the agent; gives the id of the query. It is sent now or when the connection is live.
   /// Errors, all at once and without any trace: bad_message, too_large, queue_full, interrupted.
-  result<std::string> query(wire::query asked) {
-    if (asked.parts.empty() && asked.content.find_first_not_of(" \t\r\n") == std::string::npos)
-      return error(errc::bad_message, "A query needs a content");
-    return ask(asked);
-  }
+  result<std::string> query(wire::query asked);
 
   /// Decides on a request. Kept until the server has it; errors as of query().
   result<std::string> decide(std::string_view request, client_decision decision,
-                             std::string content, std::string data) {
-    const bool is_bare = content.empty() && data.empty();
-    if ((decision == client_decision::edit && data.empty()) ||
-        (decision == client_decision::answer && is_bare) || !is_json_or_empty(data)) {
-      return error(errc::bad_message, "The decision needs data that are JSON");
-    }
-    wire::human_feedback said;
-    said.ref = std::string(request);
-    said.decision = std::string(to_string(decision));
-    said.content = std::move(content);
-    said.data = std::move(data);
-    return feedback(std::move(said));
-  }
+                             std::string content, std::string data);
 
   /// What came of a call. Kept until the server has it. not_found: nobody waits for it; the call
   /// stays open after all other errors.
-  result<void> tool_result(std::string_view call, std::string data) {
-    if (!is_json_or_empty(data)) return error(errc::bad_message, "The result is no JSON");
-    return answer_call(call, data.empty() ? "null" : std::move(data), {});
-  }
-  result<void> tool_error(std::string_view call, std::string words) {
-    return answer_call(call, {}, words.empty() ? message_of(errc::tool_failed) : std::move(words));
-  }
+  result<void> tool_result(std::string_view call, std::string data);
+  result<void> tool_error(std::string_view call, std::string words);
 
   /// Judges an answer or decides on a request. Kept until the server has it; errors as of query().
   result<std::string> feedback(wire::human_feedback said) { return keep_and_send(said); }
 
   /// Any command but hello, which is the client's own. `regenerate` is a query without a content,
   /// `set` is kept until the server has it; all others are sent now or fail (connection_failed).
-  result<std::string> command(wire::command wanted) {
-    if (wanted.op.empty() || wanted.op == "hello")
-      return error(errc::bad_message, "A command needs an op, which must not be hello");
-    if (wanted.op == "regenerate") return ask(wanted);
-    if (wanted.op == "set") return keep_and_send(wanted);
-    if (!connection_.is_live()) return not_connected();
-    if (auto named = name(wanted.id); !named) return named.error();
-    std::string json;
-    encode(json, wanted);
-    send(std::move(json));
-    return wanted.id;
-  }
+  result<std::string> command(wire::command wanted);
 
   /// Ends the answer to that query; empty: the one that runs. The query ends with an answer of
   /// status cancelled, unless it had ended before. One that was never sent ends at once; for others
   /// the client must be live (connection_failed).
-  result<void> cancel(std::string_view ref) {
-    if (!connection_.is_live()) {
-      client_answer* const waiting = ref.empty() ? nullptr : open_answer(ref);
-      if (waiting == nullptr || !outbox_.is_unsent(ref)) return not_connected();
-      end(*waiting, wire::answer_status::cancelled);
-      return {};
-    }
-    wire::command wanted;
-    wanted.op = "cancel";
-    wanted.id = id_prefix_ + cancel_mark + std::to_string(++made_ids_);
-    wanted.ref = std::string(ref);
-    std::string json;
-    encode(json, wanted);
-    send(std::move(json));
-    return {};
-  }
+  result<void> cancel(std::string_view ref);
 
   // ---- the surroundings
 
   /// Answers client_action::ask_token.
-  void token_ready(std::uint64_t attempt, result<std::string> token, time_point now) {
-    if (connection_.token_renewed(attempt, token ? &token.value() : nullptr)) return;
-    if (!connection_.awaits_token(attempt)) return;
-    if (token) {
-      connection_.token_ready(attempt, std::move(token).value(), now);
-    } else {
-      lost(close_code_of(token.error().code, 0), token.error().message, now);
-    }
-  }
+  void token_ready(std::uint64_t attempt, result<std::string> token, time_point now);
 
-  void opened(time_point now) {
-    if (connection_.state() == client_state::connecting) connection_.opened(outbox_.ids(), now);
-  }
+  void opened(time_point now);
 
   /// Something has arrived, which need not be a whole message.
   void heard(time_point now) { connection_.heard(now); }
@@ -158,13 +87,8 @@ class client_core {
   void received(std::string_view text, time_point now);
 
   /// Events of a connection that was given up before are ignored.
-  void closed(std::uint16_t code, std::string_view reason, time_point now) {
-    if (connection_.is_underway()) lost(code, reason, now);
-  }
-  void failed(std::error_code why, int status, std::string_view detail, time_point now) {
-    if (connection_.state() == client_state::connecting)
-      lost(close_code_of(why, status), detail, now);
-  }
+  void closed(std::uint16_t code, std::string_view reason, time_point now);
+  void failed(std::error_code why, int status, std::string_view detail, time_point now);
 
   void tick(time_point now) { connection_.tick(now); }
 
@@ -172,23 +96,14 @@ class client_core {
   static constexpr const char* cancel_mark = "c";
   static constexpr const char* result_mark = "t";
 
-  static error not_connected() {
-    return error(errc::connection_failed, "There is no connection to the server at the moment");
-  }
+  static error not_connected();
 
-  std::string make_id() { return id_prefix_ + std::to_string(++made_ids_); }
+  std::string make_id();
 
   /// Makes an id where there is none.
-  result<void> name(std::string& id) {
-    if (id.empty()) {
-      id = make_id();
-    } else if (!is_valid_id(id)) {
-      return error(errc::bad_message, "An id has 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
-    }
-    return {};
-  }
+  result<void> name(std::string& id);
 
-  void send(std::string json) { actions_.push_back(client_action::send{std::move(json)}); }
+  void send(std::string json);
 
   template <typename Message>
   result<std::string> ask(Message& message) {
@@ -204,23 +119,9 @@ class client_core {
     return kept;
   }
 
-  static bool is_json_or_empty(std::string_view text) {
-    return text.empty() || json::document().parse(text).has_value();
-  }
+  static bool is_json_or_empty(std::string_view text);
 
-  result<void> answer_call(std::string_view call, std::string data, std::string why_not) {
-    if (!calls_.is_running(call)) return error(errc::not_found);
-    wire::command made;
-    made.op = "tool_result";
-    made.id = id_prefix_ + result_mark + std::to_string(++made_ids_);
-    made.ref = std::string(call);
-    made.data = std::move(data);
-    made.failure = std::move(why_not);
-    const auto kept = keep_and_send(made);
-    if (!kept) return kept.error();
-    calls_.answered(call, made.id);
-    return {};
-  }
+  result<void> answer_call(std::string_view call, std::string data, std::string why_not);
 
   template <typename Message>
   result<std::string> keep_and_send(Message& message) {
@@ -251,57 +152,23 @@ class client_core {
     return message.id;
   }
 
-  void send_kept() {
-    if (connection_.is_live()) outbox_.send_newest([this](const std::string& json) { send(json); });
-  }
+  void send_kept();
 
-  void withdraw(const std::vector<std::string>& results) {
-    for (const std::string& id : results) outbox_.settle(id);
-  }
-  bool has_made(std::string_view id, const char* mark) const {
-    const std::string begin = id_prefix_ + mark;
-    return id.substr(0, begin.size()) == begin;
-  }
+  void withdraw(const std::vector<std::string>& results);
+  bool has_made(std::string_view id, const char* mark) const;
 
   /// Of this client's own, and not ended.
-  client_answer* open_answer(std::string_view id) {
-    client_answer* const found = transcript_.find(id);
-    return found != nullptr && found->own && found->is_open() ? found : nullptr;
-  }
+  client_answer* open_answer(std::string_view id);
 
   /// The one end of an answer.
-  void end(client_answer& answer, wire::answer_status status) {
-    answer.status = status;
-    if (answer.own) outbox_.settle(answer.id);
-    withdraw(calls_.end_of_query(answer.id));
-    actions_.push_back(client_action::tell_answer{answer});
-    transcript_.trim();
-  }
-  void fail(client_answer& answer, answer_failure why) {
-    answer.failure = std::move(why);
-    end(answer, wire::answer_status::failed);
-  }
-  void fail(client_answer& answer, errc code, std::string words) {
-    fail(answer, {to_string(code), std::move(words), is_retryable(code), std::nullopt});
-  }
+  void end(client_answer& answer, wire::answer_status status);
+  void fail(client_answer& answer, answer_failure why);
+  void fail(client_answer& answer, errc code, std::string words);
 
-  void lost(std::uint16_t code, std::string_view reason, time_point now) {
-    if (connection_.ended(code, reason, now) == after_close::stop) conclude(code, reason);
-  }
+  void lost(std::uint16_t code, std::string_view reason, time_point now);
 
   /// Nothing is going to come any more.
-  void conclude(std::uint16_t code, std::string_view reason) {
-    outbox_.clear();
-    calls_.end_all();
-    // Ended ones may leave the transcript meanwhile.
-    std::vector<std::string> open;
-    transcript_.for_each_open([&open](const client_answer& each) { open.push_back(each.id); });
-    for (const std::string& id : open) {
-      if (client_answer* const each = open_answer(id))
-        fail(*each, errc::interrupted, "The connection ended before the answer was complete");
-    }
-    actions_.push_back(client_action::tell_stopped{code, std::string(reason)});
-  }
+  void conclude(std::uint16_t code, std::string_view reason);
 
   // reception.hpp
   void on_welcome(const wire::server_message& m, std::string_view text);
@@ -334,3 +201,216 @@ class client_core {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE client_core::client_core(client_options options)
+    : options_(std::move(options)),
+      connection_(options_, actions_),
+      outbox_(options_),
+      transcript_(options_),
+      id_prefix_(make_uuid(connection_.random()).substr(0, 13) + ".") {
+  const auto declared = std::find(options_.caps.begin(), options_.caps.end(), "tools");
+  if (!options_.tools.empty() && declared == options_.caps.end())
+    options_.caps.emplace_back("tools");
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::start(time_point now) {
+  if (!connection_.is_underway()) connection_.connect(now);
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::stop(time_point now) {
+  if (connection_.state() == client_state::stopped) return;
+  connection_.stop(now);
+  conclude(close_code_done, {});
+}
+
+AGENT_WEBSOCKET_INLINE result<std::string> client_core::query(wire::query asked) {
+  if (asked.parts.empty() && asked.content.find_first_not_of(" \t\r\n") == std::string::npos)
+    return error(errc::bad_message, "A query needs a content");
+  return ask(asked);
+}
+
+AGENT_WEBSOCKET_INLINE result<std::string> client_core::decide(std::string_view request,
+                                                               client_decision decision,
+                                                               std::string content,
+                                                               std::string data) {
+  const bool is_bare = content.empty() && data.empty();
+  if ((decision == client_decision::edit && data.empty()) ||
+      (decision == client_decision::answer && is_bare) || !is_json_or_empty(data)) {
+    return error(errc::bad_message, "The decision needs data that are JSON");
+  }
+  wire::human_feedback said;
+  said.ref = std::string(request);
+  said.decision = std::string(to_string(decision));
+  said.content = std::move(content);
+  said.data = std::move(data);
+  return feedback(std::move(said));
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::tool_result(std::string_view call,
+                                                             std::string data) {
+  if (!is_json_or_empty(data)) return error(errc::bad_message, "The result is no JSON");
+  return answer_call(call, data.empty() ? "null" : std::move(data), {});
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::tool_error(std::string_view call,
+                                                            std::string words) {
+  return answer_call(call, {}, words.empty() ? message_of(errc::tool_failed) : std::move(words));
+}
+
+AGENT_WEBSOCKET_INLINE result<std::string> client_core::command(wire::command wanted) {
+  if (wanted.op.empty() || wanted.op == "hello")
+    return error(errc::bad_message, "A command needs an op, which must not be hello");
+  if (wanted.op == "regenerate") return ask(wanted);
+  if (wanted.op == "set") return keep_and_send(wanted);
+  if (!connection_.is_live()) return not_connected();
+  if (auto named = name(wanted.id); !named) return named.error();
+  std::string json;
+  encode(json, wanted);
+  send(std::move(json));
+  return wanted.id;
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::cancel(std::string_view ref) {
+  if (!connection_.is_live()) {
+    client_answer* const waiting = ref.empty() ? nullptr : open_answer(ref);
+    if (waiting == nullptr || !outbox_.is_unsent(ref)) return not_connected();
+    end(*waiting, wire::answer_status::cancelled);
+    return {};
+  }
+  wire::command wanted;
+  wanted.op = "cancel";
+  wanted.id = id_prefix_ + cancel_mark + std::to_string(++made_ids_);
+  wanted.ref = std::string(ref);
+  std::string json;
+  encode(json, wanted);
+  send(std::move(json));
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::token_ready(std::uint64_t attempt,
+                                                     result<std::string> token, time_point now) {
+  if (connection_.token_renewed(attempt, token ? &token.value() : nullptr)) return;
+  if (!connection_.awaits_token(attempt)) return;
+  if (token) {
+    connection_.token_ready(attempt, std::move(token).value(), now);
+  } else {
+    lost(close_code_of(token.error().code, 0), token.error().message, now);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::opened(time_point now) {
+  if (connection_.state() == client_state::connecting) connection_.opened(outbox_.ids(), now);
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::closed(std::uint16_t code, std::string_view reason,
+                                                time_point now) {
+  if (connection_.is_underway()) lost(code, reason, now);
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::failed(std::error_code why, int status,
+                                                std::string_view detail, time_point now) {
+  if (connection_.state() == client_state::connecting)
+    lost(close_code_of(why, status), detail, now);
+}
+
+AGENT_WEBSOCKET_INLINE error client_core::not_connected() {
+  return error(errc::connection_failed, "There is no connection to the server at the moment");
+}
+
+AGENT_WEBSOCKET_INLINE std::string client_core::make_id() {
+  return id_prefix_ + std::to_string(++made_ids_);
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::name(std::string& id) {
+  if (id.empty()) {
+    id = make_id();
+  } else if (!is_valid_id(id)) {
+    return error(errc::bad_message, "An id has 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
+  }
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::send(std::string json) {
+  actions_.push_back(client_action::send{std::move(json)});
+}
+
+AGENT_WEBSOCKET_INLINE bool client_core::is_json_or_empty(std::string_view text) {
+  return text.empty() || json::document().parse(text).has_value();
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::answer_call(std::string_view call,
+                                                             std::string data,
+                                                             std::string why_not) {
+  if (!calls_.is_running(call)) return error(errc::not_found);
+  wire::command made;
+  made.op = "tool_result";
+  made.id = id_prefix_ + result_mark + std::to_string(++made_ids_);
+  made.ref = std::string(call);
+  made.data = std::move(data);
+  made.failure = std::move(why_not);
+  const auto kept = keep_and_send(made);
+  if (!kept) return kept.error();
+  calls_.answered(call, made.id);
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::send_kept() {
+  if (connection_.is_live()) outbox_.send_newest([this](const std::string& json) { send(json); });
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::withdraw(const std::vector<std::string>& results) {
+  for (const std::string& id : results) outbox_.settle(id);
+}
+
+AGENT_WEBSOCKET_INLINE bool client_core::has_made(std::string_view id, const char* mark) const {
+  const std::string begin = id_prefix_ + mark;
+  return id.substr(0, begin.size()) == begin;
+}
+
+AGENT_WEBSOCKET_INLINE client_answer* client_core::open_answer(std::string_view id) {
+  client_answer* const found = transcript_.find(id);
+  return found != nullptr && found->own && found->is_open() ? found : nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::end(client_answer& answer, wire::answer_status status) {
+  answer.status = status;
+  if (answer.own) outbox_.settle(answer.id);
+  withdraw(calls_.end_of_query(answer.id));
+  actions_.push_back(client_action::tell_answer{answer});
+  transcript_.trim();
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::fail(client_answer& answer, answer_failure why) {
+  answer.failure = std::move(why);
+  end(answer, wire::answer_status::failed);
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::fail(client_answer& answer, errc code, std::string words) {
+  fail(answer, {to_string(code), std::move(words), is_retryable(code), std::nullopt});
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::lost(std::uint16_t code, std::string_view reason,
+                                              time_point now) {
+  if (connection_.ended(code, reason, now) == after_close::stop) conclude(code, reason);
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::conclude(std::uint16_t code, std::string_view reason) {
+  outbox_.clear();
+  calls_.end_all();
+  // Ended ones may leave the transcript meanwhile.
+  std::vector<std::string> open;
+  transcript_.for_each_open([&open](const client_answer& each) { open.push_back(each.id); });
+  for (const std::string& id : open) {
+    if (client_answer* const each = open_answer(id))
+      fail(*each, errc::interrupted, "The connection ended before the answer was complete");
+  }
+  actions_.push_back(client_action::tell_stopped{code, std::string(reason)});
+}
+
+}  // namespace agent_websocket
+
+#endif

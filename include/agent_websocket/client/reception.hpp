@@ -5,15 +5,18 @@
 // application as it is.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/client/core.hpp>
 
 #include <string>
 #include <string_view>
 #include <utility>
 
+#if AGENT_WEBSOCKET_DEFINITIONS
+
 namespace agent_websocket {
 
-inline void client_core::received(std::string_view text, time_point now) {
+AGENT_WEBSOCKET_INLINE void client_core::received(std::string_view text, time_point now) {
   if (!connection_.is_underway()) return;
   connection_.heard(now);
   const auto read = wire::read_server_message(text, document_);
@@ -32,7 +35,8 @@ inline void client_core::received(std::string_view text, time_point now) {
   // All else is of a session that will be thrown away, or comes again after the next welcome.
 }
 
-inline void client_core::on_welcome(const wire::server_message& m, std::string_view text) {
+AGENT_WEBSOCKET_INLINE void client_core::on_welcome(const wire::server_message& m,
+                                                    std::string_view text) {
   using greeting = client_connection::greeting;
   const std::string epoch = connection_.position().epoch;
   const greeting found = connection_.welcomed(wire::read_welcome(m));
@@ -67,7 +71,7 @@ inline void client_core::on_welcome(const wire::server_message& m, std::string_v
   });
 }
 
-inline void client_core::session_replaced() {
+AGENT_WEBSOCKET_INLINE void client_core::session_replaced() {
   for (const std::string& id : outbox_.take_accepted()) {
     if (client_answer* const answer = open_answer(id)) {
       fail(*answer, {to_string(errc::session_expired),
@@ -76,30 +80,30 @@ inline void client_core::session_replaced() {
   }
 }
 
-inline void client_core::forget_requests() {
+AGENT_WEBSOCKET_INLINE void client_core::forget_requests() {
   tell_gone(requests_.take_all());
   withdraw(calls_.end_all());
 }
 
-inline void client_core::on_live(time_point now) {
+AGENT_WEBSOCKET_INLINE void client_core::on_live(time_point now) {
   if (!connection_.caught_up(now)) return;
   tell_gone(requests_.take_unlisted());
   outbox_.send_all([this](const std::string& json) { send(json); });
 }
 
-inline void client_core::tell_gone(const std::vector<std::string>& requests) {
+AGENT_WEBSOCKET_INLINE void client_core::tell_gone(const std::vector<std::string>& requests) {
   for (const std::string& id : requests)
     actions_.push_back(client_action::tell_feedback_resolved{{id, {}, "gone"}});
 }
 
-inline void client_core::on_request(json::value body, bool is_open) {
+AGENT_WEBSOCKET_INLINE void client_core::on_request(json::value body, bool is_open) {
   client_request request = client_request::of(body);
   request.is_open = is_open;
   if (requests_.add(request))
     actions_.push_back(client_action::tell_feedback_request{std::move(request)});
 }
 
-inline void client_core::on_tool(const wire::server_message& m) {
+AGENT_WEBSOCKET_INLINE void client_core::on_tool(const wire::server_message& m) {
   if (!connection_.is_following()) return;
   client_tool_progress progress = client_tool_progress::of(m);
   if (progress.state == "done" || progress.state == "failed") withdraw(calls_.end(progress.call));
@@ -110,8 +114,8 @@ inline void client_core::on_tool(const wire::server_message& m) {
     actions_.push_back(client_action::tell_tool_call{std::move(call)});
 }
 
-inline void client_core::follow(const wire::server_message& m, std::string_view text,
-                                time_point now) {
+AGENT_WEBSOCKET_INLINE void client_core::follow(const wire::server_message& m,
+                                                std::string_view text, time_point now) {
   if (!m.is_numbered()) return take(m, text, now);
   const bool repeats_answer = m.replay && m.is_terminal() && open_answer(m.ref) != nullptr &&
                               *m.seq != connection_.position().last_seq + 1;
@@ -126,8 +130,8 @@ inline void client_core::follow(const wire::server_message& m, std::string_view 
   connection_.after_number();
 }
 
-inline void client_core::take(const wire::server_message& m, std::string_view text,
-                              time_point now) {
+AGENT_WEBSOCKET_INLINE void client_core::take(const wire::server_message& m, std::string_view text,
+                                              time_point now) {
   switch (m.type) {
     case wire::server_type::response: return on_response(m, now);
     case wire::server_type::error: return on_error(m, text);
@@ -143,12 +147,13 @@ inline void client_core::take(const wire::server_message& m, std::string_view te
 
 /// The answer that a response is about; one that nobody here has asked for is added. Null when the
 /// message names none.
-inline client_answer* client_core::answer_of(const wire::server_message& m) {
+AGENT_WEBSOCKET_INLINE client_answer* client_core::answer_of(const wire::server_message& m) {
   if (client_answer* const found = transcript_.find(m.ref, m.stream)) return found;
   return is_valid_id(m.ref) ? &transcript_.add(m.ref, false) : nullptr;
 }
 
-inline void client_core::on_response(const wire::server_message& m, time_point now) {
+AGENT_WEBSOCKET_INLINE void client_core::on_response(const wire::server_message& m,
+                                                     time_point now) {
   if (m.is_piece()) return on_piece(m, now);
   if (m.is_terminal()) return on_end(m);
   client_answer* const answer = m.phase == wire::response_phase::start ? answer_of(m) : nullptr;
@@ -157,7 +162,7 @@ inline void client_core::on_response(const wire::server_message& m, time_point n
   answer->model = std::string(m.body["model"].string().value_or(""));
 }
 
-inline void client_core::on_piece(const wire::server_message& m, time_point now) {
+AGENT_WEBSOCKET_INLINE void client_core::on_piece(const wire::server_message& m, time_point now) {
   client_answer* const answer = transcript_.find(m.ref, m.stream);
   if (answer == nullptr || !answer->is_open() || !m.body["content"].is_string()) return;
   if (m.phase == wire::response_phase::reasoning) {
@@ -179,7 +184,7 @@ inline void client_core::on_piece(const wire::server_message& m, time_point now)
   }
 }
 
-inline void client_core::on_end(const wire::server_message& m) {
+AGENT_WEBSOCKET_INLINE void client_core::on_end(const wire::server_message& m) {
   client_answer* const answer = answer_of(m);
   if (answer == nullptr || !answer->is_open()) return;
   if (m.body["content"].is_string()) tell_text(*answer, answer->so_far.replace(m.content));
@@ -197,7 +202,8 @@ inline void client_core::on_end(const wire::server_message& m) {
   end(*answer, status);
 }
 
-inline void client_core::on_error(const wire::server_message& m, std::string_view text) {
+AGENT_WEBSOCKET_INLINE void client_core::on_error(const wire::server_message& m,
+                                                  std::string_view text) {
   client_answer* answer = open_answer(m.ref);
   if (answer == nullptr && m.is_terminal()) answer = answer_of(m);
   if (answer != nullptr) {
@@ -215,7 +221,8 @@ inline void client_core::on_error(const wire::server_message& m, std::string_vie
   actions_.push_back(client_action::tell_error{client_notice::of(m, text)});
 }
 
-inline void client_core::on_status(const wire::server_message& m, std::string_view text) {
+AGENT_WEBSOCKET_INLINE void client_core::on_status(const wire::server_message& m,
+                                                   std::string_view text) {
   if (m.op == "ack") {
     outbox_.accept(m.ref, m.body["duplicate"].boolean().value_or(false));
     calls_.settle(m.ref);
@@ -241,10 +248,12 @@ inline void client_core::on_status(const wire::server_message& m, std::string_vi
   actions_.push_back(client_action::tell_status{client_notice::of(m, text)});
 }
 
-inline void client_core::tell_text(const client_answer& answer,
-                                   const answer_text::outcome& change) {
+AGENT_WEBSOCKET_INLINE void client_core::tell_text(const client_answer& answer,
+                                                   const answer_text::outcome& change) {
   if (change.what == text_change::none) return;
   actions_.push_back(client_action::tell_text{answer.id, change.what, std::string(change.text)});
 }
 
 }  // namespace agent_websocket
+
+#endif

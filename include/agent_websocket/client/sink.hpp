@@ -4,6 +4,7 @@
 // and what the server says besides.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/client/answer_text.hpp>
 #include <agent_websocket/client/requests.hpp>
 #include <agent_websocket/client/tool_calls.hpp>
@@ -75,19 +76,7 @@ struct client_notice {
   bool replay = false;
   std::string json;  ///< the whole message as it came
 
-  static client_notice of(const wire::server_message& message, std::string_view json) {
-    client_notice made;
-    made.op = std::string(message.op);
-    made.id = std::string(message.id);
-    made.ref = std::string(message.ref);
-    made.topic = std::string(message.body["topic"].string().value_or(""));
-    made.code = std::string(message.body["code"].string().value_or(""));
-    made.content = std::string(message.content);
-    made.seq = message.seq;
-    made.replay = message.replay;
-    made.json = std::string(json);
-    return made;
-  }
+  static client_notice of(const wire::server_message& message, std::string_view json);
 };
 
 /// Receives what happens to a client; override what is wanted. Called on the executor, start(),
@@ -137,3 +126,26 @@ class client_sink {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE client_notice client_notice::of(const wire::server_message& message,
+                                                       std::string_view json) {
+  client_notice made;
+  made.op = std::string(message.op);
+  made.id = std::string(message.id);
+  made.ref = std::string(message.ref);
+  made.topic = std::string(message.body["topic"].string().value_or(""));
+  made.code = std::string(message.body["code"].string().value_or(""));
+  made.content = std::string(message.content);
+  made.seq = message.seq;
+  made.replay = message.replay;
+  made.json = std::string(json);
+  return made;
+}
+
+}  // namespace agent_websocket
+
+#endif

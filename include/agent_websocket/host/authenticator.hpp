@@ -24,7 +24,16 @@ namespace agent_websocket {
 
 /// Reads the files of public keys: blocks. `now` is asked at each JSON Web Token. The error
 /// (bad_configuration) names the variable, and the file.
-inline result<any_authenticator> make_authenticator(const access_options& from, jwt::clock now) {
+result<any_authenticator> make_authenticator(const access_options& from, jwt::clock now);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE result<any_authenticator> make_authenticator(const access_options& from,
+                                                                    jwt::clock now) {
   if (auto checked = from.check_authentication(); !checked) return checked.error();
   if (!from.asks_for_tokens()) return any_authenticator(allow_all());
   std::vector<jwt_key> keys;
@@ -61,5 +70,7 @@ inline result<any_authenticator> make_authenticator(const access_options& from, 
 }
 
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -19,7 +19,16 @@ inline constexpr unsigned max_workers = 64;
 
 /// A warning for so many workers with these options, or nothing. Logged as workers_do_not_share.
 /// Error (bad_configuration): these options are for one process.
-inline result<std::optional<std::string>> check_workers(const options& settings, unsigned workers) {
+result<std::optional<std::string>> check_workers(const options& settings, unsigned workers);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE result<std::optional<std::string>> check_workers(const options& settings,
+                                                                        unsigned workers) {
   if (settings.store.rfind("sqlite:", 0) == 0) {
     return error(errc::bad_configuration,
                  "STORE: a file of SQLite is for one process; for workers, also for one that is "
@@ -32,5 +41,7 @@ inline result<std::optional<std::string>> check_workers(const options& settings,
 }
 
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

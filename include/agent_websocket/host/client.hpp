@@ -114,6 +114,8 @@ class shipped_client {
 
 }  // namespace detail
 
+AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_client<>);
+
 /// All calls but post() on the thread that runs the io_context.
 class client : public detail::shipped_client<> {
  public:

@@ -310,6 +310,8 @@ class shipped_server {
 
 }  // namespace detail
 
+AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_server<>);
+
 /// All calls on the thread that runs the io_context, but those that say otherwise.
 class server : public detail::shipped_server<> {
  public:

@@ -37,19 +37,43 @@ struct opened_store {
 
 namespace detail {
 
-inline bool is_sqlite(const options& from) { return from.store.rfind("sqlite:", 0) == 0; }
+bool is_sqlite(const options& from);
 
-inline error wrong_store(const std::string& words) {
+error without_store(const char* what, const char* macro, const char* library);
+
+}  // namespace detail
+
+/// Blocks while a file is opened and looked through. A Redis that does not answer yet is no error.
+/// The error (bad_configuration) names the variable, and what is wrong.
+result<opened_store> open_store(asio::io_context& context, const options& from,
+                                store_event_handler told);
+
+/// What can be said of the options without a look at the store itself.
+result<void> check_store(const options& from);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE bool is_sqlite(const options& from) {
+  return from.store.rfind("sqlite:", 0) == 0;
+}
+
+AGENT_WEBSOCKET_INLINE error wrong_store(const std::string& words) {
   return error(errc::bad_configuration, "STORE: " + words);
 }
 
-inline error without_store(const char* what, const char* macro, const char* library) {
+AGENT_WEBSOCKET_INLINE error without_store(const char* what, const char* macro,
+                                           const char* library) {
   return wrong_store(std::string("this program was compiled without ") + what +
                      "; compile it with -D" + macro + "=1 and link " + library);
 }
 
-inline result<opened_store> open_sqlite([[maybe_unused]] asio::io_context& context,
-                                        [[maybe_unused]] const options& from) {
+AGENT_WEBSOCKET_INLINE result<opened_store> open_sqlite([[maybe_unused]] asio::io_context& context,
+                                                        [[maybe_unused]] const options& from) {
 #if AGENT_WEBSOCKET_WITH_SQLITE
   adapters::sqlite_options chosen;
   chosen.file = from.store.substr(7);
@@ -62,9 +86,9 @@ inline result<opened_store> open_sqlite([[maybe_unused]] asio::io_context& conte
 #endif
 }
 
-inline result<opened_store> open_redis([[maybe_unused]] asio::io_context& context,
-                                       [[maybe_unused]] const options& from,
-                                       [[maybe_unused]] store_event_handler told) {
+AGENT_WEBSOCKET_INLINE result<opened_store> open_redis([[maybe_unused]] asio::io_context& context,
+                                                       [[maybe_unused]] const options& from,
+                                                       [[maybe_unused]] store_event_handler told) {
 #if AGENT_WEBSOCKET_WITH_REDIS
   adapters::redis_settings chosen;
   chosen.url = from.store;
@@ -81,17 +105,15 @@ inline result<opened_store> open_redis([[maybe_unused]] asio::io_context& contex
 
 }  // namespace detail
 
-/// Blocks while a file is opened and looked through. A Redis that does not answer yet is no error.
-/// The error (bad_configuration) names the variable, and what is wrong.
-inline result<opened_store> open_store(asio::io_context& context, const options& from,
-                                       store_event_handler told) {
+AGENT_WEBSOCKET_INLINE result<opened_store> open_store(asio::io_context& context,
+                                                       const options& from,
+                                                       store_event_handler told) {
   if (from.store == "memory") return opened_store();
   return detail::is_sqlite(from) ? detail::open_sqlite(context, from)
                                  : detail::open_redis(context, from, std::move(told));
 }
 
-/// What can be said of the options without a look at the store itself.
-inline result<void> check_store(const options& from) {
+AGENT_WEBSOCKET_INLINE result<void> check_store(const options& from) {
   if (from.store == "memory") return {};
   if (detail::is_sqlite(from)) {
 #if !AGENT_WEBSOCKET_WITH_SQLITE
@@ -110,5 +132,7 @@ inline result<void> check_store(const options& from) {
 }
 
 }  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

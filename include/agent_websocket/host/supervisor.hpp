@@ -8,12 +8,11 @@
 // still as long as one worker is dead or stuck. What one queue does worse, an even spread,
 // worker_loads makes good: of 200 sockets 4 workers got 52, 52, 48, 48 (with SO_REUSEPORT 61, 41,
 // 36, 62; with one queue and nothing else 98, 79, 0, 23). The price: each connection wakes all
-// workers; it was measured as 40 us of processor time with one worker, 70 with 4, 125 with 16 and
-// 280 with 64. (options::reuse_port is for processes that somebody else starts.)
+// workers: 40 us of processor time with one worker, 70 with 4, 125 with 16, 280 with 64.
+// (options::reuse_port is for processes that somebody else starts.)
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
-
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/asio_listener.hpp>
 #include <agent_websocket/adapters/stderr_logger.hpp>
@@ -132,7 +131,7 @@ class shipped_supervisor {
     std::unique_ptr<char> said = std::make_unique<char>();
   };
 
-  // Until what was accepted is answered (see server::join), and for what comes after the drain.
+  // Until what was accepted is answered (server::join), and for what comes after the drain.
   static constexpr std::chrono::milliseconds end_margin{6'000};
 
   worker_pool_settings pool_settings() const {
@@ -306,11 +305,12 @@ class shipped_supervisor {
   worker_loads loads_;
   std::uint16_t port_ = 0;
   int code_ = 0;
-  bool finished_ = false;
-  bool has_terminal_ = false;
+  bool finished_ = false, has_terminal_ = false;
 };
 
 }  // namespace detail
+
+AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_supervisor<>);
 
 /// One in a process, which has nothing else to do. All calls from the thread that runs the context.
 class supervisor : public detail::shipped_supervisor<> {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/host/worker_loads.hpp>
 #include <agent_websocket/host/worker_ticket.hpp>
@@ -36,34 +37,12 @@ class worker_link {
 
   /// Nothing when no supervisor has started this process. What is found is taken: a second call
   /// finds nothing, and neither does a program that this one starts. Before there are threads.
-  static std::optional<worker_link> from_environment() {
-#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
-    const char* const text = std::getenv(worker_ticket::variable);
-    if (text == nullptr) return std::nullopt;
-    auto ticket = worker_ticket::parse(text);
-    ::unsetenv(worker_ticket::variable);
-    if (!ticket) return std::nullopt;
-    worker_link made;
-    for (const int each : ticket->listeners) keep(each);
-    keep(ticket->control);
-    keep(ticket->loads);
-    made.loads_ = std::make_unique<worker_loads>(worker_loads::adopt(ticket->loads));
-    made.ticket_ = std::move(*ticket);
-    return made;
-#else
-    return std::nullopt;
-#endif
-  }
+  static std::optional<worker_link> from_environment();
 
   const worker_ticket& ticket() const noexcept { return ticket_; }
   /// Our own; null where loads are not shared. Stays where it is when the link is moved.
-  worker_loads::count* load() const noexcept { return loads_->at(ticket_.place); }
-  std::function<bool()> leave_to_others() const {
-    if (load() == nullptr) return nullptr;
-    return [loads = loads_.get(), place = ticket_.place] {
-      return loads->has_less_loaded_than(place);
-    };
-  }
+  worker_loads::count* load() const noexcept;
+  std::function<bool()> leave_to_others() const;
   /// Nobody leaves a connection to this worker any more.
   void leave() const noexcept { loads_->leave(ticket_.place); }
 
@@ -100,5 +79,42 @@ class worker_link {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::optional<worker_link> worker_link::from_environment() {
+#if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
+  const char* const text = std::getenv(worker_ticket::variable);
+  if (text == nullptr) return std::nullopt;
+  auto ticket = worker_ticket::parse(text);
+  ::unsetenv(worker_ticket::variable);
+  if (!ticket) return std::nullopt;
+  worker_link made;
+  for (const int each : ticket->listeners) keep(each);
+  keep(ticket->control);
+  keep(ticket->loads);
+  made.loads_ = std::make_unique<worker_loads>(worker_loads::adopt(ticket->loads));
+  made.ticket_ = std::move(*ticket);
+  return made;
+#else
+  return std::nullopt;
+#endif
+}
+
+AGENT_WEBSOCKET_INLINE worker_loads::count* worker_link::load() const noexcept {
+  return loads_->at(ticket_.place);
+}
+
+AGENT_WEBSOCKET_INLINE std::function<bool()> worker_link::leave_to_others() const {
+  if (load() == nullptr) return nullptr;
+  return
+      [loads = loads_.get(), place = ticket_.place] { return loads->has_less_loaded_than(place); };
+}
+
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -64,112 +64,34 @@ class worker_pool {
   using milliseconds = std::chrono::milliseconds;
   using kind = pool_action::kind;
 
-  explicit worker_pool(worker_pool_settings chosen)
-      : settings_(chosen), slots_(std::max(chosen.workers, 1u)) {}
+  explicit worker_pool(worker_pool_settings chosen);
 
   /// At most so many processes live at the same time.
   static constexpr unsigned places(unsigned workers) noexcept { return workers + 1; }
 
-  void begin(time_point now) {
-    for (unsigned slot = 0; slot < slots_.size(); ++slot) launch(slot, now);
-  }
+  void begin(time_point now);
 
   /// The worker has begun to listen.
-  void on_ready(unsigned id, time_point now) {
-    member* const found = find(id);
-    if (found == nullptr || found->state != phase::starting) return;
-    found->state = phase::ready;
-    found->since = now;
-    if (!all_ready_ && count(phase::ready) == slots_.size()) {
-      all_ready_ = true;
-      act(kind::all_ready);
-    }
-    roll(now);
-  }
+  void on_ready(unsigned id, time_point now);
 
   /// The process is gone. A process that could not be started has ended too.
-  void on_end(unsigned id, worker_end how, time_point now) {
-    const auto at = std::find_if(members_.begin(), members_.end(),
-                                 [id](const member& each) { return each.id == id; });
-    if (at == members_.end()) return;
-    const member gone = *at;
-    members_.erase(at);
-    if (stopping_) {
-      if (!how.is_clean() && !gone.killed && how.signal != drain_signal) code_ = std::max(code_, 1);
-      return finish_when_empty();
-    }
-    if (gone.state != phase::ending) {
-      slot_state& slot = slots_[gone.slot];
-      const bool was_stable =
-          gone.state == phase::ready && now - gone.since >= settings_.stable_time;
-      slot.failures = was_stable ? 1 : slot.failures + 1;
-      if (gone.state == phase::starting && is_hopeless(how)) return give_up(how, now);
-    }
-    roll(now);
-    for (unsigned slot = 0; slot < slots_.size(); ++slot) schedule(slot, now);
-  }
+  void on_end(unsigned id, worker_end how, time_point now);
 
   /// The wish to end: in order the first time, at once the second time.
-  void on_stop(time_point now) {
-    if (stopping_) {
-      code_ = std::max(code_, 1);
-      return kill_all();
-    }
-    begin_to_stop(now);
-    finish_when_empty();
-  }
+  void on_stop(time_point now);
 
   /// The wish for new processes: one after the other, none ends before its successor is ready. A
   /// second one during the first is carried out after it.
-  void on_restart(time_point now) {
-    if (stopping_) return;
-    roll_wanted_ = true;
-    roll(now);
-  }
+  void on_restart(time_point now);
 
   /// To be called at deadline(), or at any other time.
-  void on_time(time_point now) {
-    for (member& each : members_) {
-      if (each.killed) continue;
-      const bool late = each.state == phase::starting ? now - each.since >= settings_.start_timeout
-                        : each.state == phase::ending ? now - each.since >= settings_.end_timeout
-                                                      : false;
-      if (!late) continue;
-      each.killed = true;
-      if (stopping_) code_ = std::max(code_, 1);
-      act(kind::failure).text =
-          "worker=" + std::to_string(each.slot + 1) +
-          (each.state == phase::starting ? " was not ready in time and is killed"
-                                         : " did not end in time and is killed");
-      act(kind::kill).id = each.id;
-    }
-    for (unsigned slot = 0; slot < slots_.size(); ++slot) {
-      if (slots_[slot].start_at && *slots_[slot].start_at <= now) launch(slot, now);
-    }
-  }
+  void on_time(time_point now);
 
   /// When on_time() has something to do, if it ever has.
-  std::optional<time_point> deadline() const {
-    std::optional<time_point> first;
-    const auto consider = [&](time_point when) { first = std::min(first.value_or(when), when); };
-    for (const member& each : members_) {
-      if (each.killed) continue;
-      if (each.state == phase::starting) consider(each.since + settings_.start_timeout);
-      if (each.state == phase::ending) consider(each.since + settings_.end_timeout);
-    }
-    for (const slot_state& each : slots_) {
-      if (each.start_at) consider(*each.start_at);
-    }
-    return first;
-  }
+  std::optional<time_point> deadline() const;
 
   /// True when the process is going to end because the pool wants it to.
-  bool is_to_end(unsigned id) const {
-    for (const member& each : members_) {
-      if (each.id == id) return each.state == phase::ending || each.killed;
-    }
-    return false;
-  }
+  bool is_to_end(unsigned id) const;
   bool stopping() const noexcept { return stopping_; }
 
   /// What has been decided since the last call.
@@ -193,105 +115,32 @@ class worker_pool {
     std::optional<time_point> start_at;
   };
 
-  pool_action& act(kind what) {
-    actions_.emplace_back();
-    actions_.back().what = what;
-    return actions_.back();
-  }
+  pool_action& act(kind what);
 
-  member* find(unsigned id) {
-    for (member& each : members_) {
-      if (each.id == id) return &each;
-    }
-    return nullptr;
-  }
-  bool has(unsigned slot, phase state) const {
-    return std::any_of(members_.begin(), members_.end(), [&](const member& each) {
-      return each.slot == slot && each.state == state;
-    });
-  }
-  std::size_t count(phase state) const {
-    return static_cast<std::size_t>(
-        std::count_if(members_.begin(), members_.end(),
-                      [state](const member& each) { return each.state == state; }));
-  }
+  member* find(unsigned id);
+  bool has(unsigned slot, phase state) const;
+  std::size_t count(phase state) const;
 
-  unsigned free_place() const {
-    unsigned place = 0;
-    while (std::any_of(members_.begin(), members_.end(),
-                       [place](const member& each) { return each.place == place; })) {
-      ++place;
-    }
-    return place;
-  }
+  unsigned free_place() const;
 
-  unsigned launch(unsigned slot, time_point now) {
-    slots_[slot].start_at.reset();
-    member made;
-    made.id = ++last_id_;
-    made.slot = slot;
-    made.place = free_place();
-    made.since = now;
-    members_.push_back(made);
-    pool_action& action = act(kind::start);
-    action.id = made.id;
-    action.slot = slot + 1;
-    action.place = made.place;
-    action.again = made.id > slots_.size();
-    return made.id;
-  }
+  unsigned launch(unsigned slot, time_point now);
 
-  void drain(member& one, time_point now) {
-    if (one.state == phase::ending) return;
-    one.state = phase::ending;
-    one.since = now;
-    act(kind::drain).id = one.id;
-  }
+  void drain(member& one, time_point now);
 
-  void kill_all() {
-    for (member& each : members_) {
-      if (!std::exchange(each.killed, true)) act(kind::kill).id = each.id;
-    }
-  }
+  void kill_all();
 
   /// Starts the slot's next worker later, when it has none.
-  void schedule(unsigned number, time_point now) {
-    slot_state& slot = slots_[number];
-    if (slot.start_at || has(number, phase::starting) || has(number, phase::ready)) return;
-    milliseconds wait = settings_.least_wait;
-    for (unsigned i = 1; i < slot.failures && wait < settings_.most_wait; ++i) wait *= 2;
-    slot.start_at = now + std::min(wait, settings_.most_wait);
-  }
+  void schedule(unsigned number, time_point now);
 
   /// After one ended before it was ready: true when there is no sense in trying again.
-  bool is_hopeless(const worker_end& how) const {
-    if (!all_ready_ && how.code == bad_configuration && how.signal == 0) return true;
-    if (count(phase::ready) > 0) return false;
-    const unsigned most = all_ready_ ? settings_.most_failures : 1;
-    return std::all_of(slots_.begin(), slots_.end(),
-                       [most](const slot_state& each) { return each.failures >= most; });
-  }
+  bool is_hopeless(const worker_end& how) const;
   static constexpr int bad_configuration = 2;  // the exit code of a server that says so
 
-  void give_up(const worker_end& how, time_point now) {
-    code_ = how.signal == 0 && how.code != 0 ? how.code : 1;
-    act(kind::failure).text = all_ready_
-                                  ? "no worker comes back to life; giving up"
-                                  : "the workers cannot start; giving up (what they say is above)";
-    begin_to_stop(now);
-    finish_when_empty();
-  }
+  void give_up(const worker_end& how, time_point now);
 
-  void begin_to_stop(time_point now) {
-    stopping_ = true;
-    for (slot_state& each : slots_) each.start_at.reset();
-    act(kind::release);
-    for (member& each : members_) drain(each, now);
-  }
+  void begin_to_stop(time_point now);
 
-  void finish_when_empty() {
-    if (members_.empty() && !std::exchange(finished_, true)) act(kind::finish).code = code_;
-  }
+  void finish_when_empty();
 
   // ---- rolling restart: one slot at a time
 
@@ -300,40 +149,7 @@ class worker_pool {
     unsigned successor;  // its id; 0: not started yet
   };
 
-  void roll(time_point now) {
-    if (!rolling_) {
-      if (!std::exchange(roll_wanted_, false)) return;
-      rolling_ = rolling{0, 0};
-    }
-    while (rolling_->slot < slots_.size()) {
-      const unsigned slot = rolling_->slot;
-      if (rolling_->successor == 0) {
-        if (has(slot, phase::starting)) return;  // its end or its success comes first
-        if (count(phase::ending) > 0) return;    // so that there is one process more, never two
-        rolling_->successor = launch(slot, now);
-        return;
-      }
-      const member* const successor = find(rolling_->successor);
-      if (successor == nullptr) {
-        rolling_.reset();
-        roll_wanted_ = false;
-        act(kind::failure).text = "worker=" + std::to_string(slot + 1) +
-                                  " has no successor: it ended before it was ready; the rolling "
-                                  "restart ends here, the others go on";
-        return;
-      }
-      if (successor->state == phase::starting) return;
-      for (member& each : members_) {
-        if (each.slot != slot || each.id == rolling_->successor) continue;
-        drain(each, now);
-        return;
-      }
-      *rolling_ = rolling{slot + 1, 0};
-    }
-    rolling_.reset();
-    act(kind::restarted);
-    if (roll_wanted_) roll(now);
-  }
+  void roll(time_point now);
 
   worker_pool_settings settings_;
   std::vector<slot_state> slots_;
@@ -346,5 +162,241 @@ class worker_pool {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE worker_pool::worker_pool(worker_pool_settings chosen)
+    : settings_(chosen), slots_(std::max(chosen.workers, 1u)) {}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::begin(time_point now) {
+  for (unsigned slot = 0; slot < slots_.size(); ++slot) launch(slot, now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_ready(unsigned id, time_point now) {
+  member* const found = find(id);
+  if (found == nullptr || found->state != phase::starting) return;
+  found->state = phase::ready;
+  found->since = now;
+  if (!all_ready_ && count(phase::ready) == slots_.size()) {
+    all_ready_ = true;
+    act(kind::all_ready);
+  }
+  roll(now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_end(unsigned id, worker_end how, time_point now) {
+  const auto at = std::find_if(members_.begin(), members_.end(),
+                               [id](const member& each) { return each.id == id; });
+  if (at == members_.end()) return;
+  const member gone = *at;
+  members_.erase(at);
+  if (stopping_) {
+    if (!how.is_clean() && !gone.killed && how.signal != drain_signal) code_ = std::max(code_, 1);
+    return finish_when_empty();
+  }
+  if (gone.state != phase::ending) {
+    slot_state& slot = slots_[gone.slot];
+    const bool was_stable = gone.state == phase::ready && now - gone.since >= settings_.stable_time;
+    slot.failures = was_stable ? 1 : slot.failures + 1;
+    if (gone.state == phase::starting && is_hopeless(how)) return give_up(how, now);
+  }
+  roll(now);
+  for (unsigned slot = 0; slot < slots_.size(); ++slot) schedule(slot, now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_stop(time_point now) {
+  if (stopping_) {
+    code_ = std::max(code_, 1);
+    return kill_all();
+  }
+  begin_to_stop(now);
+  finish_when_empty();
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_restart(time_point now) {
+  if (stopping_) return;
+  roll_wanted_ = true;
+  roll(now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_time(time_point now) {
+  for (member& each : members_) {
+    if (each.killed) continue;
+    const bool late = each.state == phase::starting ? now - each.since >= settings_.start_timeout
+                      : each.state == phase::ending ? now - each.since >= settings_.end_timeout
+                                                    : false;
+    if (!late) continue;
+    each.killed = true;
+    if (stopping_) code_ = std::max(code_, 1);
+    act(kind::failure).text =
+        "worker=" + std::to_string(each.slot + 1) +
+        (each.state == phase::starting ? " was not ready in time and is killed"
+                                       : " did not end in time and is killed");
+    act(kind::kill).id = each.id;
+  }
+  for (unsigned slot = 0; slot < slots_.size(); ++slot) {
+    if (slots_[slot].start_at && *slots_[slot].start_at <= now) launch(slot, now);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<worker_pool::time_point> worker_pool::deadline() const {
+  std::optional<time_point> first;
+  const auto consider = [&](time_point when) { first = std::min(first.value_or(when), when); };
+  for (const member& each : members_) {
+    if (each.killed) continue;
+    if (each.state == phase::starting) consider(each.since + settings_.start_timeout);
+    if (each.state == phase::ending) consider(each.since + settings_.end_timeout);
+  }
+  for (const slot_state& each : slots_) {
+    if (each.start_at) consider(*each.start_at);
+  }
+  return first;
+}
+
+AGENT_WEBSOCKET_INLINE bool worker_pool::is_to_end(unsigned id) const {
+  for (const member& each : members_) {
+    if (each.id == id) return each.state == phase::ending || each.killed;
+  }
+  return false;
+}
+
+AGENT_WEBSOCKET_INLINE pool_action& worker_pool::act(kind what) {
+  actions_.emplace_back();
+  actions_.back().what = what;
+  return actions_.back();
+}
+
+AGENT_WEBSOCKET_INLINE worker_pool::member* worker_pool::find(unsigned id) {
+  for (member& each : members_) {
+    if (each.id == id) return &each;
+  }
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE bool worker_pool::has(unsigned slot, phase state) const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [&](const member& each) { return each.slot == slot && each.state == state; });
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t worker_pool::count(phase state) const {
+  return static_cast<std::size_t>(
+      std::count_if(members_.begin(), members_.end(),
+                    [state](const member& each) { return each.state == state; }));
+}
+
+AGENT_WEBSOCKET_INLINE unsigned worker_pool::free_place() const {
+  unsigned place = 0;
+  while (std::any_of(members_.begin(), members_.end(),
+                     [place](const member& each) { return each.place == place; })) {
+    ++place;
+  }
+  return place;
+}
+
+AGENT_WEBSOCKET_INLINE unsigned worker_pool::launch(unsigned slot, time_point now) {
+  slots_[slot].start_at.reset();
+  member made;
+  made.id = ++last_id_;
+  made.slot = slot;
+  made.place = free_place();
+  made.since = now;
+  members_.push_back(made);
+  pool_action& action = act(kind::start);
+  action.id = made.id;
+  action.slot = slot + 1;
+  action.place = made.place;
+  action.again = made.id > slots_.size();
+  return made.id;
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::drain(member& one, time_point now) {
+  if (one.state == phase::ending) return;
+  one.state = phase::ending;
+  one.since = now;
+  act(kind::drain).id = one.id;
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::kill_all() {
+  for (member& each : members_) {
+    if (!std::exchange(each.killed, true)) act(kind::kill).id = each.id;
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::schedule(unsigned number, time_point now) {
+  slot_state& slot = slots_[number];
+  if (slot.start_at || has(number, phase::starting) || has(number, phase::ready)) return;
+  milliseconds wait = settings_.least_wait;
+  for (unsigned i = 1; i < slot.failures && wait < settings_.most_wait; ++i) wait *= 2;
+  slot.start_at = now + std::min(wait, settings_.most_wait);
+}
+
+AGENT_WEBSOCKET_INLINE bool worker_pool::is_hopeless(const worker_end& how) const {
+  if (!all_ready_ && how.code == bad_configuration && how.signal == 0) return true;
+  if (count(phase::ready) > 0) return false;
+  const unsigned most = all_ready_ ? settings_.most_failures : 1;
+  return std::all_of(slots_.begin(), slots_.end(),
+                     [most](const slot_state& each) { return each.failures >= most; });
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::give_up(const worker_end& how, time_point now) {
+  code_ = how.signal == 0 && how.code != 0 ? how.code : 1;
+  act(kind::failure).text = all_ready_
+                                ? "no worker comes back to life; giving up"
+                                : "the workers cannot start; giving up (what they say is above)";
+  begin_to_stop(now);
+  finish_when_empty();
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::begin_to_stop(time_point now) {
+  stopping_ = true;
+  for (slot_state& each : slots_) each.start_at.reset();
+  act(kind::release);
+  for (member& each : members_) drain(each, now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::finish_when_empty() {
+  if (members_.empty() && !std::exchange(finished_, true)) act(kind::finish).code = code_;
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::roll(time_point now) {
+  if (!rolling_) {
+    if (!std::exchange(roll_wanted_, false)) return;
+    rolling_ = rolling{0, 0};
+  }
+  while (rolling_->slot < slots_.size()) {
+    const unsigned slot = rolling_->slot;
+    if (rolling_->successor == 0) {
+      if (has(slot, phase::starting)) return;  // its end or its success comes first
+      if (count(phase::ending) > 0) return;    // so that there is one process more, never two
+      rolling_->successor = launch(slot, now);
+      return;
+    }
+    const member* const successor = find(rolling_->successor);
+    if (successor == nullptr) {
+      rolling_.reset();
+      roll_wanted_ = false;
+      act(kind::failure).text = "worker=" + std::to_string(slot + 1) +
+                                " has no successor: it ended before it was ready; the rolling "
+                                "restart ends here, the others go on";
+      return;
+    }
+    if (successor->state == phase::starting) return;
+    for (member& each : members_) {
+      if (each.slot != slot || each.id == rolling_->successor) continue;
+      drain(each, now);
+      return;
+    }
+    *rolling_ = rolling{slot + 1, 0};
+  }
+  rolling_.reset();
+  act(kind::restarted);
+  if (roll_wanted_) roll(now);
+}
+
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -51,9 +51,7 @@ struct worker_process {
 };
 
 /// What is said where there is no such thing.
-inline error no_worker_processes() {
-  return error(errc::bad_configuration, "this system has no worker processes: run one server");
-}
+error no_worker_processes();
 
 #if defined(_WIN32)
 
@@ -189,5 +187,17 @@ inline std::optional<worker_end> reap_worker(int pid) noexcept {
 #endif
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE error no_worker_processes() {
+  return error(errc::bad_configuration, "this system has no worker processes: run one server");
+}
+
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -29,48 +29,63 @@ struct worker_ticket {
   std::vector<int> listeners;  ///< sockets that listen
 
   /// "slot=1 place=0 control=5 loads=6 listeners=7,8"
-  std::string text() const {
-    std::string all = "slot=" + std::to_string(slot) + " place=" + std::to_string(place) +
-                      " control=" + std::to_string(control) + " loads=" + std::to_string(loads) +
-                      " listeners=";
-    for (std::size_t i = 0; i < listeners.size(); ++i)
-      all += (i == 0 ? "" : ",") + std::to_string(listeners[i]);
-    return all;
-  }
+  std::string text() const;
 
   /// Nothing when it is not what text() makes.
-  static std::optional<worker_ticket> parse(std::string_view from) {
-    worker_ticket ticket;
-    int slot = 0;
-    int place = 0;
-    int listener = 0;
-    if (!take(from, "slot=", slot) || !take(from, " place=", place) ||
-        !take(from, " control=", ticket.control) || !take(from, " loads=", ticket.loads) ||
-        !take(from, " listeners=", listener)) {
-      return std::nullopt;
-    }
-    do {
-      if (listener < 0 || ticket.listeners.size() == max_listeners) return std::nullopt;
-      ticket.listeners.push_back(listener);
-    } while (take(from, ",", listener));
-    if (!from.empty() || slot < 1 || place < 0 || ticket.control < 0 || ticket.loads < -1)
-      return std::nullopt;
-    ticket.slot = static_cast<unsigned>(slot);
-    ticket.place = static_cast<unsigned>(place);
-    return ticket;
-  }
+  static std::optional<worker_ticket> parse(std::string_view from);
 
  private:
-  static bool take(std::string_view& from, std::string_view name, int& number) {
-    if (from.substr(0, name.size()) != name) return false;
-    const char* const begin = from.data() + name.size();
-    const auto [end, failure] = std::from_chars(begin, from.data() + from.size(), number);
-    if (failure != std::errc()) return false;
-    from.remove_prefix(static_cast<std::size_t>(end - from.data()));
-    return true;
-  }
+  static bool take(std::string_view& from, std::string_view name, int& number);
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::string worker_ticket::text() const {
+  std::string all = "slot=" + std::to_string(slot) + " place=" + std::to_string(place) +
+                    " control=" + std::to_string(control) + " loads=" + std::to_string(loads) +
+                    " listeners=";
+  for (std::size_t i = 0; i < listeners.size(); ++i)
+    all += (i == 0 ? "" : ",") + std::to_string(listeners[i]);
+  return all;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<worker_ticket> worker_ticket::parse(std::string_view from) {
+  worker_ticket ticket;
+  int slot = 0;
+  int place = 0;
+  int listener = 0;
+  if (!take(from, "slot=", slot) || !take(from, " place=", place) ||
+      !take(from, " control=", ticket.control) || !take(from, " loads=", ticket.loads) ||
+      !take(from, " listeners=", listener)) {
+    return std::nullopt;
+  }
+  do {
+    if (listener < 0 || ticket.listeners.size() == max_listeners) return std::nullopt;
+    ticket.listeners.push_back(listener);
+  } while (take(from, ",", listener));
+  if (!from.empty() || slot < 1 || place < 0 || ticket.control < 0 || ticket.loads < -1)
+    return std::nullopt;
+  ticket.slot = static_cast<unsigned>(slot);
+  ticket.place = static_cast<unsigned>(place);
+  return ticket;
+}
+
+AGENT_WEBSOCKET_INLINE bool worker_ticket::take(std::string_view& from, std::string_view name,
+                                                int& number) {
+  if (from.substr(0, name.size()) != name) return false;
+  const char* const begin = from.data() + name.size();
+  const auto [end, failure] = std::from_chars(begin, from.data() + from.size(), number);
+  if (failure != std::errc()) return false;
+  from.remove_prefix(static_cast<std::size_t>(end - from.data()));
+  return true;
+}
+
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

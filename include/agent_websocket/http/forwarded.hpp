@@ -7,6 +7,7 @@
 // and a proxy more or less would silently make it wrong. RFC 7239 Forwarded is not read.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/headers.hpp>
 #include <agent_websocket/http/ip_address.hpp>
@@ -30,46 +31,72 @@ class trusted_proxies {
   /// Each an address, a network ("10.0.0.0/8", "fd00::/8"), `loopback`, or `private` (the networks
   /// of RFC 1918, RFC 4193, RFC 6598 and link-local ones; also loopback). Error: bad_configuration,
   /// which names the one that is none of these.
-  static result<trusted_proxies> parse(const std::vector<std::string>& names) {
-    trusted_proxies parsed;
-    for (const std::string& each : names) {
-      if (each == "loopback") {
-        parsed.add({"127.0.0.0/8", "::1"});
-      } else if (each == "private") {
-        parsed.add({"127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
-                    "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"});
-      } else if (const auto network = ip_network::parse(each)) {
-        parsed.networks_.push_back(*network);
-      } else {
-        return error(errc::bad_configuration,
-                     "\"" + sanitize_field_value(each) + "\" is no address and no network");
-      }
-    }
-    return parsed;
-  }
+  static result<trusted_proxies> parse(const std::vector<std::string>& names);
 
   bool empty() const noexcept { return networks_.empty(); }
-  bool trusts(const ip_address& address) const noexcept {
-    return std::any_of(networks_.begin(), networks_.end(),
-                       [&](const ip_network& each) { return each.contains(address); });
-  }
+  bool trusts(const ip_address& address) const noexcept;
   /// For text that is no address: false.
-  bool trusts(std::string_view address) const {
-    const auto parsed = ip_address::parse(address);
-    return parsed && trusts(*parsed);
-  }
+  bool trusts(std::string_view address) const;
 
  private:
-  void add(std::initializer_list<std::string_view> networks) {
-    for (const std::string_view each : networks) networks_.push_back(*ip_network::parse(each));
-  }
+  void add(std::initializer_list<std::string_view> networks);
 
   std::vector<ip_network> networks_;
 };
 
 /// One entry of X-Forwarded-For: an address, which may have a port ("192.0.2.7:51000",
 /// "[2001:db8::1]:443") or brackets ("[2001:db8::1]"). nullopt for anything else.
-inline std::optional<ip_address> parse_forwarded_entry(std::string_view entry) {
+std::optional<ip_address> parse_forwarded_entry(std::string_view entry);
+
+/// Who is at the other end, `peer` being the address of the TCP connection. When that is a trusted
+/// proxy: the last entry of X-Forwarded-For that is not one (several such fields are one list, RFC
+/// 9110 section 5.2), or the first when all are. What stands before it is the client's own claim
+/// and is not looked at. An entry on the way that is no address makes it `peer`.
+std::string client_address(std::string_view peer, const header_list& headers,
+                           const trusted_proxies& proxies);
+
+}  // namespace http
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace http {
+
+AGENT_WEBSOCKET_INLINE result<trusted_proxies> trusted_proxies::parse(
+    const std::vector<std::string>& names) {
+  trusted_proxies parsed;
+  for (const std::string& each : names) {
+    if (each == "loopback") {
+      parsed.add({"127.0.0.0/8", "::1"});
+    } else if (each == "private") {
+      parsed.add({"127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+                  "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"});
+    } else if (const auto network = ip_network::parse(each)) {
+      parsed.networks_.push_back(*network);
+    } else {
+      return error(errc::bad_configuration,
+                   "\"" + sanitize_field_value(each) + "\" is no address and no network");
+    }
+  }
+  return parsed;
+}
+
+AGENT_WEBSOCKET_INLINE bool trusted_proxies::trusts(const ip_address& address) const noexcept {
+  return std::any_of(networks_.begin(), networks_.end(),
+                     [&](const ip_network& each) { return each.contains(address); });
+}
+
+AGENT_WEBSOCKET_INLINE bool trusted_proxies::trusts(std::string_view address) const {
+  const auto parsed = ip_address::parse(address);
+  return parsed && trusts(*parsed);
+}
+
+AGENT_WEBSOCKET_INLINE void trusted_proxies::add(std::initializer_list<std::string_view> networks) {
+  for (const std::string_view each : networks) networks_.push_back(*ip_network::parse(each));
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<ip_address> parse_forwarded_entry(std::string_view entry) {
   entry = trim(entry);
   std::string_view port;
   if (!entry.empty() && entry.front() == '[') {
@@ -90,12 +117,8 @@ inline std::optional<ip_address> parse_forwarded_entry(std::string_view entry) {
   return ip_address::parse(entry);
 }
 
-/// Who is at the other end, `peer` being the address of the TCP connection. When that is a trusted
-/// proxy: the last entry of X-Forwarded-For that is not one (several such fields are one list, RFC
-/// 9110 section 5.2), or the first when all are. What stands before it is the client's own claim
-/// and is not looked at. An entry on the way that is no address makes it `peer`.
-inline std::string client_address(std::string_view peer, const header_list& headers,
-                                  const trusted_proxies& proxies) {
+AGENT_WEBSOCKET_INLINE std::string client_address(std::string_view peer, const header_list& headers,
+                                                  const trusted_proxies& proxies) {
   if (proxies.empty() || !proxies.trusts(peer)) return std::string(peer);
   std::vector<std::string_view> fields;
   for (const auto& each : headers) {
@@ -120,3 +143,5 @@ inline std::string client_address(std::string_view peer, const header_list& head
 
 }  // namespace http
 }  // namespace agent_websocket
+
+#endif

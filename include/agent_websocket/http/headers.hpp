@@ -4,6 +4,8 @@
 // kept. Field values that come from configuration pass `sanitize_field_value` before they go out.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
@@ -58,23 +60,10 @@ constexpr bool is_token(std::string_view text) noexcept {
 
 /// What may stand in a field value: printable ASCII and spaces; everything else (CR, LF, NUL, bytes above
 /// 0x7E) is dropped, so that no value can begin a second header.
-inline std::string sanitize_field_value(std::string_view text) {
-  std::string clean;
-  clean.reserve(text.size());
-  for (const char c : text) {
-    if (c >= 0x20 && c <= 0x7E) clean.push_back(c);
-  }
-  return std::string(trim(clean));
-}
+std::string sanitize_field_value(std::string_view text);
 
 /// True for a value that sanitize_field_value() leaves as it is.
-inline bool is_field_value(std::string_view text) noexcept {
-  if (!text.empty() && (text.front() == ' ' || text.back() == ' ')) return false;
-  for (const char c : text) {
-    if (c < 0x20 || c > 0x7E) return false;
-  }
-  return true;
-}
+bool is_field_value(std::string_view text) noexcept;
 
 /// Header fields in their order.
 class header_list {
@@ -84,40 +73,26 @@ class header_list {
   header_list() = default;
   header_list(std::initializer_list<field> fields) : fields_(fields) {}
 
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  void add(std::string name, std::string value);
 
   /// For so many fields no further memory is needed.
   void reserve(std::size_t count) { fields_.reserve(count); }
 
   /// Replaces all fields of that name by one.
-  void set(std::string_view name, std::string value) {
-    std::string kept(name);  // `name` may be that of a field in this list
-    erase(kept);
-    add(std::move(kept), std::move(value));
-  }
+  void set(std::string_view name, std::string value);
 
-  void erase(std::string_view name) {
-    const std::string wanted(name);  // `name` may be that of a field in this list
-    for (std::size_t i = fields_.size(); i-- > 0;) {
-      if (iequals(fields_[i].first, wanted)) fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-  }
+  void erase(std::string_view name);
 
   /// The first value of that name.
-  std::optional<std::string_view> find(std::string_view name) const noexcept {
-    for (const field& each : fields_) {
-      if (iequals(each.first, name)) return std::string_view(each.second);
-    }
-    return std::nullopt;
-  }
-  bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
+  std::optional<std::string_view> find(std::string_view name) const noexcept;
+  bool contains(std::string_view name) const noexcept;
 
   /// Precondition: position < size().
   std::string& value_at(std::size_t position) noexcept { return fields_[position].second; }
 
   std::size_t size() const noexcept { return fields_.size(); }
   bool empty() const noexcept { return fields_.empty(); }
-  void clear() noexcept { fields_.clear(); }
+  void clear() noexcept;
   auto begin() const noexcept { return fields_.begin(); }
   auto end() const noexcept { return fields_.end(); }
 
@@ -127,3 +102,62 @@ class header_list {
 
 }  // namespace http
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace http {
+
+AGENT_WEBSOCKET_INLINE std::string sanitize_field_value(std::string_view text) {
+  std::string clean;
+  clean.reserve(text.size());
+  for (const char c : text) {
+    if (c >= 0x20 && c <= 0x7E) clean.push_back(c);
+  }
+  return std::string(trim(clean));
+}
+
+AGENT_WEBSOCKET_INLINE bool is_field_value(std::string_view text) noexcept {
+  if (!text.empty() && (text.front() == ' ' || text.back() == ' ')) return false;
+  for (const char c : text) {
+    if (c < 0x20 || c > 0x7E) return false;
+  }
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE void header_list::add(std::string name, std::string value) {
+  fields_.emplace_back(std::move(name), std::move(value));
+}
+
+AGENT_WEBSOCKET_INLINE void header_list::set(std::string_view name, std::string value) {
+  std::string kept(name);  // `name` may be that of a field in this list
+  erase(kept);
+  add(std::move(kept), std::move(value));
+}
+
+AGENT_WEBSOCKET_INLINE void header_list::erase(std::string_view name) {
+  const std::string wanted(name);  // `name` may be that of a field in this list
+  for (std::size_t i = fields_.size(); i-- > 0;) {
+    if (iequals(fields_[i].first, wanted))
+      fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string_view> header_list::find(
+    std::string_view name) const noexcept {
+  for (const field& each : fields_) {
+    if (iequals(each.first, name)) return std::string_view(each.second);
+  }
+  return std::nullopt;
+}
+
+AGENT_WEBSOCKET_INLINE bool header_list::contains(std::string_view name) const noexcept {
+  return find(name).has_value();
+}
+
+AGENT_WEBSOCKET_INLINE void header_list::clear() noexcept { fields_.clear(); }
+
+}  // namespace http
+}  // namespace agent_websocket
+
+#endif

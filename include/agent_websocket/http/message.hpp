@@ -4,6 +4,7 @@
 // received and answers. No parsing, no sockets.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/headers.hpp>
 
 #include <chrono>
@@ -27,13 +28,9 @@ struct request {
   std::size_t max_header_bytes = 64 * 1024;
 
   /// Server side: the path without the query, as sent.
-  std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find_first_of("?#")); }
+  std::string_view path() const noexcept;
   /// Server side: what stands behind '?', empty when nothing does.
-  std::string_view query() const noexcept {
-    const std::string_view sent = std::string_view(target).substr(0, target.find('#'));
-    const std::size_t mark = sent.find('?');
-    return mark == std::string_view::npos ? std::string_view() : sent.substr(mark + 1);
-  }
+  std::string_view query() const noexcept;
 };
 
 /// A whole response.
@@ -42,15 +39,9 @@ struct response {
   header_list headers;
   std::string body;
 
-  static response text(int status, std::string words) {
-    return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(words)};
-  }
-  static response json(int status, std::string body) {
-    return {status, {{"Content-Type", "application/json"}}, std::move(body)};
-  }
-  static response html(std::string body) {
-    return {200, {{"Content-Type", "text/html; charset=utf-8"}}, std::move(body)};
-  }
+  static response text(int status, std::string words);
+  static response json(int status, std::string body);
+  static response html(std::string body);
 };
 
 /// The reason phrase of RFC 9110 section 15; "Unknown" for what this library never sends.
@@ -86,3 +77,35 @@ constexpr std::string_view reason_phrase(int status) noexcept {
 
 }  // namespace http
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace http {
+
+AGENT_WEBSOCKET_INLINE std::string_view request::path() const noexcept {
+  return std::string_view(target).substr(0, target.find_first_of("?#"));
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view request::query() const noexcept {
+  const std::string_view sent = std::string_view(target).substr(0, target.find('#'));
+  const std::size_t mark = sent.find('?');
+  return mark == std::string_view::npos ? std::string_view() : sent.substr(mark + 1);
+}
+
+AGENT_WEBSOCKET_INLINE response response::text(int status, std::string words) {
+  return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(words)};
+}
+
+AGENT_WEBSOCKET_INLINE response response::json(int status, std::string body) {
+  return {status, {{"Content-Type", "application/json"}}, std::move(body)};
+}
+
+AGENT_WEBSOCKET_INLINE response response::html(std::string body) {
+  return {200, {{"Content-Type", "text/html; charset=utf-8"}}, std::move(body)};
+}
+
+}  // namespace http
+}  // namespace agent_websocket
+
+#endif

@@ -6,6 +6,7 @@
 // an event without its blank line at the end is given out (marked), and so is a line `error: ...`.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/error.hpp>
 
 #include <cstddef>
@@ -37,8 +38,7 @@ class sse_parser {
  public:
   static constexpr std::size_t default_max_event_bytes = 8u << 20;
 
-  explicit sse_parser(std::size_t max_event_bytes = default_max_event_bytes) noexcept
-      : max_event_bytes_(max_event_bytes) {}
+  explicit sse_parser(std::size_t max_event_bytes = default_max_event_bytes) noexcept;
 
   /// Takes the next bytes. errc::too_large once an event is above the limit; the parser then drops
   /// what follows.
@@ -94,44 +94,14 @@ class sse_parser {
   static constexpr std::size_t kept_capacity = 64 * 1024;
 
   /// Skips the byte order mark, which may come in pieces; returns where the text begins.
-  std::size_t skip_mark(std::string_view bytes) {
-    static constexpr char mark[] = "\xEF\xBB\xBF";
-    std::size_t at = 0;
-    while (mark_bytes_ < 3 && at < bytes.size()) {
-      if (bytes[at] != mark[mark_bytes_]) {
-        line_.assign(mark, mark_bytes_);  // it was none
-        mark_bytes_ = 3;
-        return at;
-      }
-      ++at;
-      ++mark_bytes_;
-    }
-    return at;
-  }
+  std::size_t skip_mark(std::string_view bytes);
 
   /// Where the line that `at` is in ends, or npos. `carriage_return`: the next one, or npos.
   static std::size_t line_end(std::string_view bytes, std::size_t at,
-                              std::size_t carriage_return) noexcept {
-    if (bytes[at] == '\n') return at;
-    const std::string_view before = bytes.substr(0, carriage_return);
-    const std::size_t line_feed = before.find('\n', at);
-    return line_feed != std::string_view::npos ? line_feed : carriage_return;
-  }
+                              std::size_t carriage_return) noexcept;
 
   /// Keeps the first part of a line whose end is not there yet. False above the limit.
-  bool begin_line(std::string_view piece, std::uint64_t position) {
-    if (piece.empty() || in_comment_) return true;
-    if (line_.empty()) {
-      line_position_ = position;
-      if (piece.front() == ':') {
-        in_comment_ = true;  // its text is not needed
-        return true;
-      }
-    }
-    if (!fits(line_.size() + piece.size())) return false;
-    line_.append(piece);
-    return true;
-  }
+  bool begin_line(std::string_view piece, std::uint64_t position);
 
   /// A line is whole. False when the event is above the limit or nothing more is wanted.
   template <typename OnEvent>
@@ -150,10 +120,8 @@ class sse_parser {
     return go_on;
   }
 
-  bool fits(std::size_t line) const noexcept {
-    return line <= max_event_bytes_ && data_bytes() <= max_event_bytes_ - line;
-  }
-  std::size_t data_bytes() const noexcept { return data_.size() + seen_.size(); }
+  bool fits(std::size_t line) const noexcept;
+  std::size_t data_bytes() const noexcept;
 
   template <typename OnEvent>
   bool process(std::string_view line, std::uint64_t position, bool is_kept, OnEvent& on_event) {
@@ -194,29 +162,10 @@ class sse_parser {
   }
 
   /// `kept_at`: where the value begins in line_, when it is there.
-  void add_data(std::string_view value, std::uint64_t position, std::size_t kept_at) {
-    if (has_data_) {
-      keep_seen();
-      data_.push_back('\n');
-      data_.append(value);
-      return;
-    }
-    has_data_ = true;
-    data_position_ = position;
-    if (kept_at == std::string_view::npos) {
-      seen_ = value;
-    } else {  // without a second copy of what may be megabytes
-      line_.erase(0, kept_at);
-      data_.swap(line_);
-    }
-  }
+  void add_data(std::string_view value, std::uint64_t position, std::size_t kept_at);
 
   /// What is seen in the bytes of this feed() has to outlive it.
-  void keep_seen() {
-    if (seen_.data() == nullptr) return;
-    data_.assign(seen_);
-    seen_ = {};
-  }
+  void keep_seen();
 
   template <typename OnEvent>
   bool dispatch(OnEvent& on_event, bool unterminated) {
@@ -240,13 +189,7 @@ class sse_parser {
     return !stopped_;
   }
 
-  std::error_code fail() {
-    stopped_ = true;
-    seen_ = {};
-    std::string().swap(line_);
-    std::string().swap(data_);
-    return errc::too_large;
-  }
+  std::error_code fail();
 
   std::size_t max_event_bytes_;
   std::uint64_t position_ = 0;
@@ -266,3 +209,93 @@ class sse_parser {
 
 }  // namespace http
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace http {
+
+AGENT_WEBSOCKET_INLINE sse_parser::sse_parser(std::size_t max_event_bytes) noexcept
+    : max_event_bytes_(max_event_bytes) {}
+
+AGENT_WEBSOCKET_INLINE std::size_t sse_parser::skip_mark(std::string_view bytes) {
+  static constexpr char mark[] = "\xEF\xBB\xBF";
+  std::size_t at = 0;
+  while (mark_bytes_ < 3 && at < bytes.size()) {
+    if (bytes[at] != mark[mark_bytes_]) {
+      line_.assign(mark, mark_bytes_);  // it was none
+      mark_bytes_ = 3;
+      return at;
+    }
+    ++at;
+    ++mark_bytes_;
+  }
+  return at;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t sse_parser::line_end(std::string_view bytes, std::size_t at,
+                                                        std::size_t carriage_return) noexcept {
+  if (bytes[at] == '\n') return at;
+  const std::string_view before = bytes.substr(0, carriage_return);
+  const std::size_t line_feed = before.find('\n', at);
+  return line_feed != std::string_view::npos ? line_feed : carriage_return;
+}
+
+AGENT_WEBSOCKET_INLINE bool sse_parser::begin_line(std::string_view piece, std::uint64_t position) {
+  if (piece.empty() || in_comment_) return true;
+  if (line_.empty()) {
+    line_position_ = position;
+    if (piece.front() == ':') {
+      in_comment_ = true;  // its text is not needed
+      return true;
+    }
+  }
+  if (!fits(line_.size() + piece.size())) return false;
+  line_.append(piece);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool sse_parser::fits(std::size_t line) const noexcept {
+  return line <= max_event_bytes_ && data_bytes() <= max_event_bytes_ - line;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t sse_parser::data_bytes() const noexcept {
+  return data_.size() + seen_.size();
+}
+
+AGENT_WEBSOCKET_INLINE void sse_parser::add_data(std::string_view value, std::uint64_t position,
+                                                 std::size_t kept_at) {
+  if (has_data_) {
+    keep_seen();
+    data_.push_back('\n');
+    data_.append(value);
+    return;
+  }
+  has_data_ = true;
+  data_position_ = position;
+  if (kept_at == std::string_view::npos) {
+    seen_ = value;
+  } else {  // without a second copy of what may be megabytes
+    line_.erase(0, kept_at);
+    data_.swap(line_);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void sse_parser::keep_seen() {
+  if (seen_.data() == nullptr) return;
+  data_.assign(seen_);
+  seen_ = {};
+}
+
+AGENT_WEBSOCKET_INLINE std::error_code sse_parser::fail() {
+  stopped_ = true;
+  seen_ = {};
+  std::string().swap(line_);
+  std::string().swap(data_);
+  return errc::too_large;
+}
+
+}  // namespace http
+}  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // parts, checks with clear words, joining with exactly one slash. No percent decoding, no relative references.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/headers.hpp>
 
@@ -20,13 +21,30 @@ struct url {
   std::string host;           ///< without the brackets of an IPv6 address
   std::uint16_t port = 0;     ///< given or the scheme's own
   std::string path;           ///< begins with '/'; "/" when none was given
-  bool secure() const noexcept { return scheme == "https"; }
+  bool secure() const noexcept;
 };
 
 /// Takes an absolute http or https URL apart. User information, queries and fragments are refused: none of them
 /// belongs into a base URL, and a secret in one would end in logs.
-inline result<url> parse_url(std::string_view text) {
-  const auto refuse = [](std::string why) { return error(errc::bad_configuration, std::move(why)); };
+result<url> parse_url(std::string_view text);
+
+/// `base` and `path` with exactly one slash between them.
+std::string join_url(std::string_view base, std::string_view path);
+
+}  // namespace http
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace http {
+
+AGENT_WEBSOCKET_INLINE bool url::secure() const noexcept { return scheme == "https"; }
+
+AGENT_WEBSOCKET_INLINE result<url> parse_url(std::string_view text) {
+  const auto refuse = [](std::string why) {
+    return error(errc::bad_configuration, std::move(why));
+  };
   for (const char c : text) {
     if (c <= 0x20 || c > 0x7E) return refuse("a URL holds only visible ASCII characters");
   }
@@ -47,24 +65,29 @@ inline result<url> parse_url(std::string_view text) {
   const std::size_t slash = rest.find_first_of("/?#");
   std::string_view authority = rest.substr(0, slash);
   rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash);
-  if (rest.find_first_of("?#") != std::string_view::npos) return refuse("a base URL has no query and no fragment");
-  if (authority.find('@') != std::string_view::npos) return refuse("a base URL has no user name or password");
+  if (rest.find_first_of("?#") != std::string_view::npos)
+    return refuse("a base URL has no query and no fragment");
+  if (authority.find('@') != std::string_view::npos)
+    return refuse("a base URL has no user name or password");
   std::string_view port;
   bool has_port = false;
   if (!authority.empty() && authority.front() == '[') {
     const std::size_t bracket = authority.find(']');
-    if (bracket == std::string_view::npos) return refuse("the bracket of an IPv6 address is not closed");
+    if (bracket == std::string_view::npos)
+      return refuse("the bracket of an IPv6 address is not closed");
     parsed.host = std::string(authority.substr(1, bracket - 1));
     authority.remove_prefix(bracket + 1);
     if (!authority.empty()) {
-      if (authority.front() != ':') return refuse("only a port may follow the bracket of an IPv6 address");
+      if (authority.front() != ':')
+        return refuse("only a port may follow the bracket of an IPv6 address");
       port = authority.substr(1);
       has_port = true;
     }
   } else {
     const std::size_t mark = authority.rfind(':');
     parsed.host = std::string(authority.substr(0, mark));
-    if (parsed.host.find(':') != std::string::npos) return refuse("an IPv6 address stands in brackets: [::1]");
+    if (parsed.host.find(':') != std::string::npos)
+      return refuse("an IPv6 address stands in brackets: [::1]");
     if (mark != std::string_view::npos) {
       port = authority.substr(mark + 1);
       has_port = true;
@@ -77,7 +100,8 @@ inline result<url> parse_url(std::string_view text) {
   if (has_port) {
     std::uint32_t number = 0;
     const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (failure != std::errc() || end != port.data() + port.size() || number == 0 || number > 65535) {
+    if (failure != std::errc() || end != port.data() + port.size() || number == 0 ||
+        number > 65535) {
       return refuse("a port is a number from 1 to 65535");
     }
     parsed.port = static_cast<std::uint16_t>(number);
@@ -86,8 +110,7 @@ inline result<url> parse_url(std::string_view text) {
   return parsed;
 }
 
-/// `base` and `path` with exactly one slash between them.
-inline std::string join_url(std::string_view base, std::string_view path) {
+AGENT_WEBSOCKET_INLINE std::string join_url(std::string_view base, std::string_view path) {
   while (!base.empty() && base.back() == '/') base.remove_suffix(1);
   while (!path.empty() && path.front() == '/') path.remove_prefix(1);
   std::string joined(base);
@@ -98,3 +121,5 @@ inline std::string join_url(std::string_view base, std::string_view path) {
 
 }  // namespace http
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // nothing, of a repeated name the last one counts. Numbers of any length, never by way of a double.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
 
@@ -30,7 +31,30 @@ struct exact_number {
 };
 
 /// Precondition: a JSON number. An exponent outside of 32 bits counts as the largest or least one.
-inline exact_number parse_exact(std::string_view text) {
+exact_number parse_exact(std::string_view text);
+
+/// Below 0, 0 or above 0, as `left` is less than, equal to or more than `right`.
+int compare(const exact_number& left, const exact_number& right) noexcept;
+
+/// The most digits that a divisor may have.
+inline constexpr std::size_t max_divisor_digits = 18;
+
+/// Whether `number` is a whole multiple of `divisor`. Precondition: the divisor is not 0 and has at
+/// most max_divisor_digits.
+bool is_multiple(const exact_number& number, const exact_number& divisor) noexcept;
+
+/// append_canonical, alone.
+std::string to_canonical(const value& what);
+
+}  // namespace json
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace json {
+
+AGENT_WEBSOCKET_INLINE exact_number parse_exact(std::string_view text) {
   exact_number made;
   const std::size_t e = text.find_first_of("eE");
   if (e != std::string_view::npos) {
@@ -61,8 +85,7 @@ inline exact_number parse_exact(std::string_view text) {
   return made;
 }
 
-/// Below 0, 0 or above 0, as `left` is less than, equal to or more than `right`.
-inline int compare(const exact_number& left, const exact_number& right) noexcept {
+AGENT_WEBSOCKET_INLINE int compare(const exact_number& left, const exact_number& right) noexcept {
   const auto sign = [](const exact_number& of) {
     return of.digits.empty() ? 0 : of.negative ? -1 : 1;
   };
@@ -72,12 +95,8 @@ inline int compare(const exact_number& left, const exact_number& right) noexcept
   return left.negative ? -size : size;
 }
 
-/// The most digits that a divisor may have.
-inline constexpr std::size_t max_divisor_digits = 18;
-
-/// Whether `number` is a whole multiple of `divisor`. Precondition: the divisor is not 0 and has at
-/// most max_divisor_digits.
-inline bool is_multiple(const exact_number& number, const exact_number& divisor) noexcept {
+AGENT_WEBSOCKET_INLINE bool is_multiple(const exact_number& number,
+                                        const exact_number& divisor) noexcept {
   if (number.digits.empty()) return true;
   const auto exponent = [](const exact_number& of) {
     return of.order - static_cast<std::int64_t>(of.digits.size());
@@ -95,7 +114,7 @@ inline bool is_multiple(const exact_number& number, const exact_number& divisor)
 }
 
 /// Appends a text that two values have in common exactly when they are equal.
-inline void append_canonical(std::string& out, const value& what) {
+AGENT_WEBSOCKET_INLINE void append_canonical(std::string& out, const value& what) {
   switch (what.kind()) {
     case kind::absent:
     case kind::null: out += "null"; return;
@@ -140,8 +159,7 @@ inline void append_canonical(std::string& out, const value& what) {
   }
 }
 
-/// append_canonical, alone.
-inline std::string to_canonical(const value& what) {
+AGENT_WEBSOCKET_INLINE std::string to_canonical(const value& what) {
   std::string text;
   append_canonical(text, what);
   return text;
@@ -149,3 +167,5 @@ inline std::string to_canonical(const value& what) {
 
 }  // namespace json
 }  // namespace agent_websocket
+
+#endif

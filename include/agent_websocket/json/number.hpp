@@ -4,6 +4,8 @@
 // Uses <charconv>; where the standard library has it for integers only (older libc++), a stream in the classic locale.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -31,7 +33,30 @@ struct decimal {
   std::int64_t order = 0;
 };
 
-inline decimal take_apart(std::string_view text) noexcept {
+}  // namespace detail
+
+/// The number that `text` spells, or nullopt when it does not fit a double. Too small is 0.
+/// Precondition: a JSON number.
+std::optional<double> parse_double(std::string_view text) noexcept;
+
+/// The integer that `text` spells ("3", "3.0", "3e2"), or nullopt when it has a fraction or does not fit int64_t.
+/// Exact: never by way of a double. Precondition: a JSON number.
+std::optional<std::int64_t> parse_integer(std::string_view text) noexcept;
+
+/// The shortest text that reads back as the same double, without exponent for whole numbers below 2^53.
+/// Precondition: finite.
+std::string print_double(double number);
+
+}  // namespace json
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace json {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE decimal take_apart(std::string_view text) noexcept {
   decimal parts;
   std::int64_t seen = 0;
   bool behind_point = false;
@@ -67,9 +92,7 @@ inline decimal take_apart(std::string_view text) noexcept {
 
 }  // namespace detail
 
-/// The number that `text` spells, or nullopt when it does not fit a double. Too small is 0.
-/// Precondition: a JSON number.
-inline std::optional<double> parse_double(std::string_view text) noexcept {
+AGENT_WEBSOCKET_INLINE std::optional<double> parse_double(std::string_view text) noexcept {
   double number = 0;
 #if defined(__cpp_lib_to_chars)
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -89,9 +112,7 @@ inline std::optional<double> parse_double(std::string_view text) noexcept {
   return number;
 }
 
-/// The integer that `text` spells ("3", "3.0", "3e2"), or nullopt when it has a fraction or does not fit int64_t.
-/// Exact: never by way of a double. Precondition: a JSON number.
-inline std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
+AGENT_WEBSOCKET_INLINE std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
   std::int64_t number = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failure == std::errc() && end == text.data() + text.size()) return number;
@@ -100,15 +121,15 @@ inline std::optional<std::int64_t> parse_integer(std::string_view text) noexcept
   if (parts.count == 0) return 0;
   if (parts.count > parts.order || parts.order > 19) return std::nullopt;  // int64_t has 19 digits
   char whole[1 + sizeof parts.digits] = {'-'};
-  for (std::int64_t i = 0; i < parts.order; ++i) whole[1 + i] = i < parts.count ? parts.digits[i] : '0';
+  for (std::int64_t i = 0; i < parts.order; ++i)
+    whole[1 + i] = i < parts.count ? parts.digits[i] : '0';
   const char* const begin = whole + (parts.negative ? 0 : 1);
-  if (std::from_chars(begin, whole + 1 + parts.order, number).ec != std::errc()) return std::nullopt;
+  if (std::from_chars(begin, whole + 1 + parts.order, number).ec != std::errc())
+    return std::nullopt;
   return number;
 }
 
-/// The shortest text that reads back as the same double, without exponent for whole numbers below 2^53.
-/// Precondition: finite.
-inline std::string print_double(double number) {
+AGENT_WEBSOCKET_INLINE std::string print_double(double number) {
   char text[40];
   if (std::trunc(number) == number && std::fabs(number) <= 9007199254740992.0) {
     const auto whole = std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(number));
@@ -119,7 +140,8 @@ inline std::string print_double(double number) {
   return std::string(text, done.ptr);
 #else
   std::string shortest;
-  for (int digits = 15; digits <= 17; ++digits) {  // 15 always fit a double, 17 always tell it apart
+  for (int digits = 15; digits <= 17;
+       ++digits) {  // 15 always fit a double, 17 always tell it apart
     std::ostringstream stream;
     stream.imbue(std::locale::classic());
     stream.precision(digits);
@@ -133,3 +155,5 @@ inline std::string print_double(double number) {
 
 }  // namespace json
 }  // namespace agent_websocket
+
+#endif

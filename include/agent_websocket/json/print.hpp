@@ -4,6 +4,7 @@
 // For what passes through (`meta`, content parts, tool arguments), not for building messages.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
 
@@ -14,7 +15,20 @@ namespace agent_websocket {
 namespace json {
 
 /// Writes `what` through `out`. Recursion is bounded by the depth limit of the parser. An absent value is null.
-inline void print(writer& out, const value& what) {
+void print(writer& out, const value& what);
+
+/// `what` as compact JSON text.
+std::string to_text(const value& what);
+
+}  // namespace json
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace json {
+
+AGENT_WEBSOCKET_INLINE void print(writer& out, const value& what) {
   switch (what.kind()) {
     case kind::absent:
     case kind::null: out.null(); return;
@@ -37,8 +51,7 @@ inline void print(writer& out, const value& what) {
   }
 }
 
-/// `what` as compact JSON text.
-inline std::string to_text(const value& what) {
+AGENT_WEBSOCKET_INLINE std::string to_text(const value& what) {
   std::string text;
   writer out(text);
   print(out, what);
@@ -47,3 +60,5 @@ inline std::string to_text(const value& what) {
 
 }  // namespace json
 }  // namespace agent_websocket
+
+#endif

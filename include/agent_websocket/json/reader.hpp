@@ -7,6 +7,7 @@
 // overflow the stack on deep nesting and crash on 26-byte numbers (CVE-2024-38517).
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/number.hpp>
@@ -34,18 +35,7 @@ namespace json {
 enum class kind : std::uint8_t { absent, null, boolean, number, string, array, object };
 
 /// "an array", "a string": for error messages.
-inline const char* describe(kind what) noexcept {
-  switch (what) {
-    case kind::absent: return "nothing";
-    case kind::null: return "null";
-    case kind::boolean: return "a boolean";
-    case kind::number: return "a number";
-    case kind::string: return "a string";
-    case kind::array: return "an array";
-    case kind::object: return "an object";
-  }
-  return "nothing";
-}
+const char* describe(kind what) noexcept;
 
 struct parse_limits {
   std::size_t max_depth = 64;            ///< nested arrays and objects
@@ -75,7 +65,7 @@ class value {
  public:
   value() = default;
 
-  json::kind kind() const noexcept { return tape_ ? at().what : json::kind::absent; }
+  json::kind kind() const noexcept;
   bool exists() const noexcept { return tape_ != nullptr; }
   explicit operator bool() const noexcept { return exists(); }
   bool is_null() const noexcept { return kind() == json::kind::null; }
@@ -86,39 +76,20 @@ class value {
   bool is_boolean() const noexcept { return kind() == json::kind::boolean; }
 
   /// The text of a string; nullopt for anything else. May hold any character, U+0000 too.
-  std::optional<std::string_view> string() const noexcept {
-    if (!is_string()) return std::nullopt;
-    return text();
-  }
-  std::optional<bool> boolean() const noexcept {
-    if (!is_boolean()) return std::nullopt;
-    return at().truth;
-  }
+  std::optional<std::string_view> string() const noexcept;
+  std::optional<bool> boolean() const noexcept;
   /// A number as double; nullopt when it is not a number or out of double's range.
-  std::optional<double> number() const noexcept {
-    if (!is_number()) return std::nullopt;
-    return parse_double(text());
-  }
+  std::optional<double> number() const noexcept;
   /// A number without fraction in the range of int64_t ("3", "3.0", "3e2"); nullopt for anything else.
-  std::optional<std::int64_t> integer() const noexcept {
-    if (!is_number()) return std::nullopt;
-    return parse_integer(text());
-  }
+  std::optional<std::int64_t> integer() const noexcept;
   /// A number exactly as it was written.
-  std::optional<std::string_view> number_text() const noexcept {
-    if (!is_number()) return std::nullopt;
-    return text();
-  }
+  std::optional<std::string_view> number_text() const noexcept;
 
   /// Elements of an array or members of an object; 0 for anything else.
-  std::size_t size() const noexcept { return is_array() || is_object() ? at().length : 0; }
+  std::size_t size() const noexcept;
 
   /// The member of that name (the last one, as in JavaScript, when there are several), or an absent value.
-  value operator[](std::string_view name) const noexcept {
-    value found;
-    find(&name, 1, &found);
-    return found;
-  }
+  value operator[](std::string_view name) const noexcept;
   value operator[](const char* name) const noexcept { return (*this)[std::string_view(name)]; }
 
   /// The members of these names, as operator[] gives each, found in one pass.
@@ -131,15 +102,8 @@ class value {
   }
 
   /// The element at that position, or an absent value. Linear in the position.
-  value operator[](std::size_t position) const noexcept {
-    if (!is_array() || position >= at().length) return {};
-    std::uint32_t i = index_ + 1;
-    while (position-- > 0) i = tape_->nodes[i].next;
-    return value(tape_, i);
-  }
-  value operator[](int position) const noexcept {
-    return position < 0 ? value() : (*this)[static_cast<std::size_t>(position)];
-  }
+  value operator[](std::size_t position) const noexcept;
+  value operator[](int position) const noexcept;
 
   /// Calls `f(value)` for each element of an array, in order.
   template <typename F>
@@ -172,7 +136,7 @@ class value {
     }
   }
   const detail::node& at() const noexcept { return tape_->nodes[index_]; }
-  std::string_view text() const noexcept { return {tape_->text.data() + at().offset, at().length}; }
+  std::string_view text() const noexcept;
 
   const detail::tape* tape_ = nullptr;
   std::uint32_t index_ = 0;
@@ -184,23 +148,13 @@ namespace detail {
 class tape_builder {
  public:
   /// `has_escapes`: a backslash stands somewhere in the text.
-  tape_builder(tape& out, const parse_limits& limits, bool has_escapes)
-      : out_(out), limits_(limits), has_escapes_(has_escapes) {}
+  tape_builder(tape& out, const parse_limits& limits, bool has_escapes);
 
   bool Null() { return add(kind::null); }
-  bool Bool(bool truth) {
-    if (!add(kind::boolean)) return false;
-    out_.nodes.back().truth = truth;
-    return true;
-  }
+  bool Bool(bool truth);
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) { return add_text(kind::number, text, length); }
-  bool String(const char* text, rapidjson::SizeType length, bool) {
-    return (!has_escapes_ || check_surrogates(text, length)) && add_text(kind::string, text, length);
-  }
-  bool Key(const char* text, rapidjson::SizeType length, bool copy) {
-    --children_of_parent();  // the value behind it counts
-    return String(text, length, copy);
-  }
+  bool String(const char* text, rapidjson::SizeType length, bool);
+  bool Key(const char* text, rapidjson::SizeType length, bool copy);
   bool StartObject() { return open(kind::object); }
   bool EndObject(rapidjson::SizeType) { return close(); }
   bool StartArray() { return open(kind::array); }
@@ -218,54 +172,12 @@ class tape_builder {
  private:
   std::uint32_t& children_of_parent() { return out_.nodes[parent_].length; }
 
-  bool add(kind what) {
-    if (out_.nodes.size() >= limits_.max_values) {
-      refusal_ = "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
-      return false;
-    }
-    if (depth_ != 0) ++children_of_parent();
-    node made;
-    made.what = what;
-    made.next = static_cast<std::uint32_t>(out_.nodes.size() + 1);
-    out_.nodes.push_back(made);
-    return true;
-  }
-  bool add_text(kind what, const char* text, std::size_t length) {
-    if (!add(what)) return false;
-    out_.nodes.back().offset = static_cast<std::uint32_t>(text - out_.text.data());
-    out_.nodes.back().length = static_cast<std::uint32_t>(length);
-    return true;
-  }
-  bool open(kind what) {
-    if (depth_ >= limits_.max_depth) {
-      refusal_ = "it is nested too deeply, at most " + std::to_string(limits_.max_depth) + " levels are allowed";
-      return false;
-    }
-    const auto index = static_cast<std::uint32_t>(out_.nodes.size());
-    if (!add(what)) return false;
-    out_.nodes[index].next = std::exchange(parent_, index);
-    ++depth_;
-    return true;
-  }
-  bool close() {
-    parent_ = std::exchange(out_.nodes[parent_].next, static_cast<std::uint32_t>(out_.nodes.size()));
-    --depth_;
-    return true;
-  }
+  bool add(kind what);
+  bool add_text(kind what, const char* text, std::size_t length);
+  bool open(kind what);
+  bool close();
   // RapidJSON lets "\uDC00" alone through as the bytes ED B0 80, which are not UTF-8 (RFC 3629 section 3).
-  bool check_surrogates(const char* text, std::size_t length) {
-    const char* end = text + length;
-    for (const char* at = text; at != end;) {
-      at = static_cast<const char*>(std::memchr(at, 0xED, static_cast<std::size_t>(end - at)));
-      if (at == nullptr) return true;
-      ++at;
-      if (at != end && static_cast<unsigned char>(*at) >= 0xA0) {
-        refusal_ = "a \\u escape is half of a surrogate pair";
-        return false;
-      }
-    }
-    return true;
-  }
+  bool check_surrogates(const char* text, std::size_t length);
 
   tape& out_;
   const parse_limits& limits_;
@@ -282,31 +194,7 @@ class document {
  public:
   /// Parses `text`, replacing what was there. On failure (errc::bad_json; errc::too_large above max_bytes) the
   /// document is empty and the message says what is wrong and at which byte.
-  result<void> parse(std::string_view text, const parse_limits& limits = {}) {
-    tape_.nodes.clear();
-    if (text.size() > limits.max_bytes || text.size() > std::numeric_limits<std::int32_t>::max()) {
-      return error(errc::too_large, "The JSON text is too large: " + std::to_string(text.size()) + " bytes, at most " +
-                                        std::to_string(limits.max_bytes) + " are allowed");
-    }
-    if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-      return refuse("a NUL byte stands in the text", nul);
-    }
-    tape_.text.reserve(text.size() + 8);
-    tape_.text.assign(text);
-    tape_.text.append(8, '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
-    if (tape_.nodes.capacity() == 0) tape_.nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
-    detail::tape_builder builder(tape_, limits, text.find('\\') != std::string_view::npos);
-    // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it then says where.
-    const rapidjson::ParseResult outcome =
-        is_utf8_text(text) ? read<detail::text_stream, 0>(builder)
-                           : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
-    if (outcome.IsError()) {
-      tape_.nodes.clear();
-      const std::string& refusal = builder.refusal();
-      return refuse(refusal.empty() ? rapidjson::GetParseError_En(outcome.Code()) : refusal, outcome.Offset());
-    }
-    return {};
-  }
+  result<void> parse(std::string_view text, const parse_limits& limits = {});
 
   /// The top value, absent before the first successful parse.
   value root() const noexcept { return tape_.nodes.empty() ? value() : value(&tape_, 0); }
@@ -324,13 +212,205 @@ class document {
     return reader.Parse<flags | more_flags>(stream, builder);
   }
 
-  static error refuse(std::string why, std::size_t offset) {
-    while (!why.empty() && why.back() == '.') why.pop_back();
-    return error(errc::bad_json, "Not valid JSON: " + why + " (at byte " + std::to_string(offset) + ")");
-  }
+  static error refuse(std::string why, std::size_t offset);
 
   detail::tape tape_;
 };
 
 }  // namespace json
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace json {
+
+AGENT_WEBSOCKET_INLINE const char* describe(kind what) noexcept {
+  switch (what) {
+    case kind::absent: return "nothing";
+    case kind::null: return "null";
+    case kind::boolean: return "a boolean";
+    case kind::number: return "a number";
+    case kind::string: return "a string";
+    case kind::array: return "an array";
+    case kind::object: return "an object";
+  }
+  return "nothing";
+}
+
+AGENT_WEBSOCKET_INLINE json::kind value::kind() const noexcept {
+  return tape_ ? at().what : json::kind::absent;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string_view> value::string() const noexcept {
+  if (!is_string()) return std::nullopt;
+  return text();
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<bool> value::boolean() const noexcept {
+  if (!is_boolean()) return std::nullopt;
+  return at().truth;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<double> value::number() const noexcept {
+  if (!is_number()) return std::nullopt;
+  return parse_double(text());
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::int64_t> value::integer() const noexcept {
+  if (!is_number()) return std::nullopt;
+  return parse_integer(text());
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string_view> value::number_text() const noexcept {
+  if (!is_number()) return std::nullopt;
+  return text();
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t value::size() const noexcept {
+  return is_array() || is_object() ? at().length : 0;
+}
+
+AGENT_WEBSOCKET_INLINE value value::operator[](std::string_view name) const noexcept {
+  value found;
+  find(&name, 1, &found);
+  return found;
+}
+
+AGENT_WEBSOCKET_INLINE value value::operator[](std::size_t position) const noexcept {
+  if (!is_array() || position >= at().length) return {};
+  std::uint32_t i = index_ + 1;
+  while (position-- > 0) i = tape_->nodes[i].next;
+  return value(tape_, i);
+}
+
+AGENT_WEBSOCKET_INLINE value value::operator[](int position) const noexcept {
+  return position < 0 ? value() : (*this)[static_cast<std::size_t>(position)];
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view value::text() const noexcept {
+  return {tape_->text.data() + at().offset, at().length};
+}
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE tape_builder::tape_builder(tape& out, const parse_limits& limits,
+                                                  bool has_escapes)
+    : out_(out), limits_(limits), has_escapes_(has_escapes) {}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::Bool(bool truth) {
+  if (!add(kind::boolean)) return false;
+  out_.nodes.back().truth = truth;
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::String(const char* text, rapidjson::SizeType length,
+                                                 bool) {
+  return (!has_escapes_ || check_surrogates(text, length)) && add_text(kind::string, text, length);
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::Key(const char* text, rapidjson::SizeType length,
+                                              bool copy) {
+  --children_of_parent();  // the value behind it counts
+  return String(text, length, copy);
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::add(kind what) {
+  if (out_.nodes.size() >= limits_.max_values) {
+    refusal_ =
+        "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
+    return false;
+  }
+  if (depth_ != 0) ++children_of_parent();
+  node made;
+  made.what = what;
+  made.next = static_cast<std::uint32_t>(out_.nodes.size() + 1);
+  out_.nodes.push_back(made);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::add_text(kind what, const char* text,
+                                                   std::size_t length) {
+  if (!add(what)) return false;
+  out_.nodes.back().offset = static_cast<std::uint32_t>(text - out_.text.data());
+  out_.nodes.back().length = static_cast<std::uint32_t>(length);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::open(kind what) {
+  if (depth_ >= limits_.max_depth) {
+    refusal_ = "it is nested too deeply, at most " + std::to_string(limits_.max_depth) +
+               " levels are allowed";
+    return false;
+  }
+  const auto index = static_cast<std::uint32_t>(out_.nodes.size());
+  if (!add(what)) return false;
+  out_.nodes[index].next = std::exchange(parent_, index);
+  ++depth_;
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::close() {
+  parent_ = std::exchange(out_.nodes[parent_].next, static_cast<std::uint32_t>(out_.nodes.size()));
+  --depth_;
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::check_surrogates(const char* text, std::size_t length) {
+  const char* end = text + length;
+  for (const char* at = text; at != end;) {
+    at = static_cast<const char*>(std::memchr(at, 0xED, static_cast<std::size_t>(end - at)));
+    if (at == nullptr) return true;
+    ++at;
+    if (at != end && static_cast<unsigned char>(*at) >= 0xA0) {
+      refusal_ = "a \\u escape is half of a surrogate pair";
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
+                                                    const parse_limits& limits) {
+  tape_.nodes.clear();
+  if (text.size() > limits.max_bytes || text.size() > std::numeric_limits<std::int32_t>::max()) {
+    return error(errc::too_large, "The JSON text is too large: " + std::to_string(text.size()) +
+                                      " bytes, at most " + std::to_string(limits.max_bytes) +
+                                      " are allowed");
+  }
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return refuse("a NUL byte stands in the text", nul);
+  }
+  tape_.text.reserve(text.size() + 8);
+  tape_.text.assign(text);
+  tape_.text.append(8,
+                    '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
+  if (tape_.nodes.capacity() == 0)
+    tape_.nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
+  detail::tape_builder builder(tape_, limits, text.find('\\') != std::string_view::npos);
+  // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it
+  // then says where.
+  const rapidjson::ParseResult outcome =
+      is_utf8_text(text)
+          ? read<detail::text_stream, 0>(builder)
+          : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
+  if (outcome.IsError()) {
+    tape_.nodes.clear();
+    const std::string& refusal = builder.refusal();
+    return refuse(refusal.empty() ? rapidjson::GetParseError_En(outcome.Code()) : refusal,
+                  outcome.Offset());
+  }
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE error document::refuse(std::string why, std::size_t offset) {
+  while (!why.empty() && why.back() == '.') why.pop_back();
+  return error(errc::bad_json,
+               "Not valid JSON: " + why + " (at byte " + std::to_string(offset) + ")");
+}
+
+}  // namespace json
+}  // namespace agent_websocket
+
+#endif

@@ -13,6 +13,7 @@
 // one counts; members of the arguments that share a name are checked each.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/schema_compiler.hpp>
@@ -32,26 +33,42 @@ namespace json {
 class schema {
  public:
   /// errc::bad_json: no JSON. errc::bad_message: no schema, in words that name the place in it.
-  static result<schema> compile(std::string_view json_text) {
-    document text;
-    if (const auto parsed = text.parse(json_text); !parsed) return parsed.error();
-    auto rules = schema_compiler::compile(text.root());
-    if (!rules) return rules.error();
-    return schema(std::make_shared<const std::vector<schema_rules>>(std::move(*rules)));
-  }
+  static result<schema> compile(std::string_view json_text);
 
   /// Nothing when `arguments` fit, else one sentence that says what does not: "`city` must be a
   /// string, not a number". What takes too much work to check does not fit.
-  std::optional<std::string> violation(const value& arguments) const {
-    return schema_matcher(*rules_).violation(arguments);
-  }
+  std::optional<std::string> violation(const value& arguments) const;
 
  private:
-  explicit schema(std::shared_ptr<const std::vector<schema_rules>> rules)
-      : rules_(std::move(rules)) {}
+  explicit schema(std::shared_ptr<const std::vector<schema_rules>> rules);
 
   std::shared_ptr<const std::vector<schema_rules>> rules_;  // never null
 };
 
 }  // namespace json
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace json {
+
+AGENT_WEBSOCKET_INLINE result<schema> schema::compile(std::string_view json_text) {
+  document text;
+  if (const auto parsed = text.parse(json_text); !parsed) return parsed.error();
+  auto rules = schema_compiler::compile(text.root());
+  if (!rules) return rules.error();
+  return schema(std::make_shared<const std::vector<schema_rules>>(std::move(*rules)));
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string> schema::violation(const value& arguments) const {
+  return schema_matcher(*rules_).violation(arguments);
+}
+
+AGENT_WEBSOCKET_INLINE schema::schema(std::shared_ptr<const std::vector<schema_rules>> rules)
+    : rules_(std::move(rules)) {}
+
+}  // namespace json
+}  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // length. Pure.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/exact.hpp>
 #include <agent_websocket/json/print.hpp>
@@ -31,13 +32,39 @@ struct schema_step {
 namespace schema_words {
 
 /// Cut where it is long.
-inline std::string excerpt(std::string_view text, std::size_t max_bytes) {
+std::string excerpt(std::string_view text, std::size_t max_bytes);
+
+/// "`options.size`", "`list[2]`", "`[\"a b\"].c`"; "the arguments" for no step at all.
+std::string place(const std::vector<schema_step>& path);
+
+/// A value as it was found: its text, of arrays and objects only the kind.
+std::string shown(const value& what);
+
+/// "1 item", "2 items".
+std::string counted(std::uint64_t count, std::string_view noun);
+
+/// "a string, an integer or null". `types`: as in schema_rules.
+std::string types(unsigned types);
+
+/// Without exponent unless it would be long.
+std::string number(const exact_number& of);
+
+}  // namespace schema_words
+}  // namespace json
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace json {
+namespace schema_words {
+
+AGENT_WEBSOCKET_INLINE std::string excerpt(std::string_view text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return std::string(text);
   return std::string(cut_utf8(text, max_bytes)) + "...";
 }
 
-/// "`options.size`", "`list[2]`", "`[\"a b\"].c`"; "the arguments" for no step at all.
-inline std::string place(const std::vector<schema_step>& path) {
+AGENT_WEBSOCKET_INLINE std::string place(const std::vector<schema_step>& path) {
   constexpr std::size_t most = 300, most_of_name = 60;
   const auto is_plain = [](std::string_view name) {
     return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -65,8 +92,7 @@ inline std::string place(const std::vector<schema_step>& path) {
   return '`' + made + '`';
 }
 
-/// A value as it was found: its text, of arrays and objects only the kind.
-inline std::string shown(const value& what) {
+AGENT_WEBSOCKET_INLINE std::string shown(const value& what) {
   constexpr std::size_t most = 60;
   if (!what.is_string()) {
     const bool is_short = what.is_number() || what.is_boolean();
@@ -77,13 +103,11 @@ inline std::string shown(const value& what) {
   return made + '"';
 }
 
-/// "1 item", "2 items".
-inline std::string counted(std::uint64_t count, std::string_view noun) {
+AGENT_WEBSOCKET_INLINE std::string counted(std::uint64_t count, std::string_view noun) {
   return std::to_string(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
 }
 
-/// "a string, an integer or null". `types`: as in schema_rules.
-inline std::string types(unsigned types) {
+AGENT_WEBSOCKET_INLINE std::string types(unsigned types) {
   std::string made;
   for (std::size_t i = 0; i < std::size(schema_type_names); ++i) {
     if ((types >> i & 1u) == 0) continue;
@@ -95,8 +119,7 @@ inline std::string types(unsigned types) {
   return made;
 }
 
-/// Without exponent unless it would be long.
-inline std::string number(const exact_number& of) {
+AGENT_WEBSOCKET_INLINE std::string number(const exact_number& of) {
   const auto size = static_cast<std::int64_t>(of.digits.size());
   const std::string sign = of.negative ? "-" : "";
   if (size == 0) return "0";
@@ -113,3 +136,5 @@ inline std::string number(const exact_number& of) {
 }  // namespace schema_words
 }  // namespace json
 }  // namespace agent_websocket
+
+#endif

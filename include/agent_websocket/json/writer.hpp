@@ -5,6 +5,7 @@
 // token and costs a third of it. Output is always valid UTF-8: bytes that are not are replaced by U+FFFD.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/number.hpp>
 
@@ -25,30 +26,12 @@ namespace detail {
 
 /// Eight bytes at once: true when none of them is a control character, a quote, a backslash, DEL or
 /// beyond ASCII.
-inline bool is_plain_word(const char* at) noexcept {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  // Of bytes below 0x80 a subtraction sets the top bit of the first that was too small, and DEL
-  // plus one has it; what a borrow does to those behind it changes nothing.
-  const std::uint64_t wrong = word | (word - ones * 0x20) | ((word ^ (ones * '"')) - ones) |
-                              ((word ^ (ones * '\\')) - ones) | (word + ones);
-  return (wrong & tops) == 0;
-}
+bool is_plain_word(const char* at) noexcept;
 
 }  // namespace detail
 
 /// True when `text` is ASCII that stands in a JSON string as it is.
-inline bool is_plain(std::string_view text) noexcept {
-  while (text.size() >= 8) {
-    if (!detail::is_plain_word(text.data())) return false;
-    text.remove_prefix(8);
-  }
-  if (text.empty()) return true;
-  char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
-  for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
-  return detail::is_plain_word(rest);
-}
+bool is_plain(std::string_view text) noexcept;
 
 /// Appends a number in decimal.
 template <typename Integer>
@@ -113,9 +96,7 @@ void escape(std::string_view text, Put&& put) {
 inline constexpr std::size_t max_escaped_bytes = 6;
 
 /// Appends `text` as a JSON string body, without the quotes.
-inline void append_escaped(std::string& out, std::string_view text) {
-  detail::escape(text, [&out](std::string_view piece) { out.append(piece); });
-}
+void append_escaped(std::string& out, std::string_view text);
 
 /// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's.
 ///
@@ -131,40 +112,14 @@ class writer {
   writer& end_array() { return close(']'); }
 
   /// The name of the next value. `name` is written as it is: it must need no escaping unless `key_escaped` is used.
-  writer& key(std::string_view name) {
-    char text[64];
-    if (name.size() > sizeof text - 4) return key_escaped(name);  // the same for such a name
-    std::size_t size = 0;
-    if (comma_) text[size++] = ',';
-    text[size++] = '"';
-    std::memcpy(text + size, name.data(), name.size());
-    size += name.size();
-    text[size++] = '"';
-    text[size++] = ':';
-    out_.append(text, size);
-    comma_ = false;
-    return *this;
-  }
+  writer& key(std::string_view name);
   /// The name of the next value, where it comes from outside.
-  writer& key_escaped(std::string_view name) {
-    separate();
-    out_.push_back('"');
-    append_escaped(out_, name);
-    out_.append("\":");
-    comma_ = false;
-    return *this;
-  }
+  writer& key_escaped(std::string_view name);
 
-  writer& value(std::string_view text) {
-    separate();
-    out_.push_back('"');
-    append_escaped(out_, text);
-    out_.push_back('"');
-    return *this;
-  }
+  writer& value(std::string_view text);
   writer& value(const char* text) { return value(std::string_view(text)); }
   writer& value(const std::string& text) { return value(std::string_view(text)); }
-  writer& value(bool truth) { return raw(truth ? "true" : "false"); }
+  writer& value(bool truth);
   template <typename Integer, std::enable_if_t<std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>, int> = 0>
   writer& value(Integer number) {
     separate();
@@ -172,17 +127,10 @@ class writer {
     return *this;
   }
   /// Precondition: finite. JSON has no NaN and no infinity.
-  writer& value(double number) {
-    assert(std::isfinite(number));
-    return raw(std::isfinite(number) ? std::string_view(print_double(number)) : std::string_view("null"));
-  }
-  writer& null() { return raw("null"); }
+  writer& value(double number);
+  writer& null();
   /// A piece of JSON text that is already a whole value.
-  writer& raw(std::string_view json) {
-    separate();
-    out_.append(json);
-    return *this;
-  }
+  writer& raw(std::string_view json);
 
   template <typename T>
   writer& member(std::string_view name, const T& what) {
@@ -191,21 +139,9 @@ class writer {
   writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
 
  private:
-  void separate() {
-    if (comma_) out_.push_back(',');
-    comma_ = true;
-  }
-  writer& open(char bracket) {
-    separate();
-    out_.push_back(bracket);
-    comma_ = false;
-    return *this;
-  }
-  writer& close(char bracket) {
-    out_.push_back(bracket);
-    comma_ = true;
-    return *this;
-  }
+  void separate();
+  writer& open(char bracket);
+  writer& close(char bracket);
 
   std::string& out_;
   bool comma_ = false;
@@ -213,3 +149,108 @@ class writer {
 
 }  // namespace json
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace json {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  // Of bytes below 0x80 a subtraction sets the top bit of the first that was too small, and DEL
+  // plus one has it; what a borrow does to those behind it changes nothing.
+  const std::uint64_t wrong = word | (word - ones * 0x20) | ((word ^ (ones * '"')) - ones) |
+                              ((word ^ (ones * '\\')) - ones) | (word + ones);
+  return (wrong & tops) == 0;
+}
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
+  while (text.size() >= 8) {
+    if (!detail::is_plain_word(text.data())) return false;
+    text.remove_prefix(8);
+  }
+  if (text.empty()) return true;
+  char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
+  for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
+  return detail::is_plain_word(rest);
+}
+
+AGENT_WEBSOCKET_INLINE void append_escaped(std::string& out, std::string_view text) {
+  detail::escape(text, [&out](std::string_view piece) { out.append(piece); });
+}
+
+AGENT_WEBSOCKET_INLINE writer& writer::key(std::string_view name) {
+  char text[64];
+  if (name.size() > sizeof text - 4) return key_escaped(name);  // the same for such a name
+  std::size_t size = 0;
+  if (comma_) text[size++] = ',';
+  text[size++] = '"';
+  std::memcpy(text + size, name.data(), name.size());
+  size += name.size();
+  text[size++] = '"';
+  text[size++] = ':';
+  out_.append(text, size);
+  comma_ = false;
+  return *this;
+}
+
+AGENT_WEBSOCKET_INLINE writer& writer::key_escaped(std::string_view name) {
+  separate();
+  out_.push_back('"');
+  append_escaped(out_, name);
+  out_.append("\":");
+  comma_ = false;
+  return *this;
+}
+
+AGENT_WEBSOCKET_INLINE writer& writer::value(std::string_view text) {
+  separate();
+  out_.push_back('"');
+  append_escaped(out_, text);
+  out_.push_back('"');
+  return *this;
+}
+
+AGENT_WEBSOCKET_INLINE writer& writer::value(bool truth) { return raw(truth ? "true" : "false"); }
+
+AGENT_WEBSOCKET_INLINE writer& writer::value(double number) {
+  assert(std::isfinite(number));
+  return raw(std::isfinite(number) ? std::string_view(print_double(number))
+                                   : std::string_view("null"));
+}
+
+AGENT_WEBSOCKET_INLINE writer& writer::null() { return raw("null"); }
+
+AGENT_WEBSOCKET_INLINE writer& writer::raw(std::string_view json) {
+  separate();
+  out_.append(json);
+  return *this;
+}
+
+AGENT_WEBSOCKET_INLINE void writer::separate() {
+  if (comma_) out_.push_back(',');
+  comma_ = true;
+}
+
+AGENT_WEBSOCKET_INLINE writer& writer::open(char bracket) {
+  separate();
+  out_.push_back(bracket);
+  comma_ = false;
+  return *this;
+}
+
+AGENT_WEBSOCKET_INLINE writer& writer::close(char bracket) {
+  out_.push_back(bracket);
+  comma_ = true;
+  return *this;
+}
+
+}  // namespace json
+}  // namespace agent_websocket
+
+#endif

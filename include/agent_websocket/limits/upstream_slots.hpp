@@ -5,6 +5,7 @@
 // own takes turns with all others.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/fifo.hpp>
 
 #include <cstddef>
@@ -24,38 +25,18 @@ class upstream_slots {
 
   /// Takes a slot if one is free. Each that was taken, here or by a turn, is given back by
   /// release().
-  bool try_acquire() noexcept {
-    if (max_ != 0 && taken_ >= max_) return false;
-    ++taken_;
-    return true;
-  }
+  bool try_acquire() noexcept;
 
   /// Calls turn(), with the slot taken, when one is free; from inside of a later release().
-  ticket wait(std::function<void()> turn) {
-    line_.push_back({++last_, std::move(turn)});
-    return last_;
-  }
+  ticket wait(std::function<void()> turn);
 
   /// Leaves the line. A ticket whose turn has come is ignored.
-  void withdraw(ticket place) {
-    for (std::size_t i = 0; i < line_.size(); ++i) {
-      if (line_[i].place != place) continue;
-      line_.take(i);
-      return;
-    }
-  }
+  void withdraw(ticket place);
 
-  void release() {
-    if (line_.empty()) {
-      --taken_;
-      return;
-    }
-    const auto next = line_.take_front();  // the slot goes from hand to hand
-    next.turn();
-  }
+  void release();
 
   /// Sends the line away: nobody of those who wait gets a turn.
-  void dismiss() noexcept { line_.clear(); }
+  void dismiss() noexcept;
 
   std::size_t taken() const noexcept { return taken_; }
   std::size_t waiting() const noexcept { return line_.size(); }
@@ -73,3 +54,41 @@ class upstream_slots {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE bool upstream_slots::try_acquire() noexcept {
+  if (max_ != 0 && taken_ >= max_) return false;
+  ++taken_;
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE upstream_slots::ticket upstream_slots::wait(std::function<void()> turn) {
+  line_.push_back({++last_, std::move(turn)});
+  return last_;
+}
+
+AGENT_WEBSOCKET_INLINE void upstream_slots::withdraw(ticket place) {
+  for (std::size_t i = 0; i < line_.size(); ++i) {
+    if (line_[i].place != place) continue;
+    line_.take(i);
+    return;
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void upstream_slots::release() {
+  if (line_.empty()) {
+    --taken_;
+    return;
+  }
+  const auto next = line_.take_front();  // the slot goes from hand to hand
+  next.turn();
+}
+
+AGENT_WEBSOCKET_INLINE void upstream_slots::dismiss() noexcept { line_.clear(); }
+
+}  // namespace agent_websocket
+
+#endif

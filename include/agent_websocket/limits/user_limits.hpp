@@ -9,6 +9,7 @@
 // who are here are never forgotten: their number is bounded by that of connections and sessions.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/limits/token_bucket.hpp>
 
 #include <chrono>
@@ -78,9 +79,7 @@ class user_limits {
     const std::string& key() const noexcept { return key_; }
     std::size_t connections() const noexcept { return connections_; }
     std::size_t sessions() const noexcept { return sessions_; }
-    std::uint64_t tokens_today(wall_time at) const noexcept {
-      return day_of(at) > day_ ? 0 : tokens_;
-    }
+    std::uint64_t tokens_today(wall_time at) const noexcept;
     double cost_today(wall_time at) const noexcept { return day_of(at) > day_ ? 0 : cost_; }
 
     /// How long until a message is allowed; zero: now.
@@ -89,23 +88,12 @@ class user_limits {
     std::optional<duration> take_message(time_point now) noexcept { return messages_.take(now); }
 
     /// Counts what an answer has cost. What is no amount counts as nothing.
-    void spend(std::uint64_t tokens, double cost, wall_time at) noexcept {
-      begin_day(at);
-      tokens_ = tokens > UINT64_MAX - tokens_ ? UINT64_MAX : tokens_ + tokens;
-      if (std::isfinite(cost) && cost > 0) cost_ += cost;
-    }
+    void spend(std::uint64_t tokens, double cost, wall_time at) noexcept;
 
    private:
     friend class user_limits;
-    std::size_t& count_of(counted what) noexcept {
-      return what == counted::connection ? connections_ : sessions_;
-    }
-    void begin_day(wall_time at) noexcept {
-      if (day_of(at) <= day_) return;  // a clock that is set back gives nothing back
-      day_ = day_of(at);
-      tokens_ = 0;
-      cost_ = 0;
-    }
+    std::size_t& count_of(counted what) noexcept;
+    void begin_day(wall_time at) noexcept;
     bool is_held() const noexcept { return connections_ != 0 || sessions_ != 0; }
 
     user_limits* of_ = nullptr;
@@ -128,41 +116,17 @@ class user_limits {
   /// False, and nothing is counted, when the user has as many connections as are allowed.
   /// `unlimited`: they are counted elsewhere.
   bool connect(place& into, std::string_view key, time_point now, wall_time at,
-               bool unlimited = false) {
-    forget(now, at);
-    const auto found = users_.find(std::string(key));
-    if (found != users_.end() && !unlimited && limits_.connections != 0 &&
-        found->second.connections_ >= limits_.connections) {
-      return false;
-    }
-    user& who = found != users_.end() ? found->second : add(key);
-    hold(who, counted::connection);
-    into = place(who);
-    return true;
-  }
+               bool unlimited = false);
 
   /// False, and nothing is counted, when the user has as many sessions as are allowed.
-  bool begin_session(session_place& into, user& who) {
-    if (sessions_full(who)) return false;
-    hold(who, counted::session);
-    into = session_place(who);
-    return true;
-  }
+  bool begin_session(session_place& into, user& who);
   /// A session whose place was kept is over.
   void end_session(user& who) noexcept { leave(who, counted::session); }
-  bool sessions_full(const user& who) const noexcept {
-    return limits_.sessions != 0 && who.sessions_ >= limits_.sessions;
-  }
+  bool sessions_full(const user& who) const noexcept;
 
   /// nullopt while something is left of today's budget; else how long until midnight, UTC. What
   /// runs when it is used up goes on, so a budget may be exceeded by what runs at once.
-  std::optional<duration> budget_wait(const user& who, wall_time at) const noexcept {
-    const bool tokens = limits_.daily_tokens != 0 && who.tokens_today(at) >= limits_.daily_tokens;
-    const bool cost = limits_.daily_cost > 0 && who.cost_today(at) >= limits_.daily_cost;
-    if (!tokens && !cost) return std::nullopt;
-    const wall_time midnight{day * (who.day_ + 1)};
-    return std::chrono::duration_cast<duration>(midnight - at);
-  }
+  std::optional<duration> budget_wait(const user& who, wall_time at) const noexcept;
 
   std::size_t users() const noexcept { return users_.size(); }
 
@@ -170,59 +134,21 @@ class user_limits {
   using day_length = std::chrono::hours;
   static constexpr day_length day{24};
 
-  static std::int64_t day_of(wall_time at) noexcept {
-    return std::chrono::floor<std::chrono::duration<std::int64_t, std::ratio<86'400>>>(
-               at.time_since_epoch())
-        .count();
-  }
+  static std::int64_t day_of(wall_time at) noexcept;
 
-  void hold(user& who, counted what) noexcept {
-    move(who, here_);
-    ++who.count_of(what);
-  }
+  void hold(user& who, counted what) noexcept;
 
-  user& add(std::string_view key) {
-    if (limits_.max_users != 0 && users_.size() >= limits_.max_users) {
-      std::list<user*>& first = !resting_.empty() ? resting_ : spent_;
-      if (!first.empty()) drop(*first.front());
-    }
-    user& added = users_[std::string(key)];
-    added.of_ = this;
-    added.key_ = key;
-    added.messages_ = token_bucket(limits_.messages);
-    added.in_ = &here_;
-    added.at_ = here_.insert(here_.end(), &added);
-    return added;
-  }
+  user& add(std::string_view key);
 
-  void leave(user& who, counted what) noexcept {
-    --who.count_of(what);
-    if (!who.is_held()) move(who, who.tokens_ != 0 || who.cost_ > 0 ? spent_ : resting_);
-  }
+  void leave(user& who, counted what) noexcept;
 
-  static void move(user& who, std::list<user*>& to) noexcept {
-    to.splice(to.end(), *who.in_, who.at_);
-    who.in_ = &to;
-  }
+  static void move(user& who, std::list<user*>& to) noexcept;
 
-  void drop(user& who) {
-    who.in_->erase(who.at_);
-    users_.erase(users_.find(std::string(who.key_)));
-  }
+  void drop(user& who);
 
   /// A few of those who left first and have nothing to be remembered for. More than can come
   /// meanwhile, so that they become fewer.
-  void forget(time_point now, wall_time at) {
-    for (int i = 0; i < 8 && !resting_.empty(); ++i) {
-      if (!resting_.front()->messages_.full(now)) break;
-      drop(*resting_.front());
-    }
-    for (int i = 0; i < 8 && !spent_.empty(); ++i) {
-      user& first = *spent_.front();
-      if (day_of(at) <= first.day_ || !first.messages_.full(now)) break;
-      drop(first);
-    }
-  }
+  void forget(time_point now, wall_time at);
 
   limits limits_;
   std::unordered_map<std::string, user> users_;
@@ -231,3 +157,119 @@ class user_limits {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::uint64_t user_limits::user::tokens_today(wall_time at) const noexcept {
+  return day_of(at) > day_ ? 0 : tokens_;
+}
+
+AGENT_WEBSOCKET_INLINE void user_limits::user::spend(std::uint64_t tokens, double cost,
+                                                     wall_time at) noexcept {
+  begin_day(at);
+  tokens_ = tokens > UINT64_MAX - tokens_ ? UINT64_MAX : tokens_ + tokens;
+  if (std::isfinite(cost) && cost > 0) cost_ += cost;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t& user_limits::user::count_of(counted what) noexcept {
+  return what == counted::connection ? connections_ : sessions_;
+}
+
+AGENT_WEBSOCKET_INLINE void user_limits::user::begin_day(wall_time at) noexcept {
+  if (day_of(at) <= day_) return;  // a clock that is set back gives nothing back
+  day_ = day_of(at);
+  tokens_ = 0;
+  cost_ = 0;
+}
+
+AGENT_WEBSOCKET_INLINE bool user_limits::connect(place& into, std::string_view key, time_point now,
+                                                 wall_time at, bool unlimited) {
+  forget(now, at);
+  const auto found = users_.find(std::string(key));
+  if (found != users_.end() && !unlimited && limits_.connections != 0 &&
+      found->second.connections_ >= limits_.connections) {
+    return false;
+  }
+  user& who = found != users_.end() ? found->second : add(key);
+  hold(who, counted::connection);
+  into = place(who);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool user_limits::begin_session(session_place& into, user& who) {
+  if (sessions_full(who)) return false;
+  hold(who, counted::session);
+  into = session_place(who);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool user_limits::sessions_full(const user& who) const noexcept {
+  return limits_.sessions != 0 && who.sessions_ >= limits_.sessions;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<duration> user_limits::budget_wait(
+    const user& who, wall_time at) const noexcept {
+  const bool tokens = limits_.daily_tokens != 0 && who.tokens_today(at) >= limits_.daily_tokens;
+  const bool cost = limits_.daily_cost > 0 && who.cost_today(at) >= limits_.daily_cost;
+  if (!tokens && !cost) return std::nullopt;
+  const wall_time midnight{day * (who.day_ + 1)};
+  return std::chrono::duration_cast<duration>(midnight - at);
+}
+
+AGENT_WEBSOCKET_INLINE std::int64_t user_limits::day_of(wall_time at) noexcept {
+  return std::chrono::floor<std::chrono::duration<std::int64_t, std::ratio<86'400>>>(
+             at.time_since_epoch())
+      .count();
+}
+
+AGENT_WEBSOCKET_INLINE void user_limits::hold(user& who, counted what) noexcept {
+  move(who, here_);
+  ++who.count_of(what);
+}
+
+AGENT_WEBSOCKET_INLINE user_limits::user& user_limits::add(std::string_view key) {
+  if (limits_.max_users != 0 && users_.size() >= limits_.max_users) {
+    std::list<user*>& first = !resting_.empty() ? resting_ : spent_;
+    if (!first.empty()) drop(*first.front());
+  }
+  user& added = users_[std::string(key)];
+  added.of_ = this;
+  added.key_ = key;
+  added.messages_ = token_bucket(limits_.messages);
+  added.in_ = &here_;
+  added.at_ = here_.insert(here_.end(), &added);
+  return added;
+}
+
+AGENT_WEBSOCKET_INLINE void user_limits::leave(user& who, counted what) noexcept {
+  --who.count_of(what);
+  if (!who.is_held()) move(who, who.tokens_ != 0 || who.cost_ > 0 ? spent_ : resting_);
+}
+
+AGENT_WEBSOCKET_INLINE void user_limits::move(user& who, std::list<user*>& to) noexcept {
+  to.splice(to.end(), *who.in_, who.at_);
+  who.in_ = &to;
+}
+
+AGENT_WEBSOCKET_INLINE void user_limits::drop(user& who) {
+  who.in_->erase(who.at_);
+  users_.erase(users_.find(std::string(who.key_)));
+}
+
+AGENT_WEBSOCKET_INLINE void user_limits::forget(time_point now, wall_time at) {
+  for (int i = 0; i < 8 && !resting_.empty(); ++i) {
+    if (!resting_.front()->messages_.full(now)) break;
+    drop(*resting_.front());
+  }
+  for (int i = 0; i < 8 && !spent_.empty(); ++i) {
+    user& first = *spent_.front();
+    if (day_of(at) <= first.day_ || !first.messages_.full(now)) break;
+    drop(first);
+  }
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -6,6 +6,7 @@
 // use. Tables only; error_reader.hpp finds the words that are looked up here.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/error.hpp>
 
 #include <string_view>
@@ -27,7 +28,49 @@ struct named_rule {
 };
 
 /// By the upstream's own name of the error; nullptr when the name says nothing.
-inline const fault_rule* rule_of_type(std::string_view type) noexcept {
+const fault_rule* rule_of_type(std::string_view type) noexcept;
+
+/// By the status alone; 0 is an error in a stream that has none.
+constexpr fault_rule rule_of_status(int status) noexcept {
+  switch (status) {
+    case 401: return {errc::provider_unauthorized, false, true};
+    case 402: return {errc::payment_required, false, true};
+    case 403: return {errc::provider_unauthorized, false, true};
+    case 404: return {errc::model_not_found, false, false};
+    case 408: return {errc::provider_error, true, true};
+    case 413: return {errc::context_length_exceeded, false, false};
+    case 429: return {errc::provider_rate_limited, true, false};
+    case 503:
+    case 529: return {errc::provider_overloaded, true, true};
+    default: break;
+  }
+  // 500, 502, 504, Cloudflare's 520 to 530, and whatever comes to be.
+  if (status >= 500) return {errc::provider_error, true, true};
+  // A redirect: the base URL is wrong. Not for clients.
+  if (status >= 300 && status < 400) return {errc::provider_error, false, true};
+  return {errc::provider_error, false, false};
+}
+
+constexpr bool contains(std::string_view text, std::string_view part) noexcept {
+  return text.find(part) != std::string_view::npos;
+}
+
+/// The most telling of all that is known.
+fault_rule choose_rule(int status, std::string_view type, std::string_view availability,
+                       std::string_view limit_source, std::string_view message,
+                       bool moderated) noexcept;
+
+}  // namespace detail
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE const fault_rule* rule_of_type(std::string_view type) noexcept {
   static constexpr named_rule table[] = {
       // OpenRouter's error_type
       {"context_length_exceeded", {errc::context_length_exceeded, false, false}},
@@ -88,35 +131,10 @@ inline const fault_rule* rule_of_type(std::string_view type) noexcept {
   return nullptr;
 }
 
-/// By the status alone; 0 is an error in a stream that has none.
-constexpr fault_rule rule_of_status(int status) noexcept {
-  switch (status) {
-    case 401: return {errc::provider_unauthorized, false, true};
-    case 402: return {errc::payment_required, false, true};
-    case 403: return {errc::provider_unauthorized, false, true};
-    case 404: return {errc::model_not_found, false, false};
-    case 408: return {errc::provider_error, true, true};
-    case 413: return {errc::context_length_exceeded, false, false};
-    case 429: return {errc::provider_rate_limited, true, false};
-    case 503:
-    case 529: return {errc::provider_overloaded, true, true};
-    default: break;
-  }
-  // 500, 502, 504, Cloudflare's 520 to 530, and whatever comes to be.
-  if (status >= 500) return {errc::provider_error, true, true};
-  // A redirect: the base URL is wrong. Not for clients.
-  if (status >= 300 && status < 400) return {errc::provider_error, false, true};
-  return {errc::provider_error, false, false};
-}
-
-constexpr bool contains(std::string_view text, std::string_view part) noexcept {
-  return text.find(part) != std::string_view::npos;
-}
-
-/// The most telling of all that is known.
-inline fault_rule choose_rule(int status, std::string_view type, std::string_view availability,
-                              std::string_view limit_source, std::string_view message,
-                              bool moderated) noexcept {
+AGENT_WEBSOCKET_INLINE fault_rule choose_rule(int status, std::string_view type,
+                                              std::string_view availability,
+                                              std::string_view limit_source,
+                                              std::string_view message, bool moderated) noexcept {
   const fault_rule by_status = rule_of_status(status);
   if (status == 401) return by_status;
   if (moderated) return {errc::content_policy, false, false};
@@ -149,3 +167,5 @@ inline fault_rule choose_rule(int status, std::string_view type, std::string_vie
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

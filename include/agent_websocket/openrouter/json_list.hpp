@@ -5,6 +5,7 @@
 // last chunk. Bounded; knows nothing of what the elements are.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
 
@@ -26,33 +27,10 @@ class json_list {
   explicit json_list(std::size_t max_bytes) noexcept : max_bytes_(max_bytes) {}
 
   /// Takes the elements of an array; anything else is passed over. False when a limit is exceeded.
-  bool add(const json::value& array) {
-    bool fits = true;
-    array.for_each_element([&](const json::value& each) {
-      if (!fits) return;
-      std::string text = json::to_text(each);
-      if (std::find(elements_.begin(), elements_.end(), text) != elements_.end()) return;
-      fits = elements_.size() < max_elements && text.size() <= max_bytes_ - bytes_;
-      if (!fits) return;
-      bytes_ += text.size();
-      elements_.push_back(std::move(text));
-    });
-    return fits;
-  }
+  bool add(const json::value& array);
 
   /// The array as JSON text; empty when it would be.
-  std::string take() {
-    std::string text;
-    if (elements_.empty()) return text;
-    text.reserve(bytes_ + elements_.size() + 2);
-    json::writer out(text);
-    out.begin_array();
-    for (const std::string& each : elements_) out.raw(each);
-    out.end_array();
-    elements_.clear();
-    bytes_ = 0;
-    return text;
-  }
+  std::string take();
 
  private:
   std::size_t max_bytes_;
@@ -62,3 +40,40 @@ class json_list {
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+
+AGENT_WEBSOCKET_INLINE bool json_list::add(const json::value& array) {
+  bool fits = true;
+  array.for_each_element([&](const json::value& each) {
+    if (!fits) return;
+    std::string text = json::to_text(each);
+    if (std::find(elements_.begin(), elements_.end(), text) != elements_.end()) return;
+    fits = elements_.size() < max_elements && text.size() <= max_bytes_ - bytes_;
+    if (!fits) return;
+    bytes_ += text.size();
+    elements_.push_back(std::move(text));
+  });
+  return fits;
+}
+
+AGENT_WEBSOCKET_INLINE std::string json_list::take() {
+  std::string text;
+  if (elements_.empty()) return text;
+  text.reserve(bytes_ + elements_.size() + 2);
+  json::writer out(text);
+  out.begin_array();
+  for (const std::string& each : elements_) out.raw(each);
+  out.end_array();
+  elements_.clear();
+  bytes_ = 0;
+  return text;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // structure is left as it is.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/utf8.hpp>
 
 #include <cstddef>
@@ -38,7 +39,17 @@ constexpr bool is_low_half(int unit) noexcept { return unit >= 0xDC00 && unit <=
 }  // namespace detail
 
 /// `json` with every half of a character replaced. Linear.
-inline std::string repair_characters(std::string_view json) {
+std::string repair_characters(std::string_view json);
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+
+AGENT_WEBSOCKET_INLINE std::string repair_characters(std::string_view json) {
   std::string repaired;
   repaired.reserve(json.size() + 16);
   const auto keep = [&](std::size_t bytes) {
@@ -70,3 +81,5 @@ inline std::string repair_characters(std::string_view json) {
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // a conversation is sent again and again without encoding it anew. Copies share it.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/openrouter/tool_call.hpp>
 
@@ -56,67 +57,22 @@ class chat_message {
  public:
   chat_message() : body_(empty_body()), bytes_(body_->json.size()) {}
 
-  static chat_message system(std::string text) {
-    return of_text(chat_role::system, std::move(text), false);
-  }
-  static chat_message user(std::string text) {
-    return of_text(chat_role::user, std::move(text), false);
-  }
+  static chat_message system(std::string text);
+  static chat_message user(std::string text);
   /// `parts` is the JSON text of an array of content parts (text, image_url, file, input_audio),
   /// checked by the caller; `text` is what people see of it.
-  static chat_message user_parts(std::string_view parts, std::string text) {
-    std::string json;
-    json::writer w(json);
-    w.begin_object().member("role", to_string(chat_role::user)).member_raw("content", parts);
-    w.end_object();
-    return chat_message(chat_role::user, std::move(text), std::move(json), false);
-  }
-  static chat_message assistant(std::string text) {
-    return of_text(chat_role::assistant, std::move(text), false);
-  }
+  static chat_message user_parts(std::string_view parts, std::string text);
+  static chat_message assistant(std::string text);
   /// An answer with all that belongs to it; text() is its text.
-  static chat_message assistant(assistant_message what) {
-    std::string json;
-    json::writer w(json);
-    w.begin_object().member("role", to_string(chat_role::assistant)).key("content");
-    if (what.text.empty() && !what.tool_calls.empty()) {
-      w.null();  // some providers refuse the empty text here
-    } else {
-      w.value(what.text);
-    }
-    if (!what.tool_calls.empty()) {
-      w.key("tool_calls").begin_array();
-      for (const tool_call& each : what.tool_calls) {
-        w.begin_object().member("id", each.id).member("type", "function").key("function");
-        w.begin_object().member("name", each.name).member("arguments", each.arguments);
-        w.end_object().end_object();
-      }
-      w.end_array();
-    }
-    if (!what.reasoning_details.empty()) w.member_raw("reasoning_details", what.reasoning_details);
-    if (!what.annotations.empty()) w.member_raw("annotations", what.annotations);
-    w.end_object();
-    return chat_message(chat_role::assistant, std::move(what.text), std::move(json), false);
-  }
+  static chat_message assistant(assistant_message what);
   /// What a tool gave for the call of that id; text() is `content`.
-  static chat_message tool_result(std::string_view call_id, std::string content) {
-    std::string json;
-    json::writer w(json);
-    w.begin_object().member("role", to_string(chat_role::tool)).member("tool_call_id", call_id);
-    w.member("content", content).end_object();
-    return chat_message(chat_role::tool, std::move(content), std::move(json), false);
-  }
+  static chat_message tool_result(std::string_view call_id, std::string content);
   /// An answer that was cut off or cancelled: the same on the wire, marked for the program.
-  static chat_message assistant_partial(std::string text) {
-    return of_text(chat_role::assistant, std::move(text), true);
-  }
+  static chat_message assistant_partial(std::string text);
 
   /// A message as json() and text() of an earlier one gave it; an empty `json`: that of a message
   /// of text alone.
-  static chat_message restored(chat_role role, std::string text, std::string json, bool partial) {
-    if (json.empty()) return of_text(role, std::move(text), partial);
-    return chat_message(role, std::move(text), std::move(json), partial);
-  }
+  static chat_message restored(chat_role role, std::string text, std::string json, bool partial);
 
   chat_role role() const noexcept { return body_->role; }
   /// What people see, as it was given. Valid as long as any copy of the message lives.
@@ -126,9 +82,7 @@ class chat_message {
   /// What the message adds to a request.
   std::size_t bytes() const noexcept { return bytes_; }
   /// True when json() says nothing that role() and text() do not.
-  bool is_text_alone() const {
-    return of_text(body_->role, body_->text, body_->partial).json() == body_->json;
-  }
+  bool is_text_alone() const;
   /// True for an answer that is not whole.
   bool partial() const noexcept { return body_->partial; }
 
@@ -140,22 +94,11 @@ class chat_message {
     std::string json;
   };
 
-  chat_message(chat_role role, std::string text, std::string json, bool partial)
-      : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})),
-        bytes_(body_->json.size()) {}
+  chat_message(chat_role role, std::string text, std::string json, bool partial);
 
-  static chat_message of_text(chat_role role, std::string text, bool partial) {
-    std::string json;
-    json.reserve(text.size() + text.size() / 16 + 40);
-    json::writer w(json);
-    w.begin_object().member("role", to_string(role)).member("content", text).end_object();
-    return chat_message(role, std::move(text), std::move(json), partial);
-  }
+  static chat_message of_text(chat_role role, std::string text, bool partial);
 
-  static const std::shared_ptr<const body>& empty_body() {
-    static const std::shared_ptr<const body> empty = of_text(chat_role::user, "", false).body_;
-    return empty;
-  }
+  static const std::shared_ptr<const body>& empty_body();
 
   std::shared_ptr<const body> body_;
   std::size_t bytes_;  // asked for of a whole conversation, whose messages lie scattered
@@ -163,3 +106,100 @@ class chat_message {
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+
+AGENT_WEBSOCKET_INLINE chat_message chat_message::system(std::string text) {
+  return of_text(chat_role::system, std::move(text), false);
+}
+
+AGENT_WEBSOCKET_INLINE chat_message chat_message::user(std::string text) {
+  return of_text(chat_role::user, std::move(text), false);
+}
+
+AGENT_WEBSOCKET_INLINE chat_message chat_message::user_parts(std::string_view parts,
+                                                             std::string text) {
+  std::string json;
+  json::writer w(json);
+  w.begin_object().member("role", to_string(chat_role::user)).member_raw("content", parts);
+  w.end_object();
+  return chat_message(chat_role::user, std::move(text), std::move(json), false);
+}
+
+AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant(std::string text) {
+  return of_text(chat_role::assistant, std::move(text), false);
+}
+
+AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant(assistant_message what) {
+  std::string json;
+  json::writer w(json);
+  w.begin_object().member("role", to_string(chat_role::assistant)).key("content");
+  if (what.text.empty() && !what.tool_calls.empty()) {
+    w.null();  // some providers refuse the empty text here
+  } else {
+    w.value(what.text);
+  }
+  if (!what.tool_calls.empty()) {
+    w.key("tool_calls").begin_array();
+    for (const tool_call& each : what.tool_calls) {
+      w.begin_object().member("id", each.id).member("type", "function").key("function");
+      w.begin_object().member("name", each.name).member("arguments", each.arguments);
+      w.end_object().end_object();
+    }
+    w.end_array();
+  }
+  if (!what.reasoning_details.empty()) w.member_raw("reasoning_details", what.reasoning_details);
+  if (!what.annotations.empty()) w.member_raw("annotations", what.annotations);
+  w.end_object();
+  return chat_message(chat_role::assistant, std::move(what.text), std::move(json), false);
+}
+
+AGENT_WEBSOCKET_INLINE chat_message chat_message::tool_result(std::string_view call_id,
+                                                              std::string content) {
+  std::string json;
+  json::writer w(json);
+  w.begin_object().member("role", to_string(chat_role::tool)).member("tool_call_id", call_id);
+  w.member("content", content).end_object();
+  return chat_message(chat_role::tool, std::move(content), std::move(json), false);
+}
+
+AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant_partial(std::string text) {
+  return of_text(chat_role::assistant, std::move(text), true);
+}
+
+AGENT_WEBSOCKET_INLINE chat_message chat_message::restored(chat_role role, std::string text,
+                                                           std::string json, bool partial) {
+  if (json.empty()) return of_text(role, std::move(text), partial);
+  return chat_message(role, std::move(text), std::move(json), partial);
+}
+
+AGENT_WEBSOCKET_INLINE bool chat_message::is_text_alone() const {
+  return of_text(body_->role, body_->text, body_->partial).json() == body_->json;
+}
+
+AGENT_WEBSOCKET_INLINE chat_message::chat_message(chat_role role, std::string text,
+                                                  std::string json, bool partial)
+    : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})),
+      bytes_(body_->json.size()) {}
+
+AGENT_WEBSOCKET_INLINE chat_message chat_message::of_text(chat_role role, std::string text,
+                                                          bool partial) {
+  std::string json;
+  json.reserve(text.size() + text.size() / 16 + 40);
+  json::writer w(json);
+  w.begin_object().member("role", to_string(role)).member("content", text).end_object();
+  return chat_message(role, std::move(text), std::move(json), partial);
+}
+
+AGENT_WEBSOCKET_INLINE const std::shared_ptr<const chat_message::body>& chat_message::empty_body() {
+  static const std::shared_ptr<const body> empty = of_text(chat_role::user, "", false).body_;
+  return empty;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // routing"): the request's "provider". Data and how it is written; request.hpp sends it.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/number.hpp>
 #include <agent_websocket/openrouter/request_encoder.hpp>
 
@@ -56,7 +57,23 @@ struct provider_preferences {
 
 namespace detail {
 
-inline void write(request_encoder& out, const price_limits& what) {
+void write(request_encoder& out, const price_limits& what);
+
+void write(request_encoder& out, std::string_view name, const speed_limits& what);
+
+void write(request_encoder& out, const provider_preferences& what);
+
+}  // namespace detail
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const price_limits& what) {
   const auto price = [&out](std::string_view name, const std::optional<double>& limit) {
     if (!limit) return;
     if (!(*limit >= 0 && *limit <= std::numeric_limits<double>::max())) {
@@ -71,7 +88,8 @@ inline void write(request_encoder& out, const price_limits& what) {
   price("request", what.request);
 }
 
-inline void write(request_encoder& out, std::string_view name, const speed_limits& what) {
+AGENT_WEBSOCKET_INLINE void write(request_encoder& out, std::string_view name,
+                                  const speed_limits& what) {
   constexpr double most = std::numeric_limits<double>::max();
   constexpr std::string_view range = ", 0 or more";
   if (what.value && (what.p50 || what.p75 || what.p90 || what.p99)) {
@@ -86,7 +104,7 @@ inline void write(request_encoder& out, std::string_view name, const speed_limit
   });
 }
 
-inline void write(request_encoder& out, const provider_preferences& what) {
+AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const provider_preferences& what) {
   out.texts("order", what.order);
   out.texts("only", what.only);
   out.texts("ignore", what.ignore);
@@ -115,3 +133,5 @@ inline void write(request_encoder& out, const provider_preferences& what) {
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

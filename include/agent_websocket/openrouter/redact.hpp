@@ -5,6 +5,7 @@
 // and the one key that is given to it.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/http/headers.hpp>
 
@@ -34,8 +35,31 @@ constexpr std::size_t run_length(std::string_view text, Accept accept) {
   return length;
 }
 
+constexpr std::string_view link_start = "://";
+
+}  // namespace detail
+
+/// `text` with what looks like a key, and every occurrence of `secret`, replaced by "***".
+std::string mask_keys(std::string_view text, std::string_view secret = {});
+
+/// For the log: keys masked, at most 2 KiB.
+std::string words_for_log(std::string_view text, std::string_view secret = {});
+
+/// For clients: one line of at most 300 bytes, valid UTF-8; empty when `text` is a raw body (HTML,
+/// JSON) rather than words.
+std::string words_for_client(std::string_view text, std::string_view secret = {});
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+namespace detail {
+
 /// How many bytes at the front of `text` are a key by its form; `shown` of them may be kept.
-inline std::size_t key_length(std::string_view text, std::size_t& shown) {
+AGENT_WEBSOCKET_INLINE std::size_t key_length(std::string_view text, std::size_t& shown) {
   static constexpr std::array<std::string_view, 12> prefixes{
       "sk-", "sk_", "pk-", "pk_", "rk_", "gsk_", "hf_", "xai-", "AIza", "AKIA", "ghp_", "eyJ"};
   for (const std::string_view prefix : prefixes) {
@@ -54,18 +78,15 @@ inline std::size_t key_length(std::string_view text, std::size_t& shown) {
 }
 
 /// How many bytes at the front of `text`, which follow "://", are user information with its '@'.
-inline std::size_t user_information_length(std::string_view text) {
+AGENT_WEBSOCKET_INLINE std::size_t user_information_length(std::string_view text) {
   const std::size_t end = text.substr(0, 512).find_first_of("/?# \t\r\n\"'<>\\");
   const std::size_t at = text.substr(0, end == std::string_view::npos ? 512 : end).rfind('@');
   return at == std::string_view::npos ? 0 : at + 1;
 }
 
-constexpr std::string_view link_start = "://";
-
 }  // namespace detail
 
-/// `text` with what looks like a key, and every occurrence of `secret`, replaced by "***".
-inline std::string mask_keys(std::string_view text, std::string_view secret = {}) {
+AGENT_WEBSOCKET_INLINE std::string mask_keys(std::string_view text, std::string_view secret) {
   constexpr std::string_view mask = "***";
   std::string masked;
   masked.reserve(text.size());
@@ -102,19 +123,17 @@ inline std::string mask_keys(std::string_view text, std::string_view secret = {}
   return masked;
 }
 
-/// For the log: keys masked, at most 2 KiB.
-inline std::string words_for_log(std::string_view text, std::string_view secret = {}) {
+AGENT_WEBSOCKET_INLINE std::string words_for_log(std::string_view text, std::string_view secret) {
   constexpr std::size_t most = 2048;
   // Masked before it is cut, so that no half of a key is left at the end.
   std::string words = mask_keys(cut_utf8(text, 4 * most), secret);
   words.resize(cut_utf8(words, most).size());
   return words;
 }
-
 namespace detail {
 
 /// One word of a message as a client may see it.
-inline std::string_view harmless_word(std::string_view word) {
+AGENT_WEBSOCKET_INLINE std::string_view harmless_word(std::string_view word) {
   if (word.find(link_start) != std::string_view::npos) {
     constexpr std::string_view docs = "https://openrouter.ai/";
     const bool known = word.substr(0, docs.size()) == docs;
@@ -147,9 +166,8 @@ inline std::string_view harmless_word(std::string_view word) {
 
 }  // namespace detail
 
-/// For clients: one line of at most 300 bytes, valid UTF-8; empty when `text` is a raw body (HTML,
-/// JSON) rather than words.
-inline std::string words_for_client(std::string_view text, std::string_view secret = {}) {
+AGENT_WEBSOCKET_INLINE std::string words_for_client(std::string_view text,
+                                                    std::string_view secret) {
   constexpr std::size_t most = 300;
   std::string plain;
   const std::string masked = mask_keys(cut_utf8(text, 4096), secret);
@@ -185,3 +203,5 @@ inline std::string words_for_client(std::string_view text, std::string_view secr
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

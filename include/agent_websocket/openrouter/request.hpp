@@ -6,6 +6,7 @@
 // OpenRouter's response cache. No headers, no I/O.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/openrouter/message.hpp>
@@ -96,14 +97,33 @@ struct dialect {
 
 namespace detail {
 
-inline void write_messages(request_encoder& out, const std::vector<chat_message>& what) {
+void write_reasoning(request_encoder& out, const chat_request& request);
+
+}  // namespace detail
+
+/// The JSON body, or errc::bad_message with words that name the wrong field. Integers are written
+/// without a point, doubles in their shortest form; NaN and infinity are refused.
+result<std::string> encode(const chat_request& request, const dialect& as = {});
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE void write_messages(request_encoder& out,
+                                           const std::vector<chat_message>& what) {
   if (what.empty()) return out.refuse("messages", "must have at least one message");
   json::writer& writer = out.key("messages").begin_array();
   for (const chat_message& each : what) writer.raw(each.json());
   writer.end_array();
 }
 
-inline void write_sampling(request_encoder& out, const chat_request& request, const dialect& as) {
+AGENT_WEBSOCKET_INLINE void write_sampling(request_encoder& out, const chat_request& request,
+                                           const dialect& as) {
   constexpr int any = request_encoder::any;
   out.real("temperature", request.temperature, 0, 2, " from 0 to 2");
   out.real("top_p", request.top_p, 0, 1, " above 0, up to 1", true);
@@ -134,7 +154,7 @@ inline void write_sampling(request_encoder& out, const chat_request& request, co
   }
 }
 
-inline void write_reasoning(request_encoder& out, const chat_request& request) {
+AGENT_WEBSOCKET_INLINE void write_reasoning(request_encoder& out, const chat_request& request) {
   const reasoning_options& reasoning = request.reasoning;
   out.object("reasoning", [&reasoning](request_encoder& in) { write(in, reasoning); });
   if (reasoning.max_tokens && request.max_tokens && *reasoning.max_tokens >= *request.max_tokens) {
@@ -147,7 +167,7 @@ inline void write_reasoning(request_encoder& out, const chat_request& request) {
   out.text("reasoning_effort", request.reasoning_effort);
 }
 
-inline void write_metadata(request_encoder& out, const chat_request& request) {
+AGENT_WEBSOCKET_INLINE void write_metadata(request_encoder& out, const chat_request& request) {
   if (request.metadata.size() > 16) out.refuse("metadata", "must have at most 16 pairs");
   for (const auto& each : request.metadata) {
     if (count_characters(each.first) > 64) {
@@ -166,9 +186,7 @@ inline void write_metadata(request_encoder& out, const chat_request& request) {
 
 }  // namespace detail
 
-/// The JSON body, or errc::bad_message with words that name the wrong field. Integers are written
-/// without a point, doubles in their shortest form; NaN and infinity are refused.
-inline result<std::string> encode(const chat_request& request, const dialect& as = {}) {
+AGENT_WEBSOCKET_INLINE result<std::string> encode(const chat_request& request, const dialect& as) {
   using detail::request_encoder;
   std::size_t size = 512 + request.extra.size() + request.tools.size();
   for (const chat_message& each : request.messages) size += each.bytes() + 1;
@@ -231,3 +249,5 @@ inline result<std::string> encode(const chat_request& request, const dialect& as
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // new choices appear without notice. Data and how it is written; request.hpp sends it.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/openrouter/request_encoder.hpp>
 
 #include <optional>
@@ -52,7 +53,23 @@ struct audio_output {
 
 namespace detail {
 
-inline void write(request_encoder& out, const reasoning_options& what) {
+void write(request_encoder& out, const reasoning_options& what);
+void write(request_encoder& out, const cache_control& what);
+void write(request_encoder& out, const prompt_cache_options& what);
+void write(request_encoder& out, const trace_labels& what);
+void write(request_encoder& out, const audio_output& what);
+
+}  // namespace detail
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const reasoning_options& what) {
   if (!what.effort.empty() && what.max_tokens) {
     out.refuse("max_tokens", "and `reasoning.effort` exclude each other");
   }
@@ -62,15 +79,18 @@ inline void write(request_encoder& out, const reasoning_options& what) {
   out.plain("enabled", what.enabled);
   out.text("summary", what.summary);
 }
-inline void write(request_encoder& out, const cache_control& what) {
+
+AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const cache_control& what) {
   out.text("type", what.type);
   out.text("ttl", what.ttl);
 }
-inline void write(request_encoder& out, const prompt_cache_options& what) {
+
+AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const prompt_cache_options& what) {
   out.text("mode", what.mode);
   out.text("ttl", what.ttl);
 }
-inline void write(request_encoder& out, const trace_labels& what) {
+
+AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const trace_labels& what) {
   out.text("trace_id", what.trace_id);
   out.text("trace_name", what.trace_name);
   out.text("span_name", what.span_name);
@@ -78,7 +98,8 @@ inline void write(request_encoder& out, const trace_labels& what) {
   out.text("parent_span_id", what.parent_span_id);
   out.members_of("extra", what.extra);
 }
-inline void write(request_encoder& out, const audio_output& what) {
+
+AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const audio_output& what) {
   out.text("voice", what.voice);
   out.text("format", what.format);
 }
@@ -86,3 +107,5 @@ inline void write(request_encoder& out, const audio_output& what) {
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // (OpenRouter's API reference, ChatUsage; docs "Usage accounting"). Data only.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/openrouter/error.hpp>
@@ -32,38 +33,12 @@ struct usage {
 namespace detail {
 
 /// Clients see it, and words of an upstream are not for them.
-inline void print_numbers(json::writer& w, const json::value& from, int depth) {
-  w.begin_object();
-  from.for_each_member([&](std::string_view name, const json::value& value) {
-    if (value.is_number() || value.is_boolean() || value.is_null()) {
-      json::print(w.key(name), value);
-    } else if (value.is_object() && depth < 2) {
-      w.key(name);
-      print_numbers(w, value, depth + 1);
-    }
-  });
-  w.end_object();
-}
+void print_numbers(json::writer& w, const json::value& from, int depth);
 
 }  // namespace detail
 
 /// Reads a "usage" object; anything else leaves `into` as it is and returns false.
-inline bool read_usage(const json::value& from, usage& into) {
-  if (!from.is_object()) return false;
-  const auto count = [&from](const char* name) -> std::optional<std::int64_t> {
-    const std::optional<std::int64_t> number = from[name].integer();
-    return number && *number >= 0 ? number : std::nullopt;
-  };
-  into.prompt_tokens = count("prompt_tokens");
-  into.completion_tokens = count("completion_tokens");
-  into.total_tokens = count("total_tokens");
-  into.cost = from["cost"].number();
-  into.json.clear();
-  into.json.reserve(240);  // what it usually comes to
-  json::writer w(into.json);
-  detail::print_numbers(w, from, 0);
-  return true;
-}
+bool read_usage(const json::value& from, usage& into);
 
 /// How a completion ended. The text went through the sink before; with `failed` it is partial.
 struct outcome {
@@ -94,3 +69,46 @@ struct outcome {
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE void print_numbers(json::writer& w, const json::value& from, int depth) {
+  w.begin_object();
+  from.for_each_member([&](std::string_view name, const json::value& value) {
+    if (value.is_number() || value.is_boolean() || value.is_null()) {
+      json::print(w.key(name), value);
+    } else if (value.is_object() && depth < 2) {
+      w.key(name);
+      print_numbers(w, value, depth + 1);
+    }
+  });
+  w.end_object();
+}
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INLINE bool read_usage(const json::value& from, usage& into) {
+  if (!from.is_object()) return false;
+  const auto count = [&from](const char* name) -> std::optional<std::int64_t> {
+    const std::optional<std::int64_t> number = from[name].integer();
+    return number && *number >= 0 ? number : std::nullopt;
+  };
+  into.prompt_tokens = count("prompt_tokens");
+  into.completion_tokens = count("completion_tokens");
+  into.total_tokens = count("total_tokens");
+  into.cost = from["cost"].number();
+  into.json.clear();
+  into.json.reserve(240);  // what it usually comes to
+  json::writer w(into.json);
+  detail::print_numbers(w, from, 0);
+  return true;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#endif

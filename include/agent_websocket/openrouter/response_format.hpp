@@ -4,6 +4,7 @@
 // "Structured outputs"), as the JSON text of chat_request.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/openrouter/request_encoder.hpp>
@@ -25,10 +26,25 @@ struct json_schema {
 };
 
 /// Any JSON object; the prompt has to ask for JSON too.
-inline std::string json_object_format() { return R"({"type":"json_object"})"; }
+std::string json_object_format();
 
 /// JSON by a schema, which goes out byte for byte. Errors: bad_message, with words.
-inline result<std::string> json_schema_format(const json_schema& what) {
+result<std::string> json_schema_format(const json_schema& what);
+
+/// Text by a grammar.
+std::string grammar_format(std::string_view grammar);
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+
+AGENT_WEBSOCKET_INLINE std::string json_object_format() { return R"({"type":"json_object"})"; }
+
+AGENT_WEBSOCKET_INLINE result<std::string> json_schema_format(const json_schema& what) {
   std::string text;
   detail::request_encoder out(text, "response_format.");
   out.key("type").value("json_schema");
@@ -44,8 +60,7 @@ inline result<std::string> json_schema_format(const json_schema& what) {
   return text;
 }
 
-/// Text by a grammar.
-inline std::string grammar_format(std::string_view grammar) {
+AGENT_WEBSOCKET_INLINE std::string grammar_format(std::string_view grammar) {
   std::string text;
   json::writer out(text);
   out.begin_object().member("type", "grammar").member("grammar", grammar).end_object();
@@ -54,3 +69,5 @@ inline std::string grammar_format(std::string_view grammar) {
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

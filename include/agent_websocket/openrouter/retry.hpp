@@ -5,6 +5,7 @@
 // section 10.2.3). Pure; the caller sees to it that nothing was delivered before.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/openrouter/error.hpp>
 
 #include <algorithm>
@@ -23,9 +24,19 @@ struct retry_policy {
 
 /// How long to wait after attempt number `attempt` (1, 2, ...) has failed, or nullopt: give up.
 /// `unit` is a random number in [0, 1).
-inline std::optional<std::chrono::milliseconds> decide_retry(const retry_policy& policy,
-                                                             int attempt, const failure& why,
-                                                             double unit) noexcept {
+std::optional<std::chrono::milliseconds> decide_retry(const retry_policy& policy, int attempt,
+                                                      const failure& why, double unit) noexcept;
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+
+AGENT_WEBSOCKET_INLINE std::optional<std::chrono::milliseconds> decide_retry(
+    const retry_policy& policy, int attempt, const failure& why, double unit) noexcept {
   using std::chrono::milliseconds;
   if (!why.retryable || attempt >= policy.max_attempts) return std::nullopt;
   // A model that answers with nothing twice will do so a third time, and each may be billed.
@@ -47,3 +58,5 @@ inline std::optional<std::chrono::milliseconds> decide_retry(const retry_policy&
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

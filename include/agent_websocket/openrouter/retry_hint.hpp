@@ -5,6 +5,7 @@
 // is made of it stands in retry.hpp.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/headers.hpp>
 #include <agent_websocket/json/number.hpp>
 #include <agent_websocket/json/reader.hpp>
@@ -22,7 +23,38 @@ namespace openrouter {
 
 /// "Sun, 06 Nov 1994 08:49:37 GMT", the form that senders must use; also the obsolete forms
 /// "Sunday, 06-Nov-94 08:49:37 GMT" and "Sun Nov  6 08:49:37 1994". Nothing for anything else.
-inline std::optional<wall_time> parse_http_date(std::string_view text) {
+std::optional<wall_time> parse_http_date(std::string_view text);
+
+namespace detail {
+
+using hint = std::optional<std::chrono::milliseconds>;
+
+/// A wait of that many units of a millisecond, at most a year; nothing when it is negative.
+hint wait_of(std::optional<double> number, double unit);
+
+std::optional<double> decimal(std::string_view text);
+
+/// A number, or the text of one.
+std::optional<double> number_in(const json::value& from);
+
+}  // namespace detail
+
+/// The wait that an error asks for, from the first of its places that says something. `fault` is
+/// the value of "error" (or absent); `limited` says that the error is about a rate, without which
+/// X-RateLimit-Reset means nothing.
+std::optional<std::chrono::milliseconds> read_retry_hint(const http::header_list& headers,
+                                                         const json::value& fault, bool limited,
+                                                         wall_time now);
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+
+AGENT_WEBSOCKET_INLINE std::optional<wall_time> parse_http_date(std::string_view text) {
   // The parts are the same in all three forms; only their order and separators differ.
   static constexpr std::array<std::string_view, 12> months{
       "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -75,13 +107,9 @@ inline std::optional<wall_time> parse_http_date(std::string_view text) {
   const std::int64_t days = era * 146'097 + doe - 719'468;
   return wall_time(std::chrono::seconds(days * 86'400 + second_of_day));
 }
-
 namespace detail {
 
-using hint = std::optional<std::chrono::milliseconds>;
-
-/// A wait of that many units of a millisecond, at most a year; nothing when it is negative.
-inline hint wait_of(std::optional<double> number, double unit) {
+AGENT_WEBSOCKET_INLINE hint wait_of(std::optional<double> number, double unit) {
   constexpr double longest = 1000.0 * 86'400 * 366;
   if (!number) return std::nullopt;
   const double ms = *number * unit;
@@ -89,7 +117,7 @@ inline hint wait_of(std::optional<double> number, double unit) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(ms < longest ? ms : longest));
 }
 
-inline std::optional<double> decimal(std::string_view text) {
+AGENT_WEBSOCKET_INLINE std::optional<double> decimal(std::string_view text) {
   text = http::trim(text);
   while (text.size() > 1 && text.front() == '0' && text[1] != '.') text.remove_prefix(1);
   if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos) {
@@ -99,7 +127,7 @@ inline std::optional<double> decimal(std::string_view text) {
 }
 
 /// Seconds, or a date.
-inline hint read_retry_after(std::string_view text, wall_time now) {
+AGENT_WEBSOCKET_INLINE hint read_retry_after(std::string_view text, wall_time now) {
   if (const hint seconds = wait_of(decimal(text), 1000)) return seconds;
   const std::optional<wall_time> date = parse_http_date(http::trim(text));
   if (!date) return std::nullopt;
@@ -108,7 +136,7 @@ inline hint read_retry_after(std::string_view text, wall_time now) {
 }
 
 /// A moment: unix milliseconds or seconds, told apart by their size, or seconds from now.
-inline hint read_reset(std::string_view text, wall_time now) {
+AGENT_WEBSOCKET_INLINE hint read_reset(std::string_view text, wall_time now) {
   const std::optional<double> number = decimal(text);
   if (!number) return std::nullopt;
   if (*number < 1e8) return wait_of(number, 1000);
@@ -117,18 +145,17 @@ inline hint read_reset(std::string_view text, wall_time now) {
   return wait_of(then - static_cast<double>(since.count()), 1);
 }
 
-/// A number, or the text of one.
-inline std::optional<double> number_in(const json::value& from) {
+AGENT_WEBSOCKET_INLINE std::optional<double> number_in(const json::value& from) {
   if (const auto text = from.string()) return decimal(*text);
   return from.number();
 }
 
-inline std::string_view text_in(const json::value& from) {
+AGENT_WEBSOCKET_INLINE std::string_view text_in(const json::value& from) {
   if (const auto text = from.string()) return *text;
   return from.number_text().value_or(std::string_view());
 }
 
-inline json::value header_in(const json::value& headers, std::string_view wanted) {
+AGENT_WEBSOCKET_INLINE json::value header_in(const json::value& headers, std::string_view wanted) {
   json::value found;
   headers.for_each_member([&](std::string_view name, const json::value& value) {
     if (http::iequals(name, wanted)) found = value;
@@ -138,12 +165,8 @@ inline json::value header_in(const json::value& headers, std::string_view wanted
 
 }  // namespace detail
 
-/// The wait that an error asks for, from the first of its places that says something. `fault` is
-/// the value of "error" (or absent); `limited` says that the error is about a rate, without which
-/// X-RateLimit-Reset means nothing.
-inline std::optional<std::chrono::milliseconds> read_retry_hint(const http::header_list& headers,
-                                                                const json::value& fault,
-                                                                bool limited, wall_time now) {
+AGENT_WEBSOCKET_INLINE std::optional<std::chrono::milliseconds> read_retry_hint(
+    const http::header_list& headers, const json::value& fault, bool limited, wall_time now) {
   using detail::hint;
   if (const auto text = headers.find("Retry-After-Ms")) {
     if (const hint found = detail::wait_of(detail::decimal(*text), 1)) return found;
@@ -169,3 +192,5 @@ inline std::optional<std::chrono::milliseconds> read_retry_hint(const http::head
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

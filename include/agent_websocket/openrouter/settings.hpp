@@ -5,6 +5,7 @@
 // request.hpp.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/headers.hpp>
 #include <agent_websocket/http/message.hpp>
@@ -53,10 +54,23 @@ struct client_settings {
   answer_limits limits;
 };
 
+/// The words name the setting; the key is in none of them.
+result<void> check(const client_settings& settings);
+
+/// A POST that lacks its body yet, which encode() makes. Precondition: check(settings).
+http::request make_http_request(const client_settings& settings, bool stream);
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
 namespace detail {
 
 /// token of RFC 9110 section 5.6.2.
-inline bool is_header_name(std::string_view name) noexcept {
+AGENT_WEBSOCKET_INLINE bool is_header_name(std::string_view name) noexcept {
   constexpr std::string_view others = "!#$%&'*+-.^_`|~";
   for (const char c : name) {
     const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -65,7 +79,7 @@ inline bool is_header_name(std::string_view name) noexcept {
   return !name.empty();
 }
 
-inline bool is_openrouter_host(std::string_view host) noexcept {
+AGENT_WEBSOCKET_INLINE bool is_openrouter_host(std::string_view host) noexcept {
   constexpr std::string_view domain = "openrouter.ai";
   if (host.size() < domain.size()) return false;
   if (!http::iequals(host.substr(host.size() - domain.size()), domain)) return false;
@@ -74,8 +88,7 @@ inline bool is_openrouter_host(std::string_view host) noexcept {
 
 }  // namespace detail
 
-/// The words name the setting; the key is in none of them.
-inline result<void> check(const client_settings& settings) {
+AGENT_WEBSOCKET_INLINE result<void> check(const client_settings& settings) {
   const auto refuse = [](std::string words) {
     return error(errc::bad_configuration, std::move(words));
   };
@@ -93,8 +106,8 @@ inline result<void> check(const client_settings& settings) {
   return {};
 }
 
-/// A POST that lacks its body yet, which encode() makes. Precondition: check(settings).
-inline http::request make_http_request(const client_settings& settings, bool stream) {
+AGENT_WEBSOCKET_INLINE http::request make_http_request(const client_settings& settings,
+                                                       bool stream) {
   http::request made;
   made.method = "POST";
   made.target = http::join_url(settings.base_url, "chat/completions");
@@ -126,3 +139,5 @@ inline http::request make_http_request(const client_settings& settings, bool str
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,8 @@
 // out. A tag that stands elsewhere is text. Holds back only what may still become a tag.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -22,8 +24,7 @@ class think_tags {
   static constexpr std::size_t max_blanks = 64;
 
   /// Not `enabled`: all of the content is text.
-  explicit think_tags(bool enabled = true) noexcept
-      : state_(enabled ? state::begin : state::text) {}
+  explicit think_tags(bool enabled = true) noexcept;
 
   /// Takes the next piece. `take(content_kind, std::string_view)` gets what is certain now, in
   /// order and never empty; what is whole UTF-8 stays so.
@@ -62,26 +63,10 @@ class think_tags {
   static constexpr std::string_view opening = "<think>";
   static constexpr std::string_view closing = "</think>";
 
-  static std::string_view without_blanks(std::string_view text) noexcept {
-    const std::size_t at = text.find_first_not_of(" \t\r\n");
-    return at == std::string_view::npos ? std::string_view() : text.substr(at);
-  }
+  static std::string_view without_blanks(std::string_view text) noexcept;
 
   /// Returns what is behind the tag, all of it when there is none, or nothing while that is open.
-  std::string_view look_at_begin(std::string_view piece) {
-    const std::string_view rest = without_blanks(piece);
-    const bool far = piece.size() - rest.size() > max_blanks;
-    if (!far && rest.substr(0, opening.size()) == opening) {
-      state_ = state::thought_begin;
-      return rest.substr(opening.size());
-    }
-    if (!far && opening.substr(0, rest.size()) == rest) {
-      held_ = piece;
-      return {};
-    }
-    state_ = state::text;
-    return piece;
-  }
+  std::string_view look_at_begin(std::string_view piece);
 
   /// Returns what is behind the tag that ends the thought.
   template <typename Take>
@@ -109,3 +94,36 @@ class think_tags {
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+
+AGENT_WEBSOCKET_INLINE think_tags::think_tags(bool enabled) noexcept
+    : state_(enabled ? state::begin : state::text) {}
+
+AGENT_WEBSOCKET_INLINE std::string_view think_tags::without_blanks(std::string_view text) noexcept {
+  const std::size_t at = text.find_first_not_of(" \t\r\n");
+  return at == std::string_view::npos ? std::string_view() : text.substr(at);
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view think_tags::look_at_begin(std::string_view piece) {
+  const std::string_view rest = without_blanks(piece);
+  const bool far = piece.size() - rest.size() > max_blanks;
+  if (!far && rest.substr(0, opening.size()) == opening) {
+    state_ = state::thought_begin;
+    return rest.substr(opening.size());
+  }
+  if (!far && opening.substr(0, rest.size()) == rest) {
+    held_ = piece;
+    return {};
+  }
+  state_ = state::text;
+  return piece;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,8 @@
 // tool_calls.hpp puts it together from a stream.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <string>
 
 namespace agent_websocket {
@@ -20,10 +22,22 @@ struct tool_call {
   bool complete = true;
 };
 
-inline bool operator==(const tool_call& a, const tool_call& b) {
-  return a.id == b.id && a.name == b.name && a.arguments == b.arguments && a.complete == b.complete;
-}
+bool operator==(const tool_call& a, const tool_call& b);
 inline bool operator!=(const tool_call& a, const tool_call& b) { return !(a == b); }
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+
+AGENT_WEBSOCKET_INLINE bool operator==(const tool_call& a, const tool_call& b) {
+  return a.id == b.id && a.name == b.name && a.arguments == b.arguments && a.complete == b.complete;
+}
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // nothing of how a tool is run.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
@@ -42,7 +43,23 @@ constexpr bool is_tool_name(std::string_view name) noexcept {
 
 /// The JSON array for chat_request::tools; empty for no tools. Errors: bad_message, with words that
 /// name the tool and what is wrong. `parameters` go out byte for byte.
-inline result<std::string> encode_tools(const std::vector<tool_definition>& tools) {
+result<std::string> encode_tools(const std::vector<tool_definition>& tools);
+
+/// chat_request::tool_choice of a word: none, auto or required.
+std::string tool_choice(std::string_view word);
+
+/// chat_request::tool_choice of the function that the model has to call.
+std::string tool_choice_function(std::string_view name);
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace openrouter {
+
+AGENT_WEBSOCKET_INLINE result<std::string> encode_tools(const std::vector<tool_definition>& tools) {
   std::string text;
   if (tools.empty()) return text;
   json::writer out(text);
@@ -80,15 +97,13 @@ inline result<std::string> encode_tools(const std::vector<tool_definition>& tool
   return text;
 }
 
-/// chat_request::tool_choice of a word: none, auto or required.
-inline std::string tool_choice(std::string_view word) {
+AGENT_WEBSOCKET_INLINE std::string tool_choice(std::string_view word) {
   std::string text;
   json::writer(text).value(word);
   return text;
 }
 
-/// chat_request::tool_choice of the function that the model has to call.
-inline std::string tool_choice_function(std::string_view name) {
+AGENT_WEBSOCKET_INLINE std::string tool_choice_function(std::string_view name) {
   std::string text;
   json::writer out(text);
   out.begin_object().member("type", "function").key("function");
@@ -98,3 +113,5 @@ inline std::string tool_choice_function(std::string_view name) {
 
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // it runs.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/exchange.hpp>
 
 #include <memory>
@@ -16,7 +17,7 @@ namespace agent_websocket {
 class any_exchange {
  public:
   /// Holds a null_exchange.
-  any_exchange() : any_exchange(std::make_unique<null_exchange>()) {}
+  any_exchange();
 
   /// Precondition: `held` is not null.
   template <typename Exchange>
@@ -53,3 +54,14 @@ class any_exchange {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE any_exchange::any_exchange()
+    : any_exchange(std::make_unique<null_exchange>()) {}
+
+}  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // runs.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/memory_store.hpp>
 #include <agent_websocket/policy/store.hpp>
 
@@ -17,7 +18,7 @@ namespace agent_websocket {
 class any_store {
  public:
   /// Holds a memory_store that is not lasting.
-  any_store() : any_store(std::make_unique<memory_store>()) {}
+  any_store();
 
   /// Precondition: `held` is not null.
   template <typename Store>
@@ -28,18 +29,10 @@ class any_store {
 
   bool lasting() const { return held_->lasting(); }
   void load(std::string_view session, load_handler done) { held_->load(session, std::move(done)); }
-  void claim(std::string_view session, const stored_session& known, claim_handler done) {
-    held_->claim(session, known, std::move(done));
-  }
-  void append(store_batch batch, store_handler done) {
-    held_->append(std::move(batch), std::move(done));
-  }
-  void release(std::string_view session, fence_number fence, store_handler done) {
-    held_->release(session, fence, std::move(done));
-  }
-  void erase(std::string_view session, fence_number fence, store_handler done) {
-    held_->erase(session, fence, std::move(done));
-  }
+  void claim(std::string_view session, const stored_session& known, claim_handler done);
+  void append(store_batch batch, store_handler done);
+  void release(std::string_view session, fence_number fence, store_handler done);
+  void erase(std::string_view session, fence_number fence, store_handler done);
   void check(store_handler done) { held_->check(std::move(done)); }
 
  private:
@@ -82,3 +75,32 @@ class any_store {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE any_store::any_store() : any_store(std::make_unique<memory_store>()) {}
+
+AGENT_WEBSOCKET_INLINE void any_store::claim(std::string_view session, const stored_session& known,
+                                             claim_handler done) {
+  held_->claim(session, known, std::move(done));
+}
+
+AGENT_WEBSOCKET_INLINE void any_store::append(store_batch batch, store_handler done) {
+  held_->append(std::move(batch), std::move(done));
+}
+
+AGENT_WEBSOCKET_INLINE void any_store::release(std::string_view session, fence_number fence,
+                                               store_handler done) {
+  held_->release(session, fence, std::move(done));
+}
+
+AGENT_WEBSOCKET_INLINE void any_store::erase(std::string_view session, fence_number fence,
+                                             store_handler done) {
+  held_->erase(session, fence, std::move(done));
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -18,6 +18,7 @@
 // point to are valid during the call only.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/detect.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
@@ -40,11 +41,7 @@ struct principal {
   /// Let in without showing anything: limits per user count the address instead.
   bool is_anonymous = false;
 
-  static principal anonymous() {
-    principal nobody;
-    nobody.is_anonymous = true;
-    return nobody;
-  }
+  static principal anonymous();
 };
 
 /// Where a token stood.
@@ -67,9 +64,7 @@ using authentication_handler = std::function<void(result<principal>)>;
 
 /// Lets everybody in.
 struct allow_all {
-  void authenticate(const credentials&, const authentication_handler& done) const {
-    done(principal::anonymous());
-  }
+  void authenticate(const credentials&, const authentication_handler& done) const;
   static constexpr bool lets_everybody_in() noexcept { return true; }
 };
 
@@ -123,3 +118,22 @@ bool lets_everybody_in([[maybe_unused]] const A& a) {
 }
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE principal principal::anonymous() {
+  principal nobody;
+  nobody.is_anonymous = true;
+  return nobody;
+}
+
+AGENT_WEBSOCKET_INLINE void allow_all::authenticate(const credentials&,
+                                                    const authentication_handler& done) const {
+  done(principal::anonymous());
+}
+
+}  // namespace agent_websocket
+
+#endif

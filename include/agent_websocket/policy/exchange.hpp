@@ -20,6 +20,7 @@
 // be made from inside of them, and the exchange may be destroyed there.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/detect.hpp>
 
 #include <string>
@@ -43,7 +44,7 @@ class exchange_sink {
 
 /// Of a process that shares its store with nobody.
 struct null_exchange {
-  std::string name() const { return std::string(); }
+  std::string name() const;
   void listen(exchange_sink&) noexcept {}
   void send(std::string_view, std::string_view) noexcept {}
   void publish(std::string_view) noexcept {}
@@ -94,3 +95,13 @@ constexpr bool require_exchange() {
 }
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::string null_exchange::name() const { return std::string(); }
+
+}  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/auth/static_tokens.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 
 #include <chrono>
@@ -73,18 +74,7 @@ struct access_options {
   metrics_access metrics = metrics_access::open;
 
   /// Checks what has to do with the admin token.
-  result<void> check_admin() const {
-    if (!admin_token.empty() && admin_token.size() < min_admin_token_bytes) {
-      return error(errc::bad_configuration, "ADMIN_TOKEN is too short: it must have at least " +
-                                                std::to_string(min_admin_token_bytes) +
-                                                " bytes, and be hard to guess");
-    }
-    if (metrics == metrics_access::admin && admin_token.empty()) {
-      return error(errc::bad_configuration,
-                   "METRICS is admin, but ADMIN_TOKEN is not set: nobody could read them");
-    }
-    return {};
-  }
+  result<void> check_admin() const;
 
   /// True when a key for JSON Web Tokens is named.
   bool asks_for_jwt() const noexcept { return !jwt_secret.empty() || !jwt_public_key_file.empty(); }
@@ -93,24 +83,7 @@ struct access_options {
 
   /// Checks what single values cannot tell: options of which one would do nothing without another,
   /// and an operator would take the door for locked.
-  result<void> check_authentication() const {
-    const auto wrong = [](const char* words) { return error(errc::bad_configuration, words); };
-    if (!jwt_previous_secret.empty() && jwt_secret.empty())
-      return wrong("JWT_PREVIOUS_SECRET is set, but JWT_SECRET is not");
-    if (!jwt_previous_public_key_file.empty() && jwt_public_key_file.empty())
-      return wrong("JWT_PREVIOUS_PUBLIC_KEY_FILE is set, but JWT_PUBLIC_KEY_FILE is not");
-    if ((!jwt_audience.empty() || !jwt_issuer.empty()) && !asks_for_jwt()) {
-      return wrong(
-          "JWT_AUDIENCE or JWT_ISSUER is set, but there is no key to verify a token with: set "
-          "JWT_SECRET or JWT_PUBLIC_KEY_FILE");
-    }
-    if (allow_anonymous && asks_for_tokens()) {
-      return wrong(
-          "ALLOW_ANONYMOUS is 1, but AUTH_TOKENS, JWT_SECRET or JWT_PUBLIC_KEY_FILE says who may "
-          "come; unset one of them");
-    }
-    return {};
-  }
+  result<void> check_authentication() const;
 
   // TLS. Files in PEM form; both or none. With them the port speaks https and wss, and nothing
   // else.
@@ -121,21 +94,65 @@ struct access_options {
 
   /// Whether both files are named. What is in them is looked at when the
   /// server starts.
-  result<void> check_tls() const {
-    if (tls_cert_file.empty() == tls_key_file.empty()) return {};
-    const bool has_certificate = tls_key_file.empty();
-    return error(errc::bad_configuration,
-                 std::string(has_certificate ? "TLS_CERT_FILE" : "TLS_KEY_FILE") +
-                     " is set without " + (has_certificate ? "TLS_KEY_FILE" : "TLS_CERT_FILE") +
-                     ": TLS needs both, the certificate and its key");
-  }
+  result<void> check_tls() const;
 
   /// Checks all that single values cannot tell. Called by options::check.
-  result<void> check() const {
-    if (auto checked = check_authentication(); !checked) return checked;
-    if (auto checked = check_admin(); !checked) return checked;
-    return check_tls();
-  }
+  result<void> check() const;
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE result<void> access_options::check_admin() const {
+  if (!admin_token.empty() && admin_token.size() < min_admin_token_bytes) {
+    return error(errc::bad_configuration, "ADMIN_TOKEN is too short: it must have at least " +
+                                              std::to_string(min_admin_token_bytes) +
+                                              " bytes, and be hard to guess");
+  }
+  if (metrics == metrics_access::admin && admin_token.empty()) {
+    return error(errc::bad_configuration,
+                 "METRICS is admin, but ADMIN_TOKEN is not set: nobody could read them");
+  }
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE result<void> access_options::check_authentication() const {
+  const auto wrong = [](const char* words) { return error(errc::bad_configuration, words); };
+  if (!jwt_previous_secret.empty() && jwt_secret.empty())
+    return wrong("JWT_PREVIOUS_SECRET is set, but JWT_SECRET is not");
+  if (!jwt_previous_public_key_file.empty() && jwt_public_key_file.empty())
+    return wrong("JWT_PREVIOUS_PUBLIC_KEY_FILE is set, but JWT_PUBLIC_KEY_FILE is not");
+  if ((!jwt_audience.empty() || !jwt_issuer.empty()) && !asks_for_jwt()) {
+    return wrong(
+        "JWT_AUDIENCE or JWT_ISSUER is set, but there is no key to verify a token with: set "
+        "JWT_SECRET or JWT_PUBLIC_KEY_FILE");
+  }
+  if (allow_anonymous && asks_for_tokens()) {
+    return wrong(
+        "ALLOW_ANONYMOUS is 1, but AUTH_TOKENS, JWT_SECRET or JWT_PUBLIC_KEY_FILE says who may "
+        "come; unset one of them");
+  }
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE result<void> access_options::check_tls() const {
+  if (tls_cert_file.empty() == tls_key_file.empty()) return {};
+  const bool has_certificate = tls_key_file.empty();
+  return error(errc::bad_configuration,
+               std::string(has_certificate ? "TLS_CERT_FILE" : "TLS_KEY_FILE") +
+                   " is set without " + (has_certificate ? "TLS_KEY_FILE" : "TLS_CERT_FILE") +
+                   ": TLS needs both, the certificate and its key");
+}
+
+AGENT_WEBSOCKET_INLINE result<void> access_options::check() const {
+  if (auto checked = check_authentication(); !checked) return checked;
+  if (auto checked = check_admin(); !checked) return checked;
+  return check_tls();
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/auth/static_tokens.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/jwt_key.hpp>
 #include <agent_websocket/server/option_variable.hpp>
 #include <agent_websocket/server/variable_text.hpp>
@@ -20,9 +21,17 @@
 
 namespace agent_websocket {
 
+/// In the order in which people read about them.
+const std::vector<option_variable>& access_variables();
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
 namespace detail {
 
-inline applied read_jwt_secret(std::string& into, std::string_view text) {
+AGENT_WEBSOCKET_INLINE applied read_jwt_secret(std::string& into, std::string_view text) {
   if (text.size() < min_jwt_secret_bytes) {
     return std::to_string(min_jwt_secret_bytes) +
            " bytes or more (openssl rand -hex 32 makes a good one)";
@@ -33,8 +42,7 @@ inline applied read_jwt_secret(std::string& into, std::string_view text) {
 
 }  // namespace detail
 
-/// In the order in which people read about them.
-inline const std::vector<option_variable>& access_variables() {
+AGENT_WEBSOCKET_INLINE const std::vector<option_variable>& access_variables() {
   using detail::applied;
   static const std::vector<option_variable> table{
       {"AUTH_TOKENS", "",
@@ -233,3 +241,5 @@ inline const std::vector<option_variable>& access_variables() {
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // bad_json and bad_message, with words that name the field and what it must be. Pure.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/ids.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/base/utf8.hpp>
@@ -41,12 +42,39 @@ struct page_request {
 
 namespace detail {
 
-inline error wrong_field(std::string_view name, std::string_view wanted, const json::value& found) {
+result<void> read_text(std::string& into, const json::value& from, std::string_view name);
+
+/// Reads content, topic, data and volatile.
+result<api_notice> read_notice(const json::value& from);
+
+}  // namespace detail
+
+/// {"content":...,"topic":...,"data":...,"volatile":...}, the content or the data not missing.
+/// Other fields are refused, so that none is mistyped unseen.
+result<api_notice> read_notice(std::string_view body);
+
+/// {"sessionId":"...","message":...}: the message is the content as a string; an object with any of
+/// content, topic and data is these; everything else is data. Other fields are ignored.
+result<addressed_notice> read_addressed_notice(std::string_view body);
+
+/// ?limit=N&cursor=C, both optional.
+result<page_request> read_page_request(std::string_view query);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE error wrong_field(std::string_view name, std::string_view wanted,
+                                         const json::value& found) {
   return error(errc::bad_message, "`" + std::string(name) + "` must be " + std::string(wanted) +
                                       ", not " + json::describe(found.kind()));
 }
 
-inline result<void> read_text(std::string& into, const json::value& from, std::string_view name) {
+AGENT_WEBSOCKET_INLINE result<void> read_text(std::string& into, const json::value& from,
+                                              std::string_view name) {
   if (!from.exists() || from.is_null()) return {};
   const auto text = from.string();
   if (!text) return wrong_field(name, "a string", from);
@@ -54,8 +82,7 @@ inline result<void> read_text(std::string& into, const json::value& from, std::s
   return {};
 }
 
-/// Reads content, topic, data and volatile.
-inline result<api_notice> read_notice(const json::value& from) {
+AGENT_WEBSOCKET_INLINE result<api_notice> read_notice(const json::value& from) {
   api_notice said;
   if (auto read = read_text(said.content, from["content"], "content"); !read) return read.error();
   if (auto read = read_text(said.topic, from["topic"], "topic"); !read) return read.error();
@@ -77,7 +104,7 @@ inline result<api_notice> read_notice(const json::value& from) {
   return said;
 }
 
-inline result<void> read_object(json::document& into, std::string_view body) {
+AGENT_WEBSOCKET_INLINE result<void> read_object(json::document& into, std::string_view body) {
   if (body.empty())
     return error(errc::bad_message, "The body is missing; it must be a JSON object");
   if (auto parsed = into.parse(body); !parsed) return parsed.error();
@@ -87,9 +114,7 @@ inline result<void> read_object(json::document& into, std::string_view body) {
 
 }  // namespace detail
 
-/// {"content":...,"topic":...,"data":...,"volatile":...}, the content or the data not missing.
-/// Other fields are refused, so that none is mistyped unseen.
-inline result<api_notice> read_notice(std::string_view body) {
+AGENT_WEBSOCKET_INLINE result<api_notice> read_notice(std::string_view body) {
   json::document parsed;
   if (auto read = detail::read_object(parsed, body); !read) return read.error();
   std::string unknown;
@@ -104,9 +129,7 @@ inline result<api_notice> read_notice(std::string_view body) {
   return detail::read_notice(parsed.root());
 }
 
-/// {"sessionId":"...","message":...}: the message is the content as a string; an object with any of
-/// content, topic and data is these; everything else is data. Other fields are ignored.
-inline result<addressed_notice> read_addressed_notice(std::string_view body) {
+AGENT_WEBSOCKET_INLINE result<addressed_notice> read_addressed_notice(std::string_view body) {
   json::document parsed;
   if (auto read = detail::read_object(parsed, body); !read) return read.error();
   addressed_notice made;
@@ -131,8 +154,7 @@ inline result<addressed_notice> read_addressed_notice(std::string_view body) {
   return made;
 }
 
-/// ?limit=N&cursor=C, both optional.
-inline result<page_request> read_page_request(std::string_view query) {
+AGENT_WEBSOCKET_INLINE result<page_request> read_page_request(std::string_view query) {
   page_request asked;
   std::optional<error> wrong;
   for_each_parameter(query, [&](std::string_view name, std::string_view value) {
@@ -162,3 +184,5 @@ inline result<page_request> read_page_request(std::string_view query) {
 }
 
 }  // namespace agent_websocket
+
+#endif

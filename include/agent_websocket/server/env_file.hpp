@@ -4,6 +4,7 @@
 // substitution of variables and no commands.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/headers.hpp>
 
@@ -18,7 +19,16 @@ namespace agent_websocket {
 /// Takes the text of a .env file apart: NAME=value lines; `export ` in front, blank lines and lines
 /// that begin with # are allowed; a value may stand in single quotes (as it is) or double quotes
 /// (with \n, \", \\ escapes); without quotes, " #" begins a comment. The error names the line.
-inline result<std::map<std::string, std::string>> parse_env_file(std::string_view text) {
+result<std::map<std::string, std::string>> parse_env_file(std::string_view text);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE result<std::map<std::string, std::string>> parse_env_file(
+    std::string_view text) {
   std::map<std::string, std::string> variables;
   std::size_t number = 0;
   while (!text.empty()) {
@@ -69,3 +79,5 @@ inline result<std::map<std::string, std::string>> parse_env_file(std::string_vie
 }
 
 }  // namespace agent_websocket
+
+#endif

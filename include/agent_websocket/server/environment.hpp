@@ -4,6 +4,7 @@
 // Reads the environment; does not change it.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/server/env_file.hpp>
 #include <agent_websocket/server/option_variables.hpp>
 #include <agent_websocket/server/options.hpp>
@@ -24,7 +25,15 @@ namespace agent_websocket {
 using variable_lookup = std::function<std::optional<std::string>(std::string_view name)>;
 
 /// Options out of variables. An empty variable counts as not set.
-inline result<options> read_options(const variable_lookup& lookup) {
+result<options> read_options(const variable_lookup& lookup);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE result<options> read_options(const variable_lookup& lookup) {
   options read;
   for (const option_variable& variable : option_variables()) {
     const auto text = lookup(variable.name);
@@ -39,12 +48,11 @@ inline result<options> read_options(const variable_lookup& lookup) {
   }
   return read;
 }
-
 namespace detail {
 
 /// All of a file; nullopt when it cannot be read. By <cstdio>: the streams would cost each unit a
 /// tenth of a second.
-inline std::optional<std::string> whole_file(const std::string& name) {
+AGENT_WEBSOCKET_INLINE std::optional<std::string> whole_file(const std::string& name) {
   std::FILE* const file = std::fopen(name.c_str(), "rb");
   if (file == nullptr) return std::nullopt;
   std::string text;
@@ -57,7 +65,7 @@ inline std::optional<std::string> whole_file(const std::string& name) {
 
 }  // namespace detail
 
-inline result<options> options::from_environment(const std::string& env_file) {
+AGENT_WEBSOCKET_INLINE result<options> options::from_environment(const std::string& env_file) {
   std::map<std::string, std::string> from_file;
   if (!env_file.empty()) {
     const auto text = detail::whole_file(env_file);
@@ -76,3 +84,5 @@ inline result<options> options::from_environment(const std::string& env_file) {
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // words: a model's bill is behind it. Without authentication it listens on loopback addresses only.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/headers.hpp>
 #include <agent_websocket/http/ip_address.hpp>
@@ -16,15 +17,25 @@ namespace agent_websocket {
 
 /// True for what only this machine reaches: "localhost", and addresses of 127.0.0.0/8 and ::1.
 /// Other names are not looked up.
-inline bool is_loopback_host(std::string_view host) {
+bool is_loopback_host(std::string_view host);
+
+/// Refuses (bad_configuration) to let everybody in where other machines can reach it, unless the
+/// operator allows it. `everybody`: what the authenticator says of itself.
+result<void> check_exposure(const options& of, bool everybody);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE bool is_loopback_host(std::string_view host) {
   if (http::iequals(host, "localhost")) return true;
   const auto address = http::ip_address::parse(host);
   return address && address->is_loopback();
 }
 
-/// Refuses (bad_configuration) to let everybody in where other machines can reach it, unless the
-/// operator allows it. `everybody`: what the authenticator says of itself.
-inline result<void> check_exposure(const options& of, bool everybody) {
+AGENT_WEBSOCKET_INLINE result<void> check_exposure(const options& of, bool everybody) {
   if (!everybody || of.access.allow_anonymous || is_loopback_host(of.host)) return {};
   return error(errc::bad_configuration,
                "HOST is \"" + of.host +
@@ -35,3 +46,5 @@ inline result<void> check_exposure(const options& of, bool everybody) {
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -14,6 +14,7 @@
 // | GET    | /metrics                       | for all, or with the token only, or not there      |
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/ids.hpp>
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/json/writer.hpp>
@@ -42,38 +43,11 @@ class http_api {
   static constexpr std::size_t max_body_bytes = 64 * 1024;
 
   /// `admin_token` empty: the API is not there.
-  http_api(std::string_view admin_token, metrics_access metrics, api_actions& actions)
-      : guard_(admin_token), metrics_(metrics), actions_(actions) {}
+  http_api(std::string_view admin_token, metrics_access metrics, api_actions& actions);
 
   /// False: there is nothing at that path, or it is not to be known, and nobody responds. `respond`
   /// may be called after this is gone.
-  bool answer(const http::request& request, time_point now, const respond_handler& respond) {
-    if (request.path() == "/metrics") return answer_metrics(request, respond);
-    std::string_view method = request.method;
-    if (method == "HEAD") method = "GET";
-    const route* wanted = nullptr;
-    std::string_view id;
-    std::string allowed;
-    for (const route& each : routes()) {
-      const auto matched = match_path(each.pattern, request.path());
-      if (!matched) continue;
-      id = *matched;
-      if (each.method == method) wanted = &each;
-      if (!allowed.empty()) allowed.append(", ");
-      allowed.append(each.method == "GET" ? std::string_view("GET, HEAD") : each.method);
-    }
-    if (allowed.empty() || !guard_.has_token()) return false;
-    if (auto refusal = guard_.refuse(request)) {
-      respond(*std::move(refusal));
-    } else if (wanted == nullptr) {
-      respond(method_not_allowed(allowed));
-    } else if (method == "GET") {
-      (this->*wanted->run)(request, id, respond);
-    } else {
-      run_once(*wanted, request, id, now, respond);
-    }
-    return true;
-  }
+  bool answer(const http::request& request, time_point now, const respond_handler& respond);
 
  private:
   struct route {
@@ -81,149 +55,29 @@ class http_api {
     void (http_api::*run)(const http::request&, std::string_view id, const respond_handler&);
   };
 
-  static const std::array<route, 6>& routes() {
-    static constexpr std::array<route, 6> table{{
-        {"POST", "/functions/v1/notify_websocket", &http_api::notify_addressed},
-        {"POST", "/v1/sessions/{id}/notify", &http_api::notify},
-        {"POST", "/v1/broadcast", &http_api::broadcast},
-        {"GET", "/v1/sessions", &http_api::list},
-        {"GET", "/v1/sessions/{id}", &http_api::show},
-        {"DELETE", "/v1/sessions/{id}", &http_api::disconnect},
-    }};
-    return table;
-  }
+  static const std::array<route, 6>& routes();
 
   /// Does what changes something, but only once for one Idempotency-Key. What was refused has
   /// changed nothing for good and may be sent again, mended, with the same key.
   void run_once(const route& wanted, const http::request& request, std::string_view id,
-                time_point now, const respond_handler& respond) {
-    const auto key = request.headers.find("Idempotency-Key");
-    if (!key) return (this->*wanted.run)(request, id, respond);
-    if (request.body.size() > max_body_bytes)
-      return respond(*refuse_body(request));  // not to be hashed
-    if (!is_idempotency_key(*key)) {
-      return respond(api_refusal(400, "bad_idempotency_key",
-                                 "The header Idempotency-Key must have 1 to 255 visible ASCII "
-                                 "characters, and no spaces"));
-    }
-    const digest256 fingerprint = idempotency_keys::fingerprint(request);
-    if (const auto* const before = keys_->find(*key, now)) {
-      if (before->request != fingerprint) {
-        return respond(
-            api_refusal(422, "idempotency_key_reused",
-                        "This Idempotency-Key was used for another request (its method, path or "
-                        "body was not the same); use a new key for each request"));
-      }
-      if (!before->answer) return respond(key_in_use());
-      http::response again = *before->answer;
-      again.headers.add("Idempotent-Replayed", "true");
-      return respond(std::move(again));
-    }
-    const auto use = keys_->take(*key, fingerprint, now);
-    (this->*wanted.run)(request, id,
-                        [respond, use, key = std::string(*key),
-                         weak = std::weak_ptr<idempotency_keys>(keys_)](http::response answer) {
-                          if (const auto keys = weak.lock()) {
-                            answer.status < 300 ? keys->keep(key, use, answer)
-                                                : keys->free(key, use);
-                          }
-                          respond(std::move(answer));
-                        });
-  }
+                time_point now, const respond_handler& respond);
 
-  bool answer_metrics(const http::request& request, const respond_handler& respond) const {
-    if (metrics_ == metrics_access::off) return false;
-    if (metrics_ == metrics_access::admin) {
-      if (!guard_.has_token()) return false;
-      if (auto refusal = guard_.refuse(request)) {
-        respond(*std::move(refusal));
-        return true;
-      }
-    }
-    if (request.method != "GET" && request.method != "HEAD") {
-      respond(method_not_allowed("GET, HEAD"));
-    } else {
-      respond({200,
-               {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
-                {"Cache-Control", "no-store"}},
-               actions_.metrics()});
-    }
-    return true;
-  }
+  bool answer_metrics(const http::request& request, const respond_handler& respond) const;
 
   // ---- the routes
 
   void notify_addressed(const http::request& request, std::string_view,
-                        const respond_handler& respond) {
-    if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
-    const auto asked = read_addressed_notice(request.body);
-    if (!asked) return respond(refused(asked.error()));
-    const std::string& id = asked->session_id;
-    const bool may_be_lost = asked->said.may_be_lost;
-    actions_.notify(id, asked->said,
-                    telling(respond, id, [id, may_be_lost](json::writer& w, const reached& told) {
-                      w.member("success", true).member("sessionId", id);
-                      tell_reached(w, told, may_be_lost);
-                    }));
-  }
+                        const respond_handler& respond);
 
-  void notify(const http::request& request, std::string_view id, const respond_handler& respond) {
-    if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
-    const auto said = read_notice(request.body);
-    if (!said) return respond(refused(said.error()));
-    actions_.notify(id, *said,
-                    telling(respond, id,
-                            [id = std::string(id), may_be_lost = said->may_be_lost](
-                                json::writer& w, const reached& told) {
-                              w.member("session_id", id);
-                              tell_reached(w, told, may_be_lost);
-                            }));
-  }
+  void notify(const http::request& request, std::string_view id, const respond_handler& respond);
 
-  void broadcast(const http::request& request, std::string_view, const respond_handler& respond) {
-    if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
-    const auto said = read_notice(request.body);
-    if (!said) return respond(refused(said.error()));
-    actions_.broadcast(
-        *said, telling(respond, {},
-                       [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
-                         w.member("sessions", told.sessions);
-                         tell_reached(w, told, may_be_lost);
-                         if (told.unkept != 0) w.member("unkept", told.unkept);
-                       }));
-  }
+  void broadcast(const http::request& request, std::string_view, const respond_handler& respond);
 
-  void list(const http::request& request, std::string_view, const respond_handler& respond) {
-    const auto asked = read_page_request(request.query());
-    if (!asked) return respond(refused(asked.error()));
-    const session_page page = actions_.sessions(asked->after, asked->limit);
-    std::string body;
-    json::writer w(body);
-    w.begin_object().key("sessions").begin_array();
-    for (const session_summary& each : page.sessions) describe(w, each);
-    w.end_array().key("next_cursor");
-    page.next.empty() ? w.null() : w.value(page.next);
-    w.end_object();
-    respond(api_answer(200, std::move(body)));
-  }
+  void list(const http::request& request, std::string_view, const respond_handler& respond);
 
-  void show(const http::request&, std::string_view id, const respond_handler& respond) {
-    const auto found = actions_.session(id);
-    if (!found) return respond(session_not_found(id));
-    std::string body;
-    json::writer w(body);
-    describe(w, *found);
-    respond(api_answer(200, std::move(body)));
-  }
+  void show(const http::request&, std::string_view id, const respond_handler& respond);
 
-  void disconnect(const http::request&, std::string_view id, const respond_handler& respond) {
-    actions_.disconnect(
-        id, telling(respond, id, [id = std::string(id)](json::writer& w, const reached& told) {
-          w.member("session_id", id).member("closed", !told.passed_on);
-          if (told.passed_on) w.member("passed_on", true);
-          w.member("sockets", told.sockets);
-        }));
-  }
+  void disconnect(const http::request&, std::string_view id, const respond_handler& respond);
 
   // ---- their words
 
@@ -245,62 +99,17 @@ class http_api {
 
   /// `sockets` are there now; what is `kept` also reaches clients that come back. Of what was passed
   /// on, nobody here knows.
-  static void tell_reached(json::writer& w, const reached& told, bool may_be_lost) {
-    const bool kept = !may_be_lost && told.unkept == 0 && !told.passed_on;
-    w.member("sockets", told.sockets).member("kept", kept);
-    if (told.passed_on) w.member("passed_on", true);
-  }
+  static void tell_reached(json::writer& w, const reached& told, bool may_be_lost);
 
-  static void describe(json::writer& w, const session_summary& of) {
-    w.begin_object().member("id", of.id).member("user", of.user).member("sockets", of.sockets);
-    w.member("created", of.created).member("last_activity", of.last_activity);
-    w.member("running", of.running).member("queued", of.queued).member("messages", of.messages);
-    w.end_object();
-  }
+  static void describe(json::writer& w, const session_summary& of);
 
-  static std::optional<http::response> refuse_body(const http::request& request) {
-    if (request.body.size() > max_body_bytes) {
-      return api_refusal(413, "too_large",
-                         "The body has " + std::to_string(request.body.size()) +
-                             " bytes; at most " + std::to_string(max_body_bytes) + " are allowed");
-    }
-    if (!is_json_media_type(request.headers.find("Content-Type"))) {
-      return api_refusal(415, "unsupported_media_type",
-                         "The body must be JSON in UTF-8, and the header must say so: "
-                         "`Content-Type: application/json`");
-    }
-    return std::nullopt;
-  }
-  static http::response refused(const error& why) {
-    return api_refusal(400, to_string(why.code), why.message);
-  }
-  static http::response not_done() {
-    return try_later(
-        "The session cannot be reached or saved now, so that nothing was done; try "
-        "again later");
-  }
-  static http::response not_kept() {
-    return try_later(
-        "This was done, but the store has not kept it, so that it may be lost; try "
-        "again later");
-  }
-  static http::response try_later(std::string_view words) {
-    auto refusal = api_refusal(503, "internal", words);
-    refusal.headers.add("Retry-After", "5");
-    return refusal;
-  }
-  static http::response key_in_use() {
-    auto refusal = api_refusal(409, "idempotency_key_in_use",
-                               "The first request with this Idempotency-Key is still being done; "
-                               "ask again in a moment");
-    refusal.headers.add("Retry-After", "1");
-    return refusal;
-  }
-  static http::response session_not_found(std::string_view id) {
-    const std::string shown = is_valid_id(id) ? "`" + std::string(id) + "`" : "of that id";
-    return api_refusal(404, "session_not_found",
-                       "There is no session " + shown + "; it has ended, or never was");
-  }
+  static std::optional<http::response> refuse_body(const http::request& request);
+  static http::response refused(const error& why);
+  static http::response not_done();
+  static http::response not_kept();
+  static http::response try_later(std::string_view words);
+  static http::response key_in_use();
+  static http::response session_not_found(std::string_view id);
 
   admin_guard guard_;
   metrics_access metrics_;
@@ -309,3 +118,256 @@ class http_api {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE http_api::http_api(std::string_view admin_token, metrics_access metrics,
+                                          api_actions& actions)
+    : guard_(admin_token), metrics_(metrics), actions_(actions) {}
+
+AGENT_WEBSOCKET_INLINE bool http_api::answer(const http::request& request, time_point now,
+                                             const respond_handler& respond) {
+  if (request.path() == "/metrics") return answer_metrics(request, respond);
+  std::string_view method = request.method;
+  if (method == "HEAD") method = "GET";
+  const route* wanted = nullptr;
+  std::string_view id;
+  std::string allowed;
+  for (const route& each : routes()) {
+    const auto matched = match_path(each.pattern, request.path());
+    if (!matched) continue;
+    id = *matched;
+    if (each.method == method) wanted = &each;
+    if (!allowed.empty()) allowed.append(", ");
+    allowed.append(each.method == "GET" ? std::string_view("GET, HEAD") : each.method);
+  }
+  if (allowed.empty() || !guard_.has_token()) return false;
+  if (auto refusal = guard_.refuse(request)) {
+    respond(*std::move(refusal));
+  } else if (wanted == nullptr) {
+    respond(method_not_allowed(allowed));
+  } else if (method == "GET") {
+    (this->*wanted->run)(request, id, respond);
+  } else {
+    run_once(*wanted, request, id, now, respond);
+  }
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE const std::array<http_api::route, 6>& http_api::routes() {
+  static constexpr std::array<route, 6> table{{
+      {"POST", "/functions/v1/notify_websocket", &http_api::notify_addressed},
+      {"POST", "/v1/sessions/{id}/notify", &http_api::notify},
+      {"POST", "/v1/broadcast", &http_api::broadcast},
+      {"GET", "/v1/sessions", &http_api::list},
+      {"GET", "/v1/sessions/{id}", &http_api::show},
+      {"DELETE", "/v1/sessions/{id}", &http_api::disconnect},
+  }};
+  return table;
+}
+
+AGENT_WEBSOCKET_INLINE void http_api::run_once(const route& wanted, const http::request& request,
+                                               std::string_view id, time_point now,
+                                               const respond_handler& respond) {
+  const auto key = request.headers.find("Idempotency-Key");
+  if (!key) return (this->*wanted.run)(request, id, respond);
+  if (request.body.size() > max_body_bytes)
+    return respond(*refuse_body(request));  // not to be hashed
+  if (!is_idempotency_key(*key)) {
+    return respond(api_refusal(400, "bad_idempotency_key",
+                               "The header Idempotency-Key must have 1 to 255 visible ASCII "
+                               "characters, and no spaces"));
+  }
+  const digest256 fingerprint = idempotency_keys::fingerprint(request);
+  if (const auto* const before = keys_->find(*key, now)) {
+    if (before->request != fingerprint) {
+      return respond(
+          api_refusal(422, "idempotency_key_reused",
+                      "This Idempotency-Key was used for another request (its method, path or "
+                      "body was not the same); use a new key for each request"));
+    }
+    if (!before->answer) return respond(key_in_use());
+    http::response again = *before->answer;
+    again.headers.add("Idempotent-Replayed", "true");
+    return respond(std::move(again));
+  }
+  const auto use = keys_->take(*key, fingerprint, now);
+  (this->*wanted.run)(request, id,
+                      [respond, use, key = std::string(*key),
+                       weak = std::weak_ptr<idempotency_keys>(keys_)](http::response answer) {
+                        if (const auto keys = weak.lock()) {
+                          answer.status < 300 ? keys->keep(key, use, answer) : keys->free(key, use);
+                        }
+                        respond(std::move(answer));
+                      });
+}
+
+AGENT_WEBSOCKET_INLINE bool http_api::answer_metrics(const http::request& request,
+                                                     const respond_handler& respond) const {
+  if (metrics_ == metrics_access::off) return false;
+  if (metrics_ == metrics_access::admin) {
+    if (!guard_.has_token()) return false;
+    if (auto refusal = guard_.refuse(request)) {
+      respond(*std::move(refusal));
+      return true;
+    }
+  }
+  if (request.method != "GET" && request.method != "HEAD") {
+    respond(method_not_allowed("GET, HEAD"));
+  } else {
+    respond({200,
+             {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
+              {"Cache-Control", "no-store"}},
+             actions_.metrics()});
+  }
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE void http_api::notify_addressed(const http::request& request,
+                                                       std::string_view,
+                                                       const respond_handler& respond) {
+  if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
+  const auto asked = read_addressed_notice(request.body);
+  if (!asked) return respond(refused(asked.error()));
+  const std::string& id = asked->session_id;
+  const bool may_be_lost = asked->said.may_be_lost;
+  actions_.notify(id, asked->said,
+                  telling(respond, id, [id, may_be_lost](json::writer& w, const reached& told) {
+                    w.member("success", true).member("sessionId", id);
+                    tell_reached(w, told, may_be_lost);
+                  }));
+}
+
+AGENT_WEBSOCKET_INLINE void http_api::notify(const http::request& request, std::string_view id,
+                                             const respond_handler& respond) {
+  if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
+  const auto said = read_notice(request.body);
+  if (!said) return respond(refused(said.error()));
+  actions_.notify(id, *said,
+                  telling(respond, id,
+                          [id = std::string(id), may_be_lost = said->may_be_lost](
+                              json::writer& w, const reached& told) {
+                            w.member("session_id", id);
+                            tell_reached(w, told, may_be_lost);
+                          }));
+}
+
+AGENT_WEBSOCKET_INLINE void http_api::broadcast(const http::request& request, std::string_view,
+                                                const respond_handler& respond) {
+  if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
+  const auto said = read_notice(request.body);
+  if (!said) return respond(refused(said.error()));
+  actions_.broadcast(
+      *said,
+      telling(respond, {}, [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
+        w.member("sessions", told.sessions);
+        tell_reached(w, told, may_be_lost);
+        if (told.unkept != 0) w.member("unkept", told.unkept);
+      }));
+}
+
+AGENT_WEBSOCKET_INLINE void http_api::list(const http::request& request, std::string_view,
+                                           const respond_handler& respond) {
+  const auto asked = read_page_request(request.query());
+  if (!asked) return respond(refused(asked.error()));
+  const session_page page = actions_.sessions(asked->after, asked->limit);
+  std::string body;
+  json::writer w(body);
+  w.begin_object().key("sessions").begin_array();
+  for (const session_summary& each : page.sessions) describe(w, each);
+  w.end_array().key("next_cursor");
+  page.next.empty() ? w.null() : w.value(page.next);
+  w.end_object();
+  respond(api_answer(200, std::move(body)));
+}
+
+AGENT_WEBSOCKET_INLINE void http_api::show(const http::request&, std::string_view id,
+                                           const respond_handler& respond) {
+  const auto found = actions_.session(id);
+  if (!found) return respond(session_not_found(id));
+  std::string body;
+  json::writer w(body);
+  describe(w, *found);
+  respond(api_answer(200, std::move(body)));
+}
+
+AGENT_WEBSOCKET_INLINE void http_api::disconnect(const http::request&, std::string_view id,
+                                                 const respond_handler& respond) {
+  actions_.disconnect(
+      id, telling(respond, id, [id = std::string(id)](json::writer& w, const reached& told) {
+        w.member("session_id", id).member("closed", !told.passed_on);
+        if (told.passed_on) w.member("passed_on", true);
+        w.member("sockets", told.sockets);
+      }));
+}
+
+AGENT_WEBSOCKET_INLINE void http_api::tell_reached(json::writer& w, const reached& told,
+                                                   bool may_be_lost) {
+  const bool kept = !may_be_lost && told.unkept == 0 && !told.passed_on;
+  w.member("sockets", told.sockets).member("kept", kept);
+  if (told.passed_on) w.member("passed_on", true);
+}
+
+AGENT_WEBSOCKET_INLINE void http_api::describe(json::writer& w, const session_summary& of) {
+  w.begin_object().member("id", of.id).member("user", of.user).member("sockets", of.sockets);
+  w.member("created", of.created).member("last_activity", of.last_activity);
+  w.member("running", of.running).member("queued", of.queued).member("messages", of.messages);
+  w.end_object();
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<http::response> http_api::refuse_body(
+    const http::request& request) {
+  if (request.body.size() > max_body_bytes) {
+    return api_refusal(413, "too_large",
+                       "The body has " + std::to_string(request.body.size()) + " bytes; at most " +
+                           std::to_string(max_body_bytes) + " are allowed");
+  }
+  if (!is_json_media_type(request.headers.find("Content-Type"))) {
+    return api_refusal(415, "unsupported_media_type",
+                       "The body must be JSON in UTF-8, and the header must say so: "
+                       "`Content-Type: application/json`");
+  }
+  return std::nullopt;
+}
+
+AGENT_WEBSOCKET_INLINE http::response http_api::refused(const error& why) {
+  return api_refusal(400, to_string(why.code), why.message);
+}
+
+AGENT_WEBSOCKET_INLINE http::response http_api::not_done() {
+  return try_later(
+      "The session cannot be reached or saved now, so that nothing was done; try "
+      "again later");
+}
+
+AGENT_WEBSOCKET_INLINE http::response http_api::not_kept() {
+  return try_later(
+      "This was done, but the store has not kept it, so that it may be lost; try "
+      "again later");
+}
+
+AGENT_WEBSOCKET_INLINE http::response http_api::try_later(std::string_view words) {
+  auto refusal = api_refusal(503, "internal", words);
+  refusal.headers.add("Retry-After", "5");
+  return refusal;
+}
+
+AGENT_WEBSOCKET_INLINE http::response http_api::key_in_use() {
+  auto refusal = api_refusal(409, "idempotency_key_in_use",
+                             "The first request with this Idempotency-Key is still being done; "
+                             "ask again in a moment");
+  refusal.headers.add("Retry-After", "1");
+  return refusal;
+}
+
+AGENT_WEBSOCKET_INLINE http::response http_api::session_not_found(std::string_view id) {
+  const std::string shown = is_valid_id(id) ? "`" + std::string(id) + "`" : "of that id";
+  return api_refusal(404, "session_not_found",
+                     "There is no session " + shown + "; it has ended, or never was");
+}
+
+}  // namespace agent_websocket
+
+#endif

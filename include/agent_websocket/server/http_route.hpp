@@ -6,6 +6,7 @@
 // Every refusal is {"error":{"code":...,"message":...}}, the message for people.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/json/writer.hpp>
 
@@ -25,19 +26,7 @@ using respond_handler = std::function<void(http::response)>;
 /// What stands in `path` for the {id} of `pattern`, empty when the pattern has none; nullopt when
 /// the path is another one. One {id} at most, a whole segment, never empty. Nothing is decoded: the
 /// ids of this server need no escaping.
-inline std::optional<std::string_view> match_path(std::string_view pattern, std::string_view path) {
-  const std::size_t mark = pattern.find("{id}");
-  if (mark == std::string_view::npos)
-    return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
-  const std::string_view before = pattern.substr(0, mark), behind = pattern.substr(mark + 4);
-  if (path.size() <= before.size() + behind.size()) return std::nullopt;
-  if (path.substr(0, before.size()) != before) return std::nullopt;
-  if (path.substr(path.size() - behind.size()) != behind) return std::nullopt;
-  const std::string_view id =
-      path.substr(before.size(), path.size() - before.size() - behind.size());
-  return id.find('/') == std::string_view::npos ? std::optional<std::string_view>(id)
-                                                : std::nullopt;
-}
+std::optional<std::string_view> match_path(std::string_view pattern, std::string_view path);
 
 /// Calls each(name, value) for every parameter of a query string ("a=1&b"), as sent.
 template <typename Each>
@@ -56,7 +45,42 @@ void for_each_parameter(std::string_view query, Each&& each) {
 
 /// True for application/json, with no other charset than UTF-8 (RFC 8259 section 8.1). A body that
 /// does not say what it is, is not taken for JSON.
-inline bool is_json_media_type(std::optional<std::string_view> content_type) {
+bool is_json_media_type(std::optional<std::string_view> content_type);
+
+/// An answer that no cache keeps. `body`: JSON text.
+http::response api_answer(int status, std::string body);
+
+/// A refusal. `code` is for programs and needs no escaping.
+http::response api_refusal(int status, std::string_view code, std::string_view message);
+
+/// The answer for every path that is not here, or not to be known.
+http::response path_not_found();
+
+/// `allowed`: "GET, HEAD".
+http::response method_not_allowed(std::string_view allowed);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string_view> match_path(std::string_view pattern,
+                                                                  std::string_view path) {
+  const std::size_t mark = pattern.find("{id}");
+  if (mark == std::string_view::npos)
+    return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
+  const std::string_view before = pattern.substr(0, mark), behind = pattern.substr(mark + 4);
+  if (path.size() <= before.size() + behind.size()) return std::nullopt;
+  if (path.substr(0, before.size()) != before) return std::nullopt;
+  if (path.substr(path.size() - behind.size()) != behind) return std::nullopt;
+  const std::string_view id =
+      path.substr(before.size(), path.size() - before.size() - behind.size());
+  return id.find('/') == std::string_view::npos ? std::optional<std::string_view>(id)
+                                                : std::nullopt;
+}
+
+AGENT_WEBSOCKET_INLINE bool is_json_media_type(std::optional<std::string_view> content_type) {
   if (!content_type) return false;
   std::string_view rest = *content_type;
   const std::size_t end = rest.find(';');
@@ -76,16 +100,15 @@ inline bool is_json_media_type(std::optional<std::string_view> content_type) {
   return true;
 }
 
-/// An answer that no cache keeps. `body`: JSON text.
-inline http::response api_answer(int status, std::string body) {
+AGENT_WEBSOCKET_INLINE http::response api_answer(int status, std::string body) {
   body.push_back('\n');  // for terminals
   auto answer = http::response::json(status, std::move(body));
   answer.headers.add("Cache-Control", "no-store");
   return answer;
 }
 
-/// A refusal. `code` is for programs and needs no escaping.
-inline http::response api_refusal(int status, std::string_view code, std::string_view message) {
+AGENT_WEBSOCKET_INLINE http::response api_refusal(int status, std::string_view code,
+                                                  std::string_view message) {
   std::string body;
   json::writer w(body);
   w.begin_object().key("error").begin_object();
@@ -93,13 +116,11 @@ inline http::response api_refusal(int status, std::string_view code, std::string
   return api_answer(status, std::move(body));
 }
 
-/// The answer for every path that is not here, or not to be known.
-inline http::response path_not_found() {
+AGENT_WEBSOCKET_INLINE http::response path_not_found() {
   return api_refusal(404, "not_found", "There is nothing at this path");
 }
 
-/// `allowed`: "GET, HEAD".
-inline http::response method_not_allowed(std::string_view allowed) {
+AGENT_WEBSOCKET_INLINE http::response method_not_allowed(std::string_view allowed) {
   auto refusal = api_refusal(405, "method_not_allowed",
                              "This path has no such method; it has " + std::string(allowed));
   refusal.headers.add("Allow", std::string(allowed));
@@ -107,3 +128,5 @@ inline http::response method_not_allowed(std::string_view allowed) {
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -6,6 +6,7 @@
 // of one key never run beside each other.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/base/sha256.hpp>
 #include <agent_websocket/http/message.hpp>
@@ -23,13 +24,7 @@
 namespace agent_websocket {
 
 /// 1 to 255 visible ASCII characters.
-inline bool is_idempotency_key(std::string_view key) noexcept {
-  if (key.empty() || key.size() > 255) return false;
-  for (const char c : key) {
-    if (c <= 0x20 || c >= 0x7F) return false;
-  }
-  return true;
-}
+bool is_idempotency_key(std::string_view key) noexcept;
 
 class idempotency_keys {
  public:
@@ -46,48 +41,17 @@ class idempotency_keys {
   using use_number = std::uint64_t;
 
   /// What a repeat has in common with the first: method, target and body.
-  static digest256 fingerprint(const http::request& request) {
-    std::string text = request.method + " " + request.target + "\n";
-    text.append(request.body);
-    return sha256(text);
-  }
+  static digest256 fingerprint(const http::request& request);
 
   /// The request of that key; null when there was none, or it is too long ago.
-  const taken* find(std::string_view key, time_point now) {
-    while (!order_.empty() && order_.front().since + max_age <= now) drop_oldest();
-    const auto found = kept_.find(std::string(key));
-    return found == kept_.end() ? nullptr : &found->second.what;
-  }
+  const taken* find(std::string_view key, time_point now);
 
   /// The request is about to be done. Precondition: find() does not know the key.
-  use_number take(std::string_view key, const digest256& request, time_point now) {
-    const use_number number = ++last_;
-    if (!kept_.emplace(std::string(key), use{{request, std::nullopt}, number, key.size()}).second)
-      return 0;
-    order_.push_back({std::string(key), now, number});
-    bytes_ += key.size();
-    limit();
-    return number;
-  }
+  use_number take(std::string_view key, const digest256& request, time_point now);
   /// It was done, and answered.
-  void keep(std::string_view key, use_number number, http::response answer) {
-    const auto found = find_use(key, number);
-    if (found == kept_.end()) return;  // too long ago
-    found->second.bytes += answer.body.size();
-    bytes_ += answer.body.size();
-    found->second.what.answer = std::move(answer);
-    limit();
-  }
+  void keep(std::string_view key, use_number number, http::response answer);
   /// It was not done: the key is free again.
-  void free(std::string_view key, use_number number) {
-    const auto found = find_use(key, number);
-    if (found == kept_.end()) return;
-    bytes_ -= found->second.bytes;
-    kept_.erase(found);
-    for (std::size_t i = order_.size(); i-- > 0;) {
-      if (order_[i].number == number) return void(order_.take(i));
-    }
-  }
+  void free(std::string_view key, use_number number);
 
   std::size_t size() const noexcept { return order_.size(); }
 
@@ -104,19 +68,9 @@ class idempotency_keys {
   };
   using uses = std::unordered_map<std::string, use>;
 
-  uses::iterator find_use(std::string_view key, use_number number) {
-    const auto found = kept_.find(std::string(key));
-    return found != kept_.end() && found->second.number == number ? found : kept_.end();
-  }
-  void limit() {
-    while (order_.size() > 1 && (order_.size() > max_keys || bytes_ > max_bytes)) drop_oldest();
-  }
-  void drop_oldest() {
-    const auto found = kept_.find(order_.front().key);
-    bytes_ -= found->second.bytes;
-    kept_.erase(found);
-    order_.take_front();
-  }
+  uses::iterator find_use(std::string_view key, use_number number);
+  void limit();
+  void drop_oldest();
 
   uses kept_;
   fifo<place> order_;  // the oldest first
@@ -125,3 +79,81 @@ class idempotency_keys {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE bool is_idempotency_key(std::string_view key) noexcept {
+  if (key.empty() || key.size() > 255) return false;
+  for (const char c : key) {
+    if (c <= 0x20 || c >= 0x7F) return false;
+  }
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE digest256 idempotency_keys::fingerprint(const http::request& request) {
+  std::string text = request.method + " " + request.target + "\n";
+  text.append(request.body);
+  return sha256(text);
+}
+
+AGENT_WEBSOCKET_INLINE const idempotency_keys::taken* idempotency_keys::find(std::string_view key,
+                                                                             time_point now) {
+  while (!order_.empty() && order_.front().since + max_age <= now) drop_oldest();
+  const auto found = kept_.find(std::string(key));
+  return found == kept_.end() ? nullptr : &found->second.what;
+}
+
+AGENT_WEBSOCKET_INLINE idempotency_keys::use_number idempotency_keys::take(std::string_view key,
+                                                                           const digest256& request,
+                                                                           time_point now) {
+  const use_number number = ++last_;
+  if (!kept_.emplace(std::string(key), use{{request, std::nullopt}, number, key.size()}).second)
+    return 0;
+  order_.push_back({std::string(key), now, number});
+  bytes_ += key.size();
+  limit();
+  return number;
+}
+
+AGENT_WEBSOCKET_INLINE void idempotency_keys::keep(std::string_view key, use_number number,
+                                                   http::response answer) {
+  const auto found = find_use(key, number);
+  if (found == kept_.end()) return;  // too long ago
+  found->second.bytes += answer.body.size();
+  bytes_ += answer.body.size();
+  found->second.what.answer = std::move(answer);
+  limit();
+}
+
+AGENT_WEBSOCKET_INLINE void idempotency_keys::free(std::string_view key, use_number number) {
+  const auto found = find_use(key, number);
+  if (found == kept_.end()) return;
+  bytes_ -= found->second.bytes;
+  kept_.erase(found);
+  for (std::size_t i = order_.size(); i-- > 0;) {
+    if (order_[i].number == number) return void(order_.take(i));
+  }
+}
+
+AGENT_WEBSOCKET_INLINE idempotency_keys::uses::iterator idempotency_keys::find_use(
+    std::string_view key, use_number number) {
+  const auto found = kept_.find(std::string(key));
+  return found != kept_.end() && found->second.number == number ? found : kept_.end();
+}
+
+AGENT_WEBSOCKET_INLINE void idempotency_keys::limit() {
+  while (order_.size() > 1 && (order_.size() > max_keys || bytes_ > max_bytes)) drop_oldest();
+}
+
+AGENT_WEBSOCKET_INLINE void idempotency_keys::drop_oldest() {
+  const auto found = kept_.find(order_.front().key);
+  bytes_ -= found->second.bytes;
+  kept_.erase(found);
+  order_.take_front();
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // begin. Labels have small fixed sets of values: never a user, a session or an address.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/error.hpp>
 #include <agent_websocket/base/version.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
@@ -66,18 +67,10 @@ struct server_counts {
 
   void refuse(connection_refusal why) noexcept { ++refused[static_cast<std::size_t>(why)]; }
   void close(std::uint16_t code) noexcept { ++closed[close_class(code)]; }
-  void message(const wire::client_message& what, std::size_t size) noexcept {
-    received_bytes += size;
-    ++messages[what.index()];
-  }
+  void message(const wire::client_message& what, std::size_t size) noexcept;
   /// A frame that could be no message.
-  void frame(std::size_t size) noexcept {
-    received_bytes += size;
-    ++messages[std::variant_size_v<wire::client_message> - 1];
-  }
-  void answer(int status) noexcept {
-    if (status >= 100 && status <= 599) ++http[static_cast<std::size_t>(status / 100 - 1)];
-  }
+  void frame(std::size_t size) noexcept;
+  void answer(int status) noexcept;
 
   /// Where a close code (RFC 6455 section 7.4, and the protocol's own) stands in close_names.
   static constexpr std::size_t close_class(std::uint16_t code) noexcept {
@@ -117,7 +110,35 @@ void write_each(metrics_text& out, std::string_view label,
 
 /// All codes of the wire from the beginning, so that a series does not begin with its first error;
 /// the others when they have happened.
-inline void write_each(metrics_text& out, const errc_counts& numbers) {
+void write_each(metrics_text& out, const errc_counts& numbers);
+
+}  // namespace detail
+
+void write_metrics(metrics_text& out, const server_counts& counts, const server_state& now);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE void server_counts::message(const wire::client_message& what,
+                                                   std::size_t size) noexcept {
+  received_bytes += size;
+  ++messages[what.index()];
+}
+
+AGENT_WEBSOCKET_INLINE void server_counts::frame(std::size_t size) noexcept {
+  received_bytes += size;
+  ++messages[std::variant_size_v<wire::client_message> - 1];
+}
+
+AGENT_WEBSOCKET_INLINE void server_counts::answer(int status) noexcept {
+  if (status >= 100 && status <= 599) ++http[static_cast<std::size_t>(status / 100 - 1)];
+}
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE void write_each(metrics_text& out, const errc_counts& numbers) {
   for (const errc_row& row : errc_table) {
     const bool on_wire = row.code <= errc::internal;
     if (on_wire || numbers[row.code] != 0) out.sample({{"code", row.name}}, numbers[row.code]);
@@ -125,13 +146,14 @@ inline void write_each(metrics_text& out, const errc_counts& numbers) {
 }
 
 /// To the millisecond, without the noise of binary fractions of nanoseconds.
-inline double unix_seconds(wall_time at) noexcept {
+AGENT_WEBSOCKET_INLINE double unix_seconds(wall_time at) noexcept {
   const auto since = at.time_since_epoch();
   return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count()) /
          1000;
 }
 
-inline void write_server(metrics_text& out, const server_counts& counts, const server_state& now) {
+AGENT_WEBSOCKET_INLINE void write_server(metrics_text& out, const server_counts& counts,
+                                         const server_state& now) {
   out.gauge("agent_websocket_build_info", "Always 1; the label tells the version of the library")
       .sample({{"version", AGENT_WEBSOCKET_VERSION_STRING}}, 1);
   out.gauge("agent_websocket_start_time_seconds", "When the server began to listen, in Unix time")
@@ -168,7 +190,7 @@ inline void write_server(metrics_text& out, const server_counts& counts, const s
       .sample(counts.received_bytes);
 }
 
-inline void write_sessions(metrics_text& out, const session_counts& counts) {
+AGENT_WEBSOCKET_INLINE void write_sessions(metrics_text& out, const session_counts& counts) {
   out.counter("agent_websocket_messages_sent_total", "Messages to clients").sample(counts.frames);
   out.counter("agent_websocket_sent_bytes_total", "Bytes of messages to clients")
       .sample(counts.bytes);
@@ -198,7 +220,7 @@ inline void write_sessions(metrics_text& out, const session_counts& counts) {
       .sample({{"outcome", "failed"}}, counts.tools_failed);
 }
 
-inline void write_upstream(metrics_text& out, const server_state& now) {
+AGENT_WEBSOCKET_INLINE void write_upstream(metrics_text& out, const server_state& now) {
   out.counter("agent_websocket_upstream_requests_total", "Requests to the upstream, retries too")
       .sample(now.upstream_requests);
   out.counter("agent_websocket_upstream_retries_total", "Requests that were sent again")
@@ -213,10 +235,13 @@ inline void write_upstream(metrics_text& out, const server_state& now) {
 
 }  // namespace detail
 
-inline void write_metrics(metrics_text& out, const server_counts& counts, const server_state& now) {
+AGENT_WEBSOCKET_INLINE void write_metrics(metrics_text& out, const server_counts& counts,
+                                          const server_state& now) {
   detail::write_server(out, counts, now);
   detail::write_sessions(out, counts.sessions);
   detail::write_upstream(out, now);
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // each family with its help and type, then its samples. Keeps nothing and counts nothing.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/histogram.hpp>
 #include <agent_websocket/json/number.hpp>
 
@@ -30,14 +31,9 @@ class metrics_text {
 
   /// Begins a family whose value only grows; its name ends in _total. Names have letters, digits
   /// and underscores, and no family is begun twice.
-  metrics_text& counter(std::string_view name, std::string_view help) {
-    assert(name.size() > 6 && name.substr(name.size() - 6) == "_total");
-    return family(name, help, "counter");
-  }
+  metrics_text& counter(std::string_view name, std::string_view help);
   /// Begins a family whose value goes up and down.
-  metrics_text& gauge(std::string_view name, std::string_view help) {
-    return family(name, help, "gauge");
-  }
+  metrics_text& gauge(std::string_view name, std::string_view help);
   /// A whole family of one histogram.
   template <std::size_t Size>
   metrics_text& whole_histogram(std::string_view name, std::string_view help,
@@ -67,24 +63,9 @@ class metrics_text {
   }
 
  private:
-  static bool is_name(std::string_view name) noexcept {
-    if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
-    for (const char c : name) {
-      const bool legal =
-          (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-      if (!legal) return false;
-    }
-    return true;
-  }
+  static bool is_name(std::string_view name) noexcept;
 
-  metrics_text& family(std::string_view name, std::string_view help, std::string_view type) {
-    assert(is_name(name));
-    name_ = std::string(name);
-    out_.append("# HELP ").append(name).append(" ");
-    append_escaped(help, false);
-    out_.append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
-    return *this;
-  }
+  metrics_text& family(std::string_view name, std::string_view help, std::string_view type);
 
   template <typename Number>
   metrics_text& append(std::string_view suffix, labels by, Number value) {
@@ -105,19 +86,7 @@ class metrics_text {
     return *this;
   }
 
-  void append_escaped(std::string_view text, bool is_label) {
-    for (const char c : text) {
-      if (c == '\\') {
-        out_.append("\\\\");
-      } else if (c == '\n') {
-        out_.append("\\n");
-      } else if (c == '"' && is_label) {
-        out_.append("\\\"");
-      } else {
-        out_.push_back(c);
-      }
-    }
-  }
+  void append_escaped(std::string_view text, bool is_label);
 
   template <typename Number>
   void append_number(Number value) {
@@ -141,3 +110,57 @@ class metrics_text {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE metrics_text& metrics_text::counter(std::string_view name,
+                                                           std::string_view help) {
+  assert(name.size() > 6 && name.substr(name.size() - 6) == "_total");
+  return family(name, help, "counter");
+}
+
+AGENT_WEBSOCKET_INLINE metrics_text& metrics_text::gauge(std::string_view name,
+                                                         std::string_view help) {
+  return family(name, help, "gauge");
+}
+
+AGENT_WEBSOCKET_INLINE bool metrics_text::is_name(std::string_view name) noexcept {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  for (const char c : name) {
+    const bool legal =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    if (!legal) return false;
+  }
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE metrics_text& metrics_text::family(std::string_view name,
+                                                          std::string_view help,
+                                                          std::string_view type) {
+  assert(is_name(name));
+  name_ = std::string(name);
+  out_.append("# HELP ").append(name).append(" ");
+  append_escaped(help, false);
+  out_.append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+  return *this;
+}
+
+AGENT_WEBSOCKET_INLINE void metrics_text::append_escaped(std::string_view text, bool is_label) {
+  for (const char c : text) {
+    if (c == '\\') {
+      out_.append("\\\\");
+    } else if (c == '\n') {
+      out_.append("\\n");
+    } else if (c == '"' && is_label) {
+      out_.append("\\\"");
+    } else {
+      out_.push_back(c);
+    }
+  }
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // and the README. Reads nothing by itself.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/server/access_variables.hpp>
 #include <agent_websocket/server/option_variable.hpp>
 #include <agent_websocket/server/options.hpp>
@@ -19,10 +20,18 @@
 
 namespace agent_websocket {
 
+/// All variables, in the order in which people read about them.
+const std::vector<option_variable>& option_variables();
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
 namespace detail {
 
 /// All but those of access_variables().
-inline const std::vector<option_variable>& main_variables() {
+AGENT_WEBSOCKET_INLINE const std::vector<option_variable>& main_variables() {
   using detail::applied;
   static constexpr double week = 7 * 86'400;
   static const std::vector<option_variable> table{
@@ -329,8 +338,7 @@ inline const std::vector<option_variable>& main_variables() {
 
 }  // namespace detail
 
-/// All variables, in the order in which people read about them.
-inline const std::vector<option_variable>& option_variables() {
+AGENT_WEBSOCKET_INLINE const std::vector<option_variable>& option_variables() {
   static const std::vector<option_variable> all = [] {
     std::vector<option_variable> joined = detail::main_variables();
     joined.insert(joined.end(), access_variables().begin(), access_variables().end());
@@ -340,3 +348,5 @@ inline const std::vector<option_variable>& option_variables() {
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // value: fill it by hand, or from the environment (environment.hpp).
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/forwarded.hpp>
 #include <agent_websocket/http/url.hpp>
@@ -69,28 +70,7 @@ struct options {
   std::string socket_path() const { return http::join_url(base_path, session.agent_name); }
 
   /// Checks what single values cannot tell. Called by a server before it starts.
-  result<void> check() const {
-    const auto url = http::parse_url(base_url);
-    if (!url)
-      return error(errc::bad_configuration, "OPENROUTER_BASE_URL is wrong: " + url.error().message);
-    if (api_key.empty() && http::iequals(url->host, "openrouter.ai")) {
-      return error(errc::bad_configuration,
-                   "OPENROUTER_API_KEY is not set; get a key at https://openrouter.ai/keys, or set "
-                   "OPENROUTER_BASE_URL "
-                   "to a server that needs none");
-    }
-    if (!url->secure() && http::iequals(url->host, "openrouter.ai")) {
-      return error(
-          errc::bad_configuration,
-          "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
-          "not sent in the clear");
-    }
-    if (const auto rules = origin_rules::parse(access.allowed_origins); !rules)
-      return error(errc::bad_configuration, "ALLOWED_ORIGINS is wrong: " + rules.error().message);
-    if (const auto proxies = http::trusted_proxies::parse(access.trusted_proxies); !proxies)
-      return error(errc::bad_configuration, "TRUST_PROXY is wrong: " + proxies.error().message);
-    return access.check();
-  }
+  result<void> check() const;
 
   /// Reads the environment, and `env_file` when it is not empty; what the environment has wins. The
   /// error names the variable, its value and what is allowed.
@@ -98,3 +78,34 @@ struct options {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE result<void> options::check() const {
+  const auto url = http::parse_url(base_url);
+  if (!url)
+    return error(errc::bad_configuration, "OPENROUTER_BASE_URL is wrong: " + url.error().message);
+  if (api_key.empty() && http::iequals(url->host, "openrouter.ai")) {
+    return error(errc::bad_configuration,
+                 "OPENROUTER_API_KEY is not set; get a key at https://openrouter.ai/keys, or set "
+                 "OPENROUTER_BASE_URL "
+                 "to a server that needs none");
+  }
+  if (!url->secure() && http::iequals(url->host, "openrouter.ai")) {
+    return error(
+        errc::bad_configuration,
+        "OPENROUTER_BASE_URL must begin with https:// for openrouter.ai, so that the key is "
+        "not sent in the clear");
+  }
+  if (const auto rules = origin_rules::parse(access.allowed_origins); !rules)
+    return error(errc::bad_configuration, "ALLOWED_ORIGINS is wrong: " + rules.error().message);
+  if (const auto proxies = http::trusted_proxies::parse(access.trusted_proxies); !proxies)
+    return error(errc::bad_configuration, "TRUST_PROXY is wrong: " + proxies.error().message);
+  return access.check();
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // come before.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/server/http_route.hpp>
 
@@ -17,8 +18,19 @@
 namespace agent_websocket {
 
 /// `hindrance`: why new connections should go elsewhere, or empty.
-inline http::response answer_plain_request(const http::request& request,
-                                           std::string_view hindrance) {
+http::response answer_plain_request(const http::request& request, std::string_view hindrance);
+
+/// What a new socket is told while the server stops.
+http::response refuse_while_draining(std::chrono::milliseconds retry_after);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE http::response answer_plain_request(const http::request& request,
+                                                           std::string_view hindrance) {
   const std::string_view path = request.path();
   if (path != "/healthz" && path != "/readyz") return path_not_found();
   if (request.method != "GET" && request.method != "HEAD") return method_not_allowed("GET, HEAD");
@@ -27,8 +39,7 @@ inline http::response answer_plain_request(const http::request& request,
   return http::response::text(503, std::string(hindrance) + "\n");
 }
 
-/// What a new socket is told while the server stops.
-inline http::response refuse_while_draining(std::chrono::milliseconds retry_after) {
+AGENT_WEBSOCKET_INLINE http::response refuse_while_draining(std::chrono::milliseconds retry_after) {
   auto refusal = http::response::text(503, "The server is shutting down");
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(retry_after);
   refusal.headers.add("Retry-After", std::to_string(std::max<std::int64_t>(seconds.count(), 1)));
@@ -36,3 +47,5 @@ inline http::response refuse_while_draining(std::chrono::milliseconds retry_afte
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // has found out, and its hello. Goes from one to the other as JSON.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
@@ -25,7 +26,19 @@ struct relay_arrival {
 };
 
 /// Precondition: the hello asks for a session.
-inline std::string encode_arrival(const principal& owner, const wire::command& hello) {
+std::string encode_arrival(const principal& owner, const wire::command& hello);
+
+/// nullopt when it is none.
+std::optional<relay_arrival> decode_arrival(std::string_view text);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::string encode_arrival(const principal& owner,
+                                                  const wire::command& hello) {
   wire::hello said;
   said.client = hello.client;
   said.caps = &hello.caps;
@@ -45,8 +58,7 @@ inline std::string encode_arrival(const principal& owner, const wire::command& h
   return text;
 }
 
-/// nullopt when it is none.
-inline std::optional<relay_arrival> decode_arrival(std::string_view text) {
+AGENT_WEBSOCKET_INLINE std::optional<relay_arrival> decode_arrival(std::string_view text) {
   json::document document, scratch;
   if (!document.parse(text)) return std::nullopt;
   const auto owner = document.root()["owner"].string(), id = document.root()["id"].string(),
@@ -64,3 +76,5 @@ inline std::optional<relay_arrival> decode_arrival(std::string_view text) {
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,8 @@
 // of any bytes. Pure.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -37,14 +39,27 @@ struct relay_message {
   std::string_view body;
 
   /// What the body begins with; 0 when that is no number.
-  std::uint64_t leading_number() const noexcept {
-    std::uint64_t read = 0;
-    std::from_chars(body.data(), body.data() + body.size(), read);
-    return read;
-  }
+  std::uint64_t leading_number() const noexcept;
 };
 
-inline std::string encode_relay(const relay_message& message) {
+std::string encode_relay(const relay_message& message);
+
+/// A view into `text`; nullopt when it is no such message, as of another version.
+std::optional<relay_message> decode_relay(std::string_view text);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::uint64_t relay_message::leading_number() const noexcept {
+  std::uint64_t read = 0;
+  std::from_chars(body.data(), body.data() + body.size(), read);
+  return read;
+}
+
+AGENT_WEBSOCKET_INLINE std::string encode_relay(const relay_message& message) {
   std::string text;
   text.reserve(message.body.size() + 32);
   text.push_back(static_cast<char>(message.kind));
@@ -59,8 +74,7 @@ inline std::string encode_relay(const relay_message& message) {
   return text;
 }
 
-/// A view into `text`; nullopt when it is no such message, as of another version.
-inline std::optional<relay_message> decode_relay(std::string_view text) {
+AGENT_WEBSOCKET_INLINE std::optional<relay_message> decode_relay(std::string_view text) {
   const std::size_t line = text.find('\n');
   if (line == std::string_view::npos || line < 5 || text[1] != ' ') return std::nullopt;
   if (std::string_view("atklrfcpqn").find(text[0]) == std::string_view::npos) return std::nullopt;
@@ -76,3 +90,5 @@ inline std::optional<relay_message> decode_relay(std::string_view text) {
 }
 
 }  // namespace agent_websocket
+
+#endif

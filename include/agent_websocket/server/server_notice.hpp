@@ -4,6 +4,7 @@
 // something, or end it. As JSON, between servers of one version.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/server/api_actions.hpp>
@@ -22,7 +23,18 @@ struct server_notice {
   std::string reason;   ///< disconnect
 };
 
-inline std::string encode_notice(const server_notice& notice) {
+std::string encode_notice(const server_notice& notice);
+
+/// nullopt when it is none.
+std::optional<server_notice> decode_notice(std::string_view text);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE std::string encode_notice(const server_notice& notice) {
   std::string text;
   json::writer w(text);
   const bool tells = notice.what == server_notice::kind::notify;
@@ -38,8 +50,7 @@ inline std::string encode_notice(const server_notice& notice) {
   return text;
 }
 
-/// nullopt when it is none.
-inline std::optional<server_notice> decode_notice(std::string_view text) {
+AGENT_WEBSOCKET_INLINE std::optional<server_notice> decode_notice(std::string_view text) {
   json::document document;
   if (!document.parse(text)) return std::nullopt;
   const json::value root = document.root();
@@ -59,3 +70,5 @@ inline std::optional<server_notice> decode_notice(std::string_view text) {
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -14,6 +14,7 @@
 // its console, and other clients go on.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
@@ -27,8 +28,26 @@ namespace detail {
 
 inline constexpr std::string_view bearer_element = "bearer.";
 
+/// Takes over what one place of the request shows.
+result<void> show(credentials& shown, std::string_view token, credential_source from);
+
+}  // namespace detail
+
+/// What the request shows, as views into it; `request` of the result is the caller's to set. No
+/// token is no error. Errors (bad_message, in words that do not repeat the token): a malformed one,
+/// several Authorization headers, two tokens that differ. The header counts as the source when both
+/// places show the same one.
+result<credentials> shown_credentials(const http::request& request);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace detail {
+
 /// Visible ASCII: what RFC 6750 allows and more, but nothing that ends a token early.
-inline bool is_token_text(std::string_view text) noexcept {
+AGENT_WEBSOCKET_INLINE bool is_token_text(std::string_view text) noexcept {
   for (const char c : text) {
     if (c <= 0x20 || c >= 0x7F) return false;
   }
@@ -37,7 +56,7 @@ inline bool is_token_text(std::string_view text) noexcept {
 
 /// The token of one Authorization value; empty for schemes other than Bearer, which are somebody
 /// else's (a proxy's Basic, for one).
-inline result<std::string_view> bearer_of(std::string_view value) {
+AGENT_WEBSOCKET_INLINE result<std::string_view> bearer_of(std::string_view value) {
   const std::string_view text = http::trim(value);
   const std::size_t space = text.find_first_of(" \t");
   if (!http::iequals(text.substr(0, space), "Bearer")) return std::string_view();
@@ -49,8 +68,8 @@ inline result<std::string_view> bearer_of(std::string_view value) {
   return token;
 }
 
-/// Takes over what one place of the request shows.
-inline result<void> show(credentials& shown, std::string_view token, credential_source from) {
+AGENT_WEBSOCKET_INLINE result<void> show(credentials& shown, std::string_view token,
+                                         credential_source from) {
   if (token.empty() || shown.token == token) return {};
   if (!shown.token.empty()) {
     return error(errc::bad_message, "The request shows two different tokens");
@@ -62,11 +81,7 @@ inline result<void> show(credentials& shown, std::string_view token, credential_
 
 }  // namespace detail
 
-/// What the request shows, as views into it; `request` of the result is the caller's to set. No
-/// token is no error. Errors (bad_message, in words that do not repeat the token): a malformed one,
-/// several Authorization headers, two tokens that differ. The header counts as the source when both
-/// places show the same one.
-inline result<credentials> shown_credentials(const http::request& request) {
+AGENT_WEBSOCKET_INLINE result<credentials> shown_credentials(const http::request& request) {
   credentials shown;
   bool authorization = false;
   for (const auto& field : request.headers) {
@@ -104,3 +119,5 @@ inline result<credentials> shown_credentials(const http::request& request) {
 }
 
 }  // namespace agent_websocket
+
+#endif

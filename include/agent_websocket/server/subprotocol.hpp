@@ -5,6 +5,7 @@
 // is chosen.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/message.hpp>
 
 #include <cstddef>
@@ -15,7 +16,16 @@ namespace agent_websocket {
 inline constexpr std::string_view subprotocol = "agent-websocket.v1";
 
 /// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
-inline bool offers_subprotocol(const http::request& request, std::string_view protocol) {
+bool offers_subprotocol(const http::request& request, std::string_view protocol);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE bool offers_subprotocol(const http::request& request,
+                                               std::string_view protocol) {
   for (const auto& field : request.headers) {
     if (!http::iequals(field.first, "Sec-WebSocket-Protocol")) continue;
     std::string_view rest = field.second;
@@ -29,3 +39,5 @@ inline bool offers_subprotocol(const http::request& request, std::string_view pr
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // Keeps time; has no timer.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/core.hpp>
 
@@ -26,44 +27,17 @@ class token_clocks {
   explicit token_clocks(duration grace) : grace_(grace) {}
 
   /// In place of what that socket showed before; nullopt: a token that does not end.
-  void set(connection_id connection, std::optional<wall_time> expires, moment at) {
-    // The same once more: its client has been asked for another already.
-    if (const auto found = entries_.find(connection);
-        found != entries_.end() && expires && *expires == found->second.expires)
-      return;
-    remove(connection);
-    if (!expires) return;
-    const duration left =
-        *expires <= at.wall
-            ? duration(0)
-            : std::min(std::chrono::duration_cast<duration>(*expires - at.wall), longest);
-    entry& added = entries_[connection];
-    added.expires = *expires;
-    added.over = at.now + left;
-    added.due = due_.emplace(added.over - std::min(warning, left / 2), connection);
-  }
+  void set(connection_id connection, std::optional<wall_time> expires, moment at);
 
-  void remove(connection_id connection) {
-    const auto found = entries_.find(connection);
-    if (found == entries_.end()) return;
-    if (found->second.stage == stage::over) --over_;
-    due_.erase(found->second.due);
-    entries_.erase(found);
-  }
+  void remove(connection_id connection);
 
   /// The token is over; its socket stands yet.
-  bool is_over(connection_id connection) const {
-    if (over_ == 0) return false;
-    const auto found = entries_.find(connection);
-    return found != entries_.end() && found->second.stage == stage::over;
-  }
+  bool is_over(connection_id connection) const;
 
   std::size_t size() const noexcept { return entries_.size(); }
 
   /// When sweep() is to be called next.
-  std::optional<time_point> next() const {
-    return due_.empty() ? std::nullopt : std::optional<time_point>(due_.begin()->first);
-  }
+  std::optional<time_point> next() const;
 
   /// Calls expiring(connection, when) and close(connection) for those whose time it is. A socket
   /// that is to be closed is forgotten before.
@@ -102,12 +76,7 @@ class token_clocks {
     token_clocks::stage stage = token_clocks::stage::fresh;
   };
 
-  void move_on(entry& of, stage next, time_point when) {
-    const connection_id connection = of.due->second;
-    due_.erase(of.due);
-    of.stage = next;
-    of.due = due_.emplace(when, connection);
-  }
+  void move_on(entry& of, stage next, time_point when);
 
   duration grace_;
   std::unordered_map<connection_id, entry> entries_;
@@ -116,3 +85,54 @@ class token_clocks {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE void token_clocks::set(connection_id connection,
+                                              std::optional<wall_time> expires, moment at) {
+  // The same once more: its client has been asked for another already.
+  if (const auto found = entries_.find(connection);
+      found != entries_.end() && expires && *expires == found->second.expires)
+    return;
+  remove(connection);
+  if (!expires) return;
+  const duration left =
+      *expires <= at.wall
+          ? duration(0)
+          : std::min(std::chrono::duration_cast<duration>(*expires - at.wall), longest);
+  entry& added = entries_[connection];
+  added.expires = *expires;
+  added.over = at.now + left;
+  added.due = due_.emplace(added.over - std::min(warning, left / 2), connection);
+}
+
+AGENT_WEBSOCKET_INLINE void token_clocks::remove(connection_id connection) {
+  const auto found = entries_.find(connection);
+  if (found == entries_.end()) return;
+  if (found->second.stage == stage::over) --over_;
+  due_.erase(found->second.due);
+  entries_.erase(found);
+}
+
+AGENT_WEBSOCKET_INLINE bool token_clocks::is_over(connection_id connection) const {
+  if (over_ == 0) return false;
+  const auto found = entries_.find(connection);
+  return found != entries_.end() && found->second.stage == stage::over;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<time_point> token_clocks::next() const {
+  return due_.empty() ? std::nullopt : std::optional<time_point>(due_.begin()->first);
+}
+
+AGENT_WEBSOCKET_INLINE void token_clocks::move_on(entry& of, stage next, time_point when) {
+  const connection_id connection = of.due->second;
+  due_.erase(of.due);
+  of.stage = next;
+  of.due = due_.emplace(when, connection);
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -4,13 +4,22 @@
 // Nothing is checked here: options::check and the client do that.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/openrouter/client.hpp>
 #include <agent_websocket/server/options.hpp>
 
 namespace agent_websocket {
 
 /// Settings for openrouter::basic_openrouter_client.
-inline openrouter::client_settings upstream_settings(const options& from) {
+openrouter::client_settings upstream_settings(const options& from);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE openrouter::client_settings upstream_settings(const options& from) {
   openrouter::client_settings to;
   to.base_url = from.base_url;
   to.api_key = from.api_key;
@@ -26,3 +35,5 @@ inline openrouter::client_settings upstream_settings(const options& from) {
 }
 
 }  // namespace agent_websocket
+
+#endif

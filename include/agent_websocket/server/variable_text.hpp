@@ -4,6 +4,7 @@
 // end the sentence "NAME is "text", but must be".
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/headers.hpp>
 #include <agent_websocket/json/number.hpp>
 #include <agent_websocket/json/print.hpp>
@@ -35,15 +36,39 @@ applied read_whole(Integer& into, std::string_view text, Integer least, Integer 
   return std::nullopt;
 }
 
-inline std::optional<double> read_decimal(std::string_view text) {
+std::optional<double> read_decimal(std::string_view text);
+
+/// A time in units of `unit` milliseconds, fractions allowed.
+applied read_time(std::chrono::milliseconds& into, std::string_view text, const char* unit_name,
+                  double unit, double least, double most);
+applied read_seconds(std::chrono::milliseconds& into, std::string_view text, double least,
+                     double most);
+
+std::vector<std::string> split_list(std::string_view text);
+
+/// A name of one of several choices: new ones are made elsewhere.
+bool is_word(std::string_view text) noexcept;
+
+bool is_path(std::string_view text) noexcept;
+
+}  // namespace detail
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE std::optional<double> read_decimal(std::string_view text) {
   if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos)
     return std::nullopt;
   return json::parse_double(text);
 }
 
-/// A time in units of `unit` milliseconds, fractions allowed.
-inline applied read_time(std::chrono::milliseconds& into, std::string_view text,
-                         const char* unit_name, double unit, double least, double most) {
+AGENT_WEBSOCKET_INLINE applied read_time(std::chrono::milliseconds& into, std::string_view text,
+                                         const char* unit_name, double unit, double least,
+                                         double most) {
   const auto number = read_decimal(text);
   if (!number || !(*number >= least && *number <= most)) {
     return "a number of " + std::string(unit_name) + " from " + json::print_double(least) + " to " +
@@ -52,12 +77,13 @@ inline applied read_time(std::chrono::milliseconds& into, std::string_view text,
   into = std::chrono::milliseconds(static_cast<std::int64_t>(*number * unit + 0.5));
   return std::nullopt;
 }
-inline applied read_seconds(std::chrono::milliseconds& into, std::string_view text, double least,
-                            double most) {
+
+AGENT_WEBSOCKET_INLINE applied read_seconds(std::chrono::milliseconds& into, std::string_view text,
+                                            double least, double most) {
   return read_time(into, text, "seconds", 1000, least, most);
 }
 
-inline std::vector<std::string> split_list(std::string_view text) {
+AGENT_WEBSOCKET_INLINE std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> items;
   while (!text.empty()) {
     const std::size_t comma = text.find(',');
@@ -68,8 +94,7 @@ inline std::vector<std::string> split_list(std::string_view text) {
   return items;
 }
 
-/// A name of one of several choices: new ones are made elsewhere.
-inline bool is_word(std::string_view text) noexcept {
+AGENT_WEBSOCKET_INLINE bool is_word(std::string_view text) noexcept {
   if (text.empty() || text.size() > 40) return false;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -78,7 +103,7 @@ inline bool is_word(std::string_view text) noexcept {
   return true;
 }
 
-inline bool is_path(std::string_view text) noexcept {
+AGENT_WEBSOCKET_INLINE bool is_path(std::string_view text) noexcept {
   if (text.empty() || text.front() != '/') return false;
   for (const char c : text) {
     if (c <= 0x20 || c >= 0x7F || c == '?' || c == '#' || c == '%') return false;
@@ -87,5 +112,6 @@ inline bool is_path(std::string_view text) noexcept {
 }
 
 }  // namespace detail
-
 }  // namespace agent_websocket
+
+#endif

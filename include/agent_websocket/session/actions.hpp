@@ -4,6 +4,7 @@
 // outbox.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/openrouter/request.hpp>
 #include <agent_websocket/openrouter/tool_call.hpp>
 #include <agent_websocket/policy/transport.hpp>
@@ -34,20 +35,9 @@ struct usage_totals {
   bool counted = false;  ///< something told the tokens
   bool priced = false;   ///< something told a cost, which may be 0
 
-  usage_totals& operator+=(const usage_totals& more) noexcept {
-    answers += more.answers;
-    prompt_tokens = sum(prompt_tokens, more.prompt_tokens);
-    completion_tokens = sum(completion_tokens, more.completion_tokens);
-    cost += more.cost;
-    counted = counted || more.counted;
-    priced = priced || more.priced;
-    return *this;
-  }
+  usage_totals& operator+=(const usage_totals& more) noexcept;
   /// Of counts, which are not negative: the largest number when it would be larger.
-  static std::int64_t sum(std::int64_t a, std::int64_t b) noexcept {
-    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
-    return a > most - b ? most : a + b;
-  }
+  static std::int64_t sum(std::int64_t a, std::int64_t b) noexcept;
 };
 
 /// An answer that has ended, for the application's hook.
@@ -171,12 +161,37 @@ struct query_decision {
   std::vector<openrouter::chat_message>
       extra;  ///< proceed: messages for this request only, before the question
 
-  static query_decision refusal(error why) {
-    query_decision made;
-    made.what = kind::refuse;
-    made.why = std::move(why);
-    return made;
-  }
+  static query_decision refusal(error why);
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE usage_totals& usage_totals::operator+=(const usage_totals& more) noexcept {
+  answers += more.answers;
+  prompt_tokens = sum(prompt_tokens, more.prompt_tokens);
+  completion_tokens = sum(completion_tokens, more.completion_tokens);
+  cost += more.cost;
+  counted = counted || more.counted;
+  priced = priced || more.priced;
+  return *this;
+}
+
+AGENT_WEBSOCKET_INLINE std::int64_t usage_totals::sum(std::int64_t a, std::int64_t b) noexcept {
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  return a > most - b ? most : a + b;
+}
+
+AGENT_WEBSOCKET_INLINE query_decision query_decision::refusal(error why) {
+  query_decision made;
+  made.what = kind::refuse;
+  made.why = std::move(why);
+  return made;
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // go.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/core.hpp>
 #include <agent_websocket/wire/replay.hpp>
@@ -19,9 +20,12 @@
 #include <string_view>
 #include <utility>
 
+#if AGENT_WEBSOCKET_DEFINITIONS
+
 namespace agent_websocket {
 
-inline void session_core::on_query(connection_id from, wire::query query, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::on_query(connection_id from, wire::query query,
+                                                   moment at) {
   if (draining_) return refuse(from, query.id, error(errc::draining), at);
   if (!query.id.empty() && answer_duplicate(from, query, at)) return;
   if (refuse_unkept(from, query.id, at)) return;
@@ -66,20 +70,21 @@ inline void session_core::on_query(connection_id from, wire::query query, moment
 }
 
 // With a part of the epoch, so that it is no id that a client would choose.
-inline std::string session_core::make_query_id(moment at) {
+AGENT_WEBSOCKET_INLINE std::string session_core::make_query_id(moment at) {
   for (;;) {
     std::string id = "q_" + epoch_.substr(0, 8) + "_" + std::to_string(++tally().ids);
     if (claims_.find(id, at.now) == nullptr) return id;
   }
 }
-inline bool session_core::has_made(std::string_view query_id) const {
+
+AGENT_WEBSOCKET_INLINE bool session_core::has_made(std::string_view query_id) const {
   const std::string begin = "q_" + epoch_.substr(0, 8) + "_";
   return query_id.substr(0, begin.size()) == begin;
 }
 
 /// A repeated id is never run again: it is acknowledged, and answered when the answer is there.
-inline bool session_core::answer_duplicate(connection_id from, const wire::query& query,
-                                           moment at) {
+AGENT_WEBSOCKET_INLINE bool session_core::answer_duplicate(connection_id from,
+                                                           const wire::query& query, moment at) {
   if (stored_query* const storing = find_storing(query.id)) {
     storing->accepted.from = from;  // is told when it is accepted
     return true;
@@ -102,15 +107,16 @@ inline bool session_core::answer_duplicate(connection_id from, const wire::query
 
 /// True for a command, feedback or result that has arrived before: it is acknowledged, when that is
 /// kept, and not done again.
-inline bool session_core::is_repeat(connection_id from, const std::string& id, moment at) {
+AGENT_WEBSOCKET_INLINE bool session_core::is_repeat(connection_id from, const std::string& id,
+                                                    moment at) {
   if (id.empty() || claims_.find(id, at.now) == nullptr) return false;
   put_kept(from, wire::ack{id, {}, 0, true, false}, at);
   return true;
 }
 
 /// The terminal message once more, as it was if it is still there.
-inline void session_core::repeat_end(connection_id to, const wire::query& query,
-                                     const claimed_ids::claim& claimed, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::repeat_end(connection_id to, const wire::query& query,
+                                                     const claimed_ids::claim& claimed, moment at) {
   const message_log& log = outbox_.log();
   if (claimed.end_seq >= log.oldest() && claimed.end_seq <= log.top())
     return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
@@ -138,8 +144,8 @@ inline void session_core::repeat_end(connection_id to, const wire::query& query,
   put_ordered(to, notice, at);
 }
 
-inline void session_core::accept(connection_id from, accepted_query accepted, bool with_id,
-                                 moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::accept(connection_id from, accepted_query accepted,
+                                                 bool with_id, moment at) {
   accepted.stream = make_stream_id();
   accepted.from = from;
   record([&] { return records::of_query(accepted, with_id, false, tally().calls, at.wall); });
@@ -150,7 +156,7 @@ inline void session_core::accept(connection_id from, accepted_query accepted, bo
 }
 
 /// Its record is kept, where there is a store: from here on it has a terminal message.
-inline void session_core::enter(stored_query stored, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::enter(stored_query stored, moment at) {
   const connection_id from = stored.accepted.from;
   const bool with_id = stored.with_id;
   const std::string id = stored.accepted.query.id;
@@ -169,7 +175,7 @@ inline void session_core::enter(stored_query stored, moment at) {
   }
 }
 
-inline void session_core::begin_next(moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::begin_next(moment at) {
   if (run_ || closing_ || held_) return;
   auto next = inbox_.take_next();
   if (!next) return;
@@ -196,7 +202,7 @@ inline void session_core::begin_next(moment at) {
   actions_.push_back(action::consult{run_->number, query});
 }
 
-inline std::shared_ptr<openrouter::chat_request> session_core::build_request() {
+AGENT_WEBSOCKET_INLINE std::shared_ptr<openrouter::chat_request> session_core::build_request() {
   const auto built = std::make_shared<openrouter::chat_request>();
   openrouter::chat_request& request = *built;
   request.model = !run_->of.query.model.empty() ? run_->of.query.model
@@ -215,7 +221,8 @@ inline std::shared_ptr<openrouter::chat_request> session_core::build_request() {
   return built;
 }
 
-inline void session_core::decided(run_number run, query_decision decision, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::decided(run_number run, query_decision decision,
+                                                  moment at) {
   if (!is_current(run) || run_->state != run_state::deciding) return;
   switch (decision.what) {
     case query_decision::kind::proceed:
@@ -239,7 +246,8 @@ inline void session_core::decided(run_number run, query_decision decision, momen
   }
 }
 
-inline void session_core::completed(run_number run, completion_result result, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::completed(run_number run, completion_result result,
+                                                    moment at) {
   if (!is_current(run) || run_->state == run_state::deciding) return;
   if (!result.model.empty()) run_->model = result.model;
   const bool refused = result.failure && run_->text.empty() && run_->reasoning.empty();
@@ -260,7 +268,7 @@ inline void session_core::completed(run_number run, completion_result result, mo
   finish(status, std::move(result), at);
 }
 
-inline void session_core::start_stream(moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::start_stream(moment at) {
   if (run_->started) return;
   run_->started = true;
   records::note about;
@@ -269,7 +277,7 @@ inline void session_core::start_stream(moment at) {
           at);
 }
 
-inline void session_core::text(run_number run, std::string_view piece, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::text(run_number run, std::string_view piece, moment at) {
   if (!is_current(run) || piece.empty()) return;
   if (run_->state != run_state::streaming) {
     const auto next = next_state(run_->state, run_event::token);
@@ -286,7 +294,8 @@ inline void session_core::text(run_number run, std::string_view piece, moment at
   if (run_->of.streamed) start_stream(at);
 }
 
-inline void session_core::reasoning(run_number run, std::string_view piece, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::reasoning(run_number run, std::string_view piece,
+                                                    moment at) {
   if (!is_current(run) || !run_->of.streamed || piece.empty()) return;
   if (run_->state == run_state::deciding || run_->state == run_state::calling) return;
   run_->reasoning.append(piece);
@@ -295,3 +304,5 @@ inline void session_core::reasoning(run_number run, std::string_view piece, mome
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // and the list of what is replayed are cut in one step: a position in the log.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/session/commands.hpp>
 #include <agent_websocket/session/core.hpp>
 
@@ -15,9 +16,11 @@
 #include <string_view>
 #include <utility>
 
+#if AGENT_WEBSOCKET_DEFINITIONS
+
 namespace agent_websocket {
 
-inline lanes& session_core::attach(connection_id connection, moment at) {
+AGENT_WEBSOCKET_INLINE lanes& session_core::attach(connection_id connection, moment at) {
   std::size_t open = 0;
   const lanes* silent = nullptr;
   for (const auto& each : outbox_.sockets()) {
@@ -32,8 +35,8 @@ inline lanes& session_core::attach(connection_id connection, moment at) {
   return added;
 }
 
-inline wire::welcome session_core::make_welcome(std::string_view reason,
-                                                std::string_view token) const {
+AGENT_WEBSOCKET_INLINE wire::welcome session_core::make_welcome(std::string_view reason,
+                                                                std::string_view token) const {
   wire::welcome made;
   made.session_id = id_;
   made.resume_token = token;
@@ -48,7 +51,8 @@ inline wire::welcome session_core::make_welcome(std::string_view reason,
   return made;
 }
 
-inline void session_core::opened(connection_id connection, std::string_view token, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::opened(connection_id connection, std::string_view token,
+                                                 moment at) {
   attach(connection, at);
   tokens_.issue(connection, token);
   record_tokens();
@@ -58,8 +62,8 @@ inline void session_core::opened(connection_id connection, std::string_view toke
     actions_.push_back(action::close_socket{connection, closing_->code, closing_->reason, true});
 }
 
-inline void session_core::greet(const wire::command& hello, std::string_view reason,
-                                std::string_view token, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::greet(const wire::command& hello, std::string_view reason,
+                                                std::string_view token, moment at) {
   const connection_id connection = hello.from;
   lanes* const socket = outbox_.find(connection);
   if (closing_ || socket == nullptr) return;
@@ -76,15 +80,16 @@ inline void session_core::greet(const wire::command& hello, std::string_view rea
   repeat_calls(connection, at);
 }
 
-inline wire::resume_notice session_core::make_notice() const {
+AGENT_WEBSOCKET_INLINE wire::resume_notice session_core::make_notice() const {
   wire::resume_notice made;
   if (run_) made.active.push_back({run_->of.query.id, run_->of.stream});
   for (const auto& each : requests_.all()) made.pending_feedback.push_back(each.to_wire());
   return made;
 }
 
-inline void session_core::resume(connection_id connection, const wire::command& hello,
-                                 std::string_view token, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::resume(connection_id connection,
+                                                 const wire::command& hello, std::string_view token,
+                                                 moment at) {
   if (closing_ || !hello.resume) return;
   spoken_ = true;
   lanes* socket = outbox_.find(connection);
@@ -113,7 +118,8 @@ inline void session_core::resume(connection_id connection, const wire::command& 
 /// The message has arrived, and what became of it is known or comes. A query that a client asks for
 /// although its end lies before the position that it goes on from has lost that end in a gap: it
 /// is to be repeated, so that it is answered again.
-inline bool session_core::needs_no_repeat(std::string_view id, std::uint64_t position, moment at) {
+AGENT_WEBSOCKET_INLINE bool session_core::needs_no_repeat(std::string_view id,
+                                                          std::uint64_t position, moment at) {
   if (inbox_.find(id) != nullptr || (run_ && run_->of.query.id == id)) return true;
   if (const claimed_ids::claim* const claimed = claims_.find(id, at.now))
     return claimed->end_seq > position;
@@ -125,7 +131,7 @@ inline bool session_core::needs_no_repeat(std::string_view id, std::uint64_t pos
   return false;
 }
 
-inline void session_core::detached(connection_id connection, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::detached(connection_id connection, moment at) {
   tokens_.released(connection);
   client_tools_.forget(connection);
   outbox_.detach(connection);
@@ -133,12 +139,13 @@ inline void session_core::detached(connection_id connection, moment at) {
 }
 
 /// The client behind the socket has shown that its welcome arrived.
-inline void session_core::arrived(connection_id from) {
+AGENT_WEBSOCKET_INLINE void session_core::arrived(connection_id from) {
   if (tokens_.arrived(from)) record_tokens();
 }
 
-inline void session_core::refuse(connection_id to, std::string_view ref, const error& why,
-                                 moment at, std::optional<std::chrono::milliseconds> retry_after) {
+AGENT_WEBSOCKET_INLINE void session_core::refuse(
+    connection_id to, std::string_view ref, const error& why, moment at,
+    std::optional<std::chrono::milliseconds> retry_after) {
   if (closing_) return;
   wire::failure_notice notice;
   notice.code = why.code;
@@ -149,11 +156,12 @@ inline void session_core::refuse(connection_id to, std::string_view ref, const e
   put_control(to, notice, at);
 }
 
-inline void session_core::token_expires(connection_id connection, wall_time when, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::token_expires(connection_id connection, wall_time when,
+                                                        moment at) {
   if (!closing_) put_control(connection, wire::auth_expiring{to_iso8601(when)}, at);
 }
 
-inline void session_core::refused_frame(connection_id from, errc code, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::refused_frame(connection_id from, errc code, moment at) {
   if (code != errc::too_large) return refuse_bad(from, {}, error(code), at);
   refuse_bad(from, {},
              error(code, "The message is too large; at most " +
@@ -161,8 +169,8 @@ inline void session_core::refused_frame(connection_id from, errc code, moment at
              at);
 }
 
-inline void session_core::refuse_bad(connection_id from, std::string_view ref, const error& why,
-                                     moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::refuse_bad(connection_id from, std::string_view ref,
+                                                     const error& why, moment at) {
   lanes* const socket = outbox_.find(from);
   if (closing_ || socket == nullptr || socket->closed) return;
   refuse(from, ref, why, at);
@@ -170,8 +178,8 @@ inline void session_core::refuse_bad(connection_id from, std::string_view ref, c
     close_socket(from, 4400, "bad_messages");
 }
 
-inline void session_core::close_socket(connection_id connection, std::uint16_t code,
-                                       std::string reason, bool send_first) {
+AGENT_WEBSOCKET_INLINE void session_core::close_socket(connection_id connection, std::uint16_t code,
+                                                       std::string reason, bool send_first) {
   lanes* const socket = outbox_.find(connection);
   if (closing_ || socket == nullptr || socket->closed) return;
   socket->closed = true;
@@ -179,3 +187,5 @@ inline void session_core::close_socket(connection_id connection, std::uint16_t c
 }
 
 }  // namespace agent_websocket
+
+#endif

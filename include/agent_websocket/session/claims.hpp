@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/base/boxed.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 
@@ -35,35 +36,16 @@ class claimed_ids {
   };
 
   /// What was claimed by that id; nullptr when it is free.
-  const claim* find(std::string_view id, time_point now) {
-    if (!kept_) return nullptr;
-    forget(now);
-    const auto found = kept_->claims.find(std::string(id));
-    return found == kept_->claims.end() ? nullptr : &found->second;
-  }
+  const claim* find(std::string_view id, time_point now);
 
   /// Precondition: the id is free.
-  void take(std::string id, std::string stream, time_point now) {
-    kept& all = kept_.need();
-    if (all.order.size() >= max_ids) drop_oldest();
-    all.order.push_back({id, now});
-    all.claims.emplace(std::move(id), claim{std::move(stream), 0});
-  }
+  void take(std::string id, std::string stream, time_point now);
 
   /// For what has no terminal message; without an id nothing happens. Precondition: as of take().
-  void take_without_end(const std::string& id, time_point now) {
-    if (id.empty()) return;
-    take(id, {}, now);
-    ended(id, without_end);
-  }
+  void take_without_end(const std::string& id, time_point now);
 
   /// The id is free again.
-  void drop(const std::string& id) {
-    if (!kept_ || kept_->claims.erase(id) == 0) return;
-    for (std::size_t i = kept_->order.size(); i-- > 0;) {
-      if (kept_->order[i].id == id) return void(kept_->order.take(i));
-    }
-  }
+  void drop(const std::string& id);
 
   /// Visits what is claimed, oldest first: visit(id, claim, since when).
   template <typename Visit>
@@ -75,11 +57,7 @@ class claimed_ids {
   }
 
   /// The terminal message of that id was sent; ids that were not claimed are ignored.
-  void ended(const std::string& id, std::uint64_t seq) {
-    if (!kept_) return;
-    const auto found = kept_->claims.find(id);
-    if (found != kept_->claims.end()) found->second.end_seq = seq;
-  }
+  void ended(const std::string& id, std::uint64_t seq);
 
  private:
   struct claimed {
@@ -91,13 +69,61 @@ class claimed_ids {
     std::unordered_map<std::string, claim> claims;
   };
 
-  void forget(time_point now) {
-    while (!kept_->order.empty() && kept_->order.front().at + age_ <= now) drop_oldest();
-  }
-  void drop_oldest() { kept_->claims.erase(kept_->order.take_front().id); }
+  void forget(time_point now);
+  void drop_oldest();
 
   duration age_;
   boxed<kept> kept_;  // a session that is asked nothing has none
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE const claimed_ids::claim* claimed_ids::find(std::string_view id,
+                                                                   time_point now) {
+  if (!kept_) return nullptr;
+  forget(now);
+  const auto found = kept_->claims.find(std::string(id));
+  return found == kept_->claims.end() ? nullptr : &found->second;
+}
+
+AGENT_WEBSOCKET_INLINE void claimed_ids::take(std::string id, std::string stream, time_point now) {
+  kept& all = kept_.need();
+  if (all.order.size() >= max_ids) drop_oldest();
+  all.order.push_back({id, now});
+  all.claims.emplace(std::move(id), claim{std::move(stream), 0});
+}
+
+AGENT_WEBSOCKET_INLINE void claimed_ids::take_without_end(const std::string& id, time_point now) {
+  if (id.empty()) return;
+  take(id, {}, now);
+  ended(id, without_end);
+}
+
+AGENT_WEBSOCKET_INLINE void claimed_ids::drop(const std::string& id) {
+  if (!kept_ || kept_->claims.erase(id) == 0) return;
+  for (std::size_t i = kept_->order.size(); i-- > 0;) {
+    if (kept_->order[i].id == id) return void(kept_->order.take(i));
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void claimed_ids::ended(const std::string& id, std::uint64_t seq) {
+  if (!kept_) return;
+  const auto found = kept_->claims.find(id);
+  if (found != kept_->claims.end()) found->second.end_seq = seq;
+}
+
+AGENT_WEBSOCKET_INLINE void claimed_ids::forget(time_point now) {
+  while (!kept_->order.empty() && kept_->order.front().at + age_ <= now) drop_oldest();
+}
+
+AGENT_WEBSOCKET_INLINE void claimed_ids::drop_oldest() {
+  kept_->claims.erase(kept_->order.take_front().id);
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/base/boxed.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/transport.hpp>
 #include <agent_websocket/session/tool.hpp>
 
@@ -20,33 +21,14 @@ class client_tools {
  public:
   /// Replaces what that socket declared before. Of several sockets with one name the last to
   /// declare it counts, as long as it is here.
-  void declare(connection_id connection, std::vector<tool_ptr> tools) {
-    forget(connection);
-    if (tools.empty()) return;
-    for (tool_ptr& each : tools) entries_.need().push_back({connection, std::move(each)});
-  }
+  void declare(connection_id connection, std::vector<tool_ptr> tools);
 
-  void forget(connection_id connection) {
-    const auto of_it = [connection](const entry& of) { return of.connection == connection; };
-    if (!entries_) return;
-    entries_->erase(std::remove_if(entries_->begin(), entries_->end(), of_it), entries_->end());
-    if (entries_->empty()) entries_.reset();
-  }
+  void forget(connection_id connection);
 
   /// The socket that runs the tool of that name; 0 when none does now.
-  connection_id runner_of(std::string_view name) const noexcept {
-    const entry* const found = last(name);
-    return found == nullptr ? 0 : found->connection;
-  }
+  connection_id runner_of(std::string_view name) const noexcept;
 
-  std::vector<tool_ptr> tools() const {
-    std::vector<tool_ptr> all;
-    if (!entries_) return all;
-    for (const entry& each : *entries_) {
-      if (last(each.tool->definition.name) == &each) all.push_back(each.tool);
-    }
-    return all;
-  }
+  std::vector<tool_ptr> tools() const;
 
  private:
   struct entry {
@@ -54,16 +36,55 @@ class client_tools {
     tool_ptr tool;
   };
 
-  const entry* last(std::string_view name) const noexcept {
-    if (!entries_) return nullptr;
-    for (std::size_t i = entries_->size(); i-- > 0;) {
-      const entry& each = (*entries_)[i];
-      if (each.tool->definition.name == name) return &each;
-    }
-    return nullptr;
-  }
+  const entry* last(std::string_view name) const noexcept;
 
   boxed<std::vector<entry>> entries_;  // few clients have tools
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE void client_tools::declare(connection_id connection,
+                                                  std::vector<tool_ptr> tools) {
+  forget(connection);
+  if (tools.empty()) return;
+  for (tool_ptr& each : tools) entries_.need().push_back({connection, std::move(each)});
+}
+
+AGENT_WEBSOCKET_INLINE void client_tools::forget(connection_id connection) {
+  const auto of_it = [connection](const entry& of) { return of.connection == connection; };
+  if (!entries_) return;
+  entries_->erase(std::remove_if(entries_->begin(), entries_->end(), of_it), entries_->end());
+  if (entries_->empty()) entries_.reset();
+}
+
+AGENT_WEBSOCKET_INLINE connection_id client_tools::runner_of(std::string_view name) const noexcept {
+  const entry* const found = last(name);
+  return found == nullptr ? 0 : found->connection;
+}
+
+AGENT_WEBSOCKET_INLINE std::vector<tool_ptr> client_tools::tools() const {
+  std::vector<tool_ptr> all;
+  if (!entries_) return all;
+  for (const entry& each : *entries_) {
+    if (last(each.tool->definition.name) == &each) all.push_back(each.tool);
+  }
+  return all;
+}
+
+AGENT_WEBSOCKET_INLINE const client_tools::entry* client_tools::last(
+    std::string_view name) const noexcept {
+  if (!entries_) return nullptr;
+  for (std::size_t i = entries_->size(); i-- > 0;) {
+    const entry& each = (*entries_)[i];
+    if (each.tool->definition.name == name) return &each;
+  }
+  return nullptr;
+}
+
+}  // namespace agent_websocket
+
+#endif

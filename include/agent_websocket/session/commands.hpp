@@ -5,6 +5,7 @@
 // (action::run_command).
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/session/answering.hpp>
 #include <agent_websocket/session/core.hpp>
 #include <agent_websocket/session/ending.hpp>
@@ -24,32 +25,10 @@ namespace agent_websocket {
 class session_commands {
  public:
   /// False when the protocol does not define the op.
-  static bool run(session_core& session, const wire::command& command, moment at) {
-    for (const row& each : table()) {
-      if (each.op != command.op) continue;
-      each.run(session, command, at);
-      return true;
-    }
-    return false;
-  }
+  static bool run(session_core& session, const wire::command& command, moment at);
 
   /// What is known of the session; views into it.
-  static session_info describe(const session_core& s) {
-    session_info data;
-    data.session_id = s.id_;
-    data.agent = s.settings_->agent_name;
-    data.model = s.overrides().model ? *s.overrides().model : s.settings_->model;
-    data.temperature = s.overrides().temperature.value_or(s.settings_->temperature);
-    data.max_tokens = s.overrides().max_tokens.value_or(s.settings_->max_tokens);
-    data.messages = s.conversation_.message_count();
-    data.max_history = s.settings_->max_history;
-    data.queued = s.inbox_.size();
-    data.running = s.running();
-    data.created = to_iso8601(s.created_);
-    data.last_activity = to_iso8601(s.active_.wall);
-    data.usage = std::as_const(s).tally().usage;
-    return data;
-  }
+  static session_info describe(const session_core& s);
 
  private:
   using handler = void (*)(session_core&, const wire::command&, moment);
@@ -58,168 +37,243 @@ class session_commands {
     handler run;
   };
 
-  static const std::array<row, 13>& table() {
-    static constexpr std::array<row, 13> rows{{
-        {"hello", hello},
-        {"ack", ack},
-        {"auth", auth},
-        {"ping", ping},
-        {"info", info},
-        {"cancel", cancel},
-        {"clear", clear},
-        {"history", history},
-        {"set", set},
-        {"regenerate", regenerate},
-        {"close", close},
-        {"tool_result", tool_result},
-        {"help", help},
-    }};
-    return rows;
-  }
+  static const std::array<row, 13>& table();
 
-  static void hello(session_core& s, const wire::command& command, moment at) {
-    if (command.version && *command.version != protocol_version) {
-      s.refuse(
-          command.from, command.id,
-          error(errc::bad_message, "This server speaks version 1 of the protocol: `v` must be 1"),
-          at);
-      return s.close_socket(command.from, 4426, "protocol_version");
-    }
-    if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
-    s.actions_.push_back(action::ask_server{command});
-  }
+  static void hello(session_core& s, const wire::command& command, moment at);
 
   static void ack(session_core&, const wire::command&, moment) {}  // read where all acks are
 
-  static void auth(session_core& s, const wire::command& command, moment) {
-    s.actions_.push_back(action::ask_server{command});
-  }
+  static void auth(session_core& s, const wire::command& command, moment);
 
-  static void ping(session_core& s, const wire::command& command, moment at) {
-    s.put_control(command.from, wire::status{"pong", command.id, "pong", {}, command.meta, {}, {}},
-                  at);
-  }
+  static void ping(session_core& s, const wire::command& command, moment at);
 
-  static void help(session_core& s, const wire::command& command, moment at) {
-    const help_text text = describe_commands(s.settings_->commands);
-    s.reply(command, text.content, text.data, at);
-  }
+  static void help(session_core& s, const wire::command& command, moment at);
 
-  static void info(session_core& s, const wire::command& command, moment at) {
-    const session_info data = describe(s);
-    s.reply(command,
-            "Session " + s.id_ + ", model " + std::string(data.model) + ", " +
-                std::to_string(data.messages) + " messages",
-            describe_session(data), at);
-  }
+  static void info(session_core& s, const wire::command& command, moment at);
 
-  static void cancel(session_core& s, const wire::command& command, moment at) {
-    const std::string& ref = command.ref;
-    if (s.run_ && (ref.empty() || s.run_->of.query.id == ref || s.run_->of.stream == ref)) {
-      s.cancel_run(at);
-      return s.acknowledge(command.from, command.id, at);
-    }
-    if (!ref.empty()) {
-      if (const auto waiting = s.inbox_.take(ref)) {
-        s.cancel_waiting(*waiting, at);
-        return s.acknowledge(command.from, command.id, at);
-      }
-    }
-    if (stored_query* const storing = s.find_meant(ref)) {
-      storing->cancelled = true;
-      return s.acknowledge(command.from, command.id, at);
-    }
-    s.refuse(command.from, command.id,
-             error(errc::not_found,
-                   ref.empty() ? "Nothing is running" : "No running or waiting query has that id"),
-             at);
-  }
+  static void cancel(session_core& s, const wire::command& command, moment at);
 
-  static void clear(session_core& s, const wire::command& command, moment at) {
-    if (s.refuse_unkept(command.from, command.id, at)) return;
-    s.cancel_all_waiting(at);
-    if (s.run_) s.cancel_run(at);
-    s.conversation_.clear();
-    s.record([] { return records::of_clear(); });
-    s.confirm(command, "Conversation cleared", {}, at);
-  }
+  static void clear(session_core& s, const wire::command& command, moment at);
 
-  static void history(session_core& s, const wire::command& command, moment at) {
-    const auto before =
-        static_cast<std::uint64_t>(command.before_seq.value_or(std::int64_t{1} << 53));
-    std::size_t count = 0;
-    const std::string data = describe_history(
-        s.conversation_, before, static_cast<std::size_t>(command.limit.value_or(50)), count);
-    s.reply(command, std::to_string(count) + (count == 1 ? " message" : " messages"), data, at);
-  }
+  static void history(session_core& s, const wire::command& command, moment at);
 
-  static void set(session_core& s, const wire::command& command, moment at) {
-    // Repeated by a client that does not know whether it arrived, it must not undo a later one.
-    if (s.is_repeat(command.from, command.id, at)) return;
-    if (s.refuse_unkept(command.from, command.id, at)) return;
-    json::document document;
-    if (!document.parse(command.data.empty() ? "null" : command.data))
-      return;  // it was printed by the decoder
-    auto changed = apply_overrides(s.overrides(), *s.settings_, document.root());
-    if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
-    s.overrides_ = std::move(*changed);
-    s.claim(command.id, at);
-    s.record([&] { return records::of_overrides(s.overrides()); });
-    std::string data;
-    json::writer w(data);
-    w.begin_object().member("model", s.overrides().model.value_or(s.settings_->model));
-    w.member("temperature", s.overrides().temperature.value_or(s.settings_->temperature));
-    w.member("max_tokens", s.overrides().max_tokens.value_or(s.settings_->max_tokens));
-    w.member("system", s.overrides().system_prompt.value_or(s.settings_->system_prompt))
-        .end_object();
-    s.confirm(command, "Settings changed", data, at);
-  }
+  static void set(session_core& s, const wire::command& command, moment at);
 
-  static void regenerate(session_core& s, const wire::command& command, moment at) {
-    if (s.draining_) return s.refuse(command.from, command.id, error(errc::draining), at);
-    accepted_query again;
-    again.query.id = command.id;
-    if (!command.id.empty() && s.answer_duplicate(command.from, again.query, at)) return;
-    if (s.refuse_unkept(command.from, command.id, at)) return;
-    if (s.busy()) return s.refuse(command.from, command.id, error(errc::busy), at);
-    if (s.conversation_.empty()) {
-      return s.refuse(command.from, command.id,
-                      error(errc::not_found, "There is no question to answer again"), at);
-    }
-    again.regenerate = true;
-    if (command.id.empty()) again.query.id = s.make_query_id(at);
-    again.query.meta = command.meta;
-    const lanes* const asker = s.outbox_.find(command.from);
-    again.streamed = command.stream.value_or(asker != nullptr && asker->wants_deltas);
-    s.accept(command.from, std::move(again), !command.id.empty(), at);
-  }
+  static void regenerate(session_core& s, const wire::command& command, moment at);
 
-  static void close(session_core& s, const wire::command& command, moment at) {
-    s.reply(command, "Session closed", {}, at);
-    s.cancel_all_waiting(at);
-    s.withdraw(error(errc::interrupted), at);
-    if (s.run_) s.cancel_run(at);
-    s.close(1000, "Session closed");
-  }
+  static void close(session_core& s, const wire::command& command, moment at);
 
-  static void tool_result(session_core& s, const wire::command& command, moment at) {
-    s.on_tool_result(command.from, command, at);
-  }
+  static void tool_result(session_core& s, const wire::command& command, moment at);
 };
 
 /// What programs send by themselves: it keeps a connection, but not a session.
-inline bool is_sign_of_life(const wire::client_message& message) noexcept {
+bool is_sign_of_life(const wire::client_message& message) noexcept;
+
+/// What says who a client is; it may be on its way to another session.
+bool is_greeting(const wire::client_message& message) noexcept;
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE bool session_commands::run(session_core& session,
+                                                  const wire::command& command, moment at) {
+  for (const row& each : table()) {
+    if (each.op != command.op) continue;
+    each.run(session, command, at);
+    return true;
+  }
+  return false;
+}
+
+AGENT_WEBSOCKET_INLINE session_info session_commands::describe(const session_core& s) {
+  session_info data;
+  data.session_id = s.id_;
+  data.agent = s.settings_->agent_name;
+  data.model = s.overrides().model ? *s.overrides().model : s.settings_->model;
+  data.temperature = s.overrides().temperature.value_or(s.settings_->temperature);
+  data.max_tokens = s.overrides().max_tokens.value_or(s.settings_->max_tokens);
+  data.messages = s.conversation_.message_count();
+  data.max_history = s.settings_->max_history;
+  data.queued = s.inbox_.size();
+  data.running = s.running();
+  data.created = to_iso8601(s.created_);
+  data.last_activity = to_iso8601(s.active_.wall);
+  data.usage = std::as_const(s).tally().usage;
+  return data;
+}
+
+AGENT_WEBSOCKET_INLINE const std::array<session_commands::row, 13>& session_commands::table() {
+  static constexpr std::array<row, 13> rows{{
+      {"hello", hello},
+      {"ack", ack},
+      {"auth", auth},
+      {"ping", ping},
+      {"info", info},
+      {"cancel", cancel},
+      {"clear", clear},
+      {"history", history},
+      {"set", set},
+      {"regenerate", regenerate},
+      {"close", close},
+      {"tool_result", tool_result},
+      {"help", help},
+  }};
+  return rows;
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::hello(session_core& s, const wire::command& command,
+                                                    moment at) {
+  if (command.version && *command.version != protocol_version) {
+    s.refuse(
+        command.from, command.id,
+        error(errc::bad_message, "This server speaks version 1 of the protocol: `v` must be 1"),
+        at);
+    return s.close_socket(command.from, 4426, "protocol_version");
+  }
+  if (lanes* const socket = s.outbox_.find(command.from)) socket->take_caps(command.caps);
+  s.actions_.push_back(action::ask_server{command});
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::auth(session_core& s, const wire::command& command,
+                                                   moment) {
+  s.actions_.push_back(action::ask_server{command});
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::ping(session_core& s, const wire::command& command,
+                                                   moment at) {
+  s.put_control(command.from, wire::status{"pong", command.id, "pong", {}, command.meta, {}, {}},
+                at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::help(session_core& s, const wire::command& command,
+                                                   moment at) {
+  const help_text text = describe_commands(s.settings_->commands);
+  s.reply(command, text.content, text.data, at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::info(session_core& s, const wire::command& command,
+                                                   moment at) {
+  const session_info data = describe(s);
+  s.reply(command,
+          "Session " + s.id_ + ", model " + std::string(data.model) + ", " +
+              std::to_string(data.messages) + " messages",
+          describe_session(data), at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::cancel(session_core& s, const wire::command& command,
+                                                     moment at) {
+  const std::string& ref = command.ref;
+  if (s.run_ && (ref.empty() || s.run_->of.query.id == ref || s.run_->of.stream == ref)) {
+    s.cancel_run(at);
+    return s.acknowledge(command.from, command.id, at);
+  }
+  if (!ref.empty()) {
+    if (const auto waiting = s.inbox_.take(ref)) {
+      s.cancel_waiting(*waiting, at);
+      return s.acknowledge(command.from, command.id, at);
+    }
+  }
+  if (stored_query* const storing = s.find_meant(ref)) {
+    storing->cancelled = true;
+    return s.acknowledge(command.from, command.id, at);
+  }
+  s.refuse(command.from, command.id,
+           error(errc::not_found,
+                 ref.empty() ? "Nothing is running" : "No running or waiting query has that id"),
+           at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::clear(session_core& s, const wire::command& command,
+                                                    moment at) {
+  if (s.refuse_unkept(command.from, command.id, at)) return;
+  s.cancel_all_waiting(at);
+  if (s.run_) s.cancel_run(at);
+  s.conversation_.clear();
+  s.record([] { return records::of_clear(); });
+  s.confirm(command, "Conversation cleared", {}, at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::history(session_core& s, const wire::command& command,
+                                                      moment at) {
+  const auto before =
+      static_cast<std::uint64_t>(command.before_seq.value_or(std::int64_t{1} << 53));
+  std::size_t count = 0;
+  const std::string data = describe_history(
+      s.conversation_, before, static_cast<std::size_t>(command.limit.value_or(50)), count);
+  s.reply(command, std::to_string(count) + (count == 1 ? " message" : " messages"), data, at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::set(session_core& s, const wire::command& command,
+                                                  moment at) {
+  // Repeated by a client that does not know whether it arrived, it must not undo a later one.
+  if (s.is_repeat(command.from, command.id, at)) return;
+  if (s.refuse_unkept(command.from, command.id, at)) return;
+  json::document document;
+  if (!document.parse(command.data.empty() ? "null" : command.data))
+    return;  // it was printed by the decoder
+  auto changed = apply_overrides(s.overrides(), *s.settings_, document.root());
+  if (!changed) return s.refuse(command.from, command.id, changed.error(), at);
+  s.overrides_ = std::move(*changed);
+  s.claim(command.id, at);
+  s.record([&] { return records::of_overrides(s.overrides()); });
+  std::string data;
+  json::writer w(data);
+  w.begin_object().member("model", s.overrides().model.value_or(s.settings_->model));
+  w.member("temperature", s.overrides().temperature.value_or(s.settings_->temperature));
+  w.member("max_tokens", s.overrides().max_tokens.value_or(s.settings_->max_tokens));
+  w.member("system", s.overrides().system_prompt.value_or(s.settings_->system_prompt)).end_object();
+  s.confirm(command, "Settings changed", data, at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::regenerate(session_core& s,
+                                                         const wire::command& command, moment at) {
+  if (s.draining_) return s.refuse(command.from, command.id, error(errc::draining), at);
+  accepted_query again;
+  again.query.id = command.id;
+  if (!command.id.empty() && s.answer_duplicate(command.from, again.query, at)) return;
+  if (s.refuse_unkept(command.from, command.id, at)) return;
+  if (s.busy()) return s.refuse(command.from, command.id, error(errc::busy), at);
+  if (s.conversation_.empty()) {
+    return s.refuse(command.from, command.id,
+                    error(errc::not_found, "There is no question to answer again"), at);
+  }
+  again.regenerate = true;
+  if (command.id.empty()) again.query.id = s.make_query_id(at);
+  again.query.meta = command.meta;
+  const lanes* const asker = s.outbox_.find(command.from);
+  again.streamed = command.stream.value_or(asker != nullptr && asker->wants_deltas);
+  s.accept(command.from, std::move(again), !command.id.empty(), at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::close(session_core& s, const wire::command& command,
+                                                    moment at) {
+  s.reply(command, "Session closed", {}, at);
+  s.cancel_all_waiting(at);
+  s.withdraw(error(errc::interrupted), at);
+  if (s.run_) s.cancel_run(at);
+  s.close(1000, "Session closed");
+}
+
+AGENT_WEBSOCKET_INLINE void session_commands::tool_result(session_core& s,
+                                                          const wire::command& command, moment at) {
+  s.on_tool_result(command.from, command, at);
+}
+
+AGENT_WEBSOCKET_INLINE bool is_sign_of_life(const wire::client_message& message) noexcept {
   const auto* command = std::get_if<wire::command>(&message);
   return command != nullptr && (command->op == "ping" || command->op == "ack");
 }
 
-/// What says who a client is; it may be on its way to another session.
-inline bool is_greeting(const wire::client_message& message) noexcept {
+AGENT_WEBSOCKET_INLINE bool is_greeting(const wire::client_message& message) noexcept {
   const auto* command = std::get_if<wire::command>(&message);
   return command != nullptr && (command->op == "hello" || command->op == "auth");
 }
 
-inline void session_core::received(connection_id from, wire::client_message message, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::received(connection_id from, wire::client_message message,
+                                                   moment at) {
   if (closing_) return;
   lanes* const socket = outbox_.find(from);
   if (socket == nullptr || socket->closed) return;
@@ -250,8 +304,8 @@ inline void session_core::received(connection_id from, wire::client_message mess
   }
 }
 
-inline void session_core::on_feedback(connection_id from, wire::human_feedback feedback,
-                                      moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::on_feedback(connection_id from,
+                                                      wire::human_feedback feedback, moment at) {
   if (!feedback.decision.empty()) return on_decision(from, feedback, at);
   turn* judged = conversation_.find(feedback.ref);
   if (judged == nullptr || judged->running()) {
@@ -285,3 +339,5 @@ inline void session_core::on_feedback(connection_id from, wire::human_feedback f
 }
 
 }  // namespace agent_websocket
+
+#endif

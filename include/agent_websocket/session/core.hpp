@@ -10,6 +10,7 @@
 // keeping.hpp and restoring.hpp, the carrying out in session.hpp.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/session/core_data.hpp>
 
 #include <chrono>
@@ -37,21 +38,13 @@ class session_core : private core_data {
 
   /// Precondition: `settings` is not null. `epoch` names the numbering of this session's messages.
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
-               moment at)
-      : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
+               moment at);
 
   const std::string& id() const noexcept { return id_; }
-  const principal& owner() const noexcept {
-    static const principal nobody = principal::anonymous();
-    return owner_ ? *owner_ : nobody;
-  }
+  const principal& owner() const noexcept;
   const std::string& address() const noexcept { return address_; }
   /// Whose it is, and where its first client was. Before everything else.
-  void belong_to(principal owner, std::string address) {
-    if (!owner.is_anonymous || owner.name != "anonymous" || owner.expires_at)
-      owner_.emplace(std::move(owner));
-    address_ = std::move(address);
-  }
+  void belong_to(principal owner, std::string address);
   const session_settings& settings() const noexcept { return *settings_; }
   const agent_websocket::conversation& history() const noexcept { return conversation_; }
   const agent_websocket::inbox& waiting() const noexcept { return inbox_; }
@@ -72,11 +65,7 @@ class session_core : private core_data {
   fifo<session_action> take_actions() { return std::exchange(actions_, {}); }
   std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
   /// What can be streamed now; run 0 when nothing is.
-  live_answer streamed() const noexcept {
-    if (!run_ || !run_->started) return {};
-    return {run_->number, run_->of.stream, run_->text,
-            run_->chunks, run_->reasoning, run_->reasoning_chunks};
-  }
+  live_answer streamed() const noexcept;
 
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings);
@@ -100,9 +89,7 @@ class session_core : private core_data {
   /// long. What clients were told stays true of what is kept; they are to look for it there.
   void lose(const error& why, moment at);
   /// It is not to be found in the store again.
-  bool ended_for_good() const noexcept {
-    return closing_ && closing_->code != 1012 && closing_->code / 100 != 40;
-  }
+  bool ended_for_good() const noexcept;
 
   // ---- events of its sockets; `token` is the resume token that the welcome is to carry
 
@@ -139,12 +126,10 @@ class session_core : private core_data {
   void refuse_bad(connection_id from, std::string_view ref, const error& why, moment at);
 
   /// The application knew the command.
-  void heard_good(connection_id from) {
-    if (lanes* const socket = outbox_.find(from)) socket->bad_messages = 0;
-  }
+  void heard_good(connection_id from);
 
   /// The socket does not take what it is sent: the session does without it.
-  void give_up(connection_id connection) { close_socket(connection, 4002, "slow_consumer", false); }
+  void give_up(connection_id connection);
   void close_socket(connection_id connection, std::uint16_t code, std::string reason,
                     bool send_first = true);
 
@@ -153,9 +138,7 @@ class session_core : private core_data {
 
   void decided(run_number run, query_decision decision, moment at);
 
-  void began(run_number run, std::string_view model) {
-    if (is_current(run) && run_->state != run_state::deciding) run_->model = std::string(model);
-  }
+  void began(run_number run, std::string_view model);
 
   void text(run_number run, std::string_view piece, moment at);
   /// A piece of what the model thinks, for those who want to see it.
@@ -170,31 +153,19 @@ class session_core : private core_data {
   void clock_over(run_number run, const std::string& id, moment at);
 
   /// Ends the run, whoever it waits for: the application or upstream.
-  void failed(run_number run, const error& why, moment at) {
-    if (is_current(run)) fail_run(why, at);
-  }
+  void failed(run_number run, const error& why, moment at);
 
   // ---- events of the server
 
   /// A notification; numbered unless it may be lost. `data` is JSON text or empty.
   void notify(std::string_view content, std::string_view topic, std::string_view data,
-              bool may_be_lost, moment at) {
-    if (closing_) return;
-    if (!may_be_lost)
-      return publish(wire::notification{next_seq(), {}, topic, content, data}, {}, at);
-    outbox_.put_volatile(encoded(wire::notification{std::nullopt, {}, topic, content, data}, at));
-  }
+              bool may_be_lost, moment at);
 
   /// An answer to a command of the application, to the socket that gave it.
-  void reply(const wire::command& to, std::string_view content, std::string_view data, moment at) {
-    if (closing_) return;
-    put_control(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
-  }
+  void reply(const wire::command& to, std::string_view content, std::string_view data, moment at);
 
   /// The message has been taken; only those with an id are told of.
-  void acknowledge(connection_id to, const std::string& id, moment at) {
-    if (!id.empty()) put_kept(to, wire::ack{id, {}, 0, false, false}, at);
-  }
+  void acknowledge(connection_id to, const std::string& id, moment at);
 
   /// The client is to show a new token before then.
   void token_expires(connection_id connection, wall_time when, moment at);
@@ -238,14 +209,9 @@ class session_core : private core_data {
   void put_kept(connection_id to, const Message& message, moment at) {
     outbox_.put_control(to, encoded(message, at), ledger_);
   }
-  void put_welcome(connection_id to, const wire::welcome& said, moment at) {
-    outbox_.put_welcome(to, encoded(said, at), ledger_);
-  }
+  void put_welcome(connection_id to, const wire::welcome& said, moment at);
   /// Answers a built-in command when what it did is kept.
-  void confirm(const wire::command& to, std::string_view content, std::string_view data,
-               moment at) {
-    put_kept(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
-  }
+  void confirm(const wire::command& to, std::string_view content, std::string_view data, moment at);
   template <typename Message>
   void put_control(connection_id to, const Message& message, moment at) {
     outbox_.put_control(to, encoded(message, at));
@@ -259,12 +225,10 @@ class session_core : private core_data {
   void arrived(connection_id from);
   wire::welcome make_welcome(std::string_view reason, std::string_view token) const;
   wire::resume_notice make_notice() const;
-  std::string live_notice(moment at) {
-    return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
-  }
+  std::string live_notice(moment at);
 
   void close(std::uint16_t code, std::string reason);
-  void close_for_drain() { close(1012, "Server is shutting down"); }
+  void close_for_drain();
 
   void on_query(connection_id from, wire::query query, moment at);
   void on_feedback(connection_id from, wire::human_feedback feedback, moment at);
@@ -326,7 +290,99 @@ class session_core : private core_data {
   void cancel_all_waiting(moment at);
   std::string make_query_id(moment at);
   bool has_made(std::string_view query_id) const;
-  std::string make_stream_id() { return "r_" + std::to_string(++tally().streams); }
+  std::string make_stream_id();
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE session_core::session_core(std::string id, std::string epoch,
+                                                  std::shared_ptr<const session_settings> settings,
+                                                  moment at)
+    : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
+
+AGENT_WEBSOCKET_INLINE const principal& session_core::owner() const noexcept {
+  static const principal nobody = principal::anonymous();
+  return owner_ ? *owner_ : nobody;
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::belong_to(principal owner, std::string address) {
+  if (!owner.is_anonymous || owner.name != "anonymous" || owner.expires_at)
+    owner_.emplace(std::move(owner));
+  address_ = std::move(address);
+}
+
+AGENT_WEBSOCKET_INLINE live_answer session_core::streamed() const noexcept {
+  if (!run_ || !run_->started) return {};
+  return {run_->number, run_->of.stream, run_->text,
+          run_->chunks, run_->reasoning, run_->reasoning_chunks};
+}
+
+AGENT_WEBSOCKET_INLINE bool session_core::ended_for_good() const noexcept {
+  return closing_ && closing_->code != 1012 && closing_->code / 100 != 40;
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::heard_good(connection_id from) {
+  if (lanes* const socket = outbox_.find(from)) socket->bad_messages = 0;
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::give_up(connection_id connection) {
+  close_socket(connection, 4002, "slow_consumer", false);
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::began(run_number run, std::string_view model) {
+  if (is_current(run) && run_->state != run_state::deciding) run_->model = std::string(model);
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::failed(run_number run, const error& why, moment at) {
+  if (is_current(run)) fail_run(why, at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::notify(std::string_view content, std::string_view topic,
+                                                 std::string_view data, bool may_be_lost,
+                                                 moment at) {
+  if (closing_) return;
+  if (!may_be_lost)
+    return publish(wire::notification{next_seq(), {}, topic, content, data}, {}, at);
+  outbox_.put_volatile(encoded(wire::notification{std::nullopt, {}, topic, content, data}, at));
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::reply(const wire::command& to, std::string_view content,
+                                                std::string_view data, moment at) {
+  if (closing_) return;
+  put_control(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::acknowledge(connection_id to, const std::string& id,
+                                                      moment at) {
+  if (!id.empty()) put_kept(to, wire::ack{id, {}, 0, false, false}, at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::put_welcome(connection_id to, const wire::welcome& said,
+                                                      moment at) {
+  outbox_.put_welcome(to, encoded(said, at), ledger_);
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::confirm(const wire::command& to, std::string_view content,
+                                                  std::string_view data, moment at) {
+  put_kept(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
+}
+
+AGENT_WEBSOCKET_INLINE std::string session_core::live_notice(moment at) {
+  return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::close_for_drain() {
+  close(1012, "Server is shutting down");
+}
+
+AGENT_WEBSOCKET_INLINE std::string session_core::make_stream_id() {
+  return "r_" + std::to_string(++tally().streams);
+}
+
+}  // namespace agent_websocket
+
+#endif

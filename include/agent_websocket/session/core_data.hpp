@@ -5,6 +5,7 @@
 #pragma once
 
 #include <agent_websocket/base/boxed.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/base/timestamp.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
@@ -51,27 +52,11 @@ struct session_tally {
 struct core_data {
   /// Precondition: `settings` is not null.
   core_data(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
-            moment at)
-      : id_(std::move(id)),
-        epoch_(std::move(epoch)),
-        settings_(std::move(settings)),
-        conversation_(settings_->max_history, settings_->max_history_bytes),
-        inbox_(settings_->max_queue),
-        // A client that comes back at the last moment may repeat what it sent before it went.
-        claims_(claimed_ids::max_age + settings_->resume_window),
-        outbox_(message_log(settings_->max_log_messages, settings_->max_log_bytes)),
-        created_(at.wall),
-        active_(at) {}
+            moment at);
 
   session_tally& tally() { return tally_.need(); }
-  const session_tally& tally() const noexcept {
-    static const session_tally none;
-    return tally_ ? *tally_ : none;
-  }
-  const session_overrides& overrides() const noexcept {
-    static const session_overrides none;
-    return overrides_ ? *overrides_ : none;
-  }
+  const session_tally& tally() const noexcept;
+  const session_overrides& overrides() const noexcept;
 
   std::string id_;
   std::string epoch_;
@@ -104,3 +89,35 @@ struct core_data {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE core_data::core_data(std::string id, std::string epoch,
+                                            std::shared_ptr<const session_settings> settings,
+                                            moment at)
+    : id_(std::move(id)),
+      epoch_(std::move(epoch)),
+      settings_(std::move(settings)),
+      conversation_(settings_->max_history, settings_->max_history_bytes),
+      inbox_(settings_->max_queue),
+      // A client that comes back at the last moment may repeat what it sent before it went.
+      claims_(claimed_ids::max_age + settings_->resume_window),
+      outbox_(message_log(settings_->max_log_messages, settings_->max_log_bytes)),
+      created_(at.wall),
+      active_(at) {}
+
+AGENT_WEBSOCKET_INLINE const session_tally& core_data::tally() const noexcept {
+  static const session_tally none;
+  return tally_ ? *tally_ : none;
+}
+
+AGENT_WEBSOCKET_INLINE const session_overrides& core_data::overrides() const noexcept {
+  static const session_overrides none;
+  return overrides_ ? *overrides_ : none;
+}
+
+}  // namespace agent_websocket
+
+#endif

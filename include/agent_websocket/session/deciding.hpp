@@ -5,15 +5,18 @@
 // the time is up. A request ends with its run.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/session/core.hpp>
 
 #include <string>
 #include <string_view>
 #include <utility>
 
+#if AGENT_WEBSOCKET_DEFINITIONS
+
 namespace agent_websocket {
 
-inline void session_core::ask_person(called_tool& call, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::ask_person(called_tool& call, moment at) {
   call.at = called_tool::phase::asking;
   const tool_definition& definition = call.tool->definition;
   feedback_requests::request asked;
@@ -39,9 +42,10 @@ inline void session_core::ask_person(called_tool& call, moment at) {
 }
 
 /// The request is decided: everybody is told, and its clock is stopped.
-inline feedback_requests::request session_core::resolve(const std::string& id,
-                                                        std::string_view decision,
-                                                        std::string_view reason, moment at) {
+AGENT_WEBSOCKET_INLINE feedback_requests::request session_core::resolve(const std::string& id,
+                                                                        std::string_view decision,
+                                                                        std::string_view reason,
+                                                                        moment at) {
   auto closed = requests_.close(id, std::string(decision), reason == "expired");
   actions_.push_back(action::end_tool{closed.id, true});
   if (requests_.empty()) actions_.push_back(action::hold_clock{false});
@@ -51,8 +55,9 @@ inline feedback_requests::request session_core::resolve(const std::string& id,
   return closed;
 }
 
-inline void session_core::on_decision(connection_id from, const wire::human_feedback& feedback,
-                                      moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::on_decision(connection_id from,
+                                                      const wire::human_feedback& feedback,
+                                                      moment at) {
   const std::string& decision = feedback.decision;
   const auto refuse_it = [&](errc code, std::string words) {
     refuse(from, feedback.id, error(code, std::move(words)), at);
@@ -107,3 +112,5 @@ inline void session_core::on_decision(connection_id from, const wire::human_feed
 }
 
 }  // namespace agent_websocket
+
+#endif

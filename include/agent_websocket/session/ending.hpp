@@ -5,6 +5,7 @@
 // server stops.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/answering.hpp>
 #include <agent_websocket/session/core.hpp>
@@ -17,9 +18,12 @@
 #include <string>
 #include <utility>
 
+#if AGENT_WEBSOCKET_DEFINITIONS
+
 namespace agent_websocket {
 
-inline void session_core::finish(wire::answer_status status, completion_result result, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::finish(wire::answer_status status,
+                                                 completion_result result, moment at) {
   if (run_->of.streamed) {
     start_stream(at);
     outbox_.put_last_deltas(streamed(), timestamp(at.wall));
@@ -88,9 +92,10 @@ inline void session_core::finish(wire::answer_status status, completion_result r
 }
 
 /// Puts the one terminal message of an accepted query into the outbox.
-inline void session_core::conclude(const accepted_query& of, const answer_record& record,
-                                   std::optional<std::chrono::milliseconds> retry_after,
-                                   bool started, std::uint64_t chunks, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::conclude(
+    const accepted_query& of, const answer_record& record,
+    std::optional<std::chrono::milliseconds> retry_after, bool started, std::uint64_t chunks,
+    moment at) {
   records::note about;
   about.ends = of.query.id;
   wire::failure_notice notice;
@@ -128,14 +133,14 @@ inline void session_core::conclude(const accepted_query& of, const answer_record
 }
 
 /// When its last messages are kept, so that they go out before.
-inline void session_core::close(std::uint16_t code, std::string reason) {
+AGENT_WEBSOCKET_INLINE void session_core::close(std::uint16_t code, std::string reason) {
   if (closing_) return;
   closing_.emplace(action::close_session{code, std::move(reason)});
   close_waits_ = !ledger_.all_kept() && !ledger_.is_failing();
   if (!close_waits_) close_now();
 }
 
-inline void session_core::fail_run(const error& why, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::fail_run(const error& why, moment at) {
   if (!run_) return;
   drop_calls(at);
   actions_.push_back(action::cancel_completion{run_->number});
@@ -144,14 +149,14 @@ inline void session_core::fail_run(const error& why, moment at) {
   finish(wire::answer_status::failed, std::move(result), at);
 }
 
-inline void session_core::cancel_run(moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::cancel_run(moment at) {
   drop_calls(at);
   actions_.push_back(action::cancel_completion{run_->number});
   completion_result result;
   finish(wire::answer_status::cancelled, std::move(result), at);
 }
 
-inline void session_core::cancel_waiting(const accepted_query& waiting, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::cancel_waiting(const accepted_query& waiting, moment at) {
   answer_record record;
   record.query_id = waiting.query.id;
   record.stream = waiting.stream;
@@ -159,13 +164,13 @@ inline void session_core::cancel_waiting(const accepted_query& waiting, moment a
   conclude(waiting, record, std::nullopt, false, 0, at);
 }
 
-inline void session_core::expired(moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::expired(moment at) {
   if (closing_) return;
   publish(wire::notification{next_seq(), {}, {}, "Session closed due to inactivity", {}}, {}, at);
   end(1000, "Session timeout", error(errc::interrupted), at);  // a busy session is not idle
 }
 
-inline void session_core::interrupt(moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::interrupt(moment at) {
   if (closing_) return;
   grace_over_ = !requests_.empty();  // a person may still answer
   if (grace_over_) return;
@@ -173,19 +178,19 @@ inline void session_core::interrupt(moment at) {
   fail_run(error(errc::interrupted), at);
 }
 
-inline void session_core::cancel_all_waiting(moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::cancel_all_waiting(moment at) {
   while (const auto waiting = inbox_.take_next()) cancel_waiting(*waiting, at);
   for (std::size_t i = 0; i < storing_.size(); ++i) storing_[i].cancelled = true;
 }
 
-inline void session_core::fail_waiting(const error& why, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::fail_waiting(const error& why, moment at) {
   withdraw(why, at);
   while (const auto waiting = inbox_.take_next()) fail_waiting(*waiting, false, why, at);
 }
 
 /// `started`: the beginning of its answer was told.
-inline void session_core::fail_waiting(const accepted_query& waiting, bool started,
-                                       const error& why, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::fail_waiting(const accepted_query& waiting, bool started,
+                                                       const error& why, moment at) {
   answer_record record;
   record.query_id = waiting.query.id;
   record.stream = waiting.stream;
@@ -200,7 +205,7 @@ inline void session_core::fail_waiting(const accepted_query& waiting, bool start
   conclude(waiting, record, std::nullopt, waiting.streamed, 0, at);
 }
 
-inline void session_core::drain(std::chrono::milliseconds retry_after, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::drain(std::chrono::milliseconds retry_after, moment at) {
   if (closing_ || draining_) return;
   draining_ = true;
   publish(wire::notification{next_seq(), "drain", {}, "Server is shutting down", {}}, {}, at);
@@ -209,19 +214,21 @@ inline void session_core::drain(std::chrono::milliseconds retry_after, moment at
   if (!run_) close_for_drain();
 }
 
-inline void session_core::drain_away(std::chrono::milliseconds retry_after, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::drain_away(std::chrono::milliseconds retry_after,
+                                                     moment at) {
   put_ordered(0, wire::status{"drain", {}, {}, {}, {}, {}, retry_after}, at);
   for (const auto& each : outbox_.sockets())
     close_socket(each->connection(), 1012, "Server is shutting down");
 }
 
-inline void session_core::drain_expired(moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::drain_expired(moment at) {
   if (closing_) return;
   fail_run(error(errc::draining), at);
   close_for_drain();
 }
 
-inline void session_core::end(std::uint16_t code, std::string reason, const error& why, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::end(std::uint16_t code, std::string reason,
+                                              const error& why, moment at) {
   if (closing_) return;
   fail_waiting(why, at);
   fail_run(why, at);
@@ -229,3 +236,5 @@ inline void session_core::end(std::uint16_t code, std::string reason, const erro
 }
 
 }  // namespace agent_websocket
+
+#endif

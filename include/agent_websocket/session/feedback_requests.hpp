@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/base/boxed.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/wire/message.hpp>
 
@@ -32,10 +33,7 @@ class feedback_requests {
     std::string expires_at;  ///< ISO-8601
     bool approved_by_default = false;
 
-    wire::feedback_request to_wire() const {
-      return {id,   ref,       kind,       content,
-              tool, arguments, expires_at, approved_by_default ? "approve" : "reject"};
-    }
+    wire::feedback_request to_wire() const;
   };
   struct former {
     std::string id;
@@ -43,41 +41,15 @@ class feedback_requests {
     bool expired = false;
   };
 
-  void open(request asked) { kept_.need().open.push_back(std::move(asked)); }
+  void open(request asked);
 
   /// Takes the request out; it is remembered as decided.
-  request close(std::string_view id, std::string decision, bool expired) {
-    if (!kept_) return {};
-    auto& [open, closed_ones] = *kept_;
-    for (std::size_t i = 0; i < open.size(); ++i) {
-      if (open[i].id != id) continue;
-      request closed = std::move(open[i]);
-      open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
-      closed_ones.push_back({closed.id, std::move(decision), expired});
-      if (closed_ones.size() > max_former) closed_ones.take_front();
-      return closed;
-    }
-    return {};
-  }
+  request close(std::string_view id, std::string decision, bool expired);
 
-  const request* find(std::string_view id) const noexcept {
-    for (const request& each : all()) {
-      if (each.id == id) return &each;
-    }
-    return nullptr;
-  }
-  const former* find_former(std::string_view id) const noexcept {
-    if (!kept_) return nullptr;
-    for (std::size_t i = kept_->closed.size(); i-- > 0;) {
-      if (kept_->closed[i].id == id) return &kept_->closed[i];
-    }
-    return nullptr;
-  }
+  const request* find(std::string_view id) const noexcept;
+  const former* find_former(std::string_view id) const noexcept;
 
-  const std::vector<request>& all() const noexcept {
-    static const std::vector<request> none;
-    return kept_ ? kept_->open : none;
-  }
+  const std::vector<request>& all() const noexcept;
   bool empty() const noexcept { return all().empty(); }
 
  private:
@@ -90,3 +62,59 @@ class feedback_requests {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE wire::feedback_request feedback_requests::request::to_wire() const {
+  return {id,   ref,       kind,       content,
+          tool, arguments, expires_at, approved_by_default ? "approve" : "reject"};
+}
+
+AGENT_WEBSOCKET_INLINE void feedback_requests::open(request asked) {
+  kept_.need().open.push_back(std::move(asked));
+}
+
+AGENT_WEBSOCKET_INLINE feedback_requests::request feedback_requests::close(std::string_view id,
+                                                                           std::string decision,
+                                                                           bool expired) {
+  if (!kept_) return {};
+  auto& [open, closed_ones] = *kept_;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    if (open[i].id != id) continue;
+    request closed = std::move(open[i]);
+    open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
+    closed_ones.push_back({closed.id, std::move(decision), expired});
+    if (closed_ones.size() > max_former) closed_ones.take_front();
+    return closed;
+  }
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE const feedback_requests::request* feedback_requests::find(
+    std::string_view id) const noexcept {
+  for (const request& each : all()) {
+    if (each.id == id) return &each;
+  }
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE const feedback_requests::former* feedback_requests::find_former(
+    std::string_view id) const noexcept {
+  if (!kept_) return nullptr;
+  for (std::size_t i = kept_->closed.size(); i-- > 0;) {
+    if (kept_->closed[i].id == id) return &kept_->closed[i];
+  }
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE const std::vector<feedback_requests::request>& feedback_requests::all()
+    const noexcept {
+  static const std::vector<request> none;
+  return kept_ ? kept_->open : none;
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // must be known before it can be made again.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/policy/authenticator.hpp>
@@ -22,7 +23,15 @@ struct session_identity {
 };
 
 /// Reads the first record of a session. Errors: bad_json, bad_message.
-inline result<session_identity> read_identity(std::string_view record) {
+result<session_identity> read_identity(std::string_view record);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE result<session_identity> read_identity(std::string_view record) {
   json::document document;
   if (auto parsed = document.parse(record); !parsed) return parsed.error();
   const json::value root = document.root();
@@ -43,3 +52,5 @@ inline result<session_identity> read_identity(std::string_view record) {
 }
 
 }  // namespace agent_websocket
+
+#endif

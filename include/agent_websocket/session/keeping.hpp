@@ -5,6 +5,7 @@
 // kept and not before; numbered messages and acknowledgements wait in the outbox.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/session/answering.hpp>
 #include <agent_websocket/session/core.hpp>
@@ -20,9 +21,11 @@
 #include <utility>
 #include <vector>
 
+#if AGENT_WEBSOCKET_DEFINITIONS
+
 namespace agent_websocket {
 
-inline void session_core::change_settings(session_settings settings) {
+AGENT_WEBSOCKET_INLINE void session_core::change_settings(session_settings settings) {
   if (!shared_settings_) shared_settings_ = settings_;
   settings_ = std::make_shared<const session_settings>(std::move(settings));
   conversation_.limit_to(settings_->max_history, settings_->max_history_bytes);
@@ -37,7 +40,7 @@ inline void session_core::change_settings(session_settings settings) {
 }
 
 /// The first record: who the session is, and all of it that no other record tells.
-inline std::string session_core::header() const {
+AGENT_WEBSOCKET_INLINE std::string session_core::header() const {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "session").member("v", records::version).member("id", id_);
@@ -61,34 +64,36 @@ inline std::string session_core::header() const {
   return text;
 }
 
-inline void session_core::record_tokens() {
+AGENT_WEBSOCKET_INLINE void session_core::record_tokens() {
   // Before the first record they are in the header.
   if (ledger_.is_on() && ledger_.made() != 0) ledger_.add(records::of_tokens(tokens_));
 }
 
 /// The id of what is done once, and has no terminal message.
-inline void session_core::claim(const std::string& id, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::claim(const std::string& id, moment at) {
   if (id.empty()) return;
   claims_.take_without_end(id, at.now);
   record([&] { return records::of_claim(id, {{}, claimed_ids::without_end}, at.wall); });
 }
 
 /// True while nothing can be kept: what has to be is refused at once.
-inline bool session_core::refuse_unkept(connection_id to, std::string_view ref, moment at) {
+AGENT_WEBSOCKET_INLINE bool session_core::refuse_unkept(connection_id to, std::string_view ref,
+                                                        moment at) {
   if (!ledger_.is_failing()) return false;
   refuse(to, ref, error(errc::internal, not_kept_words), at);
   return true;
 }
 
 /// The query of that id.
-inline stored_query* session_core::find_storing(std::string_view id) noexcept {
+AGENT_WEBSOCKET_INLINE stored_query* session_core::find_storing(std::string_view id) noexcept {
   for (std::size_t i = 0; i < storing_.size(); ++i) {
     if (storing_[i].accepted.query.id == id) return &storing_[i];
   }
   return nullptr;
 }
+
 /// The one that a `cancel` means: of that id or stream, or the first.
-inline stored_query* session_core::find_meant(std::string_view ref) noexcept {
+AGENT_WEBSOCKET_INLINE stored_query* session_core::find_meant(std::string_view ref) noexcept {
   for (std::size_t i = 0; i < storing_.size(); ++i) {
     const accepted_query& each = storing_[i].accepted;
     if (ref.empty() || each.query.id == ref || each.stream == ref) return &storing_[i];
@@ -97,7 +102,7 @@ inline stored_query* session_core::find_meant(std::string_view ref) noexcept {
 }
 
 /// Nothing of what waits to be accepted is: its clients are told so.
-inline void session_core::withdraw(const error& why, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::withdraw(const error& why, moment at) {
   while (!storing_.empty()) {
     const stored_query each = storing_.take_front();
     if (each.with_id) claims_.drop(each.accepted.query.id);
@@ -106,14 +111,14 @@ inline void session_core::withdraw(const error& why, moment at) {
   }
 }
 
-inline void session_core::kept(std::uint64_t count, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::kept(std::uint64_t count, moment at) {
   ledger_.confirm(count);
   outbox_.release(ledger_);
   while (!storing_.empty() && storing_.front().records <= count) enter(storing_.take_front(), at);
   if (close_waits_ && ledger_.all_kept()) close_now();
 }
 
-inline void session_core::not_kept(moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::not_kept(moment at) {
   if (ledger_.is_failing()) return;
   ledger_.fail();
   withdraw(error(errc::internal, not_kept_words), at);
@@ -121,7 +126,7 @@ inline void session_core::not_kept(moment at) {
   begin_next(at);
 }
 
-inline void session_core::lose(const error& why, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::lose(const error& why, moment at) {
   if (closing_) {
     if (close_waits_) close_now();
     return;
@@ -138,12 +143,12 @@ inline void session_core::lose(const error& why, moment at) {
   close_now();
 }
 
-inline void session_core::close_now() {
+AGENT_WEBSOCKET_INLINE void session_core::close_now() {
   close_waits_ = false;
   actions_.push_back(action::close_session{closing_->code, closing_->reason});
 }
 
-inline std::vector<std::string> session_core::checkpoint(moment at) const {
+AGENT_WEBSOCKET_INLINE std::vector<std::string> session_core::checkpoint(moment at) const {
   std::vector<std::string> all;
   all.push_back(header());
   for (const turn& each : conversation_.turns()) {
@@ -169,3 +174,5 @@ inline std::vector<std::string> session_core::checkpoint(moment at) const {
 }
 
 }  // namespace agent_websocket
+
+#endif

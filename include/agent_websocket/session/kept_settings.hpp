@@ -5,6 +5,7 @@
 // commands and clocks are the program's and are not kept.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/session/settings.hpp>
@@ -42,19 +43,13 @@ void for_each_kept_setting(Visit&& visit) {
   visit("welcome_data", &s::welcome_data);
 }
 
-inline void write_setting(json::writer& w, const std::vector<std::string>& list) {
-  w.begin_array();
-  for (const std::string& each : list) w.value(each);
-  w.end_array();
-}
+void write_setting(json::writer& w, const std::vector<std::string>& list);
 template <typename T>
 void write_setting(json::writer& w, const T& what) {
   w.value(what);
 }
 
-inline void read_setting(json::value from, std::string& to) {
-  if (const auto text = from.string()) to = std::string(*text);
-}
+void read_setting(json::value from, std::string& to);
 inline void read_setting(json::value from, double& to) { to = from.number().value_or(to); }
 inline void read_setting(json::value from, bool& to) { to = from.boolean().value_or(to); }
 template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
@@ -62,7 +57,35 @@ void read_setting(json::value from, Integer& to) {
   if (const auto number = from.integer(); number && *number >= 0)
     to = static_cast<Integer>(*number);
 }
-inline void read_setting(json::value from, std::vector<std::string>& to) {
+void read_setting(json::value from, std::vector<std::string>& to);
+
+}  // namespace detail
+
+/// Writes one object: what of `own` is not as in `shared`.
+void write_kept_settings(json::writer& w, const session_settings& own,
+                         const session_settings& shared);
+
+/// Takes over what the object has; what is missing or of another type stays as it is.
+void read_kept_settings(json::value from, session_settings& to);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE void write_setting(json::writer& w, const std::vector<std::string>& list) {
+  w.begin_array();
+  for (const std::string& each : list) w.value(each);
+  w.end_array();
+}
+
+AGENT_WEBSOCKET_INLINE void read_setting(json::value from, std::string& to) {
+  if (const auto text = from.string()) to = std::string(*text);
+}
+
+AGENT_WEBSOCKET_INLINE void read_setting(json::value from, std::vector<std::string>& to) {
   if (!from.is_array()) return;
   to.clear();
   from.for_each_element([&to](json::value each) {
@@ -72,9 +95,8 @@ inline void read_setting(json::value from, std::vector<std::string>& to) {
 
 }  // namespace detail
 
-/// Writes one object: what of `own` is not as in `shared`.
-inline void write_kept_settings(json::writer& w, const session_settings& own,
-                                const session_settings& shared) {
+AGENT_WEBSOCKET_INLINE void write_kept_settings(json::writer& w, const session_settings& own,
+                                                const session_settings& shared) {
   w.begin_object();
   detail::for_each_kept_setting([&](std::string_view name, auto member) {
     if (own.*member == shared.*member) return;
@@ -84,10 +106,11 @@ inline void write_kept_settings(json::writer& w, const session_settings& own,
   w.end_object();
 }
 
-/// Takes over what the object has; what is missing or of another type stays as it is.
-inline void read_kept_settings(json::value from, session_settings& to) {
+AGENT_WEBSOCKET_INLINE void read_kept_settings(json::value from, session_settings& to) {
   detail::for_each_kept_setting(
       [&](std::string_view name, auto member) { detail::read_setting(from[name], to.*member); });
 }
 
 }  // namespace agent_websocket
+
+#endif

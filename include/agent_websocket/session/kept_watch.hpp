@@ -4,6 +4,7 @@
 // coming. Each is told exactly once what came of it: by kept(), by lost(), or when this goes.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/fifo.hpp>
 
 #include <cstdint>
@@ -23,17 +24,11 @@ class kept_watch {
   ~kept_watch() { lost(); }
 
   /// Precondition: `records` is not below that of those who came before.
-  void wait(std::uint64_t records, kept_handler told) {
-    waiting_.push_back({records, std::move(told)});
-  }
+  void wait(std::uint64_t records, kept_handler told);
   /// The first `count` records are kept. Who is told may wait again.
-  void kept(std::uint64_t count) {
-    while (!waiting_.empty() && waiting_.front().records <= count) waiting_.take_front().told(true);
-  }
+  void kept(std::uint64_t count);
   /// Nothing of what is waited for will be kept.
-  void lost() {
-    while (!waiting_.empty()) waiting_.take_front().told(false);
-  }
+  void lost();
 
   bool empty() const noexcept { return waiting_.empty(); }
 
@@ -47,3 +42,23 @@ class kept_watch {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE void kept_watch::wait(std::uint64_t records, kept_handler told) {
+  waiting_.push_back({records, std::move(told)});
+}
+
+AGENT_WEBSOCKET_INLINE void kept_watch::kept(std::uint64_t count) {
+  while (!waiting_.empty() && waiting_.front().records <= count) waiting_.take_front().told(true);
+}
+
+AGENT_WEBSOCKET_INLINE void kept_watch::lost() {
+  while (!waiting_.empty()) waiting_.take_front().told(false);
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,7 @@
 // oldest go first. Sockets hold positions in it and no copies.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/fifo.hpp>
 
 #include <cassert>
@@ -21,55 +22,32 @@ class message_log {
   static constexpr std::size_t default_bytes = 1u << 20;
 
   explicit message_log(std::size_t max_messages = default_messages,
-                       std::size_t max_bytes = default_bytes)
-      : max_messages_(max_messages), max_bytes_(max_bytes) {}
+                       std::size_t max_bytes = default_bytes);
 
   /// Number of the newest message; 0 before the first.
   std::uint64_t top() const noexcept { return top_; }
   /// Number of the newest that sockets may be sent: those above it are not kept by the store yet.
   std::uint64_t released() const noexcept { return released_; }
   /// Number of the oldest that is kept; top() + 1 when none is.
-  std::uint64_t oldest() const noexcept { return top_ + 1 - kept_.size(); }
+  std::uint64_t oldest() const noexcept;
   /// Whether everything after `position` is here; also when there is nothing.
-  bool holds_after(std::uint64_t position) const noexcept {
-    return position <= top_ && position + 1 >= oldest();
-  }
+  bool holds_after(std::uint64_t position) const noexcept;
 
   /// Goes on from that number, with nothing in it. Before the first append.
   void begin_at(std::uint64_t top) noexcept { top_ = released_ = top; }
 
   /// Precondition: released() <= seq <= top().
-  void release(std::uint64_t seq) noexcept {
-    assert(seq >= released_ && seq <= top_);
-    released_ = seq;
-  }
+  void release(std::uint64_t seq) noexcept;
 
   /// Takes the frame of number top() + 1. The newest stays, however large it is.
-  void append(std::string frame) {
-    end_ += frame.size();
-    kept_.push_back({std::move(frame), end_});
-    ++top_;
-    while (kept_.size() > max_messages_ || (kept_.size() > 1 && bytes() > max_bytes_))
-      kept_.take_front();
-  }
+  void append(std::string frame);
 
   /// Precondition: oldest() <= seq <= top().
-  const std::string& at(std::uint64_t seq) const noexcept {
-    assert(seq >= oldest() && seq <= top_);
-    return kept_[static_cast<std::size_t>(seq - oldest())].frame;
-  }
+  const std::string& at(std::uint64_t seq) const noexcept;
 
   /// Of what is kept after `position`.
-  std::size_t bytes_after(std::uint64_t position) const noexcept {
-    if (position >= top_ || kept_.empty()) return 0;
-    if (position < oldest()) return bytes();
-    return static_cast<std::size_t>(end_ -
-                                    kept_[static_cast<std::size_t>(position - oldest())].end);
-  }
-  std::size_t bytes() const noexcept {
-    return kept_.empty() ? 0
-                         : static_cast<std::size_t>(end_ - kept_[0].end) + kept_[0].frame.size();
-  }
+  std::size_t bytes_after(std::uint64_t position) const noexcept;
+  std::size_t bytes() const noexcept;
 
   std::size_t max_messages() const noexcept { return max_messages_; }
   std::size_t max_bytes() const noexcept { return max_bytes_; }
@@ -89,3 +67,50 @@ class message_log {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE message_log::message_log(std::size_t max_messages, std::size_t max_bytes)
+    : max_messages_(max_messages), max_bytes_(max_bytes) {}
+
+AGENT_WEBSOCKET_INLINE std::uint64_t message_log::oldest() const noexcept {
+  return top_ + 1 - kept_.size();
+}
+
+AGENT_WEBSOCKET_INLINE bool message_log::holds_after(std::uint64_t position) const noexcept {
+  return position <= top_ && position + 1 >= oldest();
+}
+
+AGENT_WEBSOCKET_INLINE void message_log::release(std::uint64_t seq) noexcept {
+  assert(seq >= released_ && seq <= top_);
+  released_ = seq;
+}
+
+AGENT_WEBSOCKET_INLINE void message_log::append(std::string frame) {
+  end_ += frame.size();
+  kept_.push_back({std::move(frame), end_});
+  ++top_;
+  while (kept_.size() > max_messages_ || (kept_.size() > 1 && bytes() > max_bytes_))
+    kept_.take_front();
+}
+
+AGENT_WEBSOCKET_INLINE const std::string& message_log::at(std::uint64_t seq) const noexcept {
+  assert(seq >= oldest() && seq <= top_);
+  return kept_[static_cast<std::size_t>(seq - oldest())].frame;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t message_log::bytes_after(std::uint64_t position) const noexcept {
+  if (position >= top_ || kept_.empty()) return 0;
+  if (position < oldest()) return bytes();
+  return static_cast<std::size_t>(end_ - kept_[static_cast<std::size_t>(position - oldest())].end);
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t message_log::bytes() const noexcept {
+  return kept_.empty() ? 0 : static_cast<std::size_t>(end_ - kept_[0].end) + kept_[0].frame.size();
+}
+
+}  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // nobody takes the answer, and stopped. What upstream says goes to the session itself.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/limits/upstream_slots.hpp>
 #include <agent_websocket/openrouter/client.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
@@ -19,60 +20,10 @@ namespace agent_websocket {
 /// How a completion ended, as the core wants to know it. An upstream's own words may name its
 /// insides: they stay in the detail, for the log and the application. What is no code of the wire
 /// is a failure of the provider, or of the way to it.
-inline completion_result result_of(openrouter::outcome outcome) {
-  completion_result result;
-  if (outcome.failed) {
-    const error& why = outcome.failed->why;
-    const bool is_of_the_way =
-        why.code == errc::connection_failed || why.code == errc::protocol_error;
-    const errc code = is_of_the_way ? errc::provider_error : why.code;
-    result.failure = error(code, message_of(code), why.message + "; " + why.detail);
-    result.retry_after = outcome.failed->retry_after;
-    // The upstream knows better than the code; a time limit is ours.
-    const bool is_ours = code == errc::timeout_connect || code == errc::timeout_first_token ||
-                         code == errc::timeout_idle;
-    result.retryable = is_retryable(code) && (outcome.failed->retryable || is_ours);
-  }
-  result.finish_reason = std::move(outcome.finish_reason);
-  result.model = std::move(outcome.model);
-  result.usage = std::move(outcome.usage.json);
-  result.tool_calls = std::move(outcome.tool_calls);
-  result.reasoning_details = std::move(outcome.reasoning_details);
-  result.annotations = std::move(outcome.annotations);
-  result.images = std::move(outcome.images);
-  result.generation_id = std::move(outcome.generation_id);
-  result.provider = std::move(outcome.provider);
-  result.used = {1,
-                 outcome.usage.prompt_tokens.value_or(0),
-                 outcome.usage.completion_tokens.value_or(0),
-                 outcome.usage.cost.value_or(0),
-                 outcome.usage.prompt_tokens || outcome.usage.completion_tokens,
-                 outcome.usage.cost.has_value()};
-  return result;
-}
+completion_result result_of(openrouter::outcome outcome);
 
 /// For the log.
-inline std::string describe(const openrouter::outcome& outcome) {
-  std::string text;
-  text.reserve(200);
-  if (outcome.failed) {
-    const error& why = outcome.failed->why;
-    text.append(to_string(why.code)).append(" ").append(why.detail).append(" ");
-  }
-  text.append(outcome.generation_id.empty() ? "no id" : outcome.generation_id);
-  const auto add = [&text](std::string_view name, std::string_view value) {
-    if (!value.empty()) text.append(" ").append(name).append("=").append(value);
-  };
-  add("model", outcome.model);
-  add("provider", outcome.provider);
-  add("finish", outcome.finish_reason);
-  if (outcome.usage.prompt_tokens) add("prompt", std::to_string(*outcome.usage.prompt_tokens));
-  if (outcome.usage.completion_tokens)
-    add("completion", std::to_string(*outcome.usage.completion_tokens));
-  if (outcome.usage.cost) add("cost", json::print_double(*outcome.usage.cost));
-  if (outcome.attempts > 1) add("attempts", std::to_string(outcome.attempts));
-  return text;
-}
+std::string describe(const openrouter::outcome& outcome);
 
 template <typename Client, typename Scheduler>
 class model_call {
@@ -153,3 +104,65 @@ class model_call {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE completion_result result_of(openrouter::outcome outcome) {
+  completion_result result;
+  if (outcome.failed) {
+    const error& why = outcome.failed->why;
+    const bool is_of_the_way =
+        why.code == errc::connection_failed || why.code == errc::protocol_error;
+    const errc code = is_of_the_way ? errc::provider_error : why.code;
+    result.failure = error(code, message_of(code), why.message + "; " + why.detail);
+    result.retry_after = outcome.failed->retry_after;
+    // The upstream knows better than the code; a time limit is ours.
+    const bool is_ours = code == errc::timeout_connect || code == errc::timeout_first_token ||
+                         code == errc::timeout_idle;
+    result.retryable = is_retryable(code) && (outcome.failed->retryable || is_ours);
+  }
+  result.finish_reason = std::move(outcome.finish_reason);
+  result.model = std::move(outcome.model);
+  result.usage = std::move(outcome.usage.json);
+  result.tool_calls = std::move(outcome.tool_calls);
+  result.reasoning_details = std::move(outcome.reasoning_details);
+  result.annotations = std::move(outcome.annotations);
+  result.images = std::move(outcome.images);
+  result.generation_id = std::move(outcome.generation_id);
+  result.provider = std::move(outcome.provider);
+  result.used = {1,
+                 outcome.usage.prompt_tokens.value_or(0),
+                 outcome.usage.completion_tokens.value_or(0),
+                 outcome.usage.cost.value_or(0),
+                 outcome.usage.prompt_tokens || outcome.usage.completion_tokens,
+                 outcome.usage.cost.has_value()};
+  return result;
+}
+
+AGENT_WEBSOCKET_INLINE std::string describe(const openrouter::outcome& outcome) {
+  std::string text;
+  text.reserve(200);
+  if (outcome.failed) {
+    const error& why = outcome.failed->why;
+    text.append(to_string(why.code)).append(" ").append(why.detail).append(" ");
+  }
+  text.append(outcome.generation_id.empty() ? "no id" : outcome.generation_id);
+  const auto add = [&text](std::string_view name, std::string_view value) {
+    if (!value.empty()) text.append(" ").append(name).append("=").append(value);
+  };
+  add("model", outcome.model);
+  add("provider", outcome.provider);
+  add("finish", outcome.finish_reason);
+  if (outcome.usage.prompt_tokens) add("prompt", std::to_string(*outcome.usage.prompt_tokens));
+  if (outcome.usage.completion_tokens)
+    add("completion", std::to_string(*outcome.usage.completion_tokens));
+  if (outcome.usage.cost) add("cost", json::print_double(*outcome.usage.cost));
+  if (outcome.attempts > 1) add("attempts", std::to_string(outcome.attempts));
+  return text;
+}
+
+}  // namespace agent_websocket
+
+#endif

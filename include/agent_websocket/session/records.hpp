@@ -8,6 +8,7 @@
 #pragma once
 
 #include <agent_websocket/base/base64url.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/session/actions.hpp>
@@ -33,11 +34,63 @@ struct note {
   std::string_view resolves{};  ///< likewise, that is decided
 };
 
-inline std::int64_t milliseconds(wall_time at) {
+std::int64_t milliseconds(wall_time at);
+
+void write(json::writer& w, const openrouter::chat_message& message);
+
+void write(json::writer& w, const usage_totals& used);
+
+void write(json::writer& w, const feedback_entry& said);
+
+void write(json::writer& w, const session_overrides& chosen);
+
+void write(json::writer& w, const resume_tokens& tokens);
+
+/// Of what is written here; a reader refuses higher ones.
+inline constexpr int version = 1;
+
+/// The frame stands last, so that a reader can cut it out as it was.
+inline constexpr std::string_view frame_key = ",\"frame\":";
+
+std::string of_message(std::uint64_t seq, const note& about, std::string_view frame);
+
+/// `claimed`: the id is the client's. `started`: the beginning of its answer was told. `calls`: of
+/// tools, that the session has numbered so far.
+std::string of_query(const accepted_query& accepted, bool claimed, bool started,
+                     std::uint64_t calls, wall_time at);
+
+/// A request to a person that is open.
+std::string of_request(std::string_view id);
+
+std::string of_withdrawal(std::string_view id);
+
+/// A turn that has ended. `again`: in place of the one before. `used`: by it. `calls`: of tools,
+/// that the session has numbered so far.
+std::string of_turn(const turn& ended, bool again, const usage_totals& used, std::uint64_t calls);
+
+std::string of_feedback(const feedback_entry& said);
+
+std::string of_clear();
+
+std::string of_overrides(const session_overrides& chosen);
+
+std::string of_claim(std::string_view id, const claimed_ids::claim& claimed, wall_time at);
+
+std::string of_tokens(const resume_tokens& tokens);
+
+}  // namespace records
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace records {
+
+AGENT_WEBSOCKET_INLINE std::int64_t milliseconds(wall_time at) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
 }
 
-inline void write(json::writer& w, const openrouter::chat_message& message) {
+AGENT_WEBSOCKET_INLINE void write(json::writer& w, const openrouter::chat_message& message) {
   w.begin_object().member("role", to_string(message.role())).member("text", message.text());
   // As text: models refuse reasoning that does not come back byte for byte.
   if (!message.is_text_alone()) w.member("json", message.json());
@@ -45,14 +98,14 @@ inline void write(json::writer& w, const openrouter::chat_message& message) {
   w.end_object();
 }
 
-inline void write(json::writer& w, const usage_totals& used) {
+AGENT_WEBSOCKET_INLINE void write(json::writer& w, const usage_totals& used) {
   w.begin_object().member("answers", used.answers);
   w.member("prompt_tokens", used.prompt_tokens).member("completion_tokens", used.completion_tokens);
   w.member("cost", used.cost).member("counted", used.counted).member("priced", used.priced);
   w.end_object();
 }
 
-inline void write(json::writer& w, const feedback_entry& said) {
+AGENT_WEBSOCKET_INLINE void write(json::writer& w, const feedback_entry& said) {
   w.member("id", said.id).member("answer", said.answer);
   if (said.rating) w.member("rating", *said.rating);
   if (!said.comment.empty()) w.member("comment", said.comment);
@@ -60,14 +113,14 @@ inline void write(json::writer& w, const feedback_entry& said) {
   w.member("at", milliseconds(said.at));
 }
 
-inline void write(json::writer& w, const session_overrides& chosen) {
+AGENT_WEBSOCKET_INLINE void write(json::writer& w, const session_overrides& chosen) {
   if (chosen.model) w.member("model", *chosen.model);
   if (chosen.temperature) w.member("temperature", *chosen.temperature);
   if (chosen.max_tokens) w.member("max_tokens", *chosen.max_tokens);
   if (chosen.system_prompt) w.member("system", *chosen.system_prompt);
 }
 
-inline void write(json::writer& w, const resume_tokens& tokens) {
+AGENT_WEBSOCKET_INLINE void write(json::writer& w, const resume_tokens& tokens) {
   w.begin_array();
   tokens.for_each([&w](const digest256& digest, bool is_known) {
     w.begin_object();
@@ -78,13 +131,8 @@ inline void write(json::writer& w, const resume_tokens& tokens) {
   w.end_array();
 }
 
-/// Of what is written here; a reader refuses higher ones.
-inline constexpr int version = 1;
-
-/// The frame stands last, so that a reader can cut it out as it was.
-inline constexpr std::string_view frame_key = ",\"frame\":";
-
-inline std::string of_message(std::uint64_t seq, const note& about, std::string_view frame) {
+AGENT_WEBSOCKET_INLINE std::string of_message(std::uint64_t seq, const note& about,
+                                              std::string_view frame) {
   std::string text;
   text.reserve(frame.size() + 96);
   json::writer w(text);
@@ -97,10 +145,8 @@ inline std::string of_message(std::uint64_t seq, const note& about, std::string_
   return text;
 }
 
-/// `claimed`: the id is the client's. `started`: the beginning of its answer was told. `calls`: of
-/// tools, that the session has numbered so far.
-inline std::string of_query(const accepted_query& accepted, bool claimed, bool started,
-                            std::uint64_t calls, wall_time at) {
+AGENT_WEBSOCKET_INLINE std::string of_query(const accepted_query& accepted, bool claimed,
+                                            bool started, std::uint64_t calls, wall_time at) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "query").member("id", accepted.query.id);
@@ -120,23 +166,20 @@ inline std::string of_query(const accepted_query& accepted, bool claimed, bool s
   return text;
 }
 
-/// A request to a person that is open.
-inline std::string of_request(std::string_view id) {
+AGENT_WEBSOCKET_INLINE std::string of_request(std::string_view id) {
   std::string text;
   json::writer(text).begin_object().member("kind", "asked").member("id", id).end_object();
   return text;
 }
 
-inline std::string of_withdrawal(std::string_view id) {
+AGENT_WEBSOCKET_INLINE std::string of_withdrawal(std::string_view id) {
   std::string text;
   json::writer(text).begin_object().member("kind", "withdrawn").member("id", id).end_object();
   return text;
 }
 
-/// A turn that has ended. `again`: in place of the one before. `used`: by it. `calls`: of tools,
-/// that the session has numbered so far.
-inline std::string of_turn(const turn& ended, bool again, const usage_totals& used,
-                           std::uint64_t calls) {
+AGENT_WEBSOCKET_INLINE std::string of_turn(const turn& ended, bool again, const usage_totals& used,
+                                           std::uint64_t calls) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "turn").member("id", ended.id).member("stream", ended.stream);
@@ -172,7 +215,7 @@ inline std::string of_turn(const turn& ended, bool again, const usage_totals& us
   return text;
 }
 
-inline std::string of_feedback(const feedback_entry& said) {
+AGENT_WEBSOCKET_INLINE std::string of_feedback(const feedback_entry& said) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "feedback");
@@ -181,13 +224,13 @@ inline std::string of_feedback(const feedback_entry& said) {
   return text;
 }
 
-inline std::string of_clear() {
+AGENT_WEBSOCKET_INLINE std::string of_clear() {
   std::string text;
   json::writer(text).begin_object().member("kind", "clear").end_object();
   return text;
 }
 
-inline std::string of_overrides(const session_overrides& chosen) {
+AGENT_WEBSOCKET_INLINE std::string of_overrides(const session_overrides& chosen) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "set");
@@ -196,7 +239,8 @@ inline std::string of_overrides(const session_overrides& chosen) {
   return text;
 }
 
-inline std::string of_claim(std::string_view id, const claimed_ids::claim& claimed, wall_time at) {
+AGENT_WEBSOCKET_INLINE std::string of_claim(std::string_view id, const claimed_ids::claim& claimed,
+                                            wall_time at) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "claim").member("id", id).member("stream", claimed.stream);
@@ -209,7 +253,7 @@ inline std::string of_claim(std::string_view id, const claimed_ids::claim& claim
   return text;
 }
 
-inline std::string of_tokens(const resume_tokens& tokens) {
+AGENT_WEBSOCKET_INLINE std::string of_tokens(const resume_tokens& tokens) {
   std::string text;
   json::writer w(text);
   w.begin_object().member("kind", "tokens").key("tokens");
@@ -220,3 +264,5 @@ inline std::string of_tokens(const resume_tokens& tokens) {
 
 }  // namespace records
 }  // namespace agent_websocket
+
+#endif

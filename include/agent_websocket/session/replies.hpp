@@ -4,6 +4,7 @@
 // Pure: everything comes in by argument.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/timestamp.hpp>
 #include <agent_websocket/base/version.hpp>
 #include <agent_websocket/json/writer.hpp>
@@ -39,19 +40,7 @@ struct help_text {
   std::string data;
 };
 
-inline help_text describe_commands(const std::vector<command_description>& of_application) {
-  help_text help{"Commands:", {}};
-  json::writer w(help.data);
-  w.begin_object().key("commands").begin_array();
-  const auto add = [&](std::string_view op, std::string_view text) {
-    help.content.append("\n").append(op).append(": ").append(text);
-    w.begin_object().member("op", op).member("content", text).end_object();
-  };
-  for (const auto& each : built_in_commands) add(each.first, each.second);
-  for (const command_description& each : of_application) add(each.op, each.text);
-  w.end_array().end_object();
-  return help;
-}
+help_text describe_commands(const std::vector<command_description>& of_application);
 
 struct session_info {
   std::string_view session_id;
@@ -67,7 +56,36 @@ struct session_info {
   usage_totals usage;
 };
 
-inline std::string describe_session(const session_info& info) {
+std::string describe_session(const session_info& info);
+
+/// The newest `limit` messages of turns whose terminal message has a `seq` below `before_seq`,
+/// oldest first; `more` tells whether there are older ones. Turns are not cut in two, so that a
+/// page may hold one message more.
+std::string describe_history(const conversation& of, std::uint64_t before_seq, std::size_t limit,
+                             std::size_t& count);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE help_text
+describe_commands(const std::vector<command_description>& of_application) {
+  help_text help{"Commands:", {}};
+  json::writer w(help.data);
+  w.begin_object().key("commands").begin_array();
+  const auto add = [&](std::string_view op, std::string_view text) {
+    help.content.append("\n").append(op).append(": ").append(text);
+    w.begin_object().member("op", op).member("content", text).end_object();
+  };
+  for (const auto& each : built_in_commands) add(each.first, each.second);
+  for (const command_description& each : of_application) add(each.op, each.text);
+  w.end_array().end_object();
+  return help;
+}
+
+AGENT_WEBSOCKET_INLINE std::string describe_session(const session_info& info) {
   std::string data;
   json::writer w(data);
   w.begin_object()
@@ -87,11 +105,9 @@ inline std::string describe_session(const session_info& info) {
   return data;
 }
 
-/// The newest `limit` messages of turns whose terminal message has a `seq` below `before_seq`,
-/// oldest first; `more` tells whether there are older ones. Turns are not cut in two, so that a
-/// page may hold one message more.
-inline std::string describe_history(const conversation& of, std::uint64_t before_seq,
-                                    std::size_t limit, std::size_t& count) {
+AGENT_WEBSOCKET_INLINE std::string describe_history(const conversation& of,
+                                                    std::uint64_t before_seq, std::size_t limit,
+                                                    std::size_t& count) {
   const auto& turns = of.turns();
   std::size_t end = turns.size();
   const auto listed = [&](std::size_t i) { return turns[i].seq != 0 && turns[i].seq < before_seq; };
@@ -138,3 +154,5 @@ inline std::string describe_history(const conversation& of, std::uint64_t before
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <agent_websocket/base/base64url.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/core.hpp>
 #include <agent_websocket/session/keeping.hpp>
@@ -31,35 +32,10 @@ class session_restoring {
  public:
   session_restoring(session_core& core, moment at) : core_(core), at_(at) {}
 
-  result<void> take(const std::string& record) {
-    json::document document;
-    if (auto parsed = document.parse(record); !parsed) return parsed;
-    const json::value root = document.root();
-    const auto kind = root["kind"].string();
-    if ((kind == "session") != std::exchange(is_first_, false))
-      return error(errc::bad_message, "One record says whose the session is, and is the first");
-    for (const row& each : table()) {
-      if (kind != each.kind) continue;
-      if ((this->*each.take)(root, record)) return {};
-      return error(errc::bad_message, "A record of the kind `" + std::string(each.kind) +
-                                          "` has a missing or wrong member");
-    }
-    return {};  // of a later version, which means that it can be done without
-  }
+  result<void> take(const std::string& record);
 
   /// To be called behind the last record, with the ledger on: ends what was open.
-  void interrupt() {
-    for (const std::string& each : asked_) {
-      records::note about;
-      about.resolves = each;
-      core_.publish(wire::feedback_resolved{core_.next_seq(), each, "reject", "cancelled"}, about,
-                    at_);
-    }
-    for (const open_query& each : open_) end(each);
-    // Calls of an interrupted answer were numbered and not recorded.
-    if (!open_.empty()) core_.tally().calls += 1000;
-    core_.conversation_.trim();
-  }
+  void interrupt();
 
  private:
   struct open_query {
@@ -74,228 +50,43 @@ class session_restoring {
     handler take;
   };
 
-  static const std::array<row, 12>& table() {
-    using s = session_restoring;
-    static const std::array<row, 12> rows{{{"session", &s::header},
-                                           {"message", &s::message},
-                                           {"query", &s::query},
-                                           {"withdrawn", &s::withdrawn},
-                                           {"turn", &s::turn_ended},
-                                           {"feedback", &s::feedback},
-                                           {"clear", &s::clear},
-                                           {"set", &s::chosen},
-                                           {"settings", &s::settings},
-                                           {"claim", &s::claim},
-                                           {"tokens", &s::tokens},
-                                           {"asked", &s::asked}}};
-    return rows;
-  }
+  static const std::array<row, 12>& table();
 
-  bool header(json::value from, std::string_view) {
-    if (records::number_of(from["v"]) > records::version) return false;
-    core_.created_ = records::time_of(from["created"]);
-    core_.outbox_.begin_at(records::number_of(from["top"]));
-    core_.tally().streams = records::number_of(from["streams"]);
-    core_.tally().ids = records::number_of(from["made_ids"]);
-    core_.tally().calls = records::number_of(from["calls"]);
-    core_.tally().asked = records::number_of(from["asked"]);
-    core_.tally().usage = records::usage_of(from["usage"]);
-    if (from["settings"].is_object()) settings(from, {});
-    return chosen(from["chosen"], {}) && tokens(from, {});
-  }
+  bool header(json::value from, std::string_view);
 
-  bool settings(json::value from, std::string_view) {
-    const auto& shared = core_.shared_settings_ ? *core_.shared_settings_ : core_.settings_;
-    session_settings own = *shared;
-    read_kept_settings(from["settings"], own);
-    core_.change_settings(std::move(own));
-    return true;
-  }
+  bool settings(json::value from, std::string_view);
 
-  bool message(json::value from, std::string_view record) {
-    const std::uint64_t seq = records::number_of(from["seq"]);
-    const std::size_t at = record.find(records::frame_key);
-    std::string_view last;
-    from.for_each_member([&](std::string_view name, json::value) { last = name; });
-    const bool has_frame = last == "frame" && from[last].is_object();
-    if (!has_frame || at == std::string_view::npos || seq != core_.next_seq()) return false;
-    const std::size_t begin = at + records::frame_key.size();
-    core_.outbox_.publish(std::string(record.substr(begin, record.size() - begin - 1)),
-                          core_.ledger_);
-    if (const auto stream = from["starts"].string()) {
-      for (open_query& each : open_) each.started = each.started || each.accepted.stream == *stream;
-    }
-    if (const auto id = from["ends"].string()) {
-      core_.claims_.ended(std::string(*id), seq);
-      close(*id);
-    }
-    if (const auto id = from["asks"].string()) asked(from["asks"], {});
-    if (const auto id = from["resolves"].string())
-      asked_.erase(std::remove(asked_.begin(), asked_.end(), *id), asked_.end());
-    return true;
-  }
+  bool message(json::value from, std::string_view record);
 
-  bool asked(json::value from, std::string_view) {
-    const std::string id = records::text_of(from.is_object() ? from["id"] : from);
-    core_.tally().asked = std::max(core_.tally().asked, records::number_in(id));
-    asked_.push_back(id);
-    return !id.empty();
-  }
+  bool asked(json::value from, std::string_view);
 
-  bool query(json::value from, std::string_view) {
-    open_query open;
-    open.accepted.query.id = records::text_of(from["id"]);
-    open.accepted.query.meta = records::text_of(from["meta"]);
-    open.accepted.stream = records::text_of(from["stream"]);
-    open.accepted.streamed = from["streamed"].boolean().value_or(false);
-    open.accepted.regenerate = from["regenerate"].boolean().value_or(false);
-    open.question = records::message_of(from["question"]);
-    open.started = from["started"].boolean().value_or(false);
-    open.asked = records::time_of(from["at"]);
-    if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return false;
-    core_.tally().streams =
-        std::max(core_.tally().streams, records::number_in(open.accepted.stream));
-    core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
-    if (from["claimed"].boolean().value_or(false)) {
-      take_claim(open.accepted.query.id, open.accepted.stream, open.asked);
-    } else if (core_.has_made(open.accepted.query.id)) {
-      core_.tally().ids = std::max(core_.tally().ids, records::number_in(open.accepted.query.id));
-    }
-    open_.push_back(std::move(open));
-    return true;
-  }
+  bool query(json::value from, std::string_view);
 
-  bool withdrawn(json::value from, std::string_view) {
-    const std::string id = records::text_of(from["id"]);
-    core_.claims_.drop(id);
-    close(id);
-    return !id.empty();
-  }
+  bool withdrawn(json::value from, std::string_view);
 
-  bool turn_ended(json::value from, std::string_view) {
-    turn ended;
-    ended.id = records::text_of(from["id"]);
-    ended.stream = records::text_of(from["stream"]);
-    ended.seq = records::number_of(from["seq"]);
-    ended.asked = records::time_of(from["asked"]);
-    ended.answered = records::time_of(from["answered"]);
-    ended.model = records::text_of(from["model"]);
-    ended.shown = records::text_of(from["shown"]);
-    const auto status = wire::detail::status_of(records::text_of(from["status"]));
-    auto question = records::message_of(from["question"]);
-    if (!status || !question || ended.seq == 0) return false;
-    ended.status = *status;
-    ended.question = std::move(*question);
-    ended.answer = records::message_of(from["answer"]);
-    from["steps"].for_each_element([&](json::value each) {
-      if (auto step = records::message_of(each)) ended.steps.push_back(std::move(*step));
-      json::document called;
-      if (!called.parse(records::text_of(each["json"]))) return;
-      called.root()["tool_calls"].for_each_element(
-          [&](json::value call) { core_.call_ids_.take(records::text_of(call["id"])); });
-    });
-    from["feedback"].for_each_element(
-        [&](json::value each) { ended.feedback.push_back(records::feedback_of(each)); });
-    agent_websocket::conversation& all = core_.conversation_;
-    if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
-    add(std::move(ended));
-    core_.tally().usage += records::usage_of(from["used"]);
-    core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
-    return true;
-  }
+  bool turn_ended(json::value from, std::string_view);
 
-  bool feedback(json::value from, std::string_view) {
-    feedback_entry said = records::feedback_of(from);
-    if (turn* const judged = core_.conversation_.find(said.answer))
-      judged->feedback.push_back(std::move(said));
-    const bool regenerates = std::any_of(open_.begin(), open_.end(), [](const open_query& each) {
-      return each.accepted.regenerate;
-    });
-    if (!regenerates) core_.conversation_.trim();
-    return true;
-  }
+  bool feedback(json::value from, std::string_view);
 
-  bool clear(json::value, std::string_view) {
-    core_.conversation_.clear();
-    return true;
-  }
+  bool clear(json::value, std::string_view);
 
-  bool chosen(json::value from, std::string_view) {
-    session_overrides& to = core_.overrides_.need();
-    to = {};
-    if (const auto text = from["model"].string()) to.model = std::string(*text);
-    to.temperature = from["temperature"].number();
-    if (const auto number = from["max_tokens"].integer()) to.max_tokens = static_cast<int>(*number);
-    if (const auto text = from["system"].string()) to.system_prompt = std::string(*text);
-    return true;
-  }
+  bool chosen(json::value from, std::string_view);
 
-  bool claim(json::value from, std::string_view) {
-    const std::string id = records::text_of(from["id"]);
-    if (id.empty()) return false;
-    take_claim(id, records::text_of(from["stream"]), records::time_of(from["at"]));
-    core_.claims_.ended(id, from["without_end"].boolean().value_or(false)
-                                ? claimed_ids::without_end
-                                : records::number_of(from["end"]));
-    return true;
-  }
+  bool claim(json::value from, std::string_view);
 
   /// Claims grow old while nobody has the session, too.
-  void take_claim(const std::string& id, std::string stream, wall_time since) {
-    const auto age = std::max(at_.wall - since, wall_time::duration::zero());
-    const time_point then = at_.now - std::chrono::duration_cast<duration>(age);
-    core_.claims_.drop(id);
-    core_.claims_.take(id, std::move(stream), then);
-  }
+  void take_claim(const std::string& id, std::string stream, wall_time since);
 
-  bool tokens(json::value from, std::string_view) {
-    core_.tokens_.forget_all();
-    bool right = true;
-    from["tokens"].for_each_element([&](json::value each) {
-      const auto bytes = decode_base64url(records::text_of(each["sha256"]));
-      digest256 digest{};
-      right = right && bytes && bytes->size() == digest.size();
-      if (!right) return;
-      std::copy(bytes->begin(), bytes->end(), digest.begin());
-      core_.tokens_.kept(digest, each["known"].boolean().value_or(false));
-    });
-    return right;
-  }
+  bool tokens(json::value from, std::string_view);
 
-  void close(std::string_view id) {
-    open_.erase(
-        std::remove_if(open_.begin(), open_.end(),
-                       [&](const open_query& each) { return each.accepted.query.id == id; }),
-        open_.end());
-  }
+  void close(std::string_view id);
 
   /// As when it ran: its question alone may have driven older turns out. In a checkpoint, where
   /// turns stand before all messages, they are gone.
-  void add(turn ended) {
-    conversation& all = core_.conversation_;
-    const message_log& log = core_.outbox_.log();
-    turn asked;
-    asked.question = ended.question;
-    if (log.oldest() > log.top()) return void(all.begin(std::move(ended)));
-    all.begin(std::move(asked)) = std::move(ended);
-    all.trim();
-  }
+  void add(turn ended);
 
   /// The question stays in the conversation, so that its client can have it answered again.
-  void end(const open_query& open) {
-    core_.fail_waiting(open.accepted, open.started, error(errc::interrupted), at_);
-    if (!open.question) return;
-    turn cut;
-    cut.id = open.accepted.query.id;
-    cut.stream = open.accepted.stream;
-    cut.asked = open.asked;
-    cut.answered = at_.wall;
-    cut.seq = core_.outbox_.log().top();
-    cut.question = *open.question;
-    cut.status = wire::answer_status::failed;
-    core_.record([&] { return records::of_turn(cut, false, {}, core_.tally().calls); });
-    add(std::move(cut));
-  }
+  void end(const open_query& open);
 
   session_core& core_;
   moment at_;
@@ -304,7 +95,260 @@ class session_restoring {
   bool is_first_ = true;
 };
 
-inline result<void> session_core::restore(const std::vector<std::string>& kept, moment at) {
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE result<void> session_restoring::take(const std::string& record) {
+  json::document document;
+  if (auto parsed = document.parse(record); !parsed) return parsed;
+  const json::value root = document.root();
+  const auto kind = root["kind"].string();
+  if ((kind == "session") != std::exchange(is_first_, false))
+    return error(errc::bad_message, "One record says whose the session is, and is the first");
+  for (const row& each : table()) {
+    if (kind != each.kind) continue;
+    if ((this->*each.take)(root, record)) return {};
+    return error(errc::bad_message, "A record of the kind `" + std::string(each.kind) +
+                                        "` has a missing or wrong member");
+  }
+  return {};  // of a later version, which means that it can be done without
+}
+
+AGENT_WEBSOCKET_INLINE void session_restoring::interrupt() {
+  for (const std::string& each : asked_) {
+    records::note about;
+    about.resolves = each;
+    core_.publish(wire::feedback_resolved{core_.next_seq(), each, "reject", "cancelled"}, about,
+                  at_);
+  }
+  for (const open_query& each : open_) end(each);
+  // Calls of an interrupted answer were numbered and not recorded.
+  if (!open_.empty()) core_.tally().calls += 1000;
+  core_.conversation_.trim();
+}
+
+AGENT_WEBSOCKET_INLINE const std::array<session_restoring::row, 12>& session_restoring::table() {
+  using s = session_restoring;
+  static const std::array<row, 12> rows{{{"session", &s::header},
+                                         {"message", &s::message},
+                                         {"query", &s::query},
+                                         {"withdrawn", &s::withdrawn},
+                                         {"turn", &s::turn_ended},
+                                         {"feedback", &s::feedback},
+                                         {"clear", &s::clear},
+                                         {"set", &s::chosen},
+                                         {"settings", &s::settings},
+                                         {"claim", &s::claim},
+                                         {"tokens", &s::tokens},
+                                         {"asked", &s::asked}}};
+  return rows;
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::header(json::value from, std::string_view) {
+  if (records::number_of(from["v"]) > records::version) return false;
+  core_.created_ = records::time_of(from["created"]);
+  core_.outbox_.begin_at(records::number_of(from["top"]));
+  core_.tally().streams = records::number_of(from["streams"]);
+  core_.tally().ids = records::number_of(from["made_ids"]);
+  core_.tally().calls = records::number_of(from["calls"]);
+  core_.tally().asked = records::number_of(from["asked"]);
+  core_.tally().usage = records::usage_of(from["usage"]);
+  if (from["settings"].is_object()) settings(from, {});
+  return chosen(from["chosen"], {}) && tokens(from, {});
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::settings(json::value from, std::string_view) {
+  const auto& shared = core_.shared_settings_ ? *core_.shared_settings_ : core_.settings_;
+  session_settings own = *shared;
+  read_kept_settings(from["settings"], own);
+  core_.change_settings(std::move(own));
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::message(json::value from, std::string_view record) {
+  const std::uint64_t seq = records::number_of(from["seq"]);
+  const std::size_t at = record.find(records::frame_key);
+  std::string_view last;
+  from.for_each_member([&](std::string_view name, json::value) { last = name; });
+  const bool has_frame = last == "frame" && from[last].is_object();
+  if (!has_frame || at == std::string_view::npos || seq != core_.next_seq()) return false;
+  const std::size_t begin = at + records::frame_key.size();
+  core_.outbox_.publish(std::string(record.substr(begin, record.size() - begin - 1)),
+                        core_.ledger_);
+  if (const auto stream = from["starts"].string()) {
+    for (open_query& each : open_) each.started = each.started || each.accepted.stream == *stream;
+  }
+  if (const auto id = from["ends"].string()) {
+    core_.claims_.ended(std::string(*id), seq);
+    close(*id);
+  }
+  if (const auto id = from["asks"].string()) asked(from["asks"], {});
+  if (const auto id = from["resolves"].string())
+    asked_.erase(std::remove(asked_.begin(), asked_.end(), *id), asked_.end());
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::asked(json::value from, std::string_view) {
+  const std::string id = records::text_of(from.is_object() ? from["id"] : from);
+  core_.tally().asked = std::max(core_.tally().asked, records::number_in(id));
+  asked_.push_back(id);
+  return !id.empty();
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::query(json::value from, std::string_view) {
+  open_query open;
+  open.accepted.query.id = records::text_of(from["id"]);
+  open.accepted.query.meta = records::text_of(from["meta"]);
+  open.accepted.stream = records::text_of(from["stream"]);
+  open.accepted.streamed = from["streamed"].boolean().value_or(false);
+  open.accepted.regenerate = from["regenerate"].boolean().value_or(false);
+  open.question = records::message_of(from["question"]);
+  open.started = from["started"].boolean().value_or(false);
+  open.asked = records::time_of(from["at"]);
+  if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return false;
+  core_.tally().streams = std::max(core_.tally().streams, records::number_in(open.accepted.stream));
+  core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
+  if (from["claimed"].boolean().value_or(false)) {
+    take_claim(open.accepted.query.id, open.accepted.stream, open.asked);
+  } else if (core_.has_made(open.accepted.query.id)) {
+    core_.tally().ids = std::max(core_.tally().ids, records::number_in(open.accepted.query.id));
+  }
+  open_.push_back(std::move(open));
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::withdrawn(json::value from, std::string_view) {
+  const std::string id = records::text_of(from["id"]);
+  core_.claims_.drop(id);
+  close(id);
+  return !id.empty();
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::turn_ended(json::value from, std::string_view) {
+  turn ended;
+  ended.id = records::text_of(from["id"]);
+  ended.stream = records::text_of(from["stream"]);
+  ended.seq = records::number_of(from["seq"]);
+  ended.asked = records::time_of(from["asked"]);
+  ended.answered = records::time_of(from["answered"]);
+  ended.model = records::text_of(from["model"]);
+  ended.shown = records::text_of(from["shown"]);
+  const auto status = wire::detail::status_of(records::text_of(from["status"]));
+  auto question = records::message_of(from["question"]);
+  if (!status || !question || ended.seq == 0) return false;
+  ended.status = *status;
+  ended.question = std::move(*question);
+  ended.answer = records::message_of(from["answer"]);
+  from["steps"].for_each_element([&](json::value each) {
+    if (auto step = records::message_of(each)) ended.steps.push_back(std::move(*step));
+    json::document called;
+    if (!called.parse(records::text_of(each["json"]))) return;
+    called.root()["tool_calls"].for_each_element(
+        [&](json::value call) { core_.call_ids_.take(records::text_of(call["id"])); });
+  });
+  from["feedback"].for_each_element(
+      [&](json::value each) { ended.feedback.push_back(records::feedback_of(each)); });
+  agent_websocket::conversation& all = core_.conversation_;
+  if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
+  add(std::move(ended));
+  core_.tally().usage += records::usage_of(from["used"]);
+  core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::feedback(json::value from, std::string_view) {
+  feedback_entry said = records::feedback_of(from);
+  if (turn* const judged = core_.conversation_.find(said.answer))
+    judged->feedback.push_back(std::move(said));
+  const bool regenerates = std::any_of(
+      open_.begin(), open_.end(), [](const open_query& each) { return each.accepted.regenerate; });
+  if (!regenerates) core_.conversation_.trim();
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::clear(json::value, std::string_view) {
+  core_.conversation_.clear();
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::chosen(json::value from, std::string_view) {
+  session_overrides& to = core_.overrides_.need();
+  to = {};
+  if (const auto text = from["model"].string()) to.model = std::string(*text);
+  to.temperature = from["temperature"].number();
+  if (const auto number = from["max_tokens"].integer()) to.max_tokens = static_cast<int>(*number);
+  if (const auto text = from["system"].string()) to.system_prompt = std::string(*text);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::claim(json::value from, std::string_view) {
+  const std::string id = records::text_of(from["id"]);
+  if (id.empty()) return false;
+  take_claim(id, records::text_of(from["stream"]), records::time_of(from["at"]));
+  core_.claims_.ended(id, from["without_end"].boolean().value_or(false)
+                              ? claimed_ids::without_end
+                              : records::number_of(from["end"]));
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE void session_restoring::take_claim(const std::string& id, std::string stream,
+                                                          wall_time since) {
+  const auto age = std::max(at_.wall - since, wall_time::duration::zero());
+  const time_point then = at_.now - std::chrono::duration_cast<duration>(age);
+  core_.claims_.drop(id);
+  core_.claims_.take(id, std::move(stream), then);
+}
+
+AGENT_WEBSOCKET_INLINE bool session_restoring::tokens(json::value from, std::string_view) {
+  core_.tokens_.forget_all();
+  bool right = true;
+  from["tokens"].for_each_element([&](json::value each) {
+    const auto bytes = decode_base64url(records::text_of(each["sha256"]));
+    digest256 digest{};
+    right = right && bytes && bytes->size() == digest.size();
+    if (!right) return;
+    std::copy(bytes->begin(), bytes->end(), digest.begin());
+    core_.tokens_.kept(digest, each["known"].boolean().value_or(false));
+  });
+  return right;
+}
+
+AGENT_WEBSOCKET_INLINE void session_restoring::close(std::string_view id) {
+  open_.erase(std::remove_if(open_.begin(), open_.end(),
+                             [&](const open_query& each) { return each.accepted.query.id == id; }),
+              open_.end());
+}
+
+AGENT_WEBSOCKET_INLINE void session_restoring::add(turn ended) {
+  conversation& all = core_.conversation_;
+  const message_log& log = core_.outbox_.log();
+  turn asked;
+  asked.question = ended.question;
+  if (log.oldest() > log.top()) return void(all.begin(std::move(ended)));
+  all.begin(std::move(asked)) = std::move(ended);
+  all.trim();
+}
+
+AGENT_WEBSOCKET_INLINE void session_restoring::end(const open_query& open) {
+  core_.fail_waiting(open.accepted, open.started, error(errc::interrupted), at_);
+  if (!open.question) return;
+  turn cut;
+  cut.id = open.accepted.query.id;
+  cut.stream = open.accepted.stream;
+  cut.asked = open.asked;
+  cut.answered = at_.wall;
+  cut.seq = core_.outbox_.log().top();
+  cut.question = *open.question;
+  cut.status = wire::answer_status::failed;
+  core_.record([&] { return records::of_turn(cut, false, {}, core_.tally().calls); });
+  add(std::move(cut));
+}
+
+AGENT_WEBSOCKET_INLINE result<void> session_core::restore(const std::vector<std::string>& kept,
+                                                          moment at) {
   session_restoring from(*this, at);
   for (const std::string& each : kept) {
     if (auto taken = from.take(each); !taken) return taken;
@@ -317,3 +361,5 @@ inline result<void> session_core::restore(const std::vector<std::string>& kept, 
 }
 
 }  // namespace agent_websocket
+
+#endif

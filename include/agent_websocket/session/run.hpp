@@ -4,6 +4,7 @@
 // is in. Data only; answering.hpp and tool_loop.hpp work on it.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/openrouter/message.hpp>
@@ -66,21 +67,42 @@ struct current_run {
   /// Of requests that upstream has not told the usage of.
   std::size_t asked_bytes = 0;
 
-  called_tool* find_call(std::string_view id) noexcept {
-    const auto found = std::find_if(calls.begin(), calls.end(),
-                                    [id](const called_tool& each) { return each.id == id; });
-    return found == calls.end() ? nullptr : &*found;
-  }
-  bool calls_ended() const noexcept {
-    return std::all_of(calls.begin(), calls.end(), [](const called_tool& each) {
-      return each.at == called_tool::phase::ended;
-    });
-  }
+  called_tool* find_call(std::string_view id) noexcept;
+  bool calls_ended() const noexcept;
 };
 
 /// Why these arguments cannot be given to the tool, in words; nullopt when they can.
-inline std::optional<std::string> wrong_arguments(const tool_spec& tool,
-                                                  std::string_view arguments) {
+std::optional<std::string> wrong_arguments(const tool_spec& tool, std::string_view arguments);
+
+/// The `usage` of an answer of several rounds, as JSON object text; empty when nothing is known.
+std::string describe_usage(const usage_totals& used);
+
+/// The messages of a tool loop, as JSON array text; empty when there are none.
+std::string describe_steps(const std::vector<openrouter::chat_message>& steps);
+
+/// What the model reads of its own answer in later requests.
+openrouter::chat_message answer_message(bool complete, std::string words,
+                                        const completion_result& result);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE called_tool* current_run::find_call(std::string_view id) noexcept {
+  const auto found = std::find_if(calls.begin(), calls.end(),
+                                  [id](const called_tool& each) { return each.id == id; });
+  return found == calls.end() ? nullptr : &*found;
+}
+
+AGENT_WEBSOCKET_INLINE bool current_run::calls_ended() const noexcept {
+  return std::all_of(calls.begin(), calls.end(),
+                     [](const called_tool& each) { return each.at == called_tool::phase::ended; });
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string> wrong_arguments(const tool_spec& tool,
+                                                                  std::string_view arguments) {
   json::document parsed;
   if (const auto read = parsed.parse(arguments); !read)
     return "The arguments: " + read.error().message;
@@ -88,8 +110,7 @@ inline std::optional<std::string> wrong_arguments(const tool_spec& tool,
   return tool.arguments.violation(parsed.root());
 }
 
-/// The `usage` of an answer of several rounds, as JSON object text; empty when nothing is known.
-inline std::string describe_usage(const usage_totals& used) {
+AGENT_WEBSOCKET_INLINE std::string describe_usage(const usage_totals& used) {
   std::string text;
   if (!used.counted && !used.priced) return text;
   json::writer w(text);
@@ -104,8 +125,8 @@ inline std::string describe_usage(const usage_totals& used) {
   return text;
 }
 
-/// The messages of a tool loop, as JSON array text; empty when there are none.
-inline std::string describe_steps(const std::vector<openrouter::chat_message>& steps) {
+AGENT_WEBSOCKET_INLINE std::string describe_steps(
+    const std::vector<openrouter::chat_message>& steps) {
   std::string text;
   if (steps.empty()) return text;
   json::writer w(text);
@@ -115,9 +136,8 @@ inline std::string describe_steps(const std::vector<openrouter::chat_message>& s
   return text;
 }
 
-/// What the model reads of its own answer in later requests.
-inline openrouter::chat_message answer_message(bool complete, std::string words,
-                                               const completion_result& result) {
+AGENT_WEBSOCKET_INLINE openrouter::chat_message answer_message(bool complete, std::string words,
+                                                               const completion_result& result) {
   if (!complete) return openrouter::chat_message::assistant_partial(std::move(words));
   openrouter::assistant_message said;
   said.text = std::move(words);
@@ -127,3 +147,5 @@ inline openrouter::chat_message answer_message(bool complete, std::string words,
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // change of them. The `set` command and the on_connect hook work on a session's own copy.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/tool.hpp>
@@ -77,22 +78,12 @@ struct session_settings {
   std::vector<command_description> commands;            ///< of the application
   std::string welcome_data;  ///< JSON object text for the welcome's `data`, or empty
 
-  bool allows_model(std::string_view name) const {
-    const auto is = [name](const std::string& each) { return each == "*" || each == name; };
-    return name == model || std::any_of(fallback_models.begin(), fallback_models.end(), is) ||
-           std::any_of(allowed_models.begin(), allowed_models.end(), is);
-  }
+  bool allows_model(std::string_view name) const;
 
   /// Of the text of a query. Error: too_large.
-  result<void> check_content(std::size_t bytes) const {
-    if (max_content_bytes == 0 || bytes <= max_content_bytes) return {};
-    return error(errc::too_large, "`content` has " + std::to_string(bytes) + " bytes; at most " +
-                                      std::to_string(max_content_bytes) + " are allowed");
-  }
+  result<void> check_content(std::size_t bytes) const;
 
-  bool allows_setting(std::string_view name) const {
-    return std::find(client_settings.begin(), client_settings.end(), name) != client_settings.end();
-  }
+  bool allows_setting(std::string_view name) const;
 };
 
 /// What a client chose by `set`; absent: the operator's value.
@@ -105,9 +96,34 @@ struct session_overrides {
 
 /// Reads the `data` of a `set` command: all of it is applied or, at the first thing that is wrong
 /// or not allowed, nothing. null takes a choice back. Errors: bad_message, forbidden.
-inline result<session_overrides> apply_overrides(session_overrides current,
-                                                 const session_settings& settings,
-                                                 json::value data) {
+result<session_overrides> apply_overrides(session_overrides current,
+                                          const session_settings& settings, json::value data);
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE bool session_settings::allows_model(std::string_view name) const {
+  const auto is = [name](const std::string& each) { return each == "*" || each == name; };
+  return name == model || std::any_of(fallback_models.begin(), fallback_models.end(), is) ||
+         std::any_of(allowed_models.begin(), allowed_models.end(), is);
+}
+
+AGENT_WEBSOCKET_INLINE result<void> session_settings::check_content(std::size_t bytes) const {
+  if (max_content_bytes == 0 || bytes <= max_content_bytes) return {};
+  return error(errc::too_large, "`content` has " + std::to_string(bytes) + " bytes; at most " +
+                                    std::to_string(max_content_bytes) + " are allowed");
+}
+
+AGENT_WEBSOCKET_INLINE bool session_settings::allows_setting(std::string_view name) const {
+  return std::find(client_settings.begin(), client_settings.end(), name) != client_settings.end();
+}
+
+AGENT_WEBSOCKET_INLINE result<session_overrides> apply_overrides(session_overrides current,
+                                                                 const session_settings& settings,
+                                                                 json::value data) {
   if (!data.is_object() || data.size() == 0) {
     return error(errc::bad_message,
                  "`data` must be an object with model, temperature, max_tokens or system");
@@ -165,3 +181,5 @@ inline result<session_overrides> apply_overrides(session_overrides current,
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -4,6 +4,7 @@
 // called, and the set of tools of a server. Data only; who runs them stands in tool_runner.hpp.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/schema.hpp>
 #include <agent_websocket/json/writer.hpp>
@@ -58,7 +59,33 @@ struct tool_spec {
 using tool_ptr = std::shared_ptr<const tool_spec>;
 
 /// Checks a definition. Errors: bad_message with words that name the tool and what is wrong.
-inline result<tool_ptr> make_tool(tool_definition definition, bool of_client = false) {
+result<tool_ptr> make_tool(tool_definition definition, bool of_client = false);
+
+/// The tools as `tools` of a request.
+std::string describe_tools(const std::vector<tool_ptr>& tools);
+
+/// The tools that a server has for its sessions, in the order of their registration.
+class toolbox {
+ public:
+  /// Errors: see make_tool; and bad_message for a name that is taken.
+  result<void> add(tool_definition definition);
+
+  tool_ptr find(std::string_view name) const noexcept;
+  const std::vector<tool_ptr>& tools() const noexcept { return tools_; }
+
+  static tool_ptr find_tool(const std::vector<tool_ptr>& tools, std::string_view name) noexcept;
+
+ private:
+  std::vector<tool_ptr> tools_;
+};
+
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE result<tool_ptr> make_tool(tool_definition definition, bool of_client) {
   const auto refuse = [&definition](std::string words) {
     return error(errc::bad_message, "Tool `" + definition.name.substr(0, 64) + "`: " + words);
   };
@@ -79,8 +106,7 @@ inline result<tool_ptr> make_tool(tool_definition definition, bool of_client = f
                 described->substr(1, described->size() - 2), of_client}));
 }
 
-/// The tools as `tools` of a request.
-inline std::string describe_tools(const std::vector<tool_ptr>& tools) {
+AGENT_WEBSOCKET_INLINE std::string describe_tools(const std::vector<tool_ptr>& tools) {
   std::string text;
   if (tools.empty()) return text;
   json::writer w(text);
@@ -90,32 +116,28 @@ inline std::string describe_tools(const std::vector<tool_ptr>& tools) {
   return text;
 }
 
-/// The tools that a server has for its sessions, in the order of their registration.
-class toolbox {
- public:
-  /// Errors: see make_tool; and bad_message for a name that is taken.
-  result<void> add(tool_definition definition) {
-    if (find(definition.name) != nullptr) {
-      return error(errc::bad_message, "There are two tools of the name `" + definition.name + "`");
-    }
-    auto made = make_tool(std::move(definition));
-    if (!made) return made.error();
-    tools_.push_back(std::move(*made));
-    return {};
+AGENT_WEBSOCKET_INLINE result<void> toolbox::add(tool_definition definition) {
+  if (find(definition.name) != nullptr) {
+    return error(errc::bad_message, "There are two tools of the name `" + definition.name + "`");
   }
+  auto made = make_tool(std::move(definition));
+  if (!made) return made.error();
+  tools_.push_back(std::move(*made));
+  return {};
+}
 
-  tool_ptr find(std::string_view name) const noexcept { return find_tool(tools_, name); }
-  const std::vector<tool_ptr>& tools() const noexcept { return tools_; }
+AGENT_WEBSOCKET_INLINE tool_ptr toolbox::find(std::string_view name) const noexcept {
+  return find_tool(tools_, name);
+}
 
-  static tool_ptr find_tool(const std::vector<tool_ptr>& tools, std::string_view name) noexcept {
-    for (const tool_ptr& each : tools) {
-      if (each->definition.name == name) return each;
-    }
-    return nullptr;
+AGENT_WEBSOCKET_INLINE tool_ptr toolbox::find_tool(const std::vector<tool_ptr>& tools,
+                                                   std::string_view name) noexcept {
+  for (const tool_ptr& each : tools) {
+    if (each->definition.name == name) return each;
   }
-
- private:
-  std::vector<tool_ptr> tools_;
-};
+  return nullptr;
+}
 
 }  // namespace agent_websocket
+
+#endif

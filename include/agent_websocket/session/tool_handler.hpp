@@ -4,6 +4,7 @@
 // it, now or later. A call ends once: by its answer, its time limit, or the end of the run.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/tool.hpp>
 
@@ -21,26 +22,10 @@ class tool_cancellation {
  public:
   bool cancelled() const noexcept { return cancelled_; }
   /// Runs f at once when the call was cancelled before.
-  void on_cancel(std::function<void()> f) {
-    if (cancelled_) return f();
-    if (!over_) actions_.push_back(std::move(f));
-  }
+  void on_cancel(std::function<void()> f);
   /// The first call of cancel() or finish() counts.
-  void cancel() {
-    if (over_) return;
-    over_ = true;
-    cancelled_ = true;
-    for (const auto& each : std::exchange(actions_, {})) {
-      try {
-        each();
-      } catch (...) {  // nobody is left to tell
-      }
-    }
-  }
-  void finish() {
-    over_ = true;
-    actions_.clear();
-  }
+  void cancel();
+  void finish();
 
  private:
   bool cancelled_ = false;
@@ -101,3 +86,33 @@ class tool_invocation {
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE void tool_cancellation::on_cancel(std::function<void()> f) {
+  if (cancelled_) return f();
+  if (!over_) actions_.push_back(std::move(f));
+}
+
+AGENT_WEBSOCKET_INLINE void tool_cancellation::cancel() {
+  if (over_) return;
+  over_ = true;
+  cancelled_ = true;
+  for (const auto& each : std::exchange(actions_, {})) {
+    try {
+      each();
+    } catch (...) {  // nobody is left to tell
+    }
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void tool_cancellation::finish() {
+  over_ = true;
+  actions_.clear();
+}
+
+}  // namespace agent_websocket
+
+#endif

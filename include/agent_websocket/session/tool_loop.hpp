@@ -6,6 +6,7 @@
 // wrong with a call is told to the model, not to the client. People who decide: deciding.hpp.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/session/answering.hpp>
@@ -19,11 +20,13 @@
 #include <utility>
 #include <vector>
 
+#if AGENT_WEBSOCKET_DEFINITIONS
+
 namespace agent_websocket {
 
 /// A tool that a client brings, beside `others` of its own. Errors: bad_message, forbidden.
-inline result<tool_ptr> session_core::check_tool(const wire::declared_tool& declared,
-                                                 const std::vector<tool_ptr>& others) const {
+AGENT_WEBSOCKET_INLINE result<tool_ptr> session_core::check_tool(
+    const wire::declared_tool& declared, const std::vector<tool_ptr>& others) const {
   if (!settings_->client_tools)
     return error(errc::forbidden, "Clients may not bring tools of their own here");
   if ((settings_->tools && settings_->tools->find(declared.name)) ||
@@ -38,8 +41,8 @@ inline result<tool_ptr> session_core::check_tool(const wire::declared_tool& decl
 }
 
 /// A hello says which tools its client runs: the good ones are taken, it is told of the others.
-inline void session_core::declare_tools(connection_id connection, const wire::command& hello,
-                                        moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::declare_tools(connection_id connection,
+                                                        const wire::command& hello, moment at) {
   std::vector<tool_ptr> good;
   for (const wire::declared_tool& each : hello.tools) {
     auto checked = check_tool(each, good);
@@ -54,7 +57,7 @@ inline void session_core::declare_tools(connection_id connection, const wire::co
 
 /// What the model may call in this run: the server's tools, those of the query, those of the
 /// clients that are here.
-inline void session_core::offer_tools() {
+AGENT_WEBSOCKET_INLINE void session_core::offer_tools() {
   std::vector<tool_ptr>& offered = run_->offered;
   if (settings_->tools) offered = settings_->tools->tools();
   const auto add = [&offered](const std::vector<tool_ptr>& more) {
@@ -67,13 +70,13 @@ inline void session_core::offer_tools() {
 }
 
 /// The socket that is to run the call of a client's tool; 0: none is here.
-inline connection_id session_core::runner_of(const called_tool& call) {
+AGENT_WEBSOCKET_INLINE connection_id session_core::runner_of(const called_tool& call) {
   if (call.runner != 0 && outbox_.find(call.runner) != nullptr) return call.runner;
   return client_tools_.runner_of(call.tool->definition.name);
 }
 
 /// A client that declares a tool again gets the calls of it that are open.
-inline void session_core::repeat_calls(connection_id to, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::repeat_calls(connection_id to, moment at) {
   if (!run_) return;
   for (called_tool& each : run_->calls) {
     if (each.at != called_tool::phase::running || !each.tool->of_client || runner_of(each) != to)
@@ -84,7 +87,7 @@ inline void session_core::repeat_calls(connection_id to, moment at) {
 }
 
 /// The calls that a client has left open go to another one that has the tool.
-inline void session_core::pass_on_calls(connection_id from, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::pass_on_calls(connection_id from, moment at) {
   if (!run_ || closing_) return;
   for (called_tool& each : run_->calls) {
     if (each.at != called_tool::phase::running || !each.tool->of_client || each.told != from)
@@ -95,7 +98,7 @@ inline void session_core::pass_on_calls(connection_id from, moment at) {
 }
 
 /// The model wants tools: true when a round has begun, or the run has ended because of it.
-inline bool session_core::begin_calls(const completion_result& result, moment at) {
+AGENT_WEBSOCKET_INLINE bool session_core::begin_calls(const completion_result& result, moment at) {
   if (result.failure || result.tool_calls.empty() || run_->offered.empty()) return false;
   for (const openrouter::tool_call& each : result.tool_calls) {
     if (!each.complete) return false;  // cut off: never to be run
@@ -139,7 +142,7 @@ inline bool session_core::begin_calls(const completion_result& result, moment at
   return true;
 }
 
-inline void session_core::begin_call(called_tool& call, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::begin_call(called_tool& call, moment at) {
   if (call.tool == nullptr) {
     return end_call(call, tool_result::failure("There is no tool of that name"), true, at);
   }
@@ -150,7 +153,7 @@ inline void session_core::begin_call(called_tool& call, moment at) {
   start_call(call, at);
 }
 
-inline void session_core::start_call(called_tool& call, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::start_call(called_tool& call, moment at) {
   call.at = called_tool::phase::running;
   if (call.tool->of_client) call.told = runner_of(call);
   tell_call(call, "calling", at);
@@ -161,7 +164,8 @@ inline void session_core::start_call(called_tool& call, moment at) {
     actions_.push_back(action::run_tool{run_->number, call.id, definition.name, call.arguments});
 }
 
-inline void session_core::clock_over(run_number run, const std::string& id, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::clock_over(run_number run, const std::string& id,
+                                                     moment at) {
   if (!is_current(run)) return;
   const feedback_requests::request* const asked = requests_.find(id);
   if (asked == nullptr)
@@ -179,16 +183,16 @@ inline void session_core::clock_over(run_number run, const std::string& id, mome
   continue_run();
 }
 
-inline void session_core::tool_ended(run_number run, const std::string& id, tool_result result,
-                                     bool answered, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::tool_ended(run_number run, const std::string& id,
+                                                     tool_result result, bool answered, moment at) {
   called_tool* const call = is_current(run) ? run_->find_call(id) : nullptr;
   if (call == nullptr || call->at != called_tool::phase::running) return;
   end_call(*call, std::move(result), answered, at);
   continue_run();
 }
 
-inline void session_core::on_tool_result(connection_id from, const wire::command& command,
-                                         moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::on_tool_result(connection_id from,
+                                                         const wire::command& command, moment at) {
   if (is_repeat(from, command.id, at)) return;
   called_tool* const call = run_ ? run_->find_call(command.ref) : nullptr;
   if (call == nullptr || call->at != called_tool::phase::running || !call->tool->of_client) {
@@ -202,8 +206,8 @@ inline void session_core::on_tool_result(connection_id from, const wire::command
   tool_ended(run_->number, command.ref, std::move(result), true, at);
 }
 
-inline void session_core::end_call(called_tool& call, tool_result result, bool answered,
-                                   moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::end_call(called_tool& call, tool_result result,
+                                                   bool answered, moment at) {
   call.at = called_tool::phase::ended;
   const std::size_t limit = call.tool == nullptr ? tool_definition().max_result_bytes
                                                  : call.tool->definition.max_result_bytes;
@@ -217,7 +221,7 @@ inline void session_core::end_call(called_tool& call, tool_result result, bool a
 }
 
 /// The round is over: its results follow its calls in what the model reads.
-inline void session_core::keep_results() {
+AGENT_WEBSOCKET_INLINE void session_core::keep_results() {
   for (called_tool& each : run_->calls) {
     std::string text = std::move(each.result.text);
     if (each.result.failed) {
@@ -233,7 +237,7 @@ inline void session_core::keep_results() {
 }
 
 /// Asks the model again when every call has its result.
-inline void session_core::continue_run() {
+AGENT_WEBSOCKET_INLINE void session_core::continue_run() {
   if (!run_ || run_->calls.empty() || !run_->calls_ended()) return;
   keep_results();
   run_->state = *next_state(run_->state, run_event::again);
@@ -241,7 +245,7 @@ inline void session_core::continue_run() {
 }
 
 /// The run ends in the middle of a round: its questions are withdrawn, its open calls have failed.
-inline void session_core::drop_calls(moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::drop_calls(moment at) {
   while (!requests_.empty()) {
     const std::string id = requests_.all().front().id;
     resolve(id, "reject", "cancelled", at);
@@ -254,8 +258,9 @@ inline void session_core::drop_calls(moment at) {
   keep_results();
 }
 
-inline wire::tool_status session_core::status_of(const called_tool& call, std::string_view state,
-                                                 bool to_be_run) const {
+AGENT_WEBSOCKET_INLINE wire::tool_status session_core::status_of(const called_tool& call,
+                                                                 std::string_view state,
+                                                                 bool to_be_run) const {
   wire::tool_status told;
   told.ref = run_->of.query.id;
   told.stream = run_->of.stream;
@@ -269,7 +274,8 @@ inline wire::tool_status session_core::status_of(const called_tool& call, std::s
 }
 
 /// To clients that said hello; the one that is to run it gets it with its id.
-inline void session_core::tell_call(const called_tool& call, std::string_view state, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::tell_call(const called_tool& call, std::string_view state,
+                                                    moment at) {
   const connection_id runner = state == "calling" ? call.told : 0;
   const std::string plain = encoded(status_of(call, state, false), at);
   const std::string to_run = runner == 0 ? plain : encoded(status_of(call, state, true), at);
@@ -277,3 +283,5 @@ inline void session_core::tell_call(const called_tool& call, std::string_view st
 }
 
 }  // namespace agent_websocket
+
+#endif

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <agent_websocket/base/boxed.hpp>
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/fifo.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/openrouter/tool_call.hpp>
@@ -23,19 +24,10 @@ class used_call_ids {
   static constexpr std::size_t max_ids = 4096;  ///< remembered; more than a conversation holds
 
   /// The call as the model is shown it. Good ones are not touched: arguments go back byte for byte.
-  openrouter::tool_call replayable(openrouter::tool_call call) {
-    if (!openrouter::is_tool_name(call.name)) call.name = "unknown_tool";
-    json::document parsed;
-    if (!parsed.parse(call.arguments) || !parsed.root().is_object()) call.arguments = "{}";
-    while (call.id.empty() || !kept_.need().ids.insert(call.id).second) call.id = make_id();
-    remember(call.id);
-    return call;
-  }
+  openrouter::tool_call replayable(openrouter::tool_call call);
 
   /// The model was shown a call of that id, by another process.
-  void take(std::string id) {
-    if (!id.empty() && kept_.need().ids.insert(id).second) remember(std::move(id));
-  }
+  void take(std::string id);
 
  private:
   struct kept {
@@ -45,18 +37,43 @@ class used_call_ids {
   };
 
   /// It is in the set.
-  void remember(std::string id) {
-    kept_->order.push_back(std::move(id));
-    if (kept_->order.size() > max_ids) kept_->ids.erase(kept_->order.take_front());
-  }
+  void remember(std::string id);
 
   /// Nine letters and digits, the one form that all providers take.
-  std::string make_id() {
-    std::string digits = std::to_string(++kept_.need().made);
-    return "c" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
-  }
+  std::string make_id();
 
   boxed<kept> kept_;  // most sessions call nothing
 };
 
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE openrouter::tool_call used_call_ids::replayable(openrouter::tool_call call) {
+  if (!openrouter::is_tool_name(call.name)) call.name = "unknown_tool";
+  json::document parsed;
+  if (!parsed.parse(call.arguments) || !parsed.root().is_object()) call.arguments = "{}";
+  while (call.id.empty() || !kept_.need().ids.insert(call.id).second) call.id = make_id();
+  remember(call.id);
+  return call;
+}
+
+AGENT_WEBSOCKET_INLINE void used_call_ids::take(std::string id) {
+  if (!id.empty() && kept_.need().ids.insert(id).second) remember(std::move(id));
+}
+
+AGENT_WEBSOCKET_INLINE void used_call_ids::remember(std::string id) {
+  kept_->order.push_back(std::move(id));
+  if (kept_->order.size() > max_ids) kept_->ids.erase(kept_->order.take_front());
+}
+
+AGENT_WEBSOCKET_INLINE std::string used_call_ids::make_id() {
+  std::string digits = std::to_string(++kept_.need().made);
+  return "c" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
+}
+
+}  // namespace agent_websocket
+
+#endif

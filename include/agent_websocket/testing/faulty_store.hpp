@@ -4,6 +4,7 @@
 // it is told and says that it failed, or says nothing until it is told to go on. In virtual time.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/policy/store.hpp>
 
@@ -31,14 +32,7 @@ struct store_faults {
   bool stalls = false;
 
   /// Begins what was stalled, in its order; what is asked for meanwhile comes behind.
-  void go_on() {
-    while (!stalled.empty()) {
-      const auto next = std::move(stalled.front());
-      stalled.erase(stalled.begin());
-      next();
-    }
-    stalls = false;
-  }
+  void go_on();
 
   std::vector<std::function<void()>> stalled;
   std::size_t appends = 0;  ///< begun so far
@@ -121,3 +115,22 @@ class faulty_store {
 
 }  // namespace testing
 }  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace testing {
+
+AGENT_WEBSOCKET_INLINE void store_faults::go_on() {
+  while (!stalled.empty()) {
+    const auto next = std::move(stalled.front());
+    stalled.erase(stalled.begin());
+    next();
+  }
+  stalls = false;
+}
+
+}  // namespace testing
+}  // namespace agent_websocket
+
+#endif

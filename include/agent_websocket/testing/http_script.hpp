@@ -4,6 +4,7 @@
 // tests that want to say an answer in one line. Data only; nothing here delivers anything.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/error.hpp>
 #include <agent_websocket/http/headers.hpp>
 
@@ -28,15 +29,9 @@ struct http_step {
   std::string bytes;          ///< of a body; of a completion: its detail
   std::error_code failure;    ///< of a completion
 
-  static http_step head(int status, http::header_list headers) {
-    return {kind::head, status, std::move(headers), "", {}};
-  }
-  static http_step piece_of_body(std::string bytes) {
-    return {kind::body, 0, {}, std::move(bytes), {}};
-  }
-  static http_step completion(std::error_code failure, std::string detail) {
-    return {kind::complete, 0, {}, std::move(detail), failure};
-  }
+  static http_step head(int status, http::header_list headers);
+  static http_step piece_of_body(std::string bytes);
+  static http_step completion(std::error_code failure, std::string detail);
 };
 
 /// The steps of one answer. A script without completion leaves its call open, as a server does
@@ -45,41 +40,77 @@ class http_script {
  public:
   static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
 
-  http_script& head(int status, http::header_list headers = {}) {
-    return add(http_step::head(status, std::move(headers)));
-  }
+  http_script& head(int status, http::header_list headers = {});
   /// Empty bytes are no step: a real client never shows any.
-  http_script& body(std::string bytes) {
-    if (bytes.empty()) return *this;
-    return add(http_step::piece_of_body(std::move(bytes)));
-  }
-  http_script& complete(std::error_code failure = {}, std::string detail = "") {
-    return add(http_step::completion(failure, std::move(detail)));
-  }
-  http_script& fail(errc failure, std::string detail = "failed by the test") {
-    return complete(failure, std::move(detail));
-  }
+  http_script& body(std::string bytes);
+  http_script& complete(std::error_code failure = {}, std::string detail = "");
+  http_script& fail(errc failure, std::string detail = "failed by the test");
   /// After so many bytes of the body the call ends with connection_failed, whatever follows.
-  http_script& cut_after(std::size_t bytes) {
-    cut_ = bytes;
-    return *this;
-  }
+  http_script& cut_after(std::size_t bytes);
 
   const std::vector<http_step>& steps() const noexcept { return steps_; }
   std::size_t cut() const noexcept { return cut_; }
 
  private:
-  http_script& add(http_step step) {
-    steps_.push_back(std::move(step));
-    return *this;
-  }
+  http_script& add(http_step step);
 
   std::vector<http_step> steps_;
   std::size_t cut_ = never;
 };
 
 /// A server-sent event with that data: "data: ...\n\n", one data line per line of `text`.
-inline std::string sse(std::string_view text) {
+std::string sse(std::string_view text);
+
+}  // namespace testing
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace testing {
+
+AGENT_WEBSOCKET_INLINE http_step http_step::head(int status, http::header_list headers) {
+  return {kind::head, status, std::move(headers), "", {}};
+}
+
+AGENT_WEBSOCKET_INLINE http_step http_step::piece_of_body(std::string bytes) {
+  return {kind::body, 0, {}, std::move(bytes), {}};
+}
+
+AGENT_WEBSOCKET_INLINE http_step http_step::completion(std::error_code failure,
+                                                       std::string detail) {
+  return {kind::complete, 0, {}, std::move(detail), failure};
+}
+
+AGENT_WEBSOCKET_INLINE http_script& http_script::head(int status, http::header_list headers) {
+  return add(http_step::head(status, std::move(headers)));
+}
+
+AGENT_WEBSOCKET_INLINE http_script& http_script::body(std::string bytes) {
+  if (bytes.empty()) return *this;
+  return add(http_step::piece_of_body(std::move(bytes)));
+}
+
+AGENT_WEBSOCKET_INLINE http_script& http_script::complete(std::error_code failure,
+                                                          std::string detail) {
+  return add(http_step::completion(failure, std::move(detail)));
+}
+
+AGENT_WEBSOCKET_INLINE http_script& http_script::fail(errc failure, std::string detail) {
+  return complete(failure, std::move(detail));
+}
+
+AGENT_WEBSOCKET_INLINE http_script& http_script::cut_after(std::size_t bytes) {
+  cut_ = bytes;
+  return *this;
+}
+
+AGENT_WEBSOCKET_INLINE http_script& http_script::add(http_step step) {
+  steps_.push_back(std::move(step));
+  return *this;
+}
+
+AGENT_WEBSOCKET_INLINE std::string sse(std::string_view text) {
   std::string event = "data: ";
   for (const char c : text) {
     event.push_back(c);
@@ -90,3 +121,5 @@ inline std::string sse(std::string_view text) {
 
 }  // namespace testing
 }  // namespace agent_websocket
+
+#endif

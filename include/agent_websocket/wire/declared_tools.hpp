@@ -4,6 +4,7 @@
 // parameters} or in that of the chat completions API, {type: "function", function: {...}}.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/wire/field_reader.hpp>
@@ -21,8 +22,21 @@ inline constexpr std::size_t max_declared_tools = 64;
 
 namespace detail {
 
-inline void read_declared_tool(field_reader& fields, const std::string& where, json::value from,
-                               std::vector<declared_tool>& into) {
+/// The member `tools`; empty when there is none.
+std::vector<declared_tool> read_declared_tools(field_reader& fields);
+
+}  // namespace detail
+}  // namespace wire
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace wire {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE void read_declared_tool(field_reader& fields, const std::string& where,
+                                               json::value from, std::vector<declared_tool>& into) {
   if (from["function"].is_object()) from = from["function"];
   const auto name = from["name"].string();
   if (!from.is_object() || !name)
@@ -45,8 +59,7 @@ inline void read_declared_tool(field_reader& fields, const std::string& where, j
   into.push_back(std::move(read));
 }
 
-/// The member `tools`; empty when there is none.
-inline std::vector<declared_tool> read_declared_tools(field_reader& fields) {
+AGENT_WEBSOCKET_INLINE std::vector<declared_tool> read_declared_tools(field_reader& fields) {
   std::vector<declared_tool> read;
   const json::value found = fields.find("tools");
   if (!found) return read;
@@ -64,3 +77,5 @@ inline std::vector<declared_tool> read_declared_tools(field_reader& fields) {
 }  // namespace detail
 }  // namespace wire
 }  // namespace agent_websocket
+
+#endif

@@ -6,6 +6,7 @@
 // something else would be worse.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
@@ -31,13 +32,30 @@ inline constexpr std::size_t max_token_bytes = 8192;
 
 namespace detail {
 
-inline bool is_blank(std::string_view text) noexcept {
+bool is_blank(std::string_view text) noexcept;
+
+}  // namespace detail
+
+/// Decodes the text of one frame. `scratch` is reused from call to call; nothing refers to it
+/// afterwards.
+client_message decode(std::string_view text, json::document& scratch);
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace wire {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE bool is_blank(std::string_view text) noexcept {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 /// Content parts as the OpenRouter chat API takes them from a user: text, image_url, file,
 /// input_audio.
-inline void read_parts(field_reader& fields, json::value array, query& into) {
+AGENT_WEBSOCKET_INLINE void read_parts(field_reader& fields, json::value array, query& into) {
   std::size_t position = 0;
   array.for_each_element([&](json::value part) {
     const std::string where = "`content[" + std::to_string(position++) + "]`";
@@ -66,7 +84,7 @@ inline void read_parts(field_reader& fields, json::value array, query& into) {
   into.parts = json::to_text(array);
 }
 
-inline query read_query(field_reader& fields) {
+AGENT_WEBSOCKET_INLINE query read_query(field_reader& fields) {
   query read;
   read.id = fields.id("id");
   const json::value content = fields.find("content");
@@ -100,7 +118,7 @@ inline query read_query(field_reader& fields) {
   return read;
 }
 
-inline command read_command(field_reader& fields) {
+AGENT_WEBSOCKET_INLINE command read_command(field_reader& fields) {
   command read;
   read.id = fields.id("id");
   read.ref = fields.id("ref");
@@ -155,7 +173,7 @@ inline command read_command(field_reader& fields) {
   return read;
 }
 
-inline human_feedback read_feedback(field_reader& fields) {
+AGENT_WEBSOCKET_INLINE human_feedback read_feedback(field_reader& fields) {
   human_feedback read;
   read.id = fields.id("id");
   read.ref = fields.id("ref");
@@ -178,9 +196,7 @@ inline human_feedback read_feedback(field_reader& fields) {
 
 }  // namespace detail
 
-/// Decodes the text of one frame. `scratch` is reused from call to call; nothing refers to it
-/// afterwards.
-inline client_message decode(std::string_view text, json::document& scratch) {
+AGENT_WEBSOCKET_INLINE client_message decode(std::string_view text, json::document& scratch) {
   json::parse_limits limits;
   limits.max_depth = max_depth;
   limits.max_values = max_values;
@@ -228,3 +244,5 @@ inline client_message decode(std::string_view text, json::document& scratch) {
 
 }  // namespace wire
 }  // namespace agent_websocket
+
+#endif

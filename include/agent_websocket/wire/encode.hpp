@@ -5,6 +5,7 @@
 // Fields that have no value are left out.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/version.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/wire/message.hpp>
@@ -22,51 +23,150 @@ namespace wire {
 
 namespace detail {
 
-inline void member_if(json::writer& w, std::string_view name, std::string_view text) {
-  if (!text.empty()) w.member(name, text);
-}
-inline void raw_if(json::writer& w, std::string_view name, std::string_view json) {
-  if (!json.empty()) w.member_raw(name, json);
-}
+void member_if(json::writer& w, std::string_view name, std::string_view text);
 template <typename T>
 void member_if(json::writer& w, std::string_view name, const std::optional<T>& value) {
   if (value) w.member(name, *value);
 }
-inline json::writer& open(json::writer& w, std::string_view type) {
-  return w.begin_object().member("type", type);
-}
-inline void close(json::writer& w, std::string_view timestamp) {
-  w.member("timestamp", timestamp).end_object();
-}
+json::writer& open(json::writer& w, std::string_view type);
+void close(json::writer& w, std::string_view timestamp);
 
 }  // namespace detail
 
 namespace detail {
 
-inline void write_request(json::writer& w, const feedback_request& m) {
-  w.member("id", m.id).member("ref", m.ref).member("kind", m.kind).member("content", m.content);
-  w.key("tool").begin_object().member("name", m.tool);
-  w.member_raw("arguments", m.arguments).end_object();
-  w.member("expires_at", m.expires_at).member("default", m.default_decision);
-}
-
 /// Text of any length, appended piece by piece.
 struct long_text {
   std::string& out;
 
-  void put(std::string_view text) { out.append(text); }
+  void put(std::string_view text);
   template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
   void put(Integer number) {
     json::append_number(out, number);
   }
-  void put_string(std::string_view text) { json::append_escaped(out, text); }
+  void put_string(std::string_view text);
 };
 
 }  // namespace detail
 
 /// Sent to everybody who connects, so that names are written together with what stands between
 /// them.
-inline void encode(std::string& out, const welcome& m, std::string_view timestamp) {
+void encode(std::string& out, const welcome& m, std::string_view timestamp);
+
+void encode(std::string& out, const status& m, std::string_view timestamp);
+
+void encode(std::string& out, const auth_expiring& m, std::string_view timestamp);
+
+void encode(std::string& out, const ack& m, std::string_view timestamp);
+
+void encode(std::string& out, const queued& m, std::string_view timestamp);
+
+void encode(std::string& out, const tool_status& m, std::string_view timestamp);
+
+void encode(std::string& out, const feedback_request& m, std::string_view timestamp);
+
+void encode(std::string& out, const feedback_resolved& m, std::string_view timestamp);
+
+void encode(std::string& out, const response_start& m, std::string_view timestamp);
+
+namespace detail {
+
+/// Short text, put together on the stack and appended at once.
+class short_text {
+ public:
+  static constexpr std::size_t room = 1024;
+
+  template <std::size_t Size>
+  void put(const char (&literal)[Size]) noexcept {
+    std::memcpy(end_, literal, Size - 1);
+    end_ += Size - 1;
+  }
+  void put(std::string_view text) noexcept;
+  void put(std::uint64_t number) noexcept;
+  void put_string(std::string_view text);
+  void append_to(std::string& out) const;
+
+ private:
+  char text_[room];
+  char* end_ = text_;
+};
+
+template <typename Text>
+void write_delta(Text& to, const response_delta& m, std::string_view timestamp) {
+  to.put(R"({"type":"response","stream":")");
+  to.put_string(m.stream);
+  if (m.snapshot) {
+    to.put(R"(","phase":"snapshot","idx":)");
+  } else if (m.reasoning) {
+    to.put(R"(","phase":"reasoning","idx":)");
+  } else {
+    to.put(R"(","phase":"delta","idx":)");
+  }
+  to.put(m.idx);
+  to.put(R"(,"n":)");
+  to.put(m.n);
+  to.put(R"(,"content":")");
+  to.put_string(m.content);
+  to.put(R"(",)");
+  if (m.snapshot) to.put(R"("replay":true,)");
+  to.put(R"("timestamp":")");
+  to.put(timestamp);
+  to.put(R"("})");
+}
+
+}  // namespace detail
+
+/// Sent for every token, so names are written together with what stands between them.
+void encode(std::string& out, const response_delta& m, std::string_view timestamp);
+
+void encode(std::string& out, const response_end& m, std::string_view timestamp);
+
+void encode(std::string& out, const failure_notice& m, std::string_view timestamp);
+
+void encode(std::string& out, const notification& m, std::string_view timestamp);
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace wire {
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE void member_if(json::writer& w, std::string_view name,
+                                      std::string_view text) {
+  if (!text.empty()) w.member(name, text);
+}
+
+AGENT_WEBSOCKET_INLINE void raw_if(json::writer& w, std::string_view name, std::string_view json) {
+  if (!json.empty()) w.member_raw(name, json);
+}
+
+AGENT_WEBSOCKET_INLINE json::writer& open(json::writer& w, std::string_view type) {
+  return w.begin_object().member("type", type);
+}
+
+AGENT_WEBSOCKET_INLINE void close(json::writer& w, std::string_view timestamp) {
+  w.member("timestamp", timestamp).end_object();
+}
+
+AGENT_WEBSOCKET_INLINE void write_request(json::writer& w, const feedback_request& m) {
+  w.member("id", m.id).member("ref", m.ref).member("kind", m.kind).member("content", m.content);
+  w.key("tool").begin_object().member("name", m.tool);
+  w.member_raw("arguments", m.arguments).end_object();
+  w.member("expires_at", m.expires_at).member("default", m.default_decision);
+}
+
+AGENT_WEBSOCKET_INLINE void long_text::put(std::string_view text) { out.append(text); }
+
+AGENT_WEBSOCKET_INLINE void long_text::put_string(std::string_view text) {
+  json::append_escaped(out, text);
+}
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const welcome& m, std::string_view timestamp) {
   constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
   out.reserve(out.size() + usual_bytes);
   detail::long_text to{out};
@@ -122,7 +222,7 @@ inline void encode(std::string& out, const welcome& m, std::string_view timestam
   out.append(R"("})");
 }
 
-inline void encode(std::string& out, const status& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const status& m, std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "status");
   detail::member_if(w, "seq", m.seq);
@@ -135,14 +235,15 @@ inline void encode(std::string& out, const status& m, std::string_view timestamp
   detail::close(w, timestamp);
 }
 
-inline void encode(std::string& out, const auth_expiring& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const auth_expiring& m,
+                                   std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "status").member("op", "auth_expiring");
   w.member("content", "Your token expires soon").member("expires_at", m.expires_at);
   detail::close(w, timestamp);
 }
 
-inline void encode(std::string& out, const ack& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const ack& m, std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "status").member("op", "ack").member("ref", m.ref);
   if (m.of_query) {
@@ -153,14 +254,15 @@ inline void encode(std::string& out, const ack& m, std::string_view timestamp) {
   detail::close(w, timestamp);
 }
 
-inline void encode(std::string& out, const queued& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const queued& m, std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "status").member("op", "queued").member("content", "Queued");
   w.member("ref", m.ref).member("position", m.position);
   detail::close(w, timestamp);
 }
 
-inline void encode(std::string& out, const tool_status& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const tool_status& m,
+                                   std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "status").member("op", "tool");
   if (m.to_be_run) w.member("id", m.call);
@@ -178,14 +280,16 @@ inline void encode(std::string& out, const tool_status& m, std::string_view time
   detail::close(w, timestamp);
 }
 
-inline void encode(std::string& out, const feedback_request& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const feedback_request& m,
+                                   std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "human_feedback").member("seq", m.seq);
   detail::write_request(w, m);
   detail::close(w, timestamp);
 }
 
-inline void encode(std::string& out, const feedback_resolved& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const feedback_resolved& m,
+                                   std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "status").member("seq", m.seq).member("op", "feedback_resolved");
   w.member("ref", m.ref).member("decision", m.decision);
@@ -193,71 +297,38 @@ inline void encode(std::string& out, const feedback_resolved& m, std::string_vie
   detail::close(w, timestamp);
 }
 
-inline void encode(std::string& out, const response_start& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_start& m,
+                                   std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "response").member("seq", m.seq).member("ref", m.ref).member("stream", m.stream);
   w.member("phase", "start");
   detail::member_if(w, "model", m.model);
   detail::close(w, timestamp);
 }
-
 namespace detail {
 
-/// Short text, put together on the stack and appended at once.
-class short_text {
- public:
-  static constexpr std::size_t room = 1024;
+AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
+  std::memcpy(end_, text.data(), text.size());
+  end_ += text.size();
+}
 
-  template <std::size_t Size>
-  void put(const char (&literal)[Size]) noexcept {
-    std::memcpy(end_, literal, Size - 1);
-    end_ += Size - 1;
-  }
-  void put(std::string_view text) noexcept {
-    std::memcpy(end_, text.data(), text.size());
-    end_ += text.size();
-  }
-  void put(std::uint64_t number) noexcept { end_ = std::to_chars(end_, end_ + 20, number).ptr; }
-  void put_string(std::string_view text) {
-    if (json::is_plain(text)) return put(text);
-    json::detail::escape(text, [this](std::string_view piece) { put(piece); });
-  }
-  void append_to(std::string& out) const {
-    out.append(text_, static_cast<std::size_t>(end_ - text_));
-  }
+AGENT_WEBSOCKET_INLINE void short_text::put(std::uint64_t number) noexcept {
+  end_ = std::to_chars(end_, end_ + 20, number).ptr;
+}
 
- private:
-  char text_[room];
-  char* end_ = text_;
-};
+AGENT_WEBSOCKET_INLINE void short_text::put_string(std::string_view text) {
+  if (json::is_plain(text)) return put(text);
+  json::detail::escape(text, [this](std::string_view piece) { put(piece); });
+}
 
-template <typename Text>
-void write_delta(Text& to, const response_delta& m, std::string_view timestamp) {
-  to.put(R"({"type":"response","stream":")");
-  to.put_string(m.stream);
-  if (m.snapshot) {
-    to.put(R"(","phase":"snapshot","idx":)");
-  } else if (m.reasoning) {
-    to.put(R"(","phase":"reasoning","idx":)");
-  } else {
-    to.put(R"(","phase":"delta","idx":)");
-  }
-  to.put(m.idx);
-  to.put(R"(,"n":)");
-  to.put(m.n);
-  to.put(R"(,"content":")");
-  to.put_string(m.content);
-  to.put(R"(",)");
-  if (m.snapshot) to.put(R"("replay":true,)");
-  to.put(R"("timestamp":")");
-  to.put(timestamp);
-  to.put(R"("})");
+AGENT_WEBSOCKET_INLINE void short_text::append_to(std::string& out) const {
+  out.append(text_, static_cast<std::size_t>(end_ - text_));
 }
 
 }  // namespace detail
 
-/// Sent for every token, so names are written together with what stands between them.
-inline void encode(std::string& out, const response_delta& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_delta& m,
+                                   std::string_view timestamp) {
   // With numbers and a timestamp, more than all that stands around the texts.
   constexpr std::size_t names = 192, max_timestamp = 32;
   const std::size_t texts = m.stream.size() + m.content.size();
@@ -271,7 +342,8 @@ inline void encode(std::string& out, const response_delta& m, std::string_view t
   text.append_to(out);
 }
 
-inline void encode(std::string& out, const response_end& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_end& m,
+                                   std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "response").member("seq", m.seq).member("ref", m.ref).member("stream", m.stream);
   w.member("phase", m.streamed ? "end" : "full");
@@ -292,7 +364,8 @@ inline void encode(std::string& out, const response_end& m, std::string_view tim
   detail::close(w, timestamp);
 }
 
-inline void encode(std::string& out, const failure_notice& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const failure_notice& m,
+                                   std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "error");
   detail::member_if(w, "seq", m.seq);
@@ -306,7 +379,8 @@ inline void encode(std::string& out, const failure_notice& m, std::string_view t
   detail::close(w, timestamp);
 }
 
-inline void encode(std::string& out, const notification& m, std::string_view timestamp) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const notification& m,
+                                   std::string_view timestamp) {
   json::writer w(out);
   detail::open(w, "notification");
   detail::member_if(w, "seq", m.seq);
@@ -319,3 +393,5 @@ inline void encode(std::string& out, const notification& m, std::string_view tim
 
 }  // namespace wire
 }  // namespace agent_websocket
+
+#endif

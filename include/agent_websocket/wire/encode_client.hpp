@@ -5,6 +5,7 @@
 // timestamp: a client's is information that nobody reads.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/version.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/wire/message.hpp>
@@ -29,15 +30,52 @@ struct hello {
   std::vector<std::string_view> outbox;  ///< ids that the server has not acknowledged
 };
 
+constexpr std::string_view to_string(overlap value) noexcept {
+  switch (value) {
+    case overlap::queue: return "queue";
+    case overlap::reject: return "reject";
+    case overlap::interrupt: return "interrupt";
+    case overlap::latest: return "latest";
+  }
+  return "queue";
+}
+
+void encode(std::string& out, const query& m);
+
+/// Of a `hello` only what `command` has in common with all others: see the other overload.
+void encode(std::string& out, const command& m);
+
+void encode(std::string& out, const human_feedback& m);
+
+void encode(std::string& out, const hello& m);
+
+/// `command`, op `auth`: a new token.
+void encode_auth(std::string& out, std::string_view token);
+
+/// `command`, op `ack`: everything numbered up to `seq` has arrived.
+void encode_ack(std::string& out, std::int64_t seq);
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace wire {
 namespace detail {
 
-inline void client_member_if(json::writer& w, std::string_view name, std::string_view text) {
+AGENT_WEBSOCKET_INLINE void client_member_if(json::writer& w, std::string_view name,
+                                             std::string_view text) {
   if (!text.empty()) w.member(name, text);
 }
-inline void client_raw_if(json::writer& w, std::string_view name, std::string_view json) {
+
+AGENT_WEBSOCKET_INLINE void client_raw_if(json::writer& w, std::string_view name,
+                                          std::string_view json) {
   if (!json.empty()) w.member_raw(name, json);
 }
-inline void client_tools_if(json::writer& w, const std::vector<declared_tool>& tools) {
+
+AGENT_WEBSOCKET_INLINE void client_tools_if(json::writer& w,
+                                            const std::vector<declared_tool>& tools) {
   if (tools.empty()) return;
   w.key("tools").begin_array();
   for (const declared_tool& each : tools) {
@@ -51,17 +89,7 @@ inline void client_tools_if(json::writer& w, const std::vector<declared_tool>& t
 
 }  // namespace detail
 
-constexpr std::string_view to_string(overlap value) noexcept {
-  switch (value) {
-    case overlap::queue: return "queue";
-    case overlap::reject: return "reject";
-    case overlap::interrupt: return "interrupt";
-    case overlap::latest: return "latest";
-  }
-  return "queue";
-}
-
-inline void encode(std::string& out, const query& m) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const query& m) {
   json::writer w(out);
   w.begin_object().member("type", "query");
   detail::client_member_if(w, "id", m.id);
@@ -80,8 +108,7 @@ inline void encode(std::string& out, const query& m) {
   w.end_object();
 }
 
-/// Of a `hello` only what `command` has in common with all others: see the other overload.
-inline void encode(std::string& out, const command& m) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const command& m) {
   json::writer w(out);
   w.begin_object().member("type", "command").member("op", m.op);
   detail::client_member_if(w, "id", m.id);
@@ -96,7 +123,7 @@ inline void encode(std::string& out, const command& m) {
   w.end_object();
 }
 
-inline void encode(std::string& out, const human_feedback& m) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const human_feedback& m) {
   json::writer w(out);
   w.begin_object().member("type", "human_feedback");
   detail::client_member_if(w, "id", m.id);
@@ -110,7 +137,7 @@ inline void encode(std::string& out, const human_feedback& m) {
   w.end_object();
 }
 
-inline void encode(std::string& out, const hello& m) {
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const hello& m) {
   json::writer w(out);
   w.begin_object().member("type", "command").member("op", "hello").member("v", protocol_version);
   detail::client_member_if(w, "client", m.client);
@@ -136,15 +163,13 @@ inline void encode(std::string& out, const hello& m) {
   w.end_object();
 }
 
-/// `command`, op `auth`: a new token.
-inline void encode_auth(std::string& out, std::string_view token) {
+AGENT_WEBSOCKET_INLINE void encode_auth(std::string& out, std::string_view token) {
   json::writer w(out);
   w.begin_object().member("type", "command").member("op", "auth");
   w.key("auth").begin_object().member("token", token).end_object().end_object();
 }
 
-/// `command`, op `ack`: everything numbered up to `seq` has arrived.
-inline void encode_ack(std::string& out, std::int64_t seq) {
+AGENT_WEBSOCKET_INLINE void encode_ack(std::string& out, std::int64_t seq) {
   json::writer(out)
       .begin_object()
       .member("type", "command")
@@ -155,3 +180,5 @@ inline void encode_ack(std::string& out, std::int64_t seq) {
 
 }  // namespace wire
 }  // namespace agent_websocket
+
+#endif

@@ -5,6 +5,8 @@
 // not sent again. Works on the frame as encode.hpp makes it, so that frames are kept once.
 #pragma once
 
+#include <agent_websocket/base/config.hpp>
+
 #include <string>
 #include <string_view>
 
@@ -12,7 +14,17 @@ namespace agent_websocket {
 namespace wire {
 
 /// Precondition: `frame` was made by encode().
-inline std::string as_replay(std::string_view frame) {
+std::string as_replay(std::string_view frame);
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace wire {
+
+AGENT_WEBSOCKET_INLINE std::string as_replay(std::string_view frame) {
   constexpr std::string_view response = R"({"type":"response")";
   constexpr std::string_view end = R"("phase":"end")", full = R"("phase":"full")";
   std::string again;
@@ -32,3 +44,5 @@ inline std::string as_replay(std::string_view frame) {
 
 }  // namespace wire
 }  // namespace agent_websocket
+
+#endif
