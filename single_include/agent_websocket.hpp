@@ -24,7 +24,6 @@
 // LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
 // OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 // SOFTWARE.
-#pragma once
 #ifndef AGENT_WEBSOCKET_SINGLE_HEADER_INCLUDED
 #define AGENT_WEBSOCKET_SINGLE_HEADER_INCLUDED
 
@@ -61,19 +60,22 @@
 #define AGENT_WEBSOCKET_WITH_REDIS 0
 #endif
 
-// Where functions are compiled. By default in each unit that includes the library (header-only). A
-// program of many units sets AGENT_WEBSOCKET_SEPARATE_COMPILATION in all of them, and in one of them
-// AGENT_WEBSOCKET_IMPLEMENTATION too: that one compiles what is no template, the server, the client
-// and the supervisor, and the mock server of tests; for the others all this is only declared.
-//
+/// 1: functions are compiled once in a program, in the unit that defines AGENT_WEBSOCKET_IMPLEMENTATION before its
+/// first include: what is no template, the server, the client and the supervisor, and the mock server of tests. For
+/// the other units all this is only declared. Default 0: in each unit that includes the library (header-only).
+#ifndef AGENT_WEBSOCKET_SEPARATE_COMPILATION
+#define AGENT_WEBSOCKET_SEPARATE_COMPILATION 0
+#endif
+
 // What the headers say about it: definitions of functions that are no templates stand at the end of
 // their header, #if AGENT_WEBSOCKET_DEFINITIONS, and each begins with AGENT_WEBSOCKET_INLINE; a few
-// words (an accessor) may stand in the class. A virtual function says AGENT_WEBSOCKET_INLINE in its
-// class too: one that is not inline there has the class's table made in every unit. The instances of
-// templates that are compiled once are named by AGENT_WEBSOCKET_INSTANTIATE(class name<...>).
-#if !defined(AGENT_WEBSOCKET_SEPARATE_COMPILATION)
+// words (an accessor) may stand in the class, and what no other header needs is just inline, and
+// declared nowhere. A virtual function says AGENT_WEBSOCKET_INLINE in its class too: one that is not
+// inline there has the class's table made in every unit. The instances of templates that are
+// compiled once are named by AGENT_WEBSOCKET_INSTANTIATE(class name<...>).
+#if !AGENT_WEBSOCKET_SEPARATE_COMPILATION
 #if defined(AGENT_WEBSOCKET_IMPLEMENTATION)
-#error "AGENT_WEBSOCKET_IMPLEMENTATION needs AGENT_WEBSOCKET_SEPARATE_COMPILATION, in all units of the program"
+#error "AGENT_WEBSOCKET_IMPLEMENTATION needs AGENT_WEBSOCKET_SEPARATE_COMPILATION=1, in all units of the program"
 #endif
 #define AGENT_WEBSOCKET_DEFINITIONS 1
 #define AGENT_WEBSOCKET_INLINE inline
@@ -310,11 +312,8 @@ struct error {
   std::string in_full() const;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE const errc_row& row_of(errc code) noexcept {
@@ -332,7 +331,7 @@ AGENT_WEBSOCKET_INLINE std::string errc_category::message(int value) const {
   return message_of(static_cast<errc>(value));
 }
 
-AGENT_WEBSOCKET_INLINE const std::error_category& errc_category_instance() noexcept {
+inline const std::error_category& errc_category_instance() noexcept {
   static const errc_category instance;
   return instance;
 }
@@ -372,7 +371,7 @@ AGENT_WEBSOCKET_INLINE bool condition_category::equivalent(const std::error_code
   return false;
 }
 
-AGENT_WEBSOCKET_INLINE const std::error_category& condition_category_instance() noexcept {
+inline const std::error_category& condition_category_instance() noexcept {
   static const condition_category instance;
   return instance;
 }
@@ -394,9 +393,9 @@ AGENT_WEBSOCKET_INLINE std::string error::in_full() const {
   return detail.empty() ? message : message + ": " + detail;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 namespace std {
 template <>
@@ -567,18 +566,14 @@ class result<void> {
   agent_websocket::error error_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bad_result_access::bad_result_access(const agent_websocket::error& why)
     : std::runtime_error(why.message), code_(why.code) {}
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/base/detect.hpp
 
@@ -795,13 +790,7 @@ class header_list {
   std::vector<field> fields_;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE std::string sanitize_field_value(std::string_view text) {
   std::string clean;
@@ -852,10 +841,10 @@ AGENT_WEBSOCKET_INLINE bool header_list::contains(std::string_view name) const n
 
 AGENT_WEBSOCKET_INLINE void header_list::clear() noexcept { fields_.clear(); }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/http/message.hpp
 
@@ -924,13 +913,7 @@ constexpr std::string_view reason_phrase(int status) noexcept {
   }
 }
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE std::string_view request::path() const noexcept {
   return std::string_view(target).substr(0, target.find_first_of("?#"));
@@ -954,10 +937,10 @@ AGENT_WEBSOCKET_INLINE response response::html(std::string body) {
   return {200, {{"Content-Type", "text/html; charset=utf-8"}}, std::move(body)};
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/policy/transport.hpp
 
@@ -1192,11 +1175,7 @@ bool lets_everybody_in([[maybe_unused]] const A& a) {
   }
 }
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE principal principal::anonymous() {
   principal nobody;
@@ -1209,9 +1188,9 @@ AGENT_WEBSOCKET_INLINE void allow_all::authenticate(const credentials&,
   done(principal::anonymous());
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/auth/any_authenticator.hpp
 
@@ -1297,11 +1276,7 @@ class any_authenticator {
   std::unique_ptr<concept_type> held_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void any_authenticator::authenticate(const credentials& shown,
                                                             authentication_handler done) {
@@ -1323,9 +1298,9 @@ AGENT_WEBSOCKET_INLINE void any_authenticator::once::operator()(result<principal
   if (const auto done = std::exchange(*done_, nullptr)) done(std::move(who));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/base/base64url.hpp
 
@@ -1355,11 +1330,7 @@ std::optional<std::string> decode_base64url(std::string_view text);
 
 std::string encode_base64url(std::string_view bytes);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::optional<std::string> decode_base64url(std::string_view text) {
   if (text.size() % 4 == 1) return std::nullopt;  // six bits are not a byte
@@ -1402,9 +1373,9 @@ AGENT_WEBSOCKET_INLINE std::string encode_base64url(std::string_view bytes) {
   return text;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/base/utf8.hpp
 
@@ -1457,11 +1428,7 @@ constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes
   return text.substr(0, end);
 }
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool is_utf8_text(std::string_view bytes) noexcept {
   while (!bytes.empty()) {
@@ -1480,9 +1447,9 @@ AGENT_WEBSOCKET_INLINE bool is_utf8_text(std::string_view bytes) noexcept {
   return true;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/json/number.hpp
 
@@ -1524,16 +1491,11 @@ std::optional<std::int64_t> parse_integer(std::string_view text) noexcept;
 /// Precondition: finite.
 std::string print_double(double number);
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace json {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE decimal take_apart(std::string_view text) noexcept {
+inline decimal take_apart(std::string_view text) noexcept {
   decimal parts;
   std::int64_t seen = 0;
   bool behind_point = false;
@@ -1630,10 +1592,10 @@ AGENT_WEBSOCKET_INLINE std::string print_double(double number) {
 #endif
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/json/text_stream.hpp
 
@@ -1671,15 +1633,7 @@ class text_stream {
   Ch* out_ = nullptr;
 };
 
-}  // namespace detail
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_plain_in_string(const char* at) noexcept {
   constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
@@ -1710,11 +1664,11 @@ AGENT_WEBSOCKET_INLINE std::size_t text_stream::PutEnd(const Ch* front) const no
   return static_cast<std::size_t>(out_ - front);
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 /// RapidJSON's parser of numbers works on a copy of the stream, and counts on that.
 template <>
@@ -1924,13 +1878,7 @@ class document {
   detail::tape tape_;
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE const char* describe(kind what) noexcept {
   switch (what) {
@@ -1998,6 +1946,7 @@ AGENT_WEBSOCKET_INLINE value value::operator[](int position) const noexcept {
 AGENT_WEBSOCKET_INLINE std::string_view value::text() const noexcept {
   return {tape_->text.data() + at().offset, at().length};
 }
+
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE tape_builder::tape_builder(tape& out, const parse_limits& limits,
@@ -2117,10 +2066,10 @@ AGENT_WEBSOCKET_INLINE error document::refuse(std::string why, std::size_t offse
                "Not valid JSON: " + why + " (at byte " + std::to_string(offset) + ")");
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/auth/jwt_token.hpp
 
@@ -2159,11 +2108,8 @@ struct jwt_token {
   static result<void> check_header(const json::value& header);
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE error refuse_jwt(std::string why) {
@@ -2172,7 +2118,7 @@ AGENT_WEBSOCKET_INLINE error refuse_jwt(std::string why) {
 
 /// True when two members of the object have the same name, however it is escaped. Readers disagree
 /// about which one counts, so that neither does (RFC 7515 section 4, RFC 7519 section 4).
-AGENT_WEBSOCKET_INLINE bool has_duplicate_names(const json::value& object) {
+inline bool has_duplicate_names(const json::value& object) {
   std::vector<std::string_view> names;
   names.reserve(object.size());
   object.for_each_member([&](std::string_view name, const json::value&) { names.push_back(name); });
@@ -2241,9 +2187,9 @@ AGENT_WEBSOCKET_INLINE result<void> jwt_token::check_header(const json::value& h
   return {};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/auth/jwt_claims.hpp
 
@@ -2270,16 +2216,13 @@ struct jwt_rules {
 /// wrong, else unauthorized, with the reason in the detail.
 result<principal> check_jwt_claims(std::string_view claims, const jwt_rules& rules, wall_time now);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 /// 1 to 128 bytes without control characters, line separators and what turns the direction of
 /// text: a name that a log or a page can show.
-AGENT_WEBSOCKET_INLINE bool is_printable_name(std::string_view text) noexcept {
+inline bool is_printable_name(std::string_view text) noexcept {
   if (text.empty() || text.size() > 128) return false;
   while (!text.empty()) {
     const std::size_t length = utf8_sequence_length(text);
@@ -2302,21 +2245,20 @@ AGENT_WEBSOCKET_INLINE bool is_printable_name(std::string_view text) noexcept {
 
 /// A NumericDate (RFC 7519 section 2): seconds since 1970, fractions allowed. nullopt when it is
 /// there and is none, such as a text or a time in milliseconds.
-AGENT_WEBSOCKET_INLINE std::optional<double> read_numeric_date(const json::value& claim) noexcept {
+inline std::optional<double> read_numeric_date(const json::value& claim) noexcept {
   constexpr double year_10000 = 253'402'300'800;
   const auto number = claim.number();
   if (!number || !(*number >= 0 && *number < year_10000)) return std::nullopt;
   return number;
 }
 
-AGENT_WEBSOCKET_INLINE wall_time to_wall_time(double seconds) noexcept {
+inline wall_time to_wall_time(double seconds) noexcept {
   constexpr double year_2255 = 9'000'000'000;  // a clock in nanoseconds ends in 2262
   return wall_time(std::chrono::duration_cast<wall_time::duration>(
       std::chrono::duration<double>(std::min(seconds, year_2255))));
 }
 
-AGENT_WEBSOCKET_INLINE result<void> check_audience(const json::value& aud,
-                                                   const std::string& wanted) {
+inline result<void> check_audience(const json::value& aud, const std::string& wanted) {
   if (wanted.empty()) {
     if (aud) return refuse_jwt("it is for an audience (aud), and no audience is configured");
     return {};
@@ -2381,9 +2323,9 @@ AGENT_WEBSOCKET_INLINE result<principal> check_jwt_claims(std::string_view claim
   return who;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/policy/jwt_key.hpp
 
@@ -2455,11 +2397,7 @@ class jwt {
   clock now_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE jwt::jwt(std::vector<jwt_key> keys, jwt_rules rules, clock now)
     : keys_(std::move(keys)), rules_(std::move(rules)), now_(std::move(now)) {}
@@ -2487,9 +2425,9 @@ AGENT_WEBSOCKET_INLINE void jwt::authenticate(const credentials& shown,
   done(verify(shown.token));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/base/sha256.hpp
 
@@ -2542,11 +2480,8 @@ digest256 sha256(std::string_view text) noexcept;
 /// Takes the same time wherever the two differ.
 bool equal_in_constant_time(const digest256& a, const digest256& b) noexcept;
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void sha256_state::block(const unsigned char* bytes) noexcept {
@@ -2630,9 +2565,9 @@ AGENT_WEBSOCKET_INLINE bool equal_in_constant_time(const digest256& a,
   return difference == 0;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/auth/static_tokens.hpp
 
@@ -2684,15 +2619,12 @@ class static_tokens {
   std::vector<entry> entries_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 /// 64 hexadecimal digits -> the digest.
-AGENT_WEBSOCKET_INLINE std::optional<digest256> read_digest(std::string_view text) noexcept {
+inline std::optional<digest256> read_digest(std::string_view text) noexcept {
   digest256 made{};
   if (text.size() != 2 * made.size()) return std::nullopt;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -2709,7 +2641,7 @@ AGENT_WEBSOCKET_INLINE std::optional<digest256> read_digest(std::string_view tex
 
 /// 1 to 128 of A-Z a-z 0-9 _ . @ + -: what an address or an account name is made of, and nothing
 /// that a log, a metric's label or this list would have to escape.
-AGENT_WEBSOCKET_INLINE bool is_user_name(std::string_view text) noexcept {
+inline bool is_user_name(std::string_view text) noexcept {
   if (text.empty() || text.size() > 128) return false;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -2800,9 +2732,9 @@ AGENT_WEBSOCKET_INLINE result<void> static_tokens::wrong(std::string words) {
   return error(errc::bad_configuration, std::move(words));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/auth/tokens_or_jwt.hpp
 
@@ -2826,11 +2758,7 @@ class tokens_or_jwt {
   std::optional<jwt> signed_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE tokens_or_jwt::tokens_or_jwt(static_tokens listed,
                                                     std::optional<jwt> signed_ones)
@@ -2847,9 +2775,9 @@ AGENT_WEBSOCKET_INLINE void tokens_or_jwt::authenticate(const credentials& shown
   done(verify(shown.token));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/base/ids.hpp
 
@@ -2914,11 +2842,7 @@ class answer_text {
   std::string text_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE answer_text::outcome answer_text::add(std::int64_t idx, std::int64_t n,
                                                              std::string_view content) {
@@ -2957,9 +2881,9 @@ AGENT_WEBSOCKET_INLINE answer_text::outcome answer_text::append(std::string_view
   return {text_change::appended, std::string_view(text_).substr(before)};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/json/writer.hpp
 
@@ -3095,13 +3019,8 @@ class writer {
   bool comma_ = false;
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace json {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
@@ -3198,10 +3117,10 @@ AGENT_WEBSOCKET_INLINE writer& writer::close(char bracket) {
   return *this;
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/json/print.hpp
 
@@ -3217,13 +3136,7 @@ void print(writer& out, const value& what);
 /// `what` as compact JSON text.
 std::string to_text(const value& what);
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE void print(writer& out, const value& what) {
   switch (what.kind()) {
@@ -3255,10 +3168,10 @@ AGENT_WEBSOCKET_INLINE std::string to_text(const value& what) {
   return text;
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/wire/message.hpp
 
@@ -3619,20 +3532,15 @@ struct welcome_view {
 
 welcome_view read_welcome(const server_message& from);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE std::string_view text_or_nothing(json::value of) noexcept {
+inline std::string_view text_or_nothing(json::value of) noexcept {
   return of.string().value_or(std::string_view());
 }
 
-AGENT_WEBSOCKET_INLINE std::optional<std::int64_t> count_or_nothing(json::value of) noexcept {
+inline std::optional<std::int64_t> count_or_nothing(json::value of) noexcept {
   const auto number = of.integer();
   return number && *number >= 0 && *number <= max_json_integer ? number : std::nullopt;
 }
@@ -3644,11 +3552,11 @@ AGENT_WEBSOCKET_INLINE std::optional<std::chrono::milliseconds> wait_or_nothing(
   return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(*number, 86'400'000.0)));
 }
 
-AGENT_WEBSOCKET_INLINE std::string json_or_nothing(json::value of) {
+inline std::string json_or_nothing(json::value of) {
   return of.is_object() || of.is_array() ? json::to_text(of) : std::string();
 }
 
-AGENT_WEBSOCKET_INLINE server_type type_of(std::string_view name) noexcept {
+inline server_type type_of(std::string_view name) noexcept {
   if (name == "response") return server_type::response;
   if (name == "notification") return server_type::notification;
   if (name == "status") return server_type::status;
@@ -3657,7 +3565,7 @@ AGENT_WEBSOCKET_INLINE server_type type_of(std::string_view name) noexcept {
   return server_type::unknown;
 }
 
-AGENT_WEBSOCKET_INLINE response_phase phase_of(std::string_view name) noexcept {
+inline response_phase phase_of(std::string_view name) noexcept {
   if (name == "start") return response_phase::start;
   if (name == "reasoning") return response_phase::reasoning;
   if (name == "delta") return response_phase::delta;
@@ -3766,10 +3674,10 @@ AGENT_WEBSOCKET_INLINE welcome_view read_welcome(const server_message& from) {
   return read;
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/client/requests.hpp
 
@@ -3853,11 +3761,7 @@ class client_requests {
   std::optional<std::vector<std::string>> listed_;  // ids, between a welcome and live
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_request client_request::of(json::value body) {
   const wire::feedback_request_view read = wire::read_feedback_request(body);
@@ -3929,9 +3833,9 @@ AGENT_WEBSOCKET_INLINE std::deque<client_request>::iterator client_requests::fin
                       [&](const client_request& each) { return each.id == id; });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/tool_calls.hpp
 
@@ -4009,11 +3913,7 @@ class client_tool_calls {
   std::vector<entry> open_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_tool_progress
 client_tool_progress::of(const wire::server_message& m) {
@@ -4070,9 +3970,9 @@ AGENT_WEBSOCKET_INLINE std::vector<client_tool_calls::entry>::iterator client_to
                       [&](const entry& each) { return each.call == call; });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/sink.hpp
 
@@ -4187,11 +4087,7 @@ class client_sink {
   ~client_sink() = default;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_notice client_notice::of(const wire::server_message& message,
                                                        std::string_view json) {
@@ -4208,9 +4104,9 @@ AGENT_WEBSOCKET_INLINE client_notice client_notice::of(const wire::server_messag
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/actions.hpp
 
@@ -4471,11 +4367,8 @@ std::string make_token(Source& random) { return detail::random_text<detail::toke
 template <typename Source>
 std::string make_short_name(Source& random) { return detail::random_text<detail::short_name_length>(random); }
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE mersenne_twister::mersenne_twister(std::uint64_t seed) noexcept {
@@ -4525,9 +4418,9 @@ AGENT_WEBSOCKET_INLINE bool random_source::ask_system([[maybe_unused]] void* to,
 #endif
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/close_verdict.hpp
 
@@ -4563,11 +4456,7 @@ constexpr after_close verdict_of(std::uint16_t code) noexcept {
 /// refused it; 0: there was none.
 std::uint16_t close_code_of(std::error_code failure, int status) noexcept;
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::uint16_t close_code_of(std::error_code failure, int status) noexcept {
   switch (status) {
@@ -4586,9 +4475,9 @@ AGENT_WEBSOCKET_INLINE std::uint16_t close_code_of(std::error_code failure, int 
   return close_code_lost;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/backoff.hpp
 
@@ -4620,11 +4509,7 @@ class client_backoff {
   int attempts_ = 0;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_backoff::milliseconds client_backoff::next(
     std::uint16_t code, std::optional<milliseconds> told, random_source& random) {
@@ -4643,9 +4528,9 @@ AGENT_WEBSOCKET_INLINE client_backoff::milliseconds client_backoff::part_of(mill
   return milliseconds(static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * factor));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/options.hpp
 
@@ -4747,27 +4632,19 @@ void encode_auth(std::string& out, std::string_view token);
 /// `command`, op `ack`: everything numbered up to `seq` has arrived.
 void encode_ack(std::string& out, std::int64_t seq);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE void client_member_if(json::writer& w, std::string_view name,
-                                             std::string_view text) {
+inline void client_member_if(json::writer& w, std::string_view name, std::string_view text) {
   if (!text.empty()) w.member(name, text);
 }
 
-AGENT_WEBSOCKET_INLINE void client_raw_if(json::writer& w, std::string_view name,
-                                          std::string_view json) {
+inline void client_raw_if(json::writer& w, std::string_view name, std::string_view json) {
   if (!json.empty()) w.member_raw(name, json);
 }
 
-AGENT_WEBSOCKET_INLINE void client_tools_if(json::writer& w,
-                                            const std::vector<declared_tool>& tools) {
+inline void client_tools_if(json::writer& w, const std::vector<declared_tool>& tools) {
   if (tools.empty()) return;
   w.key("tools").begin_array();
   for (const declared_tool& each : tools) {
@@ -4870,10 +4747,10 @@ AGENT_WEBSOCKET_INLINE void encode_ack(std::string& out, std::int64_t seq) {
       .end_object();
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/client/connection.hpp
 
@@ -5028,11 +4905,7 @@ class client_connection {
   bool greeted_ = false;   // since the last hello
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_connection::client_connection(const client_options& options,
                                                             client_action::list& actions)
@@ -5275,9 +5148,9 @@ AGENT_WEBSOCKET_INLINE time_point client_connection::silent_too_long() const noe
   return heard_at_ + heartbeat_ + timeout_ + grace;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/outbox.hpp
 
@@ -5358,11 +5231,7 @@ class client_outbox {
   std::vector<entry> entries_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_outbox::client_outbox(const client_options& limits)
     : max_messages_(limits.max_outbox_messages),
@@ -5447,9 +5316,9 @@ AGENT_WEBSOCKET_INLINE std::vector<std::string> client_outbox::take_accepted() {
 
 AGENT_WEBSOCKET_INLINE void client_outbox::clear() { entries_.clear(); }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/transcript.hpp
 
@@ -5524,11 +5393,7 @@ class client_transcript {
   std::deque<client_notice> notifications_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_transcript::client_transcript(const client_options& limits)
     : max_answers_(limits.max_answers),
@@ -5612,9 +5477,9 @@ AGENT_WEBSOCKET_INLINE void client_transcript::limit_foreign() {
   answers_.erase(std::find_if(answers_.begin(), answers_.end(), is_foreign));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/core.hpp
 
@@ -5798,11 +5663,7 @@ class client_core {
   std::uint64_t made_ids_ = 0;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_core::client_core(client_options options)
     : options_(std::move(options)),
@@ -6009,9 +5870,9 @@ AGENT_WEBSOCKET_INLINE void client_core::conclude(std::uint16_t code, std::strin
   actions_.push_back(client_action::tell_stopped{code, std::string(reason)});
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/client/reception.hpp
 
@@ -6634,15 +6495,7 @@ class request_encoder {
   std::optional<error> refusal_;
 };
 
-}  // namespace detail
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE std::size_t count_characters(std::string_view text) noexcept {
   const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
@@ -6754,11 +6607,11 @@ AGENT_WEBSOCKET_INLINE bool request_encoder::parse(std::string_view name, const 
   return false;
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/request_options.hpp
 
@@ -6814,15 +6667,7 @@ void write(request_encoder& out, const prompt_cache_options& what);
 void write(request_encoder& out, const trace_labels& what);
 void write(request_encoder& out, const audio_output& what);
 
-}  // namespace detail
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const reasoning_options& what) {
   if (!what.effort.empty() && what.max_tokens) {
@@ -6859,11 +6704,11 @@ AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const audio_output& what
   out.text("format", what.format);
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/tool_definition.hpp
 
@@ -6904,13 +6749,7 @@ std::string tool_choice(std::string_view word);
 /// chat_request::tool_choice of the function that the model has to call.
 std::string tool_choice_function(std::string_view name);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE result<std::string> encode_tools(const std::vector<tool_definition>& tools) {
   std::string text;
@@ -6964,10 +6803,10 @@ AGENT_WEBSOCKET_INLINE std::string tool_choice_function(std::string_view name) {
   return text;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/response_format.hpp
 
@@ -6994,13 +6833,7 @@ result<std::string> json_schema_format(const json_schema& what);
 /// Text by a grammar.
 std::string grammar_format(std::string_view grammar);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE std::string json_object_format() { return R"({"type":"json_object"})"; }
 
@@ -7027,10 +6860,10 @@ AGENT_WEBSOCKET_INLINE std::string grammar_format(std::string_view grammar) {
   return text;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/server/env_file.hpp
 
@@ -7046,11 +6879,7 @@ namespace agent_websocket {
 /// (with \n, \", \\ escapes); without quotes, " #" begins a comment. The error names the line.
 result<std::map<std::string, std::string>> parse_env_file(std::string_view text);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<std::map<std::string, std::string>> parse_env_file(
     std::string_view text) {
@@ -7103,9 +6932,9 @@ AGENT_WEBSOCKET_INLINE result<std::map<std::string, std::string>> parse_env_file
   return variables;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/http/ip_address.hpp
 
@@ -7172,13 +7001,7 @@ class ip_network {
   unsigned bits_ = 128;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE ip_address
 ip_address::v4(const std::array<std::uint8_t, 4>& bytes) noexcept {
@@ -7335,10 +7158,10 @@ AGENT_WEBSOCKET_INLINE bool ip_network::contains(const ip_address& address) cons
   return address.prefix(bits_) == first_;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 namespace std {
 template <>
@@ -7394,13 +7217,7 @@ std::optional<ip_address> parse_forwarded_entry(std::string_view entry);
 std::string client_address(std::string_view peer, const header_list& headers,
                            const trusted_proxies& proxies);
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE result<trusted_proxies> trusted_proxies::parse(
     const std::vector<std::string>& names) {
@@ -7480,10 +7297,10 @@ AGENT_WEBSOCKET_INLINE std::string client_address(std::string_view peer, const h
   return found ? found->to_string() : std::string(peer);
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/http/url.hpp
 
@@ -7505,16 +7322,14 @@ struct url {
 /// belongs into a base URL, and a secret in one would end in logs.
 result<url> parse_url(std::string_view text);
 
+/// True for what may stand in a Host field: a name or an address, and a port (RFC 9110 section 7.2, RFC 3986
+/// section 3.2). Names are not looked at closer than that.
+bool is_host_field(std::string_view text) noexcept;
+
 /// `base` and `path` with exactly one slash between them.
 std::string join_url(std::string_view base, std::string_view path);
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE bool url::secure() const noexcept { return scheme == "https"; }
 
@@ -7587,6 +7402,25 @@ AGENT_WEBSOCKET_INLINE result<url> parse_url(std::string_view text) {
   return parsed;
 }
 
+AGENT_WEBSOCKET_INLINE bool is_host_field(std::string_view text) noexcept {
+  const auto consists_of = [](std::string_view of, std::string_view marks) {
+    for (const char c : of) {
+      const bool is_word =
+          (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+      if (!is_word && marks.find(c) == std::string_view::npos) return false;
+    }
+    return !of.empty();
+  };
+  const bool in_brackets = text.substr(0, 1) == "[";
+  const std::size_t end = in_brackets ? text.find(']') : text.find(':');
+  if (in_brackets && end == std::string_view::npos) return false;
+  const std::string_view host = in_brackets ? text.substr(1, end - 1) : text.substr(0, end);
+  if (!consists_of(host, in_brackets ? ":." : "-._~%!$&'()*+,;=")) return false;
+  text.remove_prefix(in_brackets ? end + 1 : host.size());
+  if (text.empty() || text == ":") return true;
+  return text.front() == ':' && text.find_first_not_of("0123456789", 1) == std::string_view::npos;
+}
+
 AGENT_WEBSOCKET_INLINE std::string join_url(std::string_view base, std::string_view path) {
   while (!base.empty() && base.back() == '/') base.remove_suffix(1);
   while (!path.empty() && path.front() == '/') path.remove_prefix(1);
@@ -7596,10 +7430,10 @@ AGENT_WEBSOCKET_INLINE std::string join_url(std::string_view base, std::string_v
   return joined;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/tool_call.hpp
 
@@ -7623,22 +7457,16 @@ struct tool_call {
 bool operator==(const tool_call& a, const tool_call& b);
 inline bool operator!=(const tool_call& a, const tool_call& b) { return !(a == b); }
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE bool operator==(const tool_call& a, const tool_call& b) {
   return a.id == b.id && a.name == b.name && a.arguments == b.arguments && a.complete == b.complete;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/message.hpp
 
@@ -7732,13 +7560,7 @@ class chat_message {
   std::size_t bytes_;  // asked for of a whole conversation, whose messages lie scattered
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::system(std::string text) {
   return of_text(chat_role::system, std::move(text), false);
@@ -7827,10 +7649,10 @@ AGENT_WEBSOCKET_INLINE const std::shared_ptr<const chat_message::body>& chat_mes
   return empty;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/provider_preferences.hpp
 
@@ -7886,15 +7708,7 @@ void write(request_encoder& out, std::string_view name, const speed_limits& what
 
 void write(request_encoder& out, const provider_preferences& what);
 
-}  // namespace detail
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const price_limits& what) {
   const auto price = [&out](std::string_view name, const std::optional<double>& limit) {
@@ -7953,11 +7767,11 @@ AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const provider_preferenc
   out.members_of("extra", what.extra);
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/request.hpp
 
@@ -8050,25 +7864,18 @@ void write_reasoning(request_encoder& out, const chat_request& request);
 /// without a point, doubles in their shortest form; NaN and infinity are refused.
 result<std::string> encode(const chat_request& request, const dialect& as = {});
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE void write_messages(request_encoder& out,
-                                           const std::vector<chat_message>& what) {
+inline void write_messages(request_encoder& out, const std::vector<chat_message>& what) {
   if (what.empty()) return out.refuse("messages", "must have at least one message");
   json::writer& writer = out.key("messages").begin_array();
   for (const chat_message& each : what) writer.raw(each.json());
   writer.end_array();
 }
 
-AGENT_WEBSOCKET_INLINE void write_sampling(request_encoder& out, const chat_request& request,
-                                           const dialect& as) {
+inline void write_sampling(request_encoder& out, const chat_request& request, const dialect& as) {
   constexpr int any = request_encoder::any;
   out.real("temperature", request.temperature, 0, 2, " from 0 to 2");
   out.real("top_p", request.top_p, 0, 1, " above 0, up to 1", true);
@@ -8112,7 +7919,7 @@ AGENT_WEBSOCKET_INLINE void write_reasoning(request_encoder& out, const chat_req
   out.text("reasoning_effort", request.reasoning_effort);
 }
 
-AGENT_WEBSOCKET_INLINE void write_metadata(request_encoder& out, const chat_request& request) {
+inline void write_metadata(request_encoder& out, const chat_request& request) {
   if (request.metadata.size() > 16) out.refuse("metadata", "must have at most 16 pairs");
   for (const auto& each : request.metadata) {
     if (count_characters(each.first) > 64) {
@@ -8192,10 +7999,10 @@ AGENT_WEBSOCKET_INLINE result<std::string> encode(const chat_request& request, c
   return body;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/policy/logger.hpp
 
@@ -8360,11 +8167,7 @@ struct access_options {
   result<void> check() const;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<void> access_options::check_admin() const {
   if (!admin_token.empty() && admin_token.size() < min_admin_token_bytes) {
@@ -8413,9 +8216,9 @@ AGENT_WEBSOCKET_INLINE result<void> access_options::check() const {
   return check_tls();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/origin.hpp
 
@@ -8482,11 +8285,7 @@ class origin_rules {
   bool null_ = false;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::optional<web_origin> web_origin::parse(std::string_view text) {
   const std::size_t mark = text.find("://");
@@ -8607,9 +8406,9 @@ AGENT_WEBSOCKET_INLINE bool origin_rules::is_own(const web_origin& origin,
   return origin.host == host && (own_names || http::ip_address::parse(host).has_value());
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/json/exact.hpp
 
@@ -8644,13 +8443,7 @@ bool is_multiple(const exact_number& number, const exact_number& divisor) noexce
 /// append_canonical, alone.
 std::string to_canonical(const value& what);
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE exact_number parse_exact(std::string_view text) {
   exact_number made;
@@ -8712,7 +8505,7 @@ AGENT_WEBSOCKET_INLINE bool is_multiple(const exact_number& number,
 }
 
 /// Appends a text that two values have in common exactly when they are equal.
-AGENT_WEBSOCKET_INLINE void append_canonical(std::string& out, const value& what) {
+inline void append_canonical(std::string& out, const value& what) {
   switch (what.kind()) {
     case kind::absent:
     case kind::null: out += "null"; return;
@@ -8763,10 +8556,10 @@ AGENT_WEBSOCKET_INLINE std::string to_canonical(const value& what) {
   return text;
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/json/schema_rules.hpp
 
@@ -8842,15 +8635,7 @@ std::string types(unsigned types);
 /// Without exponent unless it would be long.
 std::string number(const exact_number& of);
 
-}  // namespace schema_words
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
-namespace schema_words {
 
 AGENT_WEBSOCKET_INLINE std::string excerpt(std::string_view text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return std::string(text);
@@ -8926,11 +8711,11 @@ AGENT_WEBSOCKET_INLINE std::string number(const exact_number& of) {
   return sign + of.digits.substr(0, whole) + '.' + of.digits.substr(whole);
 }
 
+#endif
+
 }  // namespace schema_words
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/json/schema_compiler.hpp
 
@@ -9018,13 +8803,7 @@ class schema_compiler {
   std::optional<error> failure_;
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE result<std::vector<schema_rules>> schema_compiler::compile(value top) {
   schema_compiler self;
@@ -9287,10 +9066,10 @@ AGENT_WEBSOCKET_INLINE std::size_t schema_compiler::height(index at, std::size_t
   return heights_[at] = most + 1;
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/json/schema_matcher.hpp
 
@@ -9362,13 +9141,7 @@ class schema_matcher {
   bool exhausted_ = false;
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE std::optional<std::string> schema_matcher::violation(value what) {
   verdict found = check(0, what);
@@ -9598,10 +9371,10 @@ AGENT_WEBSOCKET_INLINE schema_matcher::verdict schema_matcher::check_some(
                  nearest->depth};
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/json/schema.hpp
 
@@ -9636,13 +9409,7 @@ class schema {
   std::shared_ptr<const std::vector<schema_rules>> rules_;  // never null
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE result<schema> schema::compile(std::string_view json_text) {
   document text;
@@ -9659,10 +9426,10 @@ AGENT_WEBSOCKET_INLINE std::optional<std::string> schema::violation(const value&
 AGENT_WEBSOCKET_INLINE schema::schema(std::shared_ptr<const std::vector<schema_rules>> rules)
     : rules_(std::move(rules)) {}
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/session/tool.hpp
 
@@ -9730,11 +9497,7 @@ class toolbox {
   std::vector<tool_ptr> tools_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<tool_ptr> make_tool(tool_definition definition, bool of_client) {
   const auto refuse = [&definition](std::string words) {
@@ -9789,9 +9552,9 @@ AGENT_WEBSOCKET_INLINE tool_ptr toolbox::find_tool(const std::vector<tool_ptr>& 
   return nullptr;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/settings.hpp
 
@@ -9877,11 +9640,7 @@ struct session_overrides {
 result<session_overrides> apply_overrides(session_overrides current,
                                           const session_settings& settings, json::value data);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool session_settings::allows_model(std::string_view name) const {
   const auto is = [name](const std::string& each) { return each == "*" || each == name; };
@@ -9958,9 +9717,9 @@ AGENT_WEBSOCKET_INLINE result<session_overrides> apply_overrides(session_overrid
   return current;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/options.hpp
 
@@ -10025,11 +9784,7 @@ struct options {
   static result<options> from_environment(const std::string& env_file = {});
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<void> options::check() const {
   const auto url = http::parse_url(base_url);
@@ -10054,9 +9809,9 @@ AGENT_WEBSOCKET_INLINE result<void> options::check() const {
   return access.check();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/option_variable.hpp
 
@@ -10116,11 +9871,8 @@ bool is_path(std::string_view text) noexcept;
 
 }  // namespace detail
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE std::optional<double> read_decimal(std::string_view text) {
@@ -10175,9 +9927,10 @@ AGENT_WEBSOCKET_INLINE bool is_path(std::string_view text) noexcept {
 }
 
 }  // namespace detail
-}  // namespace agent_websocket
 
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/access_variables.hpp
 
@@ -10189,14 +9942,11 @@ namespace agent_websocket {
 /// In the order in which people read about them.
 const std::vector<option_variable>& access_variables();
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE applied read_jwt_secret(std::string& into, std::string_view text) {
+inline applied read_jwt_secret(std::string& into, std::string_view text) {
   if (text.size() < min_jwt_secret_bytes) {
     return std::to_string(min_jwt_secret_bytes) +
            " bytes or more (openssl rand -hex 32 makes a good one)";
@@ -10405,9 +10155,9 @@ AGENT_WEBSOCKET_INLINE const std::vector<option_variable>& access_variables() {
   return table;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/option_variables.hpp
 
@@ -10419,15 +10169,12 @@ namespace agent_websocket {
 /// All variables, in the order in which people read about them.
 const std::vector<option_variable>& option_variables();
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 /// All but those of access_variables().
-AGENT_WEBSOCKET_INLINE const std::vector<option_variable>& main_variables() {
+inline const std::vector<option_variable>& main_variables() {
   using detail::applied;
   static constexpr double week = 7 * 86'400;
   static const std::vector<option_variable> table{
@@ -10743,9 +10490,9 @@ AGENT_WEBSOCKET_INLINE const std::vector<option_variable>& option_variables() {
   return all;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/environment.hpp
 
@@ -10762,11 +10509,7 @@ using variable_lookup = std::function<std::optional<std::string>(std::string_vie
 /// Options out of variables. An empty variable counts as not set.
 result<options> read_options(const variable_lookup& lookup);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<options> read_options(const variable_lookup& lookup) {
   options read;
@@ -10783,11 +10526,12 @@ AGENT_WEBSOCKET_INLINE result<options> read_options(const variable_lookup& looku
   }
   return read;
 }
+
 namespace detail {
 
 /// All of a file; nullopt when it cannot be read. By <cstdio>: the streams would cost each unit a
 /// tenth of a second.
-AGENT_WEBSOCKET_INLINE std::optional<std::string> whole_file(const std::string& name) {
+inline std::optional<std::string> whole_file(const std::string& name) {
   std::FILE* const file = std::fopen(name.c_str(), "rb");
   if (file == nullptr) return std::nullopt;
   std::string text;
@@ -10818,9 +10562,9 @@ AGENT_WEBSOCKET_INLINE result<options> options::from_environment(const std::stri
   });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/openrouter/error.hpp
 
@@ -10872,13 +10616,7 @@ struct retry_policy {
 std::optional<std::chrono::milliseconds> decide_retry(const retry_policy& policy, int attempt,
                                                       const failure& why, double unit) noexcept;
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE std::optional<std::chrono::milliseconds> decide_retry(
     const retry_policy& policy, int attempt, const failure& why, double unit) noexcept {
@@ -10901,10 +10639,10 @@ AGENT_WEBSOCKET_INLINE std::optional<std::chrono::milliseconds> decide_retry(
   return part(longest);
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/settings.hpp
 
@@ -10953,17 +10691,12 @@ result<void> check(const client_settings& settings);
 /// A POST that lacks its body yet, which encode() makes. Precondition: check(settings).
 http::request make_http_request(const client_settings& settings, bool stream);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 /// token of RFC 9110 section 5.6.2.
-AGENT_WEBSOCKET_INLINE bool is_header_name(std::string_view name) noexcept {
+inline bool is_header_name(std::string_view name) noexcept {
   constexpr std::string_view others = "!#$%&'*+-.^_`|~";
   for (const char c : name) {
     const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -10972,7 +10705,7 @@ AGENT_WEBSOCKET_INLINE bool is_header_name(std::string_view name) noexcept {
   return !name.empty();
 }
 
-AGENT_WEBSOCKET_INLINE bool is_openrouter_host(std::string_view host) noexcept {
+inline bool is_openrouter_host(std::string_view host) noexcept {
   constexpr std::string_view domain = "openrouter.ai";
   if (host.size() < domain.size()) return false;
   if (!http::iequals(host.substr(host.size() - domain.size()), domain)) return false;
@@ -11030,10 +10763,10 @@ AGENT_WEBSOCKET_INLINE http::request make_http_request(const client_settings& se
   return made;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/clocks.hpp
 
@@ -11086,13 +10819,7 @@ class completion_clocks {
   bool paused_ = false;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE void completion_clocks::send(time_point now, bool streams) noexcept {
   sent_ = last_byte_ = now;
@@ -11147,10 +10874,10 @@ AGENT_WEBSOCKET_INLINE bool completion_clocks::exceeds_total(
   return total.count() > 0 && standing(now) + wait >= started_ + total;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/error_table.hpp
 
@@ -11208,15 +10935,7 @@ fault_rule choose_rule(int status, std::string_view type, std::string_view avail
                        std::string_view limit_source, std::string_view message,
                        bool moderated) noexcept;
 
-}  // namespace detail
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE const fault_rule* rule_of_type(std::string_view type) noexcept {
   static constexpr named_rule table[] = {
@@ -11312,11 +11031,11 @@ AGENT_WEBSOCKET_INLINE fault_rule choose_rule(int status, std::string_view type,
   return rule;
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/redact.hpp
 
@@ -11359,17 +11078,12 @@ std::string words_for_log(std::string_view text, std::string_view secret = {});
 /// JSON) rather than words.
 std::string words_for_client(std::string_view text, std::string_view secret = {});
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 /// How many bytes at the front of `text` are a key by its form; `shown` of them may be kept.
-AGENT_WEBSOCKET_INLINE std::size_t key_length(std::string_view text, std::size_t& shown) {
+inline std::size_t key_length(std::string_view text, std::size_t& shown) {
   static constexpr std::array<std::string_view, 12> prefixes{
       "sk-", "sk_", "pk-", "pk_", "rk_", "gsk_", "hf_", "xai-", "AIza", "AKIA", "ghp_", "eyJ"};
   for (const std::string_view prefix : prefixes) {
@@ -11388,7 +11102,7 @@ AGENT_WEBSOCKET_INLINE std::size_t key_length(std::string_view text, std::size_t
 }
 
 /// How many bytes at the front of `text`, which follow "://", are user information with its '@'.
-AGENT_WEBSOCKET_INLINE std::size_t user_information_length(std::string_view text) {
+inline std::size_t user_information_length(std::string_view text) {
   const std::size_t end = text.substr(0, 512).find_first_of("/?# \t\r\n\"'<>\\");
   const std::size_t at = text.substr(0, end == std::string_view::npos ? 512 : end).rfind('@');
   return at == std::string_view::npos ? 0 : at + 1;
@@ -11440,10 +11154,11 @@ AGENT_WEBSOCKET_INLINE std::string words_for_log(std::string_view text, std::str
   words.resize(cut_utf8(words, most).size());
   return words;
 }
+
 namespace detail {
 
 /// One word of a message as a client may see it.
-AGENT_WEBSOCKET_INLINE std::string_view harmless_word(std::string_view word) {
+inline std::string_view harmless_word(std::string_view word) {
   if (word.find(link_start) != std::string_view::npos) {
     constexpr std::string_view docs = "https://openrouter.ai/";
     const bool known = word.substr(0, docs.size()) == docs;
@@ -11511,57 +11226,136 @@ AGENT_WEBSOCKET_INLINE std::string words_for_client(std::string_view text,
   return words;
 }
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #endif
 
-// --- agent_websocket/openrouter/retry_hint.hpp
-
-// How long an upstream asks to wait: Retry-After (RFC 9110 section 10.2.3, dates as in section
-// 5.6.7), the copies of it in OpenRouter's error bodies, and X-RateLimit-Reset. Pure reading; what
-// is made of it stands in retry.hpp.
-
-namespace agent_websocket {
-namespace openrouter {
-
-/// "Sun, 06 Nov 1994 08:49:37 GMT", the form that senders must use; also the obsolete forms
-/// "Sunday, 06-Nov-94 08:49:37 GMT" and "Sun Nov  6 08:49:37 1994". Nothing for anything else.
-std::optional<wall_time> parse_http_date(std::string_view text);
-
-namespace detail {
-
-using hint = std::optional<std::chrono::milliseconds>;
-
-/// A wait of that many units of a millisecond, at most a year; nothing when it is negative.
-hint wait_of(std::optional<double> number, double unit);
-
-std::optional<double> decimal(std::string_view text);
-
-/// A number, or the text of one.
-std::optional<double> number_in(const json::value& from);
-
-}  // namespace detail
-
-/// The wait that an error asks for, from the first of its places that says something. `fault` is
-/// the value of "error" (or absent); `limited` says that the error is about a rate, without which
-/// X-RateLimit-Reset means nothing.
-std::optional<std::chrono::milliseconds> read_retry_hint(const http::header_list& headers,
-                                                         const json::value& fault, bool limited,
-                                                         wall_time now);
-
 }  // namespace openrouter
 }  // namespace agent_websocket
+
+// --- agent_websocket/base/timestamp.hpp
+
+// ISO-8601 timestamps in UTC with milliseconds ("2026-01-01T00:00:00.000Z"), as every server message
+// carries. The conversion is days-from-civil arithmetic on the proleptic Gregorian calendar: no locale, no tz
+// database, no global lock as in gmtime. `timestamp_cache` makes the text once a millisecond.
+
+namespace agent_websocket {
+
+/// "YYYY-MM-DDThh:mm:ss.mmmZ". Years 0 to 9999; others are clamped.
+std::string to_iso8601(std::chrono::system_clock::time_point when);
+
+/// The text of the last moment asked for, made anew only when the millisecond has changed.
+class timestamp_cache {
+ public:
+  std::string_view text(std::chrono::system_clock::time_point when);
+
+ private:
+  std::chrono::milliseconds moment_{0};
+  char text_[24] = {};
+};
+
+/// The text of `when`, from one cache for all sessions that run on this thread. Good until the next
+/// call on this thread.
+std::string_view shared_timestamp(std::chrono::system_clock::time_point when);
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
+AGENT_WEBSOCKET_INLINE std::string to_iso8601(std::chrono::system_clock::time_point when) {
+  using namespace std::chrono;
+  constexpr std::int64_t day_ms = 86'400'000;
+  std::int64_t ms = duration_cast<milliseconds>(when.time_since_epoch()).count();
+  if (duration_cast<system_clock::duration>(milliseconds(ms)) > when.time_since_epoch())
+    --ms;  // floor
+  constexpr std::int64_t first = -62'167'219'200'000, last = 253'402'300'799'999;
+  ms = ms < first ? first : (ms > last ? last : ms);
+  std::int64_t days = ms / day_ms;
+  std::int64_t rest = ms % day_ms;
+  if (rest < 0) {
+    rest += day_ms;
+    --days;
+  }
+  // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
+  const std::int64_t z = days + 719'468;
+  const std::int64_t era = (z >= 0 ? z : z - 146'096) / 146'097;
+  const std::int64_t doe = z - era * 146'097;
+  const std::int64_t yoe = (doe - doe / 1460 + doe / 36'524 - doe / 146'096) / 365;
+  const std::int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+  const std::int64_t mp = (5 * doy + 2) / 153;
+  const std::int64_t day = doy - (153 * mp + 2) / 5 + 1;
+  const std::int64_t month = mp < 10 ? mp + 3 : mp - 9;
+  const std::int64_t year = yoe + era * 400 + (month <= 2 ? 1 : 0);
 
-AGENT_WEBSOCKET_INLINE std::optional<wall_time> parse_http_date(std::string_view text) {
+  std::string text(24, '0');
+  const auto put = [&text](std::size_t at, std::size_t width, std::int64_t value) {
+    for (std::size_t i = width; i-- > 0; value /= 10)
+      text[at + i] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, year);
+  text[4] = '-';
+  put(5, 2, month);
+  text[7] = '-';
+  put(8, 2, day);
+  text[10] = 'T';
+  put(11, 2, rest / 3'600'000);
+  text[13] = ':';
+  put(14, 2, rest / 60'000 % 60);
+  text[16] = ':';
+  put(17, 2, rest / 1000 % 60);
+  text[19] = '.';
+  put(20, 3, rest % 1000);
+  text[23] = 'Z';
+  return text;
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view timestamp_cache::text(
+    std::chrono::system_clock::time_point when) {
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
+  if (text_[0] == 0 || ms != moment_) {
+    moment_ = ms;
+    to_iso8601(when).copy(text_, sizeof text_);
+  }
+  return {text_, sizeof text_};
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view shared_timestamp(
+    std::chrono::system_clock::time_point when) {
+  thread_local timestamp_cache cache;
+  return cache.text(when);
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/date.hpp
+
+// The dates of HTTP (RFC 9110 section 5.6.7), as Date and Retry-After have them, read and written.
+// No locale and no time zones: they are in GMT.
+
+#include <ratio>
+
+namespace agent_websocket {
+namespace http {
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT", the form that senders must use; also the obsolete forms
+/// "Sunday, 06-Nov-94 08:49:37 GMT" and "Sun Nov  6 08:49:37 1994". Nothing for anything else; the
+/// latest moment that there is for a date behind it, of the year 2262 or later.
+std::optional<std::chrono::system_clock::time_point> parse_date(std::string_view text);
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT"; a fraction of a second is left out. Years 0 to 9999.
+std::string to_date(std::chrono::system_clock::time_point when);
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace detail {
+
+inline constexpr std::array<std::string_view, 12> month_names{
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INLINE std::optional<std::chrono::system_clock::time_point> parse_date(
+    std::string_view text) {
   // The parts are the same in all three forms; only their order and separators differ.
-  static constexpr std::array<std::string_view, 12> months{
-      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto& months = detail::month_names;
   std::int64_t day = 0, month = 0, year = -1, second_of_day = -1;
   bool skipped_weekday = false;
   while (!text.empty()) {
@@ -11570,7 +11364,11 @@ AGENT_WEBSOCKET_INLINE std::optional<wall_time> parse_http_date(std::string_view
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (part.empty() || part == "GMT") continue;
     const bool digits = part.find_first_not_of("0123456789:") == std::string_view::npos;
-    const auto number = [](std::string_view of) { return json::parse_integer(of).value_or(-1); };
+    const auto number = [](std::string_view of) {  // of four digits at most
+      std::int64_t made = 0;
+      for (const char c : of) made = made * 10 + (c - '0');
+      return made;
+    };
     if (!digits) {
       if (!skipped_weekday) {
         skipped_weekday = true;
@@ -11582,7 +11380,6 @@ AGENT_WEBSOCKET_INLINE std::optional<wall_time> parse_http_date(std::string_view
       if (month == 0) return std::nullopt;
     } else if (part.find(':') != std::string_view::npos) {
       if (part.size() != 8 || part[2] != ':' || part[5] != ':') return std::nullopt;
-      // "08" is no JSON number, so a digit at a time.
       const auto two = [&part](std::size_t at) {
         return (part[at] - '0') * 10 + (part[at + 1] - '0');
       };
@@ -11609,8 +11406,63 @@ AGENT_WEBSOCKET_INLINE std::optional<wall_time> parse_http_date(std::string_view
   const std::int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
   const std::int64_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
   const std::int64_t days = era * 146'097 + doe - 719'468;
-  return wall_time(std::chrono::seconds(days * 86'400 + second_of_day));
+  const std::chrono::seconds since_1970(days * 86'400 + second_of_day);
+  const auto latest = std::chrono::system_clock::time_point::max();
+  if (since_1970 > std::chrono::duration_cast<std::chrono::seconds>(latest.time_since_epoch()))
+    return latest;
+  return std::chrono::system_clock::time_point(since_1970);
 }
+
+AGENT_WEBSOCKET_INLINE std::string to_date(std::chrono::system_clock::time_point when) {
+  static constexpr std::array<std::string_view, 7> weekdays{"Thu", "Fri", "Sat", "Sun",
+                                                            "Mon", "Tue", "Wed"};
+  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  const std::int64_t day = std::chrono::floor<days>(when.time_since_epoch()).count();
+  const std::string iso = to_iso8601(when);  // 1994-11-06T08:49:37.000Z
+  const auto month = static_cast<std::size_t>((iso[5] - '0') * 10 + (iso[6] - '0'));
+  std::string text(weekdays[static_cast<std::size_t>((day % 7 + 7) % 7)]);
+  text.append(", ").append(iso, 8, 2).append(" ").append(detail::month_names[month - 1]);
+  text.append(" ").append(iso, 0, 4).append(" ").append(iso, 11, 8).append(" GMT");
+  return text;
+}
+
+#endif
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/retry_hint.hpp
+
+// How long an upstream asks to wait: Retry-After (RFC 9110 section 10.2.3), the copies of it in
+// OpenRouter's error bodies, and X-RateLimit-Reset. Pure reading; what is made of it stands in
+// retry.hpp.
+
+namespace agent_websocket {
+namespace openrouter {
+
+namespace detail {
+
+using hint = std::optional<std::chrono::milliseconds>;
+
+/// A wait of that many units of a millisecond, at most a year; nothing when it is negative.
+hint wait_of(std::optional<double> number, double unit);
+
+std::optional<double> decimal(std::string_view text);
+
+/// A number, or the text of one.
+std::optional<double> number_in(const json::value& from);
+
+}  // namespace detail
+
+/// The wait that an error asks for, from the first of its places that says something. `fault` is
+/// the value of "error" (or absent); `limited` says that the error is about a rate, without which
+/// X-RateLimit-Reset means nothing.
+std::optional<std::chrono::milliseconds> read_retry_hint(const http::header_list& headers,
+                                                         const json::value& fault, bool limited,
+                                                         wall_time now);
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE hint wait_of(std::optional<double> number, double unit) {
@@ -11631,16 +11483,16 @@ AGENT_WEBSOCKET_INLINE std::optional<double> decimal(std::string_view text) {
 }
 
 /// Seconds, or a date.
-AGENT_WEBSOCKET_INLINE hint read_retry_after(std::string_view text, wall_time now) {
+inline hint read_retry_after(std::string_view text, wall_time now) {
   if (const hint seconds = wait_of(decimal(text), 1000)) return seconds;
-  const std::optional<wall_time> date = parse_http_date(http::trim(text));
+  const std::optional<wall_time> date = http::parse_date(http::trim(text));
   if (!date) return std::nullopt;
   if (*date <= now) return std::chrono::milliseconds(0);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(*date - now);
+  return wait_of(std::chrono::duration<double, std::milli>(*date - now).count(), 1);
 }
 
 /// A moment: unix milliseconds or seconds, told apart by their size, or seconds from now.
-AGENT_WEBSOCKET_INLINE hint read_reset(std::string_view text, wall_time now) {
+inline hint read_reset(std::string_view text, wall_time now) {
   const std::optional<double> number = decimal(text);
   if (!number) return std::nullopt;
   if (*number < 1e8) return wait_of(number, 1000);
@@ -11654,12 +11506,12 @@ AGENT_WEBSOCKET_INLINE std::optional<double> number_in(const json::value& from) 
   return from.number();
 }
 
-AGENT_WEBSOCKET_INLINE std::string_view text_in(const json::value& from) {
+inline std::string_view text_in(const json::value& from) {
   if (const auto text = from.string()) return *text;
   return from.number_text().value_or(std::string_view());
 }
 
-AGENT_WEBSOCKET_INLINE json::value header_in(const json::value& headers, std::string_view wanted) {
+inline json::value header_in(const json::value& headers, std::string_view wanted) {
   json::value found;
   headers.for_each_member([&](std::string_view name, const json::value& value) {
     if (http::iequals(name, wanted)) found = value;
@@ -11694,10 +11546,10 @@ AGENT_WEBSOCKET_INLINE std::optional<std::chrono::milliseconds> read_retry_hint(
   return detail::read_reset(detail::text_in(reset), now);
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/error_reader.hpp
 
@@ -11756,17 +11608,12 @@ failure read_stream_failure(const json::value& top, const json::value& fault,
 failure read_http_failure(int status, const http::header_list& headers, std::string_view body,
                           const failure_context& context);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 /// A status in the range of HTTP, from a number or digits; 0 for anything else.
-AGENT_WEBSOCKET_INLINE int status_in(const json::value& from) {
+inline int status_in(const json::value& from) {
   std::int64_t number = from.integer().value_or(0);
   if (const auto text = from.string()) {
     const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), number);
@@ -11842,10 +11689,9 @@ AGENT_WEBSOCKET_INLINE void fault_words::read_raw(const json::value& raw) {
 }
 
 /// `fault` and `raw` are what `said` was read from, and the whole of it as text.
-AGENT_WEBSOCKET_INLINE failure make_failure(const fault_words& said, int status,
-                                            const http::header_list& headers,
-                                            const json::value& fault, std::string_view raw,
-                                            const failure_context& context) {
+inline failure make_failure(const fault_words& said, int status, const http::header_list& headers,
+                            const json::value& fault, std::string_view raw,
+                            const failure_context& context) {
   const fault_rule rule = choose_rule(status, said.type, said.availability, said.limit_source,
                                       said.message, !said.reasons.empty());
   failure made;
@@ -11914,10 +11760,10 @@ AGENT_WEBSOCKET_INLINE failure read_http_failure(int status, const http::header_
   return detail::make_failure(said, status, headers, fault, body, context);
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/response.hpp
 
@@ -11975,13 +11821,8 @@ struct outcome {
   bool complete() const noexcept { return !failed; }
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void print_numbers(json::writer& w, const json::value& from, int depth) {
@@ -12016,10 +11857,10 @@ AGENT_WEBSOCKET_INLINE bool read_usage(const json::value& from, usage& into) {
   return true;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/sink.hpp
 
@@ -12253,13 +12094,7 @@ class sse_parser {
   bool stopped_ = false;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE sse_parser::sse_parser(std::size_t max_event_bytes) noexcept
     : max_event_bytes_(max_event_bytes) {}
@@ -12341,10 +12176,10 @@ AGENT_WEBSOCKET_INLINE std::error_code sse_parser::fail() {
   return errc::too_large;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/json_list.hpp
 
@@ -12375,13 +12210,7 @@ class json_list {
   std::vector<std::string> elements_;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE bool json_list::add(const json::value& array) {
   bool fits = true;
@@ -12410,10 +12239,10 @@ AGENT_WEBSOCKET_INLINE std::string json_list::take() {
   return text;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/reasoning_details.hpp
 
@@ -12480,13 +12309,7 @@ class reasoning_details_accumulator {
   bool seen_ = false;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE bool reasoning_details_accumulator::add_fragments(
     const json::value& fragments) {
@@ -12620,10 +12443,10 @@ AGENT_WEBSOCKET_INLINE bool reasoning_details_accumulator::count(std::size_t byt
   return true;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/think_tags.hpp
 
@@ -12711,13 +12534,7 @@ class think_tags {
   state state_;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE think_tags::think_tags(bool enabled) noexcept
     : state_(enabled ? state::begin : state::text) {}
@@ -12742,10 +12559,10 @@ AGENT_WEBSOCKET_INLINE std::string_view think_tags::look_at_begin(std::string_vi
   return piece;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/tool_calls.hpp
 
@@ -12865,13 +12682,8 @@ class tool_call_accumulator {
   std::vector<call> calls_;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_blank(std::string_view text) noexcept {
@@ -13079,10 +12891,10 @@ AGENT_WEBSOCKET_INLINE void tool_call_accumulator::make_id(tool_call& of,
   } while (std::any_of(calls_.begin(), calls_.end(), is_taken));
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/answer_reader.hpp
 
@@ -13191,13 +13003,7 @@ class answer_reader {
   bool stopped_ = false;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE answer_reader::answer_reader(const answer_limits& limits,
                                                     const dialect& as) noexcept
@@ -13393,10 +13199,10 @@ AGENT_WEBSOCKET_INLINE void answer_reader::fail_too_long(const char* of_what) {
   fail(std::move(why));
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/chunk_pattern.hpp
 
@@ -13426,13 +13232,7 @@ class chunk_pattern {
   json::document quoted_;  // the last text that was more than ASCII
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE void chunk_pattern::learn(std::string_view chunk, std::string_view text) {
   if (chunk.size() > max_chunk_bytes || text.empty()) return;
@@ -13464,10 +13264,10 @@ AGENT_WEBSOCKET_INLINE std::optional<std::string_view> chunk_pattern::match(
   return quoted_.root().string();
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/json_repair.hpp
 
@@ -13504,13 +13304,7 @@ constexpr bool is_low_half(int unit) noexcept { return unit >= 0xDC00 && unit <=
 /// `json` with every half of a character replaced. Linear.
 std::string repair_characters(std::string_view json);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE std::string repair_characters(std::string_view json) {
   std::string repaired;
@@ -13542,10 +13336,10 @@ AGENT_WEBSOCKET_INLINE std::string repair_characters(std::string_view json) {
   return repaired;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/openrouter/stream_decoder.hpp
 
@@ -13629,13 +13423,7 @@ class stream_decoder {
   bool is_whole_ = false;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE stream_decoder::stream_decoder(const answer_limits& limits,
                                                       const dialect& as)
@@ -13828,10 +13616,10 @@ AGENT_WEBSOCKET_INLINE void stream_decoder::fail_with_words(std::string_view tex
   answer_.fail(std::move(why), sink);
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/policy/http_client.hpp
 
@@ -14556,11 +14344,7 @@ class memory_store {
   bool lasting_ = false;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void memory_space::drop_holder(std::string_view name) {
   for (auto& each : sessions_) {
@@ -14671,9 +14455,9 @@ AGENT_WEBSOCKET_INLINE result<void> memory_store::append(store_batch batch) {
   return {};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/exposure.hpp
 
@@ -14690,11 +14474,7 @@ bool is_loopback_host(std::string_view host);
 /// operator allows it. `everybody`: what the authenticator says of itself.
 result<void> check_exposure(const options& of, bool everybody);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool is_loopback_host(std::string_view host) {
   if (http::iequals(host, "localhost")) return true;
@@ -14712,9 +14492,9 @@ AGENT_WEBSOCKET_INLINE result<void> check_exposure(const options& of, bool every
                    "everybody in");
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/http_route.hpp
 
@@ -14765,11 +14545,7 @@ http::response path_not_found();
 /// `allowed`: "GET, HEAD".
 http::response method_not_allowed(std::string_view allowed);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::optional<std::string_view> match_path(std::string_view pattern,
                                                                   std::string_view path) {
@@ -14833,9 +14609,9 @@ AGENT_WEBSOCKET_INLINE http::response method_not_allowed(std::string_view allowe
   return refusal;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/shown_credentials.hpp
 
@@ -14869,15 +14645,12 @@ result<void> show(credentials& shown, std::string_view token, credential_source 
 /// places show the same one.
 result<credentials> shown_credentials(const http::request& request);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 /// Visible ASCII: what RFC 6750 allows and more, but nothing that ends a token early.
-AGENT_WEBSOCKET_INLINE bool is_token_text(std::string_view text) noexcept {
+inline bool is_token_text(std::string_view text) noexcept {
   for (const char c : text) {
     if (c <= 0x20 || c >= 0x7F) return false;
   }
@@ -14886,7 +14659,7 @@ AGENT_WEBSOCKET_INLINE bool is_token_text(std::string_view text) noexcept {
 
 /// The token of one Authorization value; empty for schemes other than Bearer, which are somebody
 /// else's (a proxy's Basic, for one).
-AGENT_WEBSOCKET_INLINE result<std::string_view> bearer_of(std::string_view value) {
+inline result<std::string_view> bearer_of(std::string_view value) {
   const std::string_view text = http::trim(value);
   const std::size_t space = text.find_first_of(" \t");
   if (!http::iequals(text.substr(0, space), "Bearer")) return std::string_view();
@@ -14948,9 +14721,9 @@ AGENT_WEBSOCKET_INLINE result<credentials> shown_credentials(const http::request
   return shown;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/admin_guard.hpp
 
@@ -14975,11 +14748,7 @@ class admin_guard {
   std::optional<digest256> wanted_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE admin_guard::admin_guard(std::string_view token) {
   if (!token.empty()) wanted_ = sha256(token);
@@ -15000,9 +14769,9 @@ AGENT_WEBSOCKET_INLINE std::optional<http::response> admin_guard::refuse(
   return refusal;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/api_actions.hpp
 
@@ -15119,15 +14888,11 @@ result<addressed_notice> read_addressed_notice(std::string_view body);
 /// ?limit=N&cursor=C, both optional.
 result<page_request> read_page_request(std::string_view query);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE error wrong_field(std::string_view name, std::string_view wanted,
-                                         const json::value& found) {
+inline error wrong_field(std::string_view name, std::string_view wanted, const json::value& found) {
   return error(errc::bad_message, "`" + std::string(name) + "` must be " + std::string(wanted) +
                                       ", not " + json::describe(found.kind()));
 }
@@ -15163,7 +14928,7 @@ AGENT_WEBSOCKET_INLINE result<api_notice> read_notice(const json::value& from) {
   return said;
 }
 
-AGENT_WEBSOCKET_INLINE result<void> read_object(json::document& into, std::string_view body) {
+inline result<void> read_object(json::document& into, std::string_view body) {
   if (body.empty())
     return error(errc::bad_message, "The body is missing; it must be a JSON object");
   if (auto parsed = into.parse(body); !parsed) return parsed.error();
@@ -15242,9 +15007,9 @@ AGENT_WEBSOCKET_INLINE result<page_request> read_page_request(std::string_view q
   return asked;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/base/fifo.hpp
 
@@ -15481,11 +15246,7 @@ class idempotency_keys {
   use_number last_ = 0;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool is_idempotency_key(std::string_view key) noexcept {
   if (key.empty() || key.size() > 255) return false;
@@ -15557,9 +15318,9 @@ AGENT_WEBSOCKET_INLINE void idempotency_keys::drop_oldest() {
   order_.take_front();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/http_api.hpp
 
@@ -15659,11 +15420,7 @@ class http_api {
   std::shared_ptr<idempotency_keys> keys_ = std::make_shared<idempotency_keys>();
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE http_api::http_api(std::string_view admin_token, metrics_access metrics,
                                           api_actions& actions)
@@ -15910,9 +15667,9 @@ AGENT_WEBSOCKET_INLINE http::response http_api::session_not_found(std::string_vi
                      "There is no session " + shown + "; it has ended, or never was");
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/journal.hpp
 
@@ -16092,11 +15849,7 @@ class metrics_text {
   std::string name_;  // of the family
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE metrics_text& metrics_text::counter(std::string_view name,
                                                            std::string_view help) {
@@ -16144,9 +15897,9 @@ AGENT_WEBSOCKET_INLINE void metrics_text::append_escaped(std::string_view text, 
   }
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/conversation.hpp
 
@@ -16248,11 +16001,7 @@ class conversation {
   fifo<turn> turns_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE const std::string& turn::text() const noexcept {
   static const std::string none;
@@ -16362,9 +16111,9 @@ AGENT_WEBSOCKET_INLINE void conversation::trim_bytes() {
   while (turns_.size() > 1 && bytes > max_bytes_) bytes -= turns_.take_front().bytes();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/actions.hpp
 
@@ -16498,6 +16247,7 @@ struct completion_result {
   std::string usage;  ///< JSON object text, or empty
   usage_totals used;
   std::vector<openrouter::tool_call> tool_calls;
+  bool unoffered_call = false;  ///< there are calls, and the request had no tools
   std::string reasoning_details, annotations, images;  ///< JSON array texts, or empty
   std::string generation_id, provider;
 };
@@ -16514,11 +16264,7 @@ struct query_decision {
   static query_decision refusal(error why);
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE usage_totals& usage_totals::operator+=(const usage_totals& more) noexcept {
   answers += more.answers;
@@ -16542,9 +16288,9 @@ AGENT_WEBSOCKET_INLINE query_decision query_decision::refusal(error why) {
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/counts.hpp
 
@@ -16598,11 +16344,7 @@ struct session_counts {
   void answer_ended(wire::answer_status status, errc code) noexcept;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE session_counts::number session_counts::answers_of(
     wire::answer_status status) const noexcept {
@@ -16659,9 +16401,9 @@ AGENT_WEBSOCKET_INLINE void session_counts::answer_ended(wire::answer_status sta
   if (status == wire::answer_status::failed) failed_answers.add(code);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/metrics.hpp
 
@@ -16765,11 +16507,7 @@ void write_each(metrics_text& out, const errc_counts& numbers);
 
 void write_metrics(metrics_text& out, const server_counts& counts, const server_state& now);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void server_counts::message(const wire::client_message& what,
                                                    std::size_t size) noexcept {
@@ -16785,6 +16523,7 @@ AGENT_WEBSOCKET_INLINE void server_counts::frame(std::size_t size) noexcept {
 AGENT_WEBSOCKET_INLINE void server_counts::answer(int status) noexcept {
   if (status >= 100 && status <= 599) ++http[static_cast<std::size_t>(status / 100 - 1)];
 }
+
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void write_each(metrics_text& out, const errc_counts& numbers) {
@@ -16795,14 +16534,13 @@ AGENT_WEBSOCKET_INLINE void write_each(metrics_text& out, const errc_counts& num
 }
 
 /// To the millisecond, without the noise of binary fractions of nanoseconds.
-AGENT_WEBSOCKET_INLINE double unix_seconds(wall_time at) noexcept {
+inline double unix_seconds(wall_time at) noexcept {
   const auto since = at.time_since_epoch();
   return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count()) /
          1000;
 }
 
-AGENT_WEBSOCKET_INLINE void write_server(metrics_text& out, const server_counts& counts,
-                                         const server_state& now) {
+inline void write_server(metrics_text& out, const server_counts& counts, const server_state& now) {
   out.gauge("agent_websocket_build_info", "Always 1; the label tells the version of the library")
       .sample({{"version", AGENT_WEBSOCKET_VERSION_STRING}}, 1);
   out.gauge("agent_websocket_start_time_seconds", "When the server began to listen, in Unix time")
@@ -16839,7 +16577,7 @@ AGENT_WEBSOCKET_INLINE void write_server(metrics_text& out, const server_counts&
       .sample(counts.received_bytes);
 }
 
-AGENT_WEBSOCKET_INLINE void write_sessions(metrics_text& out, const session_counts& counts) {
+inline void write_sessions(metrics_text& out, const session_counts& counts) {
   out.counter("agent_websocket_messages_sent_total", "Messages to clients").sample(counts.frames);
   out.counter("agent_websocket_sent_bytes_total", "Bytes of messages to clients")
       .sample(counts.bytes);
@@ -16869,7 +16607,7 @@ AGENT_WEBSOCKET_INLINE void write_sessions(metrics_text& out, const session_coun
       .sample({{"outcome", "failed"}}, counts.tools_failed);
 }
 
-AGENT_WEBSOCKET_INLINE void write_upstream(metrics_text& out, const server_state& now) {
+inline void write_upstream(metrics_text& out, const server_state& now) {
   out.counter("agent_websocket_upstream_requests_total", "Requests to the upstream, retries too")
       .sample(now.upstream_requests);
   out.counter("agent_websocket_upstream_retries_total", "Requests that were sent again")
@@ -16891,9 +16629,9 @@ AGENT_WEBSOCKET_INLINE void write_metrics(metrics_text& out, const server_counts
   detail::write_upstream(out, now);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/plain_http.hpp
 
@@ -16909,11 +16647,7 @@ http::response answer_plain_request(const http::request& request, std::string_vi
 /// What a new socket is told while the server stops.
 http::response refuse_while_draining(std::chrono::milliseconds retry_after);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE http::response answer_plain_request(const http::request& request,
                                                            std::string_view hindrance) {
@@ -16932,9 +16666,9 @@ AGENT_WEBSOCKET_INLINE http::response refuse_while_draining(std::chrono::millise
   return refusal;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/arrival.hpp
 
@@ -16964,11 +16698,7 @@ inline constexpr std::string_view subprotocol = "agent-websocket.v1";
 /// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
 bool offers_subprotocol(const http::request& request, std::string_view protocol);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool offers_subprotocol(const http::request& request,
                                                std::string_view protocol) {
@@ -16984,9 +16714,9 @@ AGENT_WEBSOCKET_INLINE bool offers_subprotocol(const http::request& request,
   return false;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/limits/token_bucket.hpp
 
@@ -17036,11 +16766,7 @@ class token_bucket {
   time_point full_at_ = time_point::min();
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE rate rate::per_minute(std::uint32_t count, std::uint32_t burst) noexcept {
   return {count, std::chrono::minutes(1), burst};
@@ -17075,9 +16801,9 @@ AGENT_WEBSOCKET_INLINE std::optional<duration> token_bucket::take(time_point now
   return std::nullopt;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/limits/connection_limits.hpp
 
@@ -17177,11 +16903,7 @@ class connection_limits {
   fifo<arrival, 64> recent_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE connection_limits::place& connection_limits::place::operator=(
     place&& other) noexcept {
@@ -17263,9 +16985,9 @@ AGENT_WEBSOCKET_INLINE void connection_limits::forget(time_point now) {
   }
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/limits/user_limits.hpp
 
@@ -17412,11 +17134,7 @@ class user_limits {
   std::list<user*> here_, resting_, spent_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::uint64_t user_limits::user::tokens_today(wall_time at) const noexcept {
   return day_of(at) > day_ ? 0 : tokens_;
@@ -17526,9 +17244,9 @@ AGENT_WEBSOCKET_INLINE void user_limits::forget(time_point now, wall_time at) {
   }
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/message_cost.hpp
 
@@ -17552,11 +17270,7 @@ bool is_done_once(const wire::client_message& message) noexcept;
 /// The id that an answer to the message refers to; empty when it has none.
 std::string_view id_of(const wire::client_message& message) noexcept;
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool begins_work(const wire::client_message& message) noexcept {
   static constexpr std::array<std::string_view, 7> free{"ping",   "ack",   "hello",      "auth",
@@ -17587,9 +17301,9 @@ AGENT_WEBSOCKET_INLINE std::string_view id_of(const wire::client_message& messag
   return std::get<wire::rejection>(message).ref;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/message_gate.hpp
 
@@ -17637,11 +17351,7 @@ class message_gate {
   time_point messages_full_at_ = time_point::min();
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE message_gate::message_gate(std::uint32_t per_minute,
                                                   std::uint32_t burst) noexcept
@@ -17691,9 +17401,9 @@ AGENT_WEBSOCKET_INLINE message_gate::refusal message_gate::refuse(errc code, con
   return {error(code, words), std::chrono::ceil<std::chrono::milliseconds>(wait)};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/visitors.hpp
 
@@ -18287,104 +17997,6 @@ class boxed {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/base/timestamp.hpp
-
-// ISO-8601 timestamps in UTC with milliseconds ("2026-01-01T00:00:00.000Z"), as every server message
-// carries. The conversion is days-from-civil arithmetic on the proleptic Gregorian calendar: no locale, no tz
-// database, no global lock as in gmtime. `timestamp_cache` makes the text once a millisecond.
-
-namespace agent_websocket {
-
-/// "YYYY-MM-DDThh:mm:ss.mmmZ". Years 0 to 9999; others are clamped.
-std::string to_iso8601(std::chrono::system_clock::time_point when);
-
-/// The text of the last moment asked for, made anew only when the millisecond has changed.
-class timestamp_cache {
- public:
-  std::string_view text(std::chrono::system_clock::time_point when);
-
- private:
-  std::chrono::milliseconds moment_{0};
-  char text_[24] = {};
-};
-
-/// The text of `when`, from one cache for all sessions that run on this thread. Good until the next
-/// call on this thread.
-std::string_view shared_timestamp(std::chrono::system_clock::time_point when);
-
-}  // namespace agent_websocket
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-
-AGENT_WEBSOCKET_INLINE std::string to_iso8601(std::chrono::system_clock::time_point when) {
-  using namespace std::chrono;
-  constexpr std::int64_t day_ms = 86'400'000;
-  std::int64_t ms = duration_cast<milliseconds>(when.time_since_epoch()).count();
-  if (duration_cast<system_clock::duration>(milliseconds(ms)) > when.time_since_epoch())
-    --ms;  // floor
-  constexpr std::int64_t first = -62'167'219'200'000, last = 253'402'300'799'999;
-  ms = ms < first ? first : (ms > last ? last : ms);
-  std::int64_t days = ms / day_ms;
-  std::int64_t rest = ms % day_ms;
-  if (rest < 0) {
-    rest += day_ms;
-    --days;
-  }
-  // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
-  const std::int64_t z = days + 719'468;
-  const std::int64_t era = (z >= 0 ? z : z - 146'096) / 146'097;
-  const std::int64_t doe = z - era * 146'097;
-  const std::int64_t yoe = (doe - doe / 1460 + doe / 36'524 - doe / 146'096) / 365;
-  const std::int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-  const std::int64_t mp = (5 * doy + 2) / 153;
-  const std::int64_t day = doy - (153 * mp + 2) / 5 + 1;
-  const std::int64_t month = mp < 10 ? mp + 3 : mp - 9;
-  const std::int64_t year = yoe + era * 400 + (month <= 2 ? 1 : 0);
-
-  std::string text(24, '0');
-  const auto put = [&text](std::size_t at, std::size_t width, std::int64_t value) {
-    for (std::size_t i = width; i-- > 0; value /= 10)
-      text[at + i] = static_cast<char>('0' + value % 10);
-  };
-  put(0, 4, year);
-  text[4] = '-';
-  put(5, 2, month);
-  text[7] = '-';
-  put(8, 2, day);
-  text[10] = 'T';
-  put(11, 2, rest / 3'600'000);
-  text[13] = ':';
-  put(14, 2, rest / 60'000 % 60);
-  text[16] = ':';
-  put(17, 2, rest / 1000 % 60);
-  text[19] = '.';
-  put(20, 3, rest % 1000);
-  text[23] = 'Z';
-  return text;
-}
-
-AGENT_WEBSOCKET_INLINE std::string_view timestamp_cache::text(
-    std::chrono::system_clock::time_point when) {
-  const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch());
-  if (text_[0] == 0 || ms != moment_) {
-    moment_ = ms;
-    to_iso8601(when).copy(text_, sizeof text_);
-  }
-  return {text_, sizeof text_};
-}
-
-AGENT_WEBSOCKET_INLINE std::string_view shared_timestamp(
-    std::chrono::system_clock::time_point when) {
-  thread_local timestamp_cache cache;
-  return cache.text(when);
-}
-
-}  // namespace agent_websocket
-
-#endif
-
 // --- agent_websocket/session/claims.hpp
 
 // The ids of a session's queries that have been taken, so that a repeated one is never run again:
@@ -18449,11 +18061,7 @@ class claimed_ids {
   boxed<kept> kept_;  // a session that is asked nothing has none
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE const claimed_ids::claim* claimed_ids::find(std::string_view id,
                                                                    time_point now) {
@@ -18497,9 +18105,9 @@ AGENT_WEBSOCKET_INLINE void claimed_ids::drop_oldest() {
   kept_->claims.erase(kept_->order.take_front().id);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/client_tools.hpp
 
@@ -18532,11 +18140,7 @@ class client_tools {
   boxed<std::vector<entry>> entries_;  // few clients have tools
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void client_tools::declare(connection_id connection,
                                                   std::vector<tool_ptr> tools) {
@@ -18576,9 +18180,9 @@ AGENT_WEBSOCKET_INLINE const client_tools::entry* client_tools::last(
   return nullptr;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/feedback_requests.hpp
 
@@ -18631,11 +18235,7 @@ class feedback_requests {
   boxed<kept> kept_;  // most sessions ask nothing
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE wire::feedback_request feedback_requests::request::to_wire() const {
   return {id,   ref,       kind,       content,
@@ -18685,9 +18285,9 @@ AGENT_WEBSOCKET_INLINE const std::vector<feedback_requests::request>& feedback_r
   return kept_ ? kept_->open : none;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/inbox.hpp
 
@@ -18754,11 +18354,7 @@ class inbox {
   fifo<accepted_query> waiting_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE openrouter::chat_message accepted_query::question() const {
   return query.parts.empty() ? openrouter::chat_message::user(query.content)
@@ -18817,9 +18413,9 @@ AGENT_WEBSOCKET_INLINE int inbox::level_of(const accepted_query& query) noexcept
   return query.first ? 1000 : query.query.priority + static_cast<int>(query.overtaken / 4);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/ledger.hpp
 
@@ -18865,11 +18461,7 @@ class ledger {
   boxed<numbers> kept_;  // none: it is off
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void ledger::add(std::string record) {
   assert(is_on());
@@ -18892,9 +18484,9 @@ AGENT_WEBSOCKET_INLINE void ledger::fail() noexcept {
   if (kept_) kept_->failing = true;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/message_log.hpp
 
@@ -18954,11 +18546,7 @@ class message_log {
   std::uint64_t end_ = 0;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE message_log::message_log(std::size_t max_messages, std::size_t max_bytes)
     : max_messages_(max_messages), max_bytes_(max_bytes) {}
@@ -18999,9 +18587,9 @@ AGENT_WEBSOCKET_INLINE std::size_t message_log::bytes() const noexcept {
   return kept_.empty() ? 0 : static_cast<std::size_t>(end_ - kept_[0].end) + kept_[0].frame.size();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/wire/encode.hpp
 
@@ -19116,13 +18704,8 @@ void encode(std::string& out, const failure_notice& m, std::string_view timestam
 
 void encode(std::string& out, const notification& m, std::string_view timestamp);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void member_if(json::writer& w, std::string_view name,
@@ -19130,7 +18713,7 @@ AGENT_WEBSOCKET_INLINE void member_if(json::writer& w, std::string_view name,
   if (!text.empty()) w.member(name, text);
 }
 
-AGENT_WEBSOCKET_INLINE void raw_if(json::writer& w, std::string_view name, std::string_view json) {
+inline void raw_if(json::writer& w, std::string_view name, std::string_view json) {
   if (!json.empty()) w.member_raw(name, json);
 }
 
@@ -19142,7 +18725,7 @@ AGENT_WEBSOCKET_INLINE void close(json::writer& w, std::string_view timestamp) {
   w.member("timestamp", timestamp).end_object();
 }
 
-AGENT_WEBSOCKET_INLINE void write_request(json::writer& w, const feedback_request& m) {
+inline void write_request(json::writer& w, const feedback_request& m) {
   w.member("id", m.id).member("ref", m.ref).member("kind", m.kind).member("content", m.content);
   w.key("tool").begin_object().member("name", m.tool);
   w.member_raw("arguments", m.arguments).end_object();
@@ -19296,6 +18879,7 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_start& m,
   detail::member_if(w, "model", m.model);
   detail::close(w, timestamp);
 }
+
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
@@ -19382,10 +18966,10 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const notification& m,
   detail::close(w, timestamp);
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/wire/replay.hpp
 
@@ -19399,13 +18983,7 @@ namespace wire {
 /// Precondition: `frame` was made by encode().
 std::string as_replay(std::string_view frame);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace wire {
 
 AGENT_WEBSOCKET_INLINE std::string as_replay(std::string_view frame) {
   constexpr std::string_view response = R"({"type":"response")";
@@ -19425,10 +19003,10 @@ AGENT_WEBSOCKET_INLINE std::string as_replay(std::string_view frame) {
   return again;
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/session/lanes.hpp
 
@@ -19569,11 +19147,7 @@ class lanes {
   boxed<mark> reasoning_sent_;  // few want to see it
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE lanes::lanes(connection_id connection, std::uint64_t position)
     : connection_(connection), position_(position) {}
@@ -19758,9 +19332,9 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_snapshot(const live_answer& answer, std:
   return true;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/outbox.hpp
 
@@ -19879,11 +19453,7 @@ class outbox {
   std::unique_ptr<watcher> first_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE outbox::socket_range::iterator&
 outbox::socket_range::iterator::operator++() noexcept {
@@ -19999,9 +19569,9 @@ AGENT_WEBSOCKET_INLINE void outbox::drained(connection_id connection) noexcept {
   if (lanes* const socket = find(connection)) socket->transport_waits = 0;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/resume_tokens.hpp
 
@@ -20068,11 +19638,7 @@ class resume_tokens {
   std::vector<entry> entries_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool resume_tokens::accepts(std::string_view token) const noexcept {
   const digest256 digest = sha256(token);
@@ -20151,9 +19717,9 @@ AGENT_WEBSOCKET_INLINE void resume_tokens::drop_one() {
   entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/records.hpp
 
@@ -20218,13 +19784,7 @@ std::string of_claim(std::string_view id, const claimed_ids::claim& claimed, wal
 
 std::string of_tokens(const resume_tokens& tokens);
 
-}  // namespace records
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace records {
 
 AGENT_WEBSOCKET_INLINE std::int64_t milliseconds(wall_time at) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
@@ -20402,10 +19962,10 @@ AGENT_WEBSOCKET_INLINE std::string of_tokens(const resume_tokens& tokens) {
   return text;
 }
 
+#endif
+
 }  // namespace records
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/session/replies.hpp
 
@@ -20456,11 +20016,7 @@ std::string describe_session(const session_info& info);
 std::string describe_history(const conversation& of, std::uint64_t before_seq, std::size_t limit,
                              std::size_t& count);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE help_text
 describe_commands(const std::vector<command_description>& of_application) {
@@ -20545,9 +20101,9 @@ AGENT_WEBSOCKET_INLINE std::string describe_history(const conversation& of,
   return data;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/state.hpp
 
@@ -20663,11 +20219,7 @@ std::string describe_steps(const std::vector<openrouter::chat_message>& steps);
 openrouter::chat_message answer_message(bool complete, std::string words,
                                         const completion_result& result);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE called_tool* current_run::find_call(std::string_view id) noexcept {
   const auto found = std::find_if(calls.begin(), calls.end(),
@@ -20725,9 +20277,9 @@ AGENT_WEBSOCKET_INLINE openrouter::chat_message answer_message(bool complete, st
   return openrouter::chat_message::assistant(std::move(said));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/used_call_ids.hpp
 
@@ -20765,11 +20317,7 @@ class used_call_ids {
   boxed<kept> kept_;  // most sessions call nothing
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE openrouter::tool_call used_call_ids::replayable(openrouter::tool_call call) {
   if (!openrouter::is_tool_name(call.name)) call.name = "unknown_tool";
@@ -20794,9 +20342,9 @@ AGENT_WEBSOCKET_INLINE std::string used_call_ids::make_id() {
   return "c" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/core_data.hpp
 
@@ -20860,11 +20408,7 @@ struct core_data {
   boxed<action::close_session> closing_;  // how
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE core_data::core_data(std::string id, std::string epoch,
                                             std::shared_ptr<const session_settings> settings,
@@ -20890,9 +20434,9 @@ AGENT_WEBSOCKET_INLINE const session_overrides& core_data::overrides() const noe
   return overrides_ ? *overrides_ : none;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/core.hpp
 
@@ -21175,11 +20719,7 @@ class session_core : private core_data {
   std::string make_stream_id();
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE session_core::session_core(std::string id, std::string epoch,
                                                   std::shared_ptr<const session_settings> settings,
@@ -21265,9 +20805,9 @@ AGENT_WEBSOCKET_INLINE std::string session_core::make_stream_id() {
   return "r_" + std::to_string(++tally().streams);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/token_clocks.hpp
 
@@ -21343,11 +20883,7 @@ class token_clocks {
   std::size_t over_ = 0;  // entries in that stage
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void token_clocks::set(connection_id connection,
                                               std::optional<wall_time> expires, moment at) {
@@ -21392,9 +20928,9 @@ AGENT_WEBSOCKET_INLINE void token_clocks::move_on(entry& of, stage next, time_po
   of.due = due_.emplace(when, connection);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/wire/field_reader.hpp
 
@@ -21452,15 +20988,7 @@ class field_reader {
   error why_;
 };
 
-}  // namespace detail
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace wire {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE void field_reader::fail(std::string words) {
   if (failed_) return;
@@ -21614,11 +21142,11 @@ AGENT_WEBSOCKET_INLINE std::string field_reader::quoted(std::string_view name) {
   return "`" + std::string(name) + "`";
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/wire/declared_tools.hpp
 
@@ -21635,18 +21163,10 @@ namespace detail {
 /// The member `tools`; empty when there is none.
 std::vector<declared_tool> read_declared_tools(field_reader& fields);
 
-}  // namespace detail
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
-namespace detail {
-
-AGENT_WEBSOCKET_INLINE void read_declared_tool(field_reader& fields, const std::string& where,
-                                               json::value from, std::vector<declared_tool>& into) {
+inline void read_declared_tool(field_reader& fields, const std::string& where, json::value from,
+                               std::vector<declared_tool>& into) {
   if (from["function"].is_object()) from = from["function"];
   const auto name = from["name"].string();
   if (!from.is_object() || !name)
@@ -21684,11 +21204,11 @@ AGENT_WEBSOCKET_INLINE std::vector<declared_tool> read_declared_tools(field_read
   return read;
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/wire/decode.hpp
 
@@ -21718,13 +21238,8 @@ bool is_blank(std::string_view text) noexcept;
 /// afterwards.
 client_message decode(std::string_view text, json::document& scratch);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_blank(std::string_view text) noexcept {
@@ -21733,7 +21248,7 @@ AGENT_WEBSOCKET_INLINE bool is_blank(std::string_view text) noexcept {
 
 /// Content parts as the OpenRouter chat API takes them from a user: text, image_url, file,
 /// input_audio.
-AGENT_WEBSOCKET_INLINE void read_parts(field_reader& fields, json::value array, query& into) {
+inline void read_parts(field_reader& fields, json::value array, query& into) {
   std::size_t position = 0;
   array.for_each_element([&](json::value part) {
     const std::string where = "`content[" + std::to_string(position++) + "]`";
@@ -21762,7 +21277,7 @@ AGENT_WEBSOCKET_INLINE void read_parts(field_reader& fields, json::value array, 
   into.parts = json::to_text(array);
 }
 
-AGENT_WEBSOCKET_INLINE query read_query(field_reader& fields) {
+inline query read_query(field_reader& fields) {
   query read;
   read.id = fields.id("id");
   const json::value content = fields.find("content");
@@ -21796,7 +21311,7 @@ AGENT_WEBSOCKET_INLINE query read_query(field_reader& fields) {
   return read;
 }
 
-AGENT_WEBSOCKET_INLINE command read_command(field_reader& fields) {
+inline command read_command(field_reader& fields) {
   command read;
   read.id = fields.id("id");
   read.ref = fields.id("ref");
@@ -21851,7 +21366,7 @@ AGENT_WEBSOCKET_INLINE command read_command(field_reader& fields) {
   return read;
 }
 
-AGENT_WEBSOCKET_INLINE human_feedback read_feedback(field_reader& fields) {
+inline human_feedback read_feedback(field_reader& fields) {
   human_feedback read;
   read.id = fields.id("id");
   read.ref = fields.id("ref");
@@ -21920,10 +21435,10 @@ AGENT_WEBSOCKET_INLINE client_message decode(std::string_view text, json::docume
   return message;
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/server/sign_in.hpp
 
@@ -22409,6 +21924,10 @@ AGENT_WEBSOCKET_INLINE void session_core::completed(run_number run, completion_r
                            "The model has used up its tokens before it began to answer; allow more "
                            "tokens, or ask for less");
   }
+  if (!result.failure && result.unoffered_call && run_->text.empty()) {
+    result.failure = error(errc::empty_response,
+                           "The model has called a tool in place of an answer, and there is none");
+  }
   wire::answer_status status = wire::answer_status::completed;
   if (result.failure) {
     status = wire::answer_status::failed;
@@ -22740,11 +22259,8 @@ void write_kept_settings(json::writer& w, const session_settings& own,
 /// Takes over what the object has; what is missing or of another type stays as it is.
 void read_kept_settings(json::value from, session_settings& to);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void write_setting(json::writer& w, const std::vector<std::string>& list) {
@@ -22783,9 +22299,9 @@ AGENT_WEBSOCKET_INLINE void read_kept_settings(json::value from, session_setting
       [&](std::string_view name, auto member) { detail::read_setting(from[name], to.*member); });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/keeping.hpp
 
@@ -23390,11 +22906,7 @@ bool is_sign_of_life(const wire::client_message& message) noexcept;
 /// What says who a client is; it may be on its way to another session.
 bool is_greeting(const wire::client_message& message) noexcept;
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool session_commands::run(session_core& session,
                                                   const wire::command& command, moment at) {
@@ -23656,9 +23168,9 @@ AGENT_WEBSOCKET_INLINE void session_core::on_feedback(connection_id from,
   put_kept(from, wire::status{"ack", said.id, "Feedback received", {}, {}, {}, {}}, at);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/reception.hpp
 
@@ -24578,17 +24090,13 @@ constexpr bool require_exchange() {
   return true;
 }
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string null_exchange::name() const { return std::string(); }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/policy/any_exchange.hpp
 
@@ -24636,18 +24144,14 @@ class any_exchange {
   std::unique_ptr<concept_type> held_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE any_exchange::any_exchange()
     : any_exchange(std::make_unique<null_exchange>()) {}
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/relay_message.hpp
 
@@ -24688,11 +24192,7 @@ std::string encode_relay(const relay_message& message);
 /// A view into `text`; nullopt when it is no such message, as of another version.
 std::optional<relay_message> decode_relay(std::string_view text);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::uint64_t relay_message::leading_number() const noexcept {
   std::uint64_t read = 0;
@@ -24730,9 +24230,9 @@ AGENT_WEBSOCKET_INLINE std::optional<relay_message> decode_relay(std::string_vie
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/relay_sink.hpp
 
@@ -25157,11 +24657,7 @@ std::string encode_arrival(const principal& owner, const wire::command& hello);
 /// nullopt when it is none.
 std::optional<relay_arrival> decode_arrival(std::string_view text);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string encode_arrival(const principal& owner,
                                                   const wire::command& hello) {
@@ -25201,9 +24697,9 @@ AGENT_WEBSOCKET_INLINE std::optional<relay_arrival> decode_arrival(std::string_v
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/send_away.hpp
 
@@ -25562,11 +25058,7 @@ struct session_identity {
 /// Reads the first record of a session. Errors: bad_json, bad_message.
 result<session_identity> read_identity(std::string_view record);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<session_identity> read_identity(std::string_view record) {
   json::document document;
@@ -25588,9 +25080,9 @@ AGENT_WEBSOCKET_INLINE result<session_identity> read_identity(std::string_view r
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/restore_session.hpp
 
@@ -25690,11 +25182,7 @@ class tool_invocation {
   std::shared_ptr<const json::document> parsed_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void tool_cancellation::on_cancel(std::function<void()> f) {
   if (cancelled_) return f();
@@ -25718,9 +25206,9 @@ AGENT_WEBSOCKET_INLINE void tool_cancellation::finish() {
   actions_.clear();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/hooks.hpp
 
@@ -26401,11 +25889,7 @@ class kept_watch {
   fifo<waiting> waiting_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void kept_watch::wait(std::uint64_t records, kept_handler told) {
   waiting_.push_back({records, std::move(told)});
@@ -26419,9 +25903,9 @@ AGENT_WEBSOCKET_INLINE void kept_watch::lost() {
   while (!waiting_.empty()) waiting_.take_front().told(false);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/keeper.hpp
 
@@ -26742,13 +26226,7 @@ usage_totals usage_of(json::value from);
 
 feedback_entry feedback_of(json::value from);
 
-}  // namespace records
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace records {
 
 AGENT_WEBSOCKET_INLINE std::string text_of(json::value from) {
   return std::string(from.string().value_or(std::string_view()));
@@ -26804,10 +26282,10 @@ AGENT_WEBSOCKET_INLINE feedback_entry feedback_of(json::value from) {
   return said;
 }
 
+#endif
+
 }  // namespace records
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/session/restoring.hpp
 
@@ -26886,11 +26364,7 @@ class session_restoring {
   bool is_first_ = true;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<void> session_restoring::take(const std::string& record) {
   json::document document;
@@ -27151,9 +26625,9 @@ AGENT_WEBSOCKET_INLINE result<void> session_core::restore(const std::vector<std:
   return {};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/limits/upstream_slots.hpp
 
@@ -27201,11 +26675,7 @@ class upstream_slots {
   fifo<waiter, 64> line_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool upstream_slots::try_acquire() noexcept {
   if (max_ != 0 && taken_ >= max_) return false;
@@ -27237,9 +26707,9 @@ AGENT_WEBSOCKET_INLINE void upstream_slots::release() {
 
 AGENT_WEBSOCKET_INLINE void upstream_slots::dismiss() noexcept { line_.clear(); }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/coalescer.hpp
 
@@ -27322,8 +26792,8 @@ namespace agent_websocket {
 
 /// How a completion ended, as the core wants to know it. An upstream's own words may name its
 /// insides: they stay in the detail, for the log and the application. What is no code of the wire
-/// is a failure of the provider, or of the way to it.
-completion_result result_of(openrouter::outcome outcome);
+/// is a failure of the provider, or of the way to it. `offered_tools`: the request had some.
+completion_result result_of(openrouter::outcome outcome, bool offered_tools = true);
 
 /// For the log.
 std::string describe(const openrouter::outcome& outcome);
@@ -27353,8 +26823,13 @@ class model_call {
   }
   void start(std::shared_ptr<const openrouter::chat_request> request,
              openrouter::completion_sink& sink) {
+    // An application may offer tools of its own in one or the other.
+    offers_tools_ =
+        !request->tools.empty() || request->extra.find("\"tools\"") != std::string::npos;
     id_ = client_.start(std::move(request), sink);
   }
+  /// The last request that was started had tools.
+  bool offers_tools() const noexcept { return offers_tools_; }
 
   /// Upstream has said its last word.
   void ended() {
@@ -27404,15 +26879,13 @@ class model_call {
   timer_id timer_ = 0;
   bool holds_slot_ = false;
   bool held_up_ = false;
+  bool offers_tools_ = false;
 };
-
-}  // namespace agent_websocket
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-
-AGENT_WEBSOCKET_INLINE completion_result result_of(openrouter::outcome outcome) {
+AGENT_WEBSOCKET_INLINE completion_result result_of(openrouter::outcome outcome,
+                                                   bool offered_tools) {
   completion_result result;
   if (outcome.failed) {
     const error& why = outcome.failed->why;
@@ -27430,6 +26903,7 @@ AGENT_WEBSOCKET_INLINE completion_result result_of(openrouter::outcome outcome) 
   result.model = std::move(outcome.model);
   result.usage = std::move(outcome.usage.json);
   result.tool_calls = std::move(outcome.tool_calls);
+  result.unoffered_call = !offered_tools && !result.tool_calls.empty();
   result.reasoning_details = std::move(outcome.reasoning_details);
   result.annotations = std::move(outcome.annotations);
   result.images = std::move(outcome.images);
@@ -27466,9 +26940,9 @@ AGENT_WEBSOCKET_INLINE std::string describe(const openrouter::outcome& outcome) 
   return text;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/session/query_clock.hpp
 
@@ -27801,7 +27275,7 @@ class basic_session final
     const log_level level = outcome.failed ? log_level::error : log_level::info;
     if (around_.sink.is_log_read(level))
       log(level, outcome.failed ? "completion_failed" : "completion_ended", describe(outcome));
-    core_.completed(work().run, result_of(std::move(outcome)), now());
+    core_.completed(work().run, result_of(std::move(outcome), work().call.offers_tools()), now());
     carry_out();
   }
 
@@ -28319,11 +27793,7 @@ std::string encode_notice(const server_notice& notice);
 /// nullopt when it is none.
 std::optional<server_notice> decode_notice(std::string_view text);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string encode_notice(const server_notice& notice) {
   std::string text;
@@ -28360,9 +27830,9 @@ AGENT_WEBSOCKET_INLINE std::optional<server_notice> decode_notice(std::string_vi
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/session_admin.hpp
 
@@ -28624,11 +28094,7 @@ namespace agent_websocket {
 /// Settings for openrouter::basic_openrouter_client.
 openrouter::client_settings upstream_settings(const options& from);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE openrouter::client_settings upstream_settings(const options& from) {
   openrouter::client_settings to;
@@ -28645,9 +28111,9 @@ AGENT_WEBSOCKET_INLINE openrouter::client_settings upstream_settings(const optio
   return to;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/server/server.hpp
 
@@ -28956,11 +28422,7 @@ class any_store {
   std::unique_ptr<concept_type> held_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE any_store::any_store() : any_store(std::make_unique<memory_store>()) {}
 
@@ -28983,9 +28445,9 @@ AGENT_WEBSOCKET_INLINE void any_store::erase(std::string_view session, fence_num
   held_->erase(session, fence, std::move(done));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/policy/memory_exchange.hpp
 
@@ -29050,11 +28512,7 @@ class memory_exchange {
   std::shared_ptr<memory_bus::member> self_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void memory_bus::cut(std::string_view name) {
   if (const auto found = find(name)) found->is_cut = true;
@@ -29104,9 +28562,9 @@ AGENT_WEBSOCKET_INLINE void memory_exchange::give(const memory_bus::member_point
   });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 // --- agent_websocket/testing/faulty_store.hpp
 
@@ -29209,13 +28667,7 @@ class faulty_store {
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE void store_faults::go_on() {
   while (!stalled.empty()) {
@@ -29226,10 +28678,10 @@ AGENT_WEBSOCKET_INLINE void store_faults::go_on() {
   stalls = false;
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/testing/manual_scheduler.hpp
 
@@ -29304,13 +28756,7 @@ class manual_scheduler {
   bool closing_ = false;
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE manual_scheduler::~manual_scheduler() {
   closing_ = true;
@@ -29382,10 +28828,10 @@ AGENT_WEBSOCKET_INLINE std::optional<time_point> manual_scheduler::next_deadline
   return timers_.begin()->first;
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/testing/mock_client_transport.hpp
 
@@ -29471,13 +28917,7 @@ class mock_client_transport {
   bool is_cancelled_ = false;
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE void mock_client_transport::open(std::string_view url,
                                                         const http::header_list& headers) {
@@ -29588,10 +29028,10 @@ AGENT_WEBSOCKET_INLINE void mock_client_transport::require(phase wanted) const {
                                                : "mock_client_transport: there is no attempt");
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/testing/http_script.hpp
 
@@ -29643,13 +29083,7 @@ class http_script {
 /// A server-sent event with that data: "data: ...\n\n", one data line per line of `text`.
 std::string sse(std::string_view text);
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE http_step http_step::head(int status, http::header_list headers) {
   return {kind::head, status, std::move(headers), "", {}};
@@ -29701,10 +29135,10 @@ AGENT_WEBSOCKET_INLINE std::string sse(std::string_view text) {
   return event += "\n\n";
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/testing/mock_http_client.hpp
 
@@ -29841,13 +29275,7 @@ class mock_http_client {
   bool delivering_ = false;
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE http_call_id mock_http_client::start(http::request request,
                                                             http_sink& sink) {
@@ -30002,10 +29430,10 @@ AGENT_WEBSOCKET_INLINE bool mock_http_client::deliver(http_call_id id) {
   return true;
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/testing/mock_transport.hpp
 
@@ -30135,13 +29563,7 @@ class mock_transport {
   bool running_ = false;
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE result<void> mock_transport::start(transport_sink& sink) {
   if (start_failure_) {
@@ -30318,10 +29740,10 @@ AGENT_WEBSOCKET_INLINE const mock_transport::peer& mock_transport::at(connection
   return peers_.at(id);
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/testing/mock_server.hpp
 
@@ -30338,6 +29760,8 @@ using mock_server = basic_server<mock_transport, mock_http_client, manual_schedu
 
 AGENT_WEBSOCKET_INSTANTIATE(class basic_server<testing::mock_transport, testing::mock_http_client,
                                                testing::manual_scheduler>);
+AGENT_WEBSOCKET_INSTANTIATE(class basic_session<testing::mock_transport, testing::mock_http_client,
+                                                testing::manual_scheduler, any_store>);
 
 }  // namespace agent_websocket
 
@@ -30398,13 +29822,7 @@ io_outcome outcome_of(const std::error_code& failure) noexcept;
 /// its first use tells.
 void finish_connecting(asio_socket& socket);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE io_outcome outcome_of(const std::error_code& failure) noexcept {
   if (!failure) return io_outcome::done;
@@ -30426,10 +29844,10 @@ AGENT_WEBSOCKET_INLINE void finish_connecting(asio_socket& socket) {
   socket.non_blocking(true, failure);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -30493,13 +29911,7 @@ class asio_name_cache {
   std::unordered_map<std::string, std::shared_ptr<name>> names_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE void asio_name_cache::resolve(const std::string& host, std::uint16_t port,
                                                      handler then) {
@@ -30545,10 +29957,10 @@ AGENT_WEBSOCKET_INLINE void asio_name_cache::forget_answers() {
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -30636,13 +30048,7 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
   std::error_code last_failure_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::shared_ptr<asio_dial> asio_dial::begin(
     asio::io_context& context, asio_name_cache& names, const std::string& host, std::uint16_t port,
@@ -30767,10 +30173,10 @@ AGENT_WEBSOCKET_INLINE void asio_dial::finish(const outcome& what, asio_socket s
   done(what, std::move(socket));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -30832,13 +30238,7 @@ class output_pool {
   std::size_t bytes_ = 0;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string_view output_buffer::front() const noexcept {
   return std::string_view(bytes_).substr(sent_);
@@ -30870,10 +30270,10 @@ AGENT_WEBSOCKET_INLINE void output_pool::give_back(std::unique_ptr<output_buffer
   spare_.push_back(std::move(buffer));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -30906,13 +30306,7 @@ std::string certificate_refusal_words(long verdict, const std::string& host);
 /// Why a handshake failed, for what is not the certificate.
 std::string tls_failure_words(unsigned long code);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE unsigned long take_tls_error() noexcept {
   const unsigned long first = ERR_get_error();
@@ -30958,10 +30352,10 @@ AGENT_WEBSOCKET_INLINE std::string tls_failure_words(unsigned long code) {
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -31047,13 +30441,7 @@ class tls_context {
   pointer context_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE error tls_context::refuse(std::string words) {
   ERR_clear_error();
@@ -31215,10 +30603,10 @@ AGENT_WEBSOCKET_INLINE result<tls_context> tls_context::of_client(const std::str
   return tls_context(std::move(made));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -31328,13 +30716,7 @@ class tls_stream {
   bool end_waits_ = false;  // came with the last bytes; the next read tells
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::unique_ptr<tls_stream> tls_stream::accept(const tls_context& context,
                                                                       asio_socket& socket) {
@@ -31519,10 +30901,10 @@ AGENT_WEBSOCKET_INLINE io_outcome tls_stream::shut() {
   return io_outcome::done;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -31702,13 +31084,7 @@ struct asio_link::wait_handler {
   link_pointer<asio_link> link;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE void asio_link::release() noexcept {
   if (--references_ == 0) delete this;
@@ -31845,10 +31221,10 @@ AGENT_WEBSOCKET_INLINE void asio_link::wait_socket_writable() {
                      });
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -31935,13 +31311,7 @@ class deadline_list {
   deadline_hook ends_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE void deadline_hook::leave() noexcept {
   if (next_ == nullptr) return;
@@ -31950,10 +31320,10 @@ AGENT_WEBSOCKET_INLINE void deadline_hook::leave() noexcept {
   next_ = previous_ = nullptr;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -31990,13 +31360,7 @@ class event_turn {
   turn_keeper* keeper_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE event_turn::event_turn(turn_keeper* keeper) noexcept : keeper_(keeper) {
   if (keeper_ != nullptr) keeper_->begin_turn();
@@ -32006,10 +31370,10 @@ AGENT_WEBSOCKET_INLINE event_turn::~event_turn() {
   if (keeper_ != nullptr) keeper_->end_turn();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -32080,13 +31444,7 @@ class chunked_decoder {
   state state_ = state::first_digit;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE chunked_decoder::outcome chunked_decoder::feed(char* data,
                                                                       std::size_t size) noexcept {
@@ -32218,10 +31576,10 @@ AGENT_WEBSOCKET_INLINE void chunked_decoder::after_size(char c) noexcept {
   }
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/http/response_head.hpp
 
@@ -32287,13 +31645,7 @@ class response_head_parser {
 /// place before which was no end the last time.
 std::size_t head_end(std::string_view text, std::size_t from = 0) noexcept;
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE const char* response_head_parser::parse(std::string_view text,
                                                                bool to_head_request,
@@ -32424,10 +31776,10 @@ AGENT_WEBSOCKET_INLINE std::size_t head_end(std::string_view text, std::size_t f
   }
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/http/response_reader.hpp
 
@@ -32495,13 +31847,7 @@ class response_reader {
   bool is_persistent_ = false;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE response_reader::response_reader(bool to_head_request,
                                                         std::size_t max_header_bytes)
@@ -32625,10 +31971,10 @@ AGENT_WEBSOCKET_INLINE bool response_reader::parse(std::string_view text, respon
   return true;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/adapters/asio_http_connection.hpp
 
@@ -32769,13 +32115,7 @@ class asio_http_connection final : public asio_link, public deadline_hook {
   bool paused_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_http_buffers::asio_http_buffers(std::size_t read_bytes)
     : size(read_bytes), input(std::make_unique<char[]>(read_bytes)) {}
@@ -33009,10 +32349,10 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::close_now() {
   close_socket(false);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -33063,13 +32403,7 @@ class asio_http_pool {
   deadline_list<asio_http_connection> ages_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_http_pool::asio_http_pool(
     std::size_t max_connections, std::chrono::steady_clock::duration max_idle_time)
@@ -33125,10 +32459,10 @@ AGENT_WEBSOCKET_INLINE void asio_http_pool::close(asio_http_connection* old) {
   closed->abandon();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -33150,13 +32484,7 @@ namespace adapters {
 /// True for localhost, names below it (RFC 6761), 127.0.0.0/8 and ::1.
 bool is_loopback_host(std::string_view host);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE bool is_loopback_host(std::string_view host) {
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
@@ -33174,10 +32502,10 @@ AGENT_WEBSOCKET_INLINE bool is_loopback_host(std::string_view host) {
   return address.is_loopback();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -33224,17 +32552,12 @@ result<http_proxy> parse_proxy(std::string_view text);
 /// says. The upper-case HTTP_PROXY is not looked at: a CGI program's client sets it by a field.
 result<std::optional<http_proxy>> proxy_from_environment(bool secure, std::string_view host);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 /// The first of the two names that has a value; null when none has.
-AGENT_WEBSOCKET_INLINE const char* proxy_variable(const char* name, const char* other = nullptr) {
+inline const char* proxy_variable(const char* name, const char* other = nullptr) {
   for (const char* const each : {name, other}) {
     const char* const value = each == nullptr ? nullptr : std::getenv(each);
     if (value != nullptr && *value != '\0') return value;
@@ -33242,7 +32565,7 @@ AGENT_WEBSOCKET_INLINE const char* proxy_variable(const char* name, const char* 
   return nullptr;
 }
 
-AGENT_WEBSOCKET_INLINE std::string percent_decoded(std::string_view text) {
+inline std::string percent_decoded(std::string_view text) {
   const auto digit = [](char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -33345,10 +32668,10 @@ AGENT_WEBSOCKET_INLINE result<std::optional<http_proxy>> proxy_from_environment(
   return maybe(std::move(*parsed));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -33417,13 +32740,7 @@ std::string encode_head(const http::request& request, const http_route& route);
 /// The request for a tunnel. Nothing of what is meant for the host behind it.
 std::string encode_connect(const http_route& route);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string http_route::key() const {
   std::string made = (secure ? "s " : "p ") + host + " " + std::to_string(port);
@@ -33432,6 +32749,7 @@ AGENT_WEBSOCKET_INLINE std::string http_route::key() const {
   }
   return made;
 }
+
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE std::string in_brackets(const std::string& host) {
@@ -33439,7 +32757,7 @@ AGENT_WEBSOCKET_INLINE std::string in_brackets(const std::string& host) {
 }
 
 /// "127.1" and "0x7f000001" are addresses to some libraries and names to others.
-AGENT_WEBSOCKET_INLINE bool is_ambiguous_host(std::string_view host) {
+inline bool is_ambiguous_host(std::string_view host) {
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
   const std::size_t dot = host.rfind('.');
   const std::string_view last = dot == std::string_view::npos ? host : host.substr(dot + 1);
@@ -33451,7 +32769,7 @@ AGENT_WEBSOCKET_INLINE bool is_ambiguous_host(std::string_view host) {
 }  // namespace detail
 
 /// Takes a URL apart. Errors: protocol_error. No words of the URL.
-AGENT_WEBSOCKET_INLINE result<http_route> direct_route_to(std::string_view whole) {
+inline result<http_route> direct_route_to(std::string_view whole) {
   const auto refuse = [](std::string words) { return error(errc::protocol_error, words); };
   const std::string_view url = whole.substr(0, whole.find('#'));
   const std::size_t mark = url.find('?');
@@ -33545,10 +32863,10 @@ AGENT_WEBSOCKET_INLINE std::string encode_connect(const http_route& route) {
   return out + "\r\n";
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -33697,13 +33015,7 @@ class asio_http_client {
   std::shared_ptr<char> alive_ = std::make_shared<char>();  // posted functions look here first
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_http_client::asio_http_client(asio::io_context& context,
                                                           asio_http_options options)
@@ -33886,10 +33198,10 @@ AGENT_WEBSOCKET_INLINE result<tls_context> asio_http_client::trusted() {
   return made;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -33992,13 +33304,7 @@ std::string_view redis_error_kind(std::string_view text) noexcept;
 /// What an error reply means to a store. The words of Redis are for the log.
 error error_of_redis(std::string_view text);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string_view redis_view::text() const noexcept {
   const bool has = is(REDIS_REPLY_STRING) || is(REDIS_REPLY_STATUS) || is(REDIS_REPLY_ERROR);
@@ -34079,10 +33385,10 @@ AGENT_WEBSOCKET_INLINE error error_of_redis(std::string_view text) {
   return error(errc::internal, "The store failed", std::move(detail));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -34150,13 +33456,7 @@ class redis_line final : public asio_link {
   bool is_blocked_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE link_pointer<redis_line> redis_line::begin(asio_socket socket,
                                                                   redis_line_sink& sink,
@@ -34231,10 +33531,10 @@ AGENT_WEBSOCKET_INLINE void redis_line::lost(const std::string& words) {
   if (to != nullptr) to->on_line_lost(words);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -34282,13 +33582,7 @@ struct redis_url {
 /// Fails with bad_configuration and words for people.
 result<redis_url> parse_redis_url(std::string_view text);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string redis_address::text() const {
   const bool is_ipv6 = host.find(':') != std::string::npos;
@@ -34298,14 +33592,15 @@ AGENT_WEBSOCKET_INLINE std::string redis_address::text() const {
 AGENT_WEBSOCKET_INLINE bool redis_address::operator==(const redis_address& other) const noexcept {
   return port == other.port && host == other.host;
 }
+
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE error refuse_redis_url(std::string why) {
+inline error refuse_redis_url(std::string why) {
   return error(errc::bad_configuration, "the address of Redis is wrong: " + std::move(why));
 }
 
 /// False when a % is not followed by two hexadecimal digits.
-AGENT_WEBSOCKET_INLINE bool decode_percent(std::string_view text, std::string& decoded) {
+inline bool decode_percent(std::string_view text, std::string& decoded) {
   decoded.clear();
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
@@ -34323,8 +33618,7 @@ AGENT_WEBSOCKET_INLINE bool decode_percent(std::string_view text, std::string& d
   return true;
 }
 
-AGENT_WEBSOCKET_INLINE result<void> take_redis_credentials(std::string_view text,
-                                                           redis_url& parsed) {
+inline result<void> take_redis_credentials(std::string_view text, redis_url& parsed) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon + 1 == text.size()) {
     return refuse_redis_url("before the @ stands user:password, or :password alone");
@@ -34336,7 +33630,7 @@ AGENT_WEBSOCKET_INLINE result<void> take_redis_credentials(std::string_view text
   return {};
 }
 
-AGENT_WEBSOCKET_INLINE result<void> take_redis_option(std::string_view text, redis_url& parsed) {
+inline result<void> take_redis_option(std::string_view text, redis_url& parsed) {
   const std::size_t equals = text.find('=');
   const std::string name(text.substr(0, equals));
   std::string value;
@@ -34425,10 +33719,10 @@ AGENT_WEBSOCKET_INLINE result<redis_url> parse_redis_url(std::string_view text) 
   return parsed;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -34639,13 +33933,7 @@ class redis_connection final : redis_line_sink {
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_connection::redis_connection(asio::io_context& context,
                                                           redis_connection_settings settings)
@@ -34880,10 +34168,10 @@ AGENT_WEBSOCKET_INLINE void redis_connection::on_reply(redis_reply reply) {
   if (is_replica && !alive.expired() && phase_ == phase::ready) lose("it is a replica now");
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -34951,13 +34239,7 @@ class redis_slot_map {
   std::vector<std::uint16_t> owners_;  // indexes of addresses_, by slot
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::uint16_t redis_crc16(std::string_view text) noexcept {
   unsigned crc = 0;
@@ -35052,10 +34334,10 @@ AGENT_WEBSOCKET_INLINE std::uint16_t redis_slot_map::index_in(std::vector<redis_
   return index;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -35163,13 +34445,7 @@ class redis_client {
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_client::redis_client(asio::io_context& context,
                                                   redis_connection_settings settings,
@@ -35303,10 +34579,10 @@ AGENT_WEBSOCKET_INLINE void redis_client::forget_others() {
                      connections_.end());
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -35372,13 +34648,7 @@ class redis_letter_box {
   std::map<std::string, peer, std::less<>> seen_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::optional<redis_letter> redis_letter::parse(std::string_view written) {
   redis_letter parsed;
@@ -35430,10 +34700,10 @@ AGENT_WEBSOCKET_INLINE redis_letter_box::verdict redis_letter_box::take(const re
   return is_gap ? verdict::after_gap : verdict::next;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -35501,13 +34771,7 @@ class redis_lease {
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_lease::redis_lease(asio::io_context& context, redis_client& client,
                                                 std::string prefix, std::string name,
@@ -35586,10 +34850,10 @@ AGENT_WEBSOCKET_INLINE void redis_lease::take(const result<redis_reply>& reply,
                                         : "not renewed: other processes may take its sessions");
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -35708,13 +34972,7 @@ return 'ok'
 )"};
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string redis_digest(std::string_view text) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -35757,10 +35015,10 @@ AGENT_WEBSOCKET_INLINE redis_command redis_script::command(std::string_view name
   return make_redis_command(all);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -35867,13 +35125,7 @@ class redis_store {
   std::unique_ptr<redis_client> client_;  // destroyed first: no handler is called after that
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_store::redis_store(asio::io_context& context, redis_settings settings)
     : context_(context), settings_(std::move(settings)) {}
@@ -36102,10 +35354,10 @@ AGENT_WEBSOCKET_INLINE void redis_store::check(store_handler done) {
   });
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -36180,13 +35432,7 @@ class redis_exchange {
   std::unique_ptr<redis_connection> connection_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_exchange::redis_exchange(redis_store& store,
                                                       std::chrono::milliseconds ask_every)
@@ -36286,10 +35532,10 @@ AGENT_WEBSOCKET_INLINE void redis_exchange::take(const redis_reply& reply) {
   if (!alive.expired()) sink_->on_message(letter->from, letter->text);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -36394,13 +35640,7 @@ int sqlite_number(const sqlite_connection& connection, std::string_view sql, std
 /// The same with text.
 int sqlite_text(const sqlite_connection& connection, std::string_view sql, std::string& text);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE int sqlite_connection::open(const std::string& file, int flags) {
   sqlite3* db = nullptr;
@@ -36459,10 +35699,10 @@ AGENT_WEBSOCKET_INLINE int sqlite_text(const sqlite_connection& connection, std:
   });
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 
@@ -36494,13 +35734,7 @@ std::string sqlite_words(sqlite3* db, int code);
 /// `doing`: what could not be done, "the append".
 error sqlite_failure(sqlite3* db, int code, const char* doing);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE const char* sqlite_meaning(int code) noexcept {
   switch (sqlite_primary(code)) {
@@ -36539,10 +35773,10 @@ AGENT_WEBSOCKET_INLINE error sqlite_failure(sqlite3* db, int code, const char* d
                std::string("sqlite_store: ") + doing + " failed: " + sqlite_words(db, code));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 
@@ -36587,13 +35821,7 @@ std::string version_fault(const sqlite_version& found, std::size_t latest);
 int migrate(sqlite_connection& connection, const sqlite_version& from,
             const std::vector<std::string>& migrations);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE const std::vector<std::string>& sqlite_migrations() {
   static const std::vector<std::string> all{
@@ -36652,10 +35880,10 @@ AGENT_WEBSOCKET_INLINE int migrate(sqlite_connection& connection, const sqlite_v
   return code;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 
@@ -36722,13 +35950,8 @@ class sqlite_database {
   sqlite_connection connection_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE error bad_session_file(const std::string& file, const std::string& what) {
@@ -36882,10 +36105,10 @@ AGENT_WEBSOCKET_INLINE result<void> sqlite_database::open_locked(
   return {};
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 
@@ -36948,13 +36171,7 @@ class sqlite_export {
 result<std::uint64_t> export_sessions(const std::string& file, std::string_view id,
                                       std::ostream& out);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE result<void> sqlite_export::open(const std::string& file) {
   std::error_code failure;
@@ -37054,10 +36271,10 @@ AGENT_WEBSOCKET_INLINE result<std::uint64_t> export_sessions(const std::string& 
   return lines;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 
@@ -37131,13 +36348,7 @@ class sqlite_sessions {
   sqlite_statement find_, read_, make_, keep_, forget_, advance_, stamp_, hold_, remove_, old_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE sqlite_sessions::sqlite_sessions(sqlite_connection& connection,
                                                         std::int64_t grain)
@@ -37315,10 +36526,10 @@ AGENT_WEBSOCKET_INLINE error sqlite_sessions::failure(int code, const char* doin
   return sqlite_failure(connection_.handle(), code, doing);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 
@@ -37432,13 +36643,7 @@ class sqlite_worker {
   std::thread thread_;  // last: it uses all of the others
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::int64_t sqlite_worker::seconds_now() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -37588,10 +36793,10 @@ AGENT_WEBSOCKET_INLINE error sqlite_worker::failure(int code, const char* doing)
   return sqlite_failure(database_->connection().handle(), code, doing);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 
@@ -37738,13 +36943,7 @@ class sqlite_store {
   std::unique_ptr<sqlite_worker> worker_;  // last: it uses the others
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE sqlite_store::sqlite_store(asio::io_context& context, sqlite_options options)
     : context_(context), options_(std::move(options)) {}
@@ -37839,10 +37038,10 @@ AGENT_WEBSOCKET_INLINE void sqlite_store::deliver() {
   job->deliver();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 
@@ -37917,13 +37116,7 @@ class timer_heap {
   std::uint64_t last_number_ = 0;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE timer_id timer_heap::add(time_point when, std::function<void()> f) {
   const std::size_t slot = free_slot();
@@ -38013,10 +37206,10 @@ AGENT_WEBSOCKET_INLINE void timer_heap::count_below(std::size_t position, time_p
   count_below(2 * position + 2, time, count);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -38114,13 +37307,7 @@ class asio_scheduler {
   bool closing_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_scheduler::~asio_scheduler() {
   alive_.reset();
@@ -38221,10 +37408,10 @@ AGENT_WEBSOCKET_INLINE void asio_scheduler::run_timers() {
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -38293,13 +37480,7 @@ void append_masked_frame(std::string& out, opcode code, std::string_view payload
 /// Empty for codes that do not go on the wire.
 std::string close_payload(std::uint16_t code, std::string_view reason);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::size_t apply_mask(char* data, std::size_t size,
                                               std::size_t key) noexcept {
@@ -38316,15 +37497,15 @@ AGENT_WEBSOCKET_INLINE std::size_t apply_mask(char* data, std::size_t size,
   for (std::size_t k = 0; k < tail; ++k) data[i + k] = static_cast<char>(data[i + k] ^ rest[k]);
   return websocketpp::frame::circshift_prepared_key(key, tail);
 }
+
 namespace detail {
 
 /// Writes a frame's header with FIN set to `header` (room for 14 bytes) and returns its length.
 /// `key` is null for a server's frame. The length is written here, since websocketpp's conversion
 /// caches the byte order in an unguarded static variable, which two servers on two threads would
 /// race for.
-AGENT_WEBSOCKET_INLINE std::size_t write_frame_header(
-    char* header, opcode code, std::size_t payload,
-    const websocketpp::frame::masking_key_type* key) noexcept {
+inline std::size_t write_frame_header(char* header, opcode code, std::size_t payload,
+                                      const websocketpp::frame::masking_key_type* key) noexcept {
   namespace frame = websocketpp::frame;
   const frame::basic_header basic(code, payload, true, key != nullptr);
   header[0] = static_cast<char>(basic.b0);
@@ -38368,10 +37549,10 @@ AGENT_WEBSOCKET_INLINE std::string close_payload(std::uint16_t code, std::string
   return payload;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -38411,13 +37592,7 @@ class utf8_checker {
   std::uint8_t state_ = websocketpp::utf8_validator::utf8_accept;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE bool utf8_checker::feed(const char* data, std::size_t size) noexcept {
   namespace table = websocketpp::utf8_validator;
@@ -38448,10 +37623,10 @@ AGENT_WEBSOCKET_INLINE std::size_t utf8_checker::ascii_front(const char* data,
   return i;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -38679,13 +37854,7 @@ class resting_frame_reader {
   std::unique_ptr<frame_reader> begun_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE bool frame_reader::in_message() const noexcept {
   return in_payload_ || head_size_ != 0 || message_ != opcode::continuation;
@@ -38786,10 +37955,10 @@ AGENT_WEBSOCKET_INLINE frame_reader::kept& frame_reader::keep() {
   return *kept_;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -38851,13 +38020,7 @@ class request_head_parser {
   std::vector<std::uint32_t> marks_;  // of the fields, in their order
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE const char* request_head_parser::parse(std::string_view text,
                                                               request_head& into) {
@@ -38952,10 +38115,10 @@ AGENT_WEBSOCKET_INLINE bool request_head_parser::must_stand_alone(std::string_vi
   return false;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 // --- agent_websocket/adapters/websocketpp_handshake.hpp
 
@@ -39054,16 +38217,11 @@ struct client_handshake {
   static bool is_own_field(std::string_view name);
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE const handshake_processor_type& handshake_processor() {
+inline const handshake_processor_type& handshake_processor() {
   static handshake_config::rng_type no_random;
   static const handshake_processor_type instance(false, true, nullptr, no_random);
   return instance;
@@ -39079,7 +38237,7 @@ AGENT_WEBSOCKET_INLINE bool has_token(std::string_view list, std::string_view to
 }
 
 /// True for the base64 of 16 bytes: 22 characters and two pads.
-AGENT_WEBSOCKET_INLINE bool is_handshake_key(std::string_view key) {
+inline bool is_handshake_key(std::string_view key) {
   if (key.size() != 24 || key.substr(22) != "==") return false;
   for (const char c : key.substr(0, 22)) {
     if (!websocketpp::is_base64(static_cast<unsigned char>(c))) return false;
@@ -39172,10 +38330,10 @@ AGENT_WEBSOCKET_INLINE bool client_handshake::is_own_field(std::string_view name
   return false;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -39296,13 +38454,7 @@ class websocketpp_client_line final : public asio_link {
   bool flush_posted_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE link_pointer<websocketpp_client_line> websocketpp_client_line::begin(
     asio_socket socket, client_transport_sink& sink, client_handshake handshake,
@@ -39509,10 +38661,10 @@ AGENT_WEBSOCKET_INLINE void websocketpp_client_line::on_deadline() {
   fail(is_cancelled_ ? errc::cancelled : errc::timeout_connect, "no answer to the handshake");
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -39608,13 +38760,7 @@ class websocketpp_connector {
   line_pointer line_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE websocketpp_connector::websocketpp_connector(asio::io_context& context,
                                                                     connector_settings settings)
@@ -39753,10 +38899,10 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connector::drop() {
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -39788,15 +38934,12 @@ class shipped_client {
   using basic_type = basic_client<adapters::websocketpp_connector, adapters::asio_scheduler>;
 
   /// Runs on an io_context of its own: call run(). The sink outlives the client.
-  explicit shipped_client(client_sink& sink, client_options options = {})
-      : own_(std::make_unique<asio::io_context>(1)),
-        context_(*own_),
-        parts_(context_, sink, std::move(options)) {}
+  explicit shipped_client(client_sink& sink, client_options options = {});
 
   /// Runs on the program's io_context, which outlives the client: call start(), and run the context
   /// on one thread.
-  shipped_client(client_sink& sink, client_options options, asio::io_context& context)
-      : context_(context), parts_(context, sink, std::move(options)) {}
+  shipped_client(client_sink& sink, client_options options, asio::io_context& context);
+  ~shipped_client();
 
   /// See basic_client for these.
   void start() { parts_.client.start(); }
@@ -39805,21 +38948,11 @@ class shipped_client {
   result<std::string> query(wire::query asked) { return parts_.client.query(std::move(asked)); }
   result<void> cancel(std::string_view ref = {}) { return parts_.client.cancel(ref); }
   result<std::string> decide(std::string_view request, client_decision decision,
-                             std::string content = {}, std::string data = {}) {
-    return parts_.client.decide(request, decision, std::move(content), std::move(data));
-  }
-  result<void> tool_result(std::string_view call, std::string data) {
-    return parts_.client.tool_result(call, std::move(data));
-  }
-  result<void> tool_error(std::string_view call, std::string words) {
-    return parts_.client.tool_error(call, std::move(words));
-  }
-  result<std::string> feedback(wire::human_feedback said) {
-    return parts_.client.feedback(std::move(said));
-  }
-  result<std::string> command(wire::command wanted) {
-    return parts_.client.command(std::move(wanted));
-  }
+                             std::string content = {}, std::string data = {});
+  result<void> tool_result(std::string_view call, std::string data);
+  result<void> tool_error(std::string_view call, std::string words);
+  result<std::string> feedback(wire::human_feedback said);
+  result<std::string> command(wire::command wanted);
   client_state state() const noexcept { return parts_.client.state(); }
   const client_transcript& transcript() const noexcept { return parts_.client.transcript(); }
   const std::deque<client_request>& requests() const noexcept { return parts_.client.requests(); }
@@ -39829,14 +38962,7 @@ class shipped_client {
 
   /// Starts and runs the io_context until the client has stopped: by stop(), or because the server
   /// said that connecting again is no use. Blocks.
-  void run() {
-    start();
-    if (context_.stopped()) context_.restart();
-    const auto work = asio::make_work_guard(context_);  // a token may come from elsewhere
-    while (state() != client_state::stopped && context_.run_one() != 0) {
-    }
-    context_.poll();  // the close frame leaves
-  }
+  void run();
 
   /// Runs f() on the io_context. From any thread.
   void post(std::function<void()> f) { parts_.scheduler.post(std::move(f)); }
@@ -39844,18 +38970,9 @@ class shipped_client {
  private:
   // In the order in which they need each other.
   struct parts {
-    parts(asio::io_context& context, client_sink& sink, client_options options)
-        : scheduler(context),
-          transport(context, settings(options)),
-          client(transport, scheduler, sink, std::move(options)) {}
+    parts(asio::io_context& context, client_sink& sink, client_options options);
 
-    static adapters::connector_settings settings(const client_options& options) {
-      adapters::connector_settings chosen;
-      chosen.ca_file = options.ca_file;
-      chosen.max_message_bytes =
-          answer_text::max_bytes + 1024 * 1024;  // with what is around a text
-      return chosen;
-    }
+    static adapters::connector_settings settings(const client_options& options);
 
     adapters::asio_scheduler scheduler;
     adapters::websocketpp_connector transport;
@@ -39869,13 +38986,86 @@ class shipped_client {
 
 }  // namespace detail
 
-AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_client<>);
-
 /// All calls but post() on the thread that runs the io_context.
 class client : public detail::shipped_client<> {
  public:
   using shipped_client::shipped_client;
 };
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace detail {
+
+template <typename T>
+shipped_client<T>::shipped_client(client_sink& sink, client_options options)
+    : own_(std::make_unique<asio::io_context>(1)),
+      context_(*own_),
+      parts_(context_, sink, std::move(options)) {}
+
+template <typename T>
+shipped_client<T>::shipped_client(client_sink& sink, client_options options,
+                                  asio::io_context& context)
+    : context_(context), parts_(context, sink, std::move(options)) {}
+
+template <typename T>
+shipped_client<T>::~shipped_client() = default;
+
+template <typename T>
+result<std::string> shipped_client<T>::decide(std::string_view request, client_decision decision,
+                                              std::string content, std::string data) {
+  return parts_.client.decide(request, decision, std::move(content), std::move(data));
+}
+
+template <typename T>
+result<void> shipped_client<T>::tool_result(std::string_view call, std::string data) {
+  return parts_.client.tool_result(call, std::move(data));
+}
+
+template <typename T>
+result<void> shipped_client<T>::tool_error(std::string_view call, std::string words) {
+  return parts_.client.tool_error(call, std::move(words));
+}
+
+template <typename T>
+result<std::string> shipped_client<T>::feedback(wire::human_feedback said) {
+  return parts_.client.feedback(std::move(said));
+}
+
+template <typename T>
+result<std::string> shipped_client<T>::command(wire::command wanted) {
+  return parts_.client.command(std::move(wanted));
+}
+
+template <typename T>
+void shipped_client<T>::run() {
+  start();
+  if (context_.stopped()) context_.restart();
+  const auto work = asio::make_work_guard(context_);  // a token may come from elsewhere
+  while (state() != client_state::stopped && context_.run_one() != 0) {
+  }
+  context_.poll();  // the close frame leaves
+}
+
+template <typename T>
+shipped_client<T>::parts::parts(asio::io_context& context, client_sink& sink,
+                                client_options options)
+    : scheduler(context),
+      transport(context, settings(options)),
+      client(transport, scheduler, sink, std::move(options)) {}
+
+template <typename T>
+adapters::connector_settings shipped_client<T>::parts::settings(const client_options& options) {
+  adapters::connector_settings chosen;
+  chosen.ca_file = options.ca_file;
+  chosen.max_message_bytes = answer_text::max_bytes + 1024 * 1024;  // with what is around a text
+  return chosen;
+}
+
+}  // namespace detail
+
+#endif
+
+AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_client<>);
 
 }  // namespace agent_websocket
 
@@ -39900,13 +39090,7 @@ namespace adapters {
 /// received.
 std::error_code curl_failure(CURLcode code, bool head_done) noexcept;
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::error_code curl_failure(CURLcode code, bool head_done) noexcept {
   switch (static_cast<int>(code)) {
@@ -39930,10 +39114,10 @@ AGENT_WEBSOCKET_INLINE std::error_code curl_failure(CURLcode code, bool head_don
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
 
@@ -39955,13 +39139,7 @@ namespace adapters {
 /// True when the host of an absolute URL is this machine; false when it is none.
 bool is_loopback_url(const std::string& target);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE bool is_loopback_url(const std::string& target) {
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
@@ -39975,10 +39153,10 @@ AGENT_WEBSOCKET_INLINE bool is_loopback_url(const std::string& target) {
   return loopback;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
 
@@ -40104,13 +39282,7 @@ class curl_call {
   std::optional<CURLcode> ended_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE curl_call::curl_call(http_call_id id, http::request request, http_sink& sink,
                                             const curl_http_options& options)
@@ -40316,10 +39488,10 @@ AGENT_WEBSOCKET_INLINE std::size_t curl_call::body_bytes(std::string_view bytes)
   return sink_ != nullptr ? bytes.size() : 0;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
 
@@ -40442,13 +39614,7 @@ class curl_multi {
   const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE curl_multi::curl_multi(asio::io_context& context,
                                               std::function<void()> on_turn)
@@ -40561,10 +39727,10 @@ AGENT_WEBSOCKET_INLINE void curl_multi::time_wanted(long milliseconds) {
   timer_.async_wait(expired);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
 
@@ -40634,13 +39800,7 @@ class curl_http_client {
   http_call_id last_id_ = 0;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE curl_http_client::curl_http_client(asio::io_context& context,
                                                           curl_http_options options)
@@ -40733,10 +39893,10 @@ AGENT_WEBSOCKET_INLINE void curl_http_client::finish(http_call_id id, CURLcode c
   call->complete(code);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
 
@@ -40819,19 +39979,14 @@ class stderr_logger {
   int file_descriptor_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 /// The code point of a character that is not seen and yet moves what is: C1 controls, line and
 /// paragraph separators, and marks that change the direction of writing, by which a line could be
 /// made to look like another one. 0 for all others.
-AGENT_WEBSOCKET_INLINE unsigned unseen_code_point(std::string_view character) noexcept {
+inline unsigned unseen_code_point(std::string_view character) noexcept {
   const auto bits = [character](std::size_t i) {
     return static_cast<unsigned>(static_cast<unsigned char>(character[i]) & 0x3F);
   };
@@ -40846,7 +40001,7 @@ AGENT_WEBSOCKET_INLINE unsigned unseen_code_point(std::string_view character) no
   return moves ? point : 0;
 }
 
-AGENT_WEBSOCKET_INLINE void append_code_point(std::string& line, unsigned point) {
+inline void append_code_point(std::string& line, unsigned point) {
   static constexpr char digits[] = "0123456789abcdef";
   line += "\\u";
   for (const unsigned shift : {12u, 8u, 4u, 0u}) line += digits[(point >> shift) & 0xF];
@@ -40854,8 +40009,7 @@ AGENT_WEBSOCKET_INLINE void append_code_point(std::string& line, unsigned point)
 
 /// For a terminal: control characters (C0, DEL) as \n, \t or \x1b, others that are not seen as
 /// \u009b, invalid bytes as \xff.
-AGENT_WEBSOCKET_INLINE void escape_for_people(std::string& line, std::string_view character,
-                                              bool valid) {
+inline void escape_for_people(std::string& line, std::string_view character, bool valid) {
   static constexpr char digits[] = "0123456789abcdef";
   if (const unsigned point = valid ? unseen_code_point(character) : 0; point != 0)
     return append_code_point(line, point);
@@ -40876,8 +40030,7 @@ AGENT_WEBSOCKET_INLINE void escape_for_people(std::string& line, std::string_vie
   }
 }
 
-AGENT_WEBSOCKET_INLINE void escape_for_json(std::string& line, std::string_view character,
-                                            bool valid) {
+inline void escape_for_json(std::string& line, std::string_view character, bool valid) {
   const unsigned point = valid ? unseen_code_point(character) : 0;
   point != 0 ? append_code_point(line, point) : json::append_escaped(line, character);
 }
@@ -40943,10 +40096,10 @@ AGENT_WEBSOCKET_INLINE void stderr_logger::put(std::string_view rest) const noex
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -40992,13 +40145,7 @@ struct listen_options {
   std::function<bool()> leave_to_others{};
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::error_code allow_other_listeners(int socket) noexcept {
 #if defined(_WIN32) || !(defined(SO_REUSEPORT_LB) || defined(SO_REUSEPORT))
@@ -41016,10 +40163,10 @@ AGENT_WEBSOCKET_INLINE std::error_code allow_other_listeners(int socket) noexcep
 #endif
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -41163,13 +40310,7 @@ class asio_listener {
   std::uint16_t port_ = 0;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_listener::asio_listener(asio::io_context& context, accepted on_accept)
     : context_(&context), on_accept_(std::move(on_accept)) {}
@@ -41399,10 +40540,10 @@ AGENT_WEBSOCKET_INLINE result<void> asio_listener::open(const listen_options& op
   return outcome;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -41464,13 +40605,7 @@ class address_counts {
   std::shared_ptr<counts> counts_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE address_counts::place::place(place&& other) noexcept
     : counts_(std::move(other.counts_)), address_(std::move(other.address_)) {}
@@ -41506,10 +40641,10 @@ AGENT_WEBSOCKET_INLINE std::string address_counts::key_of(std::string_view addre
   return parsed ? parsed->subscriber().to_string() : std::string(address);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -41558,13 +40693,7 @@ class byte_budget {
   std::shared_ptr<std::size_t> used_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE byte_budget::byte_budget(std::size_t limit)
     : limit_(limit), used_(std::make_shared<std::size_t>(0)) {}
@@ -41577,10 +40706,10 @@ AGENT_WEBSOCKET_INLINE bool byte_budget::share::hold(std::size_t bytes) noexcept
   return true;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -42049,6 +41178,7 @@ class websocketpp_channel : public asio_link, public deadline_hook {
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -42056,24 +41186,20 @@ namespace agent_websocket {
 namespace adapters {
 
 /// Appends a whole response. `head_only`: the request was a HEAD, so the body stays out but its
-/// length does not.
-void append_answer(std::string& out, const http::response& answer, bool head_only);
+/// length does not. `now` is its Date, unless it has one.
+void append_answer(std::string& out, const http::response& answer, bool head_only,
+                   std::chrono::system_clock::time_point now);
 
 /// Appends the answer that completes an upgrade, with the fields of `answer`, such as
 /// Sec-WebSocket-Protocol.
 void append_upgrade(std::string& out, const http::response& answer, std::string_view accept_key);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 /// Fields that the transport sets itself; an application's own would contradict them.
-AGENT_WEBSOCKET_INLINE bool is_transport_field(std::string_view name) noexcept {
+inline bool is_transport_field(std::string_view name) noexcept {
   for (const std::string_view own : {"Connection", "Content-Length", "Transfer-Encoding", "Upgrade",
                                      "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions"}) {
     if (http::iequals(name, own)) return true;
@@ -42081,12 +41207,12 @@ AGENT_WEBSOCKET_INLINE bool is_transport_field(std::string_view name) noexcept {
   return false;
 }
 
-AGENT_WEBSOCKET_INLINE void append_status_line(std::string& out, int status) {
+inline void append_status_line(std::string& out, int status) {
   out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
   out.append(http::reason_phrase(status)).append("\r\n");
 }
 
-AGENT_WEBSOCKET_INLINE void append_fields(std::string& out, const http::header_list& headers) {
+inline void append_fields(std::string& out, const http::header_list& headers) {
   for (const auto& [name, value] : headers) {
     if (is_transport_field(name)) continue;
     out.append(name).append(": ").append(http::sanitize_field_value(value)).append("\r\n");
@@ -42096,9 +41222,12 @@ AGENT_WEBSOCKET_INLINE void append_fields(std::string& out, const http::header_l
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE void append_answer(std::string& out, const http::response& answer,
-                                          bool head_only) {
+                                          bool head_only,
+                                          std::chrono::system_clock::time_point now) {
   const bool may_have_body = answer.status >= 200 && answer.status != 204 && answer.status != 304;
   detail::append_status_line(out, answer.status);
+  if (!answer.headers.contains("Date"))  // RFC 9110 section 6.6.1
+    out.append("Date: ").append(http::to_date(now)).append("\r\n");
   detail::append_fields(out, answer.headers);
   if (may_have_body) {
     out.append("Content-Length: ").append(std::to_string(answer.body.size())).append("\r\n");
@@ -42123,10 +41252,10 @@ AGENT_WEBSOCKET_INLINE void append_upgrade(std::string& out, const http::respons
   out.append("\r\n");
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -42207,13 +41336,7 @@ class request_reader {
   bool expects_continue_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE request_reader::progress request_reader::feed(std::string_view bytes) {
   if (!has_head_) {
@@ -42267,15 +41390,21 @@ AGENT_WEBSOCKET_INLINE bool request_reader::take_head(std::string_view head) {
   if (host.empty() && parsed.version != "HTTP/1.0") return refuse(400, "Malformed request");
   if (!take_request_line(parsed)) return false;
   if (host.find(',') != std::string_view::npos) return refuse(400, "More than one Host");
+  if (!host.empty() && !http::is_host_field(host)) return refuse(400, "Malformed Host");
   if (!take_length(parsed.headers) || !take_upgrade(parsed)) return false;
   const auto expected = parsed.headers.find("Expect");
-  expects_continue_ = expected && http::iequals(*expected, "100-continue");
+  // A client of HTTP/1.0 would take 100 for the answer (RFC 9110 section 10.1.1).
+  expects_continue_ =
+      expected && http::iequals(*expected, "100-continue") && parsed.version != "HTTP/1.0";
   request_.headers = std::move(parsed.headers);
   return true;
 }
 
 AGENT_WEBSOCKET_INLINE bool request_reader::take_request_line(const http::request_head& parsed) {
-  if (parsed.version != "HTTP/1.1" && parsed.version != "HTTP/1.0") {
+  // A later 1.x is read as the one that is known (RFC 9110 section 2.5).
+  const bool is_known = parsed.version.size() == 8 && parsed.version.substr(0, 7) == "HTTP/1." &&
+                        parsed.version[7] >= '0' && parsed.version[7] <= '9';
+  if (!is_known) {
     return parsed.version.substr(0, 5) == "HTTP/" ? refuse(505, "Only HTTP/1.1 is supported")
                                                   : refuse(400, "Malformed request");
   }
@@ -42331,10 +41460,10 @@ AGENT_WEBSOCKET_INLINE request_reader::progress request_reader::take_body(std::s
   return progress::complete;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -42345,6 +41474,7 @@ AGENT_WEBSOCKET_INLINE request_reader::progress request_reader::take_body(std::s
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -42408,13 +41538,7 @@ class websocketpp_opening {
   bool continued_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE websocketpp_opening::websocketpp_opening(std::size_t max_body_bytes,
                                                                 std::string remote_address,
@@ -42471,13 +41595,14 @@ AGENT_WEBSOCKET_INLINE http::response websocketpp_opening::needs_no_tls() {
 
 AGENT_WEBSOCKET_INLINE bool websocketpp_opening::append(std::string& out,
                                                         const http::response& answer) const {
+  const auto now = std::chrono::system_clock::now();
   if (answer.status != 101) {
-    append_answer(out, answer, head_only_);
+    append_answer(out, answer, head_only_, now);
   } else if (is_upgrade()) {
     append_upgrade(out, answer, reader_.accept_key());
     return true;
   } else {
-    append_answer(out, http::response::text(500, "Internal error\n"), head_only_);
+    append_answer(out, http::response::text(500, "Internal error\n"), head_only_, now);
   }
   return false;
 }
@@ -42488,10 +41613,10 @@ AGENT_WEBSOCKET_INLINE http::response websocketpp_opening::later(const char* why
   return answer;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -42593,13 +41718,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   std::unique_ptr<farewell> farewell_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::drop() {
   phase_ = phase::gone;
@@ -42864,10 +41983,10 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::finish(bool reset) {
   if (hub().connections.size() == 0) hub().rest_when_idle();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -42959,13 +42078,7 @@ class websocketpp_transport {
   asio_listener listener_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE websocketpp_transport::websocketpp_transport(asio::io_context& context,
                                                                     settings chosen)
@@ -43037,10 +42150,10 @@ AGENT_WEBSOCKET_INLINE void websocketpp_transport::close(connection_id id, std::
   if (const auto& found = hub_->connections.find(id)) pointer(found)->close(code, why);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -43108,21 +42221,16 @@ result<jwt_key> jwt_public_key(std::string_view pem, const std::string& where);
 /// The same from a file of at most 64 KiB. Blocks. `name` is the variable that names the file.
 result<jwt_key> jwt_public_key_file(const std::string& path, const std::string& name);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE const unsigned char* as_bytes(std::string_view text) noexcept {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-AGENT_WEBSOCKET_INLINE bool verify_hs256(std::string_view secret, std::string_view input,
-                                         std::string_view signature) {
+inline bool verify_hs256(std::string_view secret, std::string_view input,
+                         std::string_view signature) {
   const quiet_errors quiet;
   std::array<unsigned char, 32> mac{};
   unsigned size = 0;
@@ -43136,7 +42244,7 @@ AGENT_WEBSOCKET_INLINE bool verify_hs256(std::string_view secret, std::string_vi
 
 /// r and s, 32 bytes each (RFC 7518 section 3.4) -> the DER form that OpenSSL takes; empty when
 /// there are not 64 bytes, or one of the numbers is 0.
-AGENT_WEBSOCKET_INLINE std::string to_der(std::string_view signature) {
+inline std::string to_der(std::string_view signature) {
   constexpr std::size_t half = 32;
   if (signature.size() != 2 * half) return {};
   const auto number = [&](std::size_t at) {
@@ -43156,8 +42264,7 @@ AGENT_WEBSOCKET_INLINE std::string to_der(std::string_view signature) {
   return size > 0 ? std::string(der.begin(), der.begin() + size) : std::string();
 }
 
-AGENT_WEBSOCKET_INLINE bool verify_with(EVP_PKEY* key, std::string_view input,
-                                        std::string_view signature) {
+inline bool verify_with(EVP_PKEY* key, std::string_view input, std::string_view signature) {
   const openssl_ptr<EVP_MD_CTX> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   EVP_PKEY_CTX* settings = nullptr;  // belongs to the context
   if (!context || EVP_DigestVerifyInit(context.get(), &settings, EVP_sha256(), nullptr, key) != 1) {
@@ -43171,13 +42278,12 @@ AGENT_WEBSOCKET_INLINE bool verify_with(EVP_PKEY* key, std::string_view input,
                           input.size()) == 1;
 }
 
-AGENT_WEBSOCKET_INLINE error bad_key(const std::string& where, const std::string& what) {
+inline error bad_key(const std::string& where, const std::string& what) {
   return error(errc::bad_configuration, where + " " + what);
 }
 
 /// The words behind BEGIN of the only PEM block; an error when there is none or several.
-AGENT_WEBSOCKET_INLINE result<std::string> pem_label(std::string_view text,
-                                                     const std::string& where) {
+inline result<std::string> pem_label(std::string_view text, const std::string& where) {
   constexpr std::string_view begin = "-----BEGIN ";
   const std::size_t at = text.find(begin);
   if (at == std::string_view::npos) {
@@ -43192,7 +42298,7 @@ AGENT_WEBSOCKET_INLINE result<std::string> pem_label(std::string_view text,
   return std::string(rest.substr(0, rest.find("-----")));
 }
 
-AGENT_WEBSOCKET_INLINE bool is_p256(const EVP_PKEY* key) {
+inline bool is_p256(const EVP_PKEY* key) {
   std::array<char, 64> name{};
   std::size_t size = 0;
   return EVP_PKEY_get_group_name(key, name.data(), name.size(), &size) == 1 &&
@@ -43298,10 +42404,10 @@ AGENT_WEBSOCKET_INLINE result<jwt_key> jwt_public_key_file(const std::string& pa
   return jwt_public_key(text, where);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -43323,11 +42429,7 @@ namespace agent_websocket {
 /// (bad_configuration) names the variable, and the file.
 result<any_authenticator> make_authenticator(const access_options& from, jwt::clock now);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<any_authenticator> make_authenticator(const access_options& from,
                                                                     jwt::clock now) {
@@ -43366,9 +42468,9 @@ AGENT_WEBSOCKET_INLINE result<any_authenticator> make_authenticator(const access
   return any_authenticator(tokens_or_jwt(from.tokens, std::move(signed_ones)));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -43412,18 +42514,15 @@ result<opened_store> open_store(asio::io_context& context, const options& from,
 /// What can be said of the options without a look at the store itself.
 result<void> check_store(const options& from);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_sqlite(const options& from) {
   return from.store.rfind("sqlite:", 0) == 0;
 }
 
-AGENT_WEBSOCKET_INLINE error wrong_store(const std::string& words) {
+inline error wrong_store(const std::string& words) {
   return error(errc::bad_configuration, "STORE: " + words);
 }
 
@@ -43433,8 +42532,8 @@ AGENT_WEBSOCKET_INLINE error without_store(const char* what, const char* macro,
                      "; compile it with -D" + macro + "=1 and link " + library);
 }
 
-AGENT_WEBSOCKET_INLINE result<opened_store> open_sqlite([[maybe_unused]] asio::io_context& context,
-                                                        [[maybe_unused]] const options& from) {
+inline result<opened_store> open_sqlite([[maybe_unused]] asio::io_context& context,
+                                        [[maybe_unused]] const options& from) {
 #if AGENT_WEBSOCKET_WITH_SQLITE
   adapters::sqlite_options chosen;
   chosen.file = from.store.substr(7);
@@ -43447,9 +42546,9 @@ AGENT_WEBSOCKET_INLINE result<opened_store> open_sqlite([[maybe_unused]] asio::i
 #endif
 }
 
-AGENT_WEBSOCKET_INLINE result<opened_store> open_redis([[maybe_unused]] asio::io_context& context,
-                                                       [[maybe_unused]] const options& from,
-                                                       [[maybe_unused]] store_event_handler told) {
+inline result<opened_store> open_redis([[maybe_unused]] asio::io_context& context,
+                                       [[maybe_unused]] const options& from,
+                                       [[maybe_unused]] store_event_handler told) {
 #if AGENT_WEBSOCKET_WITH_REDIS
   adapters::redis_settings chosen;
   chosen.url = from.store;
@@ -43492,9 +42591,9 @@ AGENT_WEBSOCKET_INLINE result<void> check_store(const options& from) {
 #endif
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -43571,11 +42670,7 @@ class worker_loads {
   count* counts_ = nullptr;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE worker_loads::worker_loads(worker_loads&& other) noexcept { swap(other); }
 
@@ -43648,9 +42743,9 @@ AGENT_WEBSOCKET_INLINE void worker_loads::swap(worker_loads& other) noexcept {
   std::swap(counts_, other.counts_);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -43691,11 +42786,7 @@ struct worker_ticket {
   static bool take(std::string_view& from, std::string_view name, int& number);
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string worker_ticket::text() const {
   std::string all = "slot=" + std::to_string(slot) + " place=" + std::to_string(place) +
@@ -43737,9 +42828,9 @@ AGENT_WEBSOCKET_INLINE bool worker_ticket::take(std::string_view& from, std::str
   return true;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -43816,11 +42907,7 @@ class worker_link {
   std::unique_ptr<worker_loads> loads_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::optional<worker_link> worker_link::from_environment() {
 #if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
@@ -43851,9 +42938,9 @@ AGENT_WEBSOCKET_INLINE std::function<bool()> worker_link::leave_to_others() cons
       [loads = loads_.get(), place = ticket_.place] { return loads->has_less_loaded_than(place); };
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -43890,147 +42977,74 @@ using shipped_http_client = adapters::asio_http_client;
 
 namespace detail {
 
-/// What `server` is. A template only so that a unit which makes no server, as most of a program do,
-/// compiles none.
-template <typename = void>
+/// What `server` is. A template so that a unit which makes no server, as most of a program do,
+/// compiles none, and of the HTTP client so that two units that chose another one do not link.
+template <typename HttpClient>
 class shipped_server {
  public:
   using basic_type =
-      basic_server<adapters::websocketpp_transport, shipped_http_client, adapters::asio_scheduler,
-                   any_store, any_authenticator, adapters::stderr_logger>;
-  using session_type = basic_type::session_type;
-  using router_type = basic_type::router_type;
+      basic_server<adapters::websocketpp_transport, HttpClient, adapters::asio_scheduler, any_store,
+                   any_authenticator, adapters::stderr_logger>;
+  using session_type = typename basic_type::session_type;
+  using router_type = typename basic_type::router_type;
 
   /// Runs on an io_context of its own: call run().
-  explicit shipped_server(options settings)
-      : own_(std::make_unique<asio::io_context>(1)),
-        context_(*own_),
-        parts_(context_, std::move(settings)) {}
+  explicit shipped_server(options settings);
 
   /// Runs on the program's io_context, which outlives the server: call start(), and run the context
   /// on one thread.
-  shipped_server(options settings, asio::io_context& context)
-      : context_(context), parts_(context, std::move(settings)) {}
+  shipped_server(options settings, asio::io_context& context);
+  ~shipped_server();
 
   /// Hooks are set before start() or run().
   router_type& router() noexcept { return parts_.server.router(); }
   /// A tool that the model may call, see basic_router::tool. Before start() or run().
-  void tool(tool_definition what, router_type::tool_handler handler = nullptr) {
-    parts_.server.tool(std::move(what), std::move(handler));
-  }
+  void tool(tool_definition what, typename router_type::tool_handler handler = nullptr);
   /// Who is let in, in place of what the options say: a model of Authenticator, or a function, see
   /// any_authenticator. Before start() or run().
-  void authenticate_with(any_authenticator chosen) {
-    parts_.authenticator = std::move(chosen);
-    own_authenticator_ = true;
-  }
+  void authenticate_with(any_authenticator chosen);
   /// Where sessions are kept, in place of what the options say, and the way to the servers that
   /// share it. Before start() or run().
-  void keep_in(any_store chosen, any_exchange exchange = any_exchange()) {
-    parts_.store = std::move(chosen);
-    parts_.server.exchange_by(std::move(exchange));
-    own_store_ = true;
-  }
+  void keep_in(any_store chosen, any_exchange exchange = any_exchange());
   /// Makes it a worker of the supervisor that has started this process: it accepts from sockets
   /// that it inherits, says when it is ready, and ends in order on SIGTERM or when the supervisor
   /// is gone; run() leaves all other signals to the supervisor. First it stops accepting, then what
   /// was accepted is answered, for up to a second, then it drains. Before start() or run().
-  void join(worker_link link) {
-    link_.emplace(std::move(link));
-    parts_.transport.share({link_->ticket().listeners, link_->leave_to_others(), link_->load()});
-  }
+  void join(worker_link link);
   const options& settings() const noexcept { return parts_.server.settings(); }
   /// The port that is listened on, also when options asked for any; 0 before start().
   std::uint16_t port() const noexcept { return parts_.transport.port(); }
   basic_type& basic() noexcept { return parts_.server; }
 
   /// Begins to listen. The error is in words for the operator.
-  result<void> start() {
-    if (!own_authenticator_) {
-      auto made =
-          make_authenticator(settings().access, [this] { return parts_.scheduler.wall_now(); });
-      if (!made) return made.error();
-      parts_.authenticator = std::move(*made);
-    }
-    if (!own_store_) {
-      auto opened = open_store(context_, settings(), [this](std::string_view event, auto text) {
-        parts_.server.log(log_level::info, event, {}, text);
-      });
-      if (!opened) return opened.error();
-      parts_.store = std::move(opened->store);
-      parts_.server.exchange_by(std::move(opened->exchange));
-    }
-    return parts_.server.start();
-  }
+  result<void> start();
 
   /// Whether the files of `access` hold a certificate and its key; also good without TLS. For a
   /// look at the settings alone: start() does the same.
-  static result<void> check_certificates(const options& settings) {
-    if (!settings.access.has_tls()) return {};
-    const auto loaded = adapters::tls_context::of_server(tls_files(settings));
-    return loaded ? result<void>() : loaded.error();
-  }
+  static result<void> check_certificates(const options& settings);
 
   /// Starts (unless start() was called), runs the io_context until SIGINT, SIGTERM or stop(), then
   /// drains. Blocks. What fails is also logged. A second of these signals ends at once. With TLS a
   /// SIGHUP means reload(), without it the same as SIGTERM (POSIX). A program that runs the context
   /// itself calls start() alone.
   /// `running` is called when it listens and signals are taken: the moment to say so.
-  result<void> run(const std::function<void()>& running = {}) {
-    if (port() == 0) {
-      if (auto started = start(); !started) {
-        if (parts_.logger.enabled(log_level::error)) {
-          parts_.logger.write({log_level::error, "start_failed", {}, started.error().message});
-        }
-        return started;
-      }
-    }
-    // Kept until the end of this object, so that a late signal does not kill what is ending well.
-    signals_.emplace(context_, SIGTERM);
-    if (link_) {
-      wait_for_word();
-      link_->ready(context_, [this] { retire("supervisor_gone"); });
-    } else {
-      std::error_code ignored;
-      signals_->add(SIGINT, ignored);
-      if (hangup != 0) signals_->add(hangup, ignored);
-      wait_for_signal();
-    }
-    if (running) running();
-    running_ = true;
-    context_.run();
-    running_ = false;
-    return {};
-  }
+  result<void> run(const std::function<void()>& running = {});
 
   /// Stops in order, see basic_server::stop; run() returns after it. From any thread.
-  void stop() {
-    parts_.server.stop([this] {
-      if (running_) context_.stop();
-    });
-  }
+  void stop();
   /// Reads the certificate and its key again, for connections to come; those that stand go on. When
   /// the files are wrong the old ones stay in use. Logs certificates_reloaded or reload_failed.
   /// Nothing to do without TLS. From any thread.
-  void reload() {
-    post([this] { reload_certificates(); });
-  }
+  void reload();
   /// From any thread.
   void post(std::function<void()> f) { parts_.server.post(std::move(f)); }
   /// Sends a numbered notification to one session. From any thread.
   void notify(std::string session_id, std::string content, std::string topic = {},
-              std::string data = {}) {
-    parts_.server.notify(std::move(session_id), std::move(content), std::move(topic),
-                         std::move(data));
-  }
+              std::string data = {});
   /// Sends a numbered notification to every session. From any thread.
-  void broadcast(std::string content, std::string topic = {}, std::string data = {}) {
-    parts_.server.broadcast(std::move(content), std::move(topic), std::move(data));
-  }
+  void broadcast(std::string content, std::string topic = {}, std::string data = {});
   /// Ends a session for good, see basic_server::disconnect. From any thread.
-  void disconnect(std::string session_id, std::string reason = "closed_by_operator") {
-    parts_.server.disconnect(std::move(session_id), std::move(reason));
-  }
+  void disconnect(std::string session_id, std::string reason = "closed_by_operator");
 
  private:
 #if defined(SIGHUP)
@@ -44047,18 +43061,10 @@ class shipped_server {
 
   // In the order in which they need each other.
   struct parts {
-    parts(asio::io_context& context, options settings)
-        : scheduler(context),
-          http(context),
-          transport(context, transport_settings(settings)),
-          logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
-                                                               : adapters::log_format::text),
-          server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
-      http.read_in_turns_of(&transport.turns());
-    }
+    parts(asio::io_context& context, options settings);
 
     adapters::asio_scheduler scheduler;
-    shipped_http_client http;
+    HttpClient http;
     adapters::websocketpp_transport transport;
     any_store store;
     any_authenticator authenticator;
@@ -44066,78 +43072,22 @@ class shipped_server {
     basic_type server;
   };
 
-  static adapters::websocketpp_transport::settings transport_settings(const options& from) {
-    adapters::websocketpp_transport::settings to;
-    to.host = from.host;
-    to.port = from.port;
-    to.reuse_port = from.reuse_port;
-    to.max_message_bytes = from.session.max_message_bytes;
-    // Sockets are counted by the server; beside them there is room for health checks and the API.
-    to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
-    to.so_sndbuf = client_send_buffer;
-    to.max_unanswered_per_address = from.access.max_connections_per_address;
-    if (auto proxies = http::trusted_proxies::parse(from.access.trusted_proxies))
-      to.proxies = std::move(*proxies);
-    to.tls = tls_files(from);
-    return to;
-  }
+  static adapters::websocketpp_transport::settings transport_settings(const options& from);
 
-  static adapters::tls_files tls_files(const options& from) {
-    return {from.access.tls_cert_file, from.access.tls_key_file};
-  }
+  static adapters::tls_files tls_files(const options& from);
 
-  void reload_certificates() {
-    if (!settings().access.has_tls()) return;
-    if (const auto outcome = parts_.transport.reload_certificates(); !outcome) {
-      parts_.server.log(log_level::error, "reload_failed", {}, outcome.error().message);
-    } else {
-      parts_.server.log(log_level::info, "certificates_reloaded", {},
-                        "valid until " + parts_.transport.certificate_valid_until());
-    }
-  }
+  void reload_certificates();
 
-  void wait_for_signal() {
-    signals_->async_wait([this](const std::error_code& failure, int number) {
-      if (failure) return;
-      // Without TLS a hangup keeps its meaning: the terminal has gone.
-      if (hangup != 0 && number == hangup && settings().access.has_tls()) {
-        reload_certificates();
-        return wait_for_signal();
-      }
-      if (std::exchange(signalled_, true)) return context_.stop();
-      stop();
-      wait_for_signal();
-    });
-  }
+  void wait_for_signal();
 
   // ---- as a worker
 
-  void wait_for_word() {
-    signals_->async_wait([this](const std::error_code& failure, int) {
-      if (failure) return;
-      retire({});
-      wait_for_word();
-    });
-  }
+  void wait_for_word();
 
   /// A connection that nobody has accepted is for another worker; one that was is welcomed before
   /// it is told to come back, so that nobody is turned away.
-  void retire(std::string_view why) {
-    if (std::exchange(signalled_, true)) return;
-    if (!why.empty()) parts_.server.log(log_level::warning, why, {}, "this worker ends");
-    parts_.transport.stop();
-    link_->leave();
-    patience_.emplace(context_);
-    drain_when_answered(std::chrono::steady_clock::now() + longest_patience);
-  }
-  void drain_when_answered(std::chrono::steady_clock::time_point until) {
-    if (!parts_.transport.has_unanswered() || std::chrono::steady_clock::now() >= until)
-      return stop();
-    patience_->expires_after(std::chrono::milliseconds(10));
-    patience_->async_wait([this, until](const std::error_code& failure) {
-      if (!failure) drain_when_answered(until);
-    });
-  }
+  void retire(std::string_view why);
+  void drain_when_answered(std::chrono::steady_clock::time_point until);
 
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
@@ -44153,10 +43103,8 @@ class shipped_server {
 
 }  // namespace detail
 
-AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_server<>);
-
 /// All calls on the thread that runs the io_context, but those that say otherwise.
-class server : public detail::shipped_server<> {
+class server : public detail::shipped_server<shipped_http_client> {
  public:
   using shipped_server::shipped_server;
 };
@@ -44166,6 +43114,230 @@ using session = server::session_type;
 using router = server::router_type;
 using openrouter_client =
     openrouter::basic_openrouter_client<shipped_http_client, adapters::asio_scheduler>;
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace detail {
+
+template <typename HttpClient>
+shipped_server<HttpClient>::shipped_server(options settings)
+    : own_(std::make_unique<asio::io_context>(1)),
+      context_(*own_),
+      parts_(context_, std::move(settings)) {}
+
+template <typename HttpClient>
+shipped_server<HttpClient>::shipped_server(options settings, asio::io_context& context)
+    : context_(context), parts_(context, std::move(settings)) {}
+
+template <typename HttpClient>
+shipped_server<HttpClient>::~shipped_server() = default;
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::tool(tool_definition what,
+                                      typename router_type::tool_handler handler) {
+  parts_.server.tool(std::move(what), std::move(handler));
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::authenticate_with(any_authenticator chosen) {
+  parts_.authenticator = std::move(chosen);
+  own_authenticator_ = true;
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::keep_in(any_store chosen, any_exchange exchange) {
+  parts_.store = std::move(chosen);
+  parts_.server.exchange_by(std::move(exchange));
+  own_store_ = true;
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::join(worker_link link) {
+  link_.emplace(std::move(link));
+  parts_.transport.share({link_->ticket().listeners, link_->leave_to_others(), link_->load()});
+}
+
+template <typename HttpClient>
+result<void> shipped_server<HttpClient>::start() {
+  if (!own_authenticator_) {
+    auto made =
+        make_authenticator(settings().access, [this] { return parts_.scheduler.wall_now(); });
+    if (!made) return made.error();
+    parts_.authenticator = std::move(*made);
+  }
+  if (!own_store_) {
+    auto opened = open_store(context_, settings(), [this](std::string_view event, auto text) {
+      parts_.server.log(log_level::info, event, {}, text);
+    });
+    if (!opened) return opened.error();
+    parts_.store = std::move(opened->store);
+    parts_.server.exchange_by(std::move(opened->exchange));
+  }
+  return parts_.server.start();
+}
+
+template <typename HttpClient>
+result<void> shipped_server<HttpClient>::check_certificates(const options& settings) {
+  if (!settings.access.has_tls()) return {};
+  const auto loaded = adapters::tls_context::of_server(tls_files(settings));
+  return loaded ? result<void>() : loaded.error();
+}
+
+template <typename HttpClient>
+result<void> shipped_server<HttpClient>::run(const std::function<void()>& running) {
+  if (port() == 0) {
+    if (auto started = start(); !started) {
+      if (parts_.logger.enabled(log_level::error)) {
+        parts_.logger.write({log_level::error, "start_failed", {}, started.error().message});
+      }
+      return started;
+    }
+  }
+  // Kept until the end of this object, so that a late signal does not kill what is ending well.
+  signals_.emplace(context_, SIGTERM);
+  if (link_) {
+    wait_for_word();
+    link_->ready(context_, [this] { retire("supervisor_gone"); });
+  } else {
+    std::error_code ignored;
+    signals_->add(SIGINT, ignored);
+    if (hangup != 0) signals_->add(hangup, ignored);
+    wait_for_signal();
+  }
+  if (running) running();
+  running_ = true;
+  context_.run();
+  running_ = false;
+  return {};
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::stop() {
+  parts_.server.stop([this] {
+    if (running_) context_.stop();
+  });
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::reload() {
+  post([this] { reload_certificates(); });
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::notify(std::string session_id, std::string content,
+                                        std::string topic, std::string data) {
+  parts_.server.notify(std::move(session_id), std::move(content), std::move(topic),
+                       std::move(data));
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::broadcast(std::string content, std::string topic,
+                                           std::string data) {
+  parts_.server.broadcast(std::move(content), std::move(topic), std::move(data));
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::disconnect(std::string session_id, std::string reason) {
+  parts_.server.disconnect(std::move(session_id), std::move(reason));
+}
+
+template <typename HttpClient>
+shipped_server<HttpClient>::parts::parts(asio::io_context& context, options settings)
+    : scheduler(context),
+      http(context),
+      transport(context, transport_settings(settings)),
+      logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
+                                                           : adapters::log_format::text),
+      server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
+  http.read_in_turns_of(&transport.turns());
+}
+
+template <typename HttpClient>
+adapters::websocketpp_transport::settings shipped_server<HttpClient>::transport_settings(
+    const options& from) {
+  adapters::websocketpp_transport::settings to;
+  to.host = from.host;
+  to.port = from.port;
+  to.reuse_port = from.reuse_port;
+  to.max_message_bytes = from.session.max_message_bytes;
+  // Sockets are counted by the server; beside them there is room for health checks and the API.
+  to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
+  to.so_sndbuf = client_send_buffer;
+  to.max_unanswered_per_address = from.access.max_connections_per_address;
+  if (auto proxies = http::trusted_proxies::parse(from.access.trusted_proxies))
+    to.proxies = std::move(*proxies);
+  to.tls = tls_files(from);
+  return to;
+}
+
+template <typename HttpClient>
+adapters::tls_files shipped_server<HttpClient>::tls_files(const options& from) {
+  return {from.access.tls_cert_file, from.access.tls_key_file};
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::reload_certificates() {
+  if (!settings().access.has_tls()) return;
+  if (const auto outcome = parts_.transport.reload_certificates(); !outcome) {
+    parts_.server.log(log_level::error, "reload_failed", {}, outcome.error().message);
+  } else {
+    parts_.server.log(log_level::info, "certificates_reloaded", {},
+                      "valid until " + parts_.transport.certificate_valid_until());
+  }
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::wait_for_signal() {
+  signals_->async_wait([this](const std::error_code& failure, int number) {
+    if (failure) return;
+    // Without TLS a hangup keeps its meaning: the terminal has gone.
+    if (hangup != 0 && number == hangup && settings().access.has_tls()) {
+      reload_certificates();
+      return wait_for_signal();
+    }
+    if (std::exchange(signalled_, true)) return context_.stop();
+    stop();
+    wait_for_signal();
+  });
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::wait_for_word() {
+  signals_->async_wait([this](const std::error_code& failure, int) {
+    if (failure) return;
+    retire({});
+    wait_for_word();
+  });
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::retire(std::string_view why) {
+  if (std::exchange(signalled_, true)) return;
+  if (!why.empty()) parts_.server.log(log_level::warning, why, {}, "this worker ends");
+  parts_.transport.stop();
+  link_->leave();
+  patience_.emplace(context_);
+  drain_when_answered(std::chrono::steady_clock::now() + longest_patience);
+}
+
+template <typename HttpClient>
+void shipped_server<HttpClient>::drain_when_answered(std::chrono::steady_clock::time_point until) {
+  if (!parts_.transport.has_unanswered() || std::chrono::steady_clock::now() >= until)
+    return stop();
+  patience_->expires_after(std::chrono::milliseconds(10));
+  patience_->async_wait([this, until](const std::error_code& failure) {
+    if (!failure) drain_when_answered(until);
+  });
+}
+
+}  // namespace detail
+
+#endif
+
+AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_server<shipped_http_client>);
+AGENT_WEBSOCKET_INSTANTIATE(
+    class basic_session<adapters::websocketpp_transport, shipped_http_client,
+                        adapters::asio_scheduler, any_store>);
 
 }  // namespace agent_websocket
 
@@ -44190,11 +43362,7 @@ inline constexpr unsigned max_workers = 64;
 /// Error (bad_configuration): these options are for one process.
 result<std::optional<std::string>> check_workers(const options& settings, unsigned workers);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<std::optional<std::string>> check_workers(const options& settings,
                                                                         unsigned workers) {
@@ -44209,9 +43377,9 @@ AGENT_WEBSOCKET_INLINE result<std::optional<std::string>> check_workers(const op
       "set STORE=redis://...");
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -44236,20 +43404,16 @@ struct worker_end {
 /// "code=3", or "signal=9".
 std::string to_string(const worker_end& how);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string to_string(const worker_end& how) {
   return how.signal != 0 ? "signal=" + std::to_string(how.signal)
                          : "code=" + std::to_string(how.code);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -44412,11 +43576,7 @@ class worker_pool {
   bool all_ready_ = false, roll_wanted_ = false, stopping_ = false, finished_ = false;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE worker_pool::worker_pool(worker_pool_settings chosen)
     : settings_(chosen), slots_(std::max(chosen.workers, 1u)) {}
@@ -44646,9 +43806,9 @@ AGENT_WEBSOCKET_INLINE void worker_pool::roll(time_point now) {
   if (roll_wanted_) roll(now);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -44835,19 +43995,15 @@ inline std::optional<worker_end> reap_worker(int pid) noexcept {
 
 #endif
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE error no_worker_processes() {
   return error(errc::bad_configuration, "this system has no worker processes: run one server");
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -44903,15 +44059,7 @@ class shipped_supervisor {
  public:
   /// Of `settings` it uses the address, the drain's time limit and what is said about the log. The
   /// context outlives it and is for it (and for what needs little time).
-  shipped_supervisor(options settings, supervisor_settings how, asio::io_context& context)
-      : settings_(std::move(settings)),
-        how_(std::move(how)),
-        context_(context),
-        logger_(settings_.level, settings_.log_format == "json" ? adapters::log_format::json
-                                                                : adapters::log_format::text),
-        pool_(pool_settings()),
-        timer_(context),
-        signals_(context) {}
+  shipped_supervisor(options settings, supervisor_settings how, asio::io_context& context);
   shipped_supervisor(const shipped_supervisor&) = delete;
   shipped_supervisor& operator=(const shipped_supervisor&) = delete;
   ~shipped_supervisor() { release(); }  // the workers end with their lines
@@ -44920,44 +44068,13 @@ class shipped_supervisor {
   std::uint16_t port() const noexcept { return port_; }
 
   /// Begins to listen and starts the workers. The error is in words for the operator.
-  result<void> start() {
-    const auto warning = check_workers(settings_, how_.workers);
-    if (!warning) return warning.error();
-    if (how_.workers < 1 || how_.workers > max_workers || how_.command.empty()) {
-      return error(errc::bad_configuration, "a supervisor needs a program to run, and 1 to " +
-                                                std::to_string(max_workers) + " workers");
-    }
-    adapters::asio_listener listener(context_, [](adapters::asio_socket, std::string) {});
-    adapters::listen_options where;
-    where.host = settings_.host;
-    where.port = settings_.port;
-    where.reuse_port = settings_.reuse_port;
-    if (auto opened = listener.open(where); !opened) return opened;
-    port_ = listener.port();
-    listeners_ = listener.release();
-    loads_ = worker_loads::create();
-    has_terminal_ = is_at_terminal() && !ignores_hangup();
-    for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) {
-      std::error_code failure;
-      signals_.add(number, failure);
-      if (failure) return error(errc::internal, "cannot take signals: " + failure.message());
-    }
-    wait_for_signal();
-    if (*warning) log(log_level::warning, "workers_do_not_share", **warning);
-    pool_.begin(now());
-    carry_out();
-    return {};
-  }
+  result<void> start();
 
   /// Runs the context until all workers have ended, after SIGINT, SIGTERM or when they cannot
   /// start. Returns the exit code: 0 when all ended well. SIGINT and SIGTERM let the workers drain,
   /// the second of them kills; SIGHUP starts new ones, one after the other. `running` is called
   /// when all are ready for the first time. After start().
-  int run(const std::function<void()>& running = {}) {
-    running_ = running;
-    if (!finished_) context_.run();
-    return code_;
-  }
+  int run(const std::function<void()>& running = {});
 
  private:
   using kind = pool_action::kind;
@@ -44974,163 +44091,44 @@ class shipped_supervisor {
   // Until what was accepted is answered (server::join), and for what comes after the drain.
   static constexpr std::chrono::milliseconds end_margin{6'000};
 
-  worker_pool_settings pool_settings() const {
-    worker_pool_settings chosen;
-    chosen.workers = how_.workers;
-    chosen.end_timeout = settings_.drain_timeout + end_margin;
-    return chosen;
-  }
+  worker_pool_settings pool_settings() const;
 
-  static std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
+  static std::chrono::steady_clock::time_point now();
 
-  void log(log_level level, std::string_view event, const std::string& text) const {
-    if (logger_.enabled(level)) logger_.write({level, event, {}, text});
-  }
-  static std::string name_of(const worker& one) {
-    return "worker=" + std::to_string(one.slot) + " pid=" + std::to_string(one.pid);
-  }
+  void log(log_level level, std::string_view event, const std::string& text) const;
+  static std::string name_of(const worker& one);
 
   // ---- events
 
-  void wait_for_signal() {
-    signals_.async_wait([this](const std::error_code& failure, int number) {
-      if (failure) return;
-      if (number == SIGCHLD) {
-        reap();
-      } else if (number == SIGHUP && !(has_terminal_ && !is_at_terminal())) {
-        log(log_level::info, "rolling_restart", "one worker after the other");
-        pool_.on_restart(now());
-      } else {
-        pool_.on_stop(now());
-      }
-      carry_out();
-      if (!finished_) wait_for_signal();
-    });
-  }
+  void wait_for_signal();
 
   /// One signal may stand for several ends.
-  void reap() {
-    std::vector<unsigned> ids;
-    for (const auto& each : workers_) ids.push_back(each.first);
-    for (const unsigned id : ids) {
-      if (const auto how = reap_worker(workers_[id].pid)) ended(id, *how);
-    }
-  }
+  void reap();
 
-  void ended(unsigned id, const worker_end& how) {
-    const worker& gone = workers_[id];
-    loads_.leave(gone.place);
-    const bool expected = (pool_.is_to_end(id) || pool_.stopping()) && how.is_clean();
-    log(expected ? log_level::info : log_level::warning, "worker_ended",
-        name_of(gone) + ' ' + to_string(how));
-    workers_.erase(id);
-    pool_.on_end(id, how, now());
-  }
+  void ended(unsigned id, const worker_end& how);
 
-  void listen_to(unsigned id) {
-    worker& one = workers_[id];
-    one.to->async_read_some(asio::buffer(one.said.get(), 1),
-                            [this, id](const std::error_code& end, std::size_t) {
-                              if (end) return;  // that of the process is told by a signal
-                              pool_.on_ready(id, now());
-                              carry_out();
-                            });
-  }
+  void listen_to(unsigned id);
 
-  void arm() {
-    const auto when = finished_ ? std::nullopt : pool_.deadline();
-    if (!when) {
-      timer_.cancel();
-      return;
-    }
-    timer_.expires_at(*when);
-    timer_.async_wait([this](const std::error_code& failure) {
-      if (failure) return;
-      pool_.on_time(now());
-      carry_out();
-    });
-  }
+  void arm();
 
   // ---- actions
 
-  void carry_out() {
-    for (auto all = pool_.take_actions(); !all.empty(); all = pool_.take_actions()) {
-      for (const pool_action& each : all) carry_out(each);
-    }
-    arm();
-  }
+  void carry_out();
 
-  void carry_out(const pool_action& action) {
-    switch (action.what) {
-      case kind::start: return launch(action);
-      case kind::drain: return tell(action.id, SIGTERM);
-      case kind::kill: return tell(action.id, SIGKILL);
-      case kind::all_ready:
-        if (running_) running_();
-        return;
-      case kind::release: return release();
-      case kind::failure: return log(log_level::error, "worker_failed", action.text);
-      case kind::restarted: return log(log_level::info, "rolling_restart_complete", {});
-      case kind::finish:
-        finished_ = true;
-        code_ = action.code;
-        signals_.cancel();
-        context_.stop();
-        return;
-    }
-  }
+  void carry_out(const pool_action& action);
 
-  void launch(const pool_action& action) {
-    const auto made = start_worker([&](int control) {
-      worker_ticket ticket;
-      ticket.slot = action.slot;
-      ticket.place = action.place;
-      ticket.control = control;
-      ticket.loads = loads_.descriptor();
-      ticket.listeners = listeners_;
-      worker_command command;
-      command.words = how_.command;
-      command.environment = how_.environment;
-      command.environment.emplace_back(worker_ticket::variable, ticket.text());
-      command.descriptors = listeners_;
-      if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
-      return command;
-    });
-    if (!made) {
-      log(log_level::error, "worker_failed", made.error().message);
-      return pool_.on_end(action.id, {1, 0}, now());
-    }
-    worker& one = workers_[action.id];
-    one.slot = action.slot;
-    one.place = action.place;
-    one.pid = made->pid;
-    one.to = std::make_unique<line>(context_, made->line);
-    log(log_level::info, action.again ? "worker_restarted" : "worker_started", name_of(one));
-    listen_to(action.id);
-  }
+  void launch(const pool_action& action);
 
-  void tell(unsigned id, int signal) {
-    const auto found = workers_.find(id);
-    if (found != workers_.end()) signal_worker(found->second.pid, signal);
-  }
+  void tell(unsigned id, int signal);
 
   /// Who tries to connect from now on is refused, and need not wait for a queue that nobody serves.
-  void release() {
-    for (const int each : std::exchange(listeners_, {})) ::close(each);
-  }
+  void release();
 
   /// nohup says that the terminal may go.
-  static bool ignores_hangup() {
-    struct sigaction before {};
-    return ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
-  }
+  static bool ignores_hangup();
   /// A hangup means that the terminal has gone when there was one and is not any more; else it is
   /// an operator's word.
-  static bool is_at_terminal() {
-    const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
-    if (terminal >= 0) ::close(terminal);
-    return terminal >= 0;
-  }
+  static bool is_at_terminal();
 
   options settings_;
   supervisor_settings how_;
@@ -45150,13 +44148,240 @@ class shipped_supervisor {
 
 }  // namespace detail
 
-AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_supervisor<>);
-
 /// One in a process, which has nothing else to do. All calls from the thread that runs the context.
 class supervisor : public detail::shipped_supervisor<> {
  public:
   using shipped_supervisor::shipped_supervisor;
 };
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace detail {
+
+template <typename T>
+shipped_supervisor<T>::shipped_supervisor(options settings, supervisor_settings how,
+                                          asio::io_context& context)
+    : settings_(std::move(settings)),
+      how_(std::move(how)),
+      context_(context),
+      logger_(settings_.level, settings_.log_format == "json" ? adapters::log_format::json
+                                                              : adapters::log_format::text),
+      pool_(pool_settings()),
+      timer_(context),
+      signals_(context) {}
+
+template <typename T>
+result<void> shipped_supervisor<T>::start() {
+  const auto warning = check_workers(settings_, how_.workers);
+  if (!warning) return warning.error();
+  if (how_.workers < 1 || how_.workers > max_workers || how_.command.empty()) {
+    return error(errc::bad_configuration, "a supervisor needs a program to run, and 1 to " +
+                                              std::to_string(max_workers) + " workers");
+  }
+  adapters::asio_listener listener(context_, [](adapters::asio_socket, std::string) {});
+  adapters::listen_options where;
+  where.host = settings_.host;
+  where.port = settings_.port;
+  where.reuse_port = settings_.reuse_port;
+  if (auto opened = listener.open(where); !opened) return opened;
+  port_ = listener.port();
+  listeners_ = listener.release();
+  loads_ = worker_loads::create();
+  has_terminal_ = is_at_terminal() && !ignores_hangup();
+  for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) {
+    std::error_code failure;
+    signals_.add(number, failure);
+    if (failure) return error(errc::internal, "cannot take signals: " + failure.message());
+  }
+  wait_for_signal();
+  if (*warning) log(log_level::warning, "workers_do_not_share", **warning);
+  pool_.begin(now());
+  carry_out();
+  return {};
+}
+
+template <typename T>
+int shipped_supervisor<T>::run(const std::function<void()>& running) {
+  running_ = running;
+  if (!finished_) context_.run();
+  return code_;
+}
+
+template <typename T>
+worker_pool_settings shipped_supervisor<T>::pool_settings() const {
+  worker_pool_settings chosen;
+  chosen.workers = how_.workers;
+  chosen.end_timeout = settings_.drain_timeout + end_margin;
+  return chosen;
+}
+
+template <typename T>
+std::chrono::steady_clock::time_point shipped_supervisor<T>::now() {
+  return std::chrono::steady_clock::now();
+}
+
+template <typename T>
+void shipped_supervisor<T>::log(log_level level, std::string_view event,
+                                const std::string& text) const {
+  if (logger_.enabled(level)) logger_.write({level, event, {}, text});
+}
+
+template <typename T>
+std::string shipped_supervisor<T>::name_of(const worker& one) {
+  return "worker=" + std::to_string(one.slot) + " pid=" + std::to_string(one.pid);
+}
+
+template <typename T>
+void shipped_supervisor<T>::wait_for_signal() {
+  signals_.async_wait([this](const std::error_code& failure, int number) {
+    if (failure) return;
+    if (number == SIGCHLD) {
+      reap();
+    } else if (number == SIGHUP && !(has_terminal_ && !is_at_terminal())) {
+      log(log_level::info, "rolling_restart", "one worker after the other");
+      pool_.on_restart(now());
+    } else {
+      pool_.on_stop(now());
+    }
+    carry_out();
+    if (!finished_) wait_for_signal();
+  });
+}
+
+template <typename T>
+void shipped_supervisor<T>::reap() {
+  std::vector<unsigned> ids;
+  for (const auto& each : workers_) ids.push_back(each.first);
+  for (const unsigned id : ids) {
+    if (const auto how = reap_worker(workers_[id].pid)) ended(id, *how);
+  }
+}
+
+template <typename T>
+void shipped_supervisor<T>::ended(unsigned id, const worker_end& how) {
+  const worker& gone = workers_[id];
+  loads_.leave(gone.place);
+  const bool expected = (pool_.is_to_end(id) || pool_.stopping()) && how.is_clean();
+  log(expected ? log_level::info : log_level::warning, "worker_ended",
+      name_of(gone) + ' ' + to_string(how));
+  workers_.erase(id);
+  pool_.on_end(id, how, now());
+}
+
+template <typename T>
+void shipped_supervisor<T>::listen_to(unsigned id) {
+  worker& one = workers_[id];
+  one.to->async_read_some(asio::buffer(one.said.get(), 1),
+                          [this, id](const std::error_code& end, std::size_t) {
+                            if (end) return;  // that of the process is told by a signal
+                            pool_.on_ready(id, now());
+                            carry_out();
+                          });
+}
+
+template <typename T>
+void shipped_supervisor<T>::arm() {
+  const auto when = finished_ ? std::nullopt : pool_.deadline();
+  if (!when) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(*when);
+  timer_.async_wait([this](const std::error_code& failure) {
+    if (failure) return;
+    pool_.on_time(now());
+    carry_out();
+  });
+}
+
+template <typename T>
+void shipped_supervisor<T>::carry_out() {
+  for (auto all = pool_.take_actions(); !all.empty(); all = pool_.take_actions()) {
+    for (const pool_action& each : all) carry_out(each);
+  }
+  arm();
+}
+
+template <typename T>
+void shipped_supervisor<T>::carry_out(const pool_action& action) {
+  switch (action.what) {
+    case kind::start: return launch(action);
+    case kind::drain: return tell(action.id, SIGTERM);
+    case kind::kill: return tell(action.id, SIGKILL);
+    case kind::all_ready:
+      if (running_) running_();
+      return;
+    case kind::release: return release();
+    case kind::failure: return log(log_level::error, "worker_failed", action.text);
+    case kind::restarted: return log(log_level::info, "rolling_restart_complete", {});
+    case kind::finish:
+      finished_ = true;
+      code_ = action.code;
+      signals_.cancel();
+      context_.stop();
+      return;
+  }
+}
+
+template <typename T>
+void shipped_supervisor<T>::launch(const pool_action& action) {
+  const auto made = start_worker([&](int control) {
+    worker_ticket ticket;
+    ticket.slot = action.slot;
+    ticket.place = action.place;
+    ticket.control = control;
+    ticket.loads = loads_.descriptor();
+    ticket.listeners = listeners_;
+    worker_command command;
+    command.words = how_.command;
+    command.environment = how_.environment;
+    command.environment.emplace_back(worker_ticket::variable, ticket.text());
+    command.descriptors = listeners_;
+    if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
+    return command;
+  });
+  if (!made) {
+    log(log_level::error, "worker_failed", made.error().message);
+    return pool_.on_end(action.id, {1, 0}, now());
+  }
+  worker& one = workers_[action.id];
+  one.slot = action.slot;
+  one.place = action.place;
+  one.pid = made->pid;
+  one.to = std::make_unique<line>(context_, made->line);
+  log(log_level::info, action.again ? "worker_restarted" : "worker_started", name_of(one));
+  listen_to(action.id);
+}
+
+template <typename T>
+void shipped_supervisor<T>::tell(unsigned id, int signal) {
+  const auto found = workers_.find(id);
+  if (found != workers_.end()) signal_worker(found->second.pid, signal);
+}
+
+template <typename T>
+void shipped_supervisor<T>::release() {
+  for (const int each : std::exchange(listeners_, {})) ::close(each);
+}
+
+template <typename T>
+bool shipped_supervisor<T>::ignores_hangup() {
+  struct sigaction before {};
+  return ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
+}
+
+template <typename T>
+bool shipped_supervisor<T>::is_at_terminal() {
+  const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  if (terminal >= 0) ::close(terminal);
+  return terminal >= 0;
+}
+
+}  // namespace detail
+
+#endif
+
+AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_supervisor<>);
 
 }  // namespace agent_websocket
 
@@ -45195,5 +44420,8 @@ class supervisor {
 // its one-file form in single_include/. Set AGENT_WEBSOCKET_WITH_ADAPTERS to 0 before, the same in
 // every translation unit, for the core and the mocks alone.
 
+
+#elif defined(AGENT_WEBSOCKET_IMPLEMENTATION) && !AGENT_WEBSOCKET_DEFINITIONS
+#error "AGENT_WEBSOCKET_IMPLEMENTATION must be defined before agent_websocket.hpp is included for the first time: here another header, a precompiled one or another source of a unity build has included it without"
 
 #endif  // AGENT_WEBSOCKET_SINGLE_HEADER_INCLUDED

@@ -19,6 +19,11 @@ from pathlib import Path
 UMBRELLA = "agent_websocket.hpp"
 SPDX = "// SPDX-License-Identifier: MIT"
 GUARD = "AGENT_WEBSOCKET_SINGLE_HEADER_INCLUDED"
+TOO_LATE = """\
+#elif defined(AGENT_WEBSOCKET_IMPLEMENTATION) && !AGENT_WEBSOCKET_DEFINITIONS
+#error "AGENT_WEBSOCKET_IMPLEMENTATION must be defined before agent_websocket.hpp is included for the first time: \
+here another header, a precompiled one or another source of a unity build has included it without"
+"""
 
 # Macros that stay defined on purpose: they choose how a third-party library is seen by the whole
 # program, so undefining them behind the include would split that program in two.
@@ -184,9 +189,10 @@ def amalgamate(root):
         "//",
     ]
     head += [("// " + line).rstrip() for line in licence]
-    # Two copies of this file in one program are two files to #pragma once: hence the macro.
-    head += ["#pragma once", f"#ifndef {GUARD}", f"#define {GUARD}"]
-    return "\n".join(head + result.out + ["", f"#endif  // {GUARD}", ""])
+    # Not #pragma once: two copies of this file in one program are two files to it, and an include
+    # that comes too late for its macro could not be told.
+    head += [f"#ifndef {GUARD}", f"#define {GUARD}"]
+    return "\n".join(head + result.out + ["", TOO_LATE, f"#endif  // {GUARD}", ""])
 
 
 def main():

@@ -22,6 +22,9 @@ def runs(compiler):
     """(label, command, with adapters) of each pass over the headers."""
     yield "C++17", [compiler, "-std=c++17"], False
     yield "C++17, adapters", [compiler, "-std=c++17"], True
+    separate = [compiler, "-std=c++17", "-DAGENT_WEBSOCKET_SEPARATE_COMPILATION=1"]
+    yield "declarations", separate, False
+    yield "declarations, adapters", separate, True
 
 
 def compile_alone(label, command, include, work, name, adapters):

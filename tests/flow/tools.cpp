@@ -252,3 +252,32 @@ TEST_CASE_FIXTURE(tool_fixture, "reasoning: goes to clients that ask for it, apa
   for (const frame& each : say(other, R"({"id":"q","content":"x"})"))
     CHECK(each.phase() != "reasoning");
 }
+
+TEST_CASE_FIXTURE(tool_fixture, "tools: a call where there are none is no answer, unless it has text") {
+  const auto id = greet();
+  http.reply_with(calls({{"c1", "weather", "{}"}}));
+  const frame failed = terminal(say(id, R"({"content":"weather?","stream":true})"));
+  CHECK(failed.text("status") == "failed");
+  CHECK(failed.text("error.code") == "empty_response");
+  CHECK(failed.text("error.content").find("tool") != std::string::npos);
+
+  http.reply_with(calls({{"c1", "weather", "{}"}}, "Sunny, I think."));
+  const frame ended = terminal(say(id, R"({"content":"weather?","stream":true})"));
+  CHECK(ended.content() == "Sunny, I think.");
+  CHECK(ended.text("status") == "completed");
+}
+
+TEST_CASE_FIXTURE(tool_fixture, "tools: a call of what the application offers by itself is its own") {
+  server.router().before_request([](auto&, aw::openrouter::chat_request& request) {
+    request.tools = R"([{"type":"function","function":{"name":"weather"}}])";
+  });
+  std::string called;
+  server.router().on_response([&](auto&, const aw::answer_record& answer) {
+    called = answer.tool_calls.empty() ? "" : answer.tool_calls[0].name;
+  });
+  const auto id = greet();
+  http.reply_with(calls({{"c1", "weather", "{}"}}));
+  const frame ended = terminal(say(id, R"({"content":"weather?","stream":true})"));
+  CHECK(ended.text("status") == "completed");
+  CHECK(called == "weather");
+}

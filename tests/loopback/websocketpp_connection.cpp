@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/websocketpp_connection.hpp>
 
+#include <agent_websocket/http/date.hpp>
+
 #include "loopback/transport_bench.hpp"
 
 #include <doctest/doctest.h>
@@ -48,7 +50,17 @@ std::string closed_for(std::string_view bytes) {
 TEST_CASE("connection: plain requests are answered, with lengths and an end") {
   transport_bench b;
   const std::string host = " HTTP/1.1\r\nHost: a\r\n\r\n";
-  CHECK(b.ask("GET /x?y=1" + host) ==
+  std::string whole = b.ask("GET /x?y=1" + host);
+  const std::size_t date = whole.find("Date: ");
+  REQUIRE(date != std::string::npos);
+  const std::size_t end = whole.find('\r', date);
+  const auto said = agent_websocket::http::parse_date(whole.substr(date + 6, end - date - 6));
+  REQUIRE(said);
+  const auto since = std::chrono::system_clock::now() - *said;
+  CHECK(since >= 0s);
+  CHECK(since < 1min);
+  whole.erase(date, end + 2 - date);
+  CHECK(whole ==
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 10\r\n"
         "Connection: close\r\n\r\nGET /x?y=1");
   const std::string head = b.ask("HEAD /x" + host);

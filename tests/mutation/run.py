@@ -30,25 +30,25 @@ MUTATIONS = [
      "log.at(((position_ ^ 1) + 1 <= log.top() ? (position_ ^ 1) + 1 : position_ + 1)); ++position_;"),
     ("R3", "live frames for a resuming socket are held until `live`", LANES,
      "if (position_ < log.released()) {\n"
-     "      if (!log.holds_after(position_)) return false;  // see too_slow()\n"
-     "      const std::string& next = log.at(++position_);\n"
-     "      frame = position_ <= replay_until_ ? wire::as_replay(next) : next;\n"
-     "      return true;\n"
-     "    }\n"
-     "    if (answer != nullptr && text_due && position_ >= log.top()) {",
+     "    if (!log.holds_after(position_)) return false;  // see too_slow()\n"
+     "    const std::string& next = log.at(++position_);\n"
+     "    frame = position_ <= replay_until_ ? wire::as_replay(next) : next;\n"
+     "    return true;\n"
+     "  }\n"
+     "  if (answer != nullptr && text_due && position_ >= log.top()) {",
      "if (position_ < log.released() && (position_ >= replay_until_ || answer == nullptr || "
      "unsent(*answer).n == 0)) {\n"
-     "      if (!log.holds_after(position_)) return false;\n"
-     "      const std::string& next = log.at(++position_);\n"
-     "      frame = position_ <= replay_until_ ? wire::as_replay(next) : next;\n"
-     "      return true;\n"
-     "    }\n"
-     "    if (answer != nullptr && text_due) {"),
+     "    if (!log.holds_after(position_)) return false;\n"
+     "    const std::string& next = log.at(++position_);\n"
+     "    frame = position_ <= replay_until_ ? wire::as_replay(next) : next;\n"
+     "    return true;\n"
+     "  }\n"
+     "  if (answer != nullptr && text_due) {"),
     ("R4", "verdict and replay list are cut in one step", ATTACHING,
      "socket->catch_up(position, log.top(),",
      "socket->catch_up(position + (position + 1 < log.top() ? 1 : 0), log.top(),"),
     ("R5", "queueing a snapshot discards that socket's pending deltas of the stream", LANES,
-     "           timestamp);\n    mark_sent(answer);\n    return true;", "           timestamp);\n    return true;"),
+     "         timestamp);\n  mark_sent(answer);\n  return true;", "         timestamp);\n  return true;"),
     ("R6", "`last_seq: 0` with the right epoch is a normal resume", ATTACHING,
      "const bool whole = same_epoch &&",
      "const bool whole = hello.resume->last_seq != 0 && same_epoch &&"),
@@ -58,7 +58,7 @@ MUTATIONS = [
      "const bool whole = same_epoch && log.holds_after(hello.resume->last_seq);",
      "const bool whole = same_epoch && hello.resume->last_seq <= log.top();"),
     ("token", "the former token is good until the first ack", "session/resume_tokens.hpp",
-     "    if (entries_.size() >= max_tokens) drop_one();", "    if (former) entries_.clear();"),
+     "  if (entries_.size() >= max_tokens) drop_one();", "  if (former) entries_.clear();"),
     ("again", "a repeated query is answered again", "session/answering.hpp",
      "if (open == nullptr) repeat_end(from, query, *claimed, at);", ""),
     ("interrupt", "what runs without a client ends when the grace is over", "server/registry.hpp",

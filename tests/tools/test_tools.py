@@ -80,7 +80,7 @@ class Amalgamate(Tree):
         text = self.text()
         self.assertTrue(text.startswith(amalgamate.SPDX + "\n"))
         self.assertEqual(text.count("SPDX"), 1)
-        self.assertEqual(text.count("#pragma once"), 1)
+        self.assertEqual(text.count("#pragma once"), 0)
         self.assertIn("Agent WebSocket 3.1.4", text)
         self.assertIn("// MIT License", text)
         self.assertIn("// What it is,\n// and what it is not.\n", text)

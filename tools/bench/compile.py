@@ -16,7 +16,7 @@ from load_program import Failure
 TITLE = "Compile time and size"
 ECHO = compare.FIXED[1]
 CORE = ["-DAGENT_WEBSOCKET_WITH_ADAPTERS=0"]
-SEPARATE = ["-DAGENT_WEBSOCKET_SEPARATE_COMPILATION"]
+SEPARATE = ["-DAGENT_WEBSOCKET_SEPARATE_COMPILATION=1"]
 EMBED = "../../examples/embed.cpp"
 # Name, source, flags, libraries when the program's size is worth a look. Tests with mocks, which are
 # what the core alone is for, are not optimised.

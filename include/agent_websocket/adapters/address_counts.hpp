@@ -61,13 +61,7 @@ class address_counts {
   std::shared_ptr<counts> counts_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE address_counts::place::place(place&& other) noexcept
     : counts_(std::move(other.counts_)), address_(std::move(other.address_)) {}
@@ -103,9 +97,9 @@ AGENT_WEBSOCKET_INLINE std::string address_counts::key_of(std::string_view addre
   return parsed ? parsed->subscriber().to_string() : std::string(address);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -58,13 +58,7 @@ io_outcome outcome_of(const std::error_code& failure) noexcept;
 /// its first use tells.
 void finish_connecting(asio_socket& socket);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE io_outcome outcome_of(const std::error_code& failure) noexcept {
   if (!failure) return io_outcome::done;
@@ -86,9 +80,9 @@ AGENT_WEBSOCKET_INLINE void finish_connecting(asio_socket& socket) {
   socket.non_blocking(true, failure);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -87,13 +87,7 @@ class asio_dial : public std::enable_shared_from_this<asio_dial> {
   std::error_code last_failure_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::shared_ptr<asio_dial> asio_dial::begin(
     asio::io_context& context, asio_name_cache& names, const std::string& host, std::uint16_t port,
@@ -218,9 +212,9 @@ AGENT_WEBSOCKET_INLINE void asio_dial::finish(const outcome& what, asio_socket s
   done(what, std::move(socket));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

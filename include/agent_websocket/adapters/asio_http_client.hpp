@@ -155,13 +155,7 @@ class asio_http_client {
   std::shared_ptr<char> alive_ = std::make_shared<char>();  // posted functions look here first
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_http_client::asio_http_client(asio::io_context& context,
                                                           asio_http_options options)
@@ -344,9 +338,9 @@ AGENT_WEBSOCKET_INLINE result<tls_context> asio_http_client::trusted() {
   return made;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -148,13 +148,7 @@ class asio_http_connection final : public asio_link, public deadline_hook {
   bool paused_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_http_buffers::asio_http_buffers(std::size_t read_bytes)
     : size(read_bytes), input(std::make_unique<char[]>(read_bytes)) {}
@@ -388,9 +382,9 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::close_now() {
   close_socket(false);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -50,13 +50,7 @@ class asio_http_pool {
   deadline_list<asio_http_connection> ages_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_http_pool::asio_http_pool(
     std::size_t max_connections, std::chrono::steady_clock::duration max_idle_time)
@@ -112,9 +106,9 @@ AGENT_WEBSOCKET_INLINE void asio_http_pool::close(asio_http_connection* old) {
   closed->abandon();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -73,13 +73,7 @@ std::string encode_head(const http::request& request, const http_route& route);
 /// The request for a tunnel. Nothing of what is meant for the host behind it.
 std::string encode_connect(const http_route& route);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string http_route::key() const {
   std::string made = (secure ? "s " : "p ") + host + " " + std::to_string(port);
@@ -88,6 +82,7 @@ AGENT_WEBSOCKET_INLINE std::string http_route::key() const {
   }
   return made;
 }
+
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE std::string in_brackets(const std::string& host) {
@@ -95,7 +90,7 @@ AGENT_WEBSOCKET_INLINE std::string in_brackets(const std::string& host) {
 }
 
 /// "127.1" and "0x7f000001" are addresses to some libraries and names to others.
-AGENT_WEBSOCKET_INLINE bool is_ambiguous_host(std::string_view host) {
+inline bool is_ambiguous_host(std::string_view host) {
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
   const std::size_t dot = host.rfind('.');
   const std::string_view last = dot == std::string_view::npos ? host : host.substr(dot + 1);
@@ -107,7 +102,7 @@ AGENT_WEBSOCKET_INLINE bool is_ambiguous_host(std::string_view host) {
 }  // namespace detail
 
 /// Takes a URL apart. Errors: protocol_error. No words of the URL.
-AGENT_WEBSOCKET_INLINE result<http_route> direct_route_to(std::string_view whole) {
+inline result<http_route> direct_route_to(std::string_view whole) {
   const auto refuse = [](std::string words) { return error(errc::protocol_error, words); };
   const std::string_view url = whole.substr(0, whole.find('#'));
   const std::size_t mark = url.find('?');
@@ -201,9 +196,9 @@ AGENT_WEBSOCKET_INLINE std::string encode_connect(const http_route& route) {
   return out + "\r\n";
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -180,13 +180,7 @@ struct asio_link::wait_handler {
   link_pointer<asio_link> link;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE void asio_link::release() noexcept {
   if (--references_ == 0) delete this;
@@ -323,9 +317,9 @@ AGENT_WEBSOCKET_INLINE void asio_link::wait_socket_writable() {
                      });
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -146,13 +146,7 @@ class asio_listener {
   std::uint16_t port_ = 0;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_listener::asio_listener(asio::io_context& context, accepted on_accept)
     : context_(&context), on_accept_(std::move(on_accept)) {}
@@ -382,9 +376,9 @@ AGENT_WEBSOCKET_INLINE result<void> asio_listener::open(const listen_options& op
   return outcome;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -62,13 +62,7 @@ class asio_name_cache {
   std::unordered_map<std::string, std::shared_ptr<name>> names_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE void asio_name_cache::resolve(const std::string& host, std::uint16_t port,
                                                      handler then) {
@@ -114,9 +108,9 @@ AGENT_WEBSOCKET_INLINE void asio_name_cache::forget_answers() {
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

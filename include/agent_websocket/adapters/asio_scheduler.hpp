@@ -98,13 +98,7 @@ class asio_scheduler {
   bool closing_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE asio_scheduler::~asio_scheduler() {
   alive_.reset();
@@ -205,9 +199,9 @@ AGENT_WEBSOCKET_INLINE void asio_scheduler::run_timers() {
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

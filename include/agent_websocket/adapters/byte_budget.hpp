@@ -46,13 +46,7 @@ class byte_budget {
   std::shared_ptr<std::size_t> used_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE byte_budget::byte_budget(std::size_t limit)
     : limit_(limit), used_(std::make_shared<std::size_t>(0)) {}
@@ -65,9 +59,9 @@ AGENT_WEBSOCKET_INLINE bool byte_budget::share::hold(std::size_t bytes) noexcept
   return true;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -129,13 +129,7 @@ class curl_call {
   std::optional<CURLcode> ended_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE curl_call::curl_call(http_call_id id, http::request request, http_sink& sink,
                                             const curl_http_options& options)
@@ -341,9 +335,9 @@ AGENT_WEBSOCKET_INLINE std::size_t curl_call::body_bytes(std::string_view bytes)
   return sink_ != nullptr ? bytes.size() : 0;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

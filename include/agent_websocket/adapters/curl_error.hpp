@@ -21,13 +21,7 @@ namespace adapters {
 /// received.
 std::error_code curl_failure(CURLcode code, bool head_done) noexcept;
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::error_code curl_failure(CURLcode code, bool head_done) noexcept {
   switch (static_cast<int>(code)) {
@@ -51,9 +45,9 @@ AGENT_WEBSOCKET_INLINE std::error_code curl_failure(CURLcode code, bool head_don
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

@@ -72,13 +72,7 @@ class curl_http_client {
   http_call_id last_id_ = 0;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE curl_http_client::curl_http_client(asio::io_context& context,
                                                           curl_http_options options)
@@ -171,9 +165,9 @@ AGENT_WEBSOCKET_INLINE void curl_http_client::finish(http_call_id id, CURLcode c
   call->complete(code);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

@@ -122,13 +122,7 @@ class curl_multi {
   const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE curl_multi::curl_multi(asio::io_context& context,
                                               std::function<void()> on_turn)
@@ -241,9 +235,9 @@ AGENT_WEBSOCKET_INLINE void curl_multi::time_wanted(long milliseconds) {
   timer_.async_wait(expired);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

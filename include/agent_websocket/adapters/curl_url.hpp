@@ -20,13 +20,7 @@ namespace adapters {
 /// True when the host of an absolute URL is this machine; false when it is none.
 bool is_loopback_url(const std::string& target);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE bool is_loopback_url(const std::string& target) {
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
@@ -40,9 +34,9 @@ AGENT_WEBSOCKET_INLINE bool is_loopback_url(const std::string& target) {
   return loopback;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL

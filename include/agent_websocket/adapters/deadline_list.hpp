@@ -84,13 +84,7 @@ class deadline_list {
   deadline_hook ends_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE void deadline_hook::leave() noexcept {
   if (next_ == nullptr) return;
@@ -99,9 +93,9 @@ AGENT_WEBSOCKET_INLINE void deadline_hook::leave() noexcept {
   next_ = previous_ = nullptr;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -34,13 +34,7 @@ class event_turn {
   turn_keeper* keeper_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE event_turn::event_turn(turn_keeper* keeper) noexcept : keeper_(keeper) {
   if (keeper_ != nullptr) keeper_->begin_turn();
@@ -50,9 +44,9 @@ AGENT_WEBSOCKET_INLINE event_turn::~event_turn() {
   if (keeper_ != nullptr) keeper_->end_turn();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

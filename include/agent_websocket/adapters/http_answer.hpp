@@ -5,10 +5,12 @@
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
+#include <agent_websocket/http/date.hpp>
 #include <agent_websocket/http/message.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -16,24 +18,20 @@ namespace agent_websocket {
 namespace adapters {
 
 /// Appends a whole response. `head_only`: the request was a HEAD, so the body stays out but its
-/// length does not.
-void append_answer(std::string& out, const http::response& answer, bool head_only);
+/// length does not. `now` is its Date, unless it has one.
+void append_answer(std::string& out, const http::response& answer, bool head_only,
+                   std::chrono::system_clock::time_point now);
 
 /// Appends the answer that completes an upgrade, with the fields of `answer`, such as
 /// Sec-WebSocket-Protocol.
 void append_upgrade(std::string& out, const http::response& answer, std::string_view accept_key);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 /// Fields that the transport sets itself; an application's own would contradict them.
-AGENT_WEBSOCKET_INLINE bool is_transport_field(std::string_view name) noexcept {
+inline bool is_transport_field(std::string_view name) noexcept {
   for (const std::string_view own : {"Connection", "Content-Length", "Transfer-Encoding", "Upgrade",
                                      "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions"}) {
     if (http::iequals(name, own)) return true;
@@ -41,12 +39,12 @@ AGENT_WEBSOCKET_INLINE bool is_transport_field(std::string_view name) noexcept {
   return false;
 }
 
-AGENT_WEBSOCKET_INLINE void append_status_line(std::string& out, int status) {
+inline void append_status_line(std::string& out, int status) {
   out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
   out.append(http::reason_phrase(status)).append("\r\n");
 }
 
-AGENT_WEBSOCKET_INLINE void append_fields(std::string& out, const http::header_list& headers) {
+inline void append_fields(std::string& out, const http::header_list& headers) {
   for (const auto& [name, value] : headers) {
     if (is_transport_field(name)) continue;
     out.append(name).append(": ").append(http::sanitize_field_value(value)).append("\r\n");
@@ -56,9 +54,12 @@ AGENT_WEBSOCKET_INLINE void append_fields(std::string& out, const http::header_l
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE void append_answer(std::string& out, const http::response& answer,
-                                          bool head_only) {
+                                          bool head_only,
+                                          std::chrono::system_clock::time_point now) {
   const bool may_have_body = answer.status >= 200 && answer.status != 204 && answer.status != 304;
   detail::append_status_line(out, answer.status);
+  if (!answer.headers.contains("Date"))  // RFC 9110 section 6.6.1
+    out.append("Date: ").append(http::to_date(now)).append("\r\n");
   detail::append_fields(out, answer.headers);
   if (may_have_body) {
     out.append("Content-Length: ").append(std::to_string(answer.body.size())).append("\r\n");
@@ -83,9 +84,9 @@ AGENT_WEBSOCKET_INLINE void append_upgrade(std::string& out, const http::respons
   out.append("\r\n");
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

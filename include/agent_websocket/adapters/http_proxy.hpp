@@ -50,17 +50,12 @@ result<http_proxy> parse_proxy(std::string_view text);
 /// says. The upper-case HTTP_PROXY is not looked at: a CGI program's client sets it by a field.
 result<std::optional<http_proxy>> proxy_from_environment(bool secure, std::string_view host);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 /// The first of the two names that has a value; null when none has.
-AGENT_WEBSOCKET_INLINE const char* proxy_variable(const char* name, const char* other = nullptr) {
+inline const char* proxy_variable(const char* name, const char* other = nullptr) {
   for (const char* const each : {name, other}) {
     const char* const value = each == nullptr ? nullptr : std::getenv(each);
     if (value != nullptr && *value != '\0') return value;
@@ -68,7 +63,7 @@ AGENT_WEBSOCKET_INLINE const char* proxy_variable(const char* name, const char* 
   return nullptr;
 }
 
-AGENT_WEBSOCKET_INLINE std::string percent_decoded(std::string_view text) {
+inline std::string percent_decoded(std::string_view text) {
   const auto digit = [](char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -171,9 +166,9 @@ AGENT_WEBSOCKET_INLINE result<std::optional<http_proxy>> proxy_from_environment(
   return maybe(std::move(*parsed));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -67,21 +67,16 @@ result<jwt_key> jwt_public_key(std::string_view pem, const std::string& where);
 /// The same from a file of at most 64 KiB. Blocks. `name` is the variable that names the file.
 result<jwt_key> jwt_public_key_file(const std::string& path, const std::string& name);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE const unsigned char* as_bytes(std::string_view text) noexcept {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-AGENT_WEBSOCKET_INLINE bool verify_hs256(std::string_view secret, std::string_view input,
-                                         std::string_view signature) {
+inline bool verify_hs256(std::string_view secret, std::string_view input,
+                         std::string_view signature) {
   const quiet_errors quiet;
   std::array<unsigned char, 32> mac{};
   unsigned size = 0;
@@ -95,7 +90,7 @@ AGENT_WEBSOCKET_INLINE bool verify_hs256(std::string_view secret, std::string_vi
 
 /// r and s, 32 bytes each (RFC 7518 section 3.4) -> the DER form that OpenSSL takes; empty when
 /// there are not 64 bytes, or one of the numbers is 0.
-AGENT_WEBSOCKET_INLINE std::string to_der(std::string_view signature) {
+inline std::string to_der(std::string_view signature) {
   constexpr std::size_t half = 32;
   if (signature.size() != 2 * half) return {};
   const auto number = [&](std::size_t at) {
@@ -115,8 +110,7 @@ AGENT_WEBSOCKET_INLINE std::string to_der(std::string_view signature) {
   return size > 0 ? std::string(der.begin(), der.begin() + size) : std::string();
 }
 
-AGENT_WEBSOCKET_INLINE bool verify_with(EVP_PKEY* key, std::string_view input,
-                                        std::string_view signature) {
+inline bool verify_with(EVP_PKEY* key, std::string_view input, std::string_view signature) {
   const openssl_ptr<EVP_MD_CTX> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   EVP_PKEY_CTX* settings = nullptr;  // belongs to the context
   if (!context || EVP_DigestVerifyInit(context.get(), &settings, EVP_sha256(), nullptr, key) != 1) {
@@ -130,13 +124,12 @@ AGENT_WEBSOCKET_INLINE bool verify_with(EVP_PKEY* key, std::string_view input,
                           input.size()) == 1;
 }
 
-AGENT_WEBSOCKET_INLINE error bad_key(const std::string& where, const std::string& what) {
+inline error bad_key(const std::string& where, const std::string& what) {
   return error(errc::bad_configuration, where + " " + what);
 }
 
 /// The words behind BEGIN of the only PEM block; an error when there is none or several.
-AGENT_WEBSOCKET_INLINE result<std::string> pem_label(std::string_view text,
-                                                     const std::string& where) {
+inline result<std::string> pem_label(std::string_view text, const std::string& where) {
   constexpr std::string_view begin = "-----BEGIN ";
   const std::size_t at = text.find(begin);
   if (at == std::string_view::npos) {
@@ -151,7 +144,7 @@ AGENT_WEBSOCKET_INLINE result<std::string> pem_label(std::string_view text,
   return std::string(rest.substr(0, rest.find("-----")));
 }
 
-AGENT_WEBSOCKET_INLINE bool is_p256(const EVP_PKEY* key) {
+inline bool is_p256(const EVP_PKEY* key) {
   std::array<char, 64> name{};
   std::size_t size = 0;
   return EVP_PKEY_get_group_name(key, name.data(), name.size(), &size) == 1 &&
@@ -257,9 +250,9 @@ AGENT_WEBSOCKET_INLINE result<jwt_key> jwt_public_key_file(const std::string& pa
   return jwt_public_key(text, where);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

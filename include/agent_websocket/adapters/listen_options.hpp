@@ -44,13 +44,7 @@ struct listen_options {
   std::function<bool()> leave_to_others{};
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::error_code allow_other_listeners(int socket) noexcept {
 #if defined(_WIN32) || !(defined(SO_REUSEPORT_LB) || defined(SO_REUSEPORT))
@@ -68,9 +62,9 @@ AGENT_WEBSOCKET_INLINE std::error_code allow_other_listeners(int socket) noexcep
 #endif
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

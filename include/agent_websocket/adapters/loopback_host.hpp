@@ -21,13 +21,7 @@ namespace adapters {
 /// True for localhost, names below it (RFC 6761), 127.0.0.0/8 and ::1.
 bool is_loopback_host(std::string_view host);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE bool is_loopback_host(std::string_view host) {
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
@@ -45,9 +39,9 @@ AGENT_WEBSOCKET_INLINE bool is_loopback_host(std::string_view host) {
   return address.is_loopback();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -59,13 +59,7 @@ class output_pool {
   std::size_t bytes_ = 0;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string_view output_buffer::front() const noexcept {
   return std::string_view(bytes_).substr(sent_);
@@ -97,9 +91,9 @@ AGENT_WEBSOCKET_INLINE void output_pool::give_back(std::unique_ptr<output_buffer
   spare_.push_back(std::move(buffer));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

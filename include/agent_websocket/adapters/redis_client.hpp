@@ -111,13 +111,7 @@ class redis_client {
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_client::redis_client(asio::io_context& context,
                                                   redis_connection_settings settings,
@@ -251,9 +245,9 @@ AGENT_WEBSOCKET_INLINE void redis_client::forget_others() {
                      connections_.end());
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

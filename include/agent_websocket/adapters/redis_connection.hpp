@@ -159,13 +159,7 @@ class redis_connection final : redis_line_sink {
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_connection::redis_connection(asio::io_context& context,
                                                           redis_connection_settings settings)
@@ -400,9 +394,9 @@ AGENT_WEBSOCKET_INLINE void redis_connection::on_reply(redis_reply reply) {
   if (is_replica && !alive.expired() && phase_ == phase::ready) lose("it is a replica now");
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

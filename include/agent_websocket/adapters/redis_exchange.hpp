@@ -78,13 +78,7 @@ class redis_exchange {
   std::unique_ptr<redis_connection> connection_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_exchange::redis_exchange(redis_store& store,
                                                       std::chrono::milliseconds ask_every)
@@ -184,9 +178,9 @@ AGENT_WEBSOCKET_INLINE void redis_exchange::take(const redis_reply& reply) {
   if (!alive.expired()) sink_->on_message(letter->from, letter->text);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

@@ -69,13 +69,7 @@ class redis_lease {
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_lease::redis_lease(asio::io_context& context, redis_client& client,
                                                 std::string prefix, std::string name,
@@ -154,9 +148,9 @@ AGENT_WEBSOCKET_INLINE void redis_lease::take(const result<redis_reply>& reply,
                                         : "not renewed: other processes may take its sessions");
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

@@ -64,13 +64,7 @@ class redis_letter_box {
   std::map<std::string, peer, std::less<>> seen_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::optional<redis_letter> redis_letter::parse(std::string_view written) {
   redis_letter parsed;
@@ -122,9 +116,9 @@ AGENT_WEBSOCKET_INLINE redis_letter_box::verdict redis_letter_box::take(const re
   return is_gap ? verdict::after_gap : verdict::next;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

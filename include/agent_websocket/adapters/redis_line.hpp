@@ -70,13 +70,7 @@ class redis_line final : public asio_link {
   bool is_blocked_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE link_pointer<redis_line> redis_line::begin(asio_socket socket,
                                                                   redis_line_sink& sink,
@@ -151,9 +145,9 @@ AGENT_WEBSOCKET_INLINE void redis_line::lost(const std::string& words) {
   if (to != nullptr) to->on_line_lost(words);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

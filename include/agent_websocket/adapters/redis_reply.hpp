@@ -102,13 +102,7 @@ std::string_view redis_error_kind(std::string_view text) noexcept;
 /// What an error reply means to a store. The words of Redis are for the log.
 error error_of_redis(std::string_view text);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string_view redis_view::text() const noexcept {
   const bool has = is(REDIS_REPLY_STRING) || is(REDIS_REPLY_STATUS) || is(REDIS_REPLY_ERROR);
@@ -189,9 +183,9 @@ AGENT_WEBSOCKET_INLINE error error_of_redis(std::string_view text) {
   return error(errc::internal, "The store failed", std::move(detail));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

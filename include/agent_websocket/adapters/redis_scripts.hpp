@@ -118,13 +118,7 @@ return 'ok'
 )"};
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string redis_digest(std::string_view text) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -167,9 +161,9 @@ AGENT_WEBSOCKET_INLINE redis_command redis_script::command(std::string_view name
   return make_redis_command(all);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

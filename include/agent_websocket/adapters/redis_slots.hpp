@@ -67,13 +67,7 @@ class redis_slot_map {
   std::vector<std::uint16_t> owners_;  // indexes of addresses_, by slot
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::uint16_t redis_crc16(std::string_view text) noexcept {
   unsigned crc = 0;
@@ -168,9 +162,9 @@ AGENT_WEBSOCKET_INLINE std::uint16_t redis_slot_map::index_in(std::vector<redis_
   return index;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

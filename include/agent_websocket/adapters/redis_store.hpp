@@ -113,13 +113,7 @@ class redis_store {
   std::unique_ptr<redis_client> client_;  // destroyed first: no handler is called after that
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE redis_store::redis_store(asio::io_context& context, redis_settings settings)
     : context_(context), settings_(std::move(settings)) {}
@@ -348,9 +342,9 @@ AGENT_WEBSOCKET_INLINE void redis_store::check(store_handler done) {
   });
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

@@ -49,13 +49,7 @@ struct redis_url {
 /// Fails with bad_configuration and words for people.
 result<redis_url> parse_redis_url(std::string_view text);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::string redis_address::text() const {
   const bool is_ipv6 = host.find(':') != std::string::npos;
@@ -65,14 +59,15 @@ AGENT_WEBSOCKET_INLINE std::string redis_address::text() const {
 AGENT_WEBSOCKET_INLINE bool redis_address::operator==(const redis_address& other) const noexcept {
   return port == other.port && host == other.host;
 }
+
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE error refuse_redis_url(std::string why) {
+inline error refuse_redis_url(std::string why) {
   return error(errc::bad_configuration, "the address of Redis is wrong: " + std::move(why));
 }
 
 /// False when a % is not followed by two hexadecimal digits.
-AGENT_WEBSOCKET_INLINE bool decode_percent(std::string_view text, std::string& decoded) {
+inline bool decode_percent(std::string_view text, std::string& decoded) {
   decoded.clear();
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
@@ -90,8 +85,7 @@ AGENT_WEBSOCKET_INLINE bool decode_percent(std::string_view text, std::string& d
   return true;
 }
 
-AGENT_WEBSOCKET_INLINE result<void> take_redis_credentials(std::string_view text,
-                                                           redis_url& parsed) {
+inline result<void> take_redis_credentials(std::string_view text, redis_url& parsed) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon + 1 == text.size()) {
     return refuse_redis_url("before the @ stands user:password, or :password alone");
@@ -103,7 +97,7 @@ AGENT_WEBSOCKET_INLINE result<void> take_redis_credentials(std::string_view text
   return {};
 }
 
-AGENT_WEBSOCKET_INLINE result<void> take_redis_option(std::string_view text, redis_url& parsed) {
+inline result<void> take_redis_option(std::string_view text, redis_url& parsed) {
   const std::size_t equals = text.find('=');
   const std::string name(text.substr(0, equals));
   std::string value;
@@ -192,9 +186,9 @@ AGENT_WEBSOCKET_INLINE result<redis_url> parse_redis_url(std::string_view text) 
   return parsed;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS

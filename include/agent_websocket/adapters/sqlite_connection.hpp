@@ -102,13 +102,7 @@ int sqlite_number(const sqlite_connection& connection, std::string_view sql, std
 /// The same with text.
 int sqlite_text(const sqlite_connection& connection, std::string_view sql, std::string& text);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE int sqlite_connection::open(const std::string& file, int flags) {
   sqlite3* db = nullptr;
@@ -167,9 +161,9 @@ AGENT_WEBSOCKET_INLINE int sqlite_text(const sqlite_connection& connection, std:
   });
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

@@ -68,13 +68,8 @@ class sqlite_database {
   sqlite_connection connection_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE error bad_session_file(const std::string& file, const std::string& what) {
@@ -228,9 +223,9 @@ AGENT_WEBSOCKET_INLINE result<void> sqlite_database::open_locked(
   return {};
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

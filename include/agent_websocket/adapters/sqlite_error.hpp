@@ -30,13 +30,7 @@ std::string sqlite_words(sqlite3* db, int code);
 /// `doing`: what could not be done, "the append".
 error sqlite_failure(sqlite3* db, int code, const char* doing);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE const char* sqlite_meaning(int code) noexcept {
   switch (sqlite_primary(code)) {
@@ -75,9 +69,9 @@ AGENT_WEBSOCKET_INLINE error sqlite_failure(sqlite3* db, int code, const char* d
                std::string("sqlite_store: ") + doing + " failed: " + sqlite_words(db, code));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

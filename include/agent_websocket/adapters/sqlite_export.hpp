@@ -66,13 +66,7 @@ class sqlite_export {
 result<std::uint64_t> export_sessions(const std::string& file, std::string_view id,
                                       std::ostream& out);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE result<void> sqlite_export::open(const std::string& file) {
   std::error_code failure;
@@ -172,9 +166,9 @@ AGENT_WEBSOCKET_INLINE result<std::uint64_t> export_sessions(const std::string& 
   return lines;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

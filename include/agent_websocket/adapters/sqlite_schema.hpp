@@ -45,13 +45,7 @@ std::string version_fault(const sqlite_version& found, std::size_t latest);
 int migrate(sqlite_connection& connection, const sqlite_version& from,
             const std::vector<std::string>& migrations);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE const std::vector<std::string>& sqlite_migrations() {
   static const std::vector<std::string> all{
@@ -110,9 +104,9 @@ AGENT_WEBSOCKET_INLINE int migrate(sqlite_connection& connection, const sqlite_v
   return code;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

@@ -75,13 +75,7 @@ class sqlite_sessions {
   sqlite_statement find_, read_, make_, keep_, forget_, advance_, stamp_, hold_, remove_, old_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE sqlite_sessions::sqlite_sessions(sqlite_connection& connection,
                                                         std::int64_t grain)
@@ -259,9 +253,9 @@ AGENT_WEBSOCKET_INLINE error sqlite_sessions::failure(int code, const char* doin
   return sqlite_failure(connection_.handle(), code, doing);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

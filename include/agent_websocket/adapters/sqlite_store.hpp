@@ -150,13 +150,7 @@ class sqlite_store {
   std::unique_ptr<sqlite_worker> worker_;  // last: it uses the others
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE sqlite_store::sqlite_store(asio::io_context& context, sqlite_options options)
     : context_(context), options_(std::move(options)) {}
@@ -251,9 +245,9 @@ AGENT_WEBSOCKET_INLINE void sqlite_store::deliver() {
   job->deliver();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

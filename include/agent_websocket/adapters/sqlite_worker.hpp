@@ -115,13 +115,7 @@ class sqlite_worker {
   std::thread thread_;  // last: it uses all of the others
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::int64_t sqlite_worker::seconds_now() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -271,9 +265,9 @@ AGENT_WEBSOCKET_INLINE error sqlite_worker::failure(int code, const char* doing)
   return sqlite_failure(database_->connection().handle(), code, doing);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE

@@ -85,19 +85,14 @@ class stderr_logger {
   int file_descriptor_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
 /// The code point of a character that is not seen and yet moves what is: C1 controls, line and
 /// paragraph separators, and marks that change the direction of writing, by which a line could be
 /// made to look like another one. 0 for all others.
-AGENT_WEBSOCKET_INLINE unsigned unseen_code_point(std::string_view character) noexcept {
+inline unsigned unseen_code_point(std::string_view character) noexcept {
   const auto bits = [character](std::size_t i) {
     return static_cast<unsigned>(static_cast<unsigned char>(character[i]) & 0x3F);
   };
@@ -112,7 +107,7 @@ AGENT_WEBSOCKET_INLINE unsigned unseen_code_point(std::string_view character) no
   return moves ? point : 0;
 }
 
-AGENT_WEBSOCKET_INLINE void append_code_point(std::string& line, unsigned point) {
+inline void append_code_point(std::string& line, unsigned point) {
   static constexpr char digits[] = "0123456789abcdef";
   line += "\\u";
   for (const unsigned shift : {12u, 8u, 4u, 0u}) line += digits[(point >> shift) & 0xF];
@@ -120,8 +115,7 @@ AGENT_WEBSOCKET_INLINE void append_code_point(std::string& line, unsigned point)
 
 /// For a terminal: control characters (C0, DEL) as \n, \t or \x1b, others that are not seen as
 /// \u009b, invalid bytes as \xff.
-AGENT_WEBSOCKET_INLINE void escape_for_people(std::string& line, std::string_view character,
-                                              bool valid) {
+inline void escape_for_people(std::string& line, std::string_view character, bool valid) {
   static constexpr char digits[] = "0123456789abcdef";
   if (const unsigned point = valid ? unseen_code_point(character) : 0; point != 0)
     return append_code_point(line, point);
@@ -142,8 +136,7 @@ AGENT_WEBSOCKET_INLINE void escape_for_people(std::string& line, std::string_vie
   }
 }
 
-AGENT_WEBSOCKET_INLINE void escape_for_json(std::string& line, std::string_view character,
-                                            bool valid) {
+inline void escape_for_json(std::string& line, std::string_view character, bool valid) {
   const unsigned point = valid ? unseen_code_point(character) : 0;
   point != 0 ? append_code_point(line, point) : json::append_escaped(line, character);
 }
@@ -209,9 +202,9 @@ AGENT_WEBSOCKET_INLINE void stderr_logger::put(std::string_view rest) const noex
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

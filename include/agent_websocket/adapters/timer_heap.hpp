@@ -73,13 +73,7 @@ class timer_heap {
   std::uint64_t last_number_ = 0;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE timer_id timer_heap::add(time_point when, std::function<void()> f) {
   const std::size_t slot = free_slot();
@@ -169,9 +163,9 @@ AGENT_WEBSOCKET_INLINE void timer_heap::count_below(std::size_t position, time_p
   count_below(2 * position + 2, time, count);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -85,13 +85,7 @@ class tls_context {
   pointer context_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE error tls_context::refuse(std::string words) {
   ERR_clear_error();
@@ -253,9 +247,9 @@ AGENT_WEBSOCKET_INLINE result<tls_context> tls_context::of_client(const std::str
   return tls_context(std::move(made));
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

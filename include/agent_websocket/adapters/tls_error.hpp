@@ -30,13 +30,7 @@ std::string certificate_refusal_words(long verdict, const std::string& host);
 /// Why a handshake failed, for what is not the certificate.
 std::string tls_failure_words(unsigned long code);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE unsigned long take_tls_error() noexcept {
   const unsigned long first = ERR_get_error();
@@ -82,9 +76,9 @@ AGENT_WEBSOCKET_INLINE std::string tls_failure_words(unsigned long code) {
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -110,13 +110,7 @@ class tls_stream {
   bool end_waits_ = false;  // came with the last bytes; the next read tells
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::unique_ptr<tls_stream> tls_stream::accept(const tls_context& context,
                                                                       asio_socket& socket) {
@@ -301,9 +295,9 @@ AGENT_WEBSOCKET_INLINE io_outcome tls_stream::shut() {
   return io_outcome::done;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -128,13 +128,7 @@ class websocketpp_client_line final : public asio_link {
   bool flush_posted_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE link_pointer<websocketpp_client_line> websocketpp_client_line::begin(
     asio_socket socket, client_transport_sink& sink, client_handshake handshake,
@@ -341,9 +335,9 @@ AGENT_WEBSOCKET_INLINE void websocketpp_client_line::on_deadline() {
   fail(is_cancelled_ ? errc::cancelled : errc::timeout_connect, "no answer to the handshake");
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -104,13 +104,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   std::unique_ptr<farewell> farewell_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::drop() {
   phase_ = phase::gone;
@@ -375,9 +369,9 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::finish(bool reset) {
   if (hub().connections.size() == 0) hub().rest_when_idle();
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

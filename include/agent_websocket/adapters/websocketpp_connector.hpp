@@ -103,13 +103,7 @@ class websocketpp_connector {
   line_pointer line_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE websocketpp_connector::websocketpp_connector(asio::io_context& context,
                                                                     connector_settings settings)
@@ -248,9 +242,9 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connector::drop() {
   }
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

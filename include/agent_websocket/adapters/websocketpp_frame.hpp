@@ -67,13 +67,7 @@ void append_masked_frame(std::string& out, opcode code, std::string_view payload
 /// Empty for codes that do not go on the wire.
 std::string close_payload(std::uint16_t code, std::string_view reason);
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE std::size_t apply_mask(char* data, std::size_t size,
                                               std::size_t key) noexcept {
@@ -90,15 +84,15 @@ AGENT_WEBSOCKET_INLINE std::size_t apply_mask(char* data, std::size_t size,
   for (std::size_t k = 0; k < tail; ++k) data[i + k] = static_cast<char>(data[i + k] ^ rest[k]);
   return websocketpp::frame::circshift_prepared_key(key, tail);
 }
+
 namespace detail {
 
 /// Writes a frame's header with FIN set to `header` (room for 14 bytes) and returns its length.
 /// `key` is null for a server's frame. The length is written here, since websocketpp's conversion
 /// caches the byte order in an unguarded static variable, which two servers on two threads would
 /// race for.
-AGENT_WEBSOCKET_INLINE std::size_t write_frame_header(
-    char* header, opcode code, std::size_t payload,
-    const websocketpp::frame::masking_key_type* key) noexcept {
+inline std::size_t write_frame_header(char* header, opcode code, std::size_t payload,
+                                      const websocketpp::frame::masking_key_type* key) noexcept {
   namespace frame = websocketpp::frame;
   const frame::basic_header basic(code, payload, true, key != nullptr);
   header[0] = static_cast<char>(basic.b0);
@@ -142,9 +136,9 @@ AGENT_WEBSOCKET_INLINE std::string close_payload(std::uint16_t code, std::string
   return payload;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -227,13 +227,7 @@ class resting_frame_reader {
   std::unique_ptr<frame_reader> begun_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE bool frame_reader::in_message() const noexcept {
   return in_payload_ || head_size_ != 0 || message_ != opcode::continuation;
@@ -334,9 +328,9 @@ AGENT_WEBSOCKET_INLINE frame_reader::kept& frame_reader::keep() {
   return *kept_;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -101,16 +101,11 @@ struct client_handshake {
   static bool is_own_field(std::string_view name);
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace adapters {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE const handshake_processor_type& handshake_processor() {
+inline const handshake_processor_type& handshake_processor() {
   static handshake_config::rng_type no_random;
   static const handshake_processor_type instance(false, true, nullptr, no_random);
   return instance;
@@ -126,7 +121,7 @@ AGENT_WEBSOCKET_INLINE bool has_token(std::string_view list, std::string_view to
 }
 
 /// True for the base64 of 16 bytes: 22 characters and two pads.
-AGENT_WEBSOCKET_INLINE bool is_handshake_key(std::string_view key) {
+inline bool is_handshake_key(std::string_view key) {
   if (key.size() != 24 || key.substr(22) != "==") return false;
   for (const char c : key.substr(0, 22)) {
     if (!websocketpp::is_base64(static_cast<unsigned char>(c))) return false;
@@ -219,9 +214,9 @@ AGENT_WEBSOCKET_INLINE bool client_handshake::is_own_field(std::string_view name
   return false;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

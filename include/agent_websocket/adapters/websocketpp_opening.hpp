@@ -13,6 +13,7 @@
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -76,13 +77,7 @@ class websocketpp_opening {
   bool continued_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE websocketpp_opening::websocketpp_opening(std::size_t max_body_bytes,
                                                                 std::string remote_address,
@@ -139,13 +134,14 @@ AGENT_WEBSOCKET_INLINE http::response websocketpp_opening::needs_no_tls() {
 
 AGENT_WEBSOCKET_INLINE bool websocketpp_opening::append(std::string& out,
                                                         const http::response& answer) const {
+  const auto now = std::chrono::system_clock::now();
   if (answer.status != 101) {
-    append_answer(out, answer, head_only_);
+    append_answer(out, answer, head_only_, now);
   } else if (is_upgrade()) {
     append_upgrade(out, answer, reader_.accept_key());
     return true;
   } else {
-    append_answer(out, http::response::text(500, "Internal error\n"), head_only_);
+    append_answer(out, http::response::text(500, "Internal error\n"), head_only_, now);
   }
   return false;
 }
@@ -156,9 +152,9 @@ AGENT_WEBSOCKET_INLINE http::response websocketpp_opening::later(const char* why
   return answer;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

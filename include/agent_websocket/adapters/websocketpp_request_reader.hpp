@@ -8,6 +8,7 @@
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/http/request_head.hpp>
+#include <agent_websocket/http/url.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -81,13 +82,7 @@ class request_reader {
   bool expects_continue_ = false;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE request_reader::progress request_reader::feed(std::string_view bytes) {
   if (!has_head_) {
@@ -141,15 +136,21 @@ AGENT_WEBSOCKET_INLINE bool request_reader::take_head(std::string_view head) {
   if (host.empty() && parsed.version != "HTTP/1.0") return refuse(400, "Malformed request");
   if (!take_request_line(parsed)) return false;
   if (host.find(',') != std::string_view::npos) return refuse(400, "More than one Host");
+  if (!host.empty() && !http::is_host_field(host)) return refuse(400, "Malformed Host");
   if (!take_length(parsed.headers) || !take_upgrade(parsed)) return false;
   const auto expected = parsed.headers.find("Expect");
-  expects_continue_ = expected && http::iequals(*expected, "100-continue");
+  // A client of HTTP/1.0 would take 100 for the answer (RFC 9110 section 10.1.1).
+  expects_continue_ =
+      expected && http::iequals(*expected, "100-continue") && parsed.version != "HTTP/1.0";
   request_.headers = std::move(parsed.headers);
   return true;
 }
 
 AGENT_WEBSOCKET_INLINE bool request_reader::take_request_line(const http::request_head& parsed) {
-  if (parsed.version != "HTTP/1.1" && parsed.version != "HTTP/1.0") {
+  // A later 1.x is read as the one that is known (RFC 9110 section 2.5).
+  const bool is_known = parsed.version.size() == 8 && parsed.version.substr(0, 7) == "HTTP/1." &&
+                        parsed.version[7] >= '0' && parsed.version[7] <= '9';
+  if (!is_known) {
     return parsed.version.substr(0, 5) == "HTTP/" ? refuse(505, "Only HTTP/1.1 is supported")
                                                   : refuse(400, "Malformed request");
   }
@@ -205,9 +206,9 @@ AGENT_WEBSOCKET_INLINE request_reader::progress request_reader::take_body(std::s
   return progress::complete;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -95,13 +95,7 @@ class websocketpp_transport {
   asio_listener listener_;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE websocketpp_transport::websocketpp_transport(asio::io_context& context,
                                                                     settings chosen)
@@ -173,9 +167,9 @@ AGENT_WEBSOCKET_INLINE void websocketpp_transport::close(connection_id id, std::
   if (const auto& found = hub_->connections.find(id)) pointer(found)->close(code, why);
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

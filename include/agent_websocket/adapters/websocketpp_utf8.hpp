@@ -37,13 +37,7 @@ class utf8_checker {
   std::uint8_t state_ = websocketpp::utf8_validator::utf8_accept;
 };
 
-}  // namespace adapters
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace adapters {
 
 AGENT_WEBSOCKET_INLINE bool utf8_checker::feed(const char* data, std::size_t size) noexcept {
   namespace table = websocketpp::utf8_validator;
@@ -74,9 +68,9 @@ AGENT_WEBSOCKET_INLINE std::size_t utf8_checker::ascii_front(const char* data,
   return i;
 }
 
+#endif
+
 }  // namespace adapters
 }  // namespace agent_websocket
-
-#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

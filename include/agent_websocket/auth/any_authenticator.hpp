@@ -91,11 +91,7 @@ class any_authenticator {
   std::unique_ptr<concept_type> held_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void any_authenticator::authenticate(const credentials& shown,
                                                             authentication_handler done) {
@@ -117,6 +113,6 @@ AGENT_WEBSOCKET_INLINE void any_authenticator::once::operator()(result<principal
   if (const auto done = std::exchange(*done_, nullptr)) done(std::move(who));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -42,11 +42,7 @@ class jwt {
   clock now_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE jwt::jwt(std::vector<jwt_key> keys, jwt_rules rules, clock now)
     : keys_(std::move(keys)), rules_(std::move(rules)), now_(std::move(now)) {}
@@ -74,6 +70,6 @@ AGENT_WEBSOCKET_INLINE void jwt::authenticate(const credentials& shown,
   done(verify(shown.token));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -36,16 +36,13 @@ struct jwt_rules {
 /// wrong, else unauthorized, with the reason in the detail.
 result<principal> check_jwt_claims(std::string_view claims, const jwt_rules& rules, wall_time now);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 /// 1 to 128 bytes without control characters, line separators and what turns the direction of
 /// text: a name that a log or a page can show.
-AGENT_WEBSOCKET_INLINE bool is_printable_name(std::string_view text) noexcept {
+inline bool is_printable_name(std::string_view text) noexcept {
   if (text.empty() || text.size() > 128) return false;
   while (!text.empty()) {
     const std::size_t length = utf8_sequence_length(text);
@@ -68,21 +65,20 @@ AGENT_WEBSOCKET_INLINE bool is_printable_name(std::string_view text) noexcept {
 
 /// A NumericDate (RFC 7519 section 2): seconds since 1970, fractions allowed. nullopt when it is
 /// there and is none, such as a text or a time in milliseconds.
-AGENT_WEBSOCKET_INLINE std::optional<double> read_numeric_date(const json::value& claim) noexcept {
+inline std::optional<double> read_numeric_date(const json::value& claim) noexcept {
   constexpr double year_10000 = 253'402'300'800;
   const auto number = claim.number();
   if (!number || !(*number >= 0 && *number < year_10000)) return std::nullopt;
   return number;
 }
 
-AGENT_WEBSOCKET_INLINE wall_time to_wall_time(double seconds) noexcept {
+inline wall_time to_wall_time(double seconds) noexcept {
   constexpr double year_2255 = 9'000'000'000;  // a clock in nanoseconds ends in 2262
   return wall_time(std::chrono::duration_cast<wall_time::duration>(
       std::chrono::duration<double>(std::min(seconds, year_2255))));
 }
 
-AGENT_WEBSOCKET_INLINE result<void> check_audience(const json::value& aud,
-                                                   const std::string& wanted) {
+inline result<void> check_audience(const json::value& aud, const std::string& wanted) {
   if (wanted.empty()) {
     if (aud) return refuse_jwt("it is for an audience (aud), and no audience is configured");
     return {};
@@ -147,6 +143,6 @@ AGENT_WEBSOCKET_INLINE result<principal> check_jwt_claims(std::string_view claim
   return who;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

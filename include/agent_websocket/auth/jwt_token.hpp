@@ -49,11 +49,8 @@ struct jwt_token {
   static result<void> check_header(const json::value& header);
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE error refuse_jwt(std::string why) {
@@ -62,7 +59,7 @@ AGENT_WEBSOCKET_INLINE error refuse_jwt(std::string why) {
 
 /// True when two members of the object have the same name, however it is escaped. Readers disagree
 /// about which one counts, so that neither does (RFC 7515 section 4, RFC 7519 section 4).
-AGENT_WEBSOCKET_INLINE bool has_duplicate_names(const json::value& object) {
+inline bool has_duplicate_names(const json::value& object) {
   std::vector<std::string_view> names;
   names.reserve(object.size());
   object.for_each_member([&](std::string_view name, const json::value&) { names.push_back(name); });
@@ -131,6 +128,6 @@ AGENT_WEBSOCKET_INLINE result<void> jwt_token::check_header(const json::value& h
   return {};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

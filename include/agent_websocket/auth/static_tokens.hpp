@@ -62,15 +62,12 @@ class static_tokens {
   std::vector<entry> entries_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 /// 64 hexadecimal digits -> the digest.
-AGENT_WEBSOCKET_INLINE std::optional<digest256> read_digest(std::string_view text) noexcept {
+inline std::optional<digest256> read_digest(std::string_view text) noexcept {
   digest256 made{};
   if (text.size() != 2 * made.size()) return std::nullopt;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -87,7 +84,7 @@ AGENT_WEBSOCKET_INLINE std::optional<digest256> read_digest(std::string_view tex
 
 /// 1 to 128 of A-Z a-z 0-9 _ . @ + -: what an address or an account name is made of, and nothing
 /// that a log, a metric's label or this list would have to escape.
-AGENT_WEBSOCKET_INLINE bool is_user_name(std::string_view text) noexcept {
+inline bool is_user_name(std::string_view text) noexcept {
   if (text.empty() || text.size() > 128) return false;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -178,6 +175,6 @@ AGENT_WEBSOCKET_INLINE result<void> static_tokens::wrong(std::string words) {
   return error(errc::bad_configuration, std::move(words));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -31,11 +31,7 @@ class tokens_or_jwt {
   std::optional<jwt> signed_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE tokens_or_jwt::tokens_or_jwt(static_tokens listed,
                                                     std::optional<jwt> signed_ones)
@@ -52,6 +48,6 @@ AGENT_WEBSOCKET_INLINE void tokens_or_jwt::authenticate(const credentials& shown
   done(verify(shown.token));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

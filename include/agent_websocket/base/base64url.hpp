@@ -35,11 +35,7 @@ std::optional<std::string> decode_base64url(std::string_view text);
 
 std::string encode_base64url(std::string_view bytes);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::optional<std::string> decode_base64url(std::string_view text) {
   if (text.size() % 4 == 1) return std::nullopt;  // six bits are not a byte
@@ -82,6 +78,6 @@ AGENT_WEBSOCKET_INLINE std::string encode_base64url(std::string_view bytes) {
   return text;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -32,19 +32,22 @@
 #define AGENT_WEBSOCKET_WITH_REDIS 0
 #endif
 
-// Where functions are compiled. By default in each unit that includes the library (header-only). A
-// program of many units sets AGENT_WEBSOCKET_SEPARATE_COMPILATION in all of them, and in one of them
-// AGENT_WEBSOCKET_IMPLEMENTATION too: that one compiles what is no template, the server, the client
-// and the supervisor, and the mock server of tests; for the others all this is only declared.
-//
+/// 1: functions are compiled once in a program, in the unit that defines AGENT_WEBSOCKET_IMPLEMENTATION before its
+/// first include: what is no template, the server, the client and the supervisor, and the mock server of tests. For
+/// the other units all this is only declared. Default 0: in each unit that includes the library (header-only).
+#ifndef AGENT_WEBSOCKET_SEPARATE_COMPILATION
+#define AGENT_WEBSOCKET_SEPARATE_COMPILATION 0
+#endif
+
 // What the headers say about it: definitions of functions that are no templates stand at the end of
 // their header, #if AGENT_WEBSOCKET_DEFINITIONS, and each begins with AGENT_WEBSOCKET_INLINE; a few
-// words (an accessor) may stand in the class. A virtual function says AGENT_WEBSOCKET_INLINE in its
-// class too: one that is not inline there has the class's table made in every unit. The instances of
-// templates that are compiled once are named by AGENT_WEBSOCKET_INSTANTIATE(class name<...>).
-#if !defined(AGENT_WEBSOCKET_SEPARATE_COMPILATION)
+// words (an accessor) may stand in the class, and what no other header needs is just inline, and
+// declared nowhere. A virtual function says AGENT_WEBSOCKET_INLINE in its class too: one that is not
+// inline there has the class's table made in every unit. The instances of templates that are
+// compiled once are named by AGENT_WEBSOCKET_INSTANTIATE(class name<...>).
+#if !AGENT_WEBSOCKET_SEPARATE_COMPILATION
 #if defined(AGENT_WEBSOCKET_IMPLEMENTATION)
-#error "AGENT_WEBSOCKET_IMPLEMENTATION needs AGENT_WEBSOCKET_SEPARATE_COMPILATION, in all units of the program"
+#error "AGENT_WEBSOCKET_IMPLEMENTATION needs AGENT_WEBSOCKET_SEPARATE_COMPILATION=1, in all units of the program"
 #endif
 #define AGENT_WEBSOCKET_DEFINITIONS 1
 #define AGENT_WEBSOCKET_INLINE inline

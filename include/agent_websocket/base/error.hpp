@@ -199,11 +199,8 @@ struct error {
   std::string in_full() const;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE const errc_row& row_of(errc code) noexcept {
@@ -221,7 +218,7 @@ AGENT_WEBSOCKET_INLINE std::string errc_category::message(int value) const {
   return message_of(static_cast<errc>(value));
 }
 
-AGENT_WEBSOCKET_INLINE const std::error_category& errc_category_instance() noexcept {
+inline const std::error_category& errc_category_instance() noexcept {
   static const errc_category instance;
   return instance;
 }
@@ -261,7 +258,7 @@ AGENT_WEBSOCKET_INLINE bool condition_category::equivalent(const std::error_code
   return false;
 }
 
-AGENT_WEBSOCKET_INLINE const std::error_category& condition_category_instance() noexcept {
+inline const std::error_category& condition_category_instance() noexcept {
   static const condition_category instance;
   return instance;
 }
@@ -283,9 +280,9 @@ AGENT_WEBSOCKET_INLINE std::string error::in_full() const {
   return detail.empty() ? message : message + ": " + detail;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 namespace std {
 template <>

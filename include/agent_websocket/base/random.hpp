@@ -185,11 +185,8 @@ std::string make_token(Source& random) { return detail::random_text<detail::toke
 template <typename Source>
 std::string make_short_name(Source& random) { return detail::random_text<detail::short_name_length>(random); }
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE mersenne_twister::mersenne_twister(std::uint64_t seed) noexcept {
@@ -239,6 +236,6 @@ AGENT_WEBSOCKET_INLINE bool random_source::ask_system([[maybe_unused]] void* to,
 #endif
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -165,15 +165,11 @@ class result<void> {
   agent_websocket::error error_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bad_result_access::bad_result_access(const agent_websocket::error& why)
     : std::runtime_error(why.message), code_(why.code) {}
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

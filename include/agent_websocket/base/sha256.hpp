@@ -58,11 +58,8 @@ digest256 sha256(std::string_view text) noexcept;
 /// Takes the same time wherever the two differ.
 bool equal_in_constant_time(const digest256& a, const digest256& b) noexcept;
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void sha256_state::block(const unsigned char* bytes) noexcept {
@@ -146,6 +143,6 @@ AGENT_WEBSOCKET_INLINE bool equal_in_constant_time(const digest256& a,
   return difference == 0;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

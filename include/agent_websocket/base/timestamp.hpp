@@ -31,11 +31,7 @@ class timestamp_cache {
 /// call on this thread.
 std::string_view shared_timestamp(std::chrono::system_clock::time_point when);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string to_iso8601(std::chrono::system_clock::time_point when) {
   using namespace std::chrono;
@@ -100,6 +96,6 @@ AGENT_WEBSOCKET_INLINE std::string_view shared_timestamp(
   return cache.text(when);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -55,11 +55,7 @@ constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes
   return text.substr(0, end);
 }
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool is_utf8_text(std::string_view bytes) noexcept {
   while (!bytes.empty()) {
@@ -78,6 +74,6 @@ AGENT_WEBSOCKET_INLINE bool is_utf8_text(std::string_view bytes) noexcept {
   return true;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

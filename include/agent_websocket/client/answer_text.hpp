@@ -48,11 +48,7 @@ class answer_text {
   std::string text_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE answer_text::outcome answer_text::add(std::int64_t idx, std::int64_t n,
                                                              std::string_view content) {
@@ -91,6 +87,6 @@ AGENT_WEBSOCKET_INLINE answer_text::outcome answer_text::append(std::string_view
   return {text_change::appended, std::string_view(text_).substr(before)};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -38,11 +38,7 @@ class client_backoff {
   int attempts_ = 0;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_backoff::milliseconds client_backoff::next(
     std::uint16_t code, std::optional<milliseconds> told, random_source& random) {
@@ -61,6 +57,6 @@ AGENT_WEBSOCKET_INLINE client_backoff::milliseconds client_backoff::part_of(mill
   return milliseconds(static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * factor));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

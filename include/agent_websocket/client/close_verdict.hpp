@@ -39,11 +39,7 @@ constexpr after_close verdict_of(std::uint16_t code) noexcept {
 /// refused it; 0: there was none.
 std::uint16_t close_code_of(std::error_code failure, int status) noexcept;
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::uint16_t close_code_of(std::error_code failure, int status) noexcept {
   switch (status) {
@@ -62,6 +58,6 @@ AGENT_WEBSOCKET_INLINE std::uint16_t close_code_of(std::error_code failure, int 
   return close_code_lost;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -170,11 +170,7 @@ class client_connection {
   bool greeted_ = false;   // since the last hello
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_connection::client_connection(const client_options& options,
                                                             client_action::list& actions)
@@ -417,6 +413,6 @@ AGENT_WEBSOCKET_INLINE time_point client_connection::silent_too_long() const noe
   return heard_at_ + heartbeat_ + timeout_ + grace;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -200,11 +200,7 @@ class client_core {
   std::uint64_t made_ids_ = 0;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_core::client_core(client_options options)
     : options_(std::move(options)),
@@ -411,6 +407,6 @@ AGENT_WEBSOCKET_INLINE void client_core::conclude(std::uint16_t code, std::strin
   actions_.push_back(client_action::tell_stopped{code, std::string(reason)});
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

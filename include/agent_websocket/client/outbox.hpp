@@ -88,11 +88,7 @@ class client_outbox {
   std::vector<entry> entries_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_outbox::client_outbox(const client_options& limits)
     : max_messages_(limits.max_outbox_messages),
@@ -177,6 +173,6 @@ AGENT_WEBSOCKET_INLINE std::vector<std::string> client_outbox::take_accepted() {
 
 AGENT_WEBSOCKET_INLINE void client_outbox::clear() { entries_.clear(); }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

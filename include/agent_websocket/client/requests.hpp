@@ -94,11 +94,7 @@ class client_requests {
   std::optional<std::vector<std::string>> listed_;  // ids, between a welcome and live
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_request client_request::of(json::value body) {
   const wire::feedback_request_view read = wire::read_feedback_request(body);
@@ -170,6 +166,6 @@ AGENT_WEBSOCKET_INLINE std::deque<client_request>::iterator client_requests::fin
                       [&](const client_request& each) { return each.id == id; });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

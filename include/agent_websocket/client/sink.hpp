@@ -125,11 +125,7 @@ class client_sink {
   ~client_sink() = default;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_notice client_notice::of(const wire::server_message& message,
                                                        std::string_view json) {
@@ -146,6 +142,6 @@ AGENT_WEBSOCKET_INLINE client_notice client_notice::of(const wire::server_messag
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

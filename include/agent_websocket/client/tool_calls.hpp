@@ -87,11 +87,7 @@ class client_tool_calls {
   std::vector<entry> open_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_tool_progress
 client_tool_progress::of(const wire::server_message& m) {
@@ -148,6 +144,6 @@ AGENT_WEBSOCKET_INLINE std::vector<client_tool_calls::entry>::iterator client_to
                       [&](const entry& each) { return each.call == call; });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

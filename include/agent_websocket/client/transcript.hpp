@@ -83,11 +83,7 @@ class client_transcript {
   std::deque<client_notice> notifications_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE client_transcript::client_transcript(const client_options& limits)
     : max_answers_(limits.max_answers),
@@ -171,6 +167,6 @@ AGENT_WEBSOCKET_INLINE void client_transcript::limit_foreign() {
   answers_.erase(std::find_if(answers_.begin(), answers_.end(), is_foreign));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

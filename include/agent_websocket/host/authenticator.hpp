@@ -26,11 +26,7 @@ namespace agent_websocket {
 /// (bad_configuration) names the variable, and the file.
 result<any_authenticator> make_authenticator(const access_options& from, jwt::clock now);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<any_authenticator> make_authenticator(const access_options& from,
                                                                     jwt::clock now) {
@@ -69,8 +65,8 @@ AGENT_WEBSOCKET_INLINE result<any_authenticator> make_authenticator(const access
   return any_authenticator(tokens_or_jwt(from.tokens, std::move(signed_ones)));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

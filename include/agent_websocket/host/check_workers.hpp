@@ -21,11 +21,7 @@ inline constexpr unsigned max_workers = 64;
 /// Error (bad_configuration): these options are for one process.
 result<std::optional<std::string>> check_workers(const options& settings, unsigned workers);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<std::optional<std::string>> check_workers(const options& settings,
                                                                         unsigned workers) {
@@ -40,8 +36,8 @@ AGENT_WEBSOCKET_INLINE result<std::optional<std::string>> check_workers(const op
       "set STORE=redis://...");
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

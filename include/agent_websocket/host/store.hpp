@@ -51,18 +51,15 @@ result<opened_store> open_store(asio::io_context& context, const options& from,
 /// What can be said of the options without a look at the store itself.
 result<void> check_store(const options& from);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_sqlite(const options& from) {
   return from.store.rfind("sqlite:", 0) == 0;
 }
 
-AGENT_WEBSOCKET_INLINE error wrong_store(const std::string& words) {
+inline error wrong_store(const std::string& words) {
   return error(errc::bad_configuration, "STORE: " + words);
 }
 
@@ -72,8 +69,8 @@ AGENT_WEBSOCKET_INLINE error without_store(const char* what, const char* macro,
                      "; compile it with -D" + macro + "=1 and link " + library);
 }
 
-AGENT_WEBSOCKET_INLINE result<opened_store> open_sqlite([[maybe_unused]] asio::io_context& context,
-                                                        [[maybe_unused]] const options& from) {
+inline result<opened_store> open_sqlite([[maybe_unused]] asio::io_context& context,
+                                        [[maybe_unused]] const options& from) {
 #if AGENT_WEBSOCKET_WITH_SQLITE
   adapters::sqlite_options chosen;
   chosen.file = from.store.substr(7);
@@ -86,9 +83,9 @@ AGENT_WEBSOCKET_INLINE result<opened_store> open_sqlite([[maybe_unused]] asio::i
 #endif
 }
 
-AGENT_WEBSOCKET_INLINE result<opened_store> open_redis([[maybe_unused]] asio::io_context& context,
-                                                       [[maybe_unused]] const options& from,
-                                                       [[maybe_unused]] store_event_handler told) {
+inline result<opened_store> open_redis([[maybe_unused]] asio::io_context& context,
+                                       [[maybe_unused]] const options& from,
+                                       [[maybe_unused]] store_event_handler told) {
 #if AGENT_WEBSOCKET_WITH_REDIS
   adapters::redis_settings chosen;
   chosen.url = from.store;
@@ -131,8 +128,8 @@ AGENT_WEBSOCKET_INLINE result<void> check_store(const options& from) {
 #endif
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -63,15 +63,7 @@ class shipped_supervisor {
  public:
   /// Of `settings` it uses the address, the drain's time limit and what is said about the log. The
   /// context outlives it and is for it (and for what needs little time).
-  shipped_supervisor(options settings, supervisor_settings how, asio::io_context& context)
-      : settings_(std::move(settings)),
-        how_(std::move(how)),
-        context_(context),
-        logger_(settings_.level, settings_.log_format == "json" ? adapters::log_format::json
-                                                                : adapters::log_format::text),
-        pool_(pool_settings()),
-        timer_(context),
-        signals_(context) {}
+  shipped_supervisor(options settings, supervisor_settings how, asio::io_context& context);
   shipped_supervisor(const shipped_supervisor&) = delete;
   shipped_supervisor& operator=(const shipped_supervisor&) = delete;
   ~shipped_supervisor() { release(); }  // the workers end with their lines
@@ -80,44 +72,13 @@ class shipped_supervisor {
   std::uint16_t port() const noexcept { return port_; }
 
   /// Begins to listen and starts the workers. The error is in words for the operator.
-  result<void> start() {
-    const auto warning = check_workers(settings_, how_.workers);
-    if (!warning) return warning.error();
-    if (how_.workers < 1 || how_.workers > max_workers || how_.command.empty()) {
-      return error(errc::bad_configuration, "a supervisor needs a program to run, and 1 to " +
-                                                std::to_string(max_workers) + " workers");
-    }
-    adapters::asio_listener listener(context_, [](adapters::asio_socket, std::string) {});
-    adapters::listen_options where;
-    where.host = settings_.host;
-    where.port = settings_.port;
-    where.reuse_port = settings_.reuse_port;
-    if (auto opened = listener.open(where); !opened) return opened;
-    port_ = listener.port();
-    listeners_ = listener.release();
-    loads_ = worker_loads::create();
-    has_terminal_ = is_at_terminal() && !ignores_hangup();
-    for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) {
-      std::error_code failure;
-      signals_.add(number, failure);
-      if (failure) return error(errc::internal, "cannot take signals: " + failure.message());
-    }
-    wait_for_signal();
-    if (*warning) log(log_level::warning, "workers_do_not_share", **warning);
-    pool_.begin(now());
-    carry_out();
-    return {};
-  }
+  result<void> start();
 
   /// Runs the context until all workers have ended, after SIGINT, SIGTERM or when they cannot
   /// start. Returns the exit code: 0 when all ended well. SIGINT and SIGTERM let the workers drain,
   /// the second of them kills; SIGHUP starts new ones, one after the other. `running` is called
   /// when all are ready for the first time. After start().
-  int run(const std::function<void()>& running = {}) {
-    running_ = running;
-    if (!finished_) context_.run();
-    return code_;
-  }
+  int run(const std::function<void()>& running = {});
 
  private:
   using kind = pool_action::kind;
@@ -134,163 +95,44 @@ class shipped_supervisor {
   // Until what was accepted is answered (server::join), and for what comes after the drain.
   static constexpr std::chrono::milliseconds end_margin{6'000};
 
-  worker_pool_settings pool_settings() const {
-    worker_pool_settings chosen;
-    chosen.workers = how_.workers;
-    chosen.end_timeout = settings_.drain_timeout + end_margin;
-    return chosen;
-  }
+  worker_pool_settings pool_settings() const;
 
-  static std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
+  static std::chrono::steady_clock::time_point now();
 
-  void log(log_level level, std::string_view event, const std::string& text) const {
-    if (logger_.enabled(level)) logger_.write({level, event, {}, text});
-  }
-  static std::string name_of(const worker& one) {
-    return "worker=" + std::to_string(one.slot) + " pid=" + std::to_string(one.pid);
-  }
+  void log(log_level level, std::string_view event, const std::string& text) const;
+  static std::string name_of(const worker& one);
 
   // ---- events
 
-  void wait_for_signal() {
-    signals_.async_wait([this](const std::error_code& failure, int number) {
-      if (failure) return;
-      if (number == SIGCHLD) {
-        reap();
-      } else if (number == SIGHUP && !(has_terminal_ && !is_at_terminal())) {
-        log(log_level::info, "rolling_restart", "one worker after the other");
-        pool_.on_restart(now());
-      } else {
-        pool_.on_stop(now());
-      }
-      carry_out();
-      if (!finished_) wait_for_signal();
-    });
-  }
+  void wait_for_signal();
 
   /// One signal may stand for several ends.
-  void reap() {
-    std::vector<unsigned> ids;
-    for (const auto& each : workers_) ids.push_back(each.first);
-    for (const unsigned id : ids) {
-      if (const auto how = reap_worker(workers_[id].pid)) ended(id, *how);
-    }
-  }
+  void reap();
 
-  void ended(unsigned id, const worker_end& how) {
-    const worker& gone = workers_[id];
-    loads_.leave(gone.place);
-    const bool expected = (pool_.is_to_end(id) || pool_.stopping()) && how.is_clean();
-    log(expected ? log_level::info : log_level::warning, "worker_ended",
-        name_of(gone) + ' ' + to_string(how));
-    workers_.erase(id);
-    pool_.on_end(id, how, now());
-  }
+  void ended(unsigned id, const worker_end& how);
 
-  void listen_to(unsigned id) {
-    worker& one = workers_[id];
-    one.to->async_read_some(asio::buffer(one.said.get(), 1),
-                            [this, id](const std::error_code& end, std::size_t) {
-                              if (end) return;  // that of the process is told by a signal
-                              pool_.on_ready(id, now());
-                              carry_out();
-                            });
-  }
+  void listen_to(unsigned id);
 
-  void arm() {
-    const auto when = finished_ ? std::nullopt : pool_.deadline();
-    if (!when) {
-      timer_.cancel();
-      return;
-    }
-    timer_.expires_at(*when);
-    timer_.async_wait([this](const std::error_code& failure) {
-      if (failure) return;
-      pool_.on_time(now());
-      carry_out();
-    });
-  }
+  void arm();
 
   // ---- actions
 
-  void carry_out() {
-    for (auto all = pool_.take_actions(); !all.empty(); all = pool_.take_actions()) {
-      for (const pool_action& each : all) carry_out(each);
-    }
-    arm();
-  }
+  void carry_out();
 
-  void carry_out(const pool_action& action) {
-    switch (action.what) {
-      case kind::start: return launch(action);
-      case kind::drain: return tell(action.id, SIGTERM);
-      case kind::kill: return tell(action.id, SIGKILL);
-      case kind::all_ready:
-        if (running_) running_();
-        return;
-      case kind::release: return release();
-      case kind::failure: return log(log_level::error, "worker_failed", action.text);
-      case kind::restarted: return log(log_level::info, "rolling_restart_complete", {});
-      case kind::finish:
-        finished_ = true;
-        code_ = action.code;
-        signals_.cancel();
-        context_.stop();
-        return;
-    }
-  }
+  void carry_out(const pool_action& action);
 
-  void launch(const pool_action& action) {
-    const auto made = start_worker([&](int control) {
-      worker_ticket ticket;
-      ticket.slot = action.slot;
-      ticket.place = action.place;
-      ticket.control = control;
-      ticket.loads = loads_.descriptor();
-      ticket.listeners = listeners_;
-      worker_command command;
-      command.words = how_.command;
-      command.environment = how_.environment;
-      command.environment.emplace_back(worker_ticket::variable, ticket.text());
-      command.descriptors = listeners_;
-      if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
-      return command;
-    });
-    if (!made) {
-      log(log_level::error, "worker_failed", made.error().message);
-      return pool_.on_end(action.id, {1, 0}, now());
-    }
-    worker& one = workers_[action.id];
-    one.slot = action.slot;
-    one.place = action.place;
-    one.pid = made->pid;
-    one.to = std::make_unique<line>(context_, made->line);
-    log(log_level::info, action.again ? "worker_restarted" : "worker_started", name_of(one));
-    listen_to(action.id);
-  }
+  void launch(const pool_action& action);
 
-  void tell(unsigned id, int signal) {
-    const auto found = workers_.find(id);
-    if (found != workers_.end()) signal_worker(found->second.pid, signal);
-  }
+  void tell(unsigned id, int signal);
 
   /// Who tries to connect from now on is refused, and need not wait for a queue that nobody serves.
-  void release() {
-    for (const int each : std::exchange(listeners_, {})) ::close(each);
-  }
+  void release();
 
   /// nohup says that the terminal may go.
-  static bool ignores_hangup() {
-    struct sigaction before {};
-    return ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
-  }
+  static bool ignores_hangup();
   /// A hangup means that the terminal has gone when there was one and is not any more; else it is
   /// an operator's word.
-  static bool is_at_terminal() {
-    const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
-    if (terminal >= 0) ::close(terminal);
-    return terminal >= 0;
-  }
+  static bool is_at_terminal();
 
   options settings_;
   supervisor_settings how_;
@@ -310,13 +152,240 @@ class shipped_supervisor {
 
 }  // namespace detail
 
-AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_supervisor<>);
-
 /// One in a process, which has nothing else to do. All calls from the thread that runs the context.
 class supervisor : public detail::shipped_supervisor<> {
  public:
   using shipped_supervisor::shipped_supervisor;
 };
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace detail {
+
+template <typename T>
+shipped_supervisor<T>::shipped_supervisor(options settings, supervisor_settings how,
+                                          asio::io_context& context)
+    : settings_(std::move(settings)),
+      how_(std::move(how)),
+      context_(context),
+      logger_(settings_.level, settings_.log_format == "json" ? adapters::log_format::json
+                                                              : adapters::log_format::text),
+      pool_(pool_settings()),
+      timer_(context),
+      signals_(context) {}
+
+template <typename T>
+result<void> shipped_supervisor<T>::start() {
+  const auto warning = check_workers(settings_, how_.workers);
+  if (!warning) return warning.error();
+  if (how_.workers < 1 || how_.workers > max_workers || how_.command.empty()) {
+    return error(errc::bad_configuration, "a supervisor needs a program to run, and 1 to " +
+                                              std::to_string(max_workers) + " workers");
+  }
+  adapters::asio_listener listener(context_, [](adapters::asio_socket, std::string) {});
+  adapters::listen_options where;
+  where.host = settings_.host;
+  where.port = settings_.port;
+  where.reuse_port = settings_.reuse_port;
+  if (auto opened = listener.open(where); !opened) return opened;
+  port_ = listener.port();
+  listeners_ = listener.release();
+  loads_ = worker_loads::create();
+  has_terminal_ = is_at_terminal() && !ignores_hangup();
+  for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) {
+    std::error_code failure;
+    signals_.add(number, failure);
+    if (failure) return error(errc::internal, "cannot take signals: " + failure.message());
+  }
+  wait_for_signal();
+  if (*warning) log(log_level::warning, "workers_do_not_share", **warning);
+  pool_.begin(now());
+  carry_out();
+  return {};
+}
+
+template <typename T>
+int shipped_supervisor<T>::run(const std::function<void()>& running) {
+  running_ = running;
+  if (!finished_) context_.run();
+  return code_;
+}
+
+template <typename T>
+worker_pool_settings shipped_supervisor<T>::pool_settings() const {
+  worker_pool_settings chosen;
+  chosen.workers = how_.workers;
+  chosen.end_timeout = settings_.drain_timeout + end_margin;
+  return chosen;
+}
+
+template <typename T>
+std::chrono::steady_clock::time_point shipped_supervisor<T>::now() {
+  return std::chrono::steady_clock::now();
+}
+
+template <typename T>
+void shipped_supervisor<T>::log(log_level level, std::string_view event,
+                                const std::string& text) const {
+  if (logger_.enabled(level)) logger_.write({level, event, {}, text});
+}
+
+template <typename T>
+std::string shipped_supervisor<T>::name_of(const worker& one) {
+  return "worker=" + std::to_string(one.slot) + " pid=" + std::to_string(one.pid);
+}
+
+template <typename T>
+void shipped_supervisor<T>::wait_for_signal() {
+  signals_.async_wait([this](const std::error_code& failure, int number) {
+    if (failure) return;
+    if (number == SIGCHLD) {
+      reap();
+    } else if (number == SIGHUP && !(has_terminal_ && !is_at_terminal())) {
+      log(log_level::info, "rolling_restart", "one worker after the other");
+      pool_.on_restart(now());
+    } else {
+      pool_.on_stop(now());
+    }
+    carry_out();
+    if (!finished_) wait_for_signal();
+  });
+}
+
+template <typename T>
+void shipped_supervisor<T>::reap() {
+  std::vector<unsigned> ids;
+  for (const auto& each : workers_) ids.push_back(each.first);
+  for (const unsigned id : ids) {
+    if (const auto how = reap_worker(workers_[id].pid)) ended(id, *how);
+  }
+}
+
+template <typename T>
+void shipped_supervisor<T>::ended(unsigned id, const worker_end& how) {
+  const worker& gone = workers_[id];
+  loads_.leave(gone.place);
+  const bool expected = (pool_.is_to_end(id) || pool_.stopping()) && how.is_clean();
+  log(expected ? log_level::info : log_level::warning, "worker_ended",
+      name_of(gone) + ' ' + to_string(how));
+  workers_.erase(id);
+  pool_.on_end(id, how, now());
+}
+
+template <typename T>
+void shipped_supervisor<T>::listen_to(unsigned id) {
+  worker& one = workers_[id];
+  one.to->async_read_some(asio::buffer(one.said.get(), 1),
+                          [this, id](const std::error_code& end, std::size_t) {
+                            if (end) return;  // that of the process is told by a signal
+                            pool_.on_ready(id, now());
+                            carry_out();
+                          });
+}
+
+template <typename T>
+void shipped_supervisor<T>::arm() {
+  const auto when = finished_ ? std::nullopt : pool_.deadline();
+  if (!when) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(*when);
+  timer_.async_wait([this](const std::error_code& failure) {
+    if (failure) return;
+    pool_.on_time(now());
+    carry_out();
+  });
+}
+
+template <typename T>
+void shipped_supervisor<T>::carry_out() {
+  for (auto all = pool_.take_actions(); !all.empty(); all = pool_.take_actions()) {
+    for (const pool_action& each : all) carry_out(each);
+  }
+  arm();
+}
+
+template <typename T>
+void shipped_supervisor<T>::carry_out(const pool_action& action) {
+  switch (action.what) {
+    case kind::start: return launch(action);
+    case kind::drain: return tell(action.id, SIGTERM);
+    case kind::kill: return tell(action.id, SIGKILL);
+    case kind::all_ready:
+      if (running_) running_();
+      return;
+    case kind::release: return release();
+    case kind::failure: return log(log_level::error, "worker_failed", action.text);
+    case kind::restarted: return log(log_level::info, "rolling_restart_complete", {});
+    case kind::finish:
+      finished_ = true;
+      code_ = action.code;
+      signals_.cancel();
+      context_.stop();
+      return;
+  }
+}
+
+template <typename T>
+void shipped_supervisor<T>::launch(const pool_action& action) {
+  const auto made = start_worker([&](int control) {
+    worker_ticket ticket;
+    ticket.slot = action.slot;
+    ticket.place = action.place;
+    ticket.control = control;
+    ticket.loads = loads_.descriptor();
+    ticket.listeners = listeners_;
+    worker_command command;
+    command.words = how_.command;
+    command.environment = how_.environment;
+    command.environment.emplace_back(worker_ticket::variable, ticket.text());
+    command.descriptors = listeners_;
+    if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
+    return command;
+  });
+  if (!made) {
+    log(log_level::error, "worker_failed", made.error().message);
+    return pool_.on_end(action.id, {1, 0}, now());
+  }
+  worker& one = workers_[action.id];
+  one.slot = action.slot;
+  one.place = action.place;
+  one.pid = made->pid;
+  one.to = std::make_unique<line>(context_, made->line);
+  log(log_level::info, action.again ? "worker_restarted" : "worker_started", name_of(one));
+  listen_to(action.id);
+}
+
+template <typename T>
+void shipped_supervisor<T>::tell(unsigned id, int signal) {
+  const auto found = workers_.find(id);
+  if (found != workers_.end()) signal_worker(found->second.pid, signal);
+}
+
+template <typename T>
+void shipped_supervisor<T>::release() {
+  for (const int each : std::exchange(listeners_, {})) ::close(each);
+}
+
+template <typename T>
+bool shipped_supervisor<T>::ignores_hangup() {
+  struct sigaction before {};
+  return ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
+}
+
+template <typename T>
+bool shipped_supervisor<T>::is_at_terminal() {
+  const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  if (terminal >= 0) ::close(terminal);
+  return terminal >= 0;
+}
+
+}  // namespace detail
+
+#endif
+
+AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_supervisor<>);
 
 }  // namespace agent_websocket
 

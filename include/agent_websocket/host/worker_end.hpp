@@ -22,19 +22,15 @@ struct worker_end {
 /// "code=3", or "signal=9".
 std::string to_string(const worker_end& how);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string to_string(const worker_end& how) {
   return how.signal != 0 ? "signal=" + std::to_string(how.signal)
                          : "code=" + std::to_string(how.code);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -78,11 +78,7 @@ class worker_link {
   std::unique_ptr<worker_loads> loads_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::optional<worker_link> worker_link::from_environment() {
 #if defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
@@ -113,8 +109,8 @@ AGENT_WEBSOCKET_INLINE std::function<bool()> worker_link::leave_to_others() cons
       [loads = loads_.get(), place = ticket_.place] { return loads->has_less_loaded_than(place); };
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

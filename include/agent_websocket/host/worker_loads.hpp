@@ -74,11 +74,7 @@ class worker_loads {
   count* counts_ = nullptr;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE worker_loads::worker_loads(worker_loads&& other) noexcept { swap(other); }
 
@@ -151,8 +147,8 @@ AGENT_WEBSOCKET_INLINE void worker_loads::swap(worker_loads& other) noexcept {
   std::swap(counts_, other.counts_);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

@@ -161,11 +161,7 @@ class worker_pool {
   bool all_ready_ = false, roll_wanted_ = false, stopping_ = false, finished_ = false;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE worker_pool::worker_pool(worker_pool_settings chosen)
     : settings_(chosen), slots_(std::max(chosen.workers, 1u)) {}
@@ -395,8 +391,8 @@ AGENT_WEBSOCKET_INLINE void worker_pool::roll(time_point now) {
   if (roll_wanted_) roll(now);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

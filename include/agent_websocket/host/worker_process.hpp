@@ -186,18 +186,14 @@ inline std::optional<worker_end> reap_worker(int pid) noexcept {
 
 #endif
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE error no_worker_processes() {
   return error(errc::bad_configuration, "this system has no worker processes: run one server");
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

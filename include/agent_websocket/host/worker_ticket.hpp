@@ -38,11 +38,7 @@ struct worker_ticket {
   static bool take(std::string_view& from, std::string_view name, int& number);
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string worker_ticket::text() const {
   std::string all = "slot=" + std::to_string(slot) + " place=" + std::to_string(place) +
@@ -84,8 +80,8 @@ AGENT_WEBSOCKET_INLINE bool worker_ticket::take(std::string_view& from, std::str
   return true;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS

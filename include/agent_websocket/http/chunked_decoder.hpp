@@ -72,13 +72,7 @@ class chunked_decoder {
   state state_ = state::first_digit;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE chunked_decoder::outcome chunked_decoder::feed(char* data,
                                                                       std::size_t size) noexcept {
@@ -210,7 +204,7 @@ AGENT_WEBSOCKET_INLINE void chunked_decoder::after_size(char c) noexcept {
   }
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif

@@ -55,13 +55,7 @@ std::optional<ip_address> parse_forwarded_entry(std::string_view entry);
 std::string client_address(std::string_view peer, const header_list& headers,
                            const trusted_proxies& proxies);
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE result<trusted_proxies> trusted_proxies::parse(
     const std::vector<std::string>& names) {
@@ -141,7 +135,7 @@ AGENT_WEBSOCKET_INLINE std::string client_address(std::string_view peer, const h
   return found ? found->to_string() : std::string(peer);
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif

@@ -100,13 +100,7 @@ class header_list {
   std::vector<field> fields_;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE std::string sanitize_field_value(std::string_view text) {
   std::string clean;
@@ -157,7 +151,7 @@ AGENT_WEBSOCKET_INLINE bool header_list::contains(std::string_view name) const n
 
 AGENT_WEBSOCKET_INLINE void header_list::clear() noexcept { fields_.clear(); }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif

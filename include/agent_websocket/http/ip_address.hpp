@@ -77,13 +77,7 @@ class ip_network {
   unsigned bits_ = 128;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE ip_address
 ip_address::v4(const std::array<std::uint8_t, 4>& bytes) noexcept {
@@ -240,10 +234,10 @@ AGENT_WEBSOCKET_INLINE bool ip_network::contains(const ip_address& address) cons
   return address.prefix(bits_) == first_;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif
 
 namespace std {
 template <>

@@ -75,13 +75,7 @@ constexpr std::string_view reason_phrase(int status) noexcept {
   }
 }
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE std::string_view request::path() const noexcept {
   return std::string_view(target).substr(0, target.find_first_of("?#"));
@@ -105,7 +99,7 @@ AGENT_WEBSOCKET_INLINE response response::html(std::string body) {
   return {200, {{"Content-Type", "text/html; charset=utf-8"}}, std::move(body)};
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif

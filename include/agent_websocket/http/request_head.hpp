@@ -67,13 +67,7 @@ class request_head_parser {
   std::vector<std::uint32_t> marks_;  // of the fields, in their order
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE const char* request_head_parser::parse(std::string_view text,
                                                               request_head& into) {
@@ -168,7 +162,7 @@ AGENT_WEBSOCKET_INLINE bool request_head_parser::must_stand_alone(std::string_vi
   return false;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif

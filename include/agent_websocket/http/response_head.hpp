@@ -75,13 +75,7 @@ class response_head_parser {
 /// place before which was no end the last time.
 std::size_t head_end(std::string_view text, std::size_t from = 0) noexcept;
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE const char* response_head_parser::parse(std::string_view text,
                                                                bool to_head_request,
@@ -212,7 +206,7 @@ AGENT_WEBSOCKET_INLINE std::size_t head_end(std::string_view text, std::size_t f
   }
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif

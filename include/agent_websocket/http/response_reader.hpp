@@ -78,13 +78,7 @@ class response_reader {
   bool is_persistent_ = false;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE response_reader::response_reader(bool to_head_request,
                                                         std::size_t max_header_bytes)
@@ -208,7 +202,7 @@ AGENT_WEBSOCKET_INLINE bool response_reader::parse(std::string_view text, respon
   return true;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif

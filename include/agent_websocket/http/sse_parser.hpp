@@ -207,13 +207,7 @@ class sse_parser {
   bool stopped_ = false;
 };
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE sse_parser::sse_parser(std::size_t max_event_bytes) noexcept
     : max_event_bytes_(max_event_bytes) {}
@@ -295,7 +289,7 @@ AGENT_WEBSOCKET_INLINE std::error_code sse_parser::fail() {
   return errc::too_large;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif

@@ -9,6 +9,7 @@
 #include <agent_websocket/http/headers.hpp>
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,16 +29,14 @@ struct url {
 /// belongs into a base URL, and a secret in one would end in logs.
 result<url> parse_url(std::string_view text);
 
+/// True for what may stand in a Host field: a name or an address, and a port (RFC 9110 section 7.2, RFC 3986
+/// section 3.2). Names are not looked at closer than that.
+bool is_host_field(std::string_view text) noexcept;
+
 /// `base` and `path` with exactly one slash between them.
 std::string join_url(std::string_view base, std::string_view path);
 
-}  // namespace http
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace http {
 
 AGENT_WEBSOCKET_INLINE bool url::secure() const noexcept { return scheme == "https"; }
 
@@ -110,6 +109,25 @@ AGENT_WEBSOCKET_INLINE result<url> parse_url(std::string_view text) {
   return parsed;
 }
 
+AGENT_WEBSOCKET_INLINE bool is_host_field(std::string_view text) noexcept {
+  const auto consists_of = [](std::string_view of, std::string_view marks) {
+    for (const char c : of) {
+      const bool is_word =
+          (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+      if (!is_word && marks.find(c) == std::string_view::npos) return false;
+    }
+    return !of.empty();
+  };
+  const bool in_brackets = text.substr(0, 1) == "[";
+  const std::size_t end = in_brackets ? text.find(']') : text.find(':');
+  if (in_brackets && end == std::string_view::npos) return false;
+  const std::string_view host = in_brackets ? text.substr(1, end - 1) : text.substr(0, end);
+  if (!consists_of(host, in_brackets ? ":." : "-._~%!$&'()*+,;=")) return false;
+  text.remove_prefix(in_brackets ? end + 1 : host.size());
+  if (text.empty() || text == ":") return true;
+  return text.front() == ':' && text.find_first_not_of("0123456789", 1) == std::string_view::npos;
+}
+
 AGENT_WEBSOCKET_INLINE std::string join_url(std::string_view base, std::string_view path) {
   while (!base.empty() && base.back() == '/') base.remove_suffix(1);
   while (!path.empty() && path.front() == '/') path.remove_prefix(1);
@@ -119,7 +137,7 @@ AGENT_WEBSOCKET_INLINE std::string join_url(std::string_view base, std::string_v
   return joined;
 }
 
+#endif
+
 }  // namespace http
 }  // namespace agent_websocket
-
-#endif

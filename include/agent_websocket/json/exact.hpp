@@ -46,13 +46,7 @@ bool is_multiple(const exact_number& number, const exact_number& divisor) noexce
 /// append_canonical, alone.
 std::string to_canonical(const value& what);
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE exact_number parse_exact(std::string_view text) {
   exact_number made;
@@ -114,7 +108,7 @@ AGENT_WEBSOCKET_INLINE bool is_multiple(const exact_number& number,
 }
 
 /// Appends a text that two values have in common exactly when they are equal.
-AGENT_WEBSOCKET_INLINE void append_canonical(std::string& out, const value& what) {
+inline void append_canonical(std::string& out, const value& what) {
   switch (what.kind()) {
     case kind::absent:
     case kind::null: out += "null"; return;
@@ -165,7 +159,7 @@ AGENT_WEBSOCKET_INLINE std::string to_canonical(const value& what) {
   return text;
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif

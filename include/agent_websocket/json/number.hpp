@@ -47,16 +47,11 @@ std::optional<std::int64_t> parse_integer(std::string_view text) noexcept;
 /// Precondition: finite.
 std::string print_double(double number);
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace json {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE decimal take_apart(std::string_view text) noexcept {
+inline decimal take_apart(std::string_view text) noexcept {
   decimal parts;
   std::int64_t seen = 0;
   bool behind_point = false;
@@ -153,7 +148,7 @@ AGENT_WEBSOCKET_INLINE std::string print_double(double number) {
 #endif
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif

@@ -20,13 +20,7 @@ void print(writer& out, const value& what);
 /// `what` as compact JSON text.
 std::string to_text(const value& what);
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE void print(writer& out, const value& what) {
   switch (what.kind()) {
@@ -58,7 +52,7 @@ AGENT_WEBSOCKET_INLINE std::string to_text(const value& what) {
   return text;
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif

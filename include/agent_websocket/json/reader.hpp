@@ -217,13 +217,7 @@ class document {
   detail::tape tape_;
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE const char* describe(kind what) noexcept {
   switch (what) {
@@ -291,6 +285,7 @@ AGENT_WEBSOCKET_INLINE value value::operator[](int position) const noexcept {
 AGENT_WEBSOCKET_INLINE std::string_view value::text() const noexcept {
   return {tape_->text.data() + at().offset, at().length};
 }
+
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE tape_builder::tape_builder(tape& out, const parse_limits& limits,
@@ -410,7 +405,7 @@ AGENT_WEBSOCKET_INLINE error document::refuse(std::string why, std::size_t offse
                "Not valid JSON: " + why + " (at byte " + std::to_string(offset) + ")");
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif

@@ -45,13 +45,7 @@ class schema {
   std::shared_ptr<const std::vector<schema_rules>> rules_;  // never null
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE result<schema> schema::compile(std::string_view json_text) {
   document text;
@@ -68,7 +62,7 @@ AGENT_WEBSOCKET_INLINE std::optional<std::string> schema::violation(const value&
 AGENT_WEBSOCKET_INLINE schema::schema(std::shared_ptr<const std::vector<schema_rules>> rules)
     : rules_(std::move(rules)) {}
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif

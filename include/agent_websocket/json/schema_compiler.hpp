@@ -106,13 +106,7 @@ class schema_compiler {
   std::optional<error> failure_;
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE result<std::vector<schema_rules>> schema_compiler::compile(value top) {
   schema_compiler self;
@@ -375,7 +369,7 @@ AGENT_WEBSOCKET_INLINE std::size_t schema_compiler::height(index at, std::size_t
   return heights_[at] = most + 1;
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif

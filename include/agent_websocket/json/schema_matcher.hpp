@@ -84,13 +84,7 @@ class schema_matcher {
   bool exhausted_ = false;
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
 
 AGENT_WEBSOCKET_INLINE std::optional<std::string> schema_matcher::violation(value what) {
   verdict found = check(0, what);
@@ -320,7 +314,7 @@ AGENT_WEBSOCKET_INLINE schema_matcher::verdict schema_matcher::check_some(
                  nearest->depth};
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif

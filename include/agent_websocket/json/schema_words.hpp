@@ -49,15 +49,7 @@ std::string types(unsigned types);
 /// Without exponent unless it would be long.
 std::string number(const exact_number& of);
 
-}  // namespace schema_words
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
-namespace schema_words {
 
 AGENT_WEBSOCKET_INLINE std::string excerpt(std::string_view text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return std::string(text);
@@ -133,8 +125,8 @@ AGENT_WEBSOCKET_INLINE std::string number(const exact_number& of) {
   return sign + of.digits.substr(0, whole) + '.' + of.digits.substr(whole);
 }
 
+#endif
+
 }  // namespace schema_words
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif

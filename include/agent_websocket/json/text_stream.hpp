@@ -41,15 +41,7 @@ class text_stream {
   Ch* out_ = nullptr;
 };
 
-}  // namespace detail
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace json {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_plain_in_string(const char* at) noexcept {
   constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
@@ -80,11 +72,11 @@ AGENT_WEBSOCKET_INLINE std::size_t text_stream::PutEnd(const Ch* front) const no
   return static_cast<std::size_t>(out_ - front);
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif
 
 /// RapidJSON's parser of numbers works on a copy of the stream, and counts on that.
 template <>

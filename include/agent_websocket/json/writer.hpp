@@ -147,13 +147,8 @@ class writer {
   bool comma_ = false;
 };
 
-}  // namespace json
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace json {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
@@ -250,7 +245,7 @@ AGENT_WEBSOCKET_INLINE writer& writer::close(char bracket) {
   return *this;
 }
 
+#endif
+
 }  // namespace json
 }  // namespace agent_websocket
-
-#endif

@@ -110,11 +110,7 @@ class connection_limits {
   fifo<arrival, 64> recent_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE connection_limits::place& connection_limits::place::operator=(
     place&& other) noexcept {
@@ -196,6 +192,6 @@ AGENT_WEBSOCKET_INLINE void connection_limits::forget(time_point now) {
   }
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

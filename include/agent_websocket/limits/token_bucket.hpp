@@ -55,11 +55,7 @@ class token_bucket {
   time_point full_at_ = time_point::min();
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE rate rate::per_minute(std::uint32_t count, std::uint32_t burst) noexcept {
   return {count, std::chrono::minutes(1), burst};
@@ -94,6 +90,6 @@ AGENT_WEBSOCKET_INLINE std::optional<duration> token_bucket::take(time_point now
   return std::nullopt;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

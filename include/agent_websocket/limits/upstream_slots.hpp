@@ -53,11 +53,7 @@ class upstream_slots {
   fifo<waiter, 64> line_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool upstream_slots::try_acquire() noexcept {
   if (max_ != 0 && taken_ >= max_) return false;
@@ -89,6 +85,6 @@ AGENT_WEBSOCKET_INLINE void upstream_slots::release() {
 
 AGENT_WEBSOCKET_INLINE void upstream_slots::dismiss() noexcept { line_.clear(); }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -156,11 +156,7 @@ class user_limits {
   std::list<user*> here_, resting_, spent_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::uint64_t user_limits::user::tokens_today(wall_time at) const noexcept {
   return day_of(at) > day_ ? 0 : tokens_;
@@ -270,6 +266,6 @@ AGENT_WEBSOCKET_INLINE void user_limits::forget(time_point now, wall_time at) {
   }
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -124,13 +124,7 @@ class answer_reader {
   bool stopped_ = false;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE answer_reader::answer_reader(const answer_limits& limits,
                                                     const dialect& as) noexcept
@@ -326,7 +320,7 @@ AGENT_WEBSOCKET_INLINE void answer_reader::fail_too_long(const char* of_what) {
   fail(std::move(why));
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

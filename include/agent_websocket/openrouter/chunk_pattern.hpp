@@ -37,13 +37,7 @@ class chunk_pattern {
   json::document quoted_;  // the last text that was more than ASCII
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE void chunk_pattern::learn(std::string_view chunk, std::string_view text) {
   if (chunk.size() > max_chunk_bytes || text.empty()) return;
@@ -75,7 +69,7 @@ AGENT_WEBSOCKET_INLINE std::optional<std::string_view> chunk_pattern::match(
   return quoted_.root().string();
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -59,13 +59,7 @@ class completion_clocks {
   bool paused_ = false;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE void completion_clocks::send(time_point now, bool streams) noexcept {
   sent_ = last_byte_ = now;
@@ -120,7 +114,7 @@ AGENT_WEBSOCKET_INLINE bool completion_clocks::exceeds_total(
   return total.count() > 0 && standing(now) + wait >= started_ + total;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

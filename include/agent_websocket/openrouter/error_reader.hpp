@@ -74,17 +74,12 @@ failure read_stream_failure(const json::value& top, const json::value& fault,
 failure read_http_failure(int status, const http::header_list& headers, std::string_view body,
                           const failure_context& context);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 /// A status in the range of HTTP, from a number or digits; 0 for anything else.
-AGENT_WEBSOCKET_INLINE int status_in(const json::value& from) {
+inline int status_in(const json::value& from) {
   std::int64_t number = from.integer().value_or(0);
   if (const auto text = from.string()) {
     const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), number);
@@ -160,10 +155,9 @@ AGENT_WEBSOCKET_INLINE void fault_words::read_raw(const json::value& raw) {
 }
 
 /// `fault` and `raw` are what `said` was read from, and the whole of it as text.
-AGENT_WEBSOCKET_INLINE failure make_failure(const fault_words& said, int status,
-                                            const http::header_list& headers,
-                                            const json::value& fault, std::string_view raw,
-                                            const failure_context& context) {
+inline failure make_failure(const fault_words& said, int status, const http::header_list& headers,
+                            const json::value& fault, std::string_view raw,
+                            const failure_context& context) {
   const fault_rule rule = choose_rule(status, said.type, said.availability, said.limit_source,
                                       said.message, !said.reasons.empty());
   failure made;
@@ -232,7 +226,7 @@ AGENT_WEBSOCKET_INLINE failure read_http_failure(int status, const http::header_
   return detail::make_failure(said, status, headers, fault, body, context);
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

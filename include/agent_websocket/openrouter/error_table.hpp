@@ -60,15 +60,7 @@ fault_rule choose_rule(int status, std::string_view type, std::string_view avail
                        std::string_view limit_source, std::string_view message,
                        bool moderated) noexcept;
 
-}  // namespace detail
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE const fault_rule* rule_of_type(std::string_view type) noexcept {
   static constexpr named_rule table[] = {
@@ -164,8 +156,8 @@ AGENT_WEBSOCKET_INLINE fault_rule choose_rule(int status, std::string_view type,
   return rule;
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

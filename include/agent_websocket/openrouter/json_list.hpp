@@ -38,13 +38,7 @@ class json_list {
   std::vector<std::string> elements_;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE bool json_list::add(const json::value& array) {
   bool fits = true;
@@ -73,7 +67,7 @@ AGENT_WEBSOCKET_INLINE std::string json_list::take() {
   return text;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -41,13 +41,7 @@ constexpr bool is_low_half(int unit) noexcept { return unit >= 0xDC00 && unit <=
 /// `json` with every half of a character replaced. Linear.
 std::string repair_characters(std::string_view json);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE std::string repair_characters(std::string_view json) {
   std::string repaired;
@@ -79,7 +73,7 @@ AGENT_WEBSOCKET_INLINE std::string repair_characters(std::string_view json) {
   return repaired;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -104,13 +104,7 @@ class chat_message {
   std::size_t bytes_;  // asked for of a whole conversation, whose messages lie scattered
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::system(std::string text) {
   return of_text(chat_role::system, std::move(text), false);
@@ -199,7 +193,7 @@ AGENT_WEBSOCKET_INLINE const std::shared_ptr<const chat_message::body>& chat_mes
   return empty;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -63,15 +63,7 @@ void write(request_encoder& out, std::string_view name, const speed_limits& what
 
 void write(request_encoder& out, const provider_preferences& what);
 
-}  // namespace detail
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const price_limits& what) {
   const auto price = [&out](std::string_view name, const std::optional<double>& limit) {
@@ -130,8 +122,8 @@ AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const provider_preferenc
   out.members_of("extra", what.extra);
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -77,13 +77,7 @@ class reasoning_details_accumulator {
   bool seen_ = false;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE bool reasoning_details_accumulator::add_fragments(
     const json::value& fragments) {
@@ -217,7 +211,7 @@ AGENT_WEBSOCKET_INLINE bool reasoning_details_accumulator::count(std::size_t byt
   return true;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

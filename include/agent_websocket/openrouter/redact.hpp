@@ -49,17 +49,12 @@ std::string words_for_log(std::string_view text, std::string_view secret = {});
 /// JSON) rather than words.
 std::string words_for_client(std::string_view text, std::string_view secret = {});
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 /// How many bytes at the front of `text` are a key by its form; `shown` of them may be kept.
-AGENT_WEBSOCKET_INLINE std::size_t key_length(std::string_view text, std::size_t& shown) {
+inline std::size_t key_length(std::string_view text, std::size_t& shown) {
   static constexpr std::array<std::string_view, 12> prefixes{
       "sk-", "sk_", "pk-", "pk_", "rk_", "gsk_", "hf_", "xai-", "AIza", "AKIA", "ghp_", "eyJ"};
   for (const std::string_view prefix : prefixes) {
@@ -78,7 +73,7 @@ AGENT_WEBSOCKET_INLINE std::size_t key_length(std::string_view text, std::size_t
 }
 
 /// How many bytes at the front of `text`, which follow "://", are user information with its '@'.
-AGENT_WEBSOCKET_INLINE std::size_t user_information_length(std::string_view text) {
+inline std::size_t user_information_length(std::string_view text) {
   const std::size_t end = text.substr(0, 512).find_first_of("/?# \t\r\n\"'<>\\");
   const std::size_t at = text.substr(0, end == std::string_view::npos ? 512 : end).rfind('@');
   return at == std::string_view::npos ? 0 : at + 1;
@@ -130,10 +125,11 @@ AGENT_WEBSOCKET_INLINE std::string words_for_log(std::string_view text, std::str
   words.resize(cut_utf8(words, most).size());
   return words;
 }
+
 namespace detail {
 
 /// One word of a message as a client may see it.
-AGENT_WEBSOCKET_INLINE std::string_view harmless_word(std::string_view word) {
+inline std::string_view harmless_word(std::string_view word) {
   if (word.find(link_start) != std::string_view::npos) {
     constexpr std::string_view docs = "https://openrouter.ai/";
     const bool known = word.substr(0, docs.size()) == docs;
@@ -201,7 +197,7 @@ AGENT_WEBSOCKET_INLINE std::string words_for_client(std::string_view text,
   return words;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -105,25 +105,18 @@ void write_reasoning(request_encoder& out, const chat_request& request);
 /// without a point, doubles in their shortest form; NaN and infinity are refused.
 result<std::string> encode(const chat_request& request, const dialect& as = {});
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE void write_messages(request_encoder& out,
-                                           const std::vector<chat_message>& what) {
+inline void write_messages(request_encoder& out, const std::vector<chat_message>& what) {
   if (what.empty()) return out.refuse("messages", "must have at least one message");
   json::writer& writer = out.key("messages").begin_array();
   for (const chat_message& each : what) writer.raw(each.json());
   writer.end_array();
 }
 
-AGENT_WEBSOCKET_INLINE void write_sampling(request_encoder& out, const chat_request& request,
-                                           const dialect& as) {
+inline void write_sampling(request_encoder& out, const chat_request& request, const dialect& as) {
   constexpr int any = request_encoder::any;
   out.real("temperature", request.temperature, 0, 2, " from 0 to 2");
   out.real("top_p", request.top_p, 0, 1, " above 0, up to 1", true);
@@ -167,7 +160,7 @@ AGENT_WEBSOCKET_INLINE void write_reasoning(request_encoder& out, const chat_req
   out.text("reasoning_effort", request.reasoning_effort);
 }
 
-AGENT_WEBSOCKET_INLINE void write_metadata(request_encoder& out, const chat_request& request) {
+inline void write_metadata(request_encoder& out, const chat_request& request) {
   if (request.metadata.size() > 16) out.refuse("metadata", "must have at most 16 pairs");
   for (const auto& each : request.metadata) {
     if (count_characters(each.first) > 64) {
@@ -247,7 +240,7 @@ AGENT_WEBSOCKET_INLINE result<std::string> encode(const chat_request& request, c
   return body;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

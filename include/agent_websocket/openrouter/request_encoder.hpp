@@ -94,15 +94,7 @@ class request_encoder {
   std::optional<error> refusal_;
 };
 
-}  // namespace detail
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE std::size_t count_characters(std::string_view text) noexcept {
   const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
@@ -214,8 +206,8 @@ AGENT_WEBSOCKET_INLINE bool request_encoder::parse(std::string_view name, const 
   return false;
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

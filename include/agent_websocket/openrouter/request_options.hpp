@@ -59,15 +59,7 @@ void write(request_encoder& out, const prompt_cache_options& what);
 void write(request_encoder& out, const trace_labels& what);
 void write(request_encoder& out, const audio_output& what);
 
-}  // namespace detail
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const reasoning_options& what) {
   if (!what.effort.empty() && what.max_tokens) {
@@ -104,8 +96,8 @@ AGENT_WEBSOCKET_INLINE void write(request_encoder& out, const audio_output& what
   out.text("format", what.format);
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

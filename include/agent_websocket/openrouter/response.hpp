@@ -67,13 +67,8 @@ struct outcome {
   bool complete() const noexcept { return !failed; }
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void print_numbers(json::writer& w, const json::value& from, int depth) {
@@ -108,7 +103,7 @@ AGENT_WEBSOCKET_INLINE bool read_usage(const json::value& from, usage& into) {
   return true;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -34,13 +34,7 @@ result<std::string> json_schema_format(const json_schema& what);
 /// Text by a grammar.
 std::string grammar_format(std::string_view grammar);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE std::string json_object_format() { return R"({"type":"json_object"})"; }
 
@@ -67,7 +61,7 @@ AGENT_WEBSOCKET_INLINE std::string grammar_format(std::string_view grammar) {
   return text;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

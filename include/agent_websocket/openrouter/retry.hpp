@@ -27,13 +27,7 @@ struct retry_policy {
 std::optional<std::chrono::milliseconds> decide_retry(const retry_policy& policy, int attempt,
                                                       const failure& why, double unit) noexcept;
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE std::optional<std::chrono::milliseconds> decide_retry(
     const retry_policy& policy, int attempt, const failure& why, double unit) noexcept {
@@ -56,7 +50,7 @@ AGENT_WEBSOCKET_INLINE std::optional<std::chrono::milliseconds> decide_retry(
   return part(longest);
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -60,17 +60,12 @@ result<void> check(const client_settings& settings);
 /// A POST that lacks its body yet, which encode() makes. Precondition: check(settings).
 http::request make_http_request(const client_settings& settings, bool stream);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 /// token of RFC 9110 section 5.6.2.
-AGENT_WEBSOCKET_INLINE bool is_header_name(std::string_view name) noexcept {
+inline bool is_header_name(std::string_view name) noexcept {
   constexpr std::string_view others = "!#$%&'*+-.^_`|~";
   for (const char c : name) {
     const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -79,7 +74,7 @@ AGENT_WEBSOCKET_INLINE bool is_header_name(std::string_view name) noexcept {
   return !name.empty();
 }
 
-AGENT_WEBSOCKET_INLINE bool is_openrouter_host(std::string_view host) noexcept {
+inline bool is_openrouter_host(std::string_view host) noexcept {
   constexpr std::string_view domain = "openrouter.ai";
   if (host.size() < domain.size()) return false;
   if (!http::iequals(host.substr(host.size() - domain.size()), domain)) return false;
@@ -137,7 +132,7 @@ AGENT_WEBSOCKET_INLINE http::request make_http_request(const client_settings& se
   return made;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -98,13 +98,7 @@ class stream_decoder {
   bool is_whole_ = false;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE stream_decoder::stream_decoder(const answer_limits& limits,
                                                       const dialect& as)
@@ -297,7 +291,7 @@ AGENT_WEBSOCKET_INLINE void stream_decoder::fail_with_words(std::string_view tex
   answer_.fail(std::move(why), sink);
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

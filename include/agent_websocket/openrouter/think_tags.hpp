@@ -92,13 +92,7 @@ class think_tags {
   state state_;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE think_tags::think_tags(bool enabled) noexcept
     : state_(enabled ? state::begin : state::text) {}
@@ -123,7 +117,7 @@ AGENT_WEBSOCKET_INLINE std::string_view think_tags::look_at_begin(std::string_vi
   return piece;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

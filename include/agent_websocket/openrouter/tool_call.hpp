@@ -25,19 +25,13 @@ struct tool_call {
 bool operator==(const tool_call& a, const tool_call& b);
 inline bool operator!=(const tool_call& a, const tool_call& b) { return !(a == b); }
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE bool operator==(const tool_call& a, const tool_call& b) {
   return a.id == b.id && a.name == b.name && a.arguments == b.arguments && a.complete == b.complete;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -131,13 +131,8 @@ class tool_call_accumulator {
   std::vector<call> calls_;
 };
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace openrouter {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_blank(std::string_view text) noexcept {
@@ -345,7 +340,7 @@ AGENT_WEBSOCKET_INLINE void tool_call_accumulator::make_id(tool_call& of,
   } while (std::any_of(calls_.begin(), calls_.end(), is_taken));
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

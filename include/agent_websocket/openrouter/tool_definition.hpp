@@ -51,13 +51,7 @@ std::string tool_choice(std::string_view word);
 /// chat_request::tool_choice of the function that the model has to call.
 std::string tool_choice_function(std::string_view name);
 
-}  // namespace openrouter
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace openrouter {
 
 AGENT_WEBSOCKET_INLINE result<std::string> encode_tools(const std::vector<tool_definition>& tools) {
   std::string text;
@@ -111,7 +105,7 @@ AGENT_WEBSOCKET_INLINE std::string tool_choice_function(std::string_view name) {
   return text;
 }
 
+#endif
+
 }  // namespace openrouter
 }  // namespace agent_websocket
-
-#endif

@@ -53,15 +53,11 @@ class any_exchange {
   std::unique_ptr<concept_type> held_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE any_exchange::any_exchange()
     : any_exchange(std::make_unique<null_exchange>()) {}
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

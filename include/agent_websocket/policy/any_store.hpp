@@ -74,11 +74,7 @@ class any_store {
   std::unique_ptr<concept_type> held_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE any_store::any_store() : any_store(std::make_unique<memory_store>()) {}
 
@@ -101,6 +97,6 @@ AGENT_WEBSOCKET_INLINE void any_store::erase(std::string_view session, fence_num
   held_->erase(session, fence, std::move(done));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -117,11 +117,7 @@ bool lets_everybody_in([[maybe_unused]] const A& a) {
   }
 }
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE principal principal::anonymous() {
   principal nobody;
@@ -134,6 +130,6 @@ AGENT_WEBSOCKET_INLINE void allow_all::authenticate(const credentials&,
   done(principal::anonymous());
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

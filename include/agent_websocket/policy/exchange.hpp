@@ -94,14 +94,10 @@ constexpr bool require_exchange() {
   return true;
 }
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string null_exchange::name() const { return std::string(); }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -72,11 +72,7 @@ class memory_exchange {
   std::shared_ptr<memory_bus::member> self_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void memory_bus::cut(std::string_view name) {
   if (const auto found = find(name)) found->is_cut = true;
@@ -126,6 +122,6 @@ AGENT_WEBSOCKET_INLINE void memory_exchange::give(const memory_bus::member_point
   });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

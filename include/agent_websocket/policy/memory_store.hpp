@@ -86,11 +86,7 @@ class memory_store {
   bool lasting_ = false;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void memory_space::drop_holder(std::string_view name) {
   for (auto& each : sessions_) {
@@ -201,6 +197,6 @@ AGENT_WEBSOCKET_INLINE result<void> memory_store::append(store_batch batch) {
   return {};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

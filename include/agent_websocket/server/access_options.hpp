@@ -100,11 +100,7 @@ struct access_options {
   result<void> check() const;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<void> access_options::check_admin() const {
   if (!admin_token.empty() && admin_token.size() < min_admin_token_bytes) {
@@ -153,6 +149,6 @@ AGENT_WEBSOCKET_INLINE result<void> access_options::check() const {
   return check_tls();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -24,14 +24,11 @@ namespace agent_websocket {
 /// In the order in which people read about them.
 const std::vector<option_variable>& access_variables();
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE applied read_jwt_secret(std::string& into, std::string_view text) {
+inline applied read_jwt_secret(std::string& into, std::string_view text) {
   if (text.size() < min_jwt_secret_bytes) {
     return std::to_string(min_jwt_secret_bytes) +
            " bytes or more (openssl rand -hex 32 makes a good one)";
@@ -240,6 +237,6 @@ AGENT_WEBSOCKET_INLINE const std::vector<option_variable>& access_variables() {
   return table;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

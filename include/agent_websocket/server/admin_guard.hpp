@@ -31,11 +31,7 @@ class admin_guard {
   std::optional<digest256> wanted_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE admin_guard::admin_guard(std::string_view token) {
   if (!token.empty()) wanted_ = sha256(token);
@@ -56,6 +52,6 @@ AGENT_WEBSOCKET_INLINE std::optional<http::response> admin_guard::refuse(
   return refusal;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -60,15 +60,11 @@ result<addressed_notice> read_addressed_notice(std::string_view body);
 /// ?limit=N&cursor=C, both optional.
 result<page_request> read_page_request(std::string_view query);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE error wrong_field(std::string_view name, std::string_view wanted,
-                                         const json::value& found) {
+inline error wrong_field(std::string_view name, std::string_view wanted, const json::value& found) {
   return error(errc::bad_message, "`" + std::string(name) + "` must be " + std::string(wanted) +
                                       ", not " + json::describe(found.kind()));
 }
@@ -104,7 +100,7 @@ AGENT_WEBSOCKET_INLINE result<api_notice> read_notice(const json::value& from) {
   return said;
 }
 
-AGENT_WEBSOCKET_INLINE result<void> read_object(json::document& into, std::string_view body) {
+inline result<void> read_object(json::document& into, std::string_view body) {
   if (body.empty())
     return error(errc::bad_message, "The body is missing; it must be a JSON object");
   if (auto parsed = into.parse(body); !parsed) return parsed.error();
@@ -183,6 +179,6 @@ AGENT_WEBSOCKET_INLINE result<page_request> read_page_request(std::string_view q
   return asked;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

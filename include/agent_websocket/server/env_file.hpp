@@ -21,11 +21,7 @@ namespace agent_websocket {
 /// (with \n, \", \\ escapes); without quotes, " #" begins a comment. The error names the line.
 result<std::map<std::string, std::string>> parse_env_file(std::string_view text);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<std::map<std::string, std::string>> parse_env_file(
     std::string_view text) {
@@ -78,6 +74,6 @@ AGENT_WEBSOCKET_INLINE result<std::map<std::string, std::string>> parse_env_file
   return variables;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -27,11 +27,7 @@ using variable_lookup = std::function<std::optional<std::string>(std::string_vie
 /// Options out of variables. An empty variable counts as not set.
 result<options> read_options(const variable_lookup& lookup);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<options> read_options(const variable_lookup& lookup) {
   options read;
@@ -48,11 +44,12 @@ AGENT_WEBSOCKET_INLINE result<options> read_options(const variable_lookup& looku
   }
   return read;
 }
+
 namespace detail {
 
 /// All of a file; nullopt when it cannot be read. By <cstdio>: the streams would cost each unit a
 /// tenth of a second.
-AGENT_WEBSOCKET_INLINE std::optional<std::string> whole_file(const std::string& name) {
+inline std::optional<std::string> whole_file(const std::string& name) {
   std::FILE* const file = std::fopen(name.c_str(), "rb");
   if (file == nullptr) return std::nullopt;
   std::string text;
@@ -83,6 +80,6 @@ AGENT_WEBSOCKET_INLINE result<options> options::from_environment(const std::stri
   });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -23,11 +23,7 @@ bool is_loopback_host(std::string_view host);
 /// operator allows it. `everybody`: what the authenticator says of itself.
 result<void> check_exposure(const options& of, bool everybody);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool is_loopback_host(std::string_view host) {
   if (http::iequals(host, "localhost")) return true;
@@ -45,6 +41,6 @@ AGENT_WEBSOCKET_INLINE result<void> check_exposure(const options& of, bool every
                    "everybody in");
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -117,11 +117,7 @@ class http_api {
   std::shared_ptr<idempotency_keys> keys_ = std::make_shared<idempotency_keys>();
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE http_api::http_api(std::string_view admin_token, metrics_access metrics,
                                           api_actions& actions)
@@ -368,6 +364,6 @@ AGENT_WEBSOCKET_INLINE http::response http_api::session_not_found(std::string_vi
                      "There is no session " + shown + "; it has ended, or never was");
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -59,11 +59,7 @@ http::response path_not_found();
 /// `allowed`: "GET, HEAD".
 http::response method_not_allowed(std::string_view allowed);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::optional<std::string_view> match_path(std::string_view pattern,
                                                                   std::string_view path) {
@@ -127,6 +123,6 @@ AGENT_WEBSOCKET_INLINE http::response method_not_allowed(std::string_view allowe
   return refusal;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -78,11 +78,7 @@ class idempotency_keys {
   use_number last_ = 0;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool is_idempotency_key(std::string_view key) noexcept {
   if (key.empty() || key.size() > 255) return false;
@@ -154,6 +150,6 @@ AGENT_WEBSOCKET_INLINE void idempotency_keys::drop_oldest() {
   order_.take_front();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -29,11 +29,7 @@ bool is_done_once(const wire::client_message& message) noexcept;
 /// The id that an answer to the message refers to; empty when it has none.
 std::string_view id_of(const wire::client_message& message) noexcept;
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool begins_work(const wire::client_message& message) noexcept {
   static constexpr std::array<std::string_view, 7> free{"ping",   "ack",   "hello",      "auth",
@@ -64,6 +60,6 @@ AGENT_WEBSOCKET_INLINE std::string_view id_of(const wire::client_message& messag
   return std::get<wire::rejection>(message).ref;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

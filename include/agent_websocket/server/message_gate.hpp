@@ -57,11 +57,7 @@ class message_gate {
   time_point messages_full_at_ = time_point::min();
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE message_gate::message_gate(std::uint32_t per_minute,
                                                   std::uint32_t burst) noexcept
@@ -111,6 +107,6 @@ AGENT_WEBSOCKET_INLINE message_gate::refusal message_gate::refuse(errc code, con
   return {error(code, words), std::chrono::ceil<std::chrono::milliseconds>(wait)};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

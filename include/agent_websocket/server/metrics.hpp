@@ -116,11 +116,7 @@ void write_each(metrics_text& out, const errc_counts& numbers);
 
 void write_metrics(metrics_text& out, const server_counts& counts, const server_state& now);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void server_counts::message(const wire::client_message& what,
                                                    std::size_t size) noexcept {
@@ -136,6 +132,7 @@ AGENT_WEBSOCKET_INLINE void server_counts::frame(std::size_t size) noexcept {
 AGENT_WEBSOCKET_INLINE void server_counts::answer(int status) noexcept {
   if (status >= 100 && status <= 599) ++http[static_cast<std::size_t>(status / 100 - 1)];
 }
+
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void write_each(metrics_text& out, const errc_counts& numbers) {
@@ -146,14 +143,13 @@ AGENT_WEBSOCKET_INLINE void write_each(metrics_text& out, const errc_counts& num
 }
 
 /// To the millisecond, without the noise of binary fractions of nanoseconds.
-AGENT_WEBSOCKET_INLINE double unix_seconds(wall_time at) noexcept {
+inline double unix_seconds(wall_time at) noexcept {
   const auto since = at.time_since_epoch();
   return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count()) /
          1000;
 }
 
-AGENT_WEBSOCKET_INLINE void write_server(metrics_text& out, const server_counts& counts,
-                                         const server_state& now) {
+inline void write_server(metrics_text& out, const server_counts& counts, const server_state& now) {
   out.gauge("agent_websocket_build_info", "Always 1; the label tells the version of the library")
       .sample({{"version", AGENT_WEBSOCKET_VERSION_STRING}}, 1);
   out.gauge("agent_websocket_start_time_seconds", "When the server began to listen, in Unix time")
@@ -190,7 +186,7 @@ AGENT_WEBSOCKET_INLINE void write_server(metrics_text& out, const server_counts&
       .sample(counts.received_bytes);
 }
 
-AGENT_WEBSOCKET_INLINE void write_sessions(metrics_text& out, const session_counts& counts) {
+inline void write_sessions(metrics_text& out, const session_counts& counts) {
   out.counter("agent_websocket_messages_sent_total", "Messages to clients").sample(counts.frames);
   out.counter("agent_websocket_sent_bytes_total", "Bytes of messages to clients")
       .sample(counts.bytes);
@@ -220,7 +216,7 @@ AGENT_WEBSOCKET_INLINE void write_sessions(metrics_text& out, const session_coun
       .sample({{"outcome", "failed"}}, counts.tools_failed);
 }
 
-AGENT_WEBSOCKET_INLINE void write_upstream(metrics_text& out, const server_state& now) {
+inline void write_upstream(metrics_text& out, const server_state& now) {
   out.counter("agent_websocket_upstream_requests_total", "Requests to the upstream, retries too")
       .sample(now.upstream_requests);
   out.counter("agent_websocket_upstream_retries_total", "Requests that were sent again")
@@ -242,6 +238,6 @@ AGENT_WEBSOCKET_INLINE void write_metrics(metrics_text& out, const server_counts
   detail::write_upstream(out, now);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -109,11 +109,7 @@ class metrics_text {
   std::string name_;  // of the family
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE metrics_text& metrics_text::counter(std::string_view name,
                                                            std::string_view help) {
@@ -161,6 +157,6 @@ AGENT_WEBSOCKET_INLINE void metrics_text::append_escaped(std::string_view text, 
   }
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

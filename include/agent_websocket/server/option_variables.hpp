@@ -23,15 +23,12 @@ namespace agent_websocket {
 /// All variables, in the order in which people read about them.
 const std::vector<option_variable>& option_variables();
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 /// All but those of access_variables().
-AGENT_WEBSOCKET_INLINE const std::vector<option_variable>& main_variables() {
+inline const std::vector<option_variable>& main_variables() {
   using detail::applied;
   static constexpr double week = 7 * 86'400;
   static const std::vector<option_variable> table{
@@ -347,6 +344,6 @@ AGENT_WEBSOCKET_INLINE const std::vector<option_variable>& option_variables() {
   return all;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -77,11 +77,7 @@ struct options {
   static result<options> from_environment(const std::string& env_file = {});
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<void> options::check() const {
   const auto url = http::parse_url(base_url);
@@ -106,6 +102,6 @@ AGENT_WEBSOCKET_INLINE result<void> options::check() const {
   return access.check();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -80,11 +80,7 @@ class origin_rules {
   bool null_ = false;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::optional<web_origin> web_origin::parse(std::string_view text) {
   const std::size_t mark = text.find("://");
@@ -205,6 +201,6 @@ AGENT_WEBSOCKET_INLINE bool origin_rules::is_own(const web_origin& origin,
   return origin.host == host && (own_names || http::ip_address::parse(host).has_value());
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

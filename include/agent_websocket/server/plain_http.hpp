@@ -23,11 +23,7 @@ http::response answer_plain_request(const http::request& request, std::string_vi
 /// What a new socket is told while the server stops.
 http::response refuse_while_draining(std::chrono::milliseconds retry_after);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE http::response answer_plain_request(const http::request& request,
                                                            std::string_view hindrance) {
@@ -46,6 +42,6 @@ AGENT_WEBSOCKET_INLINE http::response refuse_while_draining(std::chrono::millise
   return refusal;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -31,11 +31,7 @@ std::string encode_arrival(const principal& owner, const wire::command& hello);
 /// nullopt when it is none.
 std::optional<relay_arrival> decode_arrival(std::string_view text);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string encode_arrival(const principal& owner,
                                                   const wire::command& hello) {
@@ -75,6 +71,6 @@ AGENT_WEBSOCKET_INLINE std::optional<relay_arrival> decode_arrival(std::string_v
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -47,11 +47,7 @@ std::string encode_relay(const relay_message& message);
 /// A view into `text`; nullopt when it is no such message, as of another version.
 std::optional<relay_message> decode_relay(std::string_view text);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::uint64_t relay_message::leading_number() const noexcept {
   std::uint64_t read = 0;
@@ -89,6 +85,6 @@ AGENT_WEBSOCKET_INLINE std::optional<relay_message> decode_relay(std::string_vie
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -28,11 +28,7 @@ std::string encode_notice(const server_notice& notice);
 /// nullopt when it is none.
 std::optional<server_notice> decode_notice(std::string_view text);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE std::string encode_notice(const server_notice& notice) {
   std::string text;
@@ -69,6 +65,6 @@ AGENT_WEBSOCKET_INLINE std::optional<server_notice> decode_notice(std::string_vi
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -39,15 +39,12 @@ result<void> show(credentials& shown, std::string_view token, credential_source 
 /// places show the same one.
 result<credentials> shown_credentials(const http::request& request);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 /// Visible ASCII: what RFC 6750 allows and more, but nothing that ends a token early.
-AGENT_WEBSOCKET_INLINE bool is_token_text(std::string_view text) noexcept {
+inline bool is_token_text(std::string_view text) noexcept {
   for (const char c : text) {
     if (c <= 0x20 || c >= 0x7F) return false;
   }
@@ -56,7 +53,7 @@ AGENT_WEBSOCKET_INLINE bool is_token_text(std::string_view text) noexcept {
 
 /// The token of one Authorization value; empty for schemes other than Bearer, which are somebody
 /// else's (a proxy's Basic, for one).
-AGENT_WEBSOCKET_INLINE result<std::string_view> bearer_of(std::string_view value) {
+inline result<std::string_view> bearer_of(std::string_view value) {
   const std::string_view text = http::trim(value);
   const std::size_t space = text.find_first_of(" \t");
   if (!http::iequals(text.substr(0, space), "Bearer")) return std::string_view();
@@ -118,6 +115,6 @@ AGENT_WEBSOCKET_INLINE result<credentials> shown_credentials(const http::request
   return shown;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -18,11 +18,7 @@ inline constexpr std::string_view subprotocol = "agent-websocket.v1";
 /// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
 bool offers_subprotocol(const http::request& request, std::string_view protocol);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool offers_subprotocol(const http::request& request,
                                                std::string_view protocol) {
@@ -38,6 +34,6 @@ AGENT_WEBSOCKET_INLINE bool offers_subprotocol(const http::request& request,
   return false;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

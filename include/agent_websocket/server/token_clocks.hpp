@@ -84,11 +84,7 @@ class token_clocks {
   std::size_t over_ = 0;  // entries in that stage
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void token_clocks::set(connection_id connection,
                                               std::optional<wall_time> expires, moment at) {
@@ -133,6 +129,6 @@ AGENT_WEBSOCKET_INLINE void token_clocks::move_on(entry& of, stage next, time_po
   of.due = due_.emplace(when, connection);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -13,11 +13,7 @@ namespace agent_websocket {
 /// Settings for openrouter::basic_openrouter_client.
 openrouter::client_settings upstream_settings(const options& from);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE openrouter::client_settings upstream_settings(const options& from) {
   openrouter::client_settings to;
@@ -34,6 +30,6 @@ AGENT_WEBSOCKET_INLINE openrouter::client_settings upstream_settings(const optio
   return to;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -53,11 +53,8 @@ bool is_path(std::string_view text) noexcept;
 
 }  // namespace detail
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE std::optional<double> read_decimal(std::string_view text) {
@@ -112,6 +109,7 @@ AGENT_WEBSOCKET_INLINE bool is_path(std::string_view text) noexcept {
 }
 
 }  // namespace detail
-}  // namespace agent_websocket
 
 #endif
+
+}  // namespace agent_websocket

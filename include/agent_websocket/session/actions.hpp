@@ -148,6 +148,7 @@ struct completion_result {
   std::string usage;  ///< JSON object text, or empty
   usage_totals used;
   std::vector<openrouter::tool_call> tool_calls;
+  bool unoffered_call = false;  ///< there are calls, and the request had no tools
   std::string reasoning_details, annotations, images;  ///< JSON array texts, or empty
   std::string generation_id, provider;
 };
@@ -164,11 +165,7 @@ struct query_decision {
   static query_decision refusal(error why);
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE usage_totals& usage_totals::operator+=(const usage_totals& more) noexcept {
   answers += more.answers;
@@ -192,6 +189,6 @@ AGENT_WEBSOCKET_INLINE query_decision query_decision::refusal(error why) {
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

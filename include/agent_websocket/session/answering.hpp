@@ -259,6 +259,10 @@ AGENT_WEBSOCKET_INLINE void session_core::completed(run_number run, completion_r
                            "The model has used up its tokens before it began to answer; allow more "
                            "tokens, or ask for less");
   }
+  if (!result.failure && result.unoffered_call && run_->text.empty()) {
+    result.failure = error(errc::empty_response,
+                           "The model has called a tool in place of an answer, and there is none");
+  }
   wire::answer_status status = wire::answer_status::completed;
   if (result.failure) {
     status = wire::answer_status::failed;

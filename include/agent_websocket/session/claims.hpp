@@ -76,11 +76,7 @@ class claimed_ids {
   boxed<kept> kept_;  // a session that is asked nothing has none
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE const claimed_ids::claim* claimed_ids::find(std::string_view id,
                                                                    time_point now) {
@@ -124,6 +120,6 @@ AGENT_WEBSOCKET_INLINE void claimed_ids::drop_oldest() {
   kept_->claims.erase(kept_->order.take_front().id);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -41,11 +41,7 @@ class client_tools {
   boxed<std::vector<entry>> entries_;  // few clients have tools
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void client_tools::declare(connection_id connection,
                                                   std::vector<tool_ptr> tools) {
@@ -85,6 +81,6 @@ AGENT_WEBSOCKET_INLINE const client_tools::entry* client_tools::last(
   return nullptr;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -72,11 +72,7 @@ bool is_sign_of_life(const wire::client_message& message) noexcept;
 /// What says who a client is; it may be on its way to another session.
 bool is_greeting(const wire::client_message& message) noexcept;
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool session_commands::run(session_core& session,
                                                   const wire::command& command, moment at) {
@@ -338,6 +334,6 @@ AGENT_WEBSOCKET_INLINE void session_core::on_feedback(connection_id from,
   put_kept(from, wire::status{"ack", said.id, "Feedback received", {}, {}, {}, {}}, at);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

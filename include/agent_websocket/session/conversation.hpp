@@ -113,11 +113,7 @@ class conversation {
   fifo<turn> turns_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE const std::string& turn::text() const noexcept {
   static const std::string none;
@@ -227,6 +223,6 @@ AGENT_WEBSOCKET_INLINE void conversation::trim_bytes() {
   while (turns_.size() > 1 && bytes > max_bytes_) bytes -= turns_.take_front().bytes();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

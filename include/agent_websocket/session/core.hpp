@@ -293,11 +293,7 @@ class session_core : private core_data {
   std::string make_stream_id();
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE session_core::session_core(std::string id, std::string epoch,
                                                   std::shared_ptr<const session_settings> settings,
@@ -383,6 +379,6 @@ AGENT_WEBSOCKET_INLINE std::string session_core::make_stream_id() {
   return "r_" + std::to_string(++tally().streams);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -88,11 +88,7 @@ struct core_data {
   boxed<action::close_session> closing_;  // how
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE core_data::core_data(std::string id, std::string epoch,
                                             std::shared_ptr<const session_settings> settings,
@@ -118,6 +114,6 @@ AGENT_WEBSOCKET_INLINE const session_overrides& core_data::overrides() const noe
   return overrides_ ? *overrides_ : none;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

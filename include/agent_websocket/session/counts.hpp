@@ -62,11 +62,7 @@ struct session_counts {
   void answer_ended(wire::answer_status status, errc code) noexcept;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE session_counts::number session_counts::answers_of(
     wire::answer_status status) const noexcept {
@@ -123,6 +119,6 @@ AGENT_WEBSOCKET_INLINE void session_counts::answer_ended(wire::answer_status sta
   if (status == wire::answer_status::failed) failed_answers.add(code);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

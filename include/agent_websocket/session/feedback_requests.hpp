@@ -61,11 +61,7 @@ class feedback_requests {
   boxed<kept> kept_;  // most sessions ask nothing
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE wire::feedback_request feedback_requests::request::to_wire() const {
   return {id,   ref,       kind,       content,
@@ -115,6 +111,6 @@ AGENT_WEBSOCKET_INLINE const std::vector<feedback_requests::request>& feedback_r
   return kept_ ? kept_->open : none;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -25,11 +25,7 @@ struct session_identity {
 /// Reads the first record of a session. Errors: bad_json, bad_message.
 result<session_identity> read_identity(std::string_view record);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<session_identity> read_identity(std::string_view record) {
   json::document document;
@@ -51,6 +47,6 @@ AGENT_WEBSOCKET_INLINE result<session_identity> read_identity(std::string_view r
   return made;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -79,11 +79,7 @@ class inbox {
   fifo<accepted_query> waiting_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE openrouter::chat_message accepted_query::question() const {
   return query.parts.empty() ? openrouter::chat_message::user(query.content)
@@ -142,6 +138,6 @@ AGENT_WEBSOCKET_INLINE int inbox::level_of(const accepted_query& query) noexcept
   return query.first ? 1000 : query.query.priority + static_cast<int>(query.overtaken / 4);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -68,11 +68,8 @@ void write_kept_settings(json::writer& w, const session_settings& own,
 /// Takes over what the object has; what is missing or of another type stays as it is.
 void read_kept_settings(json::value from, session_settings& to);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void write_setting(json::writer& w, const std::vector<std::string>& list) {
@@ -111,6 +108,6 @@ AGENT_WEBSOCKET_INLINE void read_kept_settings(json::value from, session_setting
       [&](std::string_view name, auto member) { detail::read_setting(from[name], to.*member); });
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

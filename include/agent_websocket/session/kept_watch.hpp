@@ -41,11 +41,7 @@ class kept_watch {
   fifo<waiting> waiting_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void kept_watch::wait(std::uint64_t records, kept_handler told) {
   waiting_.push_back({records, std::move(told)});
@@ -59,6 +55,6 @@ AGENT_WEBSOCKET_INLINE void kept_watch::lost() {
   while (!waiting_.empty()) waiting_.take_front().told(false);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

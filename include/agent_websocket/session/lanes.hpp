@@ -154,11 +154,7 @@ class lanes {
   boxed<mark> reasoning_sent_;  // few want to see it
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE lanes::lanes(connection_id connection, std::uint64_t position)
     : connection_(connection), position_(position) {}
@@ -343,6 +339,6 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_snapshot(const live_answer& answer, std:
   return true;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -52,11 +52,7 @@ class ledger {
   boxed<numbers> kept_;  // none: it is off
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void ledger::add(std::string record) {
   assert(is_on());
@@ -79,6 +75,6 @@ AGENT_WEBSOCKET_INLINE void ledger::fail() noexcept {
   if (kept_) kept_->failing = true;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -66,11 +66,7 @@ class message_log {
   std::uint64_t end_ = 0;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE message_log::message_log(std::size_t max_messages, std::size_t max_bytes)
     : max_messages_(max_messages), max_bytes_(max_bytes) {}
@@ -111,6 +107,6 @@ AGENT_WEBSOCKET_INLINE std::size_t message_log::bytes() const noexcept {
   return kept_.empty() ? 0 : static_cast<std::size_t>(end_ - kept_[0].end) + kept_[0].frame.size();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -19,8 +19,8 @@ namespace agent_websocket {
 
 /// How a completion ended, as the core wants to know it. An upstream's own words may name its
 /// insides: they stay in the detail, for the log and the application. What is no code of the wire
-/// is a failure of the provider, or of the way to it.
-completion_result result_of(openrouter::outcome outcome);
+/// is a failure of the provider, or of the way to it. `offered_tools`: the request had some.
+completion_result result_of(openrouter::outcome outcome, bool offered_tools = true);
 
 /// For the log.
 std::string describe(const openrouter::outcome& outcome);
@@ -50,8 +50,13 @@ class model_call {
   }
   void start(std::shared_ptr<const openrouter::chat_request> request,
              openrouter::completion_sink& sink) {
+    // An application may offer tools of its own in one or the other.
+    offers_tools_ =
+        !request->tools.empty() || request->extra.find("\"tools\"") != std::string::npos;
     id_ = client_.start(std::move(request), sink);
   }
+  /// The last request that was started had tools.
+  bool offers_tools() const noexcept { return offers_tools_; }
 
   /// Upstream has said its last word.
   void ended() {
@@ -101,15 +106,13 @@ class model_call {
   timer_id timer_ = 0;
   bool holds_slot_ = false;
   bool held_up_ = false;
+  bool offers_tools_ = false;
 };
-
-}  // namespace agent_websocket
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-
-AGENT_WEBSOCKET_INLINE completion_result result_of(openrouter::outcome outcome) {
+AGENT_WEBSOCKET_INLINE completion_result result_of(openrouter::outcome outcome,
+                                                   bool offered_tools) {
   completion_result result;
   if (outcome.failed) {
     const error& why = outcome.failed->why;
@@ -127,6 +130,7 @@ AGENT_WEBSOCKET_INLINE completion_result result_of(openrouter::outcome outcome) 
   result.model = std::move(outcome.model);
   result.usage = std::move(outcome.usage.json);
   result.tool_calls = std::move(outcome.tool_calls);
+  result.unoffered_call = !offered_tools && !result.tool_calls.empty();
   result.reasoning_details = std::move(outcome.reasoning_details);
   result.annotations = std::move(outcome.annotations);
   result.images = std::move(outcome.images);
@@ -163,6 +167,6 @@ AGENT_WEBSOCKET_INLINE std::string describe(const openrouter::outcome& outcome) 
   return text;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

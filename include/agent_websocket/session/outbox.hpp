@@ -130,11 +130,7 @@ class outbox {
   std::unique_ptr<watcher> first_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE outbox::socket_range::iterator&
 outbox::socket_range::iterator::operator++() noexcept {
@@ -250,6 +246,6 @@ AGENT_WEBSOCKET_INLINE void outbox::drained(connection_id connection) noexcept {
   if (lanes* const socket = find(connection)) socket->transport_waits = 0;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

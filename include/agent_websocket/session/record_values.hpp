@@ -37,13 +37,7 @@ usage_totals usage_of(json::value from);
 
 feedback_entry feedback_of(json::value from);
 
-}  // namespace records
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace records {
 
 AGENT_WEBSOCKET_INLINE std::string text_of(json::value from) {
   return std::string(from.string().value_or(std::string_view()));
@@ -99,7 +93,7 @@ AGENT_WEBSOCKET_INLINE feedback_entry feedback_of(json::value from) {
   return said;
 }
 
+#endif
+
 }  // namespace records
 }  // namespace agent_websocket
-
-#endif

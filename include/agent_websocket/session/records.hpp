@@ -78,13 +78,7 @@ std::string of_claim(std::string_view id, const claimed_ids::claim& claimed, wal
 
 std::string of_tokens(const resume_tokens& tokens);
 
-}  // namespace records
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace records {
 
 AGENT_WEBSOCKET_INLINE std::int64_t milliseconds(wall_time at) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
@@ -262,7 +256,7 @@ AGENT_WEBSOCKET_INLINE std::string of_tokens(const resume_tokens& tokens) {
   return text;
 }
 
+#endif
+
 }  // namespace records
 }  // namespace agent_websocket
-
-#endif

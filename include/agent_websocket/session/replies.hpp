@@ -64,11 +64,7 @@ std::string describe_session(const session_info& info);
 std::string describe_history(const conversation& of, std::uint64_t before_seq, std::size_t limit,
                              std::size_t& count);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE help_text
 describe_commands(const std::vector<command_description>& of_application) {
@@ -153,6 +149,6 @@ AGENT_WEBSOCKET_INLINE std::string describe_history(const conversation& of,
   return data;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

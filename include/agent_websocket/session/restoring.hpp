@@ -95,11 +95,7 @@ class session_restoring {
   bool is_first_ = true;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<void> session_restoring::take(const std::string& record) {
   json::document document;
@@ -360,6 +356,6 @@ AGENT_WEBSOCKET_INLINE result<void> session_core::restore(const std::vector<std:
   return {};
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

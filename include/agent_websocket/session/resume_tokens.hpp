@@ -75,11 +75,7 @@ class resume_tokens {
   std::vector<entry> entries_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool resume_tokens::accepts(std::string_view token) const noexcept {
   const digest256 digest = sha256(token);
@@ -158,6 +154,6 @@ AGENT_WEBSOCKET_INLINE void resume_tokens::drop_one() {
   entries_.erase(spent == entries_.end() ? entries_.begin() : spent);
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

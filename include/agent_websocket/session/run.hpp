@@ -84,11 +84,7 @@ std::string describe_steps(const std::vector<openrouter::chat_message>& steps);
 openrouter::chat_message answer_message(bool complete, std::string words,
                                         const completion_result& result);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE called_tool* current_run::find_call(std::string_view id) noexcept {
   const auto found = std::find_if(calls.begin(), calls.end(),
@@ -146,6 +142,6 @@ AGENT_WEBSOCKET_INLINE openrouter::chat_message answer_message(bool complete, st
   return openrouter::chat_message::assistant(std::move(said));
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

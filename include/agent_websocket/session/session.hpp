@@ -178,7 +178,7 @@ class basic_session final
     const log_level level = outcome.failed ? log_level::error : log_level::info;
     if (around_.sink.is_log_read(level))
       log(level, outcome.failed ? "completion_failed" : "completion_ended", describe(outcome));
-    core_.completed(work().run, result_of(std::move(outcome)), now());
+    core_.completed(work().run, result_of(std::move(outcome), work().call.offers_tools()), now());
     carry_out();
   }
 

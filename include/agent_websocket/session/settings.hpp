@@ -99,11 +99,7 @@ struct session_overrides {
 result<session_overrides> apply_overrides(session_overrides current,
                                           const session_settings& settings, json::value data);
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE bool session_settings::allows_model(std::string_view name) const {
   const auto is = [name](const std::string& each) { return each == "*" || each == name; };
@@ -180,6 +176,6 @@ AGENT_WEBSOCKET_INLINE result<session_overrides> apply_overrides(session_overrid
   return current;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

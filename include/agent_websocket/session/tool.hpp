@@ -79,11 +79,7 @@ class toolbox {
   std::vector<tool_ptr> tools_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE result<tool_ptr> make_tool(tool_definition definition, bool of_client) {
   const auto refuse = [&definition](std::string words) {
@@ -138,6 +134,6 @@ AGENT_WEBSOCKET_INLINE tool_ptr toolbox::find_tool(const std::vector<tool_ptr>& 
   return nullptr;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -85,11 +85,7 @@ class tool_invocation {
   std::shared_ptr<const json::document> parsed_;
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void tool_cancellation::on_cancel(std::function<void()> f) {
   if (cancelled_) return f();
@@ -113,6 +109,6 @@ AGENT_WEBSOCKET_INLINE void tool_cancellation::finish() {
   actions_.clear();
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

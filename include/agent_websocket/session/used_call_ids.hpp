@@ -45,11 +45,7 @@ class used_call_ids {
   boxed<kept> kept_;  // most sessions call nothing
 };
 
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE openrouter::tool_call used_call_ids::replayable(openrouter::tool_call call) {
   if (!openrouter::is_tool_name(call.name)) call.name = "unknown_tool";
@@ -74,6 +70,6 @@ AGENT_WEBSOCKET_INLINE std::string used_call_ids::make_id() {
   return "c" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
 }
 
-}  // namespace agent_websocket
-
 #endif
+
+}  // namespace agent_websocket

@@ -113,13 +113,7 @@ class faulty_store {
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE void store_faults::go_on() {
   while (!stalled.empty()) {
@@ -130,7 +124,7 @@ AGENT_WEBSOCKET_INLINE void store_faults::go_on() {
   stalls = false;
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif

@@ -61,13 +61,7 @@ class http_script {
 /// A server-sent event with that data: "data: ...\n\n", one data line per line of `text`.
 std::string sse(std::string_view text);
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE http_step http_step::head(int status, http::header_list headers) {
   return {kind::head, status, std::move(headers), "", {}};
@@ -119,7 +113,7 @@ AGENT_WEBSOCKET_INLINE std::string sse(std::string_view text) {
   return event += "\n\n";
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif

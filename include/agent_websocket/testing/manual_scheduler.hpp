@@ -85,13 +85,7 @@ class manual_scheduler {
   bool closing_ = false;
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE manual_scheduler::~manual_scheduler() {
   closing_ = true;
@@ -163,7 +157,7 @@ AGENT_WEBSOCKET_INLINE std::optional<time_point> manual_scheduler::next_deadline
   return timers_.begin()->first;
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif

@@ -95,13 +95,7 @@ class mock_client_transport {
   bool is_cancelled_ = false;
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE void mock_client_transport::open(std::string_view url,
                                                         const http::header_list& headers) {
@@ -212,7 +206,7 @@ AGENT_WEBSOCKET_INLINE void mock_client_transport::require(phase wanted) const {
                                                : "mock_client_transport: there is no attempt");
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif

@@ -149,13 +149,7 @@ class mock_http_client {
   bool delivering_ = false;
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE http_call_id mock_http_client::start(http::request request,
                                                             http_sink& sink) {
@@ -310,7 +304,7 @@ AGENT_WEBSOCKET_INLINE bool mock_http_client::deliver(http_call_id id) {
   return true;
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
+#include <agent_websocket/policy/any_store.hpp>
 #include <agent_websocket/server/server.hpp>
+#include <agent_websocket/session/session.hpp>
 #include <agent_websocket/testing/manual_scheduler.hpp>
 #include <agent_websocket/testing/mock_http_client.hpp>
 #include <agent_websocket/testing/mock_transport.hpp>
@@ -20,5 +22,7 @@ using mock_server = basic_server<mock_transport, mock_http_client, manual_schedu
 
 AGENT_WEBSOCKET_INSTANTIATE(class basic_server<testing::mock_transport, testing::mock_http_client,
                                                testing::manual_scheduler>);
+AGENT_WEBSOCKET_INSTANTIATE(class basic_session<testing::mock_transport, testing::mock_http_client,
+                                                testing::manual_scheduler, any_store>);
 
 }  // namespace agent_websocket

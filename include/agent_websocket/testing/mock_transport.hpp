@@ -142,13 +142,7 @@ class mock_transport {
   bool running_ = false;
 };
 
-}  // namespace testing
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace testing {
 
 AGENT_WEBSOCKET_INLINE result<void> mock_transport::start(transport_sink& sink) {
   if (start_failure_) {
@@ -325,7 +319,7 @@ AGENT_WEBSOCKET_INLINE const mock_transport::peer& mock_transport::at(connection
   return peers_.at(id);
 }
 
+#endif
+
 }  // namespace testing
 }  // namespace agent_websocket
-
-#endif

@@ -25,18 +25,10 @@ namespace detail {
 /// The member `tools`; empty when there is none.
 std::vector<declared_tool> read_declared_tools(field_reader& fields);
 
-}  // namespace detail
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
-namespace detail {
-
-AGENT_WEBSOCKET_INLINE void read_declared_tool(field_reader& fields, const std::string& where,
-                                               json::value from, std::vector<declared_tool>& into) {
+inline void read_declared_tool(field_reader& fields, const std::string& where, json::value from,
+                               std::vector<declared_tool>& into) {
   if (from["function"].is_object()) from = from["function"];
   const auto name = from["name"].string();
   if (!from.is_object() || !name)
@@ -74,8 +66,8 @@ AGENT_WEBSOCKET_INLINE std::vector<declared_tool> read_declared_tools(field_read
   return read;
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif

@@ -40,13 +40,8 @@ bool is_blank(std::string_view text) noexcept;
 /// afterwards.
 client_message decode(std::string_view text, json::document& scratch);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE bool is_blank(std::string_view text) noexcept {
@@ -55,7 +50,7 @@ AGENT_WEBSOCKET_INLINE bool is_blank(std::string_view text) noexcept {
 
 /// Content parts as the OpenRouter chat API takes them from a user: text, image_url, file,
 /// input_audio.
-AGENT_WEBSOCKET_INLINE void read_parts(field_reader& fields, json::value array, query& into) {
+inline void read_parts(field_reader& fields, json::value array, query& into) {
   std::size_t position = 0;
   array.for_each_element([&](json::value part) {
     const std::string where = "`content[" + std::to_string(position++) + "]`";
@@ -84,7 +79,7 @@ AGENT_WEBSOCKET_INLINE void read_parts(field_reader& fields, json::value array, 
   into.parts = json::to_text(array);
 }
 
-AGENT_WEBSOCKET_INLINE query read_query(field_reader& fields) {
+inline query read_query(field_reader& fields) {
   query read;
   read.id = fields.id("id");
   const json::value content = fields.find("content");
@@ -118,7 +113,7 @@ AGENT_WEBSOCKET_INLINE query read_query(field_reader& fields) {
   return read;
 }
 
-AGENT_WEBSOCKET_INLINE command read_command(field_reader& fields) {
+inline command read_command(field_reader& fields) {
   command read;
   read.id = fields.id("id");
   read.ref = fields.id("ref");
@@ -173,7 +168,7 @@ AGENT_WEBSOCKET_INLINE command read_command(field_reader& fields) {
   return read;
 }
 
-AGENT_WEBSOCKET_INLINE human_feedback read_feedback(field_reader& fields) {
+inline human_feedback read_feedback(field_reader& fields) {
   human_feedback read;
   read.id = fields.id("id");
   read.ref = fields.id("ref");
@@ -242,7 +237,7 @@ AGENT_WEBSOCKET_INLINE client_message decode(std::string_view text, json::docume
   return message;
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif

@@ -125,13 +125,8 @@ void encode(std::string& out, const failure_notice& m, std::string_view timestam
 
 void encode(std::string& out, const notification& m, std::string_view timestamp);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void member_if(json::writer& w, std::string_view name,
@@ -139,7 +134,7 @@ AGENT_WEBSOCKET_INLINE void member_if(json::writer& w, std::string_view name,
   if (!text.empty()) w.member(name, text);
 }
 
-AGENT_WEBSOCKET_INLINE void raw_if(json::writer& w, std::string_view name, std::string_view json) {
+inline void raw_if(json::writer& w, std::string_view name, std::string_view json) {
   if (!json.empty()) w.member_raw(name, json);
 }
 
@@ -151,7 +146,7 @@ AGENT_WEBSOCKET_INLINE void close(json::writer& w, std::string_view timestamp) {
   w.member("timestamp", timestamp).end_object();
 }
 
-AGENT_WEBSOCKET_INLINE void write_request(json::writer& w, const feedback_request& m) {
+inline void write_request(json::writer& w, const feedback_request& m) {
   w.member("id", m.id).member("ref", m.ref).member("kind", m.kind).member("content", m.content);
   w.key("tool").begin_object().member("name", m.tool);
   w.member_raw("arguments", m.arguments).end_object();
@@ -305,6 +300,7 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_start& m,
   detail::member_if(w, "model", m.model);
   detail::close(w, timestamp);
 }
+
 namespace detail {
 
 AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
@@ -391,7 +387,7 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const notification& m,
   detail::close(w, timestamp);
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif

@@ -55,27 +55,19 @@ void encode_auth(std::string& out, std::string_view token);
 /// `command`, op `ack`: everything numbered up to `seq` has arrived.
 void encode_ack(std::string& out, std::int64_t seq);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE void client_member_if(json::writer& w, std::string_view name,
-                                             std::string_view text) {
+inline void client_member_if(json::writer& w, std::string_view name, std::string_view text) {
   if (!text.empty()) w.member(name, text);
 }
 
-AGENT_WEBSOCKET_INLINE void client_raw_if(json::writer& w, std::string_view name,
-                                          std::string_view json) {
+inline void client_raw_if(json::writer& w, std::string_view name, std::string_view json) {
   if (!json.empty()) w.member_raw(name, json);
 }
 
-AGENT_WEBSOCKET_INLINE void client_tools_if(json::writer& w,
-                                            const std::vector<declared_tool>& tools) {
+inline void client_tools_if(json::writer& w, const std::vector<declared_tool>& tools) {
   if (tools.empty()) return;
   w.key("tools").begin_array();
   for (const declared_tool& each : tools) {
@@ -178,7 +170,7 @@ AGENT_WEBSOCKET_INLINE void encode_ack(std::string& out, std::int64_t seq) {
       .end_object();
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif

@@ -70,15 +70,7 @@ class field_reader {
   error why_;
 };
 
-}  // namespace detail
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace wire {
-namespace detail {
 
 AGENT_WEBSOCKET_INLINE void field_reader::fail(std::string words) {
   if (failed_) return;
@@ -232,8 +224,8 @@ AGENT_WEBSOCKET_INLINE std::string field_reader::quoted(std::string_view name) {
   return "`" + std::string(name) + "`";
 }
 
+#endif
+
 }  // namespace detail
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif

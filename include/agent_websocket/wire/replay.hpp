@@ -16,13 +16,7 @@ namespace wire {
 /// Precondition: `frame` was made by encode().
 std::string as_replay(std::string_view frame);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace agent_websocket {
-namespace wire {
 
 AGENT_WEBSOCKET_INLINE std::string as_replay(std::string_view frame) {
   constexpr std::string_view response = R"({"type":"response")";
@@ -42,7 +36,7 @@ AGENT_WEBSOCKET_INLINE std::string as_replay(std::string_view frame) {
   return again;
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif

@@ -112,20 +112,15 @@ struct welcome_view {
 
 welcome_view read_welcome(const server_message& from);
 
-}  // namespace wire
-}  // namespace agent_websocket
-
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-namespace agent_websocket {
-namespace wire {
 namespace detail {
 
-AGENT_WEBSOCKET_INLINE std::string_view text_or_nothing(json::value of) noexcept {
+inline std::string_view text_or_nothing(json::value of) noexcept {
   return of.string().value_or(std::string_view());
 }
 
-AGENT_WEBSOCKET_INLINE std::optional<std::int64_t> count_or_nothing(json::value of) noexcept {
+inline std::optional<std::int64_t> count_or_nothing(json::value of) noexcept {
   const auto number = of.integer();
   return number && *number >= 0 && *number <= max_json_integer ? number : std::nullopt;
 }
@@ -137,11 +132,11 @@ AGENT_WEBSOCKET_INLINE std::optional<std::chrono::milliseconds> wait_or_nothing(
   return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(*number, 86'400'000.0)));
 }
 
-AGENT_WEBSOCKET_INLINE std::string json_or_nothing(json::value of) {
+inline std::string json_or_nothing(json::value of) {
   return of.is_object() || of.is_array() ? json::to_text(of) : std::string();
 }
 
-AGENT_WEBSOCKET_INLINE server_type type_of(std::string_view name) noexcept {
+inline server_type type_of(std::string_view name) noexcept {
   if (name == "response") return server_type::response;
   if (name == "notification") return server_type::notification;
   if (name == "status") return server_type::status;
@@ -150,7 +145,7 @@ AGENT_WEBSOCKET_INLINE server_type type_of(std::string_view name) noexcept {
   return server_type::unknown;
 }
 
-AGENT_WEBSOCKET_INLINE response_phase phase_of(std::string_view name) noexcept {
+inline response_phase phase_of(std::string_view name) noexcept {
   if (name == "start") return response_phase::start;
   if (name == "reasoning") return response_phase::reasoning;
   if (name == "delta") return response_phase::delta;
@@ -259,7 +254,7 @@ AGENT_WEBSOCKET_INLINE welcome_view read_welcome(const server_message& from) {
   return read;
 }
 
+#endif
+
 }  // namespace wire
 }  // namespace agent_websocket
-
-#endif

@@ -127,7 +127,11 @@ TEST_CASE("request reader: malformed heads") {
     CHECK((verdict == "400" || verdict == "more"));
     CHECK(verdict == (bytes.find("\r\n\r\n") == std::string::npos ? "more" : "400"));
   }
-  CHECK(read_all_ways(get("", "GET / HTTP/2.0")) == "505");
+  for (const char* version : {"HTTP/2.0", "HTTP/1", "HTTP/1.", "HTTP/1.x", "HTTP/1.10"}) {
+    CAPTURE(version);
+    CHECK(read_all_ways(get("", std::string("GET / ") + version)) == "505");
+  }
+  CHECK(read_all_ways(get("", "GET / HTTP/1.2")) == "GET / []");
   CHECK(read_all_ways(get("X: a\tb\r\n")) == "GET / []");
 }
 
@@ -170,6 +174,15 @@ TEST_CASE("request reader: upgrades") {
   CHECK(read_all_ways(get(other)) == "426");
 }
 
+TEST_CASE("request reader: a Host that can be none") {
+  for (const char* host : {"a b", "a/b", "u@h", "<s>", "h:port", "h:80:80", "[::1", ":80", "[]"}) {
+    CAPTURE(host);
+    CHECK(read_all_ways("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n") == "400");
+    CHECK(read_all_ways("GET / HTTP/1.0\r\nHost: " + std::string(host) + "\r\n\r\n") == "400");
+  }
+  CHECK(read_all_ways("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n") == "GET / []");
+}
+
 TEST_CASE("request reader: expectations") {
   request_reader reader(body_limit);
   const std::string head = get("Expect: 100-Continue\r\nContent-Length: 4\r\n", "POST / HTTP/1.1");
@@ -181,6 +194,11 @@ TEST_CASE("request reader: expectations") {
   CHECK_FALSE(reader.wants_continue());
   CHECK(reader.feed("cd") == progress::complete);
   CHECK(reader.request().body == "abcd");
+
+  request_reader older(body_limit);  // RFC 9110 section 10.1.1
+  CHECK(older.feed(get("Expect: 100-continue\r\nContent-Length: 4\r\n", "POST / HTTP/1.0")) ==
+        progress::more);
+  CHECK_FALSE(older.wants_continue());
 }
 
 TEST_CASE("request reader: rubbish is refused or read, the same however it is cut") {

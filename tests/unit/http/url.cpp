@@ -205,3 +205,16 @@ TEST_CASE("url: joined with one slash") {
     CHECK(join_url(each.base, each.path) == each.joined);
   }
 }
+
+TEST_CASE("url: what may stand in a Host field") {
+  for (const char* good : {"localhost", "a.example", "a.example:443", "a:", "127.0.0.1:8080", "[::1]",
+                           "[::ffff:127.0.0.1]:80", "my_host", "x--1%20y", "a!$&'()*+;=b"}) {
+    CAPTURE(good);
+    CHECK(agent_websocket::http::is_host_field(good));
+  }
+  for (const char* bad : {"", ":80", "a b", "a/b", "u@h", "<s>", "h:port", "h:80:80", "[::1", "::1",
+                          "[]", "[a b]", "[::1]80", "a\\b", "a?b", "a#b", "a\"b", "\xC3\xA9"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(agent_websocket::http::is_host_field(bad));
+  }
+}

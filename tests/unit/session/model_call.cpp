@@ -249,7 +249,33 @@ TEST_CASE_FIXTURE(fixture, "model_call: may be destroyed by what is done when it
   CHECK(slots.taken() == 0u);
 }
 
+TEST_CASE_FIXTURE(fixture, "model_call: knows whether its request had tools, wherever they stand") {
+  const auto offers = [this](const std::string& tools, const std::string& extra) {
+    call.await_turn([&] {
+      const auto request = std::make_shared<openrouter::chat_request>();
+      request->tools = tools;
+      request->extra = extra;
+      call.start(request, sink);
+    });
+    call.ended();
+    return call.offers_tools();
+  };
+  CHECK_FALSE(offers("", ""));
+  CHECK(offers(R"([{"type":"function"}])", ""));
+  CHECK_FALSE(offers("", R"({"tool_choice":"none"})"));
+  CHECK(offers("", R"({"tools":[{"type":"function"}]})"));
+}
+
 // ---- result_of
+
+TEST_CASE("result_of: a call of a tool where none was offered") {
+  openrouter::outcome ended;
+  CHECK_FALSE(result_of(ended, false).unoffered_call);
+  ended.tool_calls.emplace_back();
+  CHECK(result_of(ended, false).unoffered_call);
+  CHECK_FALSE(result_of(ended, true).unoffered_call);
+  CHECK(result_of(ended, false).tool_calls.size() == 1);
+}
 
 TEST_CASE("model_call: a good end as the core wants to know it") {
   openrouter::outcome ended;

@@ -64,7 +64,7 @@ TEST_CASE("work: stops the call and the clocks") {
   deaf_sink sink;
   work_type work;
   bool over = false;
-  work.in(around).call.await_turn([&] { work.in(around).call.start({}, sink); });
+  work.in(around).call.await_turn([&] { work.in(around).call.start(std::make_shared<openrouter::chat_request>(), sink); });
   work.in(around).timeout.start(1s, [&] { over = true; });
   work.in(around).tools.start_clock("t_1", 1s, [&] { over = true; });
   REQUIRE(work.running_call() == &work.in(around).call);
@@ -80,7 +80,7 @@ TEST_CASE("work: its end stops what is under way") {
   deaf_sink sink;
   {
     work_type work;
-    work.in(around).call.await_turn([&] { work.in(around).call.start({}, sink); });
+    work.in(around).call.await_turn([&] { work.in(around).call.start(std::make_shared<openrouter::chat_request>(), sink); });
   }
   CHECK(around.client.cancelled == "7");
 }
