@@ -3,7 +3,8 @@
 """Compiles every header alone, as the first line of a translation unit.
 
 A header that lives on what others included before it breaks for the user who includes it first.
-The core is compiled alone, the adapters and host/ with the adapters on. With ccache in the path a
+The core is compiled alone, the adapters and host/ with the adapters on; both in the form with
+separate compilation too, which leaves the definitions out. With ccache in the path a
 second run costs little.
 """
 import argparse
