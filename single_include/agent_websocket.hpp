@@ -41518,9 +41518,10 @@ class websocketpp_opening {
 
   bool is_upgrade() const noexcept { return reader_.upgrade() == upgrade_request::well_formed; }
 
-  /// Appends the bytes of the answer. True when the connection is a WebSocket from now on. A 101
-  /// for what is no upgrade is a mistake of the application and becomes a 500.
-  bool append(std::string& out, const http::response& answer) const;
+  /// Appends the bytes of the answer, given at `now`. True when the connection is a WebSocket from
+  /// now on. A 101 for what is no upgrade is a mistake of the application and becomes a 500.
+  bool append(std::string& out, const http::response& answer,
+              std::chrono::system_clock::time_point now) const;
 
   /// What came behind the request. Append here what comes before the answer.
   std::string& early() noexcept { return reader_.rest(); }
@@ -41593,9 +41594,9 @@ AGENT_WEBSOCKET_INLINE http::response websocketpp_opening::needs_no_tls() {
   return http::response::text(400, "This port speaks no TLS: use http:// or ws://\n");
 }
 
-AGENT_WEBSOCKET_INLINE bool websocketpp_opening::append(std::string& out,
-                                                        const http::response& answer) const {
-  const auto now = std::chrono::system_clock::now();
+AGENT_WEBSOCKET_INLINE bool websocketpp_opening::append(
+    std::string& out, const http::response& answer,
+    std::chrono::system_clock::time_point now) const {
   if (answer.status != 101) {
     append_answer(out, answer, head_only_, now);
   } else if (is_upgrade()) {
@@ -41628,6 +41629,7 @@ AGENT_WEBSOCKET_INLINE http::response websocketpp_opening::later(const char* why
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -41834,7 +41836,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::take_request(std::string_vie
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::answer(const http::response& response) {
   if (phase_ != phase::asked) return;
   if (response.status != 101 || !opening_->is_upgrade()) return leave_with(response);
-  opening_->append(output(), response);
+  opening_->append(output(), response, std::chrono::system_clock::now());
   leave();
   phase_ = phase::open;
   open_due_ = true;
@@ -41922,7 +41924,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::lost() {
 }
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::leave_with(const http::response& response) {
-  opening_->append(output(), response);
+  opening_->append(output(), response, std::chrono::system_clock::now());
   opening_.reset();
   phase_ = phase::leaving;
   retire();

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <string>
 
 using agent_websocket::http::response;
@@ -21,6 +22,7 @@ using opening = agent_websocket::adapters::websocketpp_opening;
 namespace {
 
 constexpr std::size_t max_body_bytes = 300;
+constexpr std::chrono::system_clock::time_point date;  // of all answers: they are compared
 
 /// Every text without control characters may be the value of a field.
 void check_value(std::string_view input) {
@@ -59,7 +61,7 @@ std::string run(std::string_view bytes, std::size_t first, std::size_t piece) {
     const int known[] = {400, 413, 426, 431, 501, 505};
     require(std::find(std::begin(known), std::end(known), refusal.status) != std::end(known),
             "a refusal has one of these codes", bytes);
-    require(!reader.append(answer, refusal), "a refusal ends the connection", bytes);
+    require(!reader.append(answer, refusal, date), "a refusal ends the connection", bytes);
     return answer;
   }
   const agent_websocket::handshake asked = reader.take_request();
@@ -72,7 +74,8 @@ std::string run(std::string_view bytes, std::size_t first, std::size_t piece) {
   require(asked.request.body.size() <= max_body_bytes, "a body has a limit", bytes);
   std::size_t length = 0;
   if (const auto field = asked.request.headers.find("Content-Length")) {
-    const auto [end, failure] = std::from_chars(field->data(), field->data() + field->size(), length);
+    const auto [end, failure] =
+        std::from_chars(field->data(), field->data() + field->size(), length);
     require(failure == std::errc() && end == field->data() + field->size(), "a length is a number",
             bytes);
   }
@@ -80,11 +83,12 @@ std::string run(std::string_view bytes, std::size_t first, std::size_t piece) {
   require(!asked.request.headers.contains("Transfer-Encoding"), "there are no chunks", bytes);
   seen = asked.request.method + " " + target + "\n";
   for (const auto& [name, value] : asked.request.headers) {
-    require(!name.empty() && name.find_first_of(": \t\r\n") == std::string::npos, "a name is a name",
-            bytes);
+    require(!name.empty() && name.find_first_of(": \t\r\n") == std::string::npos,
+            "a name is a name", bytes);
     for (const char c : value) {
       const auto byte = static_cast<unsigned char>(c);
-      require((byte >= 0x20 && byte != 0x7F) || c == '\t', "a value has no control characters", bytes);
+      require((byte >= 0x20 && byte != 0x7F) || c == '\t', "a value has no control characters",
+              bytes);
     }
     seen += name + ": " + value + "\n";
   }
@@ -92,7 +96,8 @@ std::string run(std::string_view bytes, std::size_t first, std::size_t piece) {
   response reply;
   reply.status = asked.is_upgrade ? 101 : 200;
   reply.headers.add("X-Echo", target);
-  require(reader.append(answer, reply) == asked.is_upgrade, "an upgrade can be accepted", bytes);
+  require(reader.append(answer, reply, date) == asked.is_upgrade, "an upgrade can be accepted",
+          bytes);
   const std::size_t end = answer.find("\r\n\r\n");
   require(end != std::string::npos && answer.find('\n') == answer.find("\r\n") + 1,
           "an answer has a head", bytes);

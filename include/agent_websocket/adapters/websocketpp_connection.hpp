@@ -14,6 +14,7 @@
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -220,7 +221,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::take_request(std::string_vie
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::answer(const http::response& response) {
   if (phase_ != phase::asked) return;
   if (response.status != 101 || !opening_->is_upgrade()) return leave_with(response);
-  opening_->append(output(), response);
+  opening_->append(output(), response, std::chrono::system_clock::now());
   leave();
   phase_ = phase::open;
   open_due_ = true;
@@ -308,7 +309,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::lost() {
 }
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::leave_with(const http::response& response) {
-  opening_->append(output(), response);
+  opening_->append(output(), response, std::chrono::system_clock::now());
   opening_.reset();
   phase_ = phase::leaving;
   retire();

@@ -57,9 +57,10 @@ class websocketpp_opening {
 
   bool is_upgrade() const noexcept { return reader_.upgrade() == upgrade_request::well_formed; }
 
-  /// Appends the bytes of the answer. True when the connection is a WebSocket from now on. A 101
-  /// for what is no upgrade is a mistake of the application and becomes a 500.
-  bool append(std::string& out, const http::response& answer) const;
+  /// Appends the bytes of the answer, given at `now`. True when the connection is a WebSocket from
+  /// now on. A 101 for what is no upgrade is a mistake of the application and becomes a 500.
+  bool append(std::string& out, const http::response& answer,
+              std::chrono::system_clock::time_point now) const;
 
   /// What came behind the request. Append here what comes before the answer.
   std::string& early() noexcept { return reader_.rest(); }
@@ -132,9 +133,9 @@ AGENT_WEBSOCKET_INLINE http::response websocketpp_opening::needs_no_tls() {
   return http::response::text(400, "This port speaks no TLS: use http:// or ws://\n");
 }
 
-AGENT_WEBSOCKET_INLINE bool websocketpp_opening::append(std::string& out,
-                                                        const http::response& answer) const {
-  const auto now = std::chrono::system_clock::now();
+AGENT_WEBSOCKET_INLINE bool websocketpp_opening::append(
+    std::string& out, const http::response& answer,
+    std::chrono::system_clock::time_point now) const {
   if (answer.status != 101) {
     append_answer(out, answer, head_only_, now);
   } else if (is_upgrade()) {

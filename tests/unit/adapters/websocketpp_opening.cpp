@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -16,7 +17,8 @@ const std::string upgrade =
     "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-}
+const std::chrono::system_clock::time_point date{std::chrono::seconds(784111777)};
+}  // namespace
 
 TEST_CASE("opening: an upgrade, with bytes that came too early") {
   websocketpp_opening opening(100, "10.0.0.1");
@@ -27,7 +29,7 @@ TEST_CASE("opening: an upgrade, with bytes that came too early") {
   CHECK(request.request.path() == "/ws");
   CHECK(opening.early() == "early");
   std::string out;
-  CHECK(opening.append(out, {101, {}, ""}));
+  CHECK(opening.append(out, {101, {}, ""}, date));
   CHECK(out.find("101 Switching") != std::string::npos);
   CHECK(out.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") != std::string::npos);
   CHECK(out.find("permessage-deflate") == std::string::npos);
@@ -61,14 +63,15 @@ TEST_CASE("opening: a refused upgrade, and a 101 for what is none") {
   REQUIRE(opening.feed(upgrade) == progress::complete);
   opening.take_request();
   std::string out;
-  CHECK_FALSE(opening.append(out, response::text(401, "no")));
+  CHECK_FALSE(opening.append(out, response::text(401, "no"), date));
   CHECK(out.substr(0, 12) == "HTTP/1.1 401");
+  CHECK(out.find("\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n") != std::string::npos);
 
   websocketpp_opening plain(100, "");
   REQUIRE(plain.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n") == progress::complete);
   CHECK_FALSE(plain.take_request().is_upgrade);
   out.clear();
-  CHECK_FALSE(plain.append(out, {101, {}, ""}));
+  CHECK_FALSE(plain.append(out, {101, {}, ""}, date));
   CHECK(out.substr(0, 12) == "HTTP/1.1 500");
 }
 
@@ -85,7 +88,7 @@ TEST_CASE("opening: a HEAD gets no body, also when it is refused") {
       CHECK(answer.status == 400);
     }
     std::string out;
-    opening.append(out, answer);
+    opening.append(out, answer, date);
     CHECK(out.substr(out.size() - 4) == "\r\n\r\n");
   }
 }
