@@ -1597,6 +1597,354 @@ AGENT_WEBSOCKET_INLINE std::string print_double(double number) {
 }  // namespace json
 }  // namespace agent_websocket
 
+// --- agent_websocket/json/value.hpp
+
+// A view of one value of a parsed JSON document (reader.hpp), and the flat form in which the
+// document lies in memory: one buffer of text, one vector of nodes. Every read is checked: asking
+// for what is not there gives an absent value or nullopt, never an abort.
+
+namespace agent_websocket {
+namespace json {
+
+enum class kind : std::uint8_t { absent, null, boolean, number, string, array, object };
+
+/// "an array", "a string": for error messages.
+const char* describe(kind what) noexcept;
+
+namespace detail {
+
+struct node {
+  kind what = kind::absent;
+  bool truth = false;
+  // Of the text of a string or number.
+  std::uint32_t offset = 0;
+  // Of that text; of a container: its direct children (members of an object).
+  std::uint32_t length = 0;
+  // The node behind this subtree; while it is open, the container around it.
+  std::uint32_t next = 0;
+};
+
+struct tape {
+  std::string text;
+  std::vector<node> nodes;
+};
+
+}  // namespace detail
+
+/// A view of one value of a document. Cheap to copy; valid until the document is parsed again,
+/// moved or destroyed.
+class value {
+ public:
+  value() = default;
+
+  json::kind kind() const noexcept;
+  bool exists() const noexcept { return tape_ != nullptr; }
+  explicit operator bool() const noexcept { return exists(); }
+  bool is_null() const noexcept { return kind() == json::kind::null; }
+  bool is_string() const noexcept { return kind() == json::kind::string; }
+  bool is_number() const noexcept { return kind() == json::kind::number; }
+  bool is_array() const noexcept { return kind() == json::kind::array; }
+  bool is_object() const noexcept { return kind() == json::kind::object; }
+  bool is_boolean() const noexcept { return kind() == json::kind::boolean; }
+
+  /// The text of a string; nullopt for anything else. May hold any character, U+0000 too.
+  std::optional<std::string_view> string() const noexcept;
+  std::optional<bool> boolean() const noexcept;
+  /// A number as double; nullopt when it is not a number or out of double's range.
+  std::optional<double> number() const noexcept;
+  /// A number without fraction in the range of int64_t ("3", "3.0", "3e2"); nullopt for anything
+  /// else.
+  std::optional<std::int64_t> integer() const noexcept;
+  /// A number exactly as it was written.
+  std::optional<std::string_view> number_text() const noexcept;
+
+  /// Elements of an array or members of an object; 0 for anything else.
+  std::size_t size() const noexcept;
+
+  /// The member of that name (the last one, as in JavaScript, when there are several), or an absent
+  /// value.
+  value operator[](std::string_view name) const noexcept;
+  value operator[](const char* name) const noexcept { return (*this)[std::string_view(name)]; }
+
+  /// The members of these names, as operator[] gives each, found in one pass.
+  template <typename... Names>
+  std::array<value, sizeof...(Names)> members(const Names&... names) const noexcept {
+    const std::string_view wanted[] = {names...};
+    std::array<value, sizeof...(Names)> found;
+    find(wanted, found.size(), found.data());
+    return found;
+  }
+
+  /// The element at that position, or an absent value. Linear in the position.
+  value operator[](std::size_t position) const noexcept;
+  value operator[](int position) const noexcept;
+
+  /// Calls `f(value)` for each element of an array, in order.
+  template <typename F>
+  void for_each_element(F&& f) const {
+    if (!is_array()) return;
+    for (std::uint32_t i = index_ + 1; i < at().next; i = tape_->nodes[i].next) f(value(tape_, i));
+  }
+  /// Calls `f(std::string_view name, value)` for each member of an object, in order.
+  template <typename F>
+  void for_each_member(F&& f) const {
+    if (!is_object()) return;
+    for (std::uint32_t i = index_ + 1; i < at().next;) {
+      f(value(tape_, i).text(), value(tape_, i + 1));
+      i = tape_->nodes[i + 1].next;
+    }
+  }
+
+ private:
+  friend class document;
+  value(const detail::tape* of, std::uint32_t index) noexcept : tape_(of), index_(index) {}
+  [[gnu::noinline]] void find(const std::string_view* names, std::size_t count,
+                              value* found) const noexcept {
+    if (!is_object()) return;
+    const detail::node* const nodes = tape_->nodes.data();
+    const std::uint32_t end = nodes[index_].next;
+    for (std::uint32_t i = index_ + 1; i < end; i = nodes[i + 1].next) {
+      const std::string_view name = value(tape_, i).text();
+      for (std::size_t k = 0; k < count; ++k) {
+        if (names[k].size() == name.size() && names[k] == name) found[k] = value(tape_, i + 1);
+      }
+    }
+  }
+  const detail::node& at() const noexcept { return tape_->nodes[index_]; }
+  std::string_view text() const noexcept;
+
+  const detail::tape* tape_ = nullptr;
+  std::uint32_t index_ = 0;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE const char* describe(kind what) noexcept {
+  switch (what) {
+    case kind::absent: return "nothing";
+    case kind::null: return "null";
+    case kind::boolean: return "a boolean";
+    case kind::number: return "a number";
+    case kind::string: return "a string";
+    case kind::array: return "an array";
+    case kind::object: return "an object";
+  }
+  return "nothing";
+}
+
+AGENT_WEBSOCKET_INLINE json::kind value::kind() const noexcept {
+  return tape_ ? at().what : json::kind::absent;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string_view> value::string() const noexcept {
+  if (!is_string()) return std::nullopt;
+  return text();
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<bool> value::boolean() const noexcept {
+  if (!is_boolean()) return std::nullopt;
+  return at().truth;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<double> value::number() const noexcept {
+  if (!is_number()) return std::nullopt;
+  return parse_double(text());
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::int64_t> value::integer() const noexcept {
+  if (!is_number()) return std::nullopt;
+  return parse_integer(text());
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string_view> value::number_text() const noexcept {
+  if (!is_number()) return std::nullopt;
+  return text();
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t value::size() const noexcept {
+  return is_array() || is_object() ? at().length : 0;
+}
+
+AGENT_WEBSOCKET_INLINE value value::operator[](std::string_view name) const noexcept {
+  value found;
+  find(&name, 1, &found);
+  return found;
+}
+
+AGENT_WEBSOCKET_INLINE value value::operator[](std::size_t position) const noexcept {
+  if (!is_array() || position >= at().length) return {};
+  std::uint32_t i = index_ + 1;
+  while (position-- > 0) i = tape_->nodes[i].next;
+  return value(tape_, i);
+}
+
+AGENT_WEBSOCKET_INLINE value value::operator[](int position) const noexcept {
+  return position < 0 ? value() : (*this)[static_cast<std::size_t>(position)];
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view value::text() const noexcept {
+  return {tape_->text.data() + at().offset, at().length};
+}
+
+#endif
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/tape_builder.hpp
+
+// Writes what RapidJSON's parser finds in a text as the nodes of a document (value.hpp), and stops
+// it where the text goes beyond a limit or escapes half of a surrogate pair. Knows nothing of the
+// text's beginning and end: see reader.hpp.
+
+#include <rapidjson/rapidjson.h>
+
+namespace agent_websocket {
+namespace json {
+
+struct parse_limits {
+  std::size_t max_depth = 64;         ///< nested arrays and objects
+  std::size_t max_bytes = 64u << 20;  ///< of text
+  std::size_t max_values = 1u << 20;  ///< values and keys in all; bounds the nodes' memory
+};
+
+namespace detail {
+
+/// RapidJSON's SAX handler: appends nodes and enforces the limits.
+class tape_builder {
+ public:
+  /// `has_escapes`: a backslash stands somewhere in the text.
+  tape_builder(tape& out, const parse_limits& limits, bool has_escapes);
+
+  bool Null() { return add(kind::null); }
+  bool Bool(bool truth);
+  bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
+    return add_text(kind::number, text, length);
+  }
+  bool String(const char* text, rapidjson::SizeType length, bool);
+  bool Key(const char* text, rapidjson::SizeType length, bool copy);
+  bool StartObject() { return open(kind::object); }
+  bool EndObject(rapidjson::SizeType) { return close(); }
+  bool StartArray() { return open(kind::array); }
+  bool EndArray(rapidjson::SizeType) { return close(); }
+  // Never called with numbers as strings; required by the interface.
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+
+  /// Why nothing more was taken; empty when the text is no JSON.
+  const std::string& refusal() const noexcept { return refusal_; }
+
+ private:
+  std::uint32_t& children_of_parent() { return out_.nodes[parent_].length; }
+
+  bool add(kind what);
+  bool add_text(kind what, const char* text, std::size_t length);
+  bool open(kind what);
+  bool close();
+  // RapidJSON lets "\uDC00" alone through as the bytes ED B0 80, which are not UTF-8 (RFC 3629
+  // section 3).
+  bool check_surrogates(const char* text, std::size_t length);
+
+  tape& out_;
+  const parse_limits& limits_;
+  const bool has_escapes_;
+  std::size_t depth_ = 0;
+  std::uint32_t parent_ = 0;  // the innermost open container, when there is one
+  std::string refusal_;
+};
+
+}  // namespace detail
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE tape_builder::tape_builder(tape& out, const parse_limits& limits,
+                                                  bool has_escapes)
+    : out_(out), limits_(limits), has_escapes_(has_escapes) {}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::Bool(bool truth) {
+  if (!add(kind::boolean)) return false;
+  out_.nodes.back().truth = truth;
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::String(const char* text, rapidjson::SizeType length,
+                                                 bool) {
+  return (!has_escapes_ || check_surrogates(text, length)) && add_text(kind::string, text, length);
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::Key(const char* text, rapidjson::SizeType length,
+                                              bool copy) {
+  --children_of_parent();  // the value behind it counts
+  return String(text, length, copy);
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::add(kind what) {
+  if (out_.nodes.size() >= limits_.max_values) {
+    refusal_ =
+        "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
+    return false;
+  }
+  if (depth_ != 0) ++children_of_parent();
+  node made;
+  made.what = what;
+  made.next = static_cast<std::uint32_t>(out_.nodes.size() + 1);
+  out_.nodes.push_back(made);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::add_text(kind what, const char* text,
+                                                   std::size_t length) {
+  if (!add(what)) return false;
+  out_.nodes.back().offset = static_cast<std::uint32_t>(text - out_.text.data());
+  out_.nodes.back().length = static_cast<std::uint32_t>(length);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::open(kind what) {
+  if (depth_ >= limits_.max_depth) {
+    refusal_ = "it is nested too deeply, at most " + std::to_string(limits_.max_depth) +
+               " levels are allowed";
+    return false;
+  }
+  const auto index = static_cast<std::uint32_t>(out_.nodes.size());
+  if (!add(what)) return false;
+  out_.nodes[index].next = std::exchange(parent_, index);
+  ++depth_;
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::close() {
+  parent_ = std::exchange(out_.nodes[parent_].next, static_cast<std::uint32_t>(out_.nodes.size()));
+  --depth_;
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool tape_builder::check_surrogates(const char* text, std::size_t length) {
+  const char* end = text + length;
+  for (const char* at = text; at != end;) {
+    at = static_cast<const char*>(std::memchr(at, 0xED, static_cast<std::size_t>(end - at)));
+    if (at == nullptr) return true;
+    ++at;
+    if (at != end && static_cast<unsigned char>(*at) >= 0xA0) {
+      refusal_ = "a \\u escape is half of a surrogate pair";
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace detail
+
+#endif
+
+}  // namespace json
+}  // namespace agent_websocket
+
 // --- agent_websocket/json/text_stream.hpp
 
 // RapidJSON's input: text that is changed in situ and known to be UTF-8. The front of a string, up
@@ -1679,10 +2027,10 @@ struct rapidjson::StreamTraits<agent_websocket::json::detail::text_stream> {
 // --- agent_websocket/json/reader.hpp
 
 // Reads JSON text (RFC 8259) into a flat, read-only document: one buffer, one vector of nodes, both reused from
-// parse to parse, so that a steady stream of messages costs few allocations. Every read is checked: asking for what
-// is not there gives an absent value or nullopt, never an abort. Only this header and text_stream.hpp name RapidJSON; it
-// parses iteratively, in situ, with numbers left as text and encoding validated, because RapidJSON's other modes
-// overflow the stack on deep nesting and crash on 26-byte numbers (CVE-2024-38517).
+// parse to parse, so that a steady stream of messages costs few allocations. What stands in it is read by value.hpp.
+// Only this header, tape_builder.hpp and text_stream.hpp name RapidJSON; it parses iteratively, in situ, with numbers
+// left as text and encoding validated, because RapidJSON's other modes overflow the stack on deep nesting and crash on
+// 26-byte numbers (CVE-2024-38517).
 
 #include <rapidjson/allocators.h>
 #include <rapidjson/error/en.h>
@@ -1692,163 +2040,6 @@ struct rapidjson::StreamTraits<agent_websocket::json::detail::text_stream> {
 
 namespace agent_websocket {
 namespace json {
-
-enum class kind : std::uint8_t { absent, null, boolean, number, string, array, object };
-
-/// "an array", "a string": for error messages.
-const char* describe(kind what) noexcept;
-
-struct parse_limits {
-  std::size_t max_depth = 64;            ///< nested arrays and objects
-  std::size_t max_bytes = 64u << 20;     ///< of text
-  std::size_t max_values = 1u << 20;     ///< values and keys in all; bounds the nodes' memory
-};
-
-namespace detail {
-
-struct node {
-  kind what = kind::absent;
-  bool truth = false;
-  std::uint32_t offset = 0;  // of the text of a string or number
-  std::uint32_t length = 0;  // of that text; of a container: its direct children (members of an object)
-  std::uint32_t next = 0;    // the node behind this subtree; while it is open, the container around it
-};
-
-struct tape {
-  std::string text;
-  std::vector<node> nodes;
-};
-
-}  // namespace detail
-
-/// A view of one value of a document. Cheap to copy; valid until the document is parsed again, moved or destroyed.
-class value {
- public:
-  value() = default;
-
-  json::kind kind() const noexcept;
-  bool exists() const noexcept { return tape_ != nullptr; }
-  explicit operator bool() const noexcept { return exists(); }
-  bool is_null() const noexcept { return kind() == json::kind::null; }
-  bool is_string() const noexcept { return kind() == json::kind::string; }
-  bool is_number() const noexcept { return kind() == json::kind::number; }
-  bool is_array() const noexcept { return kind() == json::kind::array; }
-  bool is_object() const noexcept { return kind() == json::kind::object; }
-  bool is_boolean() const noexcept { return kind() == json::kind::boolean; }
-
-  /// The text of a string; nullopt for anything else. May hold any character, U+0000 too.
-  std::optional<std::string_view> string() const noexcept;
-  std::optional<bool> boolean() const noexcept;
-  /// A number as double; nullopt when it is not a number or out of double's range.
-  std::optional<double> number() const noexcept;
-  /// A number without fraction in the range of int64_t ("3", "3.0", "3e2"); nullopt for anything else.
-  std::optional<std::int64_t> integer() const noexcept;
-  /// A number exactly as it was written.
-  std::optional<std::string_view> number_text() const noexcept;
-
-  /// Elements of an array or members of an object; 0 for anything else.
-  std::size_t size() const noexcept;
-
-  /// The member of that name (the last one, as in JavaScript, when there are several), or an absent value.
-  value operator[](std::string_view name) const noexcept;
-  value operator[](const char* name) const noexcept { return (*this)[std::string_view(name)]; }
-
-  /// The members of these names, as operator[] gives each, found in one pass.
-  template <typename... Names>
-  std::array<value, sizeof...(Names)> members(const Names&... names) const noexcept {
-    const std::string_view wanted[] = {names...};
-    std::array<value, sizeof...(Names)> found;
-    find(wanted, found.size(), found.data());
-    return found;
-  }
-
-  /// The element at that position, or an absent value. Linear in the position.
-  value operator[](std::size_t position) const noexcept;
-  value operator[](int position) const noexcept;
-
-  /// Calls `f(value)` for each element of an array, in order.
-  template <typename F>
-  void for_each_element(F&& f) const {
-    if (!is_array()) return;
-    for (std::uint32_t i = index_ + 1; i < at().next; i = tape_->nodes[i].next) f(value(tape_, i));
-  }
-  /// Calls `f(std::string_view name, value)` for each member of an object, in order.
-  template <typename F>
-  void for_each_member(F&& f) const {
-    if (!is_object()) return;
-    for (std::uint32_t i = index_ + 1; i < at().next;) {
-      f(value(tape_, i).text(), value(tape_, i + 1));
-      i = tape_->nodes[i + 1].next;
-    }
-  }
-
- private:
-  friend class document;
-  value(const detail::tape* of, std::uint32_t index) noexcept : tape_(of), index_(index) {}
-  [[gnu::noinline]] void find(const std::string_view* names, std::size_t count, value* found) const noexcept {
-    if (!is_object()) return;
-    const detail::node* const nodes = tape_->nodes.data();
-    const std::uint32_t end = nodes[index_].next;
-    for (std::uint32_t i = index_ + 1; i < end; i = nodes[i + 1].next) {
-      const std::string_view name = value(tape_, i).text();
-      for (std::size_t k = 0; k < count; ++k) {
-        if (names[k].size() == name.size() && names[k] == name) found[k] = value(tape_, i + 1);
-      }
-    }
-  }
-  const detail::node& at() const noexcept { return tape_->nodes[index_]; }
-  std::string_view text() const noexcept;
-
-  const detail::tape* tape_ = nullptr;
-  std::uint32_t index_ = 0;
-};
-
-namespace detail {
-
-/// RapidJSON's SAX handler: appends nodes and enforces the limits.
-class tape_builder {
- public:
-  /// `has_escapes`: a backslash stands somewhere in the text.
-  tape_builder(tape& out, const parse_limits& limits, bool has_escapes);
-
-  bool Null() { return add(kind::null); }
-  bool Bool(bool truth);
-  bool RawNumber(const char* text, rapidjson::SizeType length, bool) { return add_text(kind::number, text, length); }
-  bool String(const char* text, rapidjson::SizeType length, bool);
-  bool Key(const char* text, rapidjson::SizeType length, bool copy);
-  bool StartObject() { return open(kind::object); }
-  bool EndObject(rapidjson::SizeType) { return close(); }
-  bool StartArray() { return open(kind::array); }
-  bool EndArray(rapidjson::SizeType) { return close(); }
-  // Never called with numbers as strings; required by the interface.
-  bool Int(int) { return false; }
-  bool Uint(unsigned) { return false; }
-  bool Int64(std::int64_t) { return false; }
-  bool Uint64(std::uint64_t) { return false; }
-  bool Double(double) { return false; }
-
-  /// Why nothing more was taken; empty when the text is no JSON.
-  const std::string& refusal() const noexcept { return refusal_; }
-
- private:
-  std::uint32_t& children_of_parent() { return out_.nodes[parent_].length; }
-
-  bool add(kind what);
-  bool add_text(kind what, const char* text, std::size_t length);
-  bool open(kind what);
-  bool close();
-  // RapidJSON lets "\uDC00" alone through as the bytes ED B0 80, which are not UTF-8 (RFC 3629 section 3).
-  bool check_surrogates(const char* text, std::size_t length);
-
-  tape& out_;
-  const parse_limits& limits_;
-  const bool has_escapes_;
-  std::size_t depth_ = 0;
-  std::uint32_t parent_ = 0;  // the innermost open container, when there is one
-  std::string refusal_;
-};
-
-}  // namespace detail
 
 /// Owns the text and the nodes of one parsed JSON value. Movable; used from one thread at a time.
 class document {
@@ -1879,153 +2070,6 @@ class document {
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE const char* describe(kind what) noexcept {
-  switch (what) {
-    case kind::absent: return "nothing";
-    case kind::null: return "null";
-    case kind::boolean: return "a boolean";
-    case kind::number: return "a number";
-    case kind::string: return "a string";
-    case kind::array: return "an array";
-    case kind::object: return "an object";
-  }
-  return "nothing";
-}
-
-AGENT_WEBSOCKET_INLINE json::kind value::kind() const noexcept {
-  return tape_ ? at().what : json::kind::absent;
-}
-
-AGENT_WEBSOCKET_INLINE std::optional<std::string_view> value::string() const noexcept {
-  if (!is_string()) return std::nullopt;
-  return text();
-}
-
-AGENT_WEBSOCKET_INLINE std::optional<bool> value::boolean() const noexcept {
-  if (!is_boolean()) return std::nullopt;
-  return at().truth;
-}
-
-AGENT_WEBSOCKET_INLINE std::optional<double> value::number() const noexcept {
-  if (!is_number()) return std::nullopt;
-  return parse_double(text());
-}
-
-AGENT_WEBSOCKET_INLINE std::optional<std::int64_t> value::integer() const noexcept {
-  if (!is_number()) return std::nullopt;
-  return parse_integer(text());
-}
-
-AGENT_WEBSOCKET_INLINE std::optional<std::string_view> value::number_text() const noexcept {
-  if (!is_number()) return std::nullopt;
-  return text();
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t value::size() const noexcept {
-  return is_array() || is_object() ? at().length : 0;
-}
-
-AGENT_WEBSOCKET_INLINE value value::operator[](std::string_view name) const noexcept {
-  value found;
-  find(&name, 1, &found);
-  return found;
-}
-
-AGENT_WEBSOCKET_INLINE value value::operator[](std::size_t position) const noexcept {
-  if (!is_array() || position >= at().length) return {};
-  std::uint32_t i = index_ + 1;
-  while (position-- > 0) i = tape_->nodes[i].next;
-  return value(tape_, i);
-}
-
-AGENT_WEBSOCKET_INLINE value value::operator[](int position) const noexcept {
-  return position < 0 ? value() : (*this)[static_cast<std::size_t>(position)];
-}
-
-AGENT_WEBSOCKET_INLINE std::string_view value::text() const noexcept {
-  return {tape_->text.data() + at().offset, at().length};
-}
-
-namespace detail {
-
-AGENT_WEBSOCKET_INLINE tape_builder::tape_builder(tape& out, const parse_limits& limits,
-                                                  bool has_escapes)
-    : out_(out), limits_(limits), has_escapes_(has_escapes) {}
-
-AGENT_WEBSOCKET_INLINE bool tape_builder::Bool(bool truth) {
-  if (!add(kind::boolean)) return false;
-  out_.nodes.back().truth = truth;
-  return true;
-}
-
-AGENT_WEBSOCKET_INLINE bool tape_builder::String(const char* text, rapidjson::SizeType length,
-                                                 bool) {
-  return (!has_escapes_ || check_surrogates(text, length)) && add_text(kind::string, text, length);
-}
-
-AGENT_WEBSOCKET_INLINE bool tape_builder::Key(const char* text, rapidjson::SizeType length,
-                                              bool copy) {
-  --children_of_parent();  // the value behind it counts
-  return String(text, length, copy);
-}
-
-AGENT_WEBSOCKET_INLINE bool tape_builder::add(kind what) {
-  if (out_.nodes.size() >= limits_.max_values) {
-    refusal_ =
-        "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
-    return false;
-  }
-  if (depth_ != 0) ++children_of_parent();
-  node made;
-  made.what = what;
-  made.next = static_cast<std::uint32_t>(out_.nodes.size() + 1);
-  out_.nodes.push_back(made);
-  return true;
-}
-
-AGENT_WEBSOCKET_INLINE bool tape_builder::add_text(kind what, const char* text,
-                                                   std::size_t length) {
-  if (!add(what)) return false;
-  out_.nodes.back().offset = static_cast<std::uint32_t>(text - out_.text.data());
-  out_.nodes.back().length = static_cast<std::uint32_t>(length);
-  return true;
-}
-
-AGENT_WEBSOCKET_INLINE bool tape_builder::open(kind what) {
-  if (depth_ >= limits_.max_depth) {
-    refusal_ = "it is nested too deeply, at most " + std::to_string(limits_.max_depth) +
-               " levels are allowed";
-    return false;
-  }
-  const auto index = static_cast<std::uint32_t>(out_.nodes.size());
-  if (!add(what)) return false;
-  out_.nodes[index].next = std::exchange(parent_, index);
-  ++depth_;
-  return true;
-}
-
-AGENT_WEBSOCKET_INLINE bool tape_builder::close() {
-  parent_ = std::exchange(out_.nodes[parent_].next, static_cast<std::uint32_t>(out_.nodes.size()));
-  --depth_;
-  return true;
-}
-
-AGENT_WEBSOCKET_INLINE bool tape_builder::check_surrogates(const char* text, std::size_t length) {
-  const char* end = text + length;
-  for (const char* at = text; at != end;) {
-    at = static_cast<const char*>(std::memchr(at, 0xED, static_cast<std::size_t>(end - at)));
-    if (at == nullptr) return true;
-    ++at;
-    if (at != end && static_cast<unsigned char>(*at) >= 0xA0) {
-      refusal_ = "a \\u escape is half of a surrogate pair";
-      return false;
-    }
-  }
-  return true;
-}
-
-}  // namespace detail
 
 AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
                                                     const parse_limits& limits) {
@@ -4754,9 +4798,10 @@ AGENT_WEBSOCKET_INLINE void encode_ack(std::string& out, std::int64_t seq) {
 
 // --- agent_websocket/client/connection.hpp
 
-// The client's side of the connection as a pure state machine: when to connect, what hello says,
-// what a welcome means, which numbered messages are new, when a silent server counts as gone, how
-// long to wait. Knows nothing of queries and answers. No I/O, clock, lock or thread.
+// The client's side of the connection as a pure state machine: when to connect, when a silent
+// server counts as gone, how long to wait. What hello says, what a welcome means and which numbered
+// messages are new is in following.hpp. Knows nothing of queries and answers. No I/O, clock, lock
+// or thread.
 
 namespace agent_websocket {
 
@@ -4865,18 +4910,17 @@ class client_connection {
 
   void send(std::string json);
 
-  void say_hello(const id_list& unacknowledged, time_point now);
-
-  greeting classify(const wire::welcome_view& w);
-
-  void acknowledge();
-
   void break_off(std::uint16_t code, std::string_view reason, time_point now);
 
   // A connection that has held is no reason to be careful with the next.
   void settle_backoff(time_point now) noexcept;
 
   time_point silent_too_long() const noexcept;
+
+  // following.hpp
+  void say_hello(const id_list& unacknowledged, time_point now);
+  greeting classify(const wire::welcome_view& w);
+  void acknowledge();
 
   const client_options& options_;
   client_action::list& actions_;
@@ -4959,69 +5003,9 @@ AGENT_WEBSOCKET_INLINE bool client_connection::awaits_token(std::uint64_t attemp
          token_asked_ != attempt;
 }
 
-AGENT_WEBSOCKET_INLINE void client_connection::opened(const id_list& unacknowledged,
-                                                      time_point now) {
-  heard(now);
-  say_hello(unacknowledged, now);
-}
-
 AGENT_WEBSOCKET_INLINE void client_connection::heard(time_point now) noexcept {
   heard_at_ = now;
   pinged_ = false;
-}
-
-AGENT_WEBSOCKET_INLINE client_connection::greeting client_connection::welcomed(
-    const wire::welcome_view& w) {
-  if (w.session_id.empty() || (awaits_verdict_ && w.reason == "new")) return greeting::ignored;
-  const greeting found = classify(w);
-  if (found == greeting::confirmed) {
-    position_.last_seq = std::max(position_.last_seq, w.seq);
-  } else if (found != greeting::recovered) {
-    position_.last_seq = w.seq;
-  }
-  if (!w.resume_token.empty() || position_.session_id != w.session_id)
-    position_.token = std::string(w.resume_token);
-  position_.session_id = std::string(w.session_id);
-  position_.epoch = std::string(w.epoch);
-  awaits_verdict_ = false;
-  following_ = true;
-  heartbeat_ = w.heartbeat;
-  timeout_ = w.timeout;
-  max_message_bytes_ = w.max_message_bytes;
-  max_queued_ = w.max_queued;
-  return found;
-}
-
-AGENT_WEBSOCKET_INLINE bool client_connection::caught_up(time_point now) {
-  if (!following_ || state_ != client_state::catching_up) return false;
-  enter(client_state::live);
-  live_since_ = now;
-  acknowledge();
-  return true;
-}
-
-AGENT_WEBSOCKET_INLINE client_connection::place client_connection::take_number(std::int64_t seq) {
-  if (seq <= position_.last_seq) return place::seen;
-  if (seq != position_.last_seq + 1 && position_.is_known()) return place::gap;
-  position_.last_seq = seq;
-  ++unacknowledged_;
-  progressed();
-  return place::next;
-}
-
-AGENT_WEBSOCKET_INLINE void client_connection::after_number() {
-  if (is_live() && unacknowledged_ >= acknowledge_every) acknowledge();
-}
-
-AGENT_WEBSOCKET_INLINE bool client_connection::missed(const id_list& unacknowledged,
-                                                      time_point now) {
-  if (!position_.is_known()) return false;
-  if (++gaps_ < 2) {
-    say_hello(unacknowledged, now);
-    return false;
-  }
-  break_off(close_code_server_error, "gap", now);
-  return true;
 }
 
 AGENT_WEBSOCKET_INLINE after_close client_connection::ended(std::uint16_t code,
@@ -5093,6 +5077,106 @@ AGENT_WEBSOCKET_INLINE void client_connection::send(std::string json) {
   actions_.push_back(client_action::send{std::move(json)});
 }
 
+AGENT_WEBSOCKET_INLINE void client_connection::break_off(std::uint16_t code,
+                                                         std::string_view reason, time_point now) {
+  actions_.push_back(client_action::close{code, reason});
+  ended(code, reason, now);
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::settle_backoff(time_point now) noexcept {
+  if (is_live() && now - live_since_ >= steady_after) backoff_.reset();
+}
+
+AGENT_WEBSOCKET_INLINE time_point client_connection::silent_too_long() const noexcept {
+  if (heartbeat_.count() == 0) return heard_at_ + patience;
+  return heard_at_ + heartbeat_ + timeout_ + grace;
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/client/following.hpp
+
+// The part of client_connection that follows a session: what hello says, what a welcome means for
+// what the client has, which numbered messages are new, what is done about a gap, when to
+// acknowledge. When to connect, and when a silent server counts as gone, is in connection.hpp,
+// which declares it all.
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+AGENT_WEBSOCKET_INLINE void client_connection::opened(const id_list& unacknowledged,
+                                                      time_point now) {
+  heard(now);
+  say_hello(unacknowledged, now);
+}
+
+AGENT_WEBSOCKET_INLINE client_connection::greeting client_connection::welcomed(
+    const wire::welcome_view& w) {
+  if (w.session_id.empty() || (awaits_verdict_ && w.reason == "new")) return greeting::ignored;
+  const greeting found = classify(w);
+  if (found == greeting::confirmed) {
+    position_.last_seq = std::max(position_.last_seq, w.seq);
+  } else if (found != greeting::recovered) {
+    position_.last_seq = w.seq;
+  }
+  if (!w.resume_token.empty() || position_.session_id != w.session_id)
+    position_.token = std::string(w.resume_token);
+  position_.session_id = std::string(w.session_id);
+  position_.epoch = std::string(w.epoch);
+  awaits_verdict_ = false;
+  following_ = true;
+  heartbeat_ = w.heartbeat;
+  timeout_ = w.timeout;
+  max_message_bytes_ = w.max_message_bytes;
+  max_queued_ = w.max_queued;
+  return found;
+}
+
+AGENT_WEBSOCKET_INLINE client_connection::greeting client_connection::classify(
+    const wire::welcome_view& w) {
+  const bool greeted = std::exchange(greeted_, true);
+  if (position_.session_id.empty()) return greeting::first;
+  if (position_.session_id != w.session_id) return greeting::replaced;
+  if (w.recovered) return greeting::recovered;
+  const bool repeats = greeted && w.reason == "new" && position_.epoch == w.epoch;
+  return repeats ? greeting::confirmed : greeting::moved;
+}
+
+AGENT_WEBSOCKET_INLINE bool client_connection::caught_up(time_point now) {
+  if (!following_ || state_ != client_state::catching_up) return false;
+  enter(client_state::live);
+  live_since_ = now;
+  acknowledge();
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE client_connection::place client_connection::take_number(std::int64_t seq) {
+  if (seq <= position_.last_seq) return place::seen;
+  if (seq != position_.last_seq + 1 && position_.is_known()) return place::gap;
+  position_.last_seq = seq;
+  ++unacknowledged_;
+  progressed();
+  return place::next;
+}
+
+AGENT_WEBSOCKET_INLINE void client_connection::after_number() {
+  if (is_live() && unacknowledged_ >= acknowledge_every) acknowledge();
+}
+
+AGENT_WEBSOCKET_INLINE bool client_connection::missed(const id_list& unacknowledged,
+                                                      time_point now) {
+  if (!position_.is_known()) return false;
+  if (++gaps_ < 2) {
+    say_hello(unacknowledged, now);
+    return false;
+  }
+  break_off(close_code_server_error, "gap", now);
+  return true;
+}
+
 AGENT_WEBSOCKET_INLINE void client_connection::say_hello(const id_list& unacknowledged,
                                                          time_point now) {
   settle_backoff(now);
@@ -5116,16 +5200,6 @@ AGENT_WEBSOCKET_INLINE void client_connection::say_hello(const id_list& unacknow
   enter(client_state::catching_up);
 }
 
-AGENT_WEBSOCKET_INLINE client_connection::greeting client_connection::classify(
-    const wire::welcome_view& w) {
-  const bool greeted = std::exchange(greeted_, true);
-  if (position_.session_id.empty()) return greeting::first;
-  if (position_.session_id != w.session_id) return greeting::replaced;
-  if (w.recovered) return greeting::recovered;
-  const bool repeats = greeted && w.reason == "new" && position_.epoch == w.epoch;
-  return repeats ? greeting::confirmed : greeting::moved;
-}
-
 AGENT_WEBSOCKET_INLINE void client_connection::acknowledge() {
   unacknowledged_ = 0;
   std::string json;
@@ -5133,24 +5207,9 @@ AGENT_WEBSOCKET_INLINE void client_connection::acknowledge() {
   send(std::move(json));
 }
 
-AGENT_WEBSOCKET_INLINE void client_connection::break_off(std::uint16_t code,
-                                                         std::string_view reason, time_point now) {
-  actions_.push_back(client_action::close{code, reason});
-  ended(code, reason, now);
-}
-
-AGENT_WEBSOCKET_INLINE void client_connection::settle_backoff(time_point now) noexcept {
-  if (is_live() && now - live_since_ >= steady_after) backoff_.reset();
-}
-
-AGENT_WEBSOCKET_INLINE time_point client_connection::silent_too_long() const noexcept {
-  if (heartbeat_.count() == 0) return heard_at_ + patience;
-  return heard_at_ + heartbeat_ + timeout_ + grace;
-}
+}  // namespace agent_websocket
 
 #endif
-
-}  // namespace agent_websocket
 
 // --- agent_websocket/client/outbox.hpp
 
@@ -5486,7 +5545,8 @@ AGENT_WEBSOCKET_INLINE void client_transcript::limit_foreign() {
 // The client as a pure state machine: events and a moment go in, actions come out. No I/O, clock,
 // lock or thread, so that what a client does can be replayed, cut after every frame, and judged by
 // the scripts of tests/conformance. Promises exactly one end for every query that was taken,
-// whatever happens. What the server sends is read in reception.hpp.
+// whatever happens. What the application has to say is sent in sending.hpp, what the server sends
+// is read in reception.hpp.
 
 namespace agent_websocket {
 
@@ -5526,7 +5586,7 @@ class client_core {
   result<void> tool_error(std::string_view call, std::string words);
 
   /// Judges an answer or decides on a request. Kept until the server has it; errors as of query().
-  result<std::string> feedback(wire::human_feedback said) { return keep_and_send(said); }
+  result<std::string> feedback(wire::human_feedback said);
 
   /// Any command but hello, which is the client's own. `regenerate` is a query without a content,
   /// `set` is kept until the server has it; all others are sent now or fail (connection_failed).
@@ -5559,63 +5619,7 @@ class client_core {
   static constexpr const char* cancel_mark = "c";
   static constexpr const char* result_mark = "t";
 
-  static error not_connected();
-
-  std::string make_id();
-
-  /// Makes an id where there is none.
-  result<void> name(std::string& id);
-
   void send(std::string json);
-
-  template <typename Message>
-  result<std::string> ask(Message& message) {
-    auto kept = keep(message, true);
-    if (!kept) return kept;
-    // A former run of the program may have asked it, so that its answer is already coming.
-    if (client_answer* const known = transcript_.find(message.id)) {
-      known->own = true;
-    } else {
-      transcript_.add(message.id, true);
-    }
-    send_kept();
-    return kept;
-  }
-
-  static bool is_json_or_empty(std::string_view text);
-
-  result<void> answer_call(std::string_view call, std::string data, std::string why_not);
-
-  template <typename Message>
-  result<std::string> keep_and_send(Message& message) {
-    auto kept = keep(message, false);
-    if (kept) send_kept();
-    return kept;
-  }
-
-  template <typename Message>
-  result<std::string> keep(Message& message, bool is_query) {
-    if (connection_.state() == client_state::stopped)
-      return error(errc::interrupted, "The client has been stopped");
-    if (auto named = name(message.id); !named) return named.error();
-    const client_answer* const known = is_query ? transcript_.find(message.id) : nullptr;
-    if (outbox_.contains(message.id) || (known != nullptr && (known->own || !known->is_open())))
-      return error(errc::bad_message, "That id has been used before");
-    std::string json;
-    encode(json, message);
-    const std::size_t limit = connection_.max_message_bytes();
-    if (limit != 0 && json.size() > limit) {
-      return error(errc::too_large,
-                   "The server takes messages of at most " + std::to_string(limit) + " bytes");
-    }
-    if (!outbox_.add(message.id, json, is_query)) {
-      return error(errc::queue_full,
-                   "Too much waits for the server already; try again when some is answered");
-    }
-    return message.id;
-  }
-
-  void send_kept();
 
   void withdraw(const std::vector<std::string>& results);
   bool has_made(std::string_view id, const char* mark) const;
@@ -5632,6 +5636,21 @@ class client_core {
 
   /// Nothing is going to come any more.
   void conclude(std::uint16_t code, std::string_view reason);
+
+  // sending.hpp
+  template <typename Message>
+  result<std::string> ask(Message& message);
+  template <typename Message>
+  result<std::string> keep_and_send(Message& message);
+  template <typename Message>
+  result<std::string> keep(Message& message, bool is_query);
+  void send_kept();
+  result<void> answer_call(std::string_view call, std::string data, std::string why_not);
+  static bool is_json_or_empty(std::string_view text);
+  static error not_connected();
+  /// Makes an id where there is none.
+  result<void> name(std::string& id);
+  std::string make_id();
 
   // reception.hpp
   void on_welcome(const wire::server_message& m, std::string_view text);
@@ -5686,70 +5705,6 @@ AGENT_WEBSOCKET_INLINE void client_core::stop(time_point now) {
   conclude(close_code_done, {});
 }
 
-AGENT_WEBSOCKET_INLINE result<std::string> client_core::query(wire::query asked) {
-  if (asked.parts.empty() && asked.content.find_first_not_of(" \t\r\n") == std::string::npos)
-    return error(errc::bad_message, "A query needs a content");
-  return ask(asked);
-}
-
-AGENT_WEBSOCKET_INLINE result<std::string> client_core::decide(std::string_view request,
-                                                               client_decision decision,
-                                                               std::string content,
-                                                               std::string data) {
-  const bool is_bare = content.empty() && data.empty();
-  if ((decision == client_decision::edit && data.empty()) ||
-      (decision == client_decision::answer && is_bare) || !is_json_or_empty(data)) {
-    return error(errc::bad_message, "The decision needs data that are JSON");
-  }
-  wire::human_feedback said;
-  said.ref = std::string(request);
-  said.decision = std::string(to_string(decision));
-  said.content = std::move(content);
-  said.data = std::move(data);
-  return feedback(std::move(said));
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::tool_result(std::string_view call,
-                                                             std::string data) {
-  if (!is_json_or_empty(data)) return error(errc::bad_message, "The result is no JSON");
-  return answer_call(call, data.empty() ? "null" : std::move(data), {});
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::tool_error(std::string_view call,
-                                                            std::string words) {
-  return answer_call(call, {}, words.empty() ? message_of(errc::tool_failed) : std::move(words));
-}
-
-AGENT_WEBSOCKET_INLINE result<std::string> client_core::command(wire::command wanted) {
-  if (wanted.op.empty() || wanted.op == "hello")
-    return error(errc::bad_message, "A command needs an op, which must not be hello");
-  if (wanted.op == "regenerate") return ask(wanted);
-  if (wanted.op == "set") return keep_and_send(wanted);
-  if (!connection_.is_live()) return not_connected();
-  if (auto named = name(wanted.id); !named) return named.error();
-  std::string json;
-  encode(json, wanted);
-  send(std::move(json));
-  return wanted.id;
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::cancel(std::string_view ref) {
-  if (!connection_.is_live()) {
-    client_answer* const waiting = ref.empty() ? nullptr : open_answer(ref);
-    if (waiting == nullptr || !outbox_.is_unsent(ref)) return not_connected();
-    end(*waiting, wire::answer_status::cancelled);
-    return {};
-  }
-  wire::command wanted;
-  wanted.op = "cancel";
-  wanted.id = id_prefix_ + cancel_mark + std::to_string(++made_ids_);
-  wanted.ref = std::string(ref);
-  std::string json;
-  encode(json, wanted);
-  send(std::move(json));
-  return {};
-}
-
 AGENT_WEBSOCKET_INLINE void client_core::token_ready(std::uint64_t attempt,
                                                      result<std::string> token, time_point now) {
   if (connection_.token_renewed(attempt, token ? &token.value() : nullptr)) return;
@@ -5776,49 +5731,8 @@ AGENT_WEBSOCKET_INLINE void client_core::failed(std::error_code why, int status,
     lost(close_code_of(why, status), detail, now);
 }
 
-AGENT_WEBSOCKET_INLINE error client_core::not_connected() {
-  return error(errc::connection_failed, "There is no connection to the server at the moment");
-}
-
-AGENT_WEBSOCKET_INLINE std::string client_core::make_id() {
-  return id_prefix_ + std::to_string(++made_ids_);
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::name(std::string& id) {
-  if (id.empty()) {
-    id = make_id();
-  } else if (!is_valid_id(id)) {
-    return error(errc::bad_message, "An id has 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
-  }
-  return {};
-}
-
 AGENT_WEBSOCKET_INLINE void client_core::send(std::string json) {
   actions_.push_back(client_action::send{std::move(json)});
-}
-
-AGENT_WEBSOCKET_INLINE bool client_core::is_json_or_empty(std::string_view text) {
-  return text.empty() || json::document().parse(text).has_value();
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::answer_call(std::string_view call,
-                                                             std::string data,
-                                                             std::string why_not) {
-  if (!calls_.is_running(call)) return error(errc::not_found);
-  wire::command made;
-  made.op = "tool_result";
-  made.id = id_prefix_ + result_mark + std::to_string(++made_ids_);
-  made.ref = std::string(call);
-  made.data = std::move(data);
-  made.failure = std::move(why_not);
-  const auto kept = keep_and_send(made);
-  if (!kept) return kept.error();
-  calls_.answered(call, made.id);
-  return {};
-}
-
-AGENT_WEBSOCKET_INLINE void client_core::send_kept() {
-  if (connection_.is_live()) outbox_.send_newest([this](const std::string& json) { send(json); });
 }
 
 AGENT_WEBSOCKET_INLINE void client_core::withdraw(const std::vector<std::string>& results) {
@@ -6120,6 +6034,172 @@ AGENT_WEBSOCKET_INLINE void client_core::tell_text(const client_answer& answer,
                                                    const answer_text::outcome& change) {
   if (change.what == text_change::none) return;
   actions_.push_back(client_action::tell_text{answer.id, change.what, std::string(change.text)});
+}
+
+}  // namespace agent_websocket
+
+#endif
+
+// --- agent_websocket/client/sending.hpp
+
+// The part of client_core that sends what the application has to say: queries, decisions, results
+// of calls, feedback and commands, each checked and named. What the server must not miss is kept in
+// the outbox until it is there. Declared in core.hpp.
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+
+template <typename Message>
+result<std::string> client_core::keep(Message& message, bool is_query) {
+  if (connection_.state() == client_state::stopped)
+    return error(errc::interrupted, "The client has been stopped");
+  if (auto named = name(message.id); !named) return named.error();
+  const client_answer* const known = is_query ? transcript_.find(message.id) : nullptr;
+  if (outbox_.contains(message.id) || (known != nullptr && (known->own || !known->is_open())))
+    return error(errc::bad_message, "That id has been used before");
+  std::string json;
+  encode(json, message);
+  const std::size_t limit = connection_.max_message_bytes();
+  if (limit != 0 && json.size() > limit) {
+    return error(errc::too_large,
+                 "The server takes messages of at most " + std::to_string(limit) + " bytes");
+  }
+  if (!outbox_.add(message.id, json, is_query)) {
+    return error(errc::queue_full,
+                 "Too much waits for the server already; try again when some is answered");
+  }
+  return message.id;
+}
+
+template <typename Message>
+result<std::string> client_core::keep_and_send(Message& message) {
+  auto kept = keep(message, false);
+  if (kept) send_kept();
+  return kept;
+}
+
+template <typename Message>
+result<std::string> client_core::ask(Message& message) {
+  auto kept = keep(message, true);
+  if (!kept) return kept;
+  // A former run of the program may have asked it, so that its answer is already coming.
+  if (client_answer* const known = transcript_.find(message.id)) {
+    known->own = true;
+  } else {
+    transcript_.add(message.id, true);
+  }
+  send_kept();
+  return kept;
+}
+
+AGENT_WEBSOCKET_INLINE void client_core::send_kept() {
+  if (connection_.is_live()) outbox_.send_newest([this](const std::string& json) { send(json); });
+}
+
+AGENT_WEBSOCKET_INLINE result<std::string> client_core::query(wire::query asked) {
+  if (asked.parts.empty() && asked.content.find_first_not_of(" \t\r\n") == std::string::npos)
+    return error(errc::bad_message, "A query needs a content");
+  return ask(asked);
+}
+
+AGENT_WEBSOCKET_INLINE result<std::string> client_core::decide(std::string_view request,
+                                                               client_decision decision,
+                                                               std::string content,
+                                                               std::string data) {
+  const bool is_bare = content.empty() && data.empty();
+  if ((decision == client_decision::edit && data.empty()) ||
+      (decision == client_decision::answer && is_bare) || !is_json_or_empty(data)) {
+    return error(errc::bad_message, "The decision needs data that are JSON");
+  }
+  wire::human_feedback said;
+  said.ref = std::string(request);
+  said.decision = std::string(to_string(decision));
+  said.content = std::move(content);
+  said.data = std::move(data);
+  return feedback(std::move(said));
+}
+
+AGENT_WEBSOCKET_INLINE result<std::string> client_core::feedback(wire::human_feedback said) {
+  return keep_and_send(said);
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::tool_result(std::string_view call,
+                                                             std::string data) {
+  if (!is_json_or_empty(data)) return error(errc::bad_message, "The result is no JSON");
+  return answer_call(call, data.empty() ? "null" : std::move(data), {});
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::tool_error(std::string_view call,
+                                                            std::string words) {
+  return answer_call(call, {}, words.empty() ? message_of(errc::tool_failed) : std::move(words));
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::answer_call(std::string_view call,
+                                                             std::string data,
+                                                             std::string why_not) {
+  if (!calls_.is_running(call)) return error(errc::not_found);
+  wire::command made;
+  made.op = "tool_result";
+  made.id = id_prefix_ + result_mark + std::to_string(++made_ids_);
+  made.ref = std::string(call);
+  made.data = std::move(data);
+  made.failure = std::move(why_not);
+  const auto kept = keep_and_send(made);
+  if (!kept) return kept.error();
+  calls_.answered(call, made.id);
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE result<std::string> client_core::command(wire::command wanted) {
+  if (wanted.op.empty() || wanted.op == "hello")
+    return error(errc::bad_message, "A command needs an op, which must not be hello");
+  if (wanted.op == "regenerate") return ask(wanted);
+  if (wanted.op == "set") return keep_and_send(wanted);
+  if (!connection_.is_live()) return not_connected();
+  if (auto named = name(wanted.id); !named) return named.error();
+  std::string json;
+  encode(json, wanted);
+  send(std::move(json));
+  return wanted.id;
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::cancel(std::string_view ref) {
+  if (!connection_.is_live()) {
+    client_answer* const waiting = ref.empty() ? nullptr : open_answer(ref);
+    if (waiting == nullptr || !outbox_.is_unsent(ref)) return not_connected();
+    end(*waiting, wire::answer_status::cancelled);
+    return {};
+  }
+  wire::command wanted;
+  wanted.op = "cancel";
+  wanted.id = id_prefix_ + cancel_mark + std::to_string(++made_ids_);
+  wanted.ref = std::string(ref);
+  std::string json;
+  encode(json, wanted);
+  send(std::move(json));
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE bool client_core::is_json_or_empty(std::string_view text) {
+  return text.empty() || json::document().parse(text).has_value();
+}
+
+AGENT_WEBSOCKET_INLINE error client_core::not_connected() {
+  return error(errc::connection_failed, "There is no connection to the server at the moment");
+}
+
+AGENT_WEBSOCKET_INLINE result<void> client_core::name(std::string& id) {
+  if (id.empty()) {
+    id = make_id();
+  } else if (!is_valid_id(id)) {
+    return error(errc::bad_message, "An id has 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
+  }
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE std::string client_core::make_id() {
+  return id_prefix_ + std::to_string(++made_ids_);
 }
 
 }  // namespace agent_websocket
@@ -8717,35 +8797,102 @@ AGENT_WEBSOCKET_INLINE std::string number(const exact_number& of) {
 }  // namespace json
 }  // namespace agent_websocket
 
-// --- agent_websocket/json/schema_compiler.hpp
+// --- agent_websocket/json/schema_place.hpp
 
-// JSON Schema (2020-12, the subset that schema.hpp states) -> rules that a value can be held
-// against. Refuses a keyword whose value cannot be meant, and a $ref that leads nowhere or only to
-// itself; what it does not know is an annotation.
+// Places in a schema, as JSON pointers (RFC 6901): the empty text is the schema itself, "/items/0"
+// a subschema of it. Pure.
+
+namespace agent_websocket {
+namespace json {
+namespace schema_place {
+
+/// The place of the member `name` of what stands at `place`.
+std::string below(const std::string& place, std::string_view name);
+
+/// The place that a URI fragment ("#/$defs/a%20b") leads to; nullopt when it leads out of the
+/// schema, or is none.
+std::optional<std::string> of_fragment(std::string_view uri);
+
+/// The refusal of a schema that is wrong at `place`. `words`: "must be ...".
+error wrong(const std::string& place, const std::string& words);
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE std::string below(const std::string& place, std::string_view name) {
+  std::string made = place + '/';
+  for (const char c : name) {
+    if (c == '~') {
+      made += "~0";
+    } else if (c == '/') {
+      made += "~1";
+    } else {
+      made += c;
+    }
+  }
+  return made;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<std::string> of_fragment(std::string_view uri) {
+  if (uri.empty() || uri[0] != '#') return std::nullopt;
+  std::string made;
+  for (std::size_t i = 1; i < uri.size(); ++i) {
+    unsigned byte = 0;
+    if (uri[i] == '%' && i + 2 < uri.size()) {
+      const auto done = std::from_chars(uri.data() + i + 1, uri.data() + i + 3, byte, 16);
+      if (done.ptr != uri.data() + i + 3) return std::nullopt;
+      made += static_cast<char>(byte);
+      i += 2;
+    } else {
+      made += uri[i];
+    }
+  }
+  return made;
+}
+
+AGENT_WEBSOCKET_INLINE error wrong(const std::string& place, const std::string& words) {
+  const std::string where =
+      place.empty() ? "The schema "
+                    : "The schema is wrong: `" + schema_words::excerpt(place, 200) + "` ";
+  return error(errc::bad_message, where + words);
+}
+
+#endif
+
+}  // namespace schema_place
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/schema_references.hpp
+
+// Where each $ref of a schema leads. Refuses one that leads nowhere, out of the schema or only back
+// to itself, and schemas that apply to one and the same value too deep inside each other. Knows no
+// other keyword: which subschemas there are is told by schema_compiler.
 
 namespace agent_websocket {
 namespace json {
 
-class schema_compiler {
+class schema_references {
  public:
+  using index = schema_rules::index;
+
   /// Subschemas that apply to one and the same value, inside each other.
   static constexpr std::size_t max_nesting = 32;
 
-  /// The rules of the schema, the top one first. errc::bad_message says where it is wrong.
-  static result<std::vector<schema_rules>> compile(value top);
+  /// There is a subschema at `place`. Of several at one place, as in an object with a repeated
+  /// member, the last one counts. To be called for each index, from 0.
+  void add_target(index at, const std::string& place);
+
+  /// The subschema `from` has a $ref, which stands at `place`.
+  void add(index from, std::string uri, const std::string& place);
+
+  /// Sets `ref` of the rules whose schema has one. To be called once. errc::bad_message says where
+  /// it is wrong.
+  result<void> resolve(std::vector<schema_rules>& rules);
 
  private:
-  using index = schema_rules::index;
-
   struct reference {
     index from;
-    std::string target, place;
-  };
-
-  template <typename Member>
-  struct keyword {
-    std::string_view name;
-    Member schema_rules::*member;
+    std::string uri, place;
   };
 
   static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
@@ -8753,8 +8900,108 @@ class schema_compiler {
 
   /// Only the first refusal counts; what follows it may be a consequence.
   void refuse(const std::string& place, const std::string& words);
+
+  void resolve(const reference& each, std::vector<schema_rules>& rules);
+
+  /// How many schemas are applied inside each other without going into the value. Bounds the
+  /// recursion here and when a value is checked.
+  std::size_t height(const std::vector<schema_rules>& rules, index at, std::size_t above);
+
+  std::vector<std::string> places_;  // by index
+  std::map<std::string, index, std::less<>> by_place_;
+  std::vector<reference> references_;
+  std::vector<std::size_t> heights_;
+  std::optional<error> failure_;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE void schema_references::add_target(index at, const std::string& place) {
+  places_.push_back(place);
+  by_place_.insert_or_assign(place, at);
+}
+
+AGENT_WEBSOCKET_INLINE void schema_references::add(index from, std::string uri,
+                                                   const std::string& place) {
+  references_.push_back({from, std::move(uri), place});
+}
+
+AGENT_WEBSOCKET_INLINE result<void> schema_references::resolve(std::vector<schema_rules>& rules) {
+  for (const reference& each : references_) resolve(each, rules);
+  heights_.assign(rules.size(), unknown);
+  for (std::size_t i = 0; i < rules.size() && !failure_; ++i) height(rules, i, 0);
+  if (failure_) return *failure_;
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE void schema_references::refuse(const std::string& place,
+                                                      const std::string& words) {
+  if (!failure_) failure_ = schema_place::wrong(place, words);
+}
+
+AGENT_WEBSOCKET_INLINE void schema_references::resolve(const reference& each,
+                                                       std::vector<schema_rules>& rules) {
+  const auto target = schema_place::of_fragment(each.uri);
+  const auto found = target ? by_place_.find(*target) : by_place_.end();
+  if (found != by_place_.end()) {
+    rules[each.from].ref = found->second;
+  } else if (each.uri.empty() || each.uri[0] != '#') {
+    refuse(each.place, "leads out of the schema: only `#`, `#/$defs/...` and the like work");
+  } else {
+    refuse(each.place, "leads to nothing: " + schema_words::excerpt(each.uri, 100));
+  }
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t schema_references::height(const std::vector<schema_rules>& rules,
+                                                             index at, std::size_t above) {
+  if (failure_) return 0;
+  if (heights_[at] == under_way) refuse(places_[at], "leads only back to itself");
+  const std::size_t known = heights_[at] < under_way ? heights_[at] : 0;
+  if (above + known > max_nesting) refuse(places_[at], "refers too deep");
+  if (failure_ || known > 0) return known;
+  heights_[at] = under_way;
+  std::size_t most = 0;
+  const schema_rules& of = rules[at];
+  for (const auto* list : {&of.all_of, &of.any_of, &of.one_of}) {
+    for (const index each : *list) most = std::max(most, height(rules, each, above + 1));
+  }
+  for (const auto* one : {&of.ref, &of.ruled_out}) {
+    if (*one) most = std::max(most, height(rules, **one, above + 1));
+  }
+  return heights_[at] = most + 1;
+}
+
+#endif
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/schema_compiler.hpp
+
+// JSON Schema (2020-12, the subset that schema.hpp states) -> rules that a value can be held
+// against. Refuses a keyword whose value cannot be meant; what it does not know is an annotation.
+// Where a $ref leads is in schema_references.hpp.
+
+namespace agent_websocket {
+namespace json {
+
+class schema_compiler {
+ public:
+  /// The rules of the schema, the top one first. errc::bad_message says where it is wrong.
+  static result<std::vector<schema_rules>> compile(value top);
+
+ private:
+  using index = schema_rules::index;
+
+  template <typename Member>
+  struct keyword {
+    std::string_view name;
+    Member schema_rules::*member;
+  };
+
+  /// Only the first refusal counts; what follows it may be a consequence.
+  void refuse(const std::string& place, const std::string& words);
   bool require(bool good, const std::string& place, const char* what, value found);
-  static std::string below(const std::string& place, std::string_view name);
 
   // ---- schemas
 
@@ -8784,22 +9031,8 @@ class schema_compiler {
   std::optional<exact_number> bound(value schema, std::string_view name, value what,
                                     const std::string& place);
 
-  // ---- references
-
-  void resolve();
-
-  /// The JSON pointer (RFC 6901) of a URI fragment.
-  static std::optional<std::string> target_of(std::string_view uri);
-
-  /// How many schemas are applied inside each other without going into the value. Bounds the
-  /// recursion here and when a value is checked.
-  std::size_t height(index at, std::size_t above);
-
   std::vector<schema_rules> rules_;
-  std::vector<std::string> places_;  // by index
-  std::map<std::string, index, std::less<>> by_place_;
-  std::vector<reference> references_;
-  std::vector<std::size_t> heights_;
+  schema_references references_;
   std::optional<error> failure_;
 };
 
@@ -8808,20 +9041,14 @@ class schema_compiler {
 AGENT_WEBSOCKET_INLINE result<std::vector<schema_rules>> schema_compiler::compile(value top) {
   schema_compiler self;
   self.add(top, "");
-  self.resolve();
-  self.heights_.assign(self.rules_.size(), unknown);
-  for (std::size_t i = 0; i < self.rules_.size() && !self.failure_; ++i) self.height(i, 0);
   if (self.failure_) return *self.failure_;
+  if (auto resolved = self.references_.resolve(self.rules_); !resolved) return resolved.error();
   return std::move(self.rules_);
 }
 
 AGENT_WEBSOCKET_INLINE void schema_compiler::refuse(const std::string& place,
                                                     const std::string& words) {
-  if (failure_) return;
-  const std::string where =
-      place.empty() ? "The schema "
-                    : "The schema is wrong: `" + schema_words::excerpt(place, 200) + "` ";
-  failure_ = error(errc::bad_message, where + words);
+  if (!failure_) failure_ = schema_place::wrong(place, words);
 }
 
 AGENT_WEBSOCKET_INLINE bool schema_compiler::require(bool good, const std::string& place,
@@ -8830,33 +9057,17 @@ AGENT_WEBSOCKET_INLINE bool schema_compiler::require(bool good, const std::strin
   return good;
 }
 
-AGENT_WEBSOCKET_INLINE std::string schema_compiler::below(const std::string& place,
-                                                          std::string_view name) {
-  std::string made = place + '/';
-  for (const char c : name) {
-    if (c == '~') {
-      made += "~0";
-    } else if (c == '/') {
-      made += "~1";
-    } else {
-      made += c;
-    }
-  }
-  return made;
-}
-
 AGENT_WEBSOCKET_INLINE schema_compiler::index schema_compiler::add(value what,
                                                                    const std::string& place) {
   const index at = rules_.size();
   rules_.emplace_back();
-  places_.push_back(place);
-  by_place_.insert_or_assign(place, at);
+  references_.add_target(at, place);
   schema_rules made;
   if (what.is_boolean()) {
     made.always = what.boolean();
   } else if (require(what.is_object(), place, "an object, true or false", what)) {
     what.for_each_member([&](std::string_view name, value member) {
-      add_keyword(made, at, what, name, member, below(place, name));
+      add_keyword(made, at, what, name, member, schema_place::below(place, name));
     });
   }
   rules_[at] = std::move(made);
@@ -8867,8 +9078,9 @@ AGENT_WEBSOCKET_INLINE std::vector<schema_compiler::index> schema_compiler::add_
     value what, const std::string& place) {
   std::vector<index> made;
   if (!require(what.is_array() && what.size() > 0, place, "a list of schemas", what)) return made;
-  what.for_each_element(
-      [&](value each) { made.push_back(add(each, below(place, std::to_string(made.size())))); });
+  what.for_each_element([&](value each) {
+    made.push_back(add(each, schema_place::below(place, std::to_string(made.size()))));
+  });
   return made;
 }
 
@@ -8877,7 +9089,7 @@ schema_compiler::add_named(value what, const std::string& place) {
   std::map<std::string, index, std::less<>> made;
   require(what.is_object(), place, "an object of schemas", what);
   what.for_each_member([&](std::string_view name, value each) {
-    made.insert_or_assign(std::string(name), add(each, below(place, name)));
+    made.insert_or_assign(std::string(name), add(each, schema_place::below(place, name)));
   });
   return made;
 }
@@ -8960,7 +9172,7 @@ AGENT_WEBSOCKET_INLINE void schema_compiler::add_other(schema_rules& to, index a
   } else if (name == "items" || (name == "additionalItems" && schema["items"].is_array())) {
     to.items = add(what, place);
   } else if (name == "$ref" && require(what.is_string(), place, "a string", what)) {
-    references_.push_back({at, std::string(*what.string()), place});
+    references_.add(at, std::string(*what.string()), place);
   }
 }
 
@@ -9015,55 +9227,6 @@ AGENT_WEBSOCKET_INLINE std::optional<exact_number> schema_compiler::bound(
   const value limit = schema[name == "exclusiveMinimum" ? "minimum" : "maximum"];
   if (!*what.boolean() || !limit.is_number()) return std::nullopt;
   return parse_exact(*limit.number_text());
-}
-
-AGENT_WEBSOCKET_INLINE void schema_compiler::resolve() {
-  for (const reference& each : references_) {
-    const auto target = target_of(each.target);
-    const auto found = target ? by_place_.find(*target) : by_place_.end();
-    if (found != by_place_.end()) {
-      rules_[each.from].ref = found->second;
-    } else if (each.target.empty() || each.target[0] != '#') {
-      refuse(each.place, "leads out of the schema: only `#`, `#/$defs/...` and the like work");
-    } else {
-      refuse(each.place, "leads to nothing: " + schema_words::excerpt(each.target, 100));
-    }
-  }
-}
-
-AGENT_WEBSOCKET_INLINE std::optional<std::string> schema_compiler::target_of(std::string_view uri) {
-  if (uri.empty() || uri[0] != '#') return std::nullopt;
-  std::string made;
-  for (std::size_t i = 1; i < uri.size(); ++i) {
-    unsigned byte = 0;
-    if (uri[i] == '%' && i + 2 < uri.size()) {
-      const auto done = std::from_chars(uri.data() + i + 1, uri.data() + i + 3, byte, 16);
-      if (done.ptr != uri.data() + i + 3) return std::nullopt;
-      made += static_cast<char>(byte);
-      i += 2;
-    } else {
-      made += uri[i];
-    }
-  }
-  return made;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t schema_compiler::height(index at, std::size_t above) {
-  if (failure_) return 0;
-  if (heights_[at] == under_way) refuse(places_[at], "leads only back to itself");
-  const std::size_t known = heights_[at] < under_way ? heights_[at] : 0;
-  if (above + known > max_nesting) refuse(places_[at], "refers too deep");
-  if (failure_ || known > 0) return known;
-  heights_[at] = under_way;
-  std::size_t most = 0;
-  const schema_rules& of = rules_[at];
-  for (const auto* list : {&of.all_of, &of.any_of, &of.one_of}) {
-    for (const index each : *list) most = std::max(most, height(each, above + 1));
-  }
-  for (const auto* one : {&of.ref, &of.ruled_out}) {
-    if (*one) most = std::max(most, height(**one, above + 1));
-  }
-  return heights_[at] = most + 1;
 }
 
 #endif
@@ -14845,6 +15008,114 @@ class api_actions {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/server/api_answers.hpp
+
+// The words of the HTTP API (http_api.hpp): what it tells of a session and of what came of a
+// request, and why it refuses. Knows neither paths nor who asks. Pure, but for telling(), which
+// responds.
+
+namespace agent_websocket {
+namespace api_answers {
+
+/// `sockets` are there now; what is `kept` also reaches clients that come back. Of what was passed
+/// on, nobody here knows.
+void tell_reached(json::writer& w, const reached& told, bool may_be_lost);
+
+void describe(json::writer& w, const session_summary& of);
+
+http::response refused(const error& why);
+http::response not_done();
+http::response not_kept();
+http::response session_not_found(std::string_view id);
+
+http::response bad_key();
+http::response key_reused();
+http::response key_in_use();
+
+/// Responds when it is told what came of it: what went well by write(w, reached).
+template <typename Write>
+reached_handler telling(const respond_handler& respond, std::string_view id, Write write) {
+  return [respond, id = std::string(id), write](const std::optional<reached>& told) {
+    if (!told) return respond(session_not_found(id));
+    if (told->refused) return respond(not_done());
+    if (told->unkept != 0 && told->unkept == told->sessions) return respond(not_kept());
+    std::string body;
+    json::writer w(body);
+    w.begin_object();
+    write(w, *told);
+    w.end_object();
+    respond(api_answer(told->passed_on ? 202 : 200, std::move(body)));
+  };
+}
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE void tell_reached(json::writer& w, const reached& told, bool may_be_lost) {
+  const bool kept = !may_be_lost && told.unkept == 0 && !told.passed_on;
+  w.member("sockets", told.sockets).member("kept", kept);
+  if (told.passed_on) w.member("passed_on", true);
+}
+
+AGENT_WEBSOCKET_INLINE void describe(json::writer& w, const session_summary& of) {
+  w.begin_object().member("id", of.id).member("user", of.user).member("sockets", of.sockets);
+  w.member("created", of.created).member("last_activity", of.last_activity);
+  w.member("running", of.running).member("queued", of.queued).member("messages", of.messages);
+  w.end_object();
+}
+
+AGENT_WEBSOCKET_INLINE http::response refused(const error& why) {
+  return api_refusal(400, to_string(why.code), why.message);
+}
+
+inline http::response try_later(std::string_view words) {
+  auto refusal = api_refusal(503, "internal", words);
+  refusal.headers.add("Retry-After", "5");
+  return refusal;
+}
+
+AGENT_WEBSOCKET_INLINE http::response not_done() {
+  return try_later(
+      "The session cannot be reached or saved now, so that nothing was done; try "
+      "again later");
+}
+
+AGENT_WEBSOCKET_INLINE http::response not_kept() {
+  return try_later(
+      "This was done, but the store has not kept it, so that it may be lost; try "
+      "again later");
+}
+
+AGENT_WEBSOCKET_INLINE http::response session_not_found(std::string_view id) {
+  const std::string shown = is_valid_id(id) ? "`" + std::string(id) + "`" : "of that id";
+  return api_refusal(404, "session_not_found",
+                     "There is no session " + shown + "; it has ended, or never was");
+}
+
+AGENT_WEBSOCKET_INLINE http::response bad_key() {
+  return api_refusal(400, "bad_idempotency_key",
+                     "The header Idempotency-Key must have 1 to 255 visible ASCII "
+                     "characters, and no spaces");
+}
+
+AGENT_WEBSOCKET_INLINE http::response key_reused() {
+  return api_refusal(422, "idempotency_key_reused",
+                     "This Idempotency-Key was used for another request (its method, path or "
+                     "body was not the same); use a new key for each request");
+}
+
+AGENT_WEBSOCKET_INLINE http::response key_in_use() {
+  auto refusal = api_refusal(409, "idempotency_key_in_use",
+                             "The first request with this Idempotency-Key is still being done; "
+                             "ask again in a moment");
+  refusal.headers.add("Retry-After", "1");
+  return refusal;
+}
+
+#endif
+
+}  // namespace api_answers
+}  // namespace agent_websocket
+
 // --- agent_websocket/server/api_requests.hpp
 
 // Reads what clients of the HTTP API send: notices as JSON bodies, pages as parameters. Errors are
@@ -15327,7 +15598,7 @@ AGENT_WEBSOCKET_INLINE void idempotency_keys::drop_oldest() {
 // The HTTP API for operators and for other programs, on the socket's port: notify, broadcast, list
 // and end sessions, read the metrics. Needs the ADMIN_TOKEN; without one its paths are not there.
 // No CORS headers are sent (admin_guard.hpp says why). What it does is done by api_actions; what
-// changes something is answered when the store has kept it.
+// changes something is answered when the store has kept it, in the words of api_answers.hpp.
 //
 // | POST   | /functions/v1/notify_websocket | {"sessionId","message"}: the original's call       |
 // | POST   | /v1/sessions/{id}/notify       | {"content","topic","data","volatile"}              |
@@ -15382,37 +15653,7 @@ class http_api {
 
   void disconnect(const http::request&, std::string_view id, const respond_handler& respond);
 
-  // ---- their words
-
-  /// Responds when it is told what came of it: what went well by write(w, reached).
-  template <typename Write>
-  static reached_handler telling(const respond_handler& respond, std::string_view id, Write write) {
-    return [respond, id = std::string(id), write](const std::optional<reached>& told) {
-      if (!told) return respond(session_not_found(id));
-      if (told->refused) return respond(not_done());
-      if (told->unkept != 0 && told->unkept == told->sessions) return respond(not_kept());
-      std::string body;
-      json::writer w(body);
-      w.begin_object();
-      write(w, *told);
-      w.end_object();
-      respond(api_answer(told->passed_on ? 202 : 200, std::move(body)));
-    };
-  }
-
-  /// `sockets` are there now; what is `kept` also reaches clients that come back. Of what was passed
-  /// on, nobody here knows.
-  static void tell_reached(json::writer& w, const reached& told, bool may_be_lost);
-
-  static void describe(json::writer& w, const session_summary& of);
-
   static std::optional<http::response> refuse_body(const http::request& request);
-  static http::response refused(const error& why);
-  static http::response not_done();
-  static http::response not_kept();
-  static http::response try_later(std::string_view words);
-  static http::response key_in_use();
-  static http::response session_not_found(std::string_view id);
 
   admin_guard guard_;
   metrics_access metrics_;
@@ -15474,20 +15715,11 @@ AGENT_WEBSOCKET_INLINE void http_api::run_once(const route& wanted, const http::
   if (!key) return (this->*wanted.run)(request, id, respond);
   if (request.body.size() > max_body_bytes)
     return respond(*refuse_body(request));  // not to be hashed
-  if (!is_idempotency_key(*key)) {
-    return respond(api_refusal(400, "bad_idempotency_key",
-                               "The header Idempotency-Key must have 1 to 255 visible ASCII "
-                               "characters, and no spaces"));
-  }
+  if (!is_idempotency_key(*key)) return respond(api_answers::bad_key());
   const digest256 fingerprint = idempotency_keys::fingerprint(request);
   if (const auto* const before = keys_->find(*key, now)) {
-    if (before->request != fingerprint) {
-      return respond(
-          api_refusal(422, "idempotency_key_reused",
-                      "This Idempotency-Key was used for another request (its method, path or "
-                      "body was not the same); use a new key for each request"));
-    }
-    if (!before->answer) return respond(key_in_use());
+    if (before->request != fingerprint) return respond(api_answers::key_reused());
+    if (!before->answer) return respond(api_answers::key_in_use());
     http::response again = *before->answer;
     again.headers.add("Idempotent-Replayed", "true");
     return respond(std::move(again));
@@ -15529,53 +15761,51 @@ AGENT_WEBSOCKET_INLINE void http_api::notify_addressed(const http::request& requ
                                                        const respond_handler& respond) {
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto asked = read_addressed_notice(request.body);
-  if (!asked) return respond(refused(asked.error()));
+  if (!asked) return respond(api_answers::refused(asked.error()));
   const std::string& id = asked->session_id;
   const bool may_be_lost = asked->said.may_be_lost;
-  actions_.notify(id, asked->said,
-                  telling(respond, id, [id, may_be_lost](json::writer& w, const reached& told) {
-                    w.member("success", true).member("sessionId", id);
-                    tell_reached(w, told, may_be_lost);
-                  }));
+  const auto write = [id, may_be_lost](json::writer& w, const reached& told) {
+    w.member("success", true).member("sessionId", id);
+    api_answers::tell_reached(w, told, may_be_lost);
+  };
+  actions_.notify(id, asked->said, api_answers::telling(respond, id, write));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::notify(const http::request& request, std::string_view id,
                                              const respond_handler& respond) {
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto said = read_notice(request.body);
-  if (!said) return respond(refused(said.error()));
-  actions_.notify(id, *said,
-                  telling(respond, id,
-                          [id = std::string(id), may_be_lost = said->may_be_lost](
-                              json::writer& w, const reached& told) {
-                            w.member("session_id", id);
-                            tell_reached(w, told, may_be_lost);
-                          }));
+  if (!said) return respond(api_answers::refused(said.error()));
+  const auto write = [id = std::string(id), may_be_lost = said->may_be_lost](json::writer& w,
+                                                                             const reached& told) {
+    w.member("session_id", id);
+    api_answers::tell_reached(w, told, may_be_lost);
+  };
+  actions_.notify(id, *said, api_answers::telling(respond, id, write));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::broadcast(const http::request& request, std::string_view,
                                                 const respond_handler& respond) {
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto said = read_notice(request.body);
-  if (!said) return respond(refused(said.error()));
-  actions_.broadcast(
-      *said,
-      telling(respond, {}, [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
-        w.member("sessions", told.sessions);
-        tell_reached(w, told, may_be_lost);
-        if (told.unkept != 0) w.member("unkept", told.unkept);
-      }));
+  if (!said) return respond(api_answers::refused(said.error()));
+  const auto write = [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
+    w.member("sessions", told.sessions);
+    api_answers::tell_reached(w, told, may_be_lost);
+    if (told.unkept != 0) w.member("unkept", told.unkept);
+  };
+  actions_.broadcast(*said, api_answers::telling(respond, {}, write));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::list(const http::request& request, std::string_view,
                                            const respond_handler& respond) {
   const auto asked = read_page_request(request.query());
-  if (!asked) return respond(refused(asked.error()));
+  if (!asked) return respond(api_answers::refused(asked.error()));
   const session_page page = actions_.sessions(asked->after, asked->limit);
   std::string body;
   json::writer w(body);
   w.begin_object().key("sessions").begin_array();
-  for (const session_summary& each : page.sessions) describe(w, each);
+  for (const session_summary& each : page.sessions) api_answers::describe(w, each);
   w.end_array().key("next_cursor");
   page.next.empty() ? w.null() : w.value(page.next);
   w.end_object();
@@ -15585,35 +15815,21 @@ AGENT_WEBSOCKET_INLINE void http_api::list(const http::request& request, std::st
 AGENT_WEBSOCKET_INLINE void http_api::show(const http::request&, std::string_view id,
                                            const respond_handler& respond) {
   const auto found = actions_.session(id);
-  if (!found) return respond(session_not_found(id));
+  if (!found) return respond(api_answers::session_not_found(id));
   std::string body;
   json::writer w(body);
-  describe(w, *found);
+  api_answers::describe(w, *found);
   respond(api_answer(200, std::move(body)));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::disconnect(const http::request&, std::string_view id,
                                                  const respond_handler& respond) {
-  actions_.disconnect(
-      id, telling(respond, id, [id = std::string(id)](json::writer& w, const reached& told) {
-        w.member("session_id", id).member("closed", !told.passed_on);
-        if (told.passed_on) w.member("passed_on", true);
-        w.member("sockets", told.sockets);
-      }));
-}
-
-AGENT_WEBSOCKET_INLINE void http_api::tell_reached(json::writer& w, const reached& told,
-                                                   bool may_be_lost) {
-  const bool kept = !may_be_lost && told.unkept == 0 && !told.passed_on;
-  w.member("sockets", told.sockets).member("kept", kept);
-  if (told.passed_on) w.member("passed_on", true);
-}
-
-AGENT_WEBSOCKET_INLINE void http_api::describe(json::writer& w, const session_summary& of) {
-  w.begin_object().member("id", of.id).member("user", of.user).member("sockets", of.sockets);
-  w.member("created", of.created).member("last_activity", of.last_activity);
-  w.member("running", of.running).member("queued", of.queued).member("messages", of.messages);
-  w.end_object();
+  const auto write = [id = std::string(id)](json::writer& w, const reached& told) {
+    w.member("session_id", id).member("closed", !told.passed_on);
+    if (told.passed_on) w.member("passed_on", true);
+    w.member("sockets", told.sockets);
+  };
+  actions_.disconnect(id, api_answers::telling(respond, id, write));
 }
 
 AGENT_WEBSOCKET_INLINE std::optional<http::response> http_api::refuse_body(
@@ -15629,42 +15845,6 @@ AGENT_WEBSOCKET_INLINE std::optional<http::response> http_api::refuse_body(
                        "`Content-Type: application/json`");
   }
   return std::nullopt;
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::refused(const error& why) {
-  return api_refusal(400, to_string(why.code), why.message);
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::not_done() {
-  return try_later(
-      "The session cannot be reached or saved now, so that nothing was done; try "
-      "again later");
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::not_kept() {
-  return try_later(
-      "This was done, but the store has not kept it, so that it may be lost; try "
-      "again later");
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::try_later(std::string_view words) {
-  auto refusal = api_refusal(503, "internal", words);
-  refusal.headers.add("Retry-After", "5");
-  return refusal;
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::key_in_use() {
-  auto refusal = api_refusal(409, "idempotency_key_in_use",
-                             "The first request with this Idempotency-Key is still being done; "
-                             "ask again in a moment");
-  refusal.headers.add("Retry-After", "1");
-  return refusal;
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::session_not_found(std::string_view id) {
-  const std::string shown = is_valid_id(id) ? "`" + std::string(id) + "`" : "of that id";
-  return api_refusal(404, "session_not_found",
-                     "There is no session " + shown + "; it has ended, or never was");
 }
 
 #endif
@@ -18591,27 +18771,15 @@ AGENT_WEBSOCKET_INLINE std::size_t message_log::bytes() const noexcept {
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/wire/encode.hpp
+// --- agent_websocket/wire/frame_text.hpp
 
-// Messages of the server -> the text of one WebSocket frame, appended to a string. Every message
-// carries `timestamp` (ISO-8601, UTC, milliseconds; the caller makes it, see timestamp_cache).
-// Fields that have no value are left out.
+// Where a frame is put together whose names are written together with what stands between them,
+// because it is sent for every token or to everybody who connects: text of any length, and short
+// text on the stack. Both take literals, numbers and the escaped insides of JSON strings. Makes no
+// JSON by itself; for frames that are not so frequent there is json::writer.
 
 namespace agent_websocket {
 namespace wire {
-
-namespace detail {
-
-void member_if(json::writer& w, std::string_view name, std::string_view text);
-template <typename T>
-void member_if(json::writer& w, std::string_view name, const std::optional<T>& value) {
-  if (value) w.member(name, *value);
-}
-json::writer& open(json::writer& w, std::string_view type);
-void close(json::writer& w, std::string_view timestamp);
-
-}  // namespace detail
-
 namespace detail {
 
 /// Text of any length, appended piece by piece.
@@ -18625,30 +18793,6 @@ struct long_text {
   }
   void put_string(std::string_view text);
 };
-
-}  // namespace detail
-
-/// Sent to everybody who connects, so that names are written together with what stands between
-/// them.
-void encode(std::string& out, const welcome& m, std::string_view timestamp);
-
-void encode(std::string& out, const status& m, std::string_view timestamp);
-
-void encode(std::string& out, const auth_expiring& m, std::string_view timestamp);
-
-void encode(std::string& out, const ack& m, std::string_view timestamp);
-
-void encode(std::string& out, const queued& m, std::string_view timestamp);
-
-void encode(std::string& out, const tool_status& m, std::string_view timestamp);
-
-void encode(std::string& out, const feedback_request& m, std::string_view timestamp);
-
-void encode(std::string& out, const feedback_resolved& m, std::string_view timestamp);
-
-void encode(std::string& out, const response_start& m, std::string_view timestamp);
-
-namespace detail {
 
 /// Short text, put together on the stack and appended at once.
 class short_text {
@@ -18669,6 +18813,48 @@ class short_text {
   char text_[room];
   char* end_ = text_;
 };
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE void long_text::put(std::string_view text) { out.append(text); }
+
+AGENT_WEBSOCKET_INLINE void long_text::put_string(std::string_view text) {
+  json::append_escaped(out, text);
+}
+
+AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
+  std::memcpy(end_, text.data(), text.size());
+  end_ += text.size();
+}
+
+AGENT_WEBSOCKET_INLINE void short_text::put(std::uint64_t number) noexcept {
+  end_ = std::to_chars(end_, end_ + 20, number).ptr;
+}
+
+AGENT_WEBSOCKET_INLINE void short_text::put_string(std::string_view text) {
+  if (json::is_plain(text)) return put(text);
+  json::detail::escape(text, [this](std::string_view piece) { put(piece); });
+}
+
+AGENT_WEBSOCKET_INLINE void short_text::append_to(std::string& out) const {
+  out.append(text_, static_cast<std::size_t>(end_ - text_));
+}
+
+#endif
+
+}  // namespace detail
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/encode_delta.hpp
+
+// A piece of an answer -> the text of one WebSocket frame, as encode.hpp does it for all other
+// messages. Kept apart because it is the hot path: one such frame is sent for every token.
+
+namespace agent_websocket {
+namespace wire {
+
+namespace detail {
 
 template <typename Text>
 void write_delta(Text& to, const response_delta& m, std::string_view timestamp) {
@@ -18697,6 +18883,70 @@ void write_delta(Text& to, const response_delta& m, std::string_view timestamp) 
 
 /// Sent for every token, so names are written together with what stands between them.
 void encode(std::string& out, const response_delta& m, std::string_view timestamp);
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_delta& m,
+                                   std::string_view timestamp) {
+  // With numbers and a timestamp, more than all that stands around the texts.
+  constexpr std::size_t names = 192, max_timestamp = 32;
+  const std::size_t texts = m.stream.size() + m.content.size();
+  if (texts > (detail::short_text::room - names) / json::max_escaped_bytes ||
+      timestamp.size() > max_timestamp) {
+    detail::long_text text{out};
+    return detail::write_delta(text, m, timestamp);
+  }
+  detail::short_text text;
+  detail::write_delta(text, m, timestamp);
+  text.append_to(out);
+}
+
+#endif
+
+}  // namespace wire
+}  // namespace agent_websocket
+
+// --- agent_websocket/wire/encode.hpp
+
+// Messages of the server -> the text of one WebSocket frame, appended to a string. Every message
+// carries `timestamp` (ISO-8601, UTC, milliseconds; the caller makes it, see timestamp_cache).
+// Fields that have no value are left out. The one for every token, response_delta, is written in
+// encode_delta.hpp.
+
+namespace agent_websocket {
+namespace wire {
+
+namespace detail {
+
+void member_if(json::writer& w, std::string_view name, std::string_view text);
+template <typename T>
+void member_if(json::writer& w, std::string_view name, const std::optional<T>& value) {
+  if (value) w.member(name, *value);
+}
+json::writer& open(json::writer& w, std::string_view type);
+void close(json::writer& w, std::string_view timestamp);
+
+}  // namespace detail
+
+/// Sent to everybody who connects, so that names are written together with what stands between
+/// them.
+void encode(std::string& out, const welcome& m, std::string_view timestamp);
+
+void encode(std::string& out, const status& m, std::string_view timestamp);
+
+void encode(std::string& out, const auth_expiring& m, std::string_view timestamp);
+
+void encode(std::string& out, const ack& m, std::string_view timestamp);
+
+void encode(std::string& out, const queued& m, std::string_view timestamp);
+
+void encode(std::string& out, const tool_status& m, std::string_view timestamp);
+
+void encode(std::string& out, const feedback_request& m, std::string_view timestamp);
+
+void encode(std::string& out, const feedback_resolved& m, std::string_view timestamp);
+
+void encode(std::string& out, const response_start& m, std::string_view timestamp);
 
 void encode(std::string& out, const response_end& m, std::string_view timestamp);
 
@@ -18730,12 +18980,6 @@ inline void write_request(json::writer& w, const feedback_request& m) {
   w.key("tool").begin_object().member("name", m.tool);
   w.member_raw("arguments", m.arguments).end_object();
   w.member("expires_at", m.expires_at).member("default", m.default_decision);
-}
-
-AGENT_WEBSOCKET_INLINE void long_text::put(std::string_view text) { out.append(text); }
-
-AGENT_WEBSOCKET_INLINE void long_text::put_string(std::string_view text) {
-  json::append_escaped(out, text);
 }
 
 }  // namespace detail
@@ -18878,43 +19122,6 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_start& m,
   w.member("phase", "start");
   detail::member_if(w, "model", m.model);
   detail::close(w, timestamp);
-}
-
-namespace detail {
-
-AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
-  std::memcpy(end_, text.data(), text.size());
-  end_ += text.size();
-}
-
-AGENT_WEBSOCKET_INLINE void short_text::put(std::uint64_t number) noexcept {
-  end_ = std::to_chars(end_, end_ + 20, number).ptr;
-}
-
-AGENT_WEBSOCKET_INLINE void short_text::put_string(std::string_view text) {
-  if (json::is_plain(text)) return put(text);
-  json::detail::escape(text, [this](std::string_view piece) { put(piece); });
-}
-
-AGENT_WEBSOCKET_INLINE void short_text::append_to(std::string& out) const {
-  out.append(text_, static_cast<std::size_t>(end_ - text_));
-}
-
-}  // namespace detail
-
-AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_delta& m,
-                                   std::string_view timestamp) {
-  // With numbers and a timestamp, more than all that stands around the texts.
-  constexpr std::size_t names = 192, max_timestamp = 32;
-  const std::size_t texts = m.stream.size() + m.content.size();
-  if (texts > (detail::short_text::room - names) / json::max_escaped_bytes ||
-      timestamp.size() > max_timestamp) {
-    detail::long_text text{out};
-    return detail::write_delta(text, m, timestamp);
-  }
-  detail::short_text text;
-  detail::write_delta(text, m, timestamp);
-  text.append_to(out);
 }
 
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_end& m,
@@ -20438,20 +20645,134 @@ AGENT_WEBSOCKET_INLINE const session_overrides& core_data::overrides() const noe
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/core_view.hpp
+
+// What can be asked of a session without changing it: whose it is, what it holds, whether it runs,
+// waits, closes or could be done without. The base of session_core, whose events (core.hpp) change
+// it.
+
+namespace agent_websocket {
+
+class core_view : protected core_data {
+ public:
+  using core_data::core_data;
+
+  const std::string& id() const noexcept { return id_; }
+  const principal& owner() const noexcept;
+  const std::string& address() const noexcept { return address_; }
+  const session_settings& settings() const noexcept { return *settings_; }
+  const agent_websocket::conversation& history() const noexcept { return conversation_; }
+  const agent_websocket::inbox& waiting() const noexcept { return inbox_; }
+  bool closing() const noexcept { return closing_.has_value(); }
+  bool running() const noexcept { return run_.has_value(); }
+  bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
+  /// True when an answer runs or waits: such a session is not idle.
+  bool busy() const noexcept { return run_.has_value() || !inbox_.empty() || !storing_.empty(); }
+  /// False while its client has neither said nor been told anything that it could come back for.
+  bool worth_keeping() const noexcept { return spoken_ || outbox_.log().top() != 0; }
+  bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
+  time_point last_activity() const noexcept { return active_.now; }
+  bool has_actions() const noexcept { return !actions_.empty(); }
+  /// Something is to be carried out or kept.
+  bool has_work() const noexcept { return has_actions() || ledger_.has_fresh(); }
+  /// What can be streamed now; run 0 when nothing is.
+  live_answer streamed() const noexcept;
+  /// It is not to be found in the store again.
+  bool ended_for_good() const noexcept;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE const principal& core_view::owner() const noexcept {
+  static const principal nobody = principal::anonymous();
+  return owner_ ? *owner_ : nobody;
+}
+
+AGENT_WEBSOCKET_INLINE live_answer core_view::streamed() const noexcept {
+  if (!run_ || !run_->started) return {};
+  return {run_->number, run_->of.stream, run_->text,
+          run_->chunks, run_->reasoning, run_->reasoning_chunks};
+}
+
+AGENT_WEBSOCKET_INLINE bool core_view::ended_for_good() const noexcept {
+  return closing_ && closing_->code != 1012 && closing_->code / 100 != 40;
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/core_output.hpp
+
+// How the messages of a session go out: with the time of their making, into the outbox, to one
+// socket or to all. What gets a number is put there by session_core itself, since it is recorded
+// too (core.hpp).
+
+namespace agent_websocket {
+
+class core_output : public core_view {
+ public:
+  using core_view::core_view;
+
+  outbox& output() noexcept { return outbox_; }
+  const outbox& output() const noexcept { return outbox_; }
+  std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
+
+ protected:
+  std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
+
+  template <typename Message>
+  std::string encoded(const Message& message, moment at) {
+    return outbox_.encoded(message, timestamp(at.wall));
+  }
+  template <typename Message>
+  void put_control(connection_id to, const Message& message, moment at) {
+    outbox_.put_control(to, encoded(message, at));
+  }
+  template <typename Message>
+  void put_ordered(connection_id to, const Message& message, moment at) {
+    outbox_.put_ordered(to, encoded(message, at));
+  }
+  /// For what says that something is done: goes out when that is kept.
+  template <typename Message>
+  void put_kept(connection_id to, const Message& message, moment at) {
+    outbox_.put_control(to, encoded(message, at), ledger_);
+  }
+  void put_welcome(connection_id to, const wire::welcome& said, moment at);
+  std::string live_notice(moment at);
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE void core_output::put_welcome(connection_id to, const wire::welcome& said,
+                                                     moment at) {
+  outbox_.put_welcome(to, encoded(said, at), ledger_);
+}
+
+AGENT_WEBSOCKET_INLINE std::string core_output::live_notice(moment at) {
+  return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
+}
+
+#endif
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/core.hpp
 
 // The session as a pure state machine: an event and a moment go in; frames for the client come out
 // in the outbox and things to do as actions. No I/O, clock, lock or thread, so that a conversation
 // can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
 // on: exactly one terminal message for every accepted query, whatever happens. A session is not a
-// socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
-// the model's calls of tools in tool_loop.hpp, the people who decide about them in deciding.hpp,
-// ends from outside in ending.hpp, built-in commands in commands.hpp, what its store keeps in
-// keeping.hpp and restoring.hpp, the carrying out in session.hpp.
+// socket: any number of them may watch it, also none (attaching.hpp). What it consists of is in
+// core_data.hpp, what can be asked of it in core_view.hpp, how its messages go out in
+// core_output.hpp. Queries are in answering.hpp, the model's calls of tools in tool_loop.hpp, the
+// people who decide about them in deciding.hpp, ends from outside in ending.hpp, built-in commands
+// in commands.hpp, what its store keeps in keeping.hpp and restoring.hpp, the carrying out in
+// session.hpp.
 
 namespace agent_websocket {
 
-class session_core : private core_data {
+class session_core : public core_output {
  public:
   /// Sockets of one session; the one that was silent for longest makes room for one more.
   static constexpr std::size_t max_sockets = 32;
@@ -20466,32 +20787,9 @@ class session_core : private core_data {
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
                moment at);
 
-  const std::string& id() const noexcept { return id_; }
-  const principal& owner() const noexcept;
-  const std::string& address() const noexcept { return address_; }
   /// Whose it is, and where its first client was. Before everything else.
   void belong_to(principal owner, std::string address);
-  const session_settings& settings() const noexcept { return *settings_; }
-  const agent_websocket::conversation& history() const noexcept { return conversation_; }
-  const agent_websocket::inbox& waiting() const noexcept { return inbox_; }
-  outbox& output() noexcept { return outbox_; }
-  const outbox& output() const noexcept { return outbox_; }
-  bool closing() const noexcept { return closing_.has_value(); }
-  bool running() const noexcept { return run_.has_value(); }
-  bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
-  /// True when an answer runs or waits: such a session is not idle.
-  bool busy() const noexcept { return run_.has_value() || !inbox_.empty() || !storing_.empty(); }
-  /// False while its client has neither said nor been told anything that it could come back for.
-  bool worth_keeping() const noexcept { return spoken_ || outbox_.log().top() != 0; }
-  bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
-  time_point last_activity() const noexcept { return active_.now; }
-  bool has_actions() const noexcept { return !actions_.empty(); }
-  /// Something is to be carried out or kept.
-  bool has_work() const noexcept { return has_actions() || ledger_.has_fresh(); }
   fifo<session_action> take_actions() { return std::exchange(actions_, {}); }
-  std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
-  /// What can be streamed now; run 0 when nothing is.
-  live_answer streamed() const noexcept;
 
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings);
@@ -20514,8 +20812,6 @@ class session_core : private core_data {
   /// They cannot be kept any more: another server has the session, or the store was away for too
   /// long. What clients were told stays true of what is kept; they are to look for it there.
   void lose(const error& why, moment at);
-  /// It is not to be found in the store again.
-  bool ended_for_good() const noexcept;
 
   // ---- events of its sockets; `token` is the resume token that the welcome is to carry
 
@@ -20617,12 +20913,6 @@ class session_core : private core_data {
   friend class session_commands;
   friend class session_restoring;
 
-  std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
-
-  template <typename Message>
-  std::string encoded(const Message& message, moment at) {
-    return outbox_.encoded(message, timestamp(at.wall));
-  }
   /// Precondition: the message carries next_seq(). `about`: see records::note.
   template <typename Message>
   void publish(const Message& message, const records::note& about, moment at) {
@@ -20630,28 +20920,13 @@ class session_core : private core_data {
     record([&] { return records::of_message(next_seq(), about, frame); });
     outbox_.publish(std::move(frame), ledger_);
   }
-  /// For what says that something is done: goes out when that is kept.
-  template <typename Message>
-  void put_kept(connection_id to, const Message& message, moment at) {
-    outbox_.put_control(to, encoded(message, at), ledger_);
-  }
-  void put_welcome(connection_id to, const wire::welcome& said, moment at);
   /// Answers a built-in command when what it did is kept.
   void confirm(const wire::command& to, std::string_view content, std::string_view data, moment at);
-  template <typename Message>
-  void put_control(connection_id to, const Message& message, moment at) {
-    outbox_.put_control(to, encoded(message, at));
-  }
-  template <typename Message>
-  void put_ordered(connection_id to, const Message& message, moment at) {
-    outbox_.put_ordered(to, encoded(message, at));
-  }
 
   lanes& attach(connection_id connection, moment at);
   void arrived(connection_id from);
   wire::welcome make_welcome(std::string_view reason, std::string_view token) const;
   wire::resume_notice make_notice() const;
-  std::string live_notice(moment at);
 
   void close(std::uint16_t code, std::string reason);
   void close_for_drain();
@@ -20724,27 +20999,12 @@ class session_core : private core_data {
 AGENT_WEBSOCKET_INLINE session_core::session_core(std::string id, std::string epoch,
                                                   std::shared_ptr<const session_settings> settings,
                                                   moment at)
-    : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
-
-AGENT_WEBSOCKET_INLINE const principal& session_core::owner() const noexcept {
-  static const principal nobody = principal::anonymous();
-  return owner_ ? *owner_ : nobody;
-}
+    : core_output(std::move(id), std::move(epoch), std::move(settings), at) {}
 
 AGENT_WEBSOCKET_INLINE void session_core::belong_to(principal owner, std::string address) {
   if (!owner.is_anonymous || owner.name != "anonymous" || owner.expires_at)
     owner_.emplace(std::move(owner));
   address_ = std::move(address);
-}
-
-AGENT_WEBSOCKET_INLINE live_answer session_core::streamed() const noexcept {
-  if (!run_ || !run_->started) return {};
-  return {run_->number, run_->of.stream, run_->text,
-          run_->chunks, run_->reasoning, run_->reasoning_chunks};
-}
-
-AGENT_WEBSOCKET_INLINE bool session_core::ended_for_good() const noexcept {
-  return closing_ && closing_->code != 1012 && closing_->code / 100 != 40;
 }
 
 AGENT_WEBSOCKET_INLINE void session_core::heard_good(connection_id from) {
@@ -20783,18 +21043,9 @@ AGENT_WEBSOCKET_INLINE void session_core::acknowledge(connection_id to, const st
   if (!id.empty()) put_kept(to, wire::ack{id, {}, 0, false, false}, at);
 }
 
-AGENT_WEBSOCKET_INLINE void session_core::put_welcome(connection_id to, const wire::welcome& said,
-                                                      moment at) {
-  outbox_.put_welcome(to, encoded(said, at), ledger_);
-}
-
 AGENT_WEBSOCKET_INLINE void session_core::confirm(const wire::command& to, std::string_view content,
                                                   std::string_view data, moment at) {
   put_kept(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
-}
-
-AGENT_WEBSOCKET_INLINE std::string session_core::live_notice(moment at) {
-  return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
 }
 
 AGENT_WEBSOCKET_INLINE void session_core::close_for_drain() {
@@ -26287,6 +26538,96 @@ AGENT_WEBSOCKET_INLINE feedback_entry feedback_of(json::value from) {
 }  // namespace records
 }  // namespace agent_websocket
 
+// --- agent_websocket/session/record_contents.hpp
+
+// Reads what the records of a session are about (records.hpp): a turn that has ended, a query that
+// was open, what its client has chosen, the digest of a resume token. Made of record_values.hpp,
+// and stricter: nothing comes of what lacks a part that it cannot do without. Pure; restoring.hpp
+// puts it where it belongs.
+
+namespace agent_websocket {
+namespace records {
+
+/// A query that had no end when its session was kept.
+struct open_query {
+  accepted_query accepted;
+  std::optional<openrouter::chat_message> question;  ///< none: the one before is answered again
+  bool started = false;                              ///< the beginning of its answer was told
+  wall_time asked{};
+};
+
+/// Needs an id and a stream.
+std::optional<open_query> open_query_of(json::value from);
+
+/// Needs a status, a question and the number of its last message.
+std::optional<turn> turn_of(json::value from);
+
+session_overrides overrides_of(json::value from);
+
+std::optional<digest256> digest_of(json::value from);
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE std::optional<open_query> open_query_of(json::value from) {
+  open_query open;
+  open.accepted.query.id = text_of(from["id"]);
+  open.accepted.query.meta = text_of(from["meta"]);
+  open.accepted.stream = text_of(from["stream"]);
+  open.accepted.streamed = from["streamed"].boolean().value_or(false);
+  open.accepted.regenerate = from["regenerate"].boolean().value_or(false);
+  open.question = message_of(from["question"]);
+  open.started = from["started"].boolean().value_or(false);
+  open.asked = time_of(from["at"]);
+  if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return std::nullopt;
+  return open;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<turn> turn_of(json::value from) {
+  turn ended;
+  ended.id = text_of(from["id"]);
+  ended.stream = text_of(from["stream"]);
+  ended.seq = number_of(from["seq"]);
+  ended.asked = time_of(from["asked"]);
+  ended.answered = time_of(from["answered"]);
+  ended.model = text_of(from["model"]);
+  ended.shown = text_of(from["shown"]);
+  const auto status = wire::detail::status_of(text_of(from["status"]));
+  auto question = message_of(from["question"]);
+  if (!status || !question || ended.seq == 0) return std::nullopt;
+  ended.status = *status;
+  ended.question = std::move(*question);
+  ended.answer = message_of(from["answer"]);
+  from["steps"].for_each_element([&](json::value each) {
+    if (auto step = message_of(each)) ended.steps.push_back(std::move(*step));
+  });
+  from["feedback"].for_each_element(
+      [&](json::value each) { ended.feedback.push_back(feedback_of(each)); });
+  return ended;
+}
+
+AGENT_WEBSOCKET_INLINE session_overrides overrides_of(json::value from) {
+  session_overrides chosen;
+  if (const auto text = from["model"].string()) chosen.model = std::string(*text);
+  chosen.temperature = from["temperature"].number();
+  if (const auto number = from["max_tokens"].integer())
+    chosen.max_tokens = static_cast<int>(*number);
+  if (const auto text = from["system"].string()) chosen.system_prompt = std::string(*text);
+  return chosen;
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<digest256> digest_of(json::value from) {
+  const auto bytes = decode_base64url(text_of(from));
+  digest256 digest{};
+  if (!bytes || bytes->size() != digest.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  return digest;
+}
+
+#endif
+
+}  // namespace records
+}  // namespace agent_websocket
+
 // --- agent_websocket/session/restoring.hpp
 
 // The part of session_core that goes on where the records of a session end (records.hpp): its
@@ -26307,12 +26648,7 @@ class session_restoring {
   void interrupt();
 
  private:
-  struct open_query {
-    accepted_query accepted;
-    std::optional<openrouter::chat_message> question;
-    bool started = false;
-    wall_time asked{};
-  };
+  using open_query = records::open_query;
   using handler = bool (session_restoring::*)(json::value, std::string_view);
   struct row {
     std::string_view kind;
@@ -26464,24 +26800,17 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::asked(json::value from, std::stri
 }
 
 AGENT_WEBSOCKET_INLINE bool session_restoring::query(json::value from, std::string_view) {
-  open_query open;
-  open.accepted.query.id = records::text_of(from["id"]);
-  open.accepted.query.meta = records::text_of(from["meta"]);
-  open.accepted.stream = records::text_of(from["stream"]);
-  open.accepted.streamed = from["streamed"].boolean().value_or(false);
-  open.accepted.regenerate = from["regenerate"].boolean().value_or(false);
-  open.question = records::message_of(from["question"]);
-  open.started = from["started"].boolean().value_or(false);
-  open.asked = records::time_of(from["at"]);
-  if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return false;
-  core_.tally().streams = std::max(core_.tally().streams, records::number_in(open.accepted.stream));
+  auto open = records::open_query_of(from);
+  if (!open) return false;
+  const std::string &id = open->accepted.query.id, &stream = open->accepted.stream;
+  core_.tally().streams = std::max(core_.tally().streams, records::number_in(stream));
   core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
   if (from["claimed"].boolean().value_or(false)) {
-    take_claim(open.accepted.query.id, open.accepted.stream, open.asked);
-  } else if (core_.has_made(open.accepted.query.id)) {
-    core_.tally().ids = std::max(core_.tally().ids, records::number_in(open.accepted.query.id));
+    take_claim(id, stream, open->asked);
+  } else if (core_.has_made(id)) {
+    core_.tally().ids = std::max(core_.tally().ids, records::number_in(id));
   }
-  open_.push_back(std::move(open));
+  open_.push_back(std::move(*open));
   return true;
 }
 
@@ -26493,32 +26822,17 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::withdrawn(json::value from, std::
 }
 
 AGENT_WEBSOCKET_INLINE bool session_restoring::turn_ended(json::value from, std::string_view) {
-  turn ended;
-  ended.id = records::text_of(from["id"]);
-  ended.stream = records::text_of(from["stream"]);
-  ended.seq = records::number_of(from["seq"]);
-  ended.asked = records::time_of(from["asked"]);
-  ended.answered = records::time_of(from["answered"]);
-  ended.model = records::text_of(from["model"]);
-  ended.shown = records::text_of(from["shown"]);
-  const auto status = wire::detail::status_of(records::text_of(from["status"]));
-  auto question = records::message_of(from["question"]);
-  if (!status || !question || ended.seq == 0) return false;
-  ended.status = *status;
-  ended.question = std::move(*question);
-  ended.answer = records::message_of(from["answer"]);
+  auto ended = records::turn_of(from);
+  if (!ended) return false;
   from["steps"].for_each_element([&](json::value each) {
-    if (auto step = records::message_of(each)) ended.steps.push_back(std::move(*step));
     json::document called;
     if (!called.parse(records::text_of(each["json"]))) return;
     called.root()["tool_calls"].for_each_element(
         [&](json::value call) { core_.call_ids_.take(records::text_of(call["id"])); });
   });
-  from["feedback"].for_each_element(
-      [&](json::value each) { ended.feedback.push_back(records::feedback_of(each)); });
   agent_websocket::conversation& all = core_.conversation_;
   if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
-  add(std::move(ended));
+  add(std::move(*ended));
   core_.tally().usage += records::usage_of(from["used"]);
   core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
   return true;
@@ -26540,12 +26854,7 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::clear(json::value, std::string_vi
 }
 
 AGENT_WEBSOCKET_INLINE bool session_restoring::chosen(json::value from, std::string_view) {
-  session_overrides& to = core_.overrides_.need();
-  to = {};
-  if (const auto text = from["model"].string()) to.model = std::string(*text);
-  to.temperature = from["temperature"].number();
-  if (const auto number = from["max_tokens"].integer()) to.max_tokens = static_cast<int>(*number);
-  if (const auto text = from["system"].string()) to.system_prompt = std::string(*text);
+  core_.overrides_.need() = records::overrides_of(from);
   return true;
 }
 
@@ -26571,12 +26880,9 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::tokens(json::value from, std::str
   core_.tokens_.forget_all();
   bool right = true;
   from["tokens"].for_each_element([&](json::value each) {
-    const auto bytes = decode_base64url(records::text_of(each["sha256"]));
-    digest256 digest{};
-    right = right && bytes && bytes->size() == digest.size();
-    if (!right) return;
-    std::copy(bytes->begin(), bytes->end(), digest.begin());
-    core_.tokens_.kept(digest, each["known"].boolean().value_or(false));
+    const auto digest = records::digest_of(each["sha256"]);
+    right = right && digest;
+    if (right) core_.tokens_.kept(*digest, each["known"].boolean().value_or(false));
   });
   return right;
 }
@@ -30180,6 +30486,56 @@ AGENT_WEBSOCKET_INLINE void asio_dial::finish(const outcome& what, asio_socket s
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/event_turn.hpp
+
+// The span in which one event of the executor is worked on, as far as adapters have to agree on it:
+// who reads bytes opens a turn, and who was given bytes to send in it sends them at its end, so
+// that what came in one read leaves in one write, at once. Neither knows the other.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Who sends. Turns may be nested; the end of the outermost one counts.
+class turn_keeper {
+ public:
+  virtual void begin_turn() noexcept = 0;
+  virtual void end_turn() = 0;
+
+ protected:
+  ~turn_keeper() = default;
+};
+
+/// One turn, of a keeper that outlives it; of null: nothing.
+class event_turn {
+ public:
+  explicit event_turn(turn_keeper* keeper) noexcept;
+  event_turn(const event_turn&) = delete;
+  event_turn& operator=(const event_turn&) = delete;
+  ~event_turn();
+
+ private:
+  turn_keeper* keeper_;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE event_turn::event_turn(turn_keeper* keeper) noexcept : keeper_(keeper) {
+  if (keeper_ != nullptr) keeper_->begin_turn();
+}
+
+AGENT_WEBSOCKET_INLINE event_turn::~event_turn() {
+  if (keeper_ != nullptr) keeper_->end_turn();
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/output_buffer.hpp
 
 // The bytes of one connection that wait for the kernel, exact to the byte, and a small pool of such
@@ -30269,6 +30625,661 @@ AGENT_WEBSOCKET_INLINE void output_pool::give_back(std::unique_ptr<output_buffer
   bytes_ += size;
   spare_.push_back(std::move(buffer));
 }
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/http/chunked_decoder.hpp
+
+// The chunked transfer coding (RFC 9112 section 7.1), decoded where it lies: the payloads of all
+// chunks in one read are moved together and come out as one piece. Strict: sizes are digits,
+// lines end with CRLF, all that is no payload has a limit. Extensions and trailers are skipped.
+
+namespace agent_websocket {
+namespace http {
+
+class chunked_decoder {
+ public:
+  /// Of one chunk's extension.
+  static constexpr std::size_t max_extension_bytes = 4 * 1024;
+  /// Of the trailer section.
+  static constexpr std::size_t max_trailer_bytes = 16 * 1024;
+
+  struct outcome {
+    std::size_t payload = 0;   ///< bytes of the body that stand at the beginning of the data now
+    std::size_t consumed = 0;  ///< bytes of the data that belonged to the body and its coding
+  };
+
+  /// Decodes `size` bytes in place, up to the end of the body or a failure; what came before a
+  /// failure is payload as well.
+  outcome feed(char* data, std::size_t size) noexcept;
+
+  bool is_complete() const noexcept { return state_ == state::complete; }
+  bool has_failed() const noexcept { return state_ == state::failed; }
+
+ private:
+  enum class state : std::uint8_t {
+    first_digit,
+    digits,
+    padding,  // spaces behind the size, which some servers write
+    extension,
+    size_lf,
+    payload,
+    payload_cr,
+    payload_lf,
+    trailer_start,  // of a line
+    trailer,
+    trailer_lf,
+    end_lf,
+    complete,
+    failed,
+  };
+
+  static int digit(char c) noexcept;
+
+  void expect(char c, char wanted, state next) noexcept;
+
+  void count_skipped(char c, std::size_t most) noexcept;
+
+  /// What nearly always stands between two payloads, when all of it is there: how many bytes that
+  /// were, or 0, and take() looks at each.
+  std::size_t take_whole(const char* data, std::size_t size) noexcept;
+
+  void end_of_size() noexcept;
+
+  void take(char c) noexcept;
+
+  void after_size(char c) noexcept;
+
+  std::uint64_t left_ = 0;  // of the payload; while its size is read, what was read of it
+  std::size_t skipped_ = 0;
+  state state_ = state::first_digit;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE chunked_decoder::outcome chunked_decoder::feed(char* data,
+                                                                      std::size_t size) noexcept {
+  outcome done;
+  std::size_t at = 0;
+  while (at < size && state_ != state::complete && state_ != state::failed) {
+    if (state_ == state::payload) {
+      const std::size_t rest = size - at;
+      const std::size_t take = left_ < rest ? static_cast<std::size_t>(left_) : rest;
+      if (at != done.payload) std::memmove(data + done.payload, data + at, take);
+      done.payload += take;
+      at += take;
+      left_ -= take;
+      if (left_ == 0) state_ = state::payload_cr;
+    } else if (const std::size_t whole = take_whole(data + at, size - at)) {
+      at += whole;
+    } else {
+      take(data[at++]);
+    }
+  }
+  done.consumed = at;
+  return done;
+}
+
+AGENT_WEBSOCKET_INLINE int chunked_decoder::digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::expect(char c, char wanted, state next) noexcept {
+  state_ = c == wanted ? next : state::failed;
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::count_skipped(char c, std::size_t most) noexcept {
+  if (c == '\n' || c == '\0' || ++skipped_ > most) state_ = state::failed;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t chunked_decoder::take_whole(const char* data,
+                                                               std::size_t size) noexcept {
+  if (state_ == state::payload_cr && size >= 2 && data[0] == '\r' && data[1] == '\n') {
+    state_ = state::first_digit;
+    return 2;
+  }
+  if (state_ != state::first_digit) return 0;
+  const std::size_t most = size < 10 ? size : 10;
+  std::uint64_t length = 0;
+  std::size_t digits = 0;
+  for (int value = 0; digits < most && (value = digit(data[digits])) >= 0; ++digits)
+    length = length << 4 | static_cast<std::uint64_t>(value);
+  if (digits == 0 || size - digits < 2 || data[digits] != '\r' || data[digits + 1] != '\n')
+    return 0;
+  left_ = length;
+  end_of_size();
+  return digits + 2;
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::end_of_size() noexcept {
+  skipped_ = 0;
+  state_ = left_ == 0 ? state::trailer_start : state::payload;
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::take(char c) noexcept {
+  switch (state_) {
+    case state::first_digit:
+    case state::digits: {
+      const int value = digit(c);
+      if (value >= 0) {
+        if (left_ >> 59 != 0) {  // of 63 bits at most
+          state_ = state::failed;
+          return;
+        }
+        left_ = left_ << 4 | static_cast<std::uint64_t>(value);
+        state_ = state::digits;
+      } else if (state_ == state::first_digit) {
+        state_ = state::failed;
+      } else {
+        after_size(c);
+      }
+      return;
+    }
+    case state::padding: return after_size(c);
+    case state::extension:
+      if (c == '\r') {
+        state_ = state::size_lf;
+      } else {
+        count_skipped(c, max_extension_bytes);
+      }
+      return;
+    case state::size_lf:
+      expect(c, '\n', state_);
+      if (state_ != state::failed) end_of_size();
+      return;
+    case state::payload_cr: return expect(c, '\r', state::payload_lf);
+    case state::payload_lf: return expect(c, '\n', state::first_digit);
+    case state::trailer_start:
+      if (c == '\r') {
+        state_ = state::end_lf;
+        return;
+      }
+      state_ = state::trailer;
+      return count_skipped(c, max_trailer_bytes);
+    case state::trailer:
+      if (c == '\r') {
+        state_ = state::trailer_lf;
+      } else {
+        count_skipped(c, max_trailer_bytes);
+      }
+      return;
+    case state::trailer_lf: return expect(c, '\n', state::trailer_start);
+    case state::end_lf: return expect(c, '\n', state::complete);
+    case state::payload:
+    case state::complete:
+    case state::failed: return;
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::after_size(char c) noexcept {
+  if (c == '\r') {
+    state_ = state::size_lf;
+  } else if (c == ';') {
+    state_ = state::extension;
+  } else if (c == ' ' || c == '\t') {
+    state_ = state::padding;
+    count_skipped(c, max_extension_bytes);
+  } else {
+    state_ = state::failed;
+  }
+}
+
+#endif
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/response_head.hpp
+
+// The head of an HTTP/1.1 response (RFC 9112 sections 4 to 6) as a client reads it: status line,
+// fields, and what they say of the body and of the connection. Strict where a lenient reader and
+// another one on the way could disagree about where the body ends. No sockets.
+
+namespace agent_websocket {
+namespace http {
+
+/// How the end of a response's body is found.
+enum class body_framing : std::uint8_t { none, length, chunked, until_close };
+
+struct response_head {
+  int status = 0;
+  header_list headers;
+  body_framing framing = body_framing::none;
+  std::uint64_t length = 0;    ///< of a body with body_framing::length
+  bool is_persistent = false;  ///< the connection may serve the next request
+};
+
+/// The number in a Content-Length field: digits only, and it fits.
+constexpr std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
+  if (text.empty()) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/// Reads one whole head: from the status line up to and with the empty line. Nothing of it is kept.
+class response_head_parser {
+ public:
+  /// Null when it went well, else what is wrong, in words for a log. `to_head_request`: the answer
+  /// to a HEAD, which never has a body.
+  const char* parse(std::string_view text, bool to_head_request, response_head& into);
+
+ private:
+  /// Without its end, which is CRLF or (RFC 9112 section 2.2) LF alone.
+  static std::string_view take_line(std::string_view& text) noexcept;
+
+  static bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+  const char* status_line(std::string_view line);
+
+  const char* field_line(std::string_view line, header_list::field& last);
+
+  void add(header_list::field& last);
+
+  /// RFC 9112 section 6.3. Both kinds of length at once, two lengths, and codings that nobody asked
+  /// for are refused: this is what response splitting looks like.
+  const char* framing(bool to_head_request);
+
+  response_head* head_ = nullptr;
+  bool is_old_ = false;  // HTTP/1.0
+};
+
+/// Where the head ends that begins `text`: the position behind its empty line, or npos. `from`: a
+/// place before which was no end the last time.
+std::size_t head_end(std::string_view text, std::size_t from = 0) noexcept;
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE const char* response_head_parser::parse(std::string_view text,
+                                                               bool to_head_request,
+                                                               response_head& into) {
+  head_ = &into;
+  into = response_head();
+  into.headers.reserve(16);
+  if (const char* wrong = status_line(take_line(text))) return wrong;
+  header_list::field last;
+  while (!text.empty()) {
+    const std::string_view line = take_line(text);
+    if (line.empty()) break;
+    if (const char* wrong = field_line(line, last)) return wrong;
+  }
+  add(last);
+  return framing(to_head_request);
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view response_head_parser::take_line(
+    std::string_view& text) noexcept {
+  const std::size_t end = std::min(text.find('\n'), text.size());
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
+AGENT_WEBSOCKET_INLINE const char* response_head_parser::status_line(std::string_view line) {
+  // "HTTP/1.1 200" and, for some servers, no phrase and not even the space before it.
+  if (line.size() < 12 || line.substr(0, 7) != "HTTP/1." || !is_digit(line[7]) || line[8] != ' ' ||
+      !is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) ||
+      (line.size() > 12 && line[12] != ' ') || line[9] == '0') {
+    return "the answer does not begin with a status line of HTTP/1.1";
+  }
+  is_old_ = line[7] == '0';
+  head_->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE const char* response_head_parser::field_line(std::string_view line,
+                                                                    header_list::field& last) {
+  // A NUL or a CR inside of a line: readers disagree about where such a line ends.
+  if (line.find('\0') != std::string_view::npos || line.find('\r') != std::string_view::npos) {
+    return "a field of the answer holds a control character";
+  }
+  if (line.front() == ' ' || line.front() == '\t') {  // obs-fold, RFC 9112 section 5.2
+    if (last.first.empty()) return "the first field of the answer has no name";
+    last.second.append(" ").append(trim(line));
+    return nullptr;
+  }
+  add(last);
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+    return "a line of the answer's header section is no field";
+  }
+  last.first = line.substr(0, colon);
+  last.second = trim(line.substr(colon + 1));
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE void response_head_parser::add(header_list::field& last) {
+  if (last.first.empty()) return;
+  head_->headers.add(std::move(last.first), std::move(last.second));
+  last = {};
+}
+
+AGENT_WEBSOCKET_INLINE const char* response_head_parser::framing(bool to_head_request) {
+  bool chunked = false;
+  bool close = false;
+  bool keep_alive = false;
+  std::optional<std::uint64_t> length;
+  for (const auto& [name, value] : head_->headers) {
+    if (iequals(name, "Content-Length")) {
+      std::string_view list = value;
+      while (true) {  // "5, 5" is what some proxies make of two equal fields
+        const std::size_t comma = std::min(list.find(','), list.size());
+        const auto number = parse_length(trim(list.substr(0, comma)));
+        if (!number) return "the answer's Content-Length is no number";
+        if (length && *length != *number) return "the answer has two values of Content-Length";
+        length = number;
+        if (comma == list.size()) break;
+        list.remove_prefix(comma + 1);
+      }
+    } else if (iequals(name, "Transfer-Encoding")) {
+      if (chunked || !iequals(value, "chunked")) {
+        return "the answer's Transfer-Encoding is not \"chunked\"";
+      }
+      chunked = true;
+    } else if (iequals(name, "Connection")) {
+      std::string_view list = value;
+      while (!list.empty()) {
+        const std::size_t comma = std::min(list.find(','), list.size());
+        const std::string_view word = trim(list.substr(0, comma));
+        close = close || iequals(word, "close");
+        keep_alive = keep_alive || iequals(word, "keep-alive");
+        list.remove_prefix(std::min(comma + 1, list.size()));
+      }
+    }
+  }
+  if (chunked && length) return "the answer has both Content-Length and Transfer-Encoding";
+  if (chunked && is_old_) return "the answer is of HTTP/1.0 and has a Transfer-Encoding";
+  const int status = head_->status;
+  if (to_head_request || status < 200 || status == 204 || status == 304) {
+    head_->framing = body_framing::none;
+  } else if (chunked) {
+    head_->framing = body_framing::chunked;
+  } else if (length) {
+    head_->framing = body_framing::length;
+    head_->length = *length;
+  } else {
+    head_->framing = body_framing::until_close;
+  }
+  head_->is_persistent =
+      !close && (!is_old_ || keep_alive) && head_->framing != body_framing::until_close;
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t head_end(std::string_view text, std::size_t from) noexcept {
+  while (true) {
+    const std::size_t feed = text.find('\n', from);
+    if (feed == std::string_view::npos || feed + 1 >= text.size()) return std::string_view::npos;
+    if (text[feed + 1] == '\n') return feed + 2;
+    if (text[feed + 1] == '\r') {
+      if (feed + 2 >= text.size()) return std::string_view::npos;
+      if (text[feed + 2] == '\n') return feed + 3;
+    }
+    from = feed + 1;
+  }
+}
+
+#endif
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/response_reader.hpp
+
+// Reads one HTTP/1.1 response from the pieces in which it arrives: interim answers are skipped, the
+// head comes as a whole, the body piece by piece without its framing. Keeps bytes only of a head
+// that is not complete. No sockets.
+
+namespace agent_websocket {
+namespace http {
+
+class response_reader {
+ public:
+  response_reader() = default;
+  /// `to_head_request`: the answer to a HEAD, without body. `max_header_bytes`: of all heads
+  /// together, interim ones too.
+  response_reader(bool to_head_request, std::size_t max_header_bytes);
+
+  /// Takes bytes up to the end of the head; how many these were. More belong to the body when
+  /// has_head() is true then. Precondition: !has_head() and !failure().
+  std::size_t feed_head(std::string_view bytes, response_head& into);
+
+  /// Decodes the body's bytes where they lie: what comes back are those of the content, also when
+  /// it fails behind them. Precondition: has_head() and !is_complete().
+  std::string_view feed_body(char* data, std::size_t size);
+
+  /// The connection has ended in order: completes a body that ends so, and is a failure else.
+  void end();
+
+  bool has_head() const noexcept { return has_head_; }
+  /// The whole answer was read.
+  bool is_complete() const noexcept { return is_complete_; }
+  /// Complete, and the connection may serve the next request.
+  bool is_persistent() const noexcept { return is_complete_ && is_persistent_; }
+  std::error_code failure() const noexcept { return failure_; }
+  /// In words for a log; no bytes of the peer.
+  const char* failure_words() const noexcept { return failure_words_; }
+
+ private:
+  static constexpr std::string_view protocol = "HTTP/1.";
+
+  void fail(errc failure, const char* words);
+
+  /// The whole head lies in `bytes`, or what there is of it is kept.
+  std::size_t take_head(std::string_view bytes, response_head& into);
+
+  std::size_t continue_head(std::string_view bytes, response_head& into);
+
+  static bool begins_well(std::string_view bytes) noexcept;
+
+  std::size_t too_large();
+
+  bool parse(std::string_view text, response_head& into);
+
+  std::string partial_;  // of an unfinished head
+  std::size_t header_bytes_ = 0;
+  std::size_t max_header_bytes_ = 0;
+  std::uint64_t left_ = 0;  // of a body with a length
+  chunked_decoder chunks_;
+  std::error_code failure_;
+  const char* failure_words_ = "";
+  body_framing framing_ = body_framing::none;
+  bool to_head_request_ = false;
+  bool has_head_ = false;
+  bool is_complete_ = false;
+  bool is_persistent_ = false;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE response_reader::response_reader(bool to_head_request,
+                                                        std::size_t max_header_bytes)
+    : max_header_bytes_(max_header_bytes), to_head_request_(to_head_request) {}
+
+AGENT_WEBSOCKET_INLINE std::size_t response_reader::feed_head(std::string_view bytes,
+                                                              response_head& into) {
+  std::size_t consumed = 0;
+  while (consumed < bytes.size() && !has_head_ && !failure_) {
+    const std::string_view rest = bytes.substr(consumed);
+    consumed += partial_.empty() ? take_head(rest, into) : continue_head(rest, into);
+  }
+  return consumed;
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view response_reader::feed_body(char* data, std::size_t size) {
+  std::size_t content = size;
+  std::size_t consumed = size;
+  switch (framing_) {
+    case body_framing::none: content = consumed = 0; break;
+    case body_framing::until_close: break;
+    case body_framing::length:
+      content = consumed = left_ < size ? static_cast<std::size_t>(left_) : size;
+      left_ -= content;
+      is_complete_ = left_ == 0;
+      break;
+    case body_framing::chunked: {
+      const chunked_decoder::outcome done = chunks_.feed(data, size);
+      content = done.payload;
+      consumed = done.consumed;
+      is_complete_ = chunks_.is_complete();
+      if (chunks_.has_failed()) fail(errc::protocol_error, "a chunk of the body is malformed");
+      break;
+    }
+  }
+  if (consumed != size) is_persistent_ = false;  // bytes that belong to no answer
+  return {data, content};
+}
+
+AGENT_WEBSOCKET_INLINE void response_reader::end() {
+  if (is_complete_ || failure_) return;
+  if (!has_head_) {
+    // What was no whole line may have been cut anywhere before it became an answer.
+    if (partial_.find('\n') == std::string::npos) {
+      return fail(errc::connection_failed, "the connection ended before the answer");
+    }
+    return fail(errc::protocol_error,
+                "the connection ended within the header section of the answer");
+  }
+  if (framing_ == body_framing::until_close) {
+    is_complete_ = true;
+  } else {
+    fail(errc::protocol_error, "the connection ended before the end of the body");
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void response_reader::fail(errc failure, const char* words) {
+  failure_ = failure;
+  failure_words_ = words;
+  std::string().swap(partial_);
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t response_reader::take_head(std::string_view bytes,
+                                                              response_head& into) {
+  const std::size_t end = head_end(bytes);
+  if (!begins_well(bytes)) {
+    fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
+    return 0;
+  }
+  if (end == std::string_view::npos) {
+    if (bytes.size() > max_header_bytes_ - header_bytes_) return too_large();
+    partial_ = bytes;
+    return bytes.size();
+  }
+  return parse(bytes.substr(0, end), into) ? end : 0;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t response_reader::continue_head(std::string_view bytes,
+                                                                  response_head& into) {
+  const std::size_t had = partial_.size();
+  // The end may have begun in what was there: at most two bytes of it.
+  const std::size_t from = had < 2 ? 0 : had - 2;
+  const std::size_t room = max_header_bytes_ - header_bytes_ - had;
+  partial_.append(bytes.substr(0, std::min(bytes.size(), room)));
+  const std::size_t end = head_end(partial_, from);
+  if (!begins_well(partial_)) {
+    fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
+    return 0;
+  }
+  if (end == std::string::npos) return bytes.size() > room ? too_large() : bytes.size();
+  const std::string whole = std::exchange(partial_, std::string());
+  return parse(std::string_view(whole).substr(0, end), into) ? end - had : 0;
+}
+
+AGENT_WEBSOCKET_INLINE bool response_reader::begins_well(std::string_view bytes) noexcept {
+  return bytes.substr(0, protocol.size()) == protocol.substr(0, bytes.size());
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t response_reader::too_large() {
+  fail(errc::too_large, "the header section of the answer is too large");
+  return 0;
+}
+
+AGENT_WEBSOCKET_INLINE bool response_reader::parse(std::string_view text, response_head& into) {
+  header_bytes_ += text.size();
+  if (header_bytes_ > max_header_bytes_) return too_large() != 0;
+  if (const char* wrong = response_head_parser().parse(text, to_head_request_, into)) {
+    fail(errc::protocol_error, wrong);
+    return false;
+  }
+  if (into.status == 101) {
+    fail(errc::protocol_error, "the server switched protocols, which nobody asked for");
+    return false;
+  }
+  if (into.status < 200) return true;  // the answer itself is still to come
+  has_head_ = true;
+  framing_ = into.framing;
+  left_ = into.length;
+  is_persistent_ = into.is_persistent;
+  is_complete_ = framing_ == body_framing::none || (framing_ == body_framing::length && left_ == 0);
+  return true;
+}
+
+#endif
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/adapters/asio_http_exchange.hpp
+
+// What a connection of asio_http_client is given by the client: the request that it serves, which
+// is told what comes of it, and the buffers that all connections share. No sockets.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+class asio_http_connection;
+
+/// What the connections of one client share. Outlives them, or what is left of them is closed.
+struct asio_http_buffers {
+  explicit asio_http_buffers(std::size_t read_bytes);
+  const std::size_t size;
+  const std::unique_ptr<char[]> input;
+  output_pool outputs;
+  turn_keeper* turns = nullptr;  ///< or null
+};
+
+/// The request that a connection serves. Its functions may abandon any connection.
+class asio_http_exchange {
+ public:
+  /// The connection stands, TLS and tunnel included: the time for connecting is over.
+  virtual void on_established() = 0;
+  /// The first byte of an answer: the request will not be sent again.
+  virtual void on_answered() = 0;
+  virtual void on_head(const http::response_head& head) = 0;
+  /// Never empty.
+  virtual void on_body(std::string_view bytes) = 0;
+  /// The last word. `keep`: the connection may serve another request; else it is closed.
+  virtual void on_end(asio_http_connection& connection, bool keep, std::error_code failure,
+                      std::string_view detail) = 0;
+
+ protected:
+  ~asio_http_exchange() = default;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE asio_http_buffers::asio_http_buffers(std::size_t read_bytes)
+    : size(read_bytes), input(std::make_unique<char[]>(read_bytes)) {}
 
 #endif
 
@@ -31228,6 +32239,89 @@ AGENT_WEBSOCKET_INLINE void asio_link::wait_socket_writable() {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/asio_http_channel.hpp
+
+// What an asio_http_connection sends: bytes that wait for the kernel in a buffer of the client's
+// pool, held only as long as something waits. Knows no HTTP, and reads nothing.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+class asio_http_channel : public asio_link {
+ protected:
+  asio_http_channel(asio_socket from, asio_http_buffers& buffers);
+  ~asio_http_channel() override = default;
+
+  asio_http_buffers& buffers() noexcept { return buffers_; }
+
+  /// Something has not gone out yet.
+  bool has_output() const noexcept { return output_ != nullptr; }
+  /// Cannot be written to. What cannot be written is not the last word: the answer may be there
+  /// already.
+  bool is_broken() const noexcept { return is_broken_; }
+
+  void send(std::string_view head, std::string_view body);
+
+  /// Writes what waits, now and, by on_writable(), later.
+  void flush();
+
+  /// Forgets what waits, and closes.
+  void close_channel();
+
+  AGENT_WEBSOCKET_INLINE void on_writable() override;
+
+ private:
+  asio_http_buffers& buffers_;
+  std::unique_ptr<output_buffer> output_;
+  bool is_broken_ = false;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE asio_http_channel::asio_http_channel(asio_socket from,
+                                                            asio_http_buffers& buffers)
+    : asio_link(std::move(from)), buffers_(buffers) {}
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::send(std::string_view head, std::string_view body) {
+  if (output_ == nullptr) output_ = buffers_.outputs.take();
+  output_->tail().append(head).append(body);
+  flush();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::flush() {
+  if (output_ == nullptr) return;
+  const io_outcome outcome = transmit(*output_);
+  if (outcome == io_outcome::blocked) return wait_writable();
+  if (outcome == io_outcome::ended) {
+    is_broken_ = true;
+    output_->consume(output_->pending());
+  }
+  buffers_.outputs.give_back(std::exchange(output_, nullptr));
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::close_channel() {
+  if (output_ != nullptr) {
+    output_->consume(output_->pending());
+    buffers_.outputs.give_back(std::exchange(output_, nullptr));
+  }
+  close_socket(false);
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::on_writable() { flush(); }
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/deadline_list.hpp
 
 // Things with the same time limit, in the order in which they joined, which is the order of their
@@ -31327,47 +32421,53 @@ AGENT_WEBSOCKET_INLINE void deadline_hook::leave() noexcept {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
-// --- agent_websocket/adapters/event_turn.hpp
+// --- agent_websocket/adapters/http_tunnel.hpp
 
-// The span in which one event of the executor is worked on, as far as adapters have to agree on it:
-// who reads bytes opens a turn, and who was given bytes to send in it sends them at its end, so
-// that what came in one read leaves in one write, at once. Neither knows the other.
+// The tunnel through an HTTP proxy while it is being opened (CONNECT, RFC 9110 section 9.3.6):
+// reads the proxy's answer and judges it. Which proxy, and what it is asked, is in http_proxy.hpp
+// and asio_http_request.hpp. No sockets.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <string>
+#include <string_view>
 
 namespace agent_websocket {
 namespace adapters {
 
-/// Who sends. Turns may be nested; the end of the outermost one counts.
-class turn_keeper {
+class http_tunnel {
  public:
-  virtual void begin_turn() noexcept = 0;
-  virtual void end_turn() = 0;
+  static constexpr std::size_t max_head_bytes = 16 * 1024;
 
- protected:
-  ~turn_keeper() = default;
-};
+  /// True when the tunnel is open. `has_asked`: the CONNECT has gone out whole. Error:
+  /// connection_failed; then, and when it is open, this is of no use any more.
+  result<bool> feed(std::string_view bytes, bool has_asked);
 
-/// One turn, of a keeper that outlives it; of null: nothing.
-class event_turn {
- public:
-  explicit event_turn(turn_keeper* keeper) noexcept;
-  event_turn(const event_turn&) = delete;
-  event_turn& operator=(const event_turn&) = delete;
-  ~event_turn();
+  std::string first_request;  ///< that waits for the end of the tunnel
 
  private:
-  turn_keeper* keeper_;
+  // Like the answer to a HEAD, one to CONNECT that opens the tunnel has no body.
+  http::response_reader reader_{true, max_head_bytes};
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-AGENT_WEBSOCKET_INLINE event_turn::event_turn(turn_keeper* keeper) noexcept : keeper_(keeper) {
-  if (keeper_ != nullptr) keeper_->begin_turn();
-}
-
-AGENT_WEBSOCKET_INLINE event_turn::~event_turn() {
-  if (keeper_ != nullptr) keeper_->end_turn();
+AGENT_WEBSOCKET_INLINE result<bool> http_tunnel::feed(std::string_view bytes, bool has_asked) {
+  http::response_head head;
+  const std::size_t used = reader_.feed_head(bytes, head);
+  if (reader_.failure()) {
+    return error(errc::connection_failed, "the proxy's answer to CONNECT is malformed");
+  }
+  if (!reader_.has_head()) return false;
+  if (head.status < 200 || head.status > 299) {
+    return error(errc::connection_failed,
+                 "the proxy refused the tunnel with status " + std::to_string(head.status));
+  }
+  if (used != bytes.size() || !has_asked) {
+    return error(errc::connection_failed, "the proxy spoke into the tunnel");
+  }
+  return true;
 }
 
 #endif
@@ -31376,605 +32476,6 @@ AGENT_WEBSOCKET_INLINE event_turn::~event_turn() {
 }  // namespace agent_websocket
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
-
-// --- agent_websocket/http/chunked_decoder.hpp
-
-// The chunked transfer coding (RFC 9112 section 7.1), decoded where it lies: the payloads of all
-// chunks in one read are moved together and come out as one piece. Strict: sizes are digits,
-// lines end with CRLF, all that is no payload has a limit. Extensions and trailers are skipped.
-
-namespace agent_websocket {
-namespace http {
-
-class chunked_decoder {
- public:
-  /// Of one chunk's extension.
-  static constexpr std::size_t max_extension_bytes = 4 * 1024;
-  /// Of the trailer section.
-  static constexpr std::size_t max_trailer_bytes = 16 * 1024;
-
-  struct outcome {
-    std::size_t payload = 0;   ///< bytes of the body that stand at the beginning of the data now
-    std::size_t consumed = 0;  ///< bytes of the data that belonged to the body and its coding
-  };
-
-  /// Decodes `size` bytes in place, up to the end of the body or a failure; what came before a
-  /// failure is payload as well.
-  outcome feed(char* data, std::size_t size) noexcept;
-
-  bool is_complete() const noexcept { return state_ == state::complete; }
-  bool has_failed() const noexcept { return state_ == state::failed; }
-
- private:
-  enum class state : std::uint8_t {
-    first_digit,
-    digits,
-    padding,  // spaces behind the size, which some servers write
-    extension,
-    size_lf,
-    payload,
-    payload_cr,
-    payload_lf,
-    trailer_start,  // of a line
-    trailer,
-    trailer_lf,
-    end_lf,
-    complete,
-    failed,
-  };
-
-  static int digit(char c) noexcept;
-
-  void expect(char c, char wanted, state next) noexcept;
-
-  void count_skipped(char c, std::size_t most) noexcept;
-
-  /// What nearly always stands between two payloads, when all of it is there: how many bytes that
-  /// were, or 0, and take() looks at each.
-  std::size_t take_whole(const char* data, std::size_t size) noexcept;
-
-  void end_of_size() noexcept;
-
-  void take(char c) noexcept;
-
-  void after_size(char c) noexcept;
-
-  std::uint64_t left_ = 0;  // of the payload; while its size is read, what was read of it
-  std::size_t skipped_ = 0;
-  state state_ = state::first_digit;
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE chunked_decoder::outcome chunked_decoder::feed(char* data,
-                                                                      std::size_t size) noexcept {
-  outcome done;
-  std::size_t at = 0;
-  while (at < size && state_ != state::complete && state_ != state::failed) {
-    if (state_ == state::payload) {
-      const std::size_t rest = size - at;
-      const std::size_t take = left_ < rest ? static_cast<std::size_t>(left_) : rest;
-      if (at != done.payload) std::memmove(data + done.payload, data + at, take);
-      done.payload += take;
-      at += take;
-      left_ -= take;
-      if (left_ == 0) state_ = state::payload_cr;
-    } else if (const std::size_t whole = take_whole(data + at, size - at)) {
-      at += whole;
-    } else {
-      take(data[at++]);
-    }
-  }
-  done.consumed = at;
-  return done;
-}
-
-AGENT_WEBSOCKET_INLINE int chunked_decoder::digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::expect(char c, char wanted, state next) noexcept {
-  state_ = c == wanted ? next : state::failed;
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::count_skipped(char c, std::size_t most) noexcept {
-  if (c == '\n' || c == '\0' || ++skipped_ > most) state_ = state::failed;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t chunked_decoder::take_whole(const char* data,
-                                                               std::size_t size) noexcept {
-  if (state_ == state::payload_cr && size >= 2 && data[0] == '\r' && data[1] == '\n') {
-    state_ = state::first_digit;
-    return 2;
-  }
-  if (state_ != state::first_digit) return 0;
-  const std::size_t most = size < 10 ? size : 10;
-  std::uint64_t length = 0;
-  std::size_t digits = 0;
-  for (int value = 0; digits < most && (value = digit(data[digits])) >= 0; ++digits)
-    length = length << 4 | static_cast<std::uint64_t>(value);
-  if (digits == 0 || size - digits < 2 || data[digits] != '\r' || data[digits + 1] != '\n')
-    return 0;
-  left_ = length;
-  end_of_size();
-  return digits + 2;
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::end_of_size() noexcept {
-  skipped_ = 0;
-  state_ = left_ == 0 ? state::trailer_start : state::payload;
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::take(char c) noexcept {
-  switch (state_) {
-    case state::first_digit:
-    case state::digits: {
-      const int value = digit(c);
-      if (value >= 0) {
-        if (left_ >> 59 != 0) {  // of 63 bits at most
-          state_ = state::failed;
-          return;
-        }
-        left_ = left_ << 4 | static_cast<std::uint64_t>(value);
-        state_ = state::digits;
-      } else if (state_ == state::first_digit) {
-        state_ = state::failed;
-      } else {
-        after_size(c);
-      }
-      return;
-    }
-    case state::padding: return after_size(c);
-    case state::extension:
-      if (c == '\r') {
-        state_ = state::size_lf;
-      } else {
-        count_skipped(c, max_extension_bytes);
-      }
-      return;
-    case state::size_lf:
-      expect(c, '\n', state_);
-      if (state_ != state::failed) end_of_size();
-      return;
-    case state::payload_cr: return expect(c, '\r', state::payload_lf);
-    case state::payload_lf: return expect(c, '\n', state::first_digit);
-    case state::trailer_start:
-      if (c == '\r') {
-        state_ = state::end_lf;
-        return;
-      }
-      state_ = state::trailer;
-      return count_skipped(c, max_trailer_bytes);
-    case state::trailer:
-      if (c == '\r') {
-        state_ = state::trailer_lf;
-      } else {
-        count_skipped(c, max_trailer_bytes);
-      }
-      return;
-    case state::trailer_lf: return expect(c, '\n', state::trailer_start);
-    case state::end_lf: return expect(c, '\n', state::complete);
-    case state::payload:
-    case state::complete:
-    case state::failed: return;
-  }
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::after_size(char c) noexcept {
-  if (c == '\r') {
-    state_ = state::size_lf;
-  } else if (c == ';') {
-    state_ = state::extension;
-  } else if (c == ' ' || c == '\t') {
-    state_ = state::padding;
-    count_skipped(c, max_extension_bytes);
-  } else {
-    state_ = state::failed;
-  }
-}
-
-#endif
-
-}  // namespace http
-}  // namespace agent_websocket
-
-// --- agent_websocket/http/response_head.hpp
-
-// The head of an HTTP/1.1 response (RFC 9112 sections 4 to 6) as a client reads it: status line,
-// fields, and what they say of the body and of the connection. Strict where a lenient reader and
-// another one on the way could disagree about where the body ends. No sockets.
-
-namespace agent_websocket {
-namespace http {
-
-/// How the end of a response's body is found.
-enum class body_framing : std::uint8_t { none, length, chunked, until_close };
-
-struct response_head {
-  int status = 0;
-  header_list headers;
-  body_framing framing = body_framing::none;
-  std::uint64_t length = 0;    ///< of a body with body_framing::length
-  bool is_persistent = false;  ///< the connection may serve the next request
-};
-
-/// The number in a Content-Length field: digits only, and it fits.
-constexpr std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
-  if (text.empty()) return std::nullopt;
-  std::uint64_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) return std::nullopt;
-    value = value * 10 + digit;
-  }
-  return value;
-}
-
-/// Reads one whole head: from the status line up to and with the empty line. Nothing of it is kept.
-class response_head_parser {
- public:
-  /// Null when it went well, else what is wrong, in words for a log. `to_head_request`: the answer
-  /// to a HEAD, which never has a body.
-  const char* parse(std::string_view text, bool to_head_request, response_head& into);
-
- private:
-  /// Without its end, which is CRLF or (RFC 9112 section 2.2) LF alone.
-  static std::string_view take_line(std::string_view& text) noexcept;
-
-  static bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-  const char* status_line(std::string_view line);
-
-  const char* field_line(std::string_view line, header_list::field& last);
-
-  void add(header_list::field& last);
-
-  /// RFC 9112 section 6.3. Both kinds of length at once, two lengths, and codings that nobody asked
-  /// for are refused: this is what response splitting looks like.
-  const char* framing(bool to_head_request);
-
-  response_head* head_ = nullptr;
-  bool is_old_ = false;  // HTTP/1.0
-};
-
-/// Where the head ends that begins `text`: the position behind its empty line, or npos. `from`: a
-/// place before which was no end the last time.
-std::size_t head_end(std::string_view text, std::size_t from = 0) noexcept;
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE const char* response_head_parser::parse(std::string_view text,
-                                                               bool to_head_request,
-                                                               response_head& into) {
-  head_ = &into;
-  into = response_head();
-  into.headers.reserve(16);
-  if (const char* wrong = status_line(take_line(text))) return wrong;
-  header_list::field last;
-  while (!text.empty()) {
-    const std::string_view line = take_line(text);
-    if (line.empty()) break;
-    if (const char* wrong = field_line(line, last)) return wrong;
-  }
-  add(last);
-  return framing(to_head_request);
-}
-
-AGENT_WEBSOCKET_INLINE std::string_view response_head_parser::take_line(
-    std::string_view& text) noexcept {
-  const std::size_t end = std::min(text.find('\n'), text.size());
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-  return line;
-}
-
-AGENT_WEBSOCKET_INLINE const char* response_head_parser::status_line(std::string_view line) {
-  // "HTTP/1.1 200" and, for some servers, no phrase and not even the space before it.
-  if (line.size() < 12 || line.substr(0, 7) != "HTTP/1." || !is_digit(line[7]) || line[8] != ' ' ||
-      !is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) ||
-      (line.size() > 12 && line[12] != ' ') || line[9] == '0') {
-    return "the answer does not begin with a status line of HTTP/1.1";
-  }
-  is_old_ = line[7] == '0';
-  head_->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-  return nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE const char* response_head_parser::field_line(std::string_view line,
-                                                                    header_list::field& last) {
-  // A NUL or a CR inside of a line: readers disagree about where such a line ends.
-  if (line.find('\0') != std::string_view::npos || line.find('\r') != std::string_view::npos) {
-    return "a field of the answer holds a control character";
-  }
-  if (line.front() == ' ' || line.front() == '\t') {  // obs-fold, RFC 9112 section 5.2
-    if (last.first.empty()) return "the first field of the answer has no name";
-    last.second.append(" ").append(trim(line));
-    return nullptr;
-  }
-  add(last);
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
-    return "a line of the answer's header section is no field";
-  }
-  last.first = line.substr(0, colon);
-  last.second = trim(line.substr(colon + 1));
-  return nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE void response_head_parser::add(header_list::field& last) {
-  if (last.first.empty()) return;
-  head_->headers.add(std::move(last.first), std::move(last.second));
-  last = {};
-}
-
-AGENT_WEBSOCKET_INLINE const char* response_head_parser::framing(bool to_head_request) {
-  bool chunked = false;
-  bool close = false;
-  bool keep_alive = false;
-  std::optional<std::uint64_t> length;
-  for (const auto& [name, value] : head_->headers) {
-    if (iequals(name, "Content-Length")) {
-      std::string_view list = value;
-      while (true) {  // "5, 5" is what some proxies make of two equal fields
-        const std::size_t comma = std::min(list.find(','), list.size());
-        const auto number = parse_length(trim(list.substr(0, comma)));
-        if (!number) return "the answer's Content-Length is no number";
-        if (length && *length != *number) return "the answer has two values of Content-Length";
-        length = number;
-        if (comma == list.size()) break;
-        list.remove_prefix(comma + 1);
-      }
-    } else if (iequals(name, "Transfer-Encoding")) {
-      if (chunked || !iequals(value, "chunked")) {
-        return "the answer's Transfer-Encoding is not \"chunked\"";
-      }
-      chunked = true;
-    } else if (iequals(name, "Connection")) {
-      std::string_view list = value;
-      while (!list.empty()) {
-        const std::size_t comma = std::min(list.find(','), list.size());
-        const std::string_view word = trim(list.substr(0, comma));
-        close = close || iequals(word, "close");
-        keep_alive = keep_alive || iequals(word, "keep-alive");
-        list.remove_prefix(std::min(comma + 1, list.size()));
-      }
-    }
-  }
-  if (chunked && length) return "the answer has both Content-Length and Transfer-Encoding";
-  if (chunked && is_old_) return "the answer is of HTTP/1.0 and has a Transfer-Encoding";
-  const int status = head_->status;
-  if (to_head_request || status < 200 || status == 204 || status == 304) {
-    head_->framing = body_framing::none;
-  } else if (chunked) {
-    head_->framing = body_framing::chunked;
-  } else if (length) {
-    head_->framing = body_framing::length;
-    head_->length = *length;
-  } else {
-    head_->framing = body_framing::until_close;
-  }
-  head_->is_persistent =
-      !close && (!is_old_ || keep_alive) && head_->framing != body_framing::until_close;
-  return nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t head_end(std::string_view text, std::size_t from) noexcept {
-  while (true) {
-    const std::size_t feed = text.find('\n', from);
-    if (feed == std::string_view::npos || feed + 1 >= text.size()) return std::string_view::npos;
-    if (text[feed + 1] == '\n') return feed + 2;
-    if (text[feed + 1] == '\r') {
-      if (feed + 2 >= text.size()) return std::string_view::npos;
-      if (text[feed + 2] == '\n') return feed + 3;
-    }
-    from = feed + 1;
-  }
-}
-
-#endif
-
-}  // namespace http
-}  // namespace agent_websocket
-
-// --- agent_websocket/http/response_reader.hpp
-
-// Reads one HTTP/1.1 response from the pieces in which it arrives: interim answers are skipped, the
-// head comes as a whole, the body piece by piece without its framing. Keeps bytes only of a head
-// that is not complete. No sockets.
-
-namespace agent_websocket {
-namespace http {
-
-class response_reader {
- public:
-  response_reader() = default;
-  /// `to_head_request`: the answer to a HEAD, without body. `max_header_bytes`: of all heads
-  /// together, interim ones too.
-  response_reader(bool to_head_request, std::size_t max_header_bytes);
-
-  /// Takes bytes up to the end of the head; how many these were. More belong to the body when
-  /// has_head() is true then. Precondition: !has_head() and !failure().
-  std::size_t feed_head(std::string_view bytes, response_head& into);
-
-  /// Decodes the body's bytes where they lie: what comes back are those of the content, also when
-  /// it fails behind them. Precondition: has_head() and !is_complete().
-  std::string_view feed_body(char* data, std::size_t size);
-
-  /// The connection has ended in order: completes a body that ends so, and is a failure else.
-  void end();
-
-  bool has_head() const noexcept { return has_head_; }
-  /// The whole answer was read.
-  bool is_complete() const noexcept { return is_complete_; }
-  /// Complete, and the connection may serve the next request.
-  bool is_persistent() const noexcept { return is_complete_ && is_persistent_; }
-  std::error_code failure() const noexcept { return failure_; }
-  /// In words for a log; no bytes of the peer.
-  const char* failure_words() const noexcept { return failure_words_; }
-
- private:
-  static constexpr std::string_view protocol = "HTTP/1.";
-
-  void fail(errc failure, const char* words);
-
-  /// The whole head lies in `bytes`, or what there is of it is kept.
-  std::size_t take_head(std::string_view bytes, response_head& into);
-
-  std::size_t continue_head(std::string_view bytes, response_head& into);
-
-  static bool begins_well(std::string_view bytes) noexcept;
-
-  std::size_t too_large();
-
-  bool parse(std::string_view text, response_head& into);
-
-  std::string partial_;  // of an unfinished head
-  std::size_t header_bytes_ = 0;
-  std::size_t max_header_bytes_ = 0;
-  std::uint64_t left_ = 0;  // of a body with a length
-  chunked_decoder chunks_;
-  std::error_code failure_;
-  const char* failure_words_ = "";
-  body_framing framing_ = body_framing::none;
-  bool to_head_request_ = false;
-  bool has_head_ = false;
-  bool is_complete_ = false;
-  bool is_persistent_ = false;
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE response_reader::response_reader(bool to_head_request,
-                                                        std::size_t max_header_bytes)
-    : max_header_bytes_(max_header_bytes), to_head_request_(to_head_request) {}
-
-AGENT_WEBSOCKET_INLINE std::size_t response_reader::feed_head(std::string_view bytes,
-                                                              response_head& into) {
-  std::size_t consumed = 0;
-  while (consumed < bytes.size() && !has_head_ && !failure_) {
-    const std::string_view rest = bytes.substr(consumed);
-    consumed += partial_.empty() ? take_head(rest, into) : continue_head(rest, into);
-  }
-  return consumed;
-}
-
-AGENT_WEBSOCKET_INLINE std::string_view response_reader::feed_body(char* data, std::size_t size) {
-  std::size_t content = size;
-  std::size_t consumed = size;
-  switch (framing_) {
-    case body_framing::none: content = consumed = 0; break;
-    case body_framing::until_close: break;
-    case body_framing::length:
-      content = consumed = left_ < size ? static_cast<std::size_t>(left_) : size;
-      left_ -= content;
-      is_complete_ = left_ == 0;
-      break;
-    case body_framing::chunked: {
-      const chunked_decoder::outcome done = chunks_.feed(data, size);
-      content = done.payload;
-      consumed = done.consumed;
-      is_complete_ = chunks_.is_complete();
-      if (chunks_.has_failed()) fail(errc::protocol_error, "a chunk of the body is malformed");
-      break;
-    }
-  }
-  if (consumed != size) is_persistent_ = false;  // bytes that belong to no answer
-  return {data, content};
-}
-
-AGENT_WEBSOCKET_INLINE void response_reader::end() {
-  if (is_complete_ || failure_) return;
-  if (!has_head_) {
-    // What was no whole line may have been cut anywhere before it became an answer.
-    if (partial_.find('\n') == std::string::npos) {
-      return fail(errc::connection_failed, "the connection ended before the answer");
-    }
-    return fail(errc::protocol_error,
-                "the connection ended within the header section of the answer");
-  }
-  if (framing_ == body_framing::until_close) {
-    is_complete_ = true;
-  } else {
-    fail(errc::protocol_error, "the connection ended before the end of the body");
-  }
-}
-
-AGENT_WEBSOCKET_INLINE void response_reader::fail(errc failure, const char* words) {
-  failure_ = failure;
-  failure_words_ = words;
-  std::string().swap(partial_);
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t response_reader::take_head(std::string_view bytes,
-                                                              response_head& into) {
-  const std::size_t end = head_end(bytes);
-  if (!begins_well(bytes)) {
-    fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
-    return 0;
-  }
-  if (end == std::string_view::npos) {
-    if (bytes.size() > max_header_bytes_ - header_bytes_) return too_large();
-    partial_ = bytes;
-    return bytes.size();
-  }
-  return parse(bytes.substr(0, end), into) ? end : 0;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t response_reader::continue_head(std::string_view bytes,
-                                                                  response_head& into) {
-  const std::size_t had = partial_.size();
-  // The end may have begun in what was there: at most two bytes of it.
-  const std::size_t from = had < 2 ? 0 : had - 2;
-  const std::size_t room = max_header_bytes_ - header_bytes_ - had;
-  partial_.append(bytes.substr(0, std::min(bytes.size(), room)));
-  const std::size_t end = head_end(partial_, from);
-  if (!begins_well(partial_)) {
-    fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
-    return 0;
-  }
-  if (end == std::string::npos) return bytes.size() > room ? too_large() : bytes.size();
-  const std::string whole = std::exchange(partial_, std::string());
-  return parse(std::string_view(whole).substr(0, end), into) ? end - had : 0;
-}
-
-AGENT_WEBSOCKET_INLINE bool response_reader::begins_well(std::string_view bytes) noexcept {
-  return bytes.substr(0, protocol.size()) == protocol.substr(0, bytes.size());
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t response_reader::too_large() {
-  fail(errc::too_large, "the header section of the answer is too large");
-  return 0;
-}
-
-AGENT_WEBSOCKET_INLINE bool response_reader::parse(std::string_view text, response_head& into) {
-  header_bytes_ += text.size();
-  if (header_bytes_ > max_header_bytes_) return too_large() != 0;
-  if (const char* wrong = response_head_parser().parse(text, to_head_request_, into)) {
-    fail(errc::protocol_error, wrong);
-    return false;
-  }
-  if (into.status == 101) {
-    fail(errc::protocol_error, "the server switched protocols, which nobody asked for");
-    return false;
-  }
-  if (into.status < 200) return true;  // the answer itself is still to come
-  has_head_ = true;
-  framing_ = into.framing;
-  left_ = into.length;
-  is_persistent_ = into.is_persistent;
-  is_complete_ = framing_ == body_framing::none || (framing_ == body_framing::length && left_ == 0);
-  return true;
-}
-
-#endif
-
-}  // namespace http
-}  // namespace agent_websocket
 
 // --- agent_websocket/adapters/asio_http_connection.hpp
 
@@ -31995,36 +32496,7 @@ AGENT_WEBSOCKET_INLINE bool response_reader::parse(std::string_view text, respon
 namespace agent_websocket {
 namespace adapters {
 
-class asio_http_connection;
-
-/// What the connections of one client share. Outlives them, or what is left of them is closed.
-struct asio_http_buffers {
-  explicit asio_http_buffers(std::size_t read_bytes);
-  const std::size_t size;
-  const std::unique_ptr<char[]> input;
-  output_pool outputs;
-  turn_keeper* turns = nullptr;  ///< or null
-};
-
-/// The request that a connection serves. Its functions may abandon any connection.
-class asio_http_exchange {
- public:
-  /// The connection stands, TLS and tunnel included: the time for connecting is over.
-  virtual void on_established() = 0;
-  /// The first byte of an answer: the request will not be sent again.
-  virtual void on_answered() = 0;
-  virtual void on_head(const http::response_head& head) = 0;
-  /// Never empty.
-  virtual void on_body(std::string_view bytes) = 0;
-  /// The last word. `keep`: the connection may serve another request; else it is closed.
-  virtual void on_end(asio_http_connection& connection, bool keep, std::error_code failure,
-                      std::string_view detail) = 0;
-
- protected:
-  ~asio_http_exchange() = default;
-};
-
-class asio_http_connection final : public asio_link, public deadline_hook {
+class asio_http_connection final : public asio_http_channel, public deadline_hook {
  public:
   using pointer = link_pointer<asio_http_connection>;
 
@@ -32060,7 +32532,6 @@ class asio_http_connection final : public asio_link, public deadline_hook {
 
  private:
   enum class stage : std::uint8_t { tunnel, handshake, standing };
-  static constexpr std::size_t max_tunnel_head_bytes = 16 * 1024;
 
   asio_http_connection(asio_socket from, asio_http_buffers& buffers, std::string key);
   ~asio_http_connection() override = default;
@@ -32068,11 +32539,6 @@ class asio_http_connection final : public asio_link, public deadline_hook {
   bool secure_or_stand();
 
   void stand();
-
-  void send(std::string_view head, std::string_view body = {});
-
-  /// What cannot be written is not the last word: the answer may be there already.
-  void flush();
 
   void check_handshake();
 
@@ -32097,28 +32563,22 @@ class asio_http_connection final : public asio_link, public deadline_hook {
 
   void close_now();
 
-  asio_http_buffers& buffers_;
   asio_http_exchange* exchange_ = nullptr;  // null: idle or closed
   const std::string key_;
-  tls_context security_;                  // until TLS begins
-  std::string host_;                      // the same
-  std::unique_ptr<std::string> waiting_;  // the request, for the end of the tunnel
-  std::unique_ptr<std::string> held_;     // of the body, read when it was paused already
-  std::unique_ptr<output_buffer> output_;
+  tls_context security_;                 // until TLS begins
+  std::string host_;                     // the same
+  std::unique_ptr<http_tunnel> tunnel_;  // until it is open
+  std::unique_ptr<std::string> held_;    // of the body, read when it was paused already
   http::response_reader reader_;
   std::size_t max_header_bytes_ = 0;
   std::size_t served_ = 0;
   stage stage_ = stage::standing;
   bool to_head_request_ = false;
   bool has_answered_ = false;
-  bool is_broken_ = false;  // cannot be written to
   bool paused_ = false;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE asio_http_buffers::asio_http_buffers(std::size_t read_bytes)
-    : size(read_bytes), input(std::make_unique<char[]>(read_bytes)) {}
 
 AGENT_WEBSOCKET_INLINE asio_http_connection::pointer asio_http_connection::make(
     asio_socket socket, asio_http_buffers& buffers, std::string key) {
@@ -32134,8 +32594,8 @@ AGENT_WEBSOCKET_INLINE bool asio_http_connection::open(asio_http_exchange& excha
   host_ = host;
   if (!connect.empty()) {
     stage_ = stage::tunnel;
-    reader_ = http::response_reader(true, max_tunnel_head_bytes);
-    send(connect);
+    tunnel_ = std::make_unique<http_tunnel>();
+    send(connect, {});
     wait_readable();
     return true;
   }
@@ -32152,11 +32612,12 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::begin(asio_http_exchange& exch
   has_answered_ = false;
   ++served_;
   if (stage_ == stage::tunnel) {
-    waiting_ = std::make_unique<std::string>(head.append(body));
+    tunnel_->first_request = std::move(head.append(body));
     return;
   }
   reader_ = http::response_reader(to_head_request, max_header_bytes);
   send(head, body);
+  check_handshake();
   wait_readable();
 }
 
@@ -32184,7 +32645,7 @@ AGENT_WEBSOCKET_INLINE bool asio_http_connection::is_quiet() {
 AGENT_WEBSOCKET_INLINE asio_http_connection::asio_http_connection(asio_socket from,
                                                                   asio_http_buffers& buffers,
                                                                   std::string key)
-    : asio_link(std::move(from)), buffers_(buffers), key_(std::move(key)) {}
+    : asio_http_channel(std::move(from), buffers), key_(std::move(key)) {}
 
 AGENT_WEBSOCKET_INLINE bool asio_http_connection::secure_or_stand() {
   if (!security_) {
@@ -32203,70 +32664,45 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::stand() {
   exchange_->on_established();
 }
 
-AGENT_WEBSOCKET_INLINE void asio_http_connection::send(std::string_view head,
-                                                       std::string_view body) {
-  if (output_ == nullptr) output_ = buffers_.outputs.take();
-  output_->tail().append(head).append(body);
-  flush();
-}
-
-AGENT_WEBSOCKET_INLINE void asio_http_connection::flush() {
-  if (output_ == nullptr) return;
-  const io_outcome outcome = transmit(*output_);
-  check_handshake();
-  if (outcome == io_outcome::blocked) return wait_writable();
-  if (outcome == io_outcome::ended) {
-    is_broken_ = true;
-    output_->consume(output_->pending());
-  }
-  buffers_.outputs.give_back(std::exchange(output_, nullptr));
-}
-
 AGENT_WEBSOCKET_INLINE void asio_http_connection::check_handshake() {
   if (stage_ == stage::handshake && tls() != nullptr && tls()->is_established()) stand();
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::on_writable() {
   flush();
-  if (is_broken_ && stage_ == stage::handshake && exchange_ != nullptr) lost(std::error_code());
+  check_handshake();
+  if (is_broken() && stage_ == stage::handshake && exchange_ != nullptr) lost(std::error_code());
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::on_readable() {
   if (exchange_ == nullptr || (paused_ && stage_ == stage::standing)) return;
-  const event_turn turn(buffers_.turns);
+  const event_turn turn(buffers().turns);
   std::size_t size = 0;
   std::error_code failure;
-  const io_outcome outcome = receive(buffers_.input.get(), buffers_.size, size, failure);
+  char* const input = buffers().input.get();
+  const io_outcome outcome = receive(input, buffers().size, size, failure);
   check_handshake();
   switch (outcome) {
     case io_outcome::blocked: return wait_readable();
     case io_outcome::ended: return lost(failure);
     case io_outcome::done: break;
   }
-  if (stage_ == stage::tunnel) return take_tunnel({buffers_.input.get(), size});
-  take(buffers_.input.get(), size);
+  if (stage_ == stage::tunnel) return take_tunnel({input, size});
+  take(input, size);
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::take_tunnel(std::string_view bytes) {
-  http::response_head head;
-  const std::size_t used = reader_.feed_head(bytes, head);
-  if (reader_.failure()) {
-    return fail(errc::connection_failed, "the proxy's answer to CONNECT is malformed");
-  }
-  if (!reader_.has_head()) return wait_readable();
-  if (head.status < 200 || head.status > 299) {
-    return fail(errc::connection_failed,
-                "the proxy refused the tunnel with status " + std::to_string(head.status));
-  }
-  if (used != bytes.size() || output_ != nullptr) {
-    return fail(errc::connection_failed, "the proxy spoke into the tunnel");
-  }
+  const result<bool> is_open = tunnel_->feed(bytes, !has_output());
+  if (!is_open) return fail(errc::connection_failed, is_open.error().message);
+  if (!*is_open) return wait_readable();
+  const auto tunnel = std::exchange(tunnel_, nullptr);
   if (!secure_or_stand()) {
     return fail(errc::connection_failed, "no certificate can be for that host");
   }
+  if (exchange_ == nullptr) return;
   reader_ = http::response_reader(to_head_request_, max_header_bytes_);
-  const auto request = std::exchange(waiting_, nullptr);
-  send(*request);
+  send(tunnel->first_request, {});
+  check_handshake();
   if (exchange_ != nullptr) wait_readable();
 }
 
@@ -32307,7 +32743,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::go_on() {
     if (!paused_) wait_readable();
     return;
   }
-  const bool keep = reader_.is_persistent() && output_ == nullptr && !is_broken_;
+  const bool keep = reader_.is_persistent() && !has_output() && !is_broken();
   end(keep, std::error_code(), std::string_view());
 }
 
@@ -32341,12 +32777,8 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::end(bool keep, std::error_code
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::close_now() {
   held_.reset();
-  waiting_.reset();
-  if (output_ != nullptr) {
-    output_->consume(output_->pending());
-    buffers_.outputs.give_back(std::exchange(output_, nullptr));
-  }
-  close_socket(false);
+  tunnel_.reset();
+  close_channel();
 }
 
 #endif
@@ -33205,6 +33637,62 @@ AGENT_WEBSOCKET_INLINE result<tls_context> asio_http_client::trusted() {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/redis_backoff.hpp
+
+// How long a redis_connection waits before it tries again: twice as long each time, up to a limit,
+// with jitter, so that the servers of a Redis that was away do not come back as one. Time is an
+// argument.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+namespace agent_websocket {
+namespace adapters {
+
+class redis_backoff {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  using milliseconds = std::chrono::milliseconds;
+
+  /// After the first attempt; half of it after a connection that held. Half of any pause is left to
+  /// chance.
+  static constexpr milliseconds least{100};
+  static constexpr milliseconds most{2'000};
+  static constexpr std::chrono::seconds steady{5};  ///< what held so long was a good connection
+
+  /// The connection stands.
+  void stands(time_point now) noexcept { since_ = now; }
+
+  /// The pause after one that stood is lost, or after an attempt that came to nothing.
+  milliseconds next(time_point now);
+
+ private:
+  random_source random_;
+  std::optional<time_point> since_;
+  int attempts_ = 0;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE redis_backoff::milliseconds redis_backoff::next(time_point now) {
+  const bool held = since_ && now - *since_ > steady;
+  since_.reset();
+  attempts_ = held ? 0 : std::min(attempts_ + 1, 16);
+  const auto whole = std::min(most, least * (1 << std::min(attempts_, 10)) / 2);
+  const double part = 0.5 + random_.unit() / 2;
+  return milliseconds(static_cast<milliseconds::rep>(static_cast<double>(whole.count()) * part));
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
 // --- agent_websocket/adapters/redis_reply.hpp
 
 // The protocol of Redis (RESP2) by hiredis: commands as bytes, bytes as replies, and what an error
@@ -33538,6 +34026,113 @@ AGENT_WEBSOCKET_INLINE void redis_line::lost(const std::string& words) {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
+// --- agent_websocket/adapters/redis_queue.hpp
+
+// The commands of a redis_connection that have no reply yet: those on their way, in the order of
+// their replies, and those that wait for a connection. Counts their bytes and knows until when the
+// oldest one is waited for. Sends nothing and calls nobody; no clock.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+class redis_queue {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  struct waiter {
+    redis_command command;
+    redis_handler done;
+    time_point deadline;
+  };
+
+  std::size_t size() const noexcept { return sent_.size() + waiting_.size(); }
+  /// Of all of them together.
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  void wait(redis_command command, redis_handler done, time_point deadline);
+  /// Those that wait, to be sent now.
+  std::deque<waiter> take_waiting();
+
+  /// One is on its way. `bytes`: that count; 0 for what is none of the user's commands.
+  void sent(redis_handler done, time_point deadline, std::size_t bytes);
+  std::size_t on_the_way() const noexcept { return sent_.size(); }
+  /// The deadline of the oldest one on its way.
+  std::optional<time_point> deadline() const noexcept;
+  /// The handler of the oldest one on its way, which has its reply. Precondition: there is one.
+  redis_handler take_sent();
+
+  /// The handlers of all, the oldest one first.
+  std::vector<redis_handler> take_all();
+
+ private:
+  struct flight {
+    redis_handler done;
+    time_point deadline;
+    std::size_t bytes;
+  };
+
+  std::deque<flight> sent_;
+  std::deque<waiter> waiting_;
+  std::size_t bytes_ = 0;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE void redis_queue::wait(redis_command command, redis_handler done,
+                                              time_point deadline) {
+  bytes_ += command->size();
+  waiting_.push_back({std::move(command), std::move(done), deadline});
+}
+
+AGENT_WEBSOCKET_INLINE std::deque<redis_queue::waiter> redis_queue::take_waiting() {
+  for (const waiter& each : waiting_) bytes_ -= each.command->size();
+  return std::exchange(waiting_, {});
+}
+
+AGENT_WEBSOCKET_INLINE void redis_queue::sent(redis_handler done, time_point deadline,
+                                              std::size_t bytes) {
+  bytes_ += bytes;
+  sent_.push_back({std::move(done), deadline, bytes});
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<redis_queue::time_point> redis_queue::deadline()
+    const noexcept {
+  if (sent_.empty()) return std::nullopt;
+  return sent_.front().deadline;
+}
+
+AGENT_WEBSOCKET_INLINE redis_handler redis_queue::take_sent() {
+  redis_handler done = std::move(sent_.front().done);
+  bytes_ -= sent_.front().bytes;
+  sent_.pop_front();
+  return done;
+}
+
+AGENT_WEBSOCKET_INLINE std::vector<redis_handler> redis_queue::take_all() {
+  std::vector<redis_handler> all;
+  all.reserve(size());
+  for (flight& each : std::exchange(sent_, {})) all.push_back(std::move(each.done));
+  for (waiter& each : std::exchange(waiting_, {})) all.push_back(std::move(each.done));
+  bytes_ = 0;
+  return all;
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
 // --- agent_websocket/adapters/redis_url.hpp
 
 // Where Redis is, in one line: redis://[user:password@]host[:port][/db][?options], or rediss:// for
@@ -33781,6 +34376,79 @@ struct redis_settings {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
+// --- agent_websocket/adapters/redis_sign_in.hpp
+
+// How a connection to Redis begins: AUTH and SELECT where they are asked for, then PING, whose
+// reply says that the server is there, is done loading and lets us in. Commands and replies only;
+// see redis_connection for the rest.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+class redis_sign_in {
+ public:
+  /// At least one.
+  static std::vector<redis_command> commands(const redis_connection_settings& settings);
+
+  /// Gets the reply to each of them.
+  void judge(const result<redis_reply>& reply);
+
+  /// The words of Redis, the first ones if there were several; empty when it let us in. Then this
+  /// begins anew.
+  std::string take_refusal() { return std::exchange(refusal_, {}); }
+
+ private:
+  std::string refusal_;
+};
+
+/// True for the words of a refusal, as opposed to those about a connection that was lost.
+bool is_redis_refusal(std::string_view words) noexcept;
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE std::vector<redis_command> redis_sign_in::commands(
+    const redis_connection_settings& settings) {
+  std::vector<redis_command> all;
+  if (!settings.password.empty()) {
+    if (settings.user.empty()) {
+      all.push_back(make_redis_command({"AUTH", settings.password}));
+    } else {
+      all.push_back(make_redis_command({"AUTH", settings.user, settings.password}));
+    }
+  }
+  if (settings.database != 0) {
+    all.push_back(make_redis_command({"SELECT", std::to_string(settings.database)}));
+  }
+  all.push_back(make_redis_command({"PING"}));
+  return all;
+}
+
+AGENT_WEBSOCKET_INLINE void redis_sign_in::judge(const result<redis_reply>& reply) {
+  // Who may not PING is let in all the same.
+  if (!reply || !reply->is_error() || redis_error_kind(reply->text()) == "NOPERM") return;
+  if (refusal_.empty()) refusal_ = std::string(reply->text());
+}
+
+AGENT_WEBSOCKET_INLINE bool is_redis_refusal(std::string_view words) noexcept {
+  const std::string_view kind = redis_error_kind(words);
+  return kind == "NOAUTH" || kind == "WRONGPASS" || kind == "DENIED" || kind == "LOADING" ||
+         kind == "ERR" || kind == "MASTERDOWN";
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
+
 // --- agent_websocket/adapters/redis_connection.hpp
 
 // A connection to one server of Redis that comes back by itself: connects, signs in (AUTH, SELECT),
@@ -33824,38 +34492,17 @@ class redis_connection final : redis_line_sink {
 
   bool is_ready() const noexcept { return phase_ == phase::ready; }
   /// Commands without a reply.
-  std::size_t pending() const noexcept;
+  std::size_t pending() const noexcept { return queue_.size(); }
   const redis_address& address() const noexcept { return settings_.address; }
 
  private:
   using clock = std::chrono::steady_clock;
   enum class phase { idle, connecting, signing_in, ready, pausing };
 
-  static constexpr std::chrono::milliseconds least_pause{100};
-  static constexpr std::chrono::milliseconds most_pause{2'000};
-  static constexpr std::chrono::seconds steady{5};  // a connection that held so long was a good one
-
-  struct outgoing {
-    std::string_view bytes;
-    redis_handler done;
-    clock::time_point deadline;
-    std::size_t size;
-  };
-  struct flight {
-    redis_handler done;
-    clock::time_point deadline;
-    std::size_t size;
-  };
   struct refusal {
     redis_handler done;
     error why;
   };
-  struct waiter {
-    redis_command command;
-    redis_handler done;
-    clock::time_point deadline;
-  };
-
   error failure(const std::string& words) const;
 
   /// Soon. The handler waits here and not in Asio's queue, so that it ends with the connection.
@@ -33863,7 +34510,8 @@ class redis_connection final : redis_line_sink {
 
   std::weak_ptr<char> watch() const { return alive_; }
 
-  void put(outgoing each);
+  void put(std::string_view command, redis_handler done, clock::time_point deadline,
+           std::size_t counted);
 
   // --- connecting ---
 
@@ -33871,11 +34519,7 @@ class redis_connection final : redis_line_sink {
 
   void sign_in();
 
-  void step(const std::vector<std::string>& words);
-
-  void judge(const result<redis_reply>& reply);
-
-  void last_step();
+  void step(const result<redis_reply>& reply, bool is_last);
 
   void stand();
 
@@ -33884,10 +34528,6 @@ class redis_connection final : redis_line_sink {
   void close_line();
 
   void lose(const std::string& words);
-
-  static bool redis_error_is_refusal(std::string_view words);
-
-  void pause();
 
   void tell(std::string_view event, std::string_view words);
 
@@ -33913,18 +34553,14 @@ class redis_connection final : redis_line_sink {
   asio::ip::tcp::resolver resolver_;
   std::shared_ptr<asio_socket> opening_;  // being connected
   asio_timer timer_;
-  random_source random_;
   link_pointer<redis_line> line_;
-  std::deque<flight> sent_;     // in the order of their replies
-  std::deque<waiter> waiting_;  // for a connection
+  redis_queue queue_;
+  redis_sign_in sign_in_;
+  redis_backoff backoff_;
   std::deque<refusal> refused_;
-  std::size_t pending_bytes_ = 0;
-  clock::time_point since_{};
   clock::time_point progress_{};
-  error reason_;         // why there is no connection
-  std::string refusal_;  // of the sign-in
+  error reason_;  // why there is no connection
   phase phase_ = phase::idle;
-  int attempts_ = 0;
   unsigned turn_ = 0;  // tells an attempt from those given up
   unsigned wait_ = 0;
   bool armed_ = false;
@@ -33948,20 +34584,12 @@ AGENT_WEBSOCKET_INLINE void redis_connection::send(const redis_command& command,
   connect();
   if (phase_ == phase::pausing) return refuse(reason_, std::move(done));
   const std::size_t bytes = command->size();
-  if (pending_bytes_ + bytes > settings_.max_pending_bytes) {
+  if (queue_.bytes() + bytes > settings_.max_pending_bytes) {
     return refuse(failure("too much waits for it"), std::move(done));
   }
-  pending_bytes_ += bytes;
   const auto deadline = clock::now() + settings_.timeout;
-  if (phase_ == phase::ready) {
-    put({*command, std::move(done), deadline, bytes});
-    return;
-  }
-  waiting_.push_back({command, std::move(done), deadline});
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t redis_connection::pending() const noexcept {
-  return sent_.size() + waiting_.size();
+  if (phase_ == phase::ready) return put(*command, std::move(done), deadline, bytes);
+  queue_.wait(command, std::move(done), deadline);
 }
 
 AGENT_WEBSOCKET_INLINE error redis_connection::failure(const std::string& words) const {
@@ -33979,10 +34607,11 @@ AGENT_WEBSOCKET_INLINE void redis_connection::refuse(const error& why, redis_han
   });
 }
 
-AGENT_WEBSOCKET_INLINE void redis_connection::put(outgoing each) {
-  line_->send(each.bytes);
-  sent_.push_back({std::move(each.done), each.deadline, each.size});
-  if (sent_.size() == 1) progress_ = clock::now();
+AGENT_WEBSOCKET_INLINE void redis_connection::put(std::string_view command, redis_handler done,
+                                                  clock::time_point deadline, std::size_t counted) {
+  line_->send(command);
+  queue_.sent(std::move(done), deadline, counted);
+  if (queue_.on_the_way() == 1) progress_ = clock::now();
   if (phase_ == phase::ready) arm();
 }
 
@@ -34016,40 +34645,24 @@ AGENT_WEBSOCKET_INLINE void redis_connection::sign_in() {
   phase_ = phase::signing_in;
   line_ = redis_line::begin(std::move(socket), *this, settings_.tls, settings_.address.host);
   if (!line_) return lose("no certificate can be for that host");
-  if (!settings_.password.empty()) {
-    if (settings_.user.empty()) {
-      step({"AUTH", settings_.password});
-    } else {
-      step({"AUTH", settings_.user, settings_.password});
-    }
+  const std::vector<redis_command> commands = redis_sign_in::commands(settings_);
+  for (const redis_command& each : commands) {
+    const bool is_last = each == commands.back();
+    auto done = [this, is_last](const result<redis_reply>& reply) { step(reply, is_last); };
+    put(*each, std::move(done), {}, 0);
   }
-  if (settings_.database != 0) step({"SELECT", std::to_string(settings_.database)});
-  step({"PING"});  // its answer says that the server is there, is done loading and lets us in
-  last_step();
 }
 
-AGENT_WEBSOCKET_INLINE void redis_connection::step(const std::vector<std::string>& words) {
-  const redis_command command = make_redis_command({words.begin(), words.end()});
-  put({*command, [this](const result<redis_reply>& reply) { judge(reply); }, {}, 0});
-}
-
-AGENT_WEBSOCKET_INLINE void redis_connection::judge(const result<redis_reply>& reply) {
-  if (!reply || !reply->is_error() || redis_error_kind(reply->text()) == "NOPERM") return;
-  if (refusal_.empty()) refusal_ = std::string(reply->text());
-}
-
-AGENT_WEBSOCKET_INLINE void redis_connection::last_step() {
-  sent_.back().done = [this](const result<redis_reply>& reply) {
-    judge(reply);
-    if (!reply) return;
-    if (!refusal_.empty()) return lose(std::exchange(refusal_, {}));
-    stand();
-  };
+AGENT_WEBSOCKET_INLINE void redis_connection::step(const result<redis_reply>& reply, bool is_last) {
+  sign_in_.judge(reply);
+  if (!is_last || !reply) return;
+  if (const std::string words = sign_in_.take_refusal(); !words.empty()) return lose(words);
+  stand();
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::stand() {
   phase_ = phase::ready;
-  since_ = clock::now();
+  backoff_.stands(clock::now());
   cancel_wait();
   const auto alive = watch();
   if (std::exchange(is_lost_, false) || !was_ready_) tell("redis_connected", "");
@@ -34057,8 +34670,8 @@ AGENT_WEBSOCKET_INLINE void redis_connection::stand() {
   if (alive.expired()) return;
   if (const auto on_ready = settings_.on_ready) on_ready();
   if (alive.expired() || phase_ != phase::ready) return;
-  for (waiter& each : std::exchange(waiting_, {})) {
-    put({*each.command, std::move(each.done), each.deadline, each.command->size()});
+  for (redis_queue::waiter& each : queue_.take_waiting()) {
+    put(*each.command, std::move(each.done), each.deadline, each.command->size());
   }
 }
 
@@ -34075,39 +34688,19 @@ AGENT_WEBSOCKET_INLINE void redis_connection::close_line() {
 AGENT_WEBSOCKET_INLINE void redis_connection::lose(const std::string& words) {
   close_line();
   cancel_wait();
-  const bool held = phase_ == phase::ready && clock::now() - since_ > steady;
   phase_ = phase::pausing;
-  refusal_.clear();
-  reason_ = redis_error_is_refusal(words) ? error_of_redis(words) : failure(words);
-  attempts_ = held ? 0 : std::min(attempts_ + 1, 16);
-  pause();
-  pending_bytes_ = 0;
-  auto sent = std::exchange(sent_, {});
-  auto waiting = std::exchange(waiting_, {});
+  sign_in_ = redis_sign_in();
+  reason_ = is_redis_refusal(words) ? error_of_redis(words) : failure(words);
+  const auto now = clock::now();
+  wait_until(now + backoff_.next(now));
+  const std::vector<redis_handler> unanswered = queue_.take_all();
   const auto alive = watch();
   const error why = reason_;
   if (!std::exchange(is_lost_, true)) tell("redis_lost", words);
-  for (flight& each : sent) {
+  for (const redis_handler& done : unanswered) {
     if (alive.expired()) return;
-    each.done(why);
+    done(why);
   }
-  for (waiter& each : waiting) {
-    if (alive.expired()) return;
-    each.done(why);
-  }
-}
-
-AGENT_WEBSOCKET_INLINE bool redis_connection::redis_error_is_refusal(std::string_view words) {
-  const std::string_view kind = redis_error_kind(words);
-  return kind == "NOAUTH" || kind == "WRONGPASS" || kind == "DENIED" || kind == "LOADING" ||
-         kind == "ERR" || kind == "MASTERDOWN";
-}
-
-AGENT_WEBSOCKET_INLINE void redis_connection::pause() {
-  const auto whole = std::min(most_pause, least_pause * (1 << std::min(attempts_, 10)) / 2);
-  const double part = 0.5 + random_.unit() / 2;
-  wait_until(clock::now() + std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(
-                                static_cast<double>(whole.count()) * part)));
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::tell(std::string_view event, std::string_view words) {
@@ -34119,8 +34712,9 @@ AGENT_WEBSOCKET_INLINE void redis_connection::tell(std::string_view event, std::
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::arm() {
-  if (armed_ || sent_.empty()) return;
-  wait_until(std::max(sent_.front().deadline, progress_ + settings_.timeout));
+  const auto deadline = queue_.deadline();
+  if (armed_ || !deadline) return;
+  wait_until(std::max(*deadline, progress_ + settings_.timeout));
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::wait_until(clock::time_point when) {
@@ -34142,10 +34736,11 @@ AGENT_WEBSOCKET_INLINE void redis_connection::cancel_wait() {
 AGENT_WEBSOCKET_INLINE void redis_connection::on_time() {
   if (phase_ == phase::pausing) return begin();
   if (phase_ != phase::ready) return lose("no connection in time");
-  if (sent_.empty()) return;
+  const auto deadline = queue_.deadline();
+  if (!deadline) return;
   const auto now = clock::now();
   // A large reply may take its time, as long as it comes.
-  if (now < sent_.front().deadline || now < progress_ + settings_.timeout) return arm();
+  if (now < *deadline || now < progress_ + settings_.timeout) return arm();
   lose("no reply in time");
 }
 
@@ -34154,12 +34749,10 @@ AGENT_WEBSOCKET_INLINE void redis_connection::on_reply(redis_reply reply) {
     const auto on_message = settings_.on_message;  // it may destroy the connection
     return on_message(std::move(reply));
   }
-  if (sent_.empty()) {
+  if (queue_.on_the_way() == 0) {
     return lose(reply.is_error() ? std::string(reply.text()) : "a reply that nobody asked for");
   }
-  const redis_handler done = std::move(sent_.front().done);
-  pending_bytes_ -= sent_.front().size;
-  sent_.pop_front();
+  const redis_handler done = queue_.take_sent();
   const bool is_replica =
       phase_ == phase::ready && reply.is_error() && redis_error_kind(reply.text()) == "READONLY";
   const auto alive = watch();
@@ -39071,835 +39664,6 @@ AGENT_WEBSOCKET_INSTANTIATE(class detail::shipped_client<>);
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
-// --- agent_websocket/adapters/curl_error.hpp
-
-// What a CURLcode means to the requirement HttpClient:
-// https://curl.se/libcurl/c/libcurl-errors.html A code that is not listed there yet counts as a
-// connection that failed, which is the answer that lets the caller try again.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
-#include <curl/curl.h>
-
-#include <system_error>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// The completion of a transfer that ended with `code`. `head_done`: its whole header section was
-/// received.
-std::error_code curl_failure(CURLcode code, bool head_done) noexcept;
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE std::error_code curl_failure(CURLcode code, bool head_done) noexcept {
-  switch (static_cast<int>(code)) {
-    case CURLE_OK:
-      // curl takes a header section that ends with the connection for a whole answer.
-      return head_done ? std::error_code() : errc::protocol_error;
-    case CURLE_OPERATION_TIMEDOUT: return errc::timeout_connect;  // the only timeout that is set
-    case CURLE_OUT_OF_MEMORY:  // a header line above curl's own limit, before curl 8.6 ...
-    case 100:                  // ... and CURLE_TOO_LARGE since
-      return head_done ? errc::connection_failed : errc::too_large;
-    case CURLE_PARTIAL_FILE:
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-    case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_UNSUPPORTED_PROTOCOL:  // HTTP/0.9, and URLs that are neither http nor https
-    case CURLE_URL_MALFORMAT:
-    case CURLE_LOGIN_DENIED:  // a user name in the URL
-      return errc::protocol_error;
-    default: return errc::connection_failed;
-  }
-}
-
-#endif
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
-// --- agent_websocket/adapters/curl_url.hpp
-
-// Whether a URL names this machine, as curl itself reads the URL: requests to it take no proxy.
-// Names are not resolved. https://curl.se/libcurl/c/libcurl-url.html
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
-#include <curl/curl.h>
-
-#include <memory>
-#include <string>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// True when the host of an absolute URL is this machine; false when it is none.
-bool is_loopback_url(const std::string& target);
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE bool is_loopback_url(const std::string& target) {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
-  char* host = nullptr;
-  if (url == nullptr || curl_url_set(url.get(), CURLUPART_URL, target.c_str(), 0) != CURLUE_OK ||
-      curl_url_get(url.get(), CURLUPART_HOST, &host, 0) != CURLUE_OK) {
-    return false;
-  }
-  const bool loopback = is_loopback_host(host);
-  curl_free(host);
-  return loopback;
-}
-
-#endif
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
-// --- agent_websocket/adapters/curl_call.hpp
-
-// One HTTP request as a libcurl easy handle: its settings, and its header and body callbacks turned
-// into calls of an http_sink. Does not run anything: that is curl_multi's part.
-// https://curl.se/libcurl/c/curl_easy_setopt.html
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
-#include <curl/curl.h>
-
-#include <algorithm>
-#include <array>
-#include <chrono>
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// Settings of a curl_http_client. There is none that switches the verification of certificates
-/// and host names off.
-struct curl_http_options {
-  /// A PEM file of certificate authorities, in place of the system's file. Empty: the system's.
-  std::string ca_file;
-  /// Of the buffer that each open request reads into: what a stream costs in memory. 1 KiB to
-  /// 512 KiB.
-  std::size_t buffer_bytes = 4 * 1024;
-  /// Connections above this number are closed when their request is done, not kept for the next.
-  std::size_t max_kept_connections = 256;
-  /// A kept connection is not used again after so long. Below the 60 s after which many servers
-  /// close theirs, so that few requests meet a connection that is just being closed.
-  std::chrono::seconds max_idle_time{50};
-};
-
-/// One request on its way. Its address is known to curl: it does not move.
-class curl_call {
- public:
-  curl_call(http_call_id id, http::request request, http_sink& sink,
-            const curl_http_options& options);
-  curl_call(const curl_call&) = delete;
-  curl_call& operator=(const curl_call&) = delete;
-
-  /// Precondition: easy() was removed from its CURLM.
-  ~curl_call();
-
-  http_call_id id() const noexcept { return id_; }
-  CURL* easy() const noexcept { return easy_; }
-
-  /// False: the request cannot be sent, and complete(CURLE_FAILED_INIT) says why.
-  bool ready() const noexcept { return easy_ != nullptr && setting_ == CURLE_OK && !failure_; }
-
-  /// From now on the sink is not called, and the transfer ends at its next callback.
-  void abandon() noexcept { sink_ = nullptr; }
-
-  /// Body bytes that curl delivers are refused until resume(), and the end is kept back.
-  void pause() noexcept { paused_ = true; }
-  /// True when there is something kept back to be told.
-  bool resume() noexcept;
-  /// The transfer is over. False: nobody is to know yet.
-  bool end(CURLcode code) noexcept;
-  std::optional<CURLcode> ended() const noexcept { return ended_; }
-  /// Delivers what was held, from inside of this call. Precondition: called by curl_multi::enter.
-  void unpause();
-
-  /// Tells the sink how it ended, unless abandoned. `id` is dead then.
-  void complete(CURLcode code);
-
- private:
-  template <typename Value>
-  void set(CURLoption option, Value value) {
-    const CURLcode code = curl_easy_setopt(easy_, option, value);
-    if (setting_ == CURLE_OK) setting_ = code;
-  }
-
-  void fail(errc failure, const char* why);
-
-  void set_request();
-
-  // curl reads "Name;" as an empty field, "Name:" as the wish that there be none.
-  void add_field(const std::string& name, const std::string& value);
-  void remove_field(const std::string& name);
-  void append_field(const std::string& line);
-
-  void set_connection(const curl_http_options& options);
-
-  void set_callbacks();
-
-  static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) noexcept;
-  static std::size_t on_write(char* data, std::size_t, std::size_t size, void* self) noexcept;
-
-  // Curl hands on one whole line a call: of every head (1xx answers have one), and of trailers.
-  // False ends the transfer.
-  bool header_line(std::string_view line);
-
-  void add_last();
-
-  bool head_end();
-
-  std::size_t body_bytes(std::string_view bytes);
-
-  const http_call_id id_;
-  const http::request request_;
-  http_sink* sink_;  // null: nobody waits for the answer any more
-  CURL* const easy_;
-  curl_slist* fields_ = nullptr;
-  CURLcode setting_ = CURLE_OK;  // the first setting that failed
-  std::error_code failure_;      // ours; otherwise what curl says counts
-  const char* failed_because_ = "";
-  std::array<char, CURL_ERROR_SIZE> words_{};
-  http::header_list headers_;
-  http::header_list::field last_;  // may still be continued
-  std::size_t head_bytes_ = 0;
-  bool head_done_ = false;
-  bool paused_ = false;
-  bool held_ = false;  // by curl, which has to be told to go on
-  std::optional<CURLcode> ended_;
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE curl_call::curl_call(http_call_id id, http::request request, http_sink& sink,
-                                            const curl_http_options& options)
-    : id_(id), request_(std::move(request)), sink_(&sink), easy_(curl_easy_init()) {
-  if (easy_ == nullptr) return;
-  set_request();
-  set_connection(options);
-  set_callbacks();
-}
-
-AGENT_WEBSOCKET_INLINE curl_call::~curl_call() {
-  curl_easy_cleanup(easy_);
-  curl_slist_free_all(fields_);
-}
-
-AGENT_WEBSOCKET_INLINE bool curl_call::resume() noexcept {
-  paused_ = false;
-  return held_ || ended_;
-}
-
-AGENT_WEBSOCKET_INLINE bool curl_call::end(CURLcode code) noexcept {
-  ended_ = code;
-  return !paused_;
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::unpause() {
-  if (paused_ || !held_) return;
-  held_ = false;
-  curl_easy_pause(easy_, CURLPAUSE_CONT);
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::complete(CURLcode code) {
-  if (sink_ == nullptr) return;
-  http_sink& sink = *std::exchange(sink_, nullptr);
-  if (setting_ != CURLE_OK) code = setting_;
-  const std::error_code failure = failure_ ? failure_ : curl_failure(code, head_done_);
-  std::string_view detail;
-  if (failure_) {
-    detail = failed_because_;
-  } else if (failure && code == CURLE_OK) {
-    detail = "the connection ended within the header section of the answer";
-  } else if (failure) {
-    detail = words_[0] != '\0' ? words_.data() : curl_easy_strerror(code);
-  }
-  sink.on_complete(id_, failure, detail);
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::fail(errc failure, const char* why) {
-  failure_ = failure;
-  failed_because_ = why;
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::set_request() {
-  if (!http::is_token(request_.method)) return fail(errc::protocol_error, "not a method name");
-  set(CURLOPT_URL, request_.target.c_str());
-  const bool is_head = request_.method == "HEAD";
-  const bool has_body = !is_head && (!request_.body.empty() || request_.method == "POST" ||
-                                     request_.method == "PUT" || request_.method == "PATCH");
-  if (has_body) {
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-    set(CURLOPT_POSTFIELDS, request_.body.data());  // not copied
-  }
-  if (is_head) {
-    set(CURLOPT_NOBODY, 1L);
-  } else if (request_.method != (has_body ? "POST" : "GET")) {
-    set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
-  }
-  for (const auto& [name, value] : request_.headers) {
-    // Framing is curl's.
-    if (http::iequals(name, "Content-Length") || http::iequals(name, "Transfer-Encoding")) {
-      continue;
-    }
-    if (http::is_token(name)) add_field(name, http::sanitize_field_value(value));
-  }
-  // What curl would add of its own.
-  if (has_body && !request_.headers.contains("Content-Type")) remove_field("Content-Type");
-  if (!request_.headers.contains("Expect")) remove_field("Expect");
-  if (!request_.headers.contains("User-Agent")) {
-    set(CURLOPT_USERAGENT, "agent_websocket/" AGENT_WEBSOCKET_VERSION_STRING);
-  }
-  set(CURLOPT_HTTPHEADER, fields_);
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::add_field(const std::string& name,
-                                                 const std::string& value) {
-  append_field(value.empty() ? name + ";" : name + ": " + value);
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::remove_field(const std::string& name) {
-  append_field(name + ":");
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::append_field(const std::string& line) {
-  curl_slist* const longer = curl_slist_append(fields_, line.c_str());
-  if (longer == nullptr) return fail(errc::connection_failed, "out of memory");
-  fields_ = longer;
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::set_connection(const curl_http_options& options) {
-  constexpr std::chrono::milliseconds no_limit = std::chrono::hours(24 * 20);  // fits any long
-  const bool limited = request_.connect_timeout.count() > 0;
-  const auto limit = limited ? std::min(request_.connect_timeout, no_limit) : no_limit;
-  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limit.count()));
-  set(CURLOPT_NOSIGNAL, 1L);  // also lets the resolver's timeout work without SIGALRM
-  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_HTTP09_ALLOWED, 0L);
-  set(CURLOPT_FOLLOWLOCATION, 0L);  // credentials stay with the host that they were meant for
-  set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));  // and are not told a proxy
-  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  set(CURLOPT_SSL_VERIFYPEER, 1L);
-  set(CURLOPT_SSL_VERIFYHOST, 2L);
-  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
-  set(CURLOPT_TCP_NODELAY, 1L);
-  set(CURLOPT_TCP_KEEPALIVE, 1L);
-  set(CURLOPT_TCP_KEEPIDLE, 30L);
-  set(CURLOPT_TCP_KEEPINTVL, 15L);
-  set(CURLOPT_MAXAGE_CONN, static_cast<long>(options.max_idle_time.count()));
-  set(CURLOPT_BUFFERSIZE, static_cast<long>(options.buffer_bytes));
-  set(CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);  // its 64 KiB live as long as the stream
-#if LIBCURL_VERSION_NUM >= 0x075500
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-  set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-#if LIBCURL_VERSION_NUM >= 0x075700
-  set(CURLOPT_QUICK_EXIT, 1L);  // cancelling does not wait for a name that is being resolved
-#endif
-  if (is_loopback_url(request_.target)) set(CURLOPT_PROXY, "");  // not even the environment's
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::set_callbacks() {
-  set(CURLOPT_PRIVATE, this);
-  set(CURLOPT_ERRORBUFFER, words_.data());
-  set(CURLOPT_HEADERFUNCTION, &curl_call::on_header);
-  set(CURLOPT_HEADERDATA, this);
-  set(CURLOPT_WRITEFUNCTION, &curl_call::on_write);
-  set(CURLOPT_WRITEDATA, this);
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t curl_call::on_header(char* data, std::size_t, std::size_t size,
-                                                        void* self) noexcept {
-  return static_cast<curl_call*>(self)->header_line({data, size}) ? size : 0;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t curl_call::on_write(char* data, std::size_t, std::size_t size,
-                                                       void* self) noexcept {
-  return static_cast<curl_call*>(self)->body_bytes({data, size});
-}
-
-AGENT_WEBSOCKET_INLINE bool curl_call::header_line(std::string_view line) {
-  if (sink_ == nullptr) return false;
-  if (head_done_) return true;
-  head_bytes_ += line.size();
-  if (head_bytes_ > request_.max_header_bytes) {
-    fail(errc::too_large, "the header section of the answer is too large");
-    return false;
-  }
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-  if (line.substr(0, 5) == "HTTP/") {
-    headers_.clear();
-    last_ = {};
-  } else if (line.empty()) {
-    return head_end();
-  } else if (line.front() == ' ' || line.front() == '\t') {
-    last_.second += " " + std::string(http::trim(line));  // obs-fold, RFC 9112 section 5.2
-  } else {
-    add_last();
-    const std::size_t colon = std::min(line.find(':'), line.size());
-    last_.first = http::trim(line.substr(0, colon));
-    last_.second = http::trim(line.substr(std::min(colon + 1, line.size())));
-  }
-  return true;
-}
-
-AGENT_WEBSOCKET_INLINE void curl_call::add_last() {
-  if (!last_.first.empty()) headers_.add(std::move(last_.first), std::move(last_.second));
-  last_ = {};
-}
-
-AGENT_WEBSOCKET_INLINE bool curl_call::head_end() {
-  add_last();
-  long status = 0;
-  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
-  if (status == 101) {
-    fail(errc::protocol_error, "the server switched protocols, which nobody asked for");
-    return false;
-  }
-  if (status >= 100 && status < 200) return true;  // the answer itself is still to come
-  head_done_ = true;
-  sink_->on_head(id_, static_cast<int>(status), headers_);
-  return sink_ != nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t curl_call::body_bytes(std::string_view bytes) {
-  if (sink_ == nullptr) return 0;
-  if (paused_) {
-    held_ = true;
-    return CURL_WRITEFUNC_PAUSE;
-  }
-  sink_->on_body(id_, bytes);
-  return sink_ != nullptr ? bytes.size() : 0;
-}
-
-#endif
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
-// --- agent_websocket/adapters/curl_multi.hpp
-
-// Runs libcurl's multi interface on an asio::io_context: tells Asio which sockets and which time
-// curl waits for, and curl when they are ready. Knows nothing about requests.
-// https://curl.se/libcurl/c/libcurl-multi.html, "multi_socket".
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
-#include <asio/posix/basic_stream_descriptor.hpp>
-#include <curl/curl.h>
-
-#ifndef ASIO_HAS_POSIX_STREAM_DESCRIPTOR
-#error "curl_multi needs a POSIX system: set AGENT_WEBSOCKET_WITH_CURL to 0, bring an HttpClient"
-#endif
-
-#include <cassert>
-#include <chrono>
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <system_error>
-#include <unordered_map>
-#include <utility>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// Owns a CURLM. Its user adds and removes transfers by curl_multi_add_handle and
-/// curl_multi_remove_handle, and only while inside() is false: curl forbids that in its callbacks.
-class curl_multi {
- public:
-  /// `on_turn` is called after each time that curl has worked, outside of its callbacks: the moment
-  /// to read curl_multi_info_read, and to add and remove what had to wait. The context must
-  /// outlive the object.
-  curl_multi(asio::io_context& context, std::function<void()> on_turn);
-  curl_multi(const curl_multi&) = delete;
-  curl_multi& operator=(const curl_multi&) = delete;
-
-  /// Closes the pooled connections. Precondition: all transfers were removed, and !inside().
-  ~curl_multi();
-
-  /// Null when curl could not be initialised.
-  CURLM* handle() const noexcept { return multi_; }
-
-  /// True while curl works, so that its callbacks may be on the stack.
-  bool inside() const noexcept { return inside_; }
-
-  /// Lets curl work: `f` calls it. Then comes on_turn. Precondition: !inside().
-  template <typename Function>
-  void enter(Function f) {
-    assert(!inside_);
-    inside_ = true;
-    f();
-    inside_ = false;
-    on_turn_();
-  }
-
-  /// Around each of curl's reads; null: none.
-  void read_in_turns_of(turn_keeper* turns) noexcept { turns_ = turns; }
-
-  /// Runs `f` in the next turn of the executor, unless the object is gone by then.
-  template <typename Function>
-  void post(Function f) {
-    asio::post(context_, [alive = watch_, f = std::move(f)] {
-      if (!alive.expired()) f();
-    });
-  }
-
- private:
-  // One socket that curl waits for. The handlers of its two waits keep it, `removed` tells them
-  // that curl does not want them any more.
-  using watcher = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
-
-  struct socket : std::enable_shared_from_this<socket> {
-    socket(curl_multi& multi, curl_socket_t number);
-
-    void want(int what);
-
-    void wait(int direction, bool& waiting);
-
-    // A direction that was armed and is not wanted by now stays quiet until it is wanted again.
-    void ready(int direction, std::error_code failure);
-
-    // Before curl closes the socket, or keeps it for later.
-    void let_go();
-
-    curl_multi& owner;
-    watcher descriptor;
-    const curl_socket_t fd;
-    int wanted = 0;
-    bool reading = false;
-    bool writing = false;
-    bool removed = false;
-  };
-
-  void act(curl_socket_t fd, int events);
-
-  static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void* of_socket) noexcept;
-
-  void socket_wanted(curl_socket_t fd, int what, socket* known);
-
-  static int on_timer(CURLM*, long milliseconds, void* self) noexcept;
-
-  // Curl may not be called from here, so also a timeout of 0 takes its turn.
-  void time_wanted(long milliseconds);
-
-  asio::io_context& context_;
-  asio::steady_timer timer_;
-  std::function<void()> on_turn_;
-  CURLM* multi_ = nullptr;
-  std::unordered_map<socket*, std::shared_ptr<socket>> sockets_;
-  std::uint64_t timer_turn_ = 0;
-  turn_keeper* turns_ = nullptr;
-  bool timer_armed_ = false;
-  bool inside_ = false;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();
-  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE curl_multi::curl_multi(asio::io_context& context,
-                                              std::function<void()> on_turn)
-    : context_(context), timer_(context), on_turn_(std::move(on_turn)) {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (initialised == CURLE_OK) multi_ = curl_multi_init();
-  if (multi_ == nullptr) return;
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &curl_multi::on_socket);
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &curl_multi::on_timer);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-}
-
-AGENT_WEBSOCKET_INLINE curl_multi::~curl_multi() {
-  assert(!inside_);
-  alive_.reset();
-  if (multi_ == nullptr) return;
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, nullptr);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, nullptr);
-  for (const auto& each : sockets_) each.second->let_go();
-  curl_multi_cleanup(multi_);
-}
-
-AGENT_WEBSOCKET_INLINE curl_multi::socket::socket(curl_multi& multi, curl_socket_t number)
-    : owner(multi), descriptor(multi.context_.get_executor()), fd(number) {}
-
-AGENT_WEBSOCKET_INLINE void curl_multi::socket::want(int what) {
-  wanted = what;
-  if ((wanted & CURL_POLL_IN) != 0 && !reading) wait(CURL_POLL_IN, reading);
-  if ((wanted & CURL_POLL_OUT) != 0 && !writing) wait(CURL_POLL_OUT, writing);
-}
-
-AGENT_WEBSOCKET_INLINE void curl_multi::socket::wait(int direction, bool& waiting) {
-  waiting = true;
-  descriptor.async_wait(
-      direction == CURL_POLL_IN ? watcher::wait_read : watcher::wait_write,
-      [self = this->shared_from_this(), direction, &waiting](std::error_code failure) {
-        waiting = false;
-        if (!self->removed) self->ready(direction, failure);
-      });
-}
-
-AGENT_WEBSOCKET_INLINE void curl_multi::socket::ready(int direction, std::error_code failure) {
-  if ((wanted & direction) == 0) return;
-  const int event = failure                     ? CURL_CSELECT_ERR
-                    : direction == CURL_POLL_IN ? CURL_CSELECT_IN
-                                                : CURL_CSELECT_OUT;
-  owner.act(fd, event);
-  if (!removed) want(wanted);
-}
-
-AGENT_WEBSOCKET_INLINE void curl_multi::socket::let_go() {
-  removed = true;
-  if (descriptor.is_open()) descriptor.release();
-}
-
-AGENT_WEBSOCKET_INLINE void curl_multi::act(curl_socket_t fd, int events) {
-  const event_turn turn(turns_);
-  enter([&] {
-    int running = 0;
-    curl_multi_socket_action(multi_, fd, events, &running);
-  });
-}
-
-AGENT_WEBSOCKET_INLINE int curl_multi::on_socket(CURL*, curl_socket_t fd, int what, void* self,
-                                                 void* of_socket) noexcept {
-  static_cast<curl_multi*>(self)->socket_wanted(fd, what, static_cast<socket*>(of_socket));
-  return 0;  // anything else makes the CURLM useless for ever
-}
-
-AGENT_WEBSOCKET_INLINE void curl_multi::socket_wanted(curl_socket_t fd, int what, socket* known) {
-  if (what == CURL_POLL_REMOVE) {
-    if (known == nullptr) return;
-    known->let_go();
-    curl_multi_assign(multi_, fd, nullptr);
-    sockets_.erase(known);
-    return;
-  }
-  if (known == nullptr) {
-    auto made = std::make_shared<socket>(*this, fd);
-    known = made.get();
-    sockets_.emplace(known, std::move(made));
-    curl_multi_assign(multi_, fd, known);
-    std::error_code failure;
-    known->descriptor.assign(fd, failure);
-    if (failure) {  // out of memory or of epoll watches: let curl find the socket broken
-      post([this, fd] { act(fd, CURL_CSELECT_ERR); });
-      return;
-    }
-  }
-  if (known->descriptor.is_open()) known->want(what);
-}
-
-AGENT_WEBSOCKET_INLINE int curl_multi::on_timer(CURLM*, long milliseconds, void* self) noexcept {
-  static_cast<curl_multi*>(self)->time_wanted(milliseconds);
-  return 0;
-}
-
-AGENT_WEBSOCKET_INLINE void curl_multi::time_wanted(long milliseconds) {
-  const std::uint64_t turn = ++timer_turn_;
-  const auto expired = [this, turn, alive = watch_](std::error_code failure = {}) {
-    if (failure || alive.expired() || turn != timer_turn_) return;
-    act(CURL_SOCKET_TIMEOUT, 0);
-  };
-  if (timer_armed_) timer_.cancel();
-  timer_armed_ = milliseconds > 0;
-  if (milliseconds < 0) return;
-  if (milliseconds == 0) return asio::post(context_, expired);
-  timer_.expires_after(std::chrono::milliseconds(milliseconds));
-  timer_.async_wait(expired);
-}
-
-#endif
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
-// --- agent_websocket/adapters/curl_http_client.hpp
-
-// Model of the requirement HttpClient (policy/http_client.hpp) on libcurl: HTTP/1.1 with TLS, a
-// pool of kept connections, and the proxies of the environment (never for this machine itself). No
-// redirects, no cookies, no decompression: a body is handed on as it came, and a Content-Encoding
-// that the server applied without being asked is there in the headers.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
-#include <curl/curl.h>
-
-#include <algorithm>
-#include <memory>
-#include <unordered_map>
-#include <utility>
-#include <vector>
-
-namespace agent_websocket {
-namespace adapters {
-
-/// Used on the executor of its context only. The context must outlive it; a sink function must not
-/// destroy it. A request that was sent on a kept connection which the server had closed meanwhile
-/// is sent once more, by curl, on a new one. A body with neither Content-Length nor chunks ends
-/// with its connection, and even TLS does not tell then whether it was cut.
-class curl_http_client {
- public:
-  explicit curl_http_client(asio::io_context& context, curl_http_options options = {});
-  curl_http_client(const curl_http_client&) = delete;
-  curl_http_client& operator=(const curl_http_client&) = delete;
-
-  /// Ends what is open; no sink is called.
-  ~curl_http_client();
-
-  /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
-  /// the last call of a sink; null: no more.
-  void read_in_turns_of(turn_keeper* turns) noexcept { multi_.read_in_turns_of(turns); }
-
-  http_call_id start(http::request request, http_sink& sink);
-
-  void cancel(http_call_id id);
-
-  void pause(http_call_id id);
-
-  void resume(http_call_id id);
-
-  /// How many requests are neither completed nor cancelled.
-  std::size_t open_calls() const noexcept { return calls_.size(); }
-
- private:
-  void add(http_call_id id);
-
-  void remove(curl_call& call);
-
-  // What could not be done while curl worked, and what it has completed.
-  void tidy();
-
-  void finish(http_call_id id, CURLcode code);
-
-  const curl_http_options options_;
-  curl_multi multi_;
-  std::unordered_map<http_call_id, std::unique_ptr<curl_call>> calls_;
-  std::vector<http_call_id> starting_;                 // by a sink function, while curl works
-  std::vector<std::unique_ptr<curl_call>> cancelled_;  // the same
-  http_call_id last_id_ = 0;
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE curl_http_client::curl_http_client(asio::io_context& context,
-                                                          curl_http_options options)
-    : options_(std::move(options)), multi_(context, [this] { tidy(); }) {
-  curl_multi_setopt(multi_.handle(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
-  const std::size_t most = std::min<std::size_t>(options_.max_kept_connections, 1'000'000);
-  curl_multi_setopt(multi_.handle(), CURLMOPT_MAXCONNECTS, static_cast<long>(most));
-}
-
-AGENT_WEBSOCKET_INLINE curl_http_client::~curl_http_client() {
-  for (const auto& each : calls_) remove(*each.second);
-}
-
-AGENT_WEBSOCKET_INLINE http_call_id curl_http_client::start(http::request request,
-                                                            http_sink& sink) {
-  const http_call_id id = ++last_id_;
-  calls_.emplace(id, std::make_unique<curl_call>(id, std::move(request), sink, options_));
-  if (multi_.inside()) {
-    starting_.push_back(id);
-  } else {
-    add(id);
-  }
-  return id;
-}
-
-AGENT_WEBSOCKET_INLINE void curl_http_client::cancel(http_call_id id) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return;
-  std::unique_ptr<curl_call> call = std::move(found->second);
-  calls_.erase(found);
-  call->abandon();
-  if (multi_.inside()) {
-    cancelled_.push_back(std::move(call));
-  } else {
-    remove(*call);
-  }
-}
-
-AGENT_WEBSOCKET_INLINE void curl_http_client::pause(http_call_id id) {
-  const auto found = calls_.find(id);
-  if (found != calls_.end()) found->second->pause();
-}
-
-AGENT_WEBSOCKET_INLINE void curl_http_client::resume(http_call_id id) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end() || !found->second->resume()) return;
-  multi_.post([this, id] {
-    const auto still = calls_.find(id);
-    if (still == calls_.end()) return;
-    curl_call& call = *still->second;
-    if (call.ended()) return finish(id, *call.ended());
-    multi_.enter([&call] { call.unpause(); });
-  });
-}
-
-AGENT_WEBSOCKET_INLINE void curl_http_client::add(http_call_id id) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return;  // cancelled before it began
-  curl_call& call = *found->second;
-  if (call.ready() && curl_multi_add_handle(multi_.handle(), call.easy()) == CURLM_OK) return;
-  multi_.post([this, id] { finish(id, CURLE_FAILED_INIT); });
-}
-
-AGENT_WEBSOCKET_INLINE void curl_http_client::remove(curl_call& call) {
-  call.abandon();
-  // Closes the connection, unless its answer is complete.
-  if (call.easy() != nullptr) curl_multi_remove_handle(multi_.handle(), call.easy());
-}
-
-AGENT_WEBSOCKET_INLINE void curl_http_client::tidy() {
-  for (const auto& each : std::exchange(cancelled_, {})) remove(*each);
-  for (const http_call_id id : std::exchange(starting_, {})) add(id);
-  int left = 0;
-  while (CURLMsg* const message = curl_multi_info_read(multi_.handle(), &left)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    curl_call* call = nullptr;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-    finish(call->id(), message->data.result);
-  }
-}
-
-AGENT_WEBSOCKET_INLINE void curl_http_client::finish(http_call_id id, CURLcode code) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return;
-  CURL* const easy = found->second->easy();
-  if (easy != nullptr) curl_multi_remove_handle(multi_.handle(), easy);
-  if (!found->second->end(code)) return;
-  const std::unique_ptr<curl_call> call = std::move(found->second);
-  calls_.erase(found);
-  call->complete(code);
-}
-
-#endif
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
-
 // --- agent_websocket/adapters/stderr_logger.hpp
 
 // Model of the requirement Logger (policy/logger.hpp): one line per record to standard error or
@@ -40103,6 +39867,85 @@ AGENT_WEBSOCKET_INLINE void stderr_logger::put(std::string_view rest) const noex
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/listen_address.hpp
+
+// Which addresses a host in the options stands for, and in what words an operator is told that one
+// of them cannot be listened on. Opens nothing, and looks up no names.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+struct listen_address {
+  asio::ip::address address;
+  bool v6_only = false;  ///< since IPv4 has an entry of its own
+};
+
+/// "localhost" is 127.0.0.1 and ::1, "" is every address of both families, all else one address.
+/// The first one is needed, a second one where the system has IPv6. Error: bad_configuration.
+result<std::vector<listen_address>> listen_addresses(const std::string& host);
+
+/// bad_configuration, with what the operator can do about it.
+error listen_failure(const asio::ip::tcp::endpoint& where, const std::error_code& why,
+                     bool reuses_port);
+
+/// True when the system has no IPv6, or no address of it.
+bool is_without_ipv6(const std::error_code& why) noexcept;
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE result<std::vector<listen_address>> listen_addresses(
+    const std::string& host) {
+  using all = std::vector<listen_address>;
+  if (host == "localhost") {
+    return all{{asio::ip::address_v4::loopback(), false}, {asio::ip::address_v6::loopback(), true}};
+  }
+  if (host.empty()) {
+    return all{{asio::ip::address_v4::any(), false}, {asio::ip::address_v6::any(), true}};
+  }
+  std::error_code failure;
+  const asio::ip::address address = asio::ip::make_address(host, failure);
+  if (failure) {
+    return error(errc::bad_configuration, "cannot listen on \"" + host +
+                                              "\": not an IP address, not localhost and not empty");
+  }
+  return all{{address, false}};
+}
+
+AGENT_WEBSOCKET_INLINE error listen_failure(const asio::ip::tcp::endpoint& where,
+                                            const std::error_code& why, bool reuses_port) {
+  const std::string host = where.address().is_v6() ? "[" + where.address().to_string() + "]"
+                                                   : where.address().to_string();
+  std::string words =
+      "cannot listen on " + host + ":" + std::to_string(where.port()) + ": " + why.message();
+  if (why == asio::error::address_in_use) {
+    words += reuses_port ? " (whoever runs there has to share the port, and be of the same user)"
+                         : " (does another server run there? choose another port)";
+  }
+  if (reuses_port && why == std::errc::operation_not_supported)
+    words += " (this system cannot share a port: set REUSE_PORT to off)";
+  if (why == asio::error::access_denied) words += " (ports below 1024 need special rights)";
+  return error(errc::bad_configuration, std::move(words));
+}
+
+AGENT_WEBSOCKET_INLINE bool is_without_ipv6(const std::error_code& why) noexcept {
+  return why == asio::error::address_family_not_supported ||
+         why == std::errc::address_not_available || why == asio::error::no_protocol_option;
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/listen_options.hpp
 
 // Where and how a listener listens, and the one place that knows how a system lets several
@@ -40170,29 +40013,19 @@ AGENT_WEBSOCKET_INLINE std::error_code allow_other_listeners(int socket) noexcep
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
-// --- agent_websocket/adapters/asio_listener.hpp
+// --- agent_websocket/adapters/spare_descriptor.hpp
 
-// Listens on explicit endpoints and hands out accepted sockets. When descriptors run out it waits
-// instead of spinning, and turns peers away with a descriptor that it keeps in reserve. Knows
-// nothing of HTTP and WebSocket.
+// A file descriptor in reserve, for a listener that has run out of them: only who accepts a peer
+// can close it, and accepting takes one. Accepts nothing itself.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
 #if !defined(_WIN32)
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #endif
 
-#include <cerrno>
-#include <chrono>
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <string>
-#include <system_error>
 #include <utility>
-#include <vector>
 
 namespace agent_websocket {
 namespace adapters {
@@ -40224,6 +40057,36 @@ class spare_descriptor {
   void take() noexcept {}
 #endif
 };
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/asio_listener.hpp
+
+// Listens on explicit endpoints and hands out accepted sockets. When descriptors run out it waits
+// instead of spinning, and turns peers away with a descriptor that it keeps in reserve. Knows
+// nothing of HTTP and WebSocket.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#if !defined(_WIN32)
+#include <sys/socket.h>
+#endif
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
 
 /// One executor. on_accept is called on it, never from inside start().
 class asio_listener {
@@ -40295,13 +40158,8 @@ class asio_listener {
 
   std::error_code open(const endpoint& where, bool v6_only, const listen_options& options);
   std::error_code adopt(int descriptor);
-  result<void> open_all(const std::vector<std::pair<endpoint, bool>>& wanted,
-                        const listen_options& options, bool& port_taken);
-
-  static error failure_of(const endpoint& where, const std::error_code& why, bool reuses_port);
-
-  /// True when the system has no IPv6, or no address of it.
-  static bool is_without_ipv6(const std::error_code& why) noexcept;
+  result<void> open_all(const std::vector<listen_address>& wanted, const listen_options& options,
+                        bool& port_taken);
 
   asio::io_context* context_;
   accepted on_accept_;
@@ -40398,28 +40256,6 @@ AGENT_WEBSOCKET_INLINE std::string asio_listener::text_of(const asio::ip::addres
   return text_of(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
 }
 
-AGENT_WEBSOCKET_INLINE error asio_listener::failure_of(const endpoint& where,
-                                                       const std::error_code& why,
-                                                       bool reuses_port) {
-  const std::string host = where.address().is_v6() ? "[" + where.address().to_string() + "]"
-                                                   : where.address().to_string();
-  std::string words =
-      "cannot listen on " + host + ":" + std::to_string(where.port()) + ": " + why.message();
-  if (why == asio::error::address_in_use) {
-    words += reuses_port ? " (whoever runs there has to share the port, and be of the same user)"
-                         : " (does another server run there? choose another port)";
-  }
-  if (reuses_port && why == std::errc::operation_not_supported)
-    words += " (this system cannot share a port: set REUSE_PORT to off)";
-  if (why == asio::error::access_denied) words += " (ports below 1024 need special rights)";
-  return error(errc::bad_configuration, std::move(words));
-}
-
-AGENT_WEBSOCKET_INLINE bool asio_listener::is_without_ipv6(const std::error_code& why) noexcept {
-  return why == asio::error::address_family_not_supported ||
-         why == std::errc::address_not_available || why == asio::error::no_protocol_option;
-}
-
 AGENT_WEBSOCKET_INLINE std::vector<int> asio_listener::release() {
   std::vector<int> descriptors;
 #if !defined(_WIN32)
@@ -40484,18 +40320,17 @@ AGENT_WEBSOCKET_INLINE std::error_code asio_listener::open(const endpoint& where
 }
 
 AGENT_WEBSOCKET_INLINE result<void> asio_listener::open_all(
-    const std::vector<std::pair<endpoint, bool>>& wanted, const listen_options& options,
-    bool& port_taken) {
+    const std::vector<listen_address>& wanted, const listen_options& options, bool& port_taken) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const auto& [address, v6_only] = wanted[i];
-    const endpoint where(address.address(), i == 0 ? options.port : port_);
+    const endpoint where(address, i == 0 ? options.port : port_);
     const std::error_code failure = open(where, v6_only, options);
     if (!failure) continue;
     if (i > 0 && is_without_ipv6(failure)) continue;
     port_taken = i > 0 && failure == asio::error::address_in_use;
     stop();
     port_ = 0;
-    return failure_of(where, failure, options.reuse_port);
+    return listen_failure(where, failure, options.reuse_port);
   }
   return {};
 }
@@ -40513,28 +40348,13 @@ AGENT_WEBSOCKET_INLINE result<void> asio_listener::open(const listen_options& op
                                               std::to_string(each) + ": " + failure.message());
   }
   if (!options.inherited.empty()) return {};
-  const auto at = [](const asio::ip::address& address) { return endpoint(address, 0); };
-  std::vector<std::pair<endpoint, bool>> wanted;
-  if (options.host == "localhost") {
-    wanted = {{at(asio::ip::address_v4::loopback()), false},
-              {at(asio::ip::address_v6::loopback()), true}};
-  } else if (options.host.empty()) {
-    wanted = {{at(asio::ip::address_v4::any()), false}, {at(asio::ip::address_v6::any()), true}};
-  } else {
-    std::error_code failure;
-    const asio::ip::address address = asio::ip::make_address(options.host, failure);
-    if (failure) {
-      return error(errc::bad_configuration,
-                   "cannot listen on \"" + options.host +
-                       "\": not an IP address, not localhost and not empty");
-    }
-    wanted = {{at(address), false}};
-  }
+  const auto wanted = listen_addresses(options.host);
+  if (!wanted) return wanted.error();
   // With port 0 the second address may find the port that the first one got taken by somebody else.
   result<void> outcome;
   for (int attempts = options.port == 0 ? 8 : 1; attempts > 0; --attempts) {
     bool port_taken = false;
-    outcome = open_all(wanted, options, port_taken);
+    outcome = open_all(*wanted, options, port_taken);
     if (!port_taken) break;
   }
   return outcome;
@@ -41625,7 +41445,8 @@ AGENT_WEBSOCKET_INLINE http::response websocketpp_opening::later(const char* why
 
 // One connection of a websocketpp_transport, from its first byte to its last: request, answer,
 // upgrade, frames, end. Reads once a turn into the hub's buffer and keeps nothing of the handshake.
-// What it does when is in the table at `phase`; the formats are elsewhere.
+// What it does when is in the table at `phase`; what it does with frames, up to the closing
+// handshake, is in websocketpp_framing.hpp; the formats are elsewhere.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -41728,41 +41549,9 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::drop() {
   close_socket(true);
 }
 
-AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_text(std::string_view text) {
-  if (self.phase_ == phase::open) self.sink().on_text(self.id_, text);
-  return self.is_reading_frames();
-}
-
-AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_binary(std::size_t bytes) {
-  if (self.phase_ == phase::open) self.sink().on_binary(self.id_, bytes);
-  return self.is_reading_frames();
-}
-
-AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_oversized(std::size_t bytes) {
-  if (self.phase_ == phase::open) self.sink().on_oversized(self.id_, bytes);
-  return self.is_reading_frames();
-}
-
-AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_ping(
-    std::string_view payload) {
-  // Of a peer that pings without reading, only the last ping (RFC 6455 section 5.5.3).
-  if (self.phase_ == phase::open) append_frame(self.late_output(), opcode::pong, payload);
-  return true;
-}
-
-AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_close(
-    std::uint16_t code, std::string_view reason) {
-  self.peer_closed(code, reason);
-  return false;
-}
-
 AGENT_WEBSOCKET_INLINE websocketpp_connection::websocketpp_connection(hub_type& hub,
                                                                       asio_socket socket)
     : websocketpp_channel(hub, std::move(socket)) {}
-
-AGENT_WEBSOCKET_INLINE bool websocketpp_connection::is_reading_frames() const noexcept {
-  return phase_ == phase::open || phase_ == phase::closing;
-}
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::open(hub_type& hub, asio_socket socket,
                                                          std::string remote_address) {
@@ -41852,67 +41641,6 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::report_open() {
   if (!early.empty() && is_reading_frames()) take_frames(&early[0], early.size());
 }
 
-AGENT_WEBSOCKET_INLINE std::size_t websocketpp_connection::send(std::string_view text) {
-  if (phase_ != phase::open) return 0;
-  append_frame(output(), opcode::text, text);
-  return pending_after_send();
-}
-
-AGENT_WEBSOCKET_INLINE void websocketpp_connection::ping() {
-  if (phase_ == phase::open) append_frame(output(), opcode::ping, std::string_view());
-}
-
-AGENT_WEBSOCKET_INLINE void websocketpp_connection::close(std::uint16_t code,
-                                                          std::string_view why) {
-  if (!is_reading_frames()) return;
-  const bool at_once = code == close_code::abnormal;
-  if (phase_ == phase::closing && !at_once) return;
-  if (farewell_ == nullptr) {
-    farewell_ = std::make_unique<farewell>(farewell{code, std::string(why)});
-  }
-  if (at_once) {
-    close_due_ = true;
-    touch();
-    return finish(true);
-  }
-  append_frame(output(), opcode::close, close_payload(code, why));
-  phase_ = phase::closing;
-  hub().watch(hub().endings, *this);
-}
-
-AGENT_WEBSOCKET_INLINE void websocketpp_connection::take_frames(char* data, std::size_t size) {
-  if (phase_ == phase::open) sink().on_alive(id_);
-  if (!is_reading_frames()) return;
-  frame_events events{*this};
-  const std::uint16_t failure = reader_.feed(data, size, hub().limits, events);
-  if (failure == close_code::none || !is_reading_frames()) return;
-  const std::string_view reason = failure_reason(failure);
-  if (phase_ == phase::open) append_frame(output(), opcode::close, close_payload(failure, reason));
-  report_close(failure, reason);
-}
-
-AGENT_WEBSOCKET_INLINE void websocketpp_connection::peer_closed(std::uint16_t code,
-                                                                std::string_view reason) {
-  if (phase_ == phase::open) append_frame(output(), opcode::close, close_payload(code, {}));
-  clean_ = tls() == nullptr;  // with TLS close_notify is still to come
-  report_close(code, reason);
-}
-
-/// The last report about an open connection. What waits still goes out.
-AGENT_WEBSOCKET_INLINE void websocketpp_connection::report_close(std::uint16_t code,
-                                                                 std::string_view reason) {
-  const std::unique_ptr<farewell> ours = std::move(farewell_);
-  phase_ = phase::leaving;
-  retire();
-  hub().watch(hub().endings, *this);
-  touch();
-  if (ours != nullptr) {
-    sink().on_close(id_, ours->code, ours->reason);
-  } else {
-    sink().on_close(id_, code, reason);
-  }
-}
-
 /// The peer has closed its end, or the connection is broken.
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::lost() {
   if (is_reading_frames()) report_close(close_code::abnormal, std::string_view());
@@ -41989,6 +41717,126 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::finish(bool reset) {
 
 }  // namespace adapters
 }  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/adapters/websocketpp_framing.hpp
+
+// The part of websocketpp_connection that speaks WebSocket, from the upgrade on: frames in both
+// directions (RFC 6455 section 5) and the closing handshake (section 7). Requests, answers and the
+// end of the socket are in websocketpp_connection.hpp, which declares all of it.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace agent_websocket {
+namespace adapters {
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::is_reading_frames() const noexcept {
+  return phase_ == phase::open || phase_ == phase::closing;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t websocketpp_connection::send(std::string_view text) {
+  if (phase_ != phase::open) return 0;
+  append_frame(output(), opcode::text, text);
+  return pending_after_send();
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::ping() {
+  if (phase_ == phase::open) append_frame(output(), opcode::ping, std::string_view());
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::close(std::uint16_t code,
+                                                          std::string_view why) {
+  if (!is_reading_frames()) return;
+  const bool at_once = code == close_code::abnormal;
+  if (phase_ == phase::closing && !at_once) return;
+  if (farewell_ == nullptr) {
+    farewell_ = std::make_unique<farewell>(farewell{code, std::string(why)});
+  }
+  if (at_once) {
+    close_due_ = true;
+    touch();
+    return finish(true);
+  }
+  append_frame(output(), opcode::close, close_payload(code, why));
+  phase_ = phase::closing;
+  hub().watch(hub().endings, *this);
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::take_frames(char* data, std::size_t size) {
+  if (phase_ == phase::open) sink().on_alive(id_);
+  if (!is_reading_frames()) return;
+  frame_events events{*this};
+  const std::uint16_t failure = reader_.feed(data, size, hub().limits, events);
+  if (failure == close_code::none || !is_reading_frames()) return;
+  const std::string_view reason = failure_reason(failure);
+  if (phase_ == phase::open) append_frame(output(), opcode::close, close_payload(failure, reason));
+  report_close(failure, reason);
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::peer_closed(std::uint16_t code,
+                                                                std::string_view reason) {
+  if (phase_ == phase::open) append_frame(output(), opcode::close, close_payload(code, {}));
+  clean_ = tls() == nullptr;  // with TLS close_notify is still to come
+  report_close(code, reason);
+}
+
+/// The last report about an open connection. What waits still goes out.
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::report_close(std::uint16_t code,
+                                                                 std::string_view reason) {
+  const std::unique_ptr<farewell> ours = std::move(farewell_);
+  phase_ = phase::leaving;
+  retire();
+  hub().watch(hub().endings, *this);
+  touch();
+  if (ours != nullptr) {
+    sink().on_close(id_, ours->code, ours->reason);
+  } else {
+    sink().on_close(id_, code, reason);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_text(std::string_view text) {
+  if (self.phase_ == phase::open) self.sink().on_text(self.id_, text);
+  return self.is_reading_frames();
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_binary(std::size_t bytes) {
+  if (self.phase_ == phase::open) self.sink().on_binary(self.id_, bytes);
+  return self.is_reading_frames();
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_oversized(std::size_t bytes) {
+  if (self.phase_ == phase::open) self.sink().on_oversized(self.id_, bytes);
+  return self.is_reading_frames();
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_ping(
+    std::string_view payload) {
+  // Of a peer that pings without reading, only the last ping (RFC 6455 section 5.5.3).
+  if (self.phase_ == phase::open) append_frame(self.late_output(), opcode::pong, payload);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool websocketpp_connection::frame_events::on_close(
+    std::uint16_t code, std::string_view reason) {
+  self.peer_closed(code, reason);
+  return false;
+}
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -42476,6 +42324,941 @@ AGENT_WEBSOCKET_INLINE result<any_authenticator> make_authenticator(const access
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/curl_error.hpp
+
+// What a CURLcode means to the requirement HttpClient:
+// https://curl.se/libcurl/c/libcurl-errors.html A code that is not listed there yet counts as a
+// connection that failed, which is the answer that lets the caller try again.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <curl/curl.h>
+
+#include <system_error>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The completion of a transfer that ended with `code`. `head_done`: its whole header section was
+/// received.
+std::error_code curl_failure(CURLcode code, bool head_done) noexcept;
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE std::error_code curl_failure(CURLcode code, bool head_done) noexcept {
+  switch (static_cast<int>(code)) {
+    case CURLE_OK:
+      // curl takes a header section that ends with the connection for a whole answer.
+      return head_done ? std::error_code() : errc::protocol_error;
+    case CURLE_OPERATION_TIMEDOUT: return errc::timeout_connect;  // the only timeout that is set
+    case CURLE_OUT_OF_MEMORY:  // a header line above curl's own limit, before curl 8.6 ...
+    case 100:                  // ... and CURLE_TOO_LARGE since
+      return head_done ? errc::connection_failed : errc::too_large;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_UNSUPPORTED_PROTOCOL:  // HTTP/0.9, and URLs that are neither http nor https
+    case CURLE_URL_MALFORMAT:
+    case CURLE_LOGIN_DENIED:  // a user name in the URL
+      return errc::protocol_error;
+    default: return errc::connection_failed;
+  }
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/adapters/curl_url.hpp
+
+// Whether a URL names this machine, as curl itself reads the URL: requests to it take no proxy.
+// Names are not resolved. https://curl.se/libcurl/c/libcurl-url.html
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <string>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// True when the host of an absolute URL is this machine; false when it is none.
+bool is_loopback_url(const std::string& target);
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE bool is_loopback_url(const std::string& target) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+  char* host = nullptr;
+  if (url == nullptr || curl_url_set(url.get(), CURLUPART_URL, target.c_str(), 0) != CURLUE_OK ||
+      curl_url_get(url.get(), CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+    return false;
+  }
+  const bool loopback = is_loopback_host(host);
+  curl_free(host);
+  return loopback;
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/adapters/curl_call.hpp
+
+// One HTTP request as a libcurl easy handle: its settings, and its header and body callbacks turned
+// into calls of an http_sink. Does not run anything: that is curl_multi's part.
+// https://curl.se/libcurl/c/curl_easy_setopt.html
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Settings of a curl_http_client. There is none that switches the verification of certificates
+/// and host names off.
+struct curl_http_options {
+  /// A PEM file of certificate authorities, in place of the system's file. Empty: the system's.
+  std::string ca_file;
+  /// Of the buffer that each open request reads into: what a stream costs in memory. 1 KiB to
+  /// 512 KiB.
+  std::size_t buffer_bytes = 4 * 1024;
+  /// Connections above this number are closed when their request is done, not kept for the next.
+  std::size_t max_kept_connections = 256;
+  /// A kept connection is not used again after so long. Below the 60 s after which many servers
+  /// close theirs, so that few requests meet a connection that is just being closed.
+  std::chrono::seconds max_idle_time{50};
+};
+
+/// One request on its way. Its address is known to curl: it does not move.
+class curl_call {
+ public:
+  curl_call(http_call_id id, http::request request, http_sink& sink,
+            const curl_http_options& options);
+  curl_call(const curl_call&) = delete;
+  curl_call& operator=(const curl_call&) = delete;
+
+  /// Precondition: easy() was removed from its CURLM.
+  ~curl_call();
+
+  http_call_id id() const noexcept { return id_; }
+  CURL* easy() const noexcept { return easy_; }
+
+  /// False: the request cannot be sent, and complete(CURLE_FAILED_INIT) says why.
+  bool ready() const noexcept { return easy_ != nullptr && setting_ == CURLE_OK && !failure_; }
+
+  /// From now on the sink is not called, and the transfer ends at its next callback.
+  void abandon() noexcept { sink_ = nullptr; }
+
+  /// Body bytes that curl delivers are refused until resume(), and the end is kept back.
+  void pause() noexcept { paused_ = true; }
+  /// True when there is something kept back to be told.
+  bool resume() noexcept;
+  /// The transfer is over. False: nobody is to know yet.
+  bool end(CURLcode code) noexcept;
+  std::optional<CURLcode> ended() const noexcept { return ended_; }
+  /// Delivers what was held, from inside of this call. Precondition: called by curl_multi::enter.
+  void unpause();
+
+  /// Tells the sink how it ended, unless abandoned. `id` is dead then.
+  void complete(CURLcode code);
+
+ private:
+  template <typename Value>
+  void set(CURLoption option, Value value) {
+    const CURLcode code = curl_easy_setopt(easy_, option, value);
+    if (setting_ == CURLE_OK) setting_ = code;
+  }
+
+  void fail(errc failure, const char* why);
+
+  void set_request();
+
+  // curl reads "Name;" as an empty field, "Name:" as the wish that there be none.
+  void add_field(const std::string& name, const std::string& value);
+  void remove_field(const std::string& name);
+  void append_field(const std::string& line);
+
+  void set_connection(const curl_http_options& options);
+
+  void set_callbacks();
+
+  static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) noexcept;
+  static std::size_t on_write(char* data, std::size_t, std::size_t size, void* self) noexcept;
+
+  // Curl hands on one whole line a call: of every head (1xx answers have one), and of trailers.
+  // False ends the transfer.
+  bool header_line(std::string_view line);
+
+  void add_last();
+
+  bool head_end();
+
+  std::size_t body_bytes(std::string_view bytes);
+
+  const http_call_id id_;
+  const http::request request_;
+  http_sink* sink_;  // null: nobody waits for the answer any more
+  CURL* const easy_;
+  curl_slist* fields_ = nullptr;
+  CURLcode setting_ = CURLE_OK;  // the first setting that failed
+  std::error_code failure_;      // ours; otherwise what curl says counts
+  const char* failed_because_ = "";
+  std::array<char, CURL_ERROR_SIZE> words_{};
+  http::header_list headers_;
+  http::header_list::field last_;  // may still be continued
+  std::size_t head_bytes_ = 0;
+  bool head_done_ = false;
+  bool paused_ = false;
+  bool held_ = false;  // by curl, which has to be told to go on
+  std::optional<CURLcode> ended_;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE curl_call::curl_call(http_call_id id, http::request request, http_sink& sink,
+                                            const curl_http_options& options)
+    : id_(id), request_(std::move(request)), sink_(&sink), easy_(curl_easy_init()) {
+  if (easy_ == nullptr) return;
+  set_request();
+  set_connection(options);
+  set_callbacks();
+}
+
+AGENT_WEBSOCKET_INLINE curl_call::~curl_call() {
+  curl_easy_cleanup(easy_);
+  curl_slist_free_all(fields_);
+}
+
+AGENT_WEBSOCKET_INLINE bool curl_call::resume() noexcept {
+  paused_ = false;
+  return held_ || ended_;
+}
+
+AGENT_WEBSOCKET_INLINE bool curl_call::end(CURLcode code) noexcept {
+  ended_ = code;
+  return !paused_;
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::unpause() {
+  if (paused_ || !held_) return;
+  held_ = false;
+  curl_easy_pause(easy_, CURLPAUSE_CONT);
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::complete(CURLcode code) {
+  if (sink_ == nullptr) return;
+  http_sink& sink = *std::exchange(sink_, nullptr);
+  if (setting_ != CURLE_OK) code = setting_;
+  const std::error_code failure = failure_ ? failure_ : curl_failure(code, head_done_);
+  std::string_view detail;
+  if (failure_) {
+    detail = failed_because_;
+  } else if (failure && code == CURLE_OK) {
+    detail = "the connection ended within the header section of the answer";
+  } else if (failure) {
+    detail = words_[0] != '\0' ? words_.data() : curl_easy_strerror(code);
+  }
+  sink.on_complete(id_, failure, detail);
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::fail(errc failure, const char* why) {
+  failure_ = failure;
+  failed_because_ = why;
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::set_request() {
+  if (!http::is_token(request_.method)) return fail(errc::protocol_error, "not a method name");
+  set(CURLOPT_URL, request_.target.c_str());
+  const bool is_head = request_.method == "HEAD";
+  const bool has_body = !is_head && (!request_.body.empty() || request_.method == "POST" ||
+                                     request_.method == "PUT" || request_.method == "PATCH");
+  if (has_body) {
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    set(CURLOPT_POSTFIELDS, request_.body.data());  // not copied
+  }
+  if (is_head) {
+    set(CURLOPT_NOBODY, 1L);
+  } else if (request_.method != (has_body ? "POST" : "GET")) {
+    set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  }
+  for (const auto& [name, value] : request_.headers) {
+    // Framing is curl's.
+    if (http::iequals(name, "Content-Length") || http::iequals(name, "Transfer-Encoding")) {
+      continue;
+    }
+    if (http::is_token(name)) add_field(name, http::sanitize_field_value(value));
+  }
+  // What curl would add of its own.
+  if (has_body && !request_.headers.contains("Content-Type")) remove_field("Content-Type");
+  if (!request_.headers.contains("Expect")) remove_field("Expect");
+  if (!request_.headers.contains("User-Agent")) {
+    set(CURLOPT_USERAGENT, "agent_websocket/" AGENT_WEBSOCKET_VERSION_STRING);
+  }
+  set(CURLOPT_HTTPHEADER, fields_);
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::add_field(const std::string& name,
+                                                 const std::string& value) {
+  append_field(value.empty() ? name + ";" : name + ": " + value);
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::remove_field(const std::string& name) {
+  append_field(name + ":");
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::append_field(const std::string& line) {
+  curl_slist* const longer = curl_slist_append(fields_, line.c_str());
+  if (longer == nullptr) return fail(errc::connection_failed, "out of memory");
+  fields_ = longer;
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::set_connection(const curl_http_options& options) {
+  constexpr std::chrono::milliseconds no_limit = std::chrono::hours(24 * 20);  // fits any long
+  const bool limited = request_.connect_timeout.count() > 0;
+  const auto limit = limited ? std::min(request_.connect_timeout, no_limit) : no_limit;
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limit.count()));
+  set(CURLOPT_NOSIGNAL, 1L);  // also lets the resolver's timeout work without SIGALRM
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(CURLOPT_HTTP09_ALLOWED, 0L);
+  set(CURLOPT_FOLLOWLOCATION, 0L);  // credentials stay with the host that they were meant for
+  set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));  // and are not told a proxy
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  set(CURLOPT_SSL_VERIFYPEER, 1L);
+  set(CURLOPT_SSL_VERIFYHOST, 2L);
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+  set(CURLOPT_TCP_NODELAY, 1L);
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_TCP_KEEPIDLE, 30L);
+  set(CURLOPT_TCP_KEEPINTVL, 15L);
+  set(CURLOPT_MAXAGE_CONN, static_cast<long>(options.max_idle_time.count()));
+  set(CURLOPT_BUFFERSIZE, static_cast<long>(options.buffer_bytes));
+  set(CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);  // its 64 KiB live as long as the stream
+#if LIBCURL_VERSION_NUM >= 0x075500
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+  set(CURLOPT_QUICK_EXIT, 1L);  // cancelling does not wait for a name that is being resolved
+#endif
+  if (is_loopback_url(request_.target)) set(CURLOPT_PROXY, "");  // not even the environment's
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::set_callbacks() {
+  set(CURLOPT_PRIVATE, this);
+  set(CURLOPT_ERRORBUFFER, words_.data());
+  set(CURLOPT_HEADERFUNCTION, &curl_call::on_header);
+  set(CURLOPT_HEADERDATA, this);
+  set(CURLOPT_WRITEFUNCTION, &curl_call::on_write);
+  set(CURLOPT_WRITEDATA, this);
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t curl_call::on_header(char* data, std::size_t, std::size_t size,
+                                                        void* self) noexcept {
+  return static_cast<curl_call*>(self)->header_line({data, size}) ? size : 0;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t curl_call::on_write(char* data, std::size_t, std::size_t size,
+                                                       void* self) noexcept {
+  return static_cast<curl_call*>(self)->body_bytes({data, size});
+}
+
+AGENT_WEBSOCKET_INLINE bool curl_call::header_line(std::string_view line) {
+  if (sink_ == nullptr) return false;
+  if (head_done_) return true;
+  head_bytes_ += line.size();
+  if (head_bytes_ > request_.max_header_bytes) {
+    fail(errc::too_large, "the header section of the answer is too large");
+    return false;
+  }
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+  if (line.substr(0, 5) == "HTTP/") {
+    headers_.clear();
+    last_ = {};
+  } else if (line.empty()) {
+    return head_end();
+  } else if (line.front() == ' ' || line.front() == '\t') {
+    last_.second += " " + std::string(http::trim(line));  // obs-fold, RFC 9112 section 5.2
+  } else {
+    add_last();
+    const std::size_t colon = std::min(line.find(':'), line.size());
+    last_.first = http::trim(line.substr(0, colon));
+    last_.second = http::trim(line.substr(std::min(colon + 1, line.size())));
+  }
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE void curl_call::add_last() {
+  if (!last_.first.empty()) headers_.add(std::move(last_.first), std::move(last_.second));
+  last_ = {};
+}
+
+AGENT_WEBSOCKET_INLINE bool curl_call::head_end() {
+  add_last();
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  if (status == 101) {
+    fail(errc::protocol_error, "the server switched protocols, which nobody asked for");
+    return false;
+  }
+  if (status >= 100 && status < 200) return true;  // the answer itself is still to come
+  head_done_ = true;
+  sink_->on_head(id_, static_cast<int>(status), headers_);
+  return sink_ != nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t curl_call::body_bytes(std::string_view bytes) {
+  if (sink_ == nullptr) return 0;
+  if (paused_) {
+    held_ = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  sink_->on_body(id_, bytes);
+  return sink_ != nullptr ? bytes.size() : 0;
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/adapters/curl_multi.hpp
+
+// Runs libcurl's multi interface on an asio::io_context: tells Asio which sockets and which time
+// curl waits for, and curl when they are ready. Knows nothing about requests.
+// https://curl.se/libcurl/c/libcurl-multi.html, "multi_socket".
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <asio/posix/basic_stream_descriptor.hpp>
+#include <curl/curl.h>
+
+#ifndef ASIO_HAS_POSIX_STREAM_DESCRIPTOR
+#error "curl_multi needs a POSIX system: set AGENT_WEBSOCKET_WITH_CURL to 0, bring an HttpClient"
+#endif
+
+#include <cassert>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Owns a CURLM. Its user adds and removes transfers by curl_multi_add_handle and
+/// curl_multi_remove_handle, and only while inside() is false: curl forbids that in its callbacks.
+class curl_multi {
+ public:
+  /// `on_turn` is called after each time that curl has worked, outside of its callbacks: the moment
+  /// to read curl_multi_info_read, and to add and remove what had to wait. The context must
+  /// outlive the object.
+  curl_multi(asio::io_context& context, std::function<void()> on_turn);
+  curl_multi(const curl_multi&) = delete;
+  curl_multi& operator=(const curl_multi&) = delete;
+
+  /// Closes the pooled connections. Precondition: all transfers were removed, and !inside().
+  ~curl_multi();
+
+  /// Null when curl could not be initialised.
+  CURLM* handle() const noexcept { return multi_; }
+
+  /// True while curl works, so that its callbacks may be on the stack.
+  bool inside() const noexcept { return inside_; }
+
+  /// Lets curl work: `f` calls it. Then comes on_turn. Precondition: !inside().
+  template <typename Function>
+  void enter(Function f) {
+    assert(!inside_);
+    inside_ = true;
+    f();
+    inside_ = false;
+    on_turn_();
+  }
+
+  /// Around each of curl's reads; null: none.
+  void read_in_turns_of(turn_keeper* turns) noexcept { turns_ = turns; }
+
+  /// Runs `f` in the next turn of the executor, unless the object is gone by then.
+  template <typename Function>
+  void post(Function f) {
+    asio::post(context_, [alive = watch_, f = std::move(f)] {
+      if (!alive.expired()) f();
+    });
+  }
+
+ private:
+  // One socket that curl waits for. The handlers of its two waits keep it, `removed` tells them
+  // that curl does not want them any more.
+  using watcher = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+
+  struct socket : std::enable_shared_from_this<socket> {
+    socket(curl_multi& multi, curl_socket_t number);
+
+    void want(int what);
+
+    void wait(int direction, bool& waiting);
+
+    // A direction that was armed and is not wanted by now stays quiet until it is wanted again.
+    void ready(int direction, std::error_code failure);
+
+    // Before curl closes the socket, or keeps it for later.
+    void let_go();
+
+    curl_multi& owner;
+    watcher descriptor;
+    const curl_socket_t fd;
+    int wanted = 0;
+    bool reading = false;
+    bool writing = false;
+    bool removed = false;
+  };
+
+  void act(curl_socket_t fd, int events);
+
+  static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void* of_socket) noexcept;
+
+  void socket_wanted(curl_socket_t fd, int what, socket* known);
+
+  static int on_timer(CURLM*, long milliseconds, void* self) noexcept;
+
+  // Curl may not be called from here, so also a timeout of 0 takes its turn.
+  void time_wanted(long milliseconds);
+
+  asio::io_context& context_;
+  asio::steady_timer timer_;
+  std::function<void()> on_turn_;
+  CURLM* multi_ = nullptr;
+  std::unordered_map<socket*, std::shared_ptr<socket>> sockets_;
+  std::uint64_t timer_turn_ = 0;
+  turn_keeper* turns_ = nullptr;
+  bool timer_armed_ = false;
+  bool inside_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  const std::weak_ptr<char> watch_ = alive_;  // handlers look here before they touch anything
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE curl_multi::curl_multi(asio::io_context& context,
+                                              std::function<void()> on_turn)
+    : context_(context), timer_(context), on_turn_(std::move(on_turn)) {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (initialised == CURLE_OK) multi_ = curl_multi_init();
+  if (multi_ == nullptr) return;
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &curl_multi::on_socket);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &curl_multi::on_timer);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+}
+
+AGENT_WEBSOCKET_INLINE curl_multi::~curl_multi() {
+  assert(!inside_);
+  alive_.reset();
+  if (multi_ == nullptr) return;
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, nullptr);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, nullptr);
+  for (const auto& each : sockets_) each.second->let_go();
+  curl_multi_cleanup(multi_);
+}
+
+AGENT_WEBSOCKET_INLINE curl_multi::socket::socket(curl_multi& multi, curl_socket_t number)
+    : owner(multi), descriptor(multi.context_.get_executor()), fd(number) {}
+
+AGENT_WEBSOCKET_INLINE void curl_multi::socket::want(int what) {
+  wanted = what;
+  if ((wanted & CURL_POLL_IN) != 0 && !reading) wait(CURL_POLL_IN, reading);
+  if ((wanted & CURL_POLL_OUT) != 0 && !writing) wait(CURL_POLL_OUT, writing);
+}
+
+AGENT_WEBSOCKET_INLINE void curl_multi::socket::wait(int direction, bool& waiting) {
+  waiting = true;
+  descriptor.async_wait(
+      direction == CURL_POLL_IN ? watcher::wait_read : watcher::wait_write,
+      [self = this->shared_from_this(), direction, &waiting](std::error_code failure) {
+        waiting = false;
+        if (!self->removed) self->ready(direction, failure);
+      });
+}
+
+AGENT_WEBSOCKET_INLINE void curl_multi::socket::ready(int direction, std::error_code failure) {
+  if ((wanted & direction) == 0) return;
+  const int event = failure                     ? CURL_CSELECT_ERR
+                    : direction == CURL_POLL_IN ? CURL_CSELECT_IN
+                                                : CURL_CSELECT_OUT;
+  owner.act(fd, event);
+  if (!removed) want(wanted);
+}
+
+AGENT_WEBSOCKET_INLINE void curl_multi::socket::let_go() {
+  removed = true;
+  if (descriptor.is_open()) descriptor.release();
+}
+
+AGENT_WEBSOCKET_INLINE void curl_multi::act(curl_socket_t fd, int events) {
+  const event_turn turn(turns_);
+  enter([&] {
+    int running = 0;
+    curl_multi_socket_action(multi_, fd, events, &running);
+  });
+}
+
+AGENT_WEBSOCKET_INLINE int curl_multi::on_socket(CURL*, curl_socket_t fd, int what, void* self,
+                                                 void* of_socket) noexcept {
+  static_cast<curl_multi*>(self)->socket_wanted(fd, what, static_cast<socket*>(of_socket));
+  return 0;  // anything else makes the CURLM useless for ever
+}
+
+AGENT_WEBSOCKET_INLINE void curl_multi::socket_wanted(curl_socket_t fd, int what, socket* known) {
+  if (what == CURL_POLL_REMOVE) {
+    if (known == nullptr) return;
+    known->let_go();
+    curl_multi_assign(multi_, fd, nullptr);
+    sockets_.erase(known);
+    return;
+  }
+  if (known == nullptr) {
+    auto made = std::make_shared<socket>(*this, fd);
+    known = made.get();
+    sockets_.emplace(known, std::move(made));
+    curl_multi_assign(multi_, fd, known);
+    std::error_code failure;
+    known->descriptor.assign(fd, failure);
+    if (failure) {  // out of memory or of epoll watches: let curl find the socket broken
+      post([this, fd] { act(fd, CURL_CSELECT_ERR); });
+      return;
+    }
+  }
+  if (known->descriptor.is_open()) known->want(what);
+}
+
+AGENT_WEBSOCKET_INLINE int curl_multi::on_timer(CURLM*, long milliseconds, void* self) noexcept {
+  static_cast<curl_multi*>(self)->time_wanted(milliseconds);
+  return 0;
+}
+
+AGENT_WEBSOCKET_INLINE void curl_multi::time_wanted(long milliseconds) {
+  const std::uint64_t turn = ++timer_turn_;
+  const auto expired = [this, turn, alive = watch_](std::error_code failure = {}) {
+    if (failure || alive.expired() || turn != timer_turn_) return;
+    act(CURL_SOCKET_TIMEOUT, 0);
+  };
+  if (timer_armed_) timer_.cancel();
+  timer_armed_ = milliseconds > 0;
+  if (milliseconds < 0) return;
+  if (milliseconds == 0) return asio::post(context_, expired);
+  timer_.expires_after(std::chrono::milliseconds(milliseconds));
+  timer_.async_wait(expired);
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/adapters/curl_http_client.hpp
+
+// Model of the requirement HttpClient (policy/http_client.hpp) on libcurl: HTTP/1.1 with TLS, a
+// pool of kept connections, and the proxies of the environment (never for this machine itself). No
+// redirects, no cookies, no decompression: a body is handed on as it came, and a Content-Encoding
+// that the server applied without being asked is there in the headers.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// Used on the executor of its context only. The context must outlive it; a sink function must not
+/// destroy it. A request that was sent on a kept connection which the server had closed meanwhile
+/// is sent once more, by curl, on a new one. A body with neither Content-Length nor chunks ends
+/// with its connection, and even TLS does not tell then whether it was cut.
+class curl_http_client {
+ public:
+  explicit curl_http_client(asio::io_context& context, curl_http_options options = {});
+  curl_http_client(const curl_http_client&) = delete;
+  curl_http_client& operator=(const curl_http_client&) = delete;
+
+  /// Ends what is open; no sink is called.
+  ~curl_http_client();
+
+  /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
+  /// the last call of a sink; null: no more.
+  void read_in_turns_of(turn_keeper* turns) noexcept { multi_.read_in_turns_of(turns); }
+
+  http_call_id start(http::request request, http_sink& sink);
+
+  void cancel(http_call_id id);
+
+  void pause(http_call_id id);
+
+  void resume(http_call_id id);
+
+  /// How many requests are neither completed nor cancelled.
+  std::size_t open_calls() const noexcept { return calls_.size(); }
+
+ private:
+  void add(http_call_id id);
+
+  void remove(curl_call& call);
+
+  // What could not be done while curl worked, and what it has completed.
+  void tidy();
+
+  void finish(http_call_id id, CURLcode code);
+
+  const curl_http_options options_;
+  curl_multi multi_;
+  std::unordered_map<http_call_id, std::unique_ptr<curl_call>> calls_;
+  std::vector<http_call_id> starting_;                 // by a sink function, while curl works
+  std::vector<std::unique_ptr<curl_call>> cancelled_;  // the same
+  http_call_id last_id_ = 0;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE curl_http_client::curl_http_client(asio::io_context& context,
+                                                          curl_http_options options)
+    : options_(std::move(options)), multi_(context, [this] { tidy(); }) {
+  curl_multi_setopt(multi_.handle(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+  const std::size_t most = std::min<std::size_t>(options_.max_kept_connections, 1'000'000);
+  curl_multi_setopt(multi_.handle(), CURLMOPT_MAXCONNECTS, static_cast<long>(most));
+}
+
+AGENT_WEBSOCKET_INLINE curl_http_client::~curl_http_client() {
+  for (const auto& each : calls_) remove(*each.second);
+}
+
+AGENT_WEBSOCKET_INLINE http_call_id curl_http_client::start(http::request request,
+                                                            http_sink& sink) {
+  const http_call_id id = ++last_id_;
+  calls_.emplace(id, std::make_unique<curl_call>(id, std::move(request), sink, options_));
+  if (multi_.inside()) {
+    starting_.push_back(id);
+  } else {
+    add(id);
+  }
+  return id;
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::cancel(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  std::unique_ptr<curl_call> call = std::move(found->second);
+  calls_.erase(found);
+  call->abandon();
+  if (multi_.inside()) {
+    cancelled_.push_back(std::move(call));
+  } else {
+    remove(*call);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::pause(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found != calls_.end()) found->second->pause();
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::resume(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end() || !found->second->resume()) return;
+  multi_.post([this, id] {
+    const auto still = calls_.find(id);
+    if (still == calls_.end()) return;
+    curl_call& call = *still->second;
+    if (call.ended()) return finish(id, *call.ended());
+    multi_.enter([&call] { call.unpause(); });
+  });
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::add(http_call_id id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;  // cancelled before it began
+  curl_call& call = *found->second;
+  if (call.ready() && curl_multi_add_handle(multi_.handle(), call.easy()) == CURLM_OK) return;
+  multi_.post([this, id] { finish(id, CURLE_FAILED_INIT); });
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::remove(curl_call& call) {
+  call.abandon();
+  // Closes the connection, unless its answer is complete.
+  if (call.easy() != nullptr) curl_multi_remove_handle(multi_.handle(), call.easy());
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::tidy() {
+  for (const auto& each : std::exchange(cancelled_, {})) remove(*each);
+  for (const http_call_id id : std::exchange(starting_, {})) add(id);
+  int left = 0;
+  while (CURLMsg* const message = curl_multi_info_read(multi_.handle(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    curl_call* call = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+    finish(call->id(), message->data.result);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void curl_http_client::finish(http_call_id id, CURLcode code) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  CURL* const easy = found->second->easy();
+  if (easy != nullptr) curl_multi_remove_handle(multi_.handle(), easy);
+  if (!found->second->end(code)) return;
+  const std::unique_ptr<curl_call> call = std::move(found->second);
+  calls_.erase(found);
+  call->complete(code);
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
+
+// --- agent_websocket/host/server_parts.hpp
+
+// What the shipped `server` is made of, and how each part is made from the options: the transport,
+// the HTTP client, the clock, store, authenticator and log, and the basic_server over them. Runs
+// nothing, and takes no signal; see server.hpp.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <utility>
+
+namespace agent_websocket {
+
+/// What the shipped server asks models by: libcurl where AGENT_WEBSOCKET_WITH_CURL is 1.
+#if AGENT_WEBSOCKET_WITH_CURL
+using shipped_http_client = adapters::curl_http_client;
+#else
+using shipped_http_client = adapters::asio_http_client;
+#endif
+
+namespace detail {
+
+adapters::transport_settings transport_settings_of(const options& from);
+
+adapters::tls_files tls_files_of(const options& from);
+
+/// In the order in which they need each other.
+template <typename HttpClient>
+struct server_parts {
+  using basic_type =
+      basic_server<adapters::websocketpp_transport, HttpClient, adapters::asio_scheduler, any_store,
+                   any_authenticator, adapters::stderr_logger>;
+
+  server_parts(asio::io_context& context, options settings);
+
+  /// When the files are wrong the old ones stay in use; either way it is logged. Nothing to do
+  /// without TLS.
+  void reload_certificates();
+
+  adapters::asio_scheduler scheduler;
+  HttpClient http;
+  adapters::websocketpp_transport transport;
+  any_store store;
+  any_authenticator authenticator;
+  adapters::stderr_logger logger;
+  basic_type server;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE adapters::transport_settings transport_settings_of(const options& from) {
+  constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
+  // In the kernel, for a client that does not read; Linux takes twice as much. An answer of 64 KiB
+  // to a plain request fits, so that slow readers of such hold nothing here.
+  constexpr int client_send_buffer = 128 * 1024;
+  adapters::transport_settings to;
+  to.host = from.host;
+  to.port = from.port;
+  to.reuse_port = from.reuse_port;
+  to.max_message_bytes = from.session.max_message_bytes;
+  // Sockets are counted by the server; beside them there is room for health checks and the API.
+  to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
+  to.so_sndbuf = client_send_buffer;
+  to.max_unanswered_per_address = from.access.max_connections_per_address;
+  if (auto proxies = http::trusted_proxies::parse(from.access.trusted_proxies))
+    to.proxies = std::move(*proxies);
+  to.tls = tls_files_of(from);
+  return to;
+}
+
+AGENT_WEBSOCKET_INLINE adapters::tls_files tls_files_of(const options& from) {
+  return {from.access.tls_cert_file, from.access.tls_key_file};
+}
+
+template <typename HttpClient>
+server_parts<HttpClient>::server_parts(asio::io_context& context, options settings)
+    : scheduler(context),
+      http(context),
+      transport(context, transport_settings_of(settings)),
+      logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
+                                                           : adapters::log_format::text),
+      server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
+  http.read_in_turns_of(&transport.turns());
+}
+
+template <typename HttpClient>
+void server_parts<HttpClient>::reload_certificates() {
+  if (!server.settings().access.has_tls()) return;
+  if (const auto outcome = transport.reload_certificates(); !outcome) {
+    server.log(log_level::error, "reload_failed", {}, outcome.error().message);
+  } else {
+    server.log(log_level::info, "certificates_reloaded", {},
+               "valid until " + transport.certificate_valid_until());
+  }
+}
+
+#endif
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INSTANTIATE(struct detail::server_parts<shipped_http_client>);
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/host/store.hpp
 
 // The store that the options ask for, and the way to the servers that share it: memory, a file of
@@ -42951,8 +43734,8 @@ AGENT_WEBSOCKET_INLINE std::function<bool()> worker_link::leave_to_others() cons
 // `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
 // asio_http_client (or curl_http_client, see AGENT_WEBSOCKET_WITH_CURL) and asio_scheduler on one
 // io_context, its own or the program's, SIGINT and SIGTERM taken as the wish to stop in order, and
-// SIGHUP as the one to read the certificate again. Programs that bring other policies use
-// basic_server.
+// SIGHUP as the one to read the certificate again. How its parts are made from the options is in
+// server_parts.hpp. Programs that bring other policies use basic_server.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -42969,14 +43752,6 @@ AGENT_WEBSOCKET_INLINE std::function<bool()> worker_link::leave_to_others() cons
 #include <utility>
 
 namespace agent_websocket {
-
-/// What the shipped server asks models by: libcurl where AGENT_WEBSOCKET_WITH_CURL is 1.
-#if AGENT_WEBSOCKET_WITH_CURL
-using shipped_http_client = adapters::curl_http_client;
-#else
-using shipped_http_client = adapters::asio_http_client;
-#endif
-
 namespace detail {
 
 /// What `server` is. A template so that a unit which makes no server, as most of a program do,
@@ -42984,9 +43759,7 @@ namespace detail {
 template <typename HttpClient>
 class shipped_server {
  public:
-  using basic_type =
-      basic_server<adapters::websocketpp_transport, HttpClient, adapters::asio_scheduler, any_store,
-                   any_authenticator, adapters::stderr_logger>;
+  using basic_type = typename server_parts<HttpClient>::basic_type;
   using session_type = typename basic_type::session_type;
   using router_type = typename basic_type::router_type;
 
@@ -43056,30 +43829,6 @@ class shipped_server {
 #endif
 
   static constexpr std::chrono::milliseconds longest_patience{1'000};
-  static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
-  // In the kernel, for a client that does not read; Linux takes twice as much. An answer of 64 KiB
-  // to a plain request fits, so that slow readers of such hold nothing here.
-  static constexpr int client_send_buffer = 128 * 1024;
-
-  // In the order in which they need each other.
-  struct parts {
-    parts(asio::io_context& context, options settings);
-
-    adapters::asio_scheduler scheduler;
-    HttpClient http;
-    adapters::websocketpp_transport transport;
-    any_store store;
-    any_authenticator authenticator;
-    adapters::stderr_logger logger;
-    basic_type server;
-  };
-
-  static adapters::websocketpp_transport::settings transport_settings(const options& from);
-
-  static adapters::tls_files tls_files(const options& from);
-
-  void reload_certificates();
-
   void wait_for_signal();
 
   // ---- as a worker
@@ -43094,7 +43843,7 @@ class shipped_server {
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
   std::optional<worker_link> link_;  // before the transport, which looks at the loads
-  parts parts_;
+  server_parts<HttpClient> parts_;
   std::optional<asio::signal_set> signals_;
   std::optional<adapters::asio_timer> patience_;
   bool running_ = false;  // inside of run()
@@ -43181,7 +43930,7 @@ result<void> shipped_server<HttpClient>::start() {
 template <typename HttpClient>
 result<void> shipped_server<HttpClient>::check_certificates(const options& settings) {
   if (!settings.access.has_tls()) return {};
-  const auto loaded = adapters::tls_context::of_server(tls_files(settings));
+  const auto loaded = adapters::tls_context::of_server(tls_files_of(settings));
   return loaded ? result<void>() : loaded.error();
 }
 
@@ -43222,7 +43971,7 @@ void shipped_server<HttpClient>::stop() {
 
 template <typename HttpClient>
 void shipped_server<HttpClient>::reload() {
-  post([this] { reload_certificates(); });
+  post([this] { parts_.reload_certificates(); });
 }
 
 template <typename HttpClient>
@@ -43244,57 +43993,12 @@ void shipped_server<HttpClient>::disconnect(std::string session_id, std::string 
 }
 
 template <typename HttpClient>
-shipped_server<HttpClient>::parts::parts(asio::io_context& context, options settings)
-    : scheduler(context),
-      http(context),
-      transport(context, transport_settings(settings)),
-      logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
-                                                           : adapters::log_format::text),
-      server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
-  http.read_in_turns_of(&transport.turns());
-}
-
-template <typename HttpClient>
-adapters::websocketpp_transport::settings shipped_server<HttpClient>::transport_settings(
-    const options& from) {
-  adapters::websocketpp_transport::settings to;
-  to.host = from.host;
-  to.port = from.port;
-  to.reuse_port = from.reuse_port;
-  to.max_message_bytes = from.session.max_message_bytes;
-  // Sockets are counted by the server; beside them there is room for health checks and the API.
-  to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
-  to.so_sndbuf = client_send_buffer;
-  to.max_unanswered_per_address = from.access.max_connections_per_address;
-  if (auto proxies = http::trusted_proxies::parse(from.access.trusted_proxies))
-    to.proxies = std::move(*proxies);
-  to.tls = tls_files(from);
-  return to;
-}
-
-template <typename HttpClient>
-adapters::tls_files shipped_server<HttpClient>::tls_files(const options& from) {
-  return {from.access.tls_cert_file, from.access.tls_key_file};
-}
-
-template <typename HttpClient>
-void shipped_server<HttpClient>::reload_certificates() {
-  if (!settings().access.has_tls()) return;
-  if (const auto outcome = parts_.transport.reload_certificates(); !outcome) {
-    parts_.server.log(log_level::error, "reload_failed", {}, outcome.error().message);
-  } else {
-    parts_.server.log(log_level::info, "certificates_reloaded", {},
-                      "valid until " + parts_.transport.certificate_valid_until());
-  }
-}
-
-template <typename HttpClient>
 void shipped_server<HttpClient>::wait_for_signal() {
   signals_->async_wait([this](const std::error_code& failure, int number) {
     if (failure) return;
     // Without TLS a hangup keeps its meaning: the terminal has gone.
     if (hangup != 0 && number == hangup && settings().access.has_tls()) {
-      reload_certificates();
+      parts_.reload_certificates();
       return wait_for_signal();
     }
     if (std::exchange(signalled_, true)) return context_.stop();
@@ -43385,6 +44089,68 @@ AGENT_WEBSOCKET_INLINE result<std::optional<std::string>> check_workers(const op
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/host/controlling_terminal.hpp
+
+// The terminal that a process was started from (POSIX), for what a SIGHUP means: that this terminal
+// has gone, or, to a process that had none or still has it, the word of an operator. Takes no
+// signal itself.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && !defined(_WIN32)
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+namespace agent_websocket {
+
+class controlling_terminal {
+ public:
+  /// None.
+  controlling_terminal() = default;
+
+  /// That of this process, before it takes SIGHUP. None when SIGHUP is ignored: nohup says that the
+  /// terminal may go.
+  static controlling_terminal of_process();
+
+  /// There was one, and there is none any more.
+  bool has_gone() const;
+
+ private:
+  static bool is_there();
+  static bool ignores_hangup();
+
+  bool was_there_ = false;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE controlling_terminal controlling_terminal::of_process() {
+  controlling_terminal found;
+  found.was_there_ = is_there() && !ignores_hangup();
+  return found;
+}
+
+AGENT_WEBSOCKET_INLINE bool controlling_terminal::has_gone() const {
+  return was_there_ && !is_there();
+}
+
+AGENT_WEBSOCKET_INLINE bool controlling_terminal::is_there() {
+  const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  if (terminal >= 0) ::close(terminal);
+  return terminal >= 0;
+}
+
+AGENT_WEBSOCKET_INLINE bool controlling_terminal::ignores_hangup() {
+  struct sigaction before {};
+  return ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+#endif
+
 // --- agent_websocket/host/worker_end.hpp
 
 // How a process ended: by itself, with a code, or by a signal; and in words for the log. Knows no
@@ -43411,401 +44177,6 @@ std::string to_string(const worker_end& how);
 AGENT_WEBSOCKET_INLINE std::string to_string(const worker_end& how) {
   return how.signal != 0 ? "signal=" + std::to_string(how.signal)
                          : "code=" + std::to_string(how.code);
-}
-
-#endif
-
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
-
-// --- agent_websocket/host/worker_pool.hpp
-
-// What a supervisor decides, without processes: which worker is started, told to drain or killed,
-// and when. Events and the time in, actions out; no clock, no signal, no system call.
-// supervisor.hpp carries the actions out. A *slot* is the place of one worker; its processes come
-// and go, and while one takes over from another there are two.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
-namespace agent_websocket {
-
-/// Of a worker_pool.
-struct worker_pool_settings {
-  using milliseconds = std::chrono::milliseconds;
-
-  unsigned workers = 1;
-  milliseconds least_wait{100};        ///< before a worker that ended is started again; doubled
-  milliseconds most_wait{5'000};       ///< each time, up to this,
-  milliseconds stable_time{10'000};    ///< until one was ready for so long
-  milliseconds start_timeout{30'000};  ///< from its start until it is ready; then it is killed
-  milliseconds end_timeout{15'000};    ///< from the word to drain until its end; then it is killed
-  /// That each worker fails in a row while none is ready, until all is given up. At the start one
-  /// time is enough.
-  unsigned most_failures = 8;
-};
-
-/// What is to be done, in this order.
-struct pool_action {
-  enum class kind {
-    start,      ///< a process `id` for `slot`, at `place`
-    drain,      ///< `id` is to end in order
-    kill,       ///< `id` is to end at once
-    all_ready,  ///< each slot has a worker that is ready, for the first time
-    release,    ///< nobody is to be connected any more: all is going to end
-    failure,    ///< `text` is for the operator
-    restarted,  ///< a rolling restart is complete
-    finish,     ///< all is over: end with `code`
-  };
-
-  kind what;
-  unsigned id = 0;
-  unsigned slot = 0;   ///< from 1
-  unsigned place = 0;  ///< below worker_pool::places(); that of no other process that lives
-  bool again = false;  ///< start: in place of one that ended or is going to
-  int code = 0;
-  std::string text;
-};
-
-class worker_pool {
- public:
-  using time_point = std::chrono::steady_clock::time_point;
-  using milliseconds = std::chrono::milliseconds;
-  using kind = pool_action::kind;
-
-  explicit worker_pool(worker_pool_settings chosen);
-
-  /// At most so many processes live at the same time.
-  static constexpr unsigned places(unsigned workers) noexcept { return workers + 1; }
-
-  void begin(time_point now);
-
-  /// The worker has begun to listen.
-  void on_ready(unsigned id, time_point now);
-
-  /// The process is gone. A process that could not be started has ended too.
-  void on_end(unsigned id, worker_end how, time_point now);
-
-  /// The wish to end: in order the first time, at once the second time.
-  void on_stop(time_point now);
-
-  /// The wish for new processes: one after the other, none ends before its successor is ready. A
-  /// second one during the first is carried out after it.
-  void on_restart(time_point now);
-
-  /// To be called at deadline(), or at any other time.
-  void on_time(time_point now);
-
-  /// When on_time() has something to do, if it ever has.
-  std::optional<time_point> deadline() const;
-
-  /// True when the process is going to end because the pool wants it to.
-  bool is_to_end(unsigned id) const;
-  bool stopping() const noexcept { return stopping_; }
-
-  /// What has been decided since the last call.
-  std::vector<pool_action> take_actions() { return std::exchange(actions_, {}); }
-
- private:
-  enum class phase { starting, ready, ending };
-  static constexpr int drain_signal = 15;  // SIGTERM: of one that had not yet learnt to take it
-
-  struct member {
-    unsigned id = 0;
-    unsigned slot = 0;  // from 0
-    unsigned place = 0;
-    phase state = phase::starting;
-    time_point since{};
-    bool killed = false;
-  };
-
-  struct slot_state {
-    unsigned failures = 0;  // in a row
-    std::optional<time_point> start_at;
-  };
-
-  pool_action& act(kind what);
-
-  member* find(unsigned id);
-  bool has(unsigned slot, phase state) const;
-  std::size_t count(phase state) const;
-
-  unsigned free_place() const;
-
-  unsigned launch(unsigned slot, time_point now);
-
-  void drain(member& one, time_point now);
-
-  void kill_all();
-
-  /// Starts the slot's next worker later, when it has none.
-  void schedule(unsigned number, time_point now);
-
-  /// After one ended before it was ready: true when there is no sense in trying again.
-  bool is_hopeless(const worker_end& how) const;
-  static constexpr int bad_configuration = 2;  // the exit code of a server that says so
-
-  void give_up(const worker_end& how, time_point now);
-
-  void begin_to_stop(time_point now);
-
-  void finish_when_empty();
-
-  // ---- rolling restart: one slot at a time
-
-  struct rolling {
-    unsigned slot;
-    unsigned successor;  // its id; 0: not started yet
-  };
-
-  void roll(time_point now);
-
-  worker_pool_settings settings_;
-  std::vector<slot_state> slots_;
-  std::vector<member> members_;
-  std::vector<pool_action> actions_;
-  std::optional<rolling> rolling_;
-  unsigned last_id_ = 0;
-  int code_ = 0;
-  bool all_ready_ = false, roll_wanted_ = false, stopping_ = false, finished_ = false;
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE worker_pool::worker_pool(worker_pool_settings chosen)
-    : settings_(chosen), slots_(std::max(chosen.workers, 1u)) {}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::begin(time_point now) {
-  for (unsigned slot = 0; slot < slots_.size(); ++slot) launch(slot, now);
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::on_ready(unsigned id, time_point now) {
-  member* const found = find(id);
-  if (found == nullptr || found->state != phase::starting) return;
-  found->state = phase::ready;
-  found->since = now;
-  if (!all_ready_ && count(phase::ready) == slots_.size()) {
-    all_ready_ = true;
-    act(kind::all_ready);
-  }
-  roll(now);
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::on_end(unsigned id, worker_end how, time_point now) {
-  const auto at = std::find_if(members_.begin(), members_.end(),
-                               [id](const member& each) { return each.id == id; });
-  if (at == members_.end()) return;
-  const member gone = *at;
-  members_.erase(at);
-  if (stopping_) {
-    if (!how.is_clean() && !gone.killed && how.signal != drain_signal) code_ = std::max(code_, 1);
-    return finish_when_empty();
-  }
-  if (gone.state != phase::ending) {
-    slot_state& slot = slots_[gone.slot];
-    const bool was_stable = gone.state == phase::ready && now - gone.since >= settings_.stable_time;
-    slot.failures = was_stable ? 1 : slot.failures + 1;
-    if (gone.state == phase::starting && is_hopeless(how)) return give_up(how, now);
-  }
-  roll(now);
-  for (unsigned slot = 0; slot < slots_.size(); ++slot) schedule(slot, now);
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::on_stop(time_point now) {
-  if (stopping_) {
-    code_ = std::max(code_, 1);
-    return kill_all();
-  }
-  begin_to_stop(now);
-  finish_when_empty();
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::on_restart(time_point now) {
-  if (stopping_) return;
-  roll_wanted_ = true;
-  roll(now);
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::on_time(time_point now) {
-  for (member& each : members_) {
-    if (each.killed) continue;
-    const bool late = each.state == phase::starting ? now - each.since >= settings_.start_timeout
-                      : each.state == phase::ending ? now - each.since >= settings_.end_timeout
-                                                    : false;
-    if (!late) continue;
-    each.killed = true;
-    if (stopping_) code_ = std::max(code_, 1);
-    act(kind::failure).text =
-        "worker=" + std::to_string(each.slot + 1) +
-        (each.state == phase::starting ? " was not ready in time and is killed"
-                                       : " did not end in time and is killed");
-    act(kind::kill).id = each.id;
-  }
-  for (unsigned slot = 0; slot < slots_.size(); ++slot) {
-    if (slots_[slot].start_at && *slots_[slot].start_at <= now) launch(slot, now);
-  }
-}
-
-AGENT_WEBSOCKET_INLINE std::optional<worker_pool::time_point> worker_pool::deadline() const {
-  std::optional<time_point> first;
-  const auto consider = [&](time_point when) { first = std::min(first.value_or(when), when); };
-  for (const member& each : members_) {
-    if (each.killed) continue;
-    if (each.state == phase::starting) consider(each.since + settings_.start_timeout);
-    if (each.state == phase::ending) consider(each.since + settings_.end_timeout);
-  }
-  for (const slot_state& each : slots_) {
-    if (each.start_at) consider(*each.start_at);
-  }
-  return first;
-}
-
-AGENT_WEBSOCKET_INLINE bool worker_pool::is_to_end(unsigned id) const {
-  for (const member& each : members_) {
-    if (each.id == id) return each.state == phase::ending || each.killed;
-  }
-  return false;
-}
-
-AGENT_WEBSOCKET_INLINE pool_action& worker_pool::act(kind what) {
-  actions_.emplace_back();
-  actions_.back().what = what;
-  return actions_.back();
-}
-
-AGENT_WEBSOCKET_INLINE worker_pool::member* worker_pool::find(unsigned id) {
-  for (member& each : members_) {
-    if (each.id == id) return &each;
-  }
-  return nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE bool worker_pool::has(unsigned slot, phase state) const {
-  return std::any_of(members_.begin(), members_.end(),
-                     [&](const member& each) { return each.slot == slot && each.state == state; });
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t worker_pool::count(phase state) const {
-  return static_cast<std::size_t>(
-      std::count_if(members_.begin(), members_.end(),
-                    [state](const member& each) { return each.state == state; }));
-}
-
-AGENT_WEBSOCKET_INLINE unsigned worker_pool::free_place() const {
-  unsigned place = 0;
-  while (std::any_of(members_.begin(), members_.end(),
-                     [place](const member& each) { return each.place == place; })) {
-    ++place;
-  }
-  return place;
-}
-
-AGENT_WEBSOCKET_INLINE unsigned worker_pool::launch(unsigned slot, time_point now) {
-  slots_[slot].start_at.reset();
-  member made;
-  made.id = ++last_id_;
-  made.slot = slot;
-  made.place = free_place();
-  made.since = now;
-  members_.push_back(made);
-  pool_action& action = act(kind::start);
-  action.id = made.id;
-  action.slot = slot + 1;
-  action.place = made.place;
-  action.again = made.id > slots_.size();
-  return made.id;
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::drain(member& one, time_point now) {
-  if (one.state == phase::ending) return;
-  one.state = phase::ending;
-  one.since = now;
-  act(kind::drain).id = one.id;
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::kill_all() {
-  for (member& each : members_) {
-    if (!std::exchange(each.killed, true)) act(kind::kill).id = each.id;
-  }
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::schedule(unsigned number, time_point now) {
-  slot_state& slot = slots_[number];
-  if (slot.start_at || has(number, phase::starting) || has(number, phase::ready)) return;
-  milliseconds wait = settings_.least_wait;
-  for (unsigned i = 1; i < slot.failures && wait < settings_.most_wait; ++i) wait *= 2;
-  slot.start_at = now + std::min(wait, settings_.most_wait);
-}
-
-AGENT_WEBSOCKET_INLINE bool worker_pool::is_hopeless(const worker_end& how) const {
-  if (!all_ready_ && how.code == bad_configuration && how.signal == 0) return true;
-  if (count(phase::ready) > 0) return false;
-  const unsigned most = all_ready_ ? settings_.most_failures : 1;
-  return std::all_of(slots_.begin(), slots_.end(),
-                     [most](const slot_state& each) { return each.failures >= most; });
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::give_up(const worker_end& how, time_point now) {
-  code_ = how.signal == 0 && how.code != 0 ? how.code : 1;
-  act(kind::failure).text = all_ready_
-                                ? "no worker comes back to life; giving up"
-                                : "the workers cannot start; giving up (what they say is above)";
-  begin_to_stop(now);
-  finish_when_empty();
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::begin_to_stop(time_point now) {
-  stopping_ = true;
-  for (slot_state& each : slots_) each.start_at.reset();
-  act(kind::release);
-  for (member& each : members_) drain(each, now);
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::finish_when_empty() {
-  if (members_.empty() && !std::exchange(finished_, true)) act(kind::finish).code = code_;
-}
-
-AGENT_WEBSOCKET_INLINE void worker_pool::roll(time_point now) {
-  if (!rolling_) {
-    if (!std::exchange(roll_wanted_, false)) return;
-    rolling_ = rolling{0, 0};
-  }
-  while (rolling_->slot < slots_.size()) {
-    const unsigned slot = rolling_->slot;
-    if (rolling_->successor == 0) {
-      if (has(slot, phase::starting)) return;  // its end or its success comes first
-      if (count(phase::ending) > 0) return;    // so that there is one process more, never two
-      rolling_->successor = launch(slot, now);
-      return;
-    }
-    const member* const successor = find(rolling_->successor);
-    if (successor == nullptr) {
-      rolling_.reset();
-      roll_wanted_ = false;
-      act(kind::failure).text = "worker=" + std::to_string(slot + 1) +
-                                " has no successor: it ended before it was ready; the rolling "
-                                "restart ends here, the others go on";
-      return;
-    }
-    if (successor->state == phase::starting) return;
-    for (member& each : members_) {
-      if (each.slot != slot || each.id == rolling_->successor) continue;
-      drain(each, now);
-      return;
-    }
-    *rolling_ = rolling{slot + 1, 0};
-  }
-  rolling_.reset();
-  act(kind::restarted);
-  if (roll_wanted_) roll(now);
 }
 
 #endif
@@ -44009,6 +44380,626 @@ AGENT_WEBSOCKET_INLINE error no_worker_processes() {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/host/worker_children.hpp
+
+// The worker processes that a supervisor has started and that have not ended yet, by the ids of its
+// pool: starts them, hears on the line to each one that it is ready, sends signals, and tells which
+// ones have ended. Decides nothing, see worker_pool.hpp; fork and exec are in worker_process.hpp.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS && defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
+
+#include <asio/posix/stream_descriptor.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// All calls from the thread that runs the context, which outlives it. When it goes the lines end,
+/// by which the workers know that they are to end.
+class worker_children {
+ public:
+  struct ended_child {
+    unsigned id = 0;
+    unsigned place = 0;
+    std::string name;
+    worker_end how;
+  };
+
+  /// Each one runs `what`, to which its ticket and the descriptors that it inherits are added.
+  /// `on_ready` gets the id of one that has said that it is ready.
+  worker_children(asio::io_context& context, worker_command what,
+                  std::function<void(unsigned id)> on_ready);
+
+  /// The control line of the ticket is made here.
+  result<void> start(unsigned id, worker_ticket ticket);
+
+  /// Nothing happens when there is no such process (any more).
+  void signal(unsigned id, int number) const;
+
+  /// "worker=1 pid=4711": for the log. Precondition: it has been started, and was not told as
+  /// ended.
+  std::string name_of(unsigned id) const;
+
+  /// Those that have ended since the last call, in the order of their ids: one SIGCHLD may stand
+  /// for several of them.
+  std::vector<ended_child> reap();
+
+ private:
+  struct child {
+    unsigned slot = 0;
+    unsigned place = 0;
+    int pid = -1;
+    std::unique_ptr<asio::posix::stream_descriptor> line;
+    std::unique_ptr<char> said = std::make_unique<char>();
+  };
+
+  void listen_to(unsigned id, child& one);
+
+  asio::io_context& context_;
+  worker_command what_;
+  std::function<void(unsigned)> on_ready_;
+  std::map<unsigned, child> children_;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE worker_children::worker_children(asio::io_context& context,
+                                                        worker_command what,
+                                                        std::function<void(unsigned id)> on_ready)
+    : context_(context), what_(std::move(what)), on_ready_(std::move(on_ready)) {}
+
+AGENT_WEBSOCKET_INLINE result<void> worker_children::start(unsigned id, worker_ticket ticket) {
+  const auto made = start_worker([&](int control) {
+    ticket.control = control;
+    worker_command command = what_;
+    command.environment.emplace_back(worker_ticket::variable, ticket.text());
+    command.descriptors = ticket.listeners;
+    if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
+    return command;
+  });
+  if (!made) return made.error();
+  child& one = children_[id];
+  one.slot = ticket.slot;
+  one.place = ticket.place;
+  one.pid = made->pid;
+  one.line = std::make_unique<asio::posix::stream_descriptor>(context_, made->line);
+  listen_to(id, one);
+  return {};
+}
+
+AGENT_WEBSOCKET_INLINE void worker_children::signal(unsigned id, int number) const {
+  const auto found = children_.find(id);
+  if (found != children_.end()) signal_worker(found->second.pid, number);
+}
+
+AGENT_WEBSOCKET_INLINE std::string worker_children::name_of(unsigned id) const {
+  const child& one = children_.at(id);
+  return "worker=" + std::to_string(one.slot) + " pid=" + std::to_string(one.pid);
+}
+
+AGENT_WEBSOCKET_INLINE std::vector<worker_children::ended_child> worker_children::reap() {
+  std::vector<ended_child> all;
+  for (auto each = children_.begin(); each != children_.end();) {
+    const auto how = reap_worker(each->second.pid);
+    if (!how) {
+      ++each;
+      continue;
+    }
+    all.push_back({each->first, each->second.place, name_of(each->first), *how});
+    each = children_.erase(each);
+  }
+  return all;
+}
+
+AGENT_WEBSOCKET_INLINE void worker_children::listen_to(unsigned id, child& one) {
+  one.line->async_read_some(asio::buffer(one.said.get(), 1),
+                            [this, id](const std::error_code& end, std::size_t) {
+                              if (end) return;  // that of the process is told by a signal
+                              on_ready_(id);
+                            });
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+#endif
+
+// --- agent_websocket/host/worker_table.hpp
+
+// The processes of a worker_pool that live: which slot each one is for, the place that no other one
+// has, and how long it may stay in its phase. Decides nothing; no clock, no system call.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+namespace agent_websocket {
+
+class worker_table {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  using milliseconds = std::chrono::milliseconds;
+
+  enum class phase { starting, ready, ending };
+
+  struct process {
+    unsigned id = 0;
+    unsigned slot = 0;   ///< from 0
+    unsigned place = 0;  ///< the least one that was free when it was added
+    phase state = phase::starting;
+    time_point since{};  ///< in this phase
+    bool killed = false;
+
+    void enter(phase next, time_point now) noexcept;
+  };
+
+  /// How long a process may be starting, and how long ending.
+  worker_table(milliseconds start_timeout, milliseconds end_timeout);
+
+  /// One that begins to start. Ids count from 1. The reference holds until the next add() or
+  /// remove().
+  process& add(unsigned slot, time_point now);
+  /// What was known of it; nothing when there is no such process.
+  std::optional<process> remove(unsigned id);
+
+  /// Null when there is no such process.
+  process* find(unsigned id) noexcept;
+  const process* find(unsigned id) const noexcept;
+  bool has(unsigned slot, phase state) const;
+  std::size_t count(phase state) const;
+  bool empty() const noexcept { return processes_.empty(); }
+
+  /// In the order in which they were added.
+  std::vector<process>::iterator begin() noexcept { return processes_.begin(); }
+  std::vector<process>::iterator end() noexcept { return processes_.end(); }
+
+  /// When the process has been in its phase for too long, if that can be. Of one that was killed
+  /// nothing more is expected.
+  std::optional<time_point> due(const process& of) const;
+  /// The first such moment of all.
+  std::optional<time_point> deadline() const;
+
+ private:
+  unsigned free_place() const;
+
+  milliseconds start_timeout_;
+  milliseconds end_timeout_;
+  std::vector<process> processes_;
+  unsigned last_id_ = 0;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE void worker_table::process::enter(phase next, time_point now) noexcept {
+  state = next;
+  since = now;
+}
+
+AGENT_WEBSOCKET_INLINE worker_table::worker_table(milliseconds start_timeout,
+                                                  milliseconds end_timeout)
+    : start_timeout_(start_timeout), end_timeout_(end_timeout) {}
+
+AGENT_WEBSOCKET_INLINE worker_table::process& worker_table::add(unsigned slot, time_point now) {
+  process made;
+  made.id = ++last_id_;
+  made.slot = slot;
+  made.place = free_place();
+  made.since = now;
+  processes_.push_back(made);
+  return processes_.back();
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<worker_table::process> worker_table::remove(unsigned id) {
+  const auto at = std::find_if(processes_.begin(), processes_.end(),
+                               [id](const process& each) { return each.id == id; });
+  if (at == processes_.end()) return std::nullopt;
+  const process gone = *at;
+  processes_.erase(at);
+  return gone;
+}
+
+AGENT_WEBSOCKET_INLINE worker_table::process* worker_table::find(unsigned id) noexcept {
+  for (process& each : processes_) {
+    if (each.id == id) return &each;
+  }
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE const worker_table::process* worker_table::find(unsigned id) const noexcept {
+  for (const process& each : processes_) {
+    if (each.id == id) return &each;
+  }
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE bool worker_table::has(unsigned slot, phase state) const {
+  return std::any_of(processes_.begin(), processes_.end(),
+                     [&](const process& each) { return each.slot == slot && each.state == state; });
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t worker_table::count(phase state) const {
+  return static_cast<std::size_t>(
+      std::count_if(processes_.begin(), processes_.end(),
+                    [state](const process& each) { return each.state == state; }));
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<worker_table::time_point> worker_table::due(
+    const process& of) const {
+  if (of.killed || of.state == phase::ready) return std::nullopt;
+  return of.since + (of.state == phase::starting ? start_timeout_ : end_timeout_);
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<worker_table::time_point> worker_table::deadline() const {
+  std::optional<time_point> first;
+  for (const process& each : processes_) {
+    if (const auto when = due(each)) first = std::min(first.value_or(*when), *when);
+  }
+  return first;
+}
+
+AGENT_WEBSOCKET_INLINE unsigned worker_table::free_place() const {
+  unsigned place = 0;
+  while (std::any_of(processes_.begin(), processes_.end(),
+                     [place](const process& each) { return each.place == place; })) {
+    ++place;
+  }
+  return place;
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/host/worker_pool.hpp
+
+// What a supervisor decides, without processes: which worker is started, told to drain or killed,
+// and when. Events and the time in, actions out; no clock, no signal, no system call.
+// supervisor.hpp carries the actions out; which processes live is in worker_table.hpp. A *slot* is
+// the place of one worker; its processes come and go, and while one takes over from another there
+// are two.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+
+/// Of a worker_pool.
+struct worker_pool_settings {
+  using milliseconds = std::chrono::milliseconds;
+
+  unsigned workers = 1;
+  milliseconds least_wait{100};        ///< before a worker that ended is started again; doubled
+  milliseconds most_wait{5'000};       ///< each time, up to this,
+  milliseconds stable_time{10'000};    ///< until one was ready for so long
+  milliseconds start_timeout{30'000};  ///< from its start until it is ready; then it is killed
+  milliseconds end_timeout{15'000};    ///< from the word to drain until its end; then it is killed
+  /// That each worker fails in a row while none is ready, until all is given up. At the start one
+  /// time is enough.
+  unsigned most_failures = 8;
+};
+
+/// What is to be done, in this order.
+struct pool_action {
+  enum class kind {
+    start,      ///< a process `id` for `slot`, at `place`
+    drain,      ///< `id` is to end in order
+    kill,       ///< `id` is to end at once
+    all_ready,  ///< each slot has a worker that is ready, for the first time
+    release,    ///< nobody is to be connected any more: all is going to end
+    failure,    ///< `text` is for the operator
+    restarted,  ///< a rolling restart is complete
+    finish,     ///< all is over: end with `code`
+  };
+
+  kind what;
+  unsigned id = 0;
+  unsigned slot = 0;   ///< from 1
+  unsigned place = 0;  ///< below worker_pool::places(); that of no other process that lives
+  bool again = false;  ///< start: in place of one that ended or is going to
+  int code = 0;
+  std::string text;
+};
+
+class worker_pool {
+ public:
+  using time_point = worker_table::time_point;
+  using milliseconds = std::chrono::milliseconds;
+  using kind = pool_action::kind;
+
+  explicit worker_pool(worker_pool_settings chosen);
+
+  /// At most so many processes live at the same time.
+  static constexpr unsigned places(unsigned workers) noexcept { return workers + 1; }
+
+  void begin(time_point now);
+
+  /// The worker has begun to listen.
+  void on_ready(unsigned id, time_point now);
+
+  /// The process is gone. A process that could not be started has ended too.
+  void on_end(unsigned id, worker_end how, time_point now);
+
+  /// The wish to end: in order the first time, at once the second time.
+  void on_stop(time_point now);
+
+  /// The wish for new processes: one after the other, none ends before its successor is ready. A
+  /// second one during the first is carried out after it.
+  void on_restart(time_point now);
+
+  /// To be called at deadline(), or at any other time.
+  void on_time(time_point now);
+
+  /// When on_time() has something to do, if it ever has.
+  std::optional<time_point> deadline() const;
+
+  /// True when the process is going to end because the pool wants it to.
+  bool is_to_end(unsigned id) const;
+  bool stopping() const noexcept { return stopping_; }
+
+  /// What has been decided since the last call.
+  std::vector<pool_action> take_actions() { return std::exchange(actions_, {}); }
+
+ private:
+  using phase = worker_table::phase;
+  using process = worker_table::process;
+  static constexpr int drain_signal = 15;  // SIGTERM: of one that had not yet learnt to take it
+
+  struct slot_state {
+    unsigned failures = 0;  // in a row
+    std::optional<time_point> start_at;
+  };
+
+  pool_action& act(kind what);
+
+  unsigned launch(unsigned slot, time_point now);
+
+  void drain(process& one, time_point now);
+
+  void kill_all();
+
+  /// Starts the slot's next worker later, when it has none.
+  void schedule(unsigned number, time_point now);
+
+  /// After one ended before it was ready: true when there is no sense in trying again.
+  bool is_hopeless(const worker_end& how) const;
+  static constexpr int bad_configuration = 2;  // the exit code of a server that says so
+
+  void give_up(const worker_end& how, time_point now);
+
+  void begin_to_stop(time_point now);
+
+  void finish_when_empty();
+
+  // ---- rolling restart: one slot at a time
+
+  struct rolling {
+    unsigned slot;
+    unsigned successor;  // its id; 0: not started yet
+  };
+
+  void roll(time_point now);
+
+  worker_pool_settings settings_;
+  std::vector<slot_state> slots_;
+  worker_table table_;
+  std::vector<pool_action> actions_;
+  std::optional<rolling> rolling_;
+  int code_ = 0;
+  bool all_ready_ = false, roll_wanted_ = false, stopping_ = false, finished_ = false;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE worker_pool::worker_pool(worker_pool_settings chosen)
+    : settings_(chosen),
+      slots_(std::max(chosen.workers, 1u)),
+      table_(chosen.start_timeout, chosen.end_timeout) {}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::begin(time_point now) {
+  for (unsigned slot = 0; slot < slots_.size(); ++slot) launch(slot, now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_ready(unsigned id, time_point now) {
+  process* const found = table_.find(id);
+  if (found == nullptr || found->state != phase::starting) return;
+  found->enter(phase::ready, now);
+  if (!all_ready_ && table_.count(phase::ready) == slots_.size()) {
+    all_ready_ = true;
+    act(kind::all_ready);
+  }
+  roll(now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_end(unsigned id, worker_end how, time_point now) {
+  const auto gone = table_.remove(id);
+  if (!gone) return;
+  if (stopping_) {
+    if (!how.is_clean() && !gone->killed && how.signal != drain_signal) code_ = std::max(code_, 1);
+    return finish_when_empty();
+  }
+  if (gone->state != phase::ending) {
+    slot_state& slot = slots_[gone->slot];
+    const bool was_stable =
+        gone->state == phase::ready && now - gone->since >= settings_.stable_time;
+    slot.failures = was_stable ? 1 : slot.failures + 1;
+    if (gone->state == phase::starting && is_hopeless(how)) return give_up(how, now);
+  }
+  roll(now);
+  for (unsigned slot = 0; slot < slots_.size(); ++slot) schedule(slot, now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_stop(time_point now) {
+  if (stopping_) {
+    code_ = std::max(code_, 1);
+    return kill_all();
+  }
+  begin_to_stop(now);
+  finish_when_empty();
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_restart(time_point now) {
+  if (stopping_) return;
+  roll_wanted_ = true;
+  roll(now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::on_time(time_point now) {
+  for (process& each : table_) {
+    const auto due = table_.due(each);
+    if (!due || *due > now) continue;
+    each.killed = true;
+    if (stopping_) code_ = std::max(code_, 1);
+    act(kind::failure).text =
+        "worker=" + std::to_string(each.slot + 1) +
+        (each.state == phase::starting ? " was not ready in time and is killed"
+                                       : " did not end in time and is killed");
+    act(kind::kill).id = each.id;
+  }
+  for (unsigned slot = 0; slot < slots_.size(); ++slot) {
+    if (slots_[slot].start_at && *slots_[slot].start_at <= now) launch(slot, now);
+  }
+}
+
+AGENT_WEBSOCKET_INLINE std::optional<worker_pool::time_point> worker_pool::deadline() const {
+  std::optional<time_point> first = table_.deadline();
+  for (const slot_state& each : slots_) {
+    if (each.start_at) first = std::min(first.value_or(*each.start_at), *each.start_at);
+  }
+  return first;
+}
+
+AGENT_WEBSOCKET_INLINE bool worker_pool::is_to_end(unsigned id) const {
+  const process* const found = table_.find(id);
+  return found != nullptr && (found->state == phase::ending || found->killed);
+}
+
+AGENT_WEBSOCKET_INLINE pool_action& worker_pool::act(kind what) {
+  actions_.emplace_back();
+  actions_.back().what = what;
+  return actions_.back();
+}
+
+AGENT_WEBSOCKET_INLINE unsigned worker_pool::launch(unsigned slot, time_point now) {
+  slots_[slot].start_at.reset();
+  const process& made = table_.add(slot, now);
+  pool_action& action = act(kind::start);
+  action.id = made.id;
+  action.slot = slot + 1;
+  action.place = made.place;
+  action.again = made.id > slots_.size();
+  return made.id;
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::drain(process& one, time_point now) {
+  if (one.state == phase::ending) return;
+  one.enter(phase::ending, now);
+  act(kind::drain).id = one.id;
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::kill_all() {
+  for (process& each : table_) {
+    if (!std::exchange(each.killed, true)) act(kind::kill).id = each.id;
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::schedule(unsigned number, time_point now) {
+  slot_state& slot = slots_[number];
+  if (slot.start_at || table_.has(number, phase::starting) || table_.has(number, phase::ready))
+    return;
+  milliseconds wait = settings_.least_wait;
+  for (unsigned i = 1; i < slot.failures && wait < settings_.most_wait; ++i) wait *= 2;
+  slot.start_at = now + std::min(wait, settings_.most_wait);
+}
+
+AGENT_WEBSOCKET_INLINE bool worker_pool::is_hopeless(const worker_end& how) const {
+  if (!all_ready_ && how.code == bad_configuration && how.signal == 0) return true;
+  if (table_.count(phase::ready) > 0) return false;
+  const unsigned most = all_ready_ ? settings_.most_failures : 1;
+  return std::all_of(slots_.begin(), slots_.end(),
+                     [most](const slot_state& each) { return each.failures >= most; });
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::give_up(const worker_end& how, time_point now) {
+  code_ = how.signal == 0 && how.code != 0 ? how.code : 1;
+  act(kind::failure).text = all_ready_
+                                ? "no worker comes back to life; giving up"
+                                : "the workers cannot start; giving up (what they say is above)";
+  begin_to_stop(now);
+  finish_when_empty();
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::begin_to_stop(time_point now) {
+  stopping_ = true;
+  for (slot_state& each : slots_) each.start_at.reset();
+  act(kind::release);
+  for (process& each : table_) drain(each, now);
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::finish_when_empty() {
+  if (table_.empty() && !std::exchange(finished_, true)) act(kind::finish).code = code_;
+}
+
+AGENT_WEBSOCKET_INLINE void worker_pool::roll(time_point now) {
+  if (!rolling_) {
+    if (!std::exchange(roll_wanted_, false)) return;
+    rolling_ = rolling{0, 0};
+  }
+  while (rolling_->slot < slots_.size()) {
+    const unsigned slot = rolling_->slot;
+    if (rolling_->successor == 0) {
+      if (table_.has(slot, phase::starting)) return;  // its end or its success comes first
+      if (table_.count(phase::ending) > 0) return;  // so that there is one process more, never two
+      rolling_->successor = launch(slot, now);
+      return;
+    }
+    const process* const successor = table_.find(rolling_->successor);
+    if (successor == nullptr) {
+      rolling_.reset();
+      roll_wanted_ = false;
+      act(kind::failure).text = "worker=" + std::to_string(slot + 1) +
+                                " has no successor: it ended before it was ready; the rolling "
+                                "restart ends here, the others go on";
+      return;
+    }
+    if (successor->state == phase::starting) return;
+    for (process& each : table_) {
+      if (each.slot != slot || each.id == rolling_->successor) continue;
+      drain(each, now);
+      return;
+    }
+    *rolling_ = rolling{slot + 1, 0};
+  }
+  rolling_.reset();
+  act(kind::restarted);
+  if (roll_wanted_) roll(now);
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/host/supervisor.hpp
 
 // `supervisor`: several server processes on one port of one machine (POSIX). It binds and listens
@@ -44024,18 +45015,14 @@ AGENT_WEBSOCKET_INLINE error no_worker_processes() {
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS && defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
 
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/signal_set.hpp>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -44055,7 +45042,8 @@ struct supervisor_settings {
 
 namespace detail {
 
-/// What `supervisor` is, a template so that only a unit which makes one compiles it.
+/// What `supervisor` is, a template so that only a unit which makes one compiles it. What is to be
+/// done is decided by worker_pool; the processes are worker_children.
 template <typename = void>
 class shipped_supervisor {
  public:
@@ -44080,15 +45068,6 @@ class shipped_supervisor {
 
  private:
   using kind = pool_action::kind;
-  using line = asio::posix::stream_descriptor;
-
-  struct worker {
-    unsigned slot = 0;
-    unsigned place = 0;
-    int pid = -1;
-    std::unique_ptr<line> to;
-    std::unique_ptr<char> said = std::make_unique<char>();
-  };
 
   // Until what was accepted is answered (server::join), and for what comes after the drain.
   static constexpr std::chrono::milliseconds end_margin{6'000};
@@ -44098,18 +45077,14 @@ class shipped_supervisor {
   static std::chrono::steady_clock::time_point now();
 
   void log(log_level level, std::string_view event, const std::string& text) const;
-  static std::string name_of(const worker& one);
 
   // ---- events
 
   void wait_for_signal();
 
-  /// One signal may stand for several ends.
   void reap();
 
-  void ended(unsigned id, const worker_end& how);
-
-  void listen_to(unsigned id);
+  void on_ready(unsigned id);
 
   void arm();
 
@@ -44121,16 +45096,8 @@ class shipped_supervisor {
 
   void launch(const pool_action& action);
 
-  void tell(unsigned id, int signal);
-
   /// Who tries to connect from now on is refused, and need not wait for a queue that nobody serves.
   void release();
-
-  /// nohup says that the terminal may go.
-  static bool ignores_hangup();
-  /// A hangup means that the terminal has gone when there was one and is not any more; else it is
-  /// an operator's word.
-  static bool is_at_terminal();
 
   options settings_;
   supervisor_settings how_;
@@ -44140,12 +45107,13 @@ class shipped_supervisor {
   adapters::asio_timer timer_;
   asio::signal_set signals_;
   std::function<void()> running_;
-  std::map<unsigned, worker> workers_;  // by the pool's ids
+  worker_children workers_;
   std::vector<int> listeners_;
   worker_loads loads_;
   std::uint16_t port_ = 0;
   int code_ = 0;
-  bool finished_ = false, has_terminal_ = false;
+  controlling_terminal terminal_;
+  bool finished_ = false;
 };
 
 }  // namespace detail
@@ -44170,7 +45138,9 @@ shipped_supervisor<T>::shipped_supervisor(options settings, supervisor_settings 
                                                               : adapters::log_format::text),
       pool_(pool_settings()),
       timer_(context),
-      signals_(context) {}
+      signals_(context),
+      workers_(context, {how_.command, how_.environment, {}},
+               [this](unsigned id) { on_ready(id); }) {}
 
 template <typename T>
 result<void> shipped_supervisor<T>::start() {
@@ -44189,7 +45159,7 @@ result<void> shipped_supervisor<T>::start() {
   port_ = listener.port();
   listeners_ = listener.release();
   loads_ = worker_loads::create();
-  has_terminal_ = is_at_terminal() && !ignores_hangup();
+  terminal_ = controlling_terminal::of_process();
   for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) {
     std::error_code failure;
     signals_.add(number, failure);
@@ -44229,17 +45199,12 @@ void shipped_supervisor<T>::log(log_level level, std::string_view event,
 }
 
 template <typename T>
-std::string shipped_supervisor<T>::name_of(const worker& one) {
-  return "worker=" + std::to_string(one.slot) + " pid=" + std::to_string(one.pid);
-}
-
-template <typename T>
 void shipped_supervisor<T>::wait_for_signal() {
   signals_.async_wait([this](const std::error_code& failure, int number) {
     if (failure) return;
     if (number == SIGCHLD) {
       reap();
-    } else if (number == SIGHUP && !(has_terminal_ && !is_at_terminal())) {
+    } else if (number == SIGHUP && !terminal_.has_gone()) {
       log(log_level::info, "rolling_restart", "one worker after the other");
       pool_.on_restart(now());
     } else {
@@ -44252,33 +45217,19 @@ void shipped_supervisor<T>::wait_for_signal() {
 
 template <typename T>
 void shipped_supervisor<T>::reap() {
-  std::vector<unsigned> ids;
-  for (const auto& each : workers_) ids.push_back(each.first);
-  for (const unsigned id : ids) {
-    if (const auto how = reap_worker(workers_[id].pid)) ended(id, *how);
+  for (const worker_children::ended_child& each : workers_.reap()) {
+    loads_.leave(each.place);
+    const bool expected = (pool_.is_to_end(each.id) || pool_.stopping()) && each.how.is_clean();
+    log(expected ? log_level::info : log_level::warning, "worker_ended",
+        each.name + ' ' + to_string(each.how));
+    pool_.on_end(each.id, each.how, now());
   }
 }
 
 template <typename T>
-void shipped_supervisor<T>::ended(unsigned id, const worker_end& how) {
-  const worker& gone = workers_[id];
-  loads_.leave(gone.place);
-  const bool expected = (pool_.is_to_end(id) || pool_.stopping()) && how.is_clean();
-  log(expected ? log_level::info : log_level::warning, "worker_ended",
-      name_of(gone) + ' ' + to_string(how));
-  workers_.erase(id);
-  pool_.on_end(id, how, now());
-}
-
-template <typename T>
-void shipped_supervisor<T>::listen_to(unsigned id) {
-  worker& one = workers_[id];
-  one.to->async_read_some(asio::buffer(one.said.get(), 1),
-                          [this, id](const std::error_code& end, std::size_t) {
-                            if (end) return;  // that of the process is told by a signal
-                            pool_.on_ready(id, now());
-                            carry_out();
-                          });
+void shipped_supervisor<T>::on_ready(unsigned id) {
+  pool_.on_ready(id, now());
+  carry_out();
 }
 
 template <typename T>
@@ -44308,8 +45259,8 @@ template <typename T>
 void shipped_supervisor<T>::carry_out(const pool_action& action) {
   switch (action.what) {
     case kind::start: return launch(action);
-    case kind::drain: return tell(action.id, SIGTERM);
-    case kind::kill: return tell(action.id, SIGKILL);
+    case kind::drain: return workers_.signal(action.id, SIGTERM);
+    case kind::kill: return workers_.signal(action.id, SIGKILL);
     case kind::all_ready:
       if (running_) running_();
       return;
@@ -44327,56 +45278,22 @@ void shipped_supervisor<T>::carry_out(const pool_action& action) {
 
 template <typename T>
 void shipped_supervisor<T>::launch(const pool_action& action) {
-  const auto made = start_worker([&](int control) {
-    worker_ticket ticket;
-    ticket.slot = action.slot;
-    ticket.place = action.place;
-    ticket.control = control;
-    ticket.loads = loads_.descriptor();
-    ticket.listeners = listeners_;
-    worker_command command;
-    command.words = how_.command;
-    command.environment = how_.environment;
-    command.environment.emplace_back(worker_ticket::variable, ticket.text());
-    command.descriptors = listeners_;
-    if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
-    return command;
-  });
-  if (!made) {
-    log(log_level::error, "worker_failed", made.error().message);
+  worker_ticket ticket;
+  ticket.slot = action.slot;
+  ticket.place = action.place;
+  ticket.loads = loads_.descriptor();
+  ticket.listeners = listeners_;
+  if (const auto started = workers_.start(action.id, std::move(ticket)); !started) {
+    log(log_level::error, "worker_failed", started.error().message);
     return pool_.on_end(action.id, {1, 0}, now());
   }
-  worker& one = workers_[action.id];
-  one.slot = action.slot;
-  one.place = action.place;
-  one.pid = made->pid;
-  one.to = std::make_unique<line>(context_, made->line);
-  log(log_level::info, action.again ? "worker_restarted" : "worker_started", name_of(one));
-  listen_to(action.id);
-}
-
-template <typename T>
-void shipped_supervisor<T>::tell(unsigned id, int signal) {
-  const auto found = workers_.find(id);
-  if (found != workers_.end()) signal_worker(found->second.pid, signal);
+  log(log_level::info, action.again ? "worker_restarted" : "worker_started",
+      workers_.name_of(action.id));
 }
 
 template <typename T>
 void shipped_supervisor<T>::release() {
   for (const int each : std::exchange(listeners_, {})) ::close(each);
-}
-
-template <typename T>
-bool shipped_supervisor<T>::ignores_hangup() {
-  struct sigaction before {};
-  return ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
-}
-
-template <typename T>
-bool shipped_supervisor<T>::is_at_terminal() {
-  const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
-  if (terminal >= 0) ::close(terminal);
-  return terminal >= 0;
 }
 
 }  // namespace detail

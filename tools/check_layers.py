@@ -48,8 +48,7 @@ CONCURRENT = ["adapters", "host"]
 THREAD_HEADERS = {"mutex", "shared_mutex", "thread", "atomic", "condition_variable", "future"}
 CLOCK = re.compile(r"\b\w+_clock\s*::\s*now\b")
 
-MAX_LINES = 350  # of what a header declares
-MAX_DEFINED_LINES = 425  # with the definitions behind it, which say each function's head once more
+MAX_LINES = 350
 CONFIG = "agent_websocket/base/config.hpp"
 DEFINITIONS = "#if AGENT_WEBSOCKET_DEFINITIONS"
 MIN_COMMENT = 2
@@ -108,11 +107,8 @@ def header_faults(room, text):
     """(line, message) of each fault of one header."""
     lines = text.rstrip("\n").split("\n")
     yield from opening_faults(lines)
-    declared = lines.index(DEFINITIONS) if DEFINITIONS in lines else len(lines)
-    for count, limit in ((declared, MAX_LINES), (len(lines), MAX_DEFINED_LINES)):
-        if count > limit:
-            yield limit + 1, f"{count} lines, at most {limit}: split it by duty"
-            break
+    if len(lines) > MAX_LINES:
+        yield MAX_LINES + 1, f"{len(lines)} lines, at most {MAX_LINES}: split it by duty"
     has_config = False
     for line, depth, name, argument in directives(text):
         path = included(argument)

@@ -157,6 +157,20 @@ TEST_CASE("asio_http_connection: a tunnel before the first request") {
   CHECK(b.server.requests.at(1).line == "GET / HTTP/1.1");
 }
 
+TEST_CASE("asio_http_connection: no tunnel, no request") {
+  bench b;
+  const auto connection = b.connect();
+  SUBCASE("refused") { b.server.reply_with("HTTP/1.1 403 No\r\n\r\n"); }
+  SUBCASE("closed") { b.server.reply_with(reply().close()); }
+  SUBCASE("spoken into") { b.server.reply_with("HTTP/1.1 200 Go\r\n\r\nearly"); }
+  CHECK(connection->open(b.seen, "CONNECT a:443 HTTP/1.1\r\n\r\n", tls_context(), ""));
+  connection->begin(b.seen, get, {}, false, 1000);
+  REQUIRE(b.run(b.seen));
+  CHECK(b.seen.told == "failed");
+  CHECK(b.seen.failure == errc::connection_failed);
+  CHECK(b.server.requests.size() == 1u);
+}
+
 TEST_CASE("asio_http_connection: no certificate can be for an impossible name") {
   bench b;
   const auto connection = b.connect();

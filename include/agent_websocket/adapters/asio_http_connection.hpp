@@ -5,14 +5,17 @@
 // first, where that is asked for. While it waits it has no buffer; one read a turn.
 #pragma once
 
+#include <agent_websocket/adapters/asio_http_channel.hpp>
+#include <agent_websocket/adapters/asio_http_exchange.hpp>
 #include <agent_websocket/adapters/asio_link.hpp>
 #include <agent_websocket/adapters/deadline_list.hpp>
 #include <agent_websocket/adapters/event_turn.hpp>
-#include <agent_websocket/adapters/output_buffer.hpp>
+#include <agent_websocket/adapters/http_tunnel.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/tls_stream.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/error.hpp>
+#include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/response_reader.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
@@ -28,36 +31,7 @@
 namespace agent_websocket {
 namespace adapters {
 
-class asio_http_connection;
-
-/// What the connections of one client share. Outlives them, or what is left of them is closed.
-struct asio_http_buffers {
-  explicit asio_http_buffers(std::size_t read_bytes);
-  const std::size_t size;
-  const std::unique_ptr<char[]> input;
-  output_pool outputs;
-  turn_keeper* turns = nullptr;  ///< or null
-};
-
-/// The request that a connection serves. Its functions may abandon any connection.
-class asio_http_exchange {
- public:
-  /// The connection stands, TLS and tunnel included: the time for connecting is over.
-  virtual void on_established() = 0;
-  /// The first byte of an answer: the request will not be sent again.
-  virtual void on_answered() = 0;
-  virtual void on_head(const http::response_head& head) = 0;
-  /// Never empty.
-  virtual void on_body(std::string_view bytes) = 0;
-  /// The last word. `keep`: the connection may serve another request; else it is closed.
-  virtual void on_end(asio_http_connection& connection, bool keep, std::error_code failure,
-                      std::string_view detail) = 0;
-
- protected:
-  ~asio_http_exchange() = default;
-};
-
-class asio_http_connection final : public asio_link, public deadline_hook {
+class asio_http_connection final : public asio_http_channel, public deadline_hook {
  public:
   using pointer = link_pointer<asio_http_connection>;
 
@@ -93,7 +67,6 @@ class asio_http_connection final : public asio_link, public deadline_hook {
 
  private:
   enum class stage : std::uint8_t { tunnel, handshake, standing };
-  static constexpr std::size_t max_tunnel_head_bytes = 16 * 1024;
 
   asio_http_connection(asio_socket from, asio_http_buffers& buffers, std::string key);
   ~asio_http_connection() override = default;
@@ -101,11 +74,6 @@ class asio_http_connection final : public asio_link, public deadline_hook {
   bool secure_or_stand();
 
   void stand();
-
-  void send(std::string_view head, std::string_view body = {});
-
-  /// What cannot be written is not the last word: the answer may be there already.
-  void flush();
 
   void check_handshake();
 
@@ -130,28 +98,22 @@ class asio_http_connection final : public asio_link, public deadline_hook {
 
   void close_now();
 
-  asio_http_buffers& buffers_;
   asio_http_exchange* exchange_ = nullptr;  // null: idle or closed
   const std::string key_;
-  tls_context security_;                  // until TLS begins
-  std::string host_;                      // the same
-  std::unique_ptr<std::string> waiting_;  // the request, for the end of the tunnel
-  std::unique_ptr<std::string> held_;     // of the body, read when it was paused already
-  std::unique_ptr<output_buffer> output_;
+  tls_context security_;                 // until TLS begins
+  std::string host_;                     // the same
+  std::unique_ptr<http_tunnel> tunnel_;  // until it is open
+  std::unique_ptr<std::string> held_;    // of the body, read when it was paused already
   http::response_reader reader_;
   std::size_t max_header_bytes_ = 0;
   std::size_t served_ = 0;
   stage stage_ = stage::standing;
   bool to_head_request_ = false;
   bool has_answered_ = false;
-  bool is_broken_ = false;  // cannot be written to
   bool paused_ = false;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE asio_http_buffers::asio_http_buffers(std::size_t read_bytes)
-    : size(read_bytes), input(std::make_unique<char[]>(read_bytes)) {}
 
 AGENT_WEBSOCKET_INLINE asio_http_connection::pointer asio_http_connection::make(
     asio_socket socket, asio_http_buffers& buffers, std::string key) {
@@ -167,8 +129,8 @@ AGENT_WEBSOCKET_INLINE bool asio_http_connection::open(asio_http_exchange& excha
   host_ = host;
   if (!connect.empty()) {
     stage_ = stage::tunnel;
-    reader_ = http::response_reader(true, max_tunnel_head_bytes);
-    send(connect);
+    tunnel_ = std::make_unique<http_tunnel>();
+    send(connect, {});
     wait_readable();
     return true;
   }
@@ -185,11 +147,12 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::begin(asio_http_exchange& exch
   has_answered_ = false;
   ++served_;
   if (stage_ == stage::tunnel) {
-    waiting_ = std::make_unique<std::string>(head.append(body));
+    tunnel_->first_request = std::move(head.append(body));
     return;
   }
   reader_ = http::response_reader(to_head_request, max_header_bytes);
   send(head, body);
+  check_handshake();
   wait_readable();
 }
 
@@ -217,7 +180,7 @@ AGENT_WEBSOCKET_INLINE bool asio_http_connection::is_quiet() {
 AGENT_WEBSOCKET_INLINE asio_http_connection::asio_http_connection(asio_socket from,
                                                                   asio_http_buffers& buffers,
                                                                   std::string key)
-    : asio_link(std::move(from)), buffers_(buffers), key_(std::move(key)) {}
+    : asio_http_channel(std::move(from), buffers), key_(std::move(key)) {}
 
 AGENT_WEBSOCKET_INLINE bool asio_http_connection::secure_or_stand() {
   if (!security_) {
@@ -236,70 +199,45 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::stand() {
   exchange_->on_established();
 }
 
-AGENT_WEBSOCKET_INLINE void asio_http_connection::send(std::string_view head,
-                                                       std::string_view body) {
-  if (output_ == nullptr) output_ = buffers_.outputs.take();
-  output_->tail().append(head).append(body);
-  flush();
-}
-
-AGENT_WEBSOCKET_INLINE void asio_http_connection::flush() {
-  if (output_ == nullptr) return;
-  const io_outcome outcome = transmit(*output_);
-  check_handshake();
-  if (outcome == io_outcome::blocked) return wait_writable();
-  if (outcome == io_outcome::ended) {
-    is_broken_ = true;
-    output_->consume(output_->pending());
-  }
-  buffers_.outputs.give_back(std::exchange(output_, nullptr));
-}
-
 AGENT_WEBSOCKET_INLINE void asio_http_connection::check_handshake() {
   if (stage_ == stage::handshake && tls() != nullptr && tls()->is_established()) stand();
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::on_writable() {
   flush();
-  if (is_broken_ && stage_ == stage::handshake && exchange_ != nullptr) lost(std::error_code());
+  check_handshake();
+  if (is_broken() && stage_ == stage::handshake && exchange_ != nullptr) lost(std::error_code());
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::on_readable() {
   if (exchange_ == nullptr || (paused_ && stage_ == stage::standing)) return;
-  const event_turn turn(buffers_.turns);
+  const event_turn turn(buffers().turns);
   std::size_t size = 0;
   std::error_code failure;
-  const io_outcome outcome = receive(buffers_.input.get(), buffers_.size, size, failure);
+  char* const input = buffers().input.get();
+  const io_outcome outcome = receive(input, buffers().size, size, failure);
   check_handshake();
   switch (outcome) {
     case io_outcome::blocked: return wait_readable();
     case io_outcome::ended: return lost(failure);
     case io_outcome::done: break;
   }
-  if (stage_ == stage::tunnel) return take_tunnel({buffers_.input.get(), size});
-  take(buffers_.input.get(), size);
+  if (stage_ == stage::tunnel) return take_tunnel({input, size});
+  take(input, size);
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::take_tunnel(std::string_view bytes) {
-  http::response_head head;
-  const std::size_t used = reader_.feed_head(bytes, head);
-  if (reader_.failure()) {
-    return fail(errc::connection_failed, "the proxy's answer to CONNECT is malformed");
-  }
-  if (!reader_.has_head()) return wait_readable();
-  if (head.status < 200 || head.status > 299) {
-    return fail(errc::connection_failed,
-                "the proxy refused the tunnel with status " + std::to_string(head.status));
-  }
-  if (used != bytes.size() || output_ != nullptr) {
-    return fail(errc::connection_failed, "the proxy spoke into the tunnel");
-  }
+  const result<bool> is_open = tunnel_->feed(bytes, !has_output());
+  if (!is_open) return fail(errc::connection_failed, is_open.error().message);
+  if (!*is_open) return wait_readable();
+  const auto tunnel = std::exchange(tunnel_, nullptr);
   if (!secure_or_stand()) {
     return fail(errc::connection_failed, "no certificate can be for that host");
   }
+  if (exchange_ == nullptr) return;
   reader_ = http::response_reader(to_head_request_, max_header_bytes_);
-  const auto request = std::exchange(waiting_, nullptr);
-  send(*request);
+  send(tunnel->first_request, {});
+  check_handshake();
   if (exchange_ != nullptr) wait_readable();
 }
 
@@ -340,7 +278,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::go_on() {
     if (!paused_) wait_readable();
     return;
   }
-  const bool keep = reader_.is_persistent() && output_ == nullptr && !is_broken_;
+  const bool keep = reader_.is_persistent() && !has_output() && !is_broken();
   end(keep, std::error_code(), std::string_view());
 }
 
@@ -374,12 +312,8 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::end(bool keep, std::error_code
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::close_now() {
   held_.reset();
-  waiting_.reset();
-  if (output_ != nullptr) {
-    output_->consume(output_->pending());
-    buffers_.outputs.give_back(std::exchange(output_, nullptr));
-  }
-  close_socket(false);
+  tunnel_.reset();
+  close_channel();
 }
 
 #endif

@@ -7,7 +7,9 @@
 
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/asio_link.hpp>
+#include <agent_websocket/adapters/listen_address.hpp>
 #include <agent_websocket/adapters/listen_options.hpp>
+#include <agent_websocket/adapters/spare_descriptor.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/http/ip_address.hpp>
@@ -15,9 +17,7 @@
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
 #if !defined(_WIN32)
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #endif
 
 #include <cerrno>
@@ -32,34 +32,6 @@
 
 namespace agent_websocket {
 namespace adapters {
-
-/// A descriptor that is given up for a moment to accept and close one connection when there are no
-/// others. Where there is no limit to run into (Windows) it does nothing.
-class spare_descriptor {
- public:
-  spare_descriptor() { take(); }
-  spare_descriptor(const spare_descriptor&) = delete;
-  spare_descriptor& operator=(const spare_descriptor&) = delete;
-  ~spare_descriptor() { give_up(); }
-
-#if !defined(_WIN32)
-  /// True when there was one to give up.
-  bool give_up() noexcept {
-    if (descriptor_ < 0) return false;
-    ::close(std::exchange(descriptor_, -1));
-    return true;
-  }
-  void take() noexcept {
-    if (descriptor_ < 0) descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  }
-
- private:
-  int descriptor_ = -1;
-#else
-  bool give_up() noexcept { return false; }
-  void take() noexcept {}
-#endif
-};
 
 /// One executor. on_accept is called on it, never from inside start().
 class asio_listener {
@@ -131,13 +103,8 @@ class asio_listener {
 
   std::error_code open(const endpoint& where, bool v6_only, const listen_options& options);
   std::error_code adopt(int descriptor);
-  result<void> open_all(const std::vector<std::pair<endpoint, bool>>& wanted,
-                        const listen_options& options, bool& port_taken);
-
-  static error failure_of(const endpoint& where, const std::error_code& why, bool reuses_port);
-
-  /// True when the system has no IPv6, or no address of it.
-  static bool is_without_ipv6(const std::error_code& why) noexcept;
+  result<void> open_all(const std::vector<listen_address>& wanted, const listen_options& options,
+                        bool& port_taken);
 
   asio::io_context* context_;
   accepted on_accept_;
@@ -234,28 +201,6 @@ AGENT_WEBSOCKET_INLINE std::string asio_listener::text_of(const asio::ip::addres
   return text_of(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
 }
 
-AGENT_WEBSOCKET_INLINE error asio_listener::failure_of(const endpoint& where,
-                                                       const std::error_code& why,
-                                                       bool reuses_port) {
-  const std::string host = where.address().is_v6() ? "[" + where.address().to_string() + "]"
-                                                   : where.address().to_string();
-  std::string words =
-      "cannot listen on " + host + ":" + std::to_string(where.port()) + ": " + why.message();
-  if (why == asio::error::address_in_use) {
-    words += reuses_port ? " (whoever runs there has to share the port, and be of the same user)"
-                         : " (does another server run there? choose another port)";
-  }
-  if (reuses_port && why == std::errc::operation_not_supported)
-    words += " (this system cannot share a port: set REUSE_PORT to off)";
-  if (why == asio::error::access_denied) words += " (ports below 1024 need special rights)";
-  return error(errc::bad_configuration, std::move(words));
-}
-
-AGENT_WEBSOCKET_INLINE bool asio_listener::is_without_ipv6(const std::error_code& why) noexcept {
-  return why == asio::error::address_family_not_supported ||
-         why == std::errc::address_not_available || why == asio::error::no_protocol_option;
-}
-
 AGENT_WEBSOCKET_INLINE std::vector<int> asio_listener::release() {
   std::vector<int> descriptors;
 #if !defined(_WIN32)
@@ -320,18 +265,17 @@ AGENT_WEBSOCKET_INLINE std::error_code asio_listener::open(const endpoint& where
 }
 
 AGENT_WEBSOCKET_INLINE result<void> asio_listener::open_all(
-    const std::vector<std::pair<endpoint, bool>>& wanted, const listen_options& options,
-    bool& port_taken) {
+    const std::vector<listen_address>& wanted, const listen_options& options, bool& port_taken) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const auto& [address, v6_only] = wanted[i];
-    const endpoint where(address.address(), i == 0 ? options.port : port_);
+    const endpoint where(address, i == 0 ? options.port : port_);
     const std::error_code failure = open(where, v6_only, options);
     if (!failure) continue;
     if (i > 0 && is_without_ipv6(failure)) continue;
     port_taken = i > 0 && failure == asio::error::address_in_use;
     stop();
     port_ = 0;
-    return failure_of(where, failure, options.reuse_port);
+    return listen_failure(where, failure, options.reuse_port);
   }
   return {};
 }
@@ -349,28 +293,13 @@ AGENT_WEBSOCKET_INLINE result<void> asio_listener::open(const listen_options& op
                                               std::to_string(each) + ": " + failure.message());
   }
   if (!options.inherited.empty()) return {};
-  const auto at = [](const asio::ip::address& address) { return endpoint(address, 0); };
-  std::vector<std::pair<endpoint, bool>> wanted;
-  if (options.host == "localhost") {
-    wanted = {{at(asio::ip::address_v4::loopback()), false},
-              {at(asio::ip::address_v6::loopback()), true}};
-  } else if (options.host.empty()) {
-    wanted = {{at(asio::ip::address_v4::any()), false}, {at(asio::ip::address_v6::any()), true}};
-  } else {
-    std::error_code failure;
-    const asio::ip::address address = asio::ip::make_address(options.host, failure);
-    if (failure) {
-      return error(errc::bad_configuration,
-                   "cannot listen on \"" + options.host +
-                       "\": not an IP address, not localhost and not empty");
-    }
-    wanted = {{at(address), false}};
-  }
+  const auto wanted = listen_addresses(options.host);
+  if (!wanted) return wanted.error();
   // With port 0 the second address may find the port that the first one got taken by somebody else.
   result<void> outcome;
   for (int attempts = options.port == 0 ? 8 : 1; attempts > 0; --attempts) {
     bool port_taken = false;
-    outcome = open_all(wanted, options, port_taken);
+    outcome = open_all(*wanted, options, port_taken);
     if (!port_taken) break;
   }
   return outcome;

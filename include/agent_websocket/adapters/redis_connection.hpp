@@ -7,12 +7,16 @@
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
+#include <agent_websocket/adapters/redis_backoff.hpp>
 #include <agent_websocket/adapters/redis_line.hpp>
+#include <agent_websocket/adapters/redis_queue.hpp>
 #include <agent_websocket/adapters/redis_reply.hpp>
 #include <agent_websocket/adapters/redis_settings.hpp>
+#include <agent_websocket/adapters/redis_sign_in.hpp>
 #include <agent_websocket/adapters/redis_url.hpp>
 #include <agent_websocket/base/config.hpp>
-#include <agent_websocket/base/random.hpp>
+#include <agent_websocket/base/error.hpp>
+#include <agent_websocket/base/result.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_REDIS
 
@@ -50,38 +54,17 @@ class redis_connection final : redis_line_sink {
 
   bool is_ready() const noexcept { return phase_ == phase::ready; }
   /// Commands without a reply.
-  std::size_t pending() const noexcept;
+  std::size_t pending() const noexcept { return queue_.size(); }
   const redis_address& address() const noexcept { return settings_.address; }
 
  private:
   using clock = std::chrono::steady_clock;
   enum class phase { idle, connecting, signing_in, ready, pausing };
 
-  static constexpr std::chrono::milliseconds least_pause{100};
-  static constexpr std::chrono::milliseconds most_pause{2'000};
-  static constexpr std::chrono::seconds steady{5};  // a connection that held so long was a good one
-
-  struct outgoing {
-    std::string_view bytes;
-    redis_handler done;
-    clock::time_point deadline;
-    std::size_t size;
-  };
-  struct flight {
-    redis_handler done;
-    clock::time_point deadline;
-    std::size_t size;
-  };
   struct refusal {
     redis_handler done;
     error why;
   };
-  struct waiter {
-    redis_command command;
-    redis_handler done;
-    clock::time_point deadline;
-  };
-
   error failure(const std::string& words) const;
 
   /// Soon. The handler waits here and not in Asio's queue, so that it ends with the connection.
@@ -89,7 +72,8 @@ class redis_connection final : redis_line_sink {
 
   std::weak_ptr<char> watch() const { return alive_; }
 
-  void put(outgoing each);
+  void put(std::string_view command, redis_handler done, clock::time_point deadline,
+           std::size_t counted);
 
   // --- connecting ---
 
@@ -97,11 +81,7 @@ class redis_connection final : redis_line_sink {
 
   void sign_in();
 
-  void step(const std::vector<std::string>& words);
-
-  void judge(const result<redis_reply>& reply);
-
-  void last_step();
+  void step(const result<redis_reply>& reply, bool is_last);
 
   void stand();
 
@@ -110,10 +90,6 @@ class redis_connection final : redis_line_sink {
   void close_line();
 
   void lose(const std::string& words);
-
-  static bool redis_error_is_refusal(std::string_view words);
-
-  void pause();
 
   void tell(std::string_view event, std::string_view words);
 
@@ -139,18 +115,14 @@ class redis_connection final : redis_line_sink {
   asio::ip::tcp::resolver resolver_;
   std::shared_ptr<asio_socket> opening_;  // being connected
   asio_timer timer_;
-  random_source random_;
   link_pointer<redis_line> line_;
-  std::deque<flight> sent_;     // in the order of their replies
-  std::deque<waiter> waiting_;  // for a connection
+  redis_queue queue_;
+  redis_sign_in sign_in_;
+  redis_backoff backoff_;
   std::deque<refusal> refused_;
-  std::size_t pending_bytes_ = 0;
-  clock::time_point since_{};
   clock::time_point progress_{};
-  error reason_;         // why there is no connection
-  std::string refusal_;  // of the sign-in
+  error reason_;  // why there is no connection
   phase phase_ = phase::idle;
-  int attempts_ = 0;
   unsigned turn_ = 0;  // tells an attempt from those given up
   unsigned wait_ = 0;
   bool armed_ = false;
@@ -174,20 +146,12 @@ AGENT_WEBSOCKET_INLINE void redis_connection::send(const redis_command& command,
   connect();
   if (phase_ == phase::pausing) return refuse(reason_, std::move(done));
   const std::size_t bytes = command->size();
-  if (pending_bytes_ + bytes > settings_.max_pending_bytes) {
+  if (queue_.bytes() + bytes > settings_.max_pending_bytes) {
     return refuse(failure("too much waits for it"), std::move(done));
   }
-  pending_bytes_ += bytes;
   const auto deadline = clock::now() + settings_.timeout;
-  if (phase_ == phase::ready) {
-    put({*command, std::move(done), deadline, bytes});
-    return;
-  }
-  waiting_.push_back({command, std::move(done), deadline});
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t redis_connection::pending() const noexcept {
-  return sent_.size() + waiting_.size();
+  if (phase_ == phase::ready) return put(*command, std::move(done), deadline, bytes);
+  queue_.wait(command, std::move(done), deadline);
 }
 
 AGENT_WEBSOCKET_INLINE error redis_connection::failure(const std::string& words) const {
@@ -205,10 +169,11 @@ AGENT_WEBSOCKET_INLINE void redis_connection::refuse(const error& why, redis_han
   });
 }
 
-AGENT_WEBSOCKET_INLINE void redis_connection::put(outgoing each) {
-  line_->send(each.bytes);
-  sent_.push_back({std::move(each.done), each.deadline, each.size});
-  if (sent_.size() == 1) progress_ = clock::now();
+AGENT_WEBSOCKET_INLINE void redis_connection::put(std::string_view command, redis_handler done,
+                                                  clock::time_point deadline, std::size_t counted) {
+  line_->send(command);
+  queue_.sent(std::move(done), deadline, counted);
+  if (queue_.on_the_way() == 1) progress_ = clock::now();
   if (phase_ == phase::ready) arm();
 }
 
@@ -242,40 +207,24 @@ AGENT_WEBSOCKET_INLINE void redis_connection::sign_in() {
   phase_ = phase::signing_in;
   line_ = redis_line::begin(std::move(socket), *this, settings_.tls, settings_.address.host);
   if (!line_) return lose("no certificate can be for that host");
-  if (!settings_.password.empty()) {
-    if (settings_.user.empty()) {
-      step({"AUTH", settings_.password});
-    } else {
-      step({"AUTH", settings_.user, settings_.password});
-    }
+  const std::vector<redis_command> commands = redis_sign_in::commands(settings_);
+  for (const redis_command& each : commands) {
+    const bool is_last = each == commands.back();
+    auto done = [this, is_last](const result<redis_reply>& reply) { step(reply, is_last); };
+    put(*each, std::move(done), {}, 0);
   }
-  if (settings_.database != 0) step({"SELECT", std::to_string(settings_.database)});
-  step({"PING"});  // its answer says that the server is there, is done loading and lets us in
-  last_step();
 }
 
-AGENT_WEBSOCKET_INLINE void redis_connection::step(const std::vector<std::string>& words) {
-  const redis_command command = make_redis_command({words.begin(), words.end()});
-  put({*command, [this](const result<redis_reply>& reply) { judge(reply); }, {}, 0});
-}
-
-AGENT_WEBSOCKET_INLINE void redis_connection::judge(const result<redis_reply>& reply) {
-  if (!reply || !reply->is_error() || redis_error_kind(reply->text()) == "NOPERM") return;
-  if (refusal_.empty()) refusal_ = std::string(reply->text());
-}
-
-AGENT_WEBSOCKET_INLINE void redis_connection::last_step() {
-  sent_.back().done = [this](const result<redis_reply>& reply) {
-    judge(reply);
-    if (!reply) return;
-    if (!refusal_.empty()) return lose(std::exchange(refusal_, {}));
-    stand();
-  };
+AGENT_WEBSOCKET_INLINE void redis_connection::step(const result<redis_reply>& reply, bool is_last) {
+  sign_in_.judge(reply);
+  if (!is_last || !reply) return;
+  if (const std::string words = sign_in_.take_refusal(); !words.empty()) return lose(words);
+  stand();
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::stand() {
   phase_ = phase::ready;
-  since_ = clock::now();
+  backoff_.stands(clock::now());
   cancel_wait();
   const auto alive = watch();
   if (std::exchange(is_lost_, false) || !was_ready_) tell("redis_connected", "");
@@ -283,8 +232,8 @@ AGENT_WEBSOCKET_INLINE void redis_connection::stand() {
   if (alive.expired()) return;
   if (const auto on_ready = settings_.on_ready) on_ready();
   if (alive.expired() || phase_ != phase::ready) return;
-  for (waiter& each : std::exchange(waiting_, {})) {
-    put({*each.command, std::move(each.done), each.deadline, each.command->size()});
+  for (redis_queue::waiter& each : queue_.take_waiting()) {
+    put(*each.command, std::move(each.done), each.deadline, each.command->size());
   }
 }
 
@@ -301,39 +250,19 @@ AGENT_WEBSOCKET_INLINE void redis_connection::close_line() {
 AGENT_WEBSOCKET_INLINE void redis_connection::lose(const std::string& words) {
   close_line();
   cancel_wait();
-  const bool held = phase_ == phase::ready && clock::now() - since_ > steady;
   phase_ = phase::pausing;
-  refusal_.clear();
-  reason_ = redis_error_is_refusal(words) ? error_of_redis(words) : failure(words);
-  attempts_ = held ? 0 : std::min(attempts_ + 1, 16);
-  pause();
-  pending_bytes_ = 0;
-  auto sent = std::exchange(sent_, {});
-  auto waiting = std::exchange(waiting_, {});
+  sign_in_ = redis_sign_in();
+  reason_ = is_redis_refusal(words) ? error_of_redis(words) : failure(words);
+  const auto now = clock::now();
+  wait_until(now + backoff_.next(now));
+  const std::vector<redis_handler> unanswered = queue_.take_all();
   const auto alive = watch();
   const error why = reason_;
   if (!std::exchange(is_lost_, true)) tell("redis_lost", words);
-  for (flight& each : sent) {
+  for (const redis_handler& done : unanswered) {
     if (alive.expired()) return;
-    each.done(why);
+    done(why);
   }
-  for (waiter& each : waiting) {
-    if (alive.expired()) return;
-    each.done(why);
-  }
-}
-
-AGENT_WEBSOCKET_INLINE bool redis_connection::redis_error_is_refusal(std::string_view words) {
-  const std::string_view kind = redis_error_kind(words);
-  return kind == "NOAUTH" || kind == "WRONGPASS" || kind == "DENIED" || kind == "LOADING" ||
-         kind == "ERR" || kind == "MASTERDOWN";
-}
-
-AGENT_WEBSOCKET_INLINE void redis_connection::pause() {
-  const auto whole = std::min(most_pause, least_pause * (1 << std::min(attempts_, 10)) / 2);
-  const double part = 0.5 + random_.unit() / 2;
-  wait_until(clock::now() + std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(
-                                static_cast<double>(whole.count()) * part)));
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::tell(std::string_view event, std::string_view words) {
@@ -345,8 +274,9 @@ AGENT_WEBSOCKET_INLINE void redis_connection::tell(std::string_view event, std::
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::arm() {
-  if (armed_ || sent_.empty()) return;
-  wait_until(std::max(sent_.front().deadline, progress_ + settings_.timeout));
+  const auto deadline = queue_.deadline();
+  if (armed_ || !deadline) return;
+  wait_until(std::max(*deadline, progress_ + settings_.timeout));
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::wait_until(clock::time_point when) {
@@ -368,10 +298,11 @@ AGENT_WEBSOCKET_INLINE void redis_connection::cancel_wait() {
 AGENT_WEBSOCKET_INLINE void redis_connection::on_time() {
   if (phase_ == phase::pausing) return begin();
   if (phase_ != phase::ready) return lose("no connection in time");
-  if (sent_.empty()) return;
+  const auto deadline = queue_.deadline();
+  if (!deadline) return;
   const auto now = clock::now();
   // A large reply may take its time, as long as it comes.
-  if (now < sent_.front().deadline || now < progress_ + settings_.timeout) return arm();
+  if (now < *deadline || now < progress_ + settings_.timeout) return arm();
   lose("no reply in time");
 }
 
@@ -380,12 +311,10 @@ AGENT_WEBSOCKET_INLINE void redis_connection::on_reply(redis_reply reply) {
     const auto on_message = settings_.on_message;  // it may destroy the connection
     return on_message(std::move(reply));
   }
-  if (sent_.empty()) {
+  if (queue_.on_the_way() == 0) {
     return lose(reply.is_error() ? std::string(reply.text()) : "a reply that nobody asked for");
   }
-  const redis_handler done = std::move(sent_.front().done);
-  pending_bytes_ -= sent_.front().size;
-  sent_.pop_front();
+  const redis_handler done = queue_.take_sent();
   const bool is_replica =
       phase_ == phase::ready && reply.is_error() && redis_error_kind(reply.text()) == "READONLY";
   const auto alive = watch();

@@ -8,6 +8,7 @@
 #include <agent_websocket/adapters/asio_listener.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_connection.hpp>
+#include <agent_websocket/adapters/websocketpp_framing.hpp>
 #include <agent_websocket/adapters/websocketpp_hub.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>

@@ -8,6 +8,7 @@
 
 #include <agent_websocket/client/core.hpp>
 #include <agent_websocket/client/reception.hpp>
+#include <agent_websocket/client/sending.hpp>
 #include <agent_websocket/policy/client_transport.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 

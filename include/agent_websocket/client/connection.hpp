@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The client's side of the connection as a pure state machine: when to connect, what hello says,
-// what a welcome means, which numbered messages are new, when a silent server counts as gone, how
-// long to wait. Knows nothing of queries and answers. No I/O, clock, lock or thread.
+// The client's side of the connection as a pure state machine: when to connect, when a silent
+// server counts as gone, how long to wait. What hello says, what a welcome means and which numbered
+// messages are new is in following.hpp. Knows nothing of queries and answers. No I/O, clock, lock
+// or thread.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
@@ -13,7 +14,6 @@
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/wire/encode_client.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -130,18 +130,17 @@ class client_connection {
 
   void send(std::string json);
 
-  void say_hello(const id_list& unacknowledged, time_point now);
-
-  greeting classify(const wire::welcome_view& w);
-
-  void acknowledge();
-
   void break_off(std::uint16_t code, std::string_view reason, time_point now);
 
   // A connection that has held is no reason to be careful with the next.
   void settle_backoff(time_point now) noexcept;
 
   time_point silent_too_long() const noexcept;
+
+  // following.hpp
+  void say_hello(const id_list& unacknowledged, time_point now);
+  greeting classify(const wire::welcome_view& w);
+  void acknowledge();
 
   const client_options& options_;
   client_action::list& actions_;
@@ -224,69 +223,9 @@ AGENT_WEBSOCKET_INLINE bool client_connection::awaits_token(std::uint64_t attemp
          token_asked_ != attempt;
 }
 
-AGENT_WEBSOCKET_INLINE void client_connection::opened(const id_list& unacknowledged,
-                                                      time_point now) {
-  heard(now);
-  say_hello(unacknowledged, now);
-}
-
 AGENT_WEBSOCKET_INLINE void client_connection::heard(time_point now) noexcept {
   heard_at_ = now;
   pinged_ = false;
-}
-
-AGENT_WEBSOCKET_INLINE client_connection::greeting client_connection::welcomed(
-    const wire::welcome_view& w) {
-  if (w.session_id.empty() || (awaits_verdict_ && w.reason == "new")) return greeting::ignored;
-  const greeting found = classify(w);
-  if (found == greeting::confirmed) {
-    position_.last_seq = std::max(position_.last_seq, w.seq);
-  } else if (found != greeting::recovered) {
-    position_.last_seq = w.seq;
-  }
-  if (!w.resume_token.empty() || position_.session_id != w.session_id)
-    position_.token = std::string(w.resume_token);
-  position_.session_id = std::string(w.session_id);
-  position_.epoch = std::string(w.epoch);
-  awaits_verdict_ = false;
-  following_ = true;
-  heartbeat_ = w.heartbeat;
-  timeout_ = w.timeout;
-  max_message_bytes_ = w.max_message_bytes;
-  max_queued_ = w.max_queued;
-  return found;
-}
-
-AGENT_WEBSOCKET_INLINE bool client_connection::caught_up(time_point now) {
-  if (!following_ || state_ != client_state::catching_up) return false;
-  enter(client_state::live);
-  live_since_ = now;
-  acknowledge();
-  return true;
-}
-
-AGENT_WEBSOCKET_INLINE client_connection::place client_connection::take_number(std::int64_t seq) {
-  if (seq <= position_.last_seq) return place::seen;
-  if (seq != position_.last_seq + 1 && position_.is_known()) return place::gap;
-  position_.last_seq = seq;
-  ++unacknowledged_;
-  progressed();
-  return place::next;
-}
-
-AGENT_WEBSOCKET_INLINE void client_connection::after_number() {
-  if (is_live() && unacknowledged_ >= acknowledge_every) acknowledge();
-}
-
-AGENT_WEBSOCKET_INLINE bool client_connection::missed(const id_list& unacknowledged,
-                                                      time_point now) {
-  if (!position_.is_known()) return false;
-  if (++gaps_ < 2) {
-    say_hello(unacknowledged, now);
-    return false;
-  }
-  break_off(close_code_server_error, "gap", now);
-  return true;
 }
 
 AGENT_WEBSOCKET_INLINE after_close client_connection::ended(std::uint16_t code,
@@ -356,46 +295,6 @@ AGENT_WEBSOCKET_INLINE void client_connection::enter(client_state next) {
 
 AGENT_WEBSOCKET_INLINE void client_connection::send(std::string json) {
   actions_.push_back(client_action::send{std::move(json)});
-}
-
-AGENT_WEBSOCKET_INLINE void client_connection::say_hello(const id_list& unacknowledged,
-                                                         time_point now) {
-  settle_backoff(now);
-  wire::hello m;
-  m.client = options_.client;
-  m.caps = &options_.caps;
-  m.tools = &options_.tools;
-  m.auth_token = auth_token_;
-  m.session_id = position_.session_id;
-  m.resume_token = position_.token;
-  m.epoch = position_.epoch;
-  m.last_seq = position_.last_seq;
-  m.outbox = unacknowledged;
-  std::string json;
-  encode(json, m);
-  send(std::move(json));
-  greeted_ = false;
-  following_ = false;
-  awaits_verdict_ = position_.is_known();
-  give_up_at_ = now + patience;
-  enter(client_state::catching_up);
-}
-
-AGENT_WEBSOCKET_INLINE client_connection::greeting client_connection::classify(
-    const wire::welcome_view& w) {
-  const bool greeted = std::exchange(greeted_, true);
-  if (position_.session_id.empty()) return greeting::first;
-  if (position_.session_id != w.session_id) return greeting::replaced;
-  if (w.recovered) return greeting::recovered;
-  const bool repeats = greeted && w.reason == "new" && position_.epoch == w.epoch;
-  return repeats ? greeting::confirmed : greeting::moved;
-}
-
-AGENT_WEBSOCKET_INLINE void client_connection::acknowledge() {
-  unacknowledged_ = 0;
-  std::string json;
-  wire::encode_ack(json, position_.last_seq);
-  send(std::move(json));
 }
 
 AGENT_WEBSOCKET_INLINE void client_connection::break_off(std::uint16_t code,

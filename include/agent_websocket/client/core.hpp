@@ -3,17 +3,19 @@
 // The client as a pure state machine: events and a moment go in, actions come out. No I/O, clock,
 // lock or thread, so that what a client does can be replayed, cut after every frame, and judged by
 // the scripts of tests/conformance. Promises exactly one end for every query that was taken,
-// whatever happens. What the server sends is read in reception.hpp.
+// whatever happens. What the application has to say is sent in sending.hpp, what the server sends
+// is read in reception.hpp.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/ids.hpp>
 #include <agent_websocket/client/actions.hpp>
 #include <agent_websocket/client/connection.hpp>
+#include <agent_websocket/client/following.hpp>
 #include <agent_websocket/client/outbox.hpp>
 #include <agent_websocket/client/transcript.hpp>
 #include <agent_websocket/json/reader.hpp>
-#include <agent_websocket/wire/encode_client.hpp>
+#include <agent_websocket/wire/message.hpp>
 #include <agent_websocket/wire/server_message.hpp>
 
 #include <algorithm>
@@ -63,7 +65,7 @@ class client_core {
   result<void> tool_error(std::string_view call, std::string words);
 
   /// Judges an answer or decides on a request. Kept until the server has it; errors as of query().
-  result<std::string> feedback(wire::human_feedback said) { return keep_and_send(said); }
+  result<std::string> feedback(wire::human_feedback said);
 
   /// Any command but hello, which is the client's own. `regenerate` is a query without a content,
   /// `set` is kept until the server has it; all others are sent now or fail (connection_failed).
@@ -96,63 +98,7 @@ class client_core {
   static constexpr const char* cancel_mark = "c";
   static constexpr const char* result_mark = "t";
 
-  static error not_connected();
-
-  std::string make_id();
-
-  /// Makes an id where there is none.
-  result<void> name(std::string& id);
-
   void send(std::string json);
-
-  template <typename Message>
-  result<std::string> ask(Message& message) {
-    auto kept = keep(message, true);
-    if (!kept) return kept;
-    // A former run of the program may have asked it, so that its answer is already coming.
-    if (client_answer* const known = transcript_.find(message.id)) {
-      known->own = true;
-    } else {
-      transcript_.add(message.id, true);
-    }
-    send_kept();
-    return kept;
-  }
-
-  static bool is_json_or_empty(std::string_view text);
-
-  result<void> answer_call(std::string_view call, std::string data, std::string why_not);
-
-  template <typename Message>
-  result<std::string> keep_and_send(Message& message) {
-    auto kept = keep(message, false);
-    if (kept) send_kept();
-    return kept;
-  }
-
-  template <typename Message>
-  result<std::string> keep(Message& message, bool is_query) {
-    if (connection_.state() == client_state::stopped)
-      return error(errc::interrupted, "The client has been stopped");
-    if (auto named = name(message.id); !named) return named.error();
-    const client_answer* const known = is_query ? transcript_.find(message.id) : nullptr;
-    if (outbox_.contains(message.id) || (known != nullptr && (known->own || !known->is_open())))
-      return error(errc::bad_message, "That id has been used before");
-    std::string json;
-    encode(json, message);
-    const std::size_t limit = connection_.max_message_bytes();
-    if (limit != 0 && json.size() > limit) {
-      return error(errc::too_large,
-                   "The server takes messages of at most " + std::to_string(limit) + " bytes");
-    }
-    if (!outbox_.add(message.id, json, is_query)) {
-      return error(errc::queue_full,
-                   "Too much waits for the server already; try again when some is answered");
-    }
-    return message.id;
-  }
-
-  void send_kept();
 
   void withdraw(const std::vector<std::string>& results);
   bool has_made(std::string_view id, const char* mark) const;
@@ -169,6 +115,21 @@ class client_core {
 
   /// Nothing is going to come any more.
   void conclude(std::uint16_t code, std::string_view reason);
+
+  // sending.hpp
+  template <typename Message>
+  result<std::string> ask(Message& message);
+  template <typename Message>
+  result<std::string> keep_and_send(Message& message);
+  template <typename Message>
+  result<std::string> keep(Message& message, bool is_query);
+  void send_kept();
+  result<void> answer_call(std::string_view call, std::string data, std::string why_not);
+  static bool is_json_or_empty(std::string_view text);
+  static error not_connected();
+  /// Makes an id where there is none.
+  result<void> name(std::string& id);
+  std::string make_id();
 
   // reception.hpp
   void on_welcome(const wire::server_message& m, std::string_view text);
@@ -223,70 +184,6 @@ AGENT_WEBSOCKET_INLINE void client_core::stop(time_point now) {
   conclude(close_code_done, {});
 }
 
-AGENT_WEBSOCKET_INLINE result<std::string> client_core::query(wire::query asked) {
-  if (asked.parts.empty() && asked.content.find_first_not_of(" \t\r\n") == std::string::npos)
-    return error(errc::bad_message, "A query needs a content");
-  return ask(asked);
-}
-
-AGENT_WEBSOCKET_INLINE result<std::string> client_core::decide(std::string_view request,
-                                                               client_decision decision,
-                                                               std::string content,
-                                                               std::string data) {
-  const bool is_bare = content.empty() && data.empty();
-  if ((decision == client_decision::edit && data.empty()) ||
-      (decision == client_decision::answer && is_bare) || !is_json_or_empty(data)) {
-    return error(errc::bad_message, "The decision needs data that are JSON");
-  }
-  wire::human_feedback said;
-  said.ref = std::string(request);
-  said.decision = std::string(to_string(decision));
-  said.content = std::move(content);
-  said.data = std::move(data);
-  return feedback(std::move(said));
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::tool_result(std::string_view call,
-                                                             std::string data) {
-  if (!is_json_or_empty(data)) return error(errc::bad_message, "The result is no JSON");
-  return answer_call(call, data.empty() ? "null" : std::move(data), {});
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::tool_error(std::string_view call,
-                                                            std::string words) {
-  return answer_call(call, {}, words.empty() ? message_of(errc::tool_failed) : std::move(words));
-}
-
-AGENT_WEBSOCKET_INLINE result<std::string> client_core::command(wire::command wanted) {
-  if (wanted.op.empty() || wanted.op == "hello")
-    return error(errc::bad_message, "A command needs an op, which must not be hello");
-  if (wanted.op == "regenerate") return ask(wanted);
-  if (wanted.op == "set") return keep_and_send(wanted);
-  if (!connection_.is_live()) return not_connected();
-  if (auto named = name(wanted.id); !named) return named.error();
-  std::string json;
-  encode(json, wanted);
-  send(std::move(json));
-  return wanted.id;
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::cancel(std::string_view ref) {
-  if (!connection_.is_live()) {
-    client_answer* const waiting = ref.empty() ? nullptr : open_answer(ref);
-    if (waiting == nullptr || !outbox_.is_unsent(ref)) return not_connected();
-    end(*waiting, wire::answer_status::cancelled);
-    return {};
-  }
-  wire::command wanted;
-  wanted.op = "cancel";
-  wanted.id = id_prefix_ + cancel_mark + std::to_string(++made_ids_);
-  wanted.ref = std::string(ref);
-  std::string json;
-  encode(json, wanted);
-  send(std::move(json));
-  return {};
-}
-
 AGENT_WEBSOCKET_INLINE void client_core::token_ready(std::uint64_t attempt,
                                                      result<std::string> token, time_point now) {
   if (connection_.token_renewed(attempt, token ? &token.value() : nullptr)) return;
@@ -313,49 +210,8 @@ AGENT_WEBSOCKET_INLINE void client_core::failed(std::error_code why, int status,
     lost(close_code_of(why, status), detail, now);
 }
 
-AGENT_WEBSOCKET_INLINE error client_core::not_connected() {
-  return error(errc::connection_failed, "There is no connection to the server at the moment");
-}
-
-AGENT_WEBSOCKET_INLINE std::string client_core::make_id() {
-  return id_prefix_ + std::to_string(++made_ids_);
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::name(std::string& id) {
-  if (id.empty()) {
-    id = make_id();
-  } else if (!is_valid_id(id)) {
-    return error(errc::bad_message, "An id has 1 to 64 characters out of A-Z a-z 0-9 _ . : -");
-  }
-  return {};
-}
-
 AGENT_WEBSOCKET_INLINE void client_core::send(std::string json) {
   actions_.push_back(client_action::send{std::move(json)});
-}
-
-AGENT_WEBSOCKET_INLINE bool client_core::is_json_or_empty(std::string_view text) {
-  return text.empty() || json::document().parse(text).has_value();
-}
-
-AGENT_WEBSOCKET_INLINE result<void> client_core::answer_call(std::string_view call,
-                                                             std::string data,
-                                                             std::string why_not) {
-  if (!calls_.is_running(call)) return error(errc::not_found);
-  wire::command made;
-  made.op = "tool_result";
-  made.id = id_prefix_ + result_mark + std::to_string(++made_ids_);
-  made.ref = std::string(call);
-  made.data = std::move(data);
-  made.failure = std::move(why_not);
-  const auto kept = keep_and_send(made);
-  if (!kept) return kept.error();
-  calls_.answered(call, made.id);
-  return {};
-}
-
-AGENT_WEBSOCKET_INLINE void client_core::send_kept() {
-  if (connection_.is_live()) outbox_.send_newest([this](const std::string& json) { send(json); });
 }
 
 AGENT_WEBSOCKET_INLINE void client_core::withdraw(const std::vector<std::string>& results) {

@@ -3,20 +3,19 @@
 // `server`: basic_server with the shipped policies, ready to run: websocketpp_transport,
 // asio_http_client (or curl_http_client, see AGENT_WEBSOCKET_WITH_CURL) and asio_scheduler on one
 // io_context, its own or the program's, SIGINT and SIGTERM taken as the wish to stop in order, and
-// SIGHUP as the one to read the certificate again. Programs that bring other policies use
-// basic_server.
+// SIGHUP as the one to read the certificate again. How its parts are made from the options is in
+// server_parts.hpp. Programs that bring other policies use basic_server.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
 
-#include <agent_websocket/adapters/asio_http_client.hpp>
 #include <agent_websocket/adapters/asio_scheduler.hpp>
-#include <agent_websocket/adapters/curl_http_client.hpp>
 #include <agent_websocket/adapters/stderr_logger.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_transport.hpp>
 #include <agent_websocket/auth/any_authenticator.hpp>
 #include <agent_websocket/host/authenticator.hpp>
+#include <agent_websocket/host/server_parts.hpp>
 #include <agent_websocket/host/store.hpp>
 #include <agent_websocket/host/worker_link.hpp>
 #include <agent_websocket/server/environment.hpp>
@@ -37,14 +36,6 @@
 #include <utility>
 
 namespace agent_websocket {
-
-/// What the shipped server asks models by: libcurl where AGENT_WEBSOCKET_WITH_CURL is 1.
-#if AGENT_WEBSOCKET_WITH_CURL
-using shipped_http_client = adapters::curl_http_client;
-#else
-using shipped_http_client = adapters::asio_http_client;
-#endif
-
 namespace detail {
 
 /// What `server` is. A template so that a unit which makes no server, as most of a program do,
@@ -52,9 +43,7 @@ namespace detail {
 template <typename HttpClient>
 class shipped_server {
  public:
-  using basic_type =
-      basic_server<adapters::websocketpp_transport, HttpClient, adapters::asio_scheduler, any_store,
-                   any_authenticator, adapters::stderr_logger>;
+  using basic_type = typename server_parts<HttpClient>::basic_type;
   using session_type = typename basic_type::session_type;
   using router_type = typename basic_type::router_type;
 
@@ -124,30 +113,6 @@ class shipped_server {
 #endif
 
   static constexpr std::chrono::milliseconds longest_patience{1'000};
-  static constexpr std::size_t plain_requests = 64;  // at once, when all sockets are taken
-  // In the kernel, for a client that does not read; Linux takes twice as much. An answer of 64 KiB
-  // to a plain request fits, so that slow readers of such hold nothing here.
-  static constexpr int client_send_buffer = 128 * 1024;
-
-  // In the order in which they need each other.
-  struct parts {
-    parts(asio::io_context& context, options settings);
-
-    adapters::asio_scheduler scheduler;
-    HttpClient http;
-    adapters::websocketpp_transport transport;
-    any_store store;
-    any_authenticator authenticator;
-    adapters::stderr_logger logger;
-    basic_type server;
-  };
-
-  static adapters::websocketpp_transport::settings transport_settings(const options& from);
-
-  static adapters::tls_files tls_files(const options& from);
-
-  void reload_certificates();
-
   void wait_for_signal();
 
   // ---- as a worker
@@ -162,7 +127,7 @@ class shipped_server {
   std::unique_ptr<asio::io_context> own_;
   asio::io_context& context_;
   std::optional<worker_link> link_;  // before the transport, which looks at the loads
-  parts parts_;
+  server_parts<HttpClient> parts_;
   std::optional<asio::signal_set> signals_;
   std::optional<adapters::asio_timer> patience_;
   bool running_ = false;  // inside of run()
@@ -249,7 +214,7 @@ result<void> shipped_server<HttpClient>::start() {
 template <typename HttpClient>
 result<void> shipped_server<HttpClient>::check_certificates(const options& settings) {
   if (!settings.access.has_tls()) return {};
-  const auto loaded = adapters::tls_context::of_server(tls_files(settings));
+  const auto loaded = adapters::tls_context::of_server(tls_files_of(settings));
   return loaded ? result<void>() : loaded.error();
 }
 
@@ -290,7 +255,7 @@ void shipped_server<HttpClient>::stop() {
 
 template <typename HttpClient>
 void shipped_server<HttpClient>::reload() {
-  post([this] { reload_certificates(); });
+  post([this] { parts_.reload_certificates(); });
 }
 
 template <typename HttpClient>
@@ -312,57 +277,12 @@ void shipped_server<HttpClient>::disconnect(std::string session_id, std::string 
 }
 
 template <typename HttpClient>
-shipped_server<HttpClient>::parts::parts(asio::io_context& context, options settings)
-    : scheduler(context),
-      http(context),
-      transport(context, transport_settings(settings)),
-      logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
-                                                           : adapters::log_format::text),
-      server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
-  http.read_in_turns_of(&transport.turns());
-}
-
-template <typename HttpClient>
-adapters::websocketpp_transport::settings shipped_server<HttpClient>::transport_settings(
-    const options& from) {
-  adapters::websocketpp_transport::settings to;
-  to.host = from.host;
-  to.port = from.port;
-  to.reuse_port = from.reuse_port;
-  to.max_message_bytes = from.session.max_message_bytes;
-  // Sockets are counted by the server; beside them there is room for health checks and the API.
-  to.max_connections = from.max_connections == 0 ? 0 : from.max_connections + plain_requests;
-  to.so_sndbuf = client_send_buffer;
-  to.max_unanswered_per_address = from.access.max_connections_per_address;
-  if (auto proxies = http::trusted_proxies::parse(from.access.trusted_proxies))
-    to.proxies = std::move(*proxies);
-  to.tls = tls_files(from);
-  return to;
-}
-
-template <typename HttpClient>
-adapters::tls_files shipped_server<HttpClient>::tls_files(const options& from) {
-  return {from.access.tls_cert_file, from.access.tls_key_file};
-}
-
-template <typename HttpClient>
-void shipped_server<HttpClient>::reload_certificates() {
-  if (!settings().access.has_tls()) return;
-  if (const auto outcome = parts_.transport.reload_certificates(); !outcome) {
-    parts_.server.log(log_level::error, "reload_failed", {}, outcome.error().message);
-  } else {
-    parts_.server.log(log_level::info, "certificates_reloaded", {},
-                      "valid until " + parts_.transport.certificate_valid_until());
-  }
-}
-
-template <typename HttpClient>
 void shipped_server<HttpClient>::wait_for_signal() {
   signals_->async_wait([this](const std::error_code& failure, int number) {
     if (failure) return;
     // Without TLS a hangup keeps its meaning: the terminal has gone.
     if (hangup != 0 && number == hangup && settings().access.has_tls()) {
-      reload_certificates();
+      parts_.reload_certificates();
       return wait_for_signal();
     }
     if (std::exchange(signalled_, true)) return context_.stop();

@@ -17,6 +17,8 @@
 #include <agent_websocket/adapters/asio_listener.hpp>
 #include <agent_websocket/adapters/stderr_logger.hpp>
 #include <agent_websocket/host/check_workers.hpp>
+#include <agent_websocket/host/controlling_terminal.hpp>
+#include <agent_websocket/host/worker_children.hpp>
 #include <agent_websocket/host/worker_link.hpp>
 #include <agent_websocket/host/worker_loads.hpp>
 #include <agent_websocket/host/worker_pool.hpp>
@@ -26,18 +28,14 @@
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS && defined(ASIO_HAS_POSIX_STREAM_DESCRIPTOR)
 
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/signal_set.hpp>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -57,7 +55,8 @@ struct supervisor_settings {
 
 namespace detail {
 
-/// What `supervisor` is, a template so that only a unit which makes one compiles it.
+/// What `supervisor` is, a template so that only a unit which makes one compiles it. What is to be
+/// done is decided by worker_pool; the processes are worker_children.
 template <typename = void>
 class shipped_supervisor {
  public:
@@ -82,15 +81,6 @@ class shipped_supervisor {
 
  private:
   using kind = pool_action::kind;
-  using line = asio::posix::stream_descriptor;
-
-  struct worker {
-    unsigned slot = 0;
-    unsigned place = 0;
-    int pid = -1;
-    std::unique_ptr<line> to;
-    std::unique_ptr<char> said = std::make_unique<char>();
-  };
 
   // Until what was accepted is answered (server::join), and for what comes after the drain.
   static constexpr std::chrono::milliseconds end_margin{6'000};
@@ -100,18 +90,14 @@ class shipped_supervisor {
   static std::chrono::steady_clock::time_point now();
 
   void log(log_level level, std::string_view event, const std::string& text) const;
-  static std::string name_of(const worker& one);
 
   // ---- events
 
   void wait_for_signal();
 
-  /// One signal may stand for several ends.
   void reap();
 
-  void ended(unsigned id, const worker_end& how);
-
-  void listen_to(unsigned id);
+  void on_ready(unsigned id);
 
   void arm();
 
@@ -123,16 +109,8 @@ class shipped_supervisor {
 
   void launch(const pool_action& action);
 
-  void tell(unsigned id, int signal);
-
   /// Who tries to connect from now on is refused, and need not wait for a queue that nobody serves.
   void release();
-
-  /// nohup says that the terminal may go.
-  static bool ignores_hangup();
-  /// A hangup means that the terminal has gone when there was one and is not any more; else it is
-  /// an operator's word.
-  static bool is_at_terminal();
 
   options settings_;
   supervisor_settings how_;
@@ -142,12 +120,13 @@ class shipped_supervisor {
   adapters::asio_timer timer_;
   asio::signal_set signals_;
   std::function<void()> running_;
-  std::map<unsigned, worker> workers_;  // by the pool's ids
+  worker_children workers_;
   std::vector<int> listeners_;
   worker_loads loads_;
   std::uint16_t port_ = 0;
   int code_ = 0;
-  bool finished_ = false, has_terminal_ = false;
+  controlling_terminal terminal_;
+  bool finished_ = false;
 };
 
 }  // namespace detail
@@ -172,7 +151,9 @@ shipped_supervisor<T>::shipped_supervisor(options settings, supervisor_settings 
                                                               : adapters::log_format::text),
       pool_(pool_settings()),
       timer_(context),
-      signals_(context) {}
+      signals_(context),
+      workers_(context, {how_.command, how_.environment, {}},
+               [this](unsigned id) { on_ready(id); }) {}
 
 template <typename T>
 result<void> shipped_supervisor<T>::start() {
@@ -191,7 +172,7 @@ result<void> shipped_supervisor<T>::start() {
   port_ = listener.port();
   listeners_ = listener.release();
   loads_ = worker_loads::create();
-  has_terminal_ = is_at_terminal() && !ignores_hangup();
+  terminal_ = controlling_terminal::of_process();
   for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) {
     std::error_code failure;
     signals_.add(number, failure);
@@ -231,17 +212,12 @@ void shipped_supervisor<T>::log(log_level level, std::string_view event,
 }
 
 template <typename T>
-std::string shipped_supervisor<T>::name_of(const worker& one) {
-  return "worker=" + std::to_string(one.slot) + " pid=" + std::to_string(one.pid);
-}
-
-template <typename T>
 void shipped_supervisor<T>::wait_for_signal() {
   signals_.async_wait([this](const std::error_code& failure, int number) {
     if (failure) return;
     if (number == SIGCHLD) {
       reap();
-    } else if (number == SIGHUP && !(has_terminal_ && !is_at_terminal())) {
+    } else if (number == SIGHUP && !terminal_.has_gone()) {
       log(log_level::info, "rolling_restart", "one worker after the other");
       pool_.on_restart(now());
     } else {
@@ -254,33 +230,19 @@ void shipped_supervisor<T>::wait_for_signal() {
 
 template <typename T>
 void shipped_supervisor<T>::reap() {
-  std::vector<unsigned> ids;
-  for (const auto& each : workers_) ids.push_back(each.first);
-  for (const unsigned id : ids) {
-    if (const auto how = reap_worker(workers_[id].pid)) ended(id, *how);
+  for (const worker_children::ended_child& each : workers_.reap()) {
+    loads_.leave(each.place);
+    const bool expected = (pool_.is_to_end(each.id) || pool_.stopping()) && each.how.is_clean();
+    log(expected ? log_level::info : log_level::warning, "worker_ended",
+        each.name + ' ' + to_string(each.how));
+    pool_.on_end(each.id, each.how, now());
   }
 }
 
 template <typename T>
-void shipped_supervisor<T>::ended(unsigned id, const worker_end& how) {
-  const worker& gone = workers_[id];
-  loads_.leave(gone.place);
-  const bool expected = (pool_.is_to_end(id) || pool_.stopping()) && how.is_clean();
-  log(expected ? log_level::info : log_level::warning, "worker_ended",
-      name_of(gone) + ' ' + to_string(how));
-  workers_.erase(id);
-  pool_.on_end(id, how, now());
-}
-
-template <typename T>
-void shipped_supervisor<T>::listen_to(unsigned id) {
-  worker& one = workers_[id];
-  one.to->async_read_some(asio::buffer(one.said.get(), 1),
-                          [this, id](const std::error_code& end, std::size_t) {
-                            if (end) return;  // that of the process is told by a signal
-                            pool_.on_ready(id, now());
-                            carry_out();
-                          });
+void shipped_supervisor<T>::on_ready(unsigned id) {
+  pool_.on_ready(id, now());
+  carry_out();
 }
 
 template <typename T>
@@ -310,8 +272,8 @@ template <typename T>
 void shipped_supervisor<T>::carry_out(const pool_action& action) {
   switch (action.what) {
     case kind::start: return launch(action);
-    case kind::drain: return tell(action.id, SIGTERM);
-    case kind::kill: return tell(action.id, SIGKILL);
+    case kind::drain: return workers_.signal(action.id, SIGTERM);
+    case kind::kill: return workers_.signal(action.id, SIGKILL);
     case kind::all_ready:
       if (running_) running_();
       return;
@@ -329,56 +291,22 @@ void shipped_supervisor<T>::carry_out(const pool_action& action) {
 
 template <typename T>
 void shipped_supervisor<T>::launch(const pool_action& action) {
-  const auto made = start_worker([&](int control) {
-    worker_ticket ticket;
-    ticket.slot = action.slot;
-    ticket.place = action.place;
-    ticket.control = control;
-    ticket.loads = loads_.descriptor();
-    ticket.listeners = listeners_;
-    worker_command command;
-    command.words = how_.command;
-    command.environment = how_.environment;
-    command.environment.emplace_back(worker_ticket::variable, ticket.text());
-    command.descriptors = listeners_;
-    if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
-    return command;
-  });
-  if (!made) {
-    log(log_level::error, "worker_failed", made.error().message);
+  worker_ticket ticket;
+  ticket.slot = action.slot;
+  ticket.place = action.place;
+  ticket.loads = loads_.descriptor();
+  ticket.listeners = listeners_;
+  if (const auto started = workers_.start(action.id, std::move(ticket)); !started) {
+    log(log_level::error, "worker_failed", started.error().message);
     return pool_.on_end(action.id, {1, 0}, now());
   }
-  worker& one = workers_[action.id];
-  one.slot = action.slot;
-  one.place = action.place;
-  one.pid = made->pid;
-  one.to = std::make_unique<line>(context_, made->line);
-  log(log_level::info, action.again ? "worker_restarted" : "worker_started", name_of(one));
-  listen_to(action.id);
-}
-
-template <typename T>
-void shipped_supervisor<T>::tell(unsigned id, int signal) {
-  const auto found = workers_.find(id);
-  if (found != workers_.end()) signal_worker(found->second.pid, signal);
+  log(log_level::info, action.again ? "worker_restarted" : "worker_started",
+      workers_.name_of(action.id));
 }
 
 template <typename T>
 void shipped_supervisor<T>::release() {
   for (const int each : std::exchange(listeners_, {})) ::close(each);
-}
-
-template <typename T>
-bool shipped_supervisor<T>::ignores_hangup() {
-  struct sigaction before {};
-  return ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
-}
-
-template <typename T>
-bool shipped_supervisor<T>::is_at_terminal() {
-  const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
-  if (terminal >= 0) ::close(terminal);
-  return terminal >= 0;
 }
 
 }  // namespace detail

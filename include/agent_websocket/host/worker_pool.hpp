@@ -2,18 +2,19 @@
 //
 // What a supervisor decides, without processes: which worker is started, told to drain or killed,
 // and when. Events and the time in, actions out; no clock, no signal, no system call.
-// supervisor.hpp carries the actions out. A *slot* is the place of one worker; its processes come
-// and go, and while one takes over from another there are two.
+// supervisor.hpp carries the actions out; which processes live is in worker_table.hpp. A *slot* is
+// the place of one worker; its processes come and go, and while one takes over from another there
+// are two.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/host/worker_end.hpp>
+#include <agent_websocket/host/worker_table.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -60,7 +61,7 @@ struct pool_action {
 
 class worker_pool {
  public:
-  using time_point = std::chrono::steady_clock::time_point;
+  using time_point = worker_table::time_point;
   using milliseconds = std::chrono::milliseconds;
   using kind = pool_action::kind;
 
@@ -98,17 +99,9 @@ class worker_pool {
   std::vector<pool_action> take_actions() { return std::exchange(actions_, {}); }
 
  private:
-  enum class phase { starting, ready, ending };
+  using phase = worker_table::phase;
+  using process = worker_table::process;
   static constexpr int drain_signal = 15;  // SIGTERM: of one that had not yet learnt to take it
-
-  struct member {
-    unsigned id = 0;
-    unsigned slot = 0;  // from 0
-    unsigned place = 0;
-    phase state = phase::starting;
-    time_point since{};
-    bool killed = false;
-  };
 
   struct slot_state {
     unsigned failures = 0;  // in a row
@@ -117,15 +110,9 @@ class worker_pool {
 
   pool_action& act(kind what);
 
-  member* find(unsigned id);
-  bool has(unsigned slot, phase state) const;
-  std::size_t count(phase state) const;
-
-  unsigned free_place() const;
-
   unsigned launch(unsigned slot, time_point now);
 
-  void drain(member& one, time_point now);
+  void drain(process& one, time_point now);
 
   void kill_all();
 
@@ -153,10 +140,9 @@ class worker_pool {
 
   worker_pool_settings settings_;
   std::vector<slot_state> slots_;
-  std::vector<member> members_;
+  worker_table table_;
   std::vector<pool_action> actions_;
   std::optional<rolling> rolling_;
-  unsigned last_id_ = 0;
   int code_ = 0;
   bool all_ready_ = false, roll_wanted_ = false, stopping_ = false, finished_ = false;
 };
@@ -164,18 +150,19 @@ class worker_pool {
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE worker_pool::worker_pool(worker_pool_settings chosen)
-    : settings_(chosen), slots_(std::max(chosen.workers, 1u)) {}
+    : settings_(chosen),
+      slots_(std::max(chosen.workers, 1u)),
+      table_(chosen.start_timeout, chosen.end_timeout) {}
 
 AGENT_WEBSOCKET_INLINE void worker_pool::begin(time_point now) {
   for (unsigned slot = 0; slot < slots_.size(); ++slot) launch(slot, now);
 }
 
 AGENT_WEBSOCKET_INLINE void worker_pool::on_ready(unsigned id, time_point now) {
-  member* const found = find(id);
+  process* const found = table_.find(id);
   if (found == nullptr || found->state != phase::starting) return;
-  found->state = phase::ready;
-  found->since = now;
-  if (!all_ready_ && count(phase::ready) == slots_.size()) {
+  found->enter(phase::ready, now);
+  if (!all_ready_ && table_.count(phase::ready) == slots_.size()) {
     all_ready_ = true;
     act(kind::all_ready);
   }
@@ -183,20 +170,18 @@ AGENT_WEBSOCKET_INLINE void worker_pool::on_ready(unsigned id, time_point now) {
 }
 
 AGENT_WEBSOCKET_INLINE void worker_pool::on_end(unsigned id, worker_end how, time_point now) {
-  const auto at = std::find_if(members_.begin(), members_.end(),
-                               [id](const member& each) { return each.id == id; });
-  if (at == members_.end()) return;
-  const member gone = *at;
-  members_.erase(at);
+  const auto gone = table_.remove(id);
+  if (!gone) return;
   if (stopping_) {
-    if (!how.is_clean() && !gone.killed && how.signal != drain_signal) code_ = std::max(code_, 1);
+    if (!how.is_clean() && !gone->killed && how.signal != drain_signal) code_ = std::max(code_, 1);
     return finish_when_empty();
   }
-  if (gone.state != phase::ending) {
-    slot_state& slot = slots_[gone.slot];
-    const bool was_stable = gone.state == phase::ready && now - gone.since >= settings_.stable_time;
+  if (gone->state != phase::ending) {
+    slot_state& slot = slots_[gone->slot];
+    const bool was_stable =
+        gone->state == phase::ready && now - gone->since >= settings_.stable_time;
     slot.failures = was_stable ? 1 : slot.failures + 1;
-    if (gone.state == phase::starting && is_hopeless(how)) return give_up(how, now);
+    if (gone->state == phase::starting && is_hopeless(how)) return give_up(how, now);
   }
   roll(now);
   for (unsigned slot = 0; slot < slots_.size(); ++slot) schedule(slot, now);
@@ -218,12 +203,9 @@ AGENT_WEBSOCKET_INLINE void worker_pool::on_restart(time_point now) {
 }
 
 AGENT_WEBSOCKET_INLINE void worker_pool::on_time(time_point now) {
-  for (member& each : members_) {
-    if (each.killed) continue;
-    const bool late = each.state == phase::starting ? now - each.since >= settings_.start_timeout
-                      : each.state == phase::ending ? now - each.since >= settings_.end_timeout
-                                                    : false;
-    if (!late) continue;
+  for (process& each : table_) {
+    const auto due = table_.due(each);
+    if (!due || *due > now) continue;
     each.killed = true;
     if (stopping_) code_ = std::max(code_, 1);
     act(kind::failure).text =
@@ -238,24 +220,16 @@ AGENT_WEBSOCKET_INLINE void worker_pool::on_time(time_point now) {
 }
 
 AGENT_WEBSOCKET_INLINE std::optional<worker_pool::time_point> worker_pool::deadline() const {
-  std::optional<time_point> first;
-  const auto consider = [&](time_point when) { first = std::min(first.value_or(when), when); };
-  for (const member& each : members_) {
-    if (each.killed) continue;
-    if (each.state == phase::starting) consider(each.since + settings_.start_timeout);
-    if (each.state == phase::ending) consider(each.since + settings_.end_timeout);
-  }
+  std::optional<time_point> first = table_.deadline();
   for (const slot_state& each : slots_) {
-    if (each.start_at) consider(*each.start_at);
+    if (each.start_at) first = std::min(first.value_or(*each.start_at), *each.start_at);
   }
   return first;
 }
 
 AGENT_WEBSOCKET_INLINE bool worker_pool::is_to_end(unsigned id) const {
-  for (const member& each : members_) {
-    if (each.id == id) return each.state == phase::ending || each.killed;
-  }
-  return false;
+  const process* const found = table_.find(id);
+  return found != nullptr && (found->state == phase::ending || found->killed);
 }
 
 AGENT_WEBSOCKET_INLINE pool_action& worker_pool::act(kind what) {
@@ -264,41 +238,9 @@ AGENT_WEBSOCKET_INLINE pool_action& worker_pool::act(kind what) {
   return actions_.back();
 }
 
-AGENT_WEBSOCKET_INLINE worker_pool::member* worker_pool::find(unsigned id) {
-  for (member& each : members_) {
-    if (each.id == id) return &each;
-  }
-  return nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE bool worker_pool::has(unsigned slot, phase state) const {
-  return std::any_of(members_.begin(), members_.end(),
-                     [&](const member& each) { return each.slot == slot && each.state == state; });
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t worker_pool::count(phase state) const {
-  return static_cast<std::size_t>(
-      std::count_if(members_.begin(), members_.end(),
-                    [state](const member& each) { return each.state == state; }));
-}
-
-AGENT_WEBSOCKET_INLINE unsigned worker_pool::free_place() const {
-  unsigned place = 0;
-  while (std::any_of(members_.begin(), members_.end(),
-                     [place](const member& each) { return each.place == place; })) {
-    ++place;
-  }
-  return place;
-}
-
 AGENT_WEBSOCKET_INLINE unsigned worker_pool::launch(unsigned slot, time_point now) {
   slots_[slot].start_at.reset();
-  member made;
-  made.id = ++last_id_;
-  made.slot = slot;
-  made.place = free_place();
-  made.since = now;
-  members_.push_back(made);
+  const process& made = table_.add(slot, now);
   pool_action& action = act(kind::start);
   action.id = made.id;
   action.slot = slot + 1;
@@ -307,22 +249,22 @@ AGENT_WEBSOCKET_INLINE unsigned worker_pool::launch(unsigned slot, time_point no
   return made.id;
 }
 
-AGENT_WEBSOCKET_INLINE void worker_pool::drain(member& one, time_point now) {
+AGENT_WEBSOCKET_INLINE void worker_pool::drain(process& one, time_point now) {
   if (one.state == phase::ending) return;
-  one.state = phase::ending;
-  one.since = now;
+  one.enter(phase::ending, now);
   act(kind::drain).id = one.id;
 }
 
 AGENT_WEBSOCKET_INLINE void worker_pool::kill_all() {
-  for (member& each : members_) {
+  for (process& each : table_) {
     if (!std::exchange(each.killed, true)) act(kind::kill).id = each.id;
   }
 }
 
 AGENT_WEBSOCKET_INLINE void worker_pool::schedule(unsigned number, time_point now) {
   slot_state& slot = slots_[number];
-  if (slot.start_at || has(number, phase::starting) || has(number, phase::ready)) return;
+  if (slot.start_at || table_.has(number, phase::starting) || table_.has(number, phase::ready))
+    return;
   milliseconds wait = settings_.least_wait;
   for (unsigned i = 1; i < slot.failures && wait < settings_.most_wait; ++i) wait *= 2;
   slot.start_at = now + std::min(wait, settings_.most_wait);
@@ -330,7 +272,7 @@ AGENT_WEBSOCKET_INLINE void worker_pool::schedule(unsigned number, time_point no
 
 AGENT_WEBSOCKET_INLINE bool worker_pool::is_hopeless(const worker_end& how) const {
   if (!all_ready_ && how.code == bad_configuration && how.signal == 0) return true;
-  if (count(phase::ready) > 0) return false;
+  if (table_.count(phase::ready) > 0) return false;
   const unsigned most = all_ready_ ? settings_.most_failures : 1;
   return std::all_of(slots_.begin(), slots_.end(),
                      [most](const slot_state& each) { return each.failures >= most; });
@@ -349,11 +291,11 @@ AGENT_WEBSOCKET_INLINE void worker_pool::begin_to_stop(time_point now) {
   stopping_ = true;
   for (slot_state& each : slots_) each.start_at.reset();
   act(kind::release);
-  for (member& each : members_) drain(each, now);
+  for (process& each : table_) drain(each, now);
 }
 
 AGENT_WEBSOCKET_INLINE void worker_pool::finish_when_empty() {
-  if (members_.empty() && !std::exchange(finished_, true)) act(kind::finish).code = code_;
+  if (table_.empty() && !std::exchange(finished_, true)) act(kind::finish).code = code_;
 }
 
 AGENT_WEBSOCKET_INLINE void worker_pool::roll(time_point now) {
@@ -364,12 +306,12 @@ AGENT_WEBSOCKET_INLINE void worker_pool::roll(time_point now) {
   while (rolling_->slot < slots_.size()) {
     const unsigned slot = rolling_->slot;
     if (rolling_->successor == 0) {
-      if (has(slot, phase::starting)) return;  // its end or its success comes first
-      if (count(phase::ending) > 0) return;    // so that there is one process more, never two
+      if (table_.has(slot, phase::starting)) return;  // its end or its success comes first
+      if (table_.count(phase::ending) > 0) return;  // so that there is one process more, never two
       rolling_->successor = launch(slot, now);
       return;
     }
-    const member* const successor = find(rolling_->successor);
+    const process* const successor = table_.find(rolling_->successor);
     if (successor == nullptr) {
       rolling_.reset();
       roll_wanted_ = false;
@@ -379,7 +321,7 @@ AGENT_WEBSOCKET_INLINE void worker_pool::roll(time_point now) {
       return;
     }
     if (successor->state == phase::starting) return;
-    for (member& each : members_) {
+    for (process& each : table_) {
       if (each.slot != slot || each.id == rolling_->successor) continue;
       drain(each, now);
       return;

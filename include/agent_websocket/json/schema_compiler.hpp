@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // JSON Schema (2020-12, the subset that schema.hpp states) -> rules that a value can be held
-// against. Refuses a keyword whose value cannot be meant, and a $ref that leads nowhere or only to
-// itself; what it does not know is an annotation.
+// against. Refuses a keyword whose value cannot be meant; what it does not know is an annotation.
+// Where a $ref leads is in schema_references.hpp.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
@@ -10,11 +10,12 @@
 #include <agent_websocket/json/exact.hpp>
 #include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
+#include <agent_websocket/json/schema_place.hpp>
+#include <agent_websocket/json/schema_references.hpp>
 #include <agent_websocket/json/schema_rules.hpp>
 #include <agent_websocket/json/schema_words.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -31,19 +32,11 @@ namespace json {
 
 class schema_compiler {
  public:
-  /// Subschemas that apply to one and the same value, inside each other.
-  static constexpr std::size_t max_nesting = 32;
-
   /// The rules of the schema, the top one first. errc::bad_message says where it is wrong.
   static result<std::vector<schema_rules>> compile(value top);
 
  private:
   using index = schema_rules::index;
-
-  struct reference {
-    index from;
-    std::string target, place;
-  };
 
   template <typename Member>
   struct keyword {
@@ -51,13 +44,9 @@ class schema_compiler {
     Member schema_rules::*member;
   };
 
-  static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
-  static constexpr std::size_t under_way = unknown - 1;
-
   /// Only the first refusal counts; what follows it may be a consequence.
   void refuse(const std::string& place, const std::string& words);
   bool require(bool good, const std::string& place, const char* what, value found);
-  static std::string below(const std::string& place, std::string_view name);
 
   // ---- schemas
 
@@ -87,22 +76,8 @@ class schema_compiler {
   std::optional<exact_number> bound(value schema, std::string_view name, value what,
                                     const std::string& place);
 
-  // ---- references
-
-  void resolve();
-
-  /// The JSON pointer (RFC 6901) of a URI fragment.
-  static std::optional<std::string> target_of(std::string_view uri);
-
-  /// How many schemas are applied inside each other without going into the value. Bounds the
-  /// recursion here and when a value is checked.
-  std::size_t height(index at, std::size_t above);
-
   std::vector<schema_rules> rules_;
-  std::vector<std::string> places_;  // by index
-  std::map<std::string, index, std::less<>> by_place_;
-  std::vector<reference> references_;
-  std::vector<std::size_t> heights_;
+  schema_references references_;
   std::optional<error> failure_;
 };
 
@@ -111,20 +86,14 @@ class schema_compiler {
 AGENT_WEBSOCKET_INLINE result<std::vector<schema_rules>> schema_compiler::compile(value top) {
   schema_compiler self;
   self.add(top, "");
-  self.resolve();
-  self.heights_.assign(self.rules_.size(), unknown);
-  for (std::size_t i = 0; i < self.rules_.size() && !self.failure_; ++i) self.height(i, 0);
   if (self.failure_) return *self.failure_;
+  if (auto resolved = self.references_.resolve(self.rules_); !resolved) return resolved.error();
   return std::move(self.rules_);
 }
 
 AGENT_WEBSOCKET_INLINE void schema_compiler::refuse(const std::string& place,
                                                     const std::string& words) {
-  if (failure_) return;
-  const std::string where =
-      place.empty() ? "The schema "
-                    : "The schema is wrong: `" + schema_words::excerpt(place, 200) + "` ";
-  failure_ = error(errc::bad_message, where + words);
+  if (!failure_) failure_ = schema_place::wrong(place, words);
 }
 
 AGENT_WEBSOCKET_INLINE bool schema_compiler::require(bool good, const std::string& place,
@@ -133,33 +102,17 @@ AGENT_WEBSOCKET_INLINE bool schema_compiler::require(bool good, const std::strin
   return good;
 }
 
-AGENT_WEBSOCKET_INLINE std::string schema_compiler::below(const std::string& place,
-                                                          std::string_view name) {
-  std::string made = place + '/';
-  for (const char c : name) {
-    if (c == '~') {
-      made += "~0";
-    } else if (c == '/') {
-      made += "~1";
-    } else {
-      made += c;
-    }
-  }
-  return made;
-}
-
 AGENT_WEBSOCKET_INLINE schema_compiler::index schema_compiler::add(value what,
                                                                    const std::string& place) {
   const index at = rules_.size();
   rules_.emplace_back();
-  places_.push_back(place);
-  by_place_.insert_or_assign(place, at);
+  references_.add_target(at, place);
   schema_rules made;
   if (what.is_boolean()) {
     made.always = what.boolean();
   } else if (require(what.is_object(), place, "an object, true or false", what)) {
     what.for_each_member([&](std::string_view name, value member) {
-      add_keyword(made, at, what, name, member, below(place, name));
+      add_keyword(made, at, what, name, member, schema_place::below(place, name));
     });
   }
   rules_[at] = std::move(made);
@@ -170,8 +123,9 @@ AGENT_WEBSOCKET_INLINE std::vector<schema_compiler::index> schema_compiler::add_
     value what, const std::string& place) {
   std::vector<index> made;
   if (!require(what.is_array() && what.size() > 0, place, "a list of schemas", what)) return made;
-  what.for_each_element(
-      [&](value each) { made.push_back(add(each, below(place, std::to_string(made.size())))); });
+  what.for_each_element([&](value each) {
+    made.push_back(add(each, schema_place::below(place, std::to_string(made.size()))));
+  });
   return made;
 }
 
@@ -180,7 +134,7 @@ schema_compiler::add_named(value what, const std::string& place) {
   std::map<std::string, index, std::less<>> made;
   require(what.is_object(), place, "an object of schemas", what);
   what.for_each_member([&](std::string_view name, value each) {
-    made.insert_or_assign(std::string(name), add(each, below(place, name)));
+    made.insert_or_assign(std::string(name), add(each, schema_place::below(place, name)));
   });
   return made;
 }
@@ -263,7 +217,7 @@ AGENT_WEBSOCKET_INLINE void schema_compiler::add_other(schema_rules& to, index a
   } else if (name == "items" || (name == "additionalItems" && schema["items"].is_array())) {
     to.items = add(what, place);
   } else if (name == "$ref" && require(what.is_string(), place, "a string", what)) {
-    references_.push_back({at, std::string(*what.string()), place});
+    references_.add(at, std::string(*what.string()), place);
   }
 }
 
@@ -318,55 +272,6 @@ AGENT_WEBSOCKET_INLINE std::optional<exact_number> schema_compiler::bound(
   const value limit = schema[name == "exclusiveMinimum" ? "minimum" : "maximum"];
   if (!*what.boolean() || !limit.is_number()) return std::nullopt;
   return parse_exact(*limit.number_text());
-}
-
-AGENT_WEBSOCKET_INLINE void schema_compiler::resolve() {
-  for (const reference& each : references_) {
-    const auto target = target_of(each.target);
-    const auto found = target ? by_place_.find(*target) : by_place_.end();
-    if (found != by_place_.end()) {
-      rules_[each.from].ref = found->second;
-    } else if (each.target.empty() || each.target[0] != '#') {
-      refuse(each.place, "leads out of the schema: only `#`, `#/$defs/...` and the like work");
-    } else {
-      refuse(each.place, "leads to nothing: " + schema_words::excerpt(each.target, 100));
-    }
-  }
-}
-
-AGENT_WEBSOCKET_INLINE std::optional<std::string> schema_compiler::target_of(std::string_view uri) {
-  if (uri.empty() || uri[0] != '#') return std::nullopt;
-  std::string made;
-  for (std::size_t i = 1; i < uri.size(); ++i) {
-    unsigned byte = 0;
-    if (uri[i] == '%' && i + 2 < uri.size()) {
-      const auto done = std::from_chars(uri.data() + i + 1, uri.data() + i + 3, byte, 16);
-      if (done.ptr != uri.data() + i + 3) return std::nullopt;
-      made += static_cast<char>(byte);
-      i += 2;
-    } else {
-      made += uri[i];
-    }
-  }
-  return made;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t schema_compiler::height(index at, std::size_t above) {
-  if (failure_) return 0;
-  if (heights_[at] == under_way) refuse(places_[at], "leads only back to itself");
-  const std::size_t known = heights_[at] < under_way ? heights_[at] : 0;
-  if (above + known > max_nesting) refuse(places_[at], "refers too deep");
-  if (failure_ || known > 0) return known;
-  heights_[at] = under_way;
-  std::size_t most = 0;
-  const schema_rules& of = rules_[at];
-  for (const auto* list : {&of.all_of, &of.any_of, &of.one_of}) {
-    for (const index each : *list) most = std::max(most, height(each, above + 1));
-  }
-  for (const auto* one : {&of.ref, &of.ruled_out}) {
-    if (*one) most = std::max(most, height(**one, above + 1));
-  }
-  return heights_[at] = most + 1;
 }
 
 #endif

@@ -3,7 +3,7 @@
 // The HTTP API for operators and for other programs, on the socket's port: notify, broadcast, list
 // and end sessions, read the metrics. Needs the ADMIN_TOKEN; without one its paths are not there.
 // No CORS headers are sent (admin_guard.hpp says why). What it does is done by api_actions; what
-// changes something is answered when the store has kept it.
+// changes something is answered when the store has kept it, in the words of api_answers.hpp.
 //
 // | POST   | /functions/v1/notify_websocket | {"sessionId","message"}: the original's call       |
 // | POST   | /v1/sessions/{id}/notify       | {"content","topic","data","volatile"}              |
@@ -15,13 +15,13 @@
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
-#include <agent_websocket/base/ids.hpp>
 #include <agent_websocket/http/message.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/server/access_options.hpp>
 #include <agent_websocket/server/admin_guard.hpp>
 #include <agent_websocket/server/api_actions.hpp>
+#include <agent_websocket/server/api_answers.hpp>
 #include <agent_websocket/server/api_requests.hpp>
 #include <agent_websocket/server/http_route.hpp>
 #include <agent_websocket/server/idempotency_keys.hpp>
@@ -79,37 +79,7 @@ class http_api {
 
   void disconnect(const http::request&, std::string_view id, const respond_handler& respond);
 
-  // ---- their words
-
-  /// Responds when it is told what came of it: what went well by write(w, reached).
-  template <typename Write>
-  static reached_handler telling(const respond_handler& respond, std::string_view id, Write write) {
-    return [respond, id = std::string(id), write](const std::optional<reached>& told) {
-      if (!told) return respond(session_not_found(id));
-      if (told->refused) return respond(not_done());
-      if (told->unkept != 0 && told->unkept == told->sessions) return respond(not_kept());
-      std::string body;
-      json::writer w(body);
-      w.begin_object();
-      write(w, *told);
-      w.end_object();
-      respond(api_answer(told->passed_on ? 202 : 200, std::move(body)));
-    };
-  }
-
-  /// `sockets` are there now; what is `kept` also reaches clients that come back. Of what was passed
-  /// on, nobody here knows.
-  static void tell_reached(json::writer& w, const reached& told, bool may_be_lost);
-
-  static void describe(json::writer& w, const session_summary& of);
-
   static std::optional<http::response> refuse_body(const http::request& request);
-  static http::response refused(const error& why);
-  static http::response not_done();
-  static http::response not_kept();
-  static http::response try_later(std::string_view words);
-  static http::response key_in_use();
-  static http::response session_not_found(std::string_view id);
 
   admin_guard guard_;
   metrics_access metrics_;
@@ -171,20 +141,11 @@ AGENT_WEBSOCKET_INLINE void http_api::run_once(const route& wanted, const http::
   if (!key) return (this->*wanted.run)(request, id, respond);
   if (request.body.size() > max_body_bytes)
     return respond(*refuse_body(request));  // not to be hashed
-  if (!is_idempotency_key(*key)) {
-    return respond(api_refusal(400, "bad_idempotency_key",
-                               "The header Idempotency-Key must have 1 to 255 visible ASCII "
-                               "characters, and no spaces"));
-  }
+  if (!is_idempotency_key(*key)) return respond(api_answers::bad_key());
   const digest256 fingerprint = idempotency_keys::fingerprint(request);
   if (const auto* const before = keys_->find(*key, now)) {
-    if (before->request != fingerprint) {
-      return respond(
-          api_refusal(422, "idempotency_key_reused",
-                      "This Idempotency-Key was used for another request (its method, path or "
-                      "body was not the same); use a new key for each request"));
-    }
-    if (!before->answer) return respond(key_in_use());
+    if (before->request != fingerprint) return respond(api_answers::key_reused());
+    if (!before->answer) return respond(api_answers::key_in_use());
     http::response again = *before->answer;
     again.headers.add("Idempotent-Replayed", "true");
     return respond(std::move(again));
@@ -226,53 +187,51 @@ AGENT_WEBSOCKET_INLINE void http_api::notify_addressed(const http::request& requ
                                                        const respond_handler& respond) {
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto asked = read_addressed_notice(request.body);
-  if (!asked) return respond(refused(asked.error()));
+  if (!asked) return respond(api_answers::refused(asked.error()));
   const std::string& id = asked->session_id;
   const bool may_be_lost = asked->said.may_be_lost;
-  actions_.notify(id, asked->said,
-                  telling(respond, id, [id, may_be_lost](json::writer& w, const reached& told) {
-                    w.member("success", true).member("sessionId", id);
-                    tell_reached(w, told, may_be_lost);
-                  }));
+  const auto write = [id, may_be_lost](json::writer& w, const reached& told) {
+    w.member("success", true).member("sessionId", id);
+    api_answers::tell_reached(w, told, may_be_lost);
+  };
+  actions_.notify(id, asked->said, api_answers::telling(respond, id, write));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::notify(const http::request& request, std::string_view id,
                                              const respond_handler& respond) {
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto said = read_notice(request.body);
-  if (!said) return respond(refused(said.error()));
-  actions_.notify(id, *said,
-                  telling(respond, id,
-                          [id = std::string(id), may_be_lost = said->may_be_lost](
-                              json::writer& w, const reached& told) {
-                            w.member("session_id", id);
-                            tell_reached(w, told, may_be_lost);
-                          }));
+  if (!said) return respond(api_answers::refused(said.error()));
+  const auto write = [id = std::string(id), may_be_lost = said->may_be_lost](json::writer& w,
+                                                                             const reached& told) {
+    w.member("session_id", id);
+    api_answers::tell_reached(w, told, may_be_lost);
+  };
+  actions_.notify(id, *said, api_answers::telling(respond, id, write));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::broadcast(const http::request& request, std::string_view,
                                                 const respond_handler& respond) {
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto said = read_notice(request.body);
-  if (!said) return respond(refused(said.error()));
-  actions_.broadcast(
-      *said,
-      telling(respond, {}, [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
-        w.member("sessions", told.sessions);
-        tell_reached(w, told, may_be_lost);
-        if (told.unkept != 0) w.member("unkept", told.unkept);
-      }));
+  if (!said) return respond(api_answers::refused(said.error()));
+  const auto write = [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
+    w.member("sessions", told.sessions);
+    api_answers::tell_reached(w, told, may_be_lost);
+    if (told.unkept != 0) w.member("unkept", told.unkept);
+  };
+  actions_.broadcast(*said, api_answers::telling(respond, {}, write));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::list(const http::request& request, std::string_view,
                                            const respond_handler& respond) {
   const auto asked = read_page_request(request.query());
-  if (!asked) return respond(refused(asked.error()));
+  if (!asked) return respond(api_answers::refused(asked.error()));
   const session_page page = actions_.sessions(asked->after, asked->limit);
   std::string body;
   json::writer w(body);
   w.begin_object().key("sessions").begin_array();
-  for (const session_summary& each : page.sessions) describe(w, each);
+  for (const session_summary& each : page.sessions) api_answers::describe(w, each);
   w.end_array().key("next_cursor");
   page.next.empty() ? w.null() : w.value(page.next);
   w.end_object();
@@ -282,35 +241,21 @@ AGENT_WEBSOCKET_INLINE void http_api::list(const http::request& request, std::st
 AGENT_WEBSOCKET_INLINE void http_api::show(const http::request&, std::string_view id,
                                            const respond_handler& respond) {
   const auto found = actions_.session(id);
-  if (!found) return respond(session_not_found(id));
+  if (!found) return respond(api_answers::session_not_found(id));
   std::string body;
   json::writer w(body);
-  describe(w, *found);
+  api_answers::describe(w, *found);
   respond(api_answer(200, std::move(body)));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::disconnect(const http::request&, std::string_view id,
                                                  const respond_handler& respond) {
-  actions_.disconnect(
-      id, telling(respond, id, [id = std::string(id)](json::writer& w, const reached& told) {
-        w.member("session_id", id).member("closed", !told.passed_on);
-        if (told.passed_on) w.member("passed_on", true);
-        w.member("sockets", told.sockets);
-      }));
-}
-
-AGENT_WEBSOCKET_INLINE void http_api::tell_reached(json::writer& w, const reached& told,
-                                                   bool may_be_lost) {
-  const bool kept = !may_be_lost && told.unkept == 0 && !told.passed_on;
-  w.member("sockets", told.sockets).member("kept", kept);
-  if (told.passed_on) w.member("passed_on", true);
-}
-
-AGENT_WEBSOCKET_INLINE void http_api::describe(json::writer& w, const session_summary& of) {
-  w.begin_object().member("id", of.id).member("user", of.user).member("sockets", of.sockets);
-  w.member("created", of.created).member("last_activity", of.last_activity);
-  w.member("running", of.running).member("queued", of.queued).member("messages", of.messages);
-  w.end_object();
+  const auto write = [id = std::string(id)](json::writer& w, const reached& told) {
+    w.member("session_id", id).member("closed", !told.passed_on);
+    if (told.passed_on) w.member("passed_on", true);
+    w.member("sockets", told.sockets);
+  };
+  actions_.disconnect(id, api_answers::telling(respond, id, write));
 }
 
 AGENT_WEBSOCKET_INLINE std::optional<http::response> http_api::refuse_body(
@@ -326,42 +271,6 @@ AGENT_WEBSOCKET_INLINE std::optional<http::response> http_api::refuse_body(
                        "`Content-Type: application/json`");
   }
   return std::nullopt;
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::refused(const error& why) {
-  return api_refusal(400, to_string(why.code), why.message);
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::not_done() {
-  return try_later(
-      "The session cannot be reached or saved now, so that nothing was done; try "
-      "again later");
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::not_kept() {
-  return try_later(
-      "This was done, but the store has not kept it, so that it may be lost; try "
-      "again later");
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::try_later(std::string_view words) {
-  auto refusal = api_refusal(503, "internal", words);
-  refusal.headers.add("Retry-After", "5");
-  return refusal;
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::key_in_use() {
-  auto refusal = api_refusal(409, "idempotency_key_in_use",
-                             "The first request with this Idempotency-Key is still being done; "
-                             "ask again in a moment");
-  refusal.headers.add("Retry-After", "1");
-  return refusal;
-}
-
-AGENT_WEBSOCKET_INLINE http::response http_api::session_not_found(std::string_view id) {
-  const std::string shown = is_valid_id(id) ? "`" + std::string(id) + "`" : "of that id";
-  return api_refusal(404, "session_not_found",
-                     "There is no session " + shown + "; it has ended, or never was");
 }
 
 #endif

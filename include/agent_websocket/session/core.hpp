@@ -4,14 +4,16 @@
 // in the outbox and things to do as actions. No I/O, clock, lock or thread, so that a conversation
 // can be replayed, cut after every frame, and fuzzed. Promises the rule that everything else rests
 // on: exactly one terminal message for every accepted query, whatever happens. A session is not a
-// socket: any number of them may watch it, also none (attaching.hpp). Queries are in answering.hpp,
-// the model's calls of tools in tool_loop.hpp, the people who decide about them in deciding.hpp,
-// ends from outside in ending.hpp, built-in commands in commands.hpp, what its store keeps in
-// keeping.hpp and restoring.hpp, the carrying out in session.hpp.
+// socket: any number of them may watch it, also none (attaching.hpp). What it consists of is in
+// core_data.hpp, what can be asked of it in core_view.hpp, how its messages go out in
+// core_output.hpp. Queries are in answering.hpp, the model's calls of tools in tool_loop.hpp, the
+// people who decide about them in deciding.hpp, ends from outside in ending.hpp, built-in commands
+// in commands.hpp, what its store keeps in keeping.hpp and restoring.hpp, the carrying out in
+// session.hpp.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
-#include <agent_websocket/session/core_data.hpp>
+#include <agent_websocket/session/core_output.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -25,7 +27,7 @@
 
 namespace agent_websocket {
 
-class session_core : private core_data {
+class session_core : public core_output {
  public:
   /// Sockets of one session; the one that was silent for longest makes room for one more.
   static constexpr std::size_t max_sockets = 32;
@@ -40,32 +42,9 @@ class session_core : private core_data {
   session_core(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
                moment at);
 
-  const std::string& id() const noexcept { return id_; }
-  const principal& owner() const noexcept;
-  const std::string& address() const noexcept { return address_; }
   /// Whose it is, and where its first client was. Before everything else.
   void belong_to(principal owner, std::string address);
-  const session_settings& settings() const noexcept { return *settings_; }
-  const agent_websocket::conversation& history() const noexcept { return conversation_; }
-  const agent_websocket::inbox& waiting() const noexcept { return inbox_; }
-  outbox& output() noexcept { return outbox_; }
-  const outbox& output() const noexcept { return outbox_; }
-  bool closing() const noexcept { return closing_.has_value(); }
-  bool running() const noexcept { return run_.has_value(); }
-  bool is_current(run_number run) const noexcept { return run_ && run_->number == run; }
-  /// True when an answer runs or waits: such a session is not idle.
-  bool busy() const noexcept { return run_.has_value() || !inbox_.empty() || !storing_.empty(); }
-  /// False while its client has neither said nor been told anything that it could come back for.
-  bool worth_keeping() const noexcept { return spoken_ || outbox_.log().top() != 0; }
-  bool accepts_token(std::string_view token) const noexcept { return tokens_.accepts(token); }
-  time_point last_activity() const noexcept { return active_.now; }
-  bool has_actions() const noexcept { return !actions_.empty(); }
-  /// Something is to be carried out or kept.
-  bool has_work() const noexcept { return has_actions() || ledger_.has_fresh(); }
   fifo<session_action> take_actions() { return std::exchange(actions_, {}); }
-  std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
-  /// What can be streamed now; run 0 when nothing is.
-  live_answer streamed() const noexcept;
 
   /// Gives this session settings of its own. What waits or is kept above a new limit stays for now.
   void change_settings(session_settings settings);
@@ -88,8 +67,6 @@ class session_core : private core_data {
   /// They cannot be kept any more: another server has the session, or the store was away for too
   /// long. What clients were told stays true of what is kept; they are to look for it there.
   void lose(const error& why, moment at);
-  /// It is not to be found in the store again.
-  bool ended_for_good() const noexcept;
 
   // ---- events of its sockets; `token` is the resume token that the welcome is to carry
 
@@ -191,12 +168,6 @@ class session_core : private core_data {
   friend class session_commands;
   friend class session_restoring;
 
-  std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
-
-  template <typename Message>
-  std::string encoded(const Message& message, moment at) {
-    return outbox_.encoded(message, timestamp(at.wall));
-  }
   /// Precondition: the message carries next_seq(). `about`: see records::note.
   template <typename Message>
   void publish(const Message& message, const records::note& about, moment at) {
@@ -204,28 +175,13 @@ class session_core : private core_data {
     record([&] { return records::of_message(next_seq(), about, frame); });
     outbox_.publish(std::move(frame), ledger_);
   }
-  /// For what says that something is done: goes out when that is kept.
-  template <typename Message>
-  void put_kept(connection_id to, const Message& message, moment at) {
-    outbox_.put_control(to, encoded(message, at), ledger_);
-  }
-  void put_welcome(connection_id to, const wire::welcome& said, moment at);
   /// Answers a built-in command when what it did is kept.
   void confirm(const wire::command& to, std::string_view content, std::string_view data, moment at);
-  template <typename Message>
-  void put_control(connection_id to, const Message& message, moment at) {
-    outbox_.put_control(to, encoded(message, at));
-  }
-  template <typename Message>
-  void put_ordered(connection_id to, const Message& message, moment at) {
-    outbox_.put_ordered(to, encoded(message, at));
-  }
 
   lanes& attach(connection_id connection, moment at);
   void arrived(connection_id from);
   wire::welcome make_welcome(std::string_view reason, std::string_view token) const;
   wire::resume_notice make_notice() const;
-  std::string live_notice(moment at);
 
   void close(std::uint16_t code, std::string reason);
   void close_for_drain();
@@ -298,27 +254,12 @@ class session_core : private core_data {
 AGENT_WEBSOCKET_INLINE session_core::session_core(std::string id, std::string epoch,
                                                   std::shared_ptr<const session_settings> settings,
                                                   moment at)
-    : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
-
-AGENT_WEBSOCKET_INLINE const principal& session_core::owner() const noexcept {
-  static const principal nobody = principal::anonymous();
-  return owner_ ? *owner_ : nobody;
-}
+    : core_output(std::move(id), std::move(epoch), std::move(settings), at) {}
 
 AGENT_WEBSOCKET_INLINE void session_core::belong_to(principal owner, std::string address) {
   if (!owner.is_anonymous || owner.name != "anonymous" || owner.expires_at)
     owner_.emplace(std::move(owner));
   address_ = std::move(address);
-}
-
-AGENT_WEBSOCKET_INLINE live_answer session_core::streamed() const noexcept {
-  if (!run_ || !run_->started) return {};
-  return {run_->number, run_->of.stream, run_->text,
-          run_->chunks, run_->reasoning, run_->reasoning_chunks};
-}
-
-AGENT_WEBSOCKET_INLINE bool session_core::ended_for_good() const noexcept {
-  return closing_ && closing_->code != 1012 && closing_->code / 100 != 40;
 }
 
 AGENT_WEBSOCKET_INLINE void session_core::heard_good(connection_id from) {
@@ -357,18 +298,9 @@ AGENT_WEBSOCKET_INLINE void session_core::acknowledge(connection_id to, const st
   if (!id.empty()) put_kept(to, wire::ack{id, {}, 0, false, false}, at);
 }
 
-AGENT_WEBSOCKET_INLINE void session_core::put_welcome(connection_id to, const wire::welcome& said,
-                                                      moment at) {
-  outbox_.put_welcome(to, encoded(said, at), ledger_);
-}
-
 AGENT_WEBSOCKET_INLINE void session_core::confirm(const wire::command& to, std::string_view content,
                                                   std::string_view data, moment at) {
   put_kept(to.from, wire::status{to.op, to.id, content, data, to.meta, {}, {}}, at);
-}
-
-AGENT_WEBSOCKET_INLINE std::string session_core::live_notice(moment at) {
-  return encoded(wire::status{"live", {}, {}, {}, {}, outbox_.log().top(), {}}, at);
 }
 
 AGENT_WEBSOCKET_INLINE void session_core::close_for_drain() {

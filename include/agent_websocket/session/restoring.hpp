@@ -6,20 +6,18 @@
 // each question to a person is withdrawn.
 #pragma once
 
-#include <agent_websocket/base/base64url.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/session/core.hpp>
 #include <agent_websocket/session/keeping.hpp>
+#include <agent_websocket/session/record_contents.hpp>
 #include <agent_websocket/session/record_values.hpp>
-#include <agent_websocket/wire/server_message.hpp>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,12 +36,7 @@ class session_restoring {
   void interrupt();
 
  private:
-  struct open_query {
-    accepted_query accepted;
-    std::optional<openrouter::chat_message> question;
-    bool started = false;
-    wall_time asked{};
-  };
+  using open_query = records::open_query;
   using handler = bool (session_restoring::*)(json::value, std::string_view);
   struct row {
     std::string_view kind;
@@ -195,24 +188,17 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::asked(json::value from, std::stri
 }
 
 AGENT_WEBSOCKET_INLINE bool session_restoring::query(json::value from, std::string_view) {
-  open_query open;
-  open.accepted.query.id = records::text_of(from["id"]);
-  open.accepted.query.meta = records::text_of(from["meta"]);
-  open.accepted.stream = records::text_of(from["stream"]);
-  open.accepted.streamed = from["streamed"].boolean().value_or(false);
-  open.accepted.regenerate = from["regenerate"].boolean().value_or(false);
-  open.question = records::message_of(from["question"]);
-  open.started = from["started"].boolean().value_or(false);
-  open.asked = records::time_of(from["at"]);
-  if (open.accepted.query.id.empty() || open.accepted.stream.empty()) return false;
-  core_.tally().streams = std::max(core_.tally().streams, records::number_in(open.accepted.stream));
+  auto open = records::open_query_of(from);
+  if (!open) return false;
+  const std::string &id = open->accepted.query.id, &stream = open->accepted.stream;
+  core_.tally().streams = std::max(core_.tally().streams, records::number_in(stream));
   core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
   if (from["claimed"].boolean().value_or(false)) {
-    take_claim(open.accepted.query.id, open.accepted.stream, open.asked);
-  } else if (core_.has_made(open.accepted.query.id)) {
-    core_.tally().ids = std::max(core_.tally().ids, records::number_in(open.accepted.query.id));
+    take_claim(id, stream, open->asked);
+  } else if (core_.has_made(id)) {
+    core_.tally().ids = std::max(core_.tally().ids, records::number_in(id));
   }
-  open_.push_back(std::move(open));
+  open_.push_back(std::move(*open));
   return true;
 }
 
@@ -224,32 +210,17 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::withdrawn(json::value from, std::
 }
 
 AGENT_WEBSOCKET_INLINE bool session_restoring::turn_ended(json::value from, std::string_view) {
-  turn ended;
-  ended.id = records::text_of(from["id"]);
-  ended.stream = records::text_of(from["stream"]);
-  ended.seq = records::number_of(from["seq"]);
-  ended.asked = records::time_of(from["asked"]);
-  ended.answered = records::time_of(from["answered"]);
-  ended.model = records::text_of(from["model"]);
-  ended.shown = records::text_of(from["shown"]);
-  const auto status = wire::detail::status_of(records::text_of(from["status"]));
-  auto question = records::message_of(from["question"]);
-  if (!status || !question || ended.seq == 0) return false;
-  ended.status = *status;
-  ended.question = std::move(*question);
-  ended.answer = records::message_of(from["answer"]);
+  auto ended = records::turn_of(from);
+  if (!ended) return false;
   from["steps"].for_each_element([&](json::value each) {
-    if (auto step = records::message_of(each)) ended.steps.push_back(std::move(*step));
     json::document called;
     if (!called.parse(records::text_of(each["json"]))) return;
     called.root()["tool_calls"].for_each_element(
         [&](json::value call) { core_.call_ids_.take(records::text_of(call["id"])); });
   });
-  from["feedback"].for_each_element(
-      [&](json::value each) { ended.feedback.push_back(records::feedback_of(each)); });
   agent_websocket::conversation& all = core_.conversation_;
   if (from["again"].boolean().value_or(false) && !all.empty()) all.drop_last();
-  add(std::move(ended));
+  add(std::move(*ended));
   core_.tally().usage += records::usage_of(from["used"]);
   core_.tally().calls = std::max(core_.tally().calls, records::number_of(from["calls"]));
   return true;
@@ -271,12 +242,7 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::clear(json::value, std::string_vi
 }
 
 AGENT_WEBSOCKET_INLINE bool session_restoring::chosen(json::value from, std::string_view) {
-  session_overrides& to = core_.overrides_.need();
-  to = {};
-  if (const auto text = from["model"].string()) to.model = std::string(*text);
-  to.temperature = from["temperature"].number();
-  if (const auto number = from["max_tokens"].integer()) to.max_tokens = static_cast<int>(*number);
-  if (const auto text = from["system"].string()) to.system_prompt = std::string(*text);
+  core_.overrides_.need() = records::overrides_of(from);
   return true;
 }
 
@@ -302,12 +268,9 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::tokens(json::value from, std::str
   core_.tokens_.forget_all();
   bool right = true;
   from["tokens"].for_each_element([&](json::value each) {
-    const auto bytes = decode_base64url(records::text_of(each["sha256"]));
-    digest256 digest{};
-    right = right && bytes && bytes->size() == digest.size();
-    if (!right) return;
-    std::copy(bytes->begin(), bytes->end(), digest.begin());
-    core_.tokens_.kept(digest, each["known"].boolean().value_or(false));
+    const auto digest = records::digest_of(each["sha256"]);
+    right = right && digest;
+    if (right) core_.tokens_.kept(*digest, each["known"].boolean().value_or(false));
   });
   return right;
 }

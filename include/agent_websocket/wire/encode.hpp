@@ -2,21 +2,21 @@
 //
 // Messages of the server -> the text of one WebSocket frame, appended to a string. Every message
 // carries `timestamp` (ISO-8601, UTC, milliseconds; the caller makes it, see timestamp_cache).
-// Fields that have no value are left out.
+// Fields that have no value are left out. The one for every token, response_delta, is written in
+// encode_delta.hpp.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/version.hpp>
 #include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/wire/encode_delta.hpp>
+#include <agent_websocket/wire/frame_text.hpp>
 #include <agent_websocket/wire/message.hpp>
 
-#include <charconv>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 namespace agent_websocket {
 namespace wire {
@@ -30,22 +30,6 @@ void member_if(json::writer& w, std::string_view name, const std::optional<T>& v
 }
 json::writer& open(json::writer& w, std::string_view type);
 void close(json::writer& w, std::string_view timestamp);
-
-}  // namespace detail
-
-namespace detail {
-
-/// Text of any length, appended piece by piece.
-struct long_text {
-  std::string& out;
-
-  void put(std::string_view text);
-  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
-  void put(Integer number) {
-    json::append_number(out, number);
-  }
-  void put_string(std::string_view text);
-};
 
 }  // namespace detail
 
@@ -68,56 +52,6 @@ void encode(std::string& out, const feedback_request& m, std::string_view timest
 void encode(std::string& out, const feedback_resolved& m, std::string_view timestamp);
 
 void encode(std::string& out, const response_start& m, std::string_view timestamp);
-
-namespace detail {
-
-/// Short text, put together on the stack and appended at once.
-class short_text {
- public:
-  static constexpr std::size_t room = 1024;
-
-  template <std::size_t Size>
-  void put(const char (&literal)[Size]) noexcept {
-    std::memcpy(end_, literal, Size - 1);
-    end_ += Size - 1;
-  }
-  void put(std::string_view text) noexcept;
-  void put(std::uint64_t number) noexcept;
-  void put_string(std::string_view text);
-  void append_to(std::string& out) const;
-
- private:
-  char text_[room];
-  char* end_ = text_;
-};
-
-template <typename Text>
-void write_delta(Text& to, const response_delta& m, std::string_view timestamp) {
-  to.put(R"({"type":"response","stream":")");
-  to.put_string(m.stream);
-  if (m.snapshot) {
-    to.put(R"(","phase":"snapshot","idx":)");
-  } else if (m.reasoning) {
-    to.put(R"(","phase":"reasoning","idx":)");
-  } else {
-    to.put(R"(","phase":"delta","idx":)");
-  }
-  to.put(m.idx);
-  to.put(R"(,"n":)");
-  to.put(m.n);
-  to.put(R"(,"content":")");
-  to.put_string(m.content);
-  to.put(R"(",)");
-  if (m.snapshot) to.put(R"("replay":true,)");
-  to.put(R"("timestamp":")");
-  to.put(timestamp);
-  to.put(R"("})");
-}
-
-}  // namespace detail
-
-/// Sent for every token, so names are written together with what stands between them.
-void encode(std::string& out, const response_delta& m, std::string_view timestamp);
 
 void encode(std::string& out, const response_end& m, std::string_view timestamp);
 
@@ -151,12 +85,6 @@ inline void write_request(json::writer& w, const feedback_request& m) {
   w.key("tool").begin_object().member("name", m.tool);
   w.member_raw("arguments", m.arguments).end_object();
   w.member("expires_at", m.expires_at).member("default", m.default_decision);
-}
-
-AGENT_WEBSOCKET_INLINE void long_text::put(std::string_view text) { out.append(text); }
-
-AGENT_WEBSOCKET_INLINE void long_text::put_string(std::string_view text) {
-  json::append_escaped(out, text);
 }
 
 }  // namespace detail
@@ -299,43 +227,6 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_start& m,
   w.member("phase", "start");
   detail::member_if(w, "model", m.model);
   detail::close(w, timestamp);
-}
-
-namespace detail {
-
-AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
-  std::memcpy(end_, text.data(), text.size());
-  end_ += text.size();
-}
-
-AGENT_WEBSOCKET_INLINE void short_text::put(std::uint64_t number) noexcept {
-  end_ = std::to_chars(end_, end_ + 20, number).ptr;
-}
-
-AGENT_WEBSOCKET_INLINE void short_text::put_string(std::string_view text) {
-  if (json::is_plain(text)) return put(text);
-  json::detail::escape(text, [this](std::string_view piece) { put(piece); });
-}
-
-AGENT_WEBSOCKET_INLINE void short_text::append_to(std::string& out) const {
-  out.append(text_, static_cast<std::size_t>(end_ - text_));
-}
-
-}  // namespace detail
-
-AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_delta& m,
-                                   std::string_view timestamp) {
-  // With numbers and a timestamp, more than all that stands around the texts.
-  constexpr std::size_t names = 192, max_timestamp = 32;
-  const std::size_t texts = m.stream.size() + m.content.size();
-  if (texts > (detail::short_text::room - names) / json::max_escaped_bytes ||
-      timestamp.size() > max_timestamp) {
-    detail::long_text text{out};
-    return detail::write_delta(text, m, timestamp);
-  }
-  detail::short_text text;
-  detail::write_delta(text, m, timestamp);
-  text.append_to(out);
 }
 
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const response_end& m,

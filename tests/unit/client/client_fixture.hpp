@@ -6,6 +6,7 @@
 
 #include <agent_websocket/client/core.hpp>
 #include <agent_websocket/client/reception.hpp>
+#include <agent_websocket/client/sending.hpp>
 
 #include "flow/frame.hpp"
 
