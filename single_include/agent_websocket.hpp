@@ -1957,8 +1957,8 @@ namespace agent_websocket {
 namespace json {
 namespace detail {
 
-/// Eight bytes at once: true when none of them ends the plain part of a string.
-bool is_plain_in_string(const char* at) noexcept;
+/// Eight bytes at once: how many of them, from the first on, are the plain part of a string.
+std::size_t plain_in_string(const char* at) noexcept;
 
 /// A model of RapidJSON's concept Stream. 8 bytes of zero stand behind the text.
 class text_stream {
@@ -1983,13 +1983,27 @@ class text_stream {
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-AGENT_WEBSOCKET_INLINE bool is_plain_in_string(const char* at) noexcept {
+AGENT_WEBSOCKET_INLINE std::size_t plain_in_string(const char* at) noexcept {
   constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
   std::uint64_t word;
   std::memcpy(&word, at, sizeof word);
+  // The top bit of a byte says that it is not plain. What a borrow adds is behind one that is
+  // right.
   const auto zero_byte_of = [](std::uint64_t each) { return (each - ones) & ~each & tops; };
   const std::uint64_t control = (word - ones * 0x20) & ~word & tops;
-  return (control | zero_byte_of(word ^ (ones * '"')) | zero_byte_of(word ^ (ones * '\\'))) == 0;
+  const std::uint64_t ends =
+      control | zero_byte_of(word ^ (ones * '"')) | zero_byte_of(word ^ (ones * '\\'));
+  if (ends == 0) return sizeof word;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+  std::size_t count = 0;
+  while (at[count] != '"' && at[count] != '\\' && static_cast<unsigned char>(at[count]) >= 0x20)
+    ++count;
+  return count;
+#else
+  // Below the lowest of those bits all are set by the subtraction: one byte more than are plain.
+  const std::uint64_t up_to_first = ((ends & (~ends + 1)) - 1) & ones;
+  return static_cast<std::size_t>((up_to_first * ones) >> 56) - 1;
+#endif
 }
 
 AGENT_WEBSOCKET_INLINE text_stream::text_stream(char* text) noexcept : at_(text), begin_(text) {}
@@ -2002,8 +2016,7 @@ AGENT_WEBSOCKET_INLINE text_stream::Ch* text_stream::PutBegin() noexcept {
   Ch* const front = at_;
   out_ = at_;
   if (at_ == begin_ || at_[-1] != '"') return front;
-  while (is_plain_in_string(at_)) at_ += 8;
-  while (*at_ != '"' && *at_ != '\\' && static_cast<unsigned char>(*at_) >= 0x20) ++at_;
+  for (std::size_t count = 8; count == 8; at_ += count) count = plain_in_string(at_);
   out_ = at_;
   return front;
 }

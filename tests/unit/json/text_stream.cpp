@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-using agent_websocket::json::detail::is_plain_in_string;
+using agent_websocket::json::detail::plain_in_string;
 using agent_websocket::json::detail::text_stream;
 
 namespace {
@@ -45,9 +45,8 @@ std::string parsed(std::string text) {
   Stream stream(text.data());
   rapidjson::Reader reader;
   recorder heard;
-  const auto outcome =
-      reader.Parse<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                   rapidjson::kParseNumbersAsStringsFlag>(stream, heard);
+  const auto outcome = reader.Parse<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
+                                    rapidjson::kParseNumbersAsStringsFlag>(stream, heard);
   return heard.told + std::to_string(outcome.Code()) + "@" + std::to_string(outcome.Offset());
 }
 
@@ -59,14 +58,20 @@ void same(const std::string& text) {
 }  // namespace
 
 TEST_CASE("json text_stream: eight bytes of the plain part of a string") {
-  CHECK(is_plain_in_string("abcd efg"));
-  CHECK(is_plain_in_string("\x7F\xC3\xA9 !#[]"));
+  CHECK(plain_in_string("abcd efg") == 8);
+  CHECK(plain_in_string("\x7F\xC3\xA9 !#[]") == 8);
   for (int c = 0; c < 256; ++c) {
     const bool is_plain = c >= 0x20 && c != '"' && c != '\\';
     for (std::size_t at = 0; at < 8; ++at) {
       std::string eight(8, 'a');
       eight[at] = static_cast<char>(c);
-      CHECK(is_plain_in_string(eight.data()) == is_plain);
+      CHECK(plain_in_string(eight.data()) == (is_plain ? 8 : at));
+      for (const char behind : {'"', '\\', '\x1F', '\x80'}) {
+        std::string more = eight;
+        for (std::size_t k = at + 1; k < 8; ++k) more[k] = behind;
+        const std::size_t next = behind == '\x80' ? 8 : at + 1;
+        CHECK(plain_in_string(more.data()) == (is_plain ? next : at));
+      }
     }
   }
 }
@@ -78,7 +83,8 @@ TEST_CASE("json text_stream: strings of every length, with everything at every p
     same("\"" + plain + "\"");
     same("\"" + plain);  // no end
     same("{\"" + plain + "\":\"" + plain + "\"," + "\"b\":12}");
-    for (const char* each : {"\\\"", "\\u0041", "\\n", "\\", "\"", "\n", "\x7F", "\xC3\xA9", "\\x"}) {
+    for (const char* each :
+         {"\\\"", "\\u0041", "\\n", "\\", "\"", "\n", "\x7F", "\xC3\xA9", "\\x"}) {
       for (std::size_t at = 0; at <= size; ++at) {
         std::string text = plain;
         text.insert(at, each);
