@@ -61,10 +61,16 @@
 #endif
 
 /// 1: functions are compiled once in a program, in the unit that defines AGENT_WEBSOCKET_IMPLEMENTATION before its
-/// first include: what is no template, the server, the client and the supervisor, and the mock server of tests. For
-/// the other units all this is only declared. Default 0: in each unit that includes the library (header-only).
+/// first include: what is no template, the server, the client and the supervisor. For the other units all this is only
+/// declared. Default 0: in each unit that includes the library (header-only).
 #ifndef AGENT_WEBSOCKET_SEPARATE_COMPILATION
 #define AGENT_WEBSOCKET_SEPARATE_COMPILATION 0
+#endif
+
+/// 1: with separate compilation, `testing::mock_server` is compiled once too, for programs of many tests; each unit
+/// takes half a second longer for it. Default 0: in the units that use it.
+#ifndef AGENT_WEBSOCKET_SEPARATE_MOCK_SERVER
+#define AGENT_WEBSOCKET_SEPARATE_MOCK_SERVER 0
 #endif
 
 // What the headers say about it: definitions of functions that are no templates stand at the end of
@@ -30077,10 +30083,12 @@ using mock_server = basic_server<mock_transport, mock_http_client, manual_schedu
 
 }  // namespace testing
 
+#if AGENT_WEBSOCKET_SEPARATE_MOCK_SERVER  // naming an instance lays it out, in each unit
 AGENT_WEBSOCKET_INSTANTIATE(class basic_server<testing::mock_transport, testing::mock_http_client,
                                                testing::manual_scheduler>);
 AGENT_WEBSOCKET_INSTANTIATE(class basic_session<testing::mock_transport, testing::mock_http_client,
                                                 testing::manual_scheduler, any_store>);
+#endif
 
 }  // namespace agent_websocket
 

@@ -23,7 +23,8 @@ def runs(compiler):
     """(label, command, with adapters) of each pass over the headers."""
     yield "C++17", [compiler, "-std=c++17"], False
     yield "C++17, adapters", [compiler, "-std=c++17"], True
-    separate = [compiler, "-std=c++17", "-DAGENT_WEBSOCKET_SEPARATE_COMPILATION=1"]
+    separate = [compiler, "-std=c++17", "-DAGENT_WEBSOCKET_SEPARATE_COMPILATION=1",
+                "-DAGENT_WEBSOCKET_SEPARATE_MOCK_SERVER=1"]
     yield "declarations", separate, False
     yield "declarations, adapters", separate, True
 

@@ -17,13 +17,14 @@ TITLE = "Compile time and size"
 ECHO = compare.FIXED[1]
 CORE = ["-DAGENT_WEBSOCKET_WITH_ADAPTERS=0"]
 SEPARATE = ["-DAGENT_WEBSOCKET_SEPARATE_COMPILATION=1"]
+WITH_MOCK_SERVER = ["-DAGENT_WEBSOCKET_SEPARATE_MOCK_SERVER=1"]
 EMBED = "../../examples/embed.cpp"
 # Name, source, flags, libraries when the program's size is worth a look. Tests with mocks, which are
 # what the core alone is for, are not optimised.
 UNITS = (("core included", "compile/core_included.cpp", CORE, None),
          ("core included, separate", "compile/core_included.cpp", CORE + SEPARATE, None),
          ("core used, with mocks", "compile/core.cpp", CORE, None),
-         ("core used, separate", "compile/core.cpp", CORE + SEPARATE, None),
+         ("core used, separate", "compile/core.cpp", CORE + SEPARATE + WITH_MOCK_SERVER, None),
          ("everything included", "compile/everything_included.cpp", [], None),
          ("everything included, separate", "compile/everything_included.cpp", SEPARATE, None),
          ("everything used (examples/embed.cpp)", EMBED, [], ["-lssl", "-lcrypto"]),

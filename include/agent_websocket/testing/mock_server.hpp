@@ -20,9 +20,11 @@ using mock_server = basic_server<mock_transport, mock_http_client, manual_schedu
 
 }  // namespace testing
 
+#if AGENT_WEBSOCKET_SEPARATE_MOCK_SERVER  // naming an instance lays it out, in each unit
 AGENT_WEBSOCKET_INSTANTIATE(class basic_server<testing::mock_transport, testing::mock_http_client,
                                                testing::manual_scheduler>);
 AGENT_WEBSOCKET_INSTANTIATE(class basic_session<testing::mock_transport, testing::mock_http_client,
                                                 testing::manual_scheduler, any_store>);
+#endif
 
 }  // namespace agent_websocket
