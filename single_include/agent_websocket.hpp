@@ -30507,56 +30507,6 @@ AGENT_WEBSOCKET_INLINE void asio_dial::finish(const outcome& what, asio_socket s
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
-// --- agent_websocket/adapters/event_turn.hpp
-
-// The span in which one event of the executor is worked on, as far as adapters have to agree on it:
-// who reads bytes opens a turn, and who was given bytes to send in it sends them at its end, so
-// that what came in one read leaves in one write, at once. Neither knows the other.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS
-
-namespace agent_websocket {
-namespace adapters {
-
-/// Who sends. Turns may be nested; the end of the outermost one counts.
-class turn_keeper {
- public:
-  virtual void begin_turn() noexcept = 0;
-  virtual void end_turn() = 0;
-
- protected:
-  ~turn_keeper() = default;
-};
-
-/// One turn, of a keeper that outlives it; of null: nothing.
-class event_turn {
- public:
-  explicit event_turn(turn_keeper* keeper) noexcept;
-  event_turn(const event_turn&) = delete;
-  event_turn& operator=(const event_turn&) = delete;
-  ~event_turn();
-
- private:
-  turn_keeper* keeper_;
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE event_turn::event_turn(turn_keeper* keeper) noexcept : keeper_(keeper) {
-  if (keeper_ != nullptr) keeper_->begin_turn();
-}
-
-AGENT_WEBSOCKET_INLINE event_turn::~event_turn() {
-  if (keeper_ != nullptr) keeper_->end_turn();
-}
-
-#endif
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
-
 // --- agent_websocket/adapters/output_buffer.hpp
 
 // The bytes of one connection that wait for the kernel, exact to the byte, and a small pool of such
@@ -30646,661 +30596,6 @@ AGENT_WEBSOCKET_INLINE void output_pool::give_back(std::unique_ptr<output_buffer
   bytes_ += size;
   spare_.push_back(std::move(buffer));
 }
-
-#endif
-
-}  // namespace adapters
-}  // namespace agent_websocket
-
-#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
-
-// --- agent_websocket/http/chunked_decoder.hpp
-
-// The chunked transfer coding (RFC 9112 section 7.1), decoded where it lies: the payloads of all
-// chunks in one read are moved together and come out as one piece. Strict: sizes are digits,
-// lines end with CRLF, all that is no payload has a limit. Extensions and trailers are skipped.
-
-namespace agent_websocket {
-namespace http {
-
-class chunked_decoder {
- public:
-  /// Of one chunk's extension.
-  static constexpr std::size_t max_extension_bytes = 4 * 1024;
-  /// Of the trailer section.
-  static constexpr std::size_t max_trailer_bytes = 16 * 1024;
-
-  struct outcome {
-    std::size_t payload = 0;   ///< bytes of the body that stand at the beginning of the data now
-    std::size_t consumed = 0;  ///< bytes of the data that belonged to the body and its coding
-  };
-
-  /// Decodes `size` bytes in place, up to the end of the body or a failure; what came before a
-  /// failure is payload as well.
-  outcome feed(char* data, std::size_t size) noexcept;
-
-  bool is_complete() const noexcept { return state_ == state::complete; }
-  bool has_failed() const noexcept { return state_ == state::failed; }
-
- private:
-  enum class state : std::uint8_t {
-    first_digit,
-    digits,
-    padding,  // spaces behind the size, which some servers write
-    extension,
-    size_lf,
-    payload,
-    payload_cr,
-    payload_lf,
-    trailer_start,  // of a line
-    trailer,
-    trailer_lf,
-    end_lf,
-    complete,
-    failed,
-  };
-
-  static int digit(char c) noexcept;
-
-  void expect(char c, char wanted, state next) noexcept;
-
-  void count_skipped(char c, std::size_t most) noexcept;
-
-  /// What nearly always stands between two payloads, when all of it is there: how many bytes that
-  /// were, or 0, and take() looks at each.
-  std::size_t take_whole(const char* data, std::size_t size) noexcept;
-
-  void end_of_size() noexcept;
-
-  void take(char c) noexcept;
-
-  void after_size(char c) noexcept;
-
-  std::uint64_t left_ = 0;  // of the payload; while its size is read, what was read of it
-  std::size_t skipped_ = 0;
-  state state_ = state::first_digit;
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE chunked_decoder::outcome chunked_decoder::feed(char* data,
-                                                                      std::size_t size) noexcept {
-  outcome done;
-  std::size_t at = 0;
-  while (at < size && state_ != state::complete && state_ != state::failed) {
-    if (state_ == state::payload) {
-      const std::size_t rest = size - at;
-      const std::size_t take = left_ < rest ? static_cast<std::size_t>(left_) : rest;
-      if (at != done.payload) std::memmove(data + done.payload, data + at, take);
-      done.payload += take;
-      at += take;
-      left_ -= take;
-      if (left_ == 0) state_ = state::payload_cr;
-    } else if (const std::size_t whole = take_whole(data + at, size - at)) {
-      at += whole;
-    } else {
-      take(data[at++]);
-    }
-  }
-  done.consumed = at;
-  return done;
-}
-
-AGENT_WEBSOCKET_INLINE int chunked_decoder::digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::expect(char c, char wanted, state next) noexcept {
-  state_ = c == wanted ? next : state::failed;
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::count_skipped(char c, std::size_t most) noexcept {
-  if (c == '\n' || c == '\0' || ++skipped_ > most) state_ = state::failed;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t chunked_decoder::take_whole(const char* data,
-                                                               std::size_t size) noexcept {
-  if (state_ == state::payload_cr && size >= 2 && data[0] == '\r' && data[1] == '\n') {
-    state_ = state::first_digit;
-    return 2;
-  }
-  if (state_ != state::first_digit) return 0;
-  const std::size_t most = size < 10 ? size : 10;
-  std::uint64_t length = 0;
-  std::size_t digits = 0;
-  for (int value = 0; digits < most && (value = digit(data[digits])) >= 0; ++digits)
-    length = length << 4 | static_cast<std::uint64_t>(value);
-  if (digits == 0 || size - digits < 2 || data[digits] != '\r' || data[digits + 1] != '\n')
-    return 0;
-  left_ = length;
-  end_of_size();
-  return digits + 2;
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::end_of_size() noexcept {
-  skipped_ = 0;
-  state_ = left_ == 0 ? state::trailer_start : state::payload;
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::take(char c) noexcept {
-  switch (state_) {
-    case state::first_digit:
-    case state::digits: {
-      const int value = digit(c);
-      if (value >= 0) {
-        if (left_ >> 59 != 0) {  // of 63 bits at most
-          state_ = state::failed;
-          return;
-        }
-        left_ = left_ << 4 | static_cast<std::uint64_t>(value);
-        state_ = state::digits;
-      } else if (state_ == state::first_digit) {
-        state_ = state::failed;
-      } else {
-        after_size(c);
-      }
-      return;
-    }
-    case state::padding: return after_size(c);
-    case state::extension:
-      if (c == '\r') {
-        state_ = state::size_lf;
-      } else {
-        count_skipped(c, max_extension_bytes);
-      }
-      return;
-    case state::size_lf:
-      expect(c, '\n', state_);
-      if (state_ != state::failed) end_of_size();
-      return;
-    case state::payload_cr: return expect(c, '\r', state::payload_lf);
-    case state::payload_lf: return expect(c, '\n', state::first_digit);
-    case state::trailer_start:
-      if (c == '\r') {
-        state_ = state::end_lf;
-        return;
-      }
-      state_ = state::trailer;
-      return count_skipped(c, max_trailer_bytes);
-    case state::trailer:
-      if (c == '\r') {
-        state_ = state::trailer_lf;
-      } else {
-        count_skipped(c, max_trailer_bytes);
-      }
-      return;
-    case state::trailer_lf: return expect(c, '\n', state::trailer_start);
-    case state::end_lf: return expect(c, '\n', state::complete);
-    case state::payload:
-    case state::complete:
-    case state::failed: return;
-  }
-}
-
-AGENT_WEBSOCKET_INLINE void chunked_decoder::after_size(char c) noexcept {
-  if (c == '\r') {
-    state_ = state::size_lf;
-  } else if (c == ';') {
-    state_ = state::extension;
-  } else if (c == ' ' || c == '\t') {
-    state_ = state::padding;
-    count_skipped(c, max_extension_bytes);
-  } else {
-    state_ = state::failed;
-  }
-}
-
-#endif
-
-}  // namespace http
-}  // namespace agent_websocket
-
-// --- agent_websocket/http/response_head.hpp
-
-// The head of an HTTP/1.1 response (RFC 9112 sections 4 to 6) as a client reads it: status line,
-// fields, and what they say of the body and of the connection. Strict where a lenient reader and
-// another one on the way could disagree about where the body ends. No sockets.
-
-namespace agent_websocket {
-namespace http {
-
-/// How the end of a response's body is found.
-enum class body_framing : std::uint8_t { none, length, chunked, until_close };
-
-struct response_head {
-  int status = 0;
-  header_list headers;
-  body_framing framing = body_framing::none;
-  std::uint64_t length = 0;    ///< of a body with body_framing::length
-  bool is_persistent = false;  ///< the connection may serve the next request
-};
-
-/// The number in a Content-Length field: digits only, and it fits.
-constexpr std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
-  if (text.empty()) return std::nullopt;
-  std::uint64_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) return std::nullopt;
-    value = value * 10 + digit;
-  }
-  return value;
-}
-
-/// Reads one whole head: from the status line up to and with the empty line. Nothing of it is kept.
-class response_head_parser {
- public:
-  /// Null when it went well, else what is wrong, in words for a log. `to_head_request`: the answer
-  /// to a HEAD, which never has a body.
-  const char* parse(std::string_view text, bool to_head_request, response_head& into);
-
- private:
-  /// Without its end, which is CRLF or (RFC 9112 section 2.2) LF alone.
-  static std::string_view take_line(std::string_view& text) noexcept;
-
-  static bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-  const char* status_line(std::string_view line);
-
-  const char* field_line(std::string_view line, header_list::field& last);
-
-  void add(header_list::field& last);
-
-  /// RFC 9112 section 6.3. Both kinds of length at once, two lengths, and codings that nobody asked
-  /// for are refused: this is what response splitting looks like.
-  const char* framing(bool to_head_request);
-
-  response_head* head_ = nullptr;
-  bool is_old_ = false;  // HTTP/1.0
-};
-
-/// Where the head ends that begins `text`: the position behind its empty line, or npos. `from`: a
-/// place before which was no end the last time.
-std::size_t head_end(std::string_view text, std::size_t from = 0) noexcept;
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE const char* response_head_parser::parse(std::string_view text,
-                                                               bool to_head_request,
-                                                               response_head& into) {
-  head_ = &into;
-  into = response_head();
-  into.headers.reserve(16);
-  if (const char* wrong = status_line(take_line(text))) return wrong;
-  header_list::field last;
-  while (!text.empty()) {
-    const std::string_view line = take_line(text);
-    if (line.empty()) break;
-    if (const char* wrong = field_line(line, last)) return wrong;
-  }
-  add(last);
-  return framing(to_head_request);
-}
-
-AGENT_WEBSOCKET_INLINE std::string_view response_head_parser::take_line(
-    std::string_view& text) noexcept {
-  const std::size_t end = std::min(text.find('\n'), text.size());
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-  return line;
-}
-
-AGENT_WEBSOCKET_INLINE const char* response_head_parser::status_line(std::string_view line) {
-  // "HTTP/1.1 200" and, for some servers, no phrase and not even the space before it.
-  if (line.size() < 12 || line.substr(0, 7) != "HTTP/1." || !is_digit(line[7]) || line[8] != ' ' ||
-      !is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) ||
-      (line.size() > 12 && line[12] != ' ') || line[9] == '0') {
-    return "the answer does not begin with a status line of HTTP/1.1";
-  }
-  is_old_ = line[7] == '0';
-  head_->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-  return nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE const char* response_head_parser::field_line(std::string_view line,
-                                                                    header_list::field& last) {
-  // A NUL or a CR inside of a line: readers disagree about where such a line ends.
-  if (line.find('\0') != std::string_view::npos || line.find('\r') != std::string_view::npos) {
-    return "a field of the answer holds a control character";
-  }
-  if (line.front() == ' ' || line.front() == '\t') {  // obs-fold, RFC 9112 section 5.2
-    if (last.first.empty()) return "the first field of the answer has no name";
-    last.second.append(" ").append(trim(line));
-    return nullptr;
-  }
-  add(last);
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
-    return "a line of the answer's header section is no field";
-  }
-  last.first = line.substr(0, colon);
-  last.second = trim(line.substr(colon + 1));
-  return nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE void response_head_parser::add(header_list::field& last) {
-  if (last.first.empty()) return;
-  head_->headers.add(std::move(last.first), std::move(last.second));
-  last = {};
-}
-
-AGENT_WEBSOCKET_INLINE const char* response_head_parser::framing(bool to_head_request) {
-  bool chunked = false;
-  bool close = false;
-  bool keep_alive = false;
-  std::optional<std::uint64_t> length;
-  for (const auto& [name, value] : head_->headers) {
-    if (iequals(name, "Content-Length")) {
-      std::string_view list = value;
-      while (true) {  // "5, 5" is what some proxies make of two equal fields
-        const std::size_t comma = std::min(list.find(','), list.size());
-        const auto number = parse_length(trim(list.substr(0, comma)));
-        if (!number) return "the answer's Content-Length is no number";
-        if (length && *length != *number) return "the answer has two values of Content-Length";
-        length = number;
-        if (comma == list.size()) break;
-        list.remove_prefix(comma + 1);
-      }
-    } else if (iequals(name, "Transfer-Encoding")) {
-      if (chunked || !iequals(value, "chunked")) {
-        return "the answer's Transfer-Encoding is not \"chunked\"";
-      }
-      chunked = true;
-    } else if (iequals(name, "Connection")) {
-      std::string_view list = value;
-      while (!list.empty()) {
-        const std::size_t comma = std::min(list.find(','), list.size());
-        const std::string_view word = trim(list.substr(0, comma));
-        close = close || iequals(word, "close");
-        keep_alive = keep_alive || iequals(word, "keep-alive");
-        list.remove_prefix(std::min(comma + 1, list.size()));
-      }
-    }
-  }
-  if (chunked && length) return "the answer has both Content-Length and Transfer-Encoding";
-  if (chunked && is_old_) return "the answer is of HTTP/1.0 and has a Transfer-Encoding";
-  const int status = head_->status;
-  if (to_head_request || status < 200 || status == 204 || status == 304) {
-    head_->framing = body_framing::none;
-  } else if (chunked) {
-    head_->framing = body_framing::chunked;
-  } else if (length) {
-    head_->framing = body_framing::length;
-    head_->length = *length;
-  } else {
-    head_->framing = body_framing::until_close;
-  }
-  head_->is_persistent =
-      !close && (!is_old_ || keep_alive) && head_->framing != body_framing::until_close;
-  return nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t head_end(std::string_view text, std::size_t from) noexcept {
-  while (true) {
-    const std::size_t feed = text.find('\n', from);
-    if (feed == std::string_view::npos || feed + 1 >= text.size()) return std::string_view::npos;
-    if (text[feed + 1] == '\n') return feed + 2;
-    if (text[feed + 1] == '\r') {
-      if (feed + 2 >= text.size()) return std::string_view::npos;
-      if (text[feed + 2] == '\n') return feed + 3;
-    }
-    from = feed + 1;
-  }
-}
-
-#endif
-
-}  // namespace http
-}  // namespace agent_websocket
-
-// --- agent_websocket/http/response_reader.hpp
-
-// Reads one HTTP/1.1 response from the pieces in which it arrives: interim answers are skipped, the
-// head comes as a whole, the body piece by piece without its framing. Keeps bytes only of a head
-// that is not complete. No sockets.
-
-namespace agent_websocket {
-namespace http {
-
-class response_reader {
- public:
-  response_reader() = default;
-  /// `to_head_request`: the answer to a HEAD, without body. `max_header_bytes`: of all heads
-  /// together, interim ones too.
-  response_reader(bool to_head_request, std::size_t max_header_bytes);
-
-  /// Takes bytes up to the end of the head; how many these were. More belong to the body when
-  /// has_head() is true then. Precondition: !has_head() and !failure().
-  std::size_t feed_head(std::string_view bytes, response_head& into);
-
-  /// Decodes the body's bytes where they lie: what comes back are those of the content, also when
-  /// it fails behind them. Precondition: has_head() and !is_complete().
-  std::string_view feed_body(char* data, std::size_t size);
-
-  /// The connection has ended in order: completes a body that ends so, and is a failure else.
-  void end();
-
-  bool has_head() const noexcept { return has_head_; }
-  /// The whole answer was read.
-  bool is_complete() const noexcept { return is_complete_; }
-  /// Complete, and the connection may serve the next request.
-  bool is_persistent() const noexcept { return is_complete_ && is_persistent_; }
-  std::error_code failure() const noexcept { return failure_; }
-  /// In words for a log; no bytes of the peer.
-  const char* failure_words() const noexcept { return failure_words_; }
-
- private:
-  static constexpr std::string_view protocol = "HTTP/1.";
-
-  void fail(errc failure, const char* words);
-
-  /// The whole head lies in `bytes`, or what there is of it is kept.
-  std::size_t take_head(std::string_view bytes, response_head& into);
-
-  std::size_t continue_head(std::string_view bytes, response_head& into);
-
-  static bool begins_well(std::string_view bytes) noexcept;
-
-  std::size_t too_large();
-
-  bool parse(std::string_view text, response_head& into);
-
-  std::string partial_;  // of an unfinished head
-  std::size_t header_bytes_ = 0;
-  std::size_t max_header_bytes_ = 0;
-  std::uint64_t left_ = 0;  // of a body with a length
-  chunked_decoder chunks_;
-  std::error_code failure_;
-  const char* failure_words_ = "";
-  body_framing framing_ = body_framing::none;
-  bool to_head_request_ = false;
-  bool has_head_ = false;
-  bool is_complete_ = false;
-  bool is_persistent_ = false;
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE response_reader::response_reader(bool to_head_request,
-                                                        std::size_t max_header_bytes)
-    : max_header_bytes_(max_header_bytes), to_head_request_(to_head_request) {}
-
-AGENT_WEBSOCKET_INLINE std::size_t response_reader::feed_head(std::string_view bytes,
-                                                              response_head& into) {
-  std::size_t consumed = 0;
-  while (consumed < bytes.size() && !has_head_ && !failure_) {
-    const std::string_view rest = bytes.substr(consumed);
-    consumed += partial_.empty() ? take_head(rest, into) : continue_head(rest, into);
-  }
-  return consumed;
-}
-
-AGENT_WEBSOCKET_INLINE std::string_view response_reader::feed_body(char* data, std::size_t size) {
-  std::size_t content = size;
-  std::size_t consumed = size;
-  switch (framing_) {
-    case body_framing::none: content = consumed = 0; break;
-    case body_framing::until_close: break;
-    case body_framing::length:
-      content = consumed = left_ < size ? static_cast<std::size_t>(left_) : size;
-      left_ -= content;
-      is_complete_ = left_ == 0;
-      break;
-    case body_framing::chunked: {
-      const chunked_decoder::outcome done = chunks_.feed(data, size);
-      content = done.payload;
-      consumed = done.consumed;
-      is_complete_ = chunks_.is_complete();
-      if (chunks_.has_failed()) fail(errc::protocol_error, "a chunk of the body is malformed");
-      break;
-    }
-  }
-  if (consumed != size) is_persistent_ = false;  // bytes that belong to no answer
-  return {data, content};
-}
-
-AGENT_WEBSOCKET_INLINE void response_reader::end() {
-  if (is_complete_ || failure_) return;
-  if (!has_head_) {
-    // What was no whole line may have been cut anywhere before it became an answer.
-    if (partial_.find('\n') == std::string::npos) {
-      return fail(errc::connection_failed, "the connection ended before the answer");
-    }
-    return fail(errc::protocol_error,
-                "the connection ended within the header section of the answer");
-  }
-  if (framing_ == body_framing::until_close) {
-    is_complete_ = true;
-  } else {
-    fail(errc::protocol_error, "the connection ended before the end of the body");
-  }
-}
-
-AGENT_WEBSOCKET_INLINE void response_reader::fail(errc failure, const char* words) {
-  failure_ = failure;
-  failure_words_ = words;
-  std::string().swap(partial_);
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t response_reader::take_head(std::string_view bytes,
-                                                              response_head& into) {
-  const std::size_t end = head_end(bytes);
-  if (!begins_well(bytes)) {
-    fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
-    return 0;
-  }
-  if (end == std::string_view::npos) {
-    if (bytes.size() > max_header_bytes_ - header_bytes_) return too_large();
-    partial_ = bytes;
-    return bytes.size();
-  }
-  return parse(bytes.substr(0, end), into) ? end : 0;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t response_reader::continue_head(std::string_view bytes,
-                                                                  response_head& into) {
-  const std::size_t had = partial_.size();
-  // The end may have begun in what was there: at most two bytes of it.
-  const std::size_t from = had < 2 ? 0 : had - 2;
-  const std::size_t room = max_header_bytes_ - header_bytes_ - had;
-  partial_.append(bytes.substr(0, std::min(bytes.size(), room)));
-  const std::size_t end = head_end(partial_, from);
-  if (!begins_well(partial_)) {
-    fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
-    return 0;
-  }
-  if (end == std::string::npos) return bytes.size() > room ? too_large() : bytes.size();
-  const std::string whole = std::exchange(partial_, std::string());
-  return parse(std::string_view(whole).substr(0, end), into) ? end - had : 0;
-}
-
-AGENT_WEBSOCKET_INLINE bool response_reader::begins_well(std::string_view bytes) noexcept {
-  return bytes.substr(0, protocol.size()) == protocol.substr(0, bytes.size());
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t response_reader::too_large() {
-  fail(errc::too_large, "the header section of the answer is too large");
-  return 0;
-}
-
-AGENT_WEBSOCKET_INLINE bool response_reader::parse(std::string_view text, response_head& into) {
-  header_bytes_ += text.size();
-  if (header_bytes_ > max_header_bytes_) return too_large() != 0;
-  if (const char* wrong = response_head_parser().parse(text, to_head_request_, into)) {
-    fail(errc::protocol_error, wrong);
-    return false;
-  }
-  if (into.status == 101) {
-    fail(errc::protocol_error, "the server switched protocols, which nobody asked for");
-    return false;
-  }
-  if (into.status < 200) return true;  // the answer itself is still to come
-  has_head_ = true;
-  framing_ = into.framing;
-  left_ = into.length;
-  is_persistent_ = into.is_persistent;
-  is_complete_ = framing_ == body_framing::none || (framing_ == body_framing::length && left_ == 0);
-  return true;
-}
-
-#endif
-
-}  // namespace http
-}  // namespace agent_websocket
-
-// --- agent_websocket/adapters/asio_http_exchange.hpp
-
-// What a connection of asio_http_client is given by the client: the request that it serves, which
-// is told what comes of it, and the buffers that all connections share. No sockets.
-
-#if AGENT_WEBSOCKET_WITH_ADAPTERS
-
-#include <cstddef>
-#include <memory>
-#include <string_view>
-#include <system_error>
-
-namespace agent_websocket {
-namespace adapters {
-
-class asio_http_connection;
-
-/// What the connections of one client share. Outlives them, or what is left of them is closed.
-struct asio_http_buffers {
-  explicit asio_http_buffers(std::size_t read_bytes);
-  const std::size_t size;
-  const std::unique_ptr<char[]> input;
-  output_pool outputs;
-  turn_keeper* turns = nullptr;  ///< or null
-};
-
-/// The request that a connection serves. Its functions may abandon any connection.
-class asio_http_exchange {
- public:
-  /// The connection stands, TLS and tunnel included: the time for connecting is over.
-  virtual void on_established() = 0;
-  /// The first byte of an answer: the request will not be sent again.
-  virtual void on_answered() = 0;
-  virtual void on_head(const http::response_head& head) = 0;
-  /// Never empty.
-  virtual void on_body(std::string_view bytes) = 0;
-  /// The last word. `keep`: the connection may serve another request; else it is closed.
-  virtual void on_end(asio_http_connection& connection, bool keep, std::error_code failure,
-                      std::string_view detail) = 0;
-
- protected:
-  ~asio_http_exchange() = default;
-};
-
-#if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE asio_http_buffers::asio_http_buffers(std::size_t read_bytes)
-    : size(read_bytes), input(std::make_unique<char[]>(read_bytes)) {}
 
 #endif
 
@@ -31967,6 +31262,8 @@ AGENT_WEBSOCKET_INLINE io_outcome tls_stream::shut() {
 namespace agent_websocket {
 namespace adapters {
 
+class turn_keeper;
+
 /// Derived classes live on the heap, held by link_pointer. One thread.
 class asio_link {
  public:
@@ -31983,6 +31280,8 @@ class asio_link {
   /// The socket can be read, was closed by the peer or has failed: receive() tells.
   virtual void on_readable() = 0;
   virtual void on_writable() = 0;
+  /// The end of a turn that it has joined: see turn_keeper.
+  virtual void on_turn_end() {}
 
   bool is_open() const noexcept { return socket_.is_open(); }
   asio_socket& socket() noexcept { return socket_; }
@@ -32021,6 +31320,7 @@ class asio_link {
   void close_socket(bool reset);
 
  private:
+  friend class turn_keeper;
   struct wait_handler;
 
   /// Room for Asio's object of one pending wait; a larger one of another version goes to the heap.
@@ -32260,6 +31560,795 @@ AGENT_WEBSOCKET_INLINE void asio_link::wait_socket_writable() {
 
 #endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
 
+// --- agent_websocket/adapters/turn_keeper.hpp
+
+// When what has been given to a link to send is written: not at once, but at the end of the turn,
+// the event of the executor that is worked on, so that what came in one read leaves in one write.
+// Where events come thick, the turn goes on to the last of those that are ready: the writes of many
+// links stand together, and whoever reads the other ends is woken once instead of once a write. Who
+// reads bytes marks the event, and who was given bytes joins the turn; neither knows the other.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace agent_websocket {
+namespace adapters {
+
+/// The turns of one executor. Held by shared_ptr; one thread.
+class turn_keeper : public std::enable_shared_from_this<turn_keeper> {
+ public:
+  /// With so many links a turn ends behind the event, whatever else is ready: it bounds how long a
+  /// write waits, and how much.
+  static constexpr std::size_t max_joined = 32;
+
+  explicit turn_keeper(asio::io_context& context) noexcept : context_(&context) {}
+
+  /// on_turn_end() of the link is called once, soon, on its own: at the end of the turn. Outside of
+  /// one, and from within on_turn_end(): of the next.
+  void join(asio_link& link);
+
+  /// By turn_event. May be nested; the end of the outermost one counts.
+  void begin_event() noexcept { ++depth_; }
+  void end_event();
+
+ private:
+  /// A turn that goes on costs the executor one more look at the system, and saves waking somebody
+  /// when another event comes meanwhile. Whether that is so counts up and down to here; turns go on
+  /// as long as it is above 0.
+  static constexpr int max_worth = 16;
+  /// While they do not, one of so many events looks whether it would be worth it.
+  static constexpr unsigned look_every = 16;
+
+  bool goes_on();
+  void post_end();
+  void tell_joined();
+
+  asio::io_context* context_;
+  std::vector<link_pointer<asio_link>> joined_;
+  std::vector<link_pointer<asio_link>> telling_;
+  unsigned events_ = 0;  // wraps around
+  unsigned events_at_post_ = 0;
+  unsigned unlooked_ = 0;
+  int worth_ = 0;
+  int depth_ = 0;
+  bool posted_ = false;
+};
+
+/// An event of the executor while it is worked on; it keeps its keeper. Of null: nothing.
+class turn_event {
+ public:
+  explicit turn_event(std::shared_ptr<turn_keeper> keeper) noexcept;
+  turn_event(const turn_event&) = delete;
+  turn_event& operator=(const turn_event&) = delete;
+  ~turn_event();
+
+ private:
+  std::shared_ptr<turn_keeper> keeper_;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE void turn_keeper::join(asio_link& link) {
+  joined_.emplace_back(&link);
+  if (depth_ == 0) post_end();
+}
+
+AGENT_WEBSOCKET_INLINE void turn_keeper::end_event() {
+  if (depth_ == 1) {
+    ++events_;
+    if (!joined_.empty() && !goes_on()) tell_joined();
+  }
+  if (--depth_ == 0 && !joined_.empty()) post_end();
+}
+
+AGENT_WEBSOCKET_INLINE bool turn_keeper::goes_on() {
+  if (worth_ > 0) return joined_.size() < max_joined;
+  if (++unlooked_ >= look_every) post_end();
+  return false;
+}
+
+/// What is posted comes after all events that are ready by now.
+AGENT_WEBSOCKET_INLINE void turn_keeper::post_end() {
+  if (std::exchange(posted_, true)) return;
+  unlooked_ = 0;
+  events_at_post_ = events_;
+  asio::post(*context_, [self = shared_from_this()] {
+    self->posted_ = false;
+    const int gain = self->events_ != self->events_at_post_ ? 1 : -1;
+    self->worth_ = std::clamp(self->worth_ + gain, 0, max_worth);
+    self->tell_joined();
+    if (!self->joined_.empty()) self->post_end();
+  });
+}
+
+/// Who joins meanwhile has the next turn, so that two links cannot keep the executor for
+/// themselves.
+AGENT_WEBSOCKET_INLINE void turn_keeper::tell_joined() {
+  ++depth_;  // which are events of this one
+  telling_.swap(joined_);
+  for (const auto& each : telling_) each->on_turn_end();
+  telling_.clear();
+  --depth_;
+}
+
+AGENT_WEBSOCKET_INLINE turn_event::turn_event(std::shared_ptr<turn_keeper> keeper) noexcept
+    : keeper_(std::move(keeper)) {
+  if (keeper_ != nullptr) keeper_->begin_event();
+}
+
+AGENT_WEBSOCKET_INLINE turn_event::~turn_event() {
+  if (keeper_ != nullptr) keeper_->end_event();
+}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
+// --- agent_websocket/http/chunked_decoder.hpp
+
+// The chunked transfer coding (RFC 9112 section 7.1), decoded where it lies: the payloads of all
+// chunks in one read are moved together and come out as one piece. Strict: sizes are digits,
+// lines end with CRLF, all that is no payload has a limit. Extensions and trailers are skipped.
+
+namespace agent_websocket {
+namespace http {
+
+class chunked_decoder {
+ public:
+  /// Of one chunk's extension.
+  static constexpr std::size_t max_extension_bytes = 4 * 1024;
+  /// Of the trailer section.
+  static constexpr std::size_t max_trailer_bytes = 16 * 1024;
+
+  struct outcome {
+    std::size_t payload = 0;   ///< bytes of the body that stand at the beginning of the data now
+    std::size_t consumed = 0;  ///< bytes of the data that belonged to the body and its coding
+  };
+
+  /// Decodes `size` bytes in place, up to the end of the body or a failure; what came before a
+  /// failure is payload as well.
+  outcome feed(char* data, std::size_t size) noexcept;
+
+  bool is_complete() const noexcept { return state_ == state::complete; }
+  bool has_failed() const noexcept { return state_ == state::failed; }
+
+ private:
+  enum class state : std::uint8_t {
+    first_digit,
+    digits,
+    padding,  // spaces behind the size, which some servers write
+    extension,
+    size_lf,
+    payload,
+    payload_cr,
+    payload_lf,
+    trailer_start,  // of a line
+    trailer,
+    trailer_lf,
+    end_lf,
+    complete,
+    failed,
+  };
+
+  static int digit(char c) noexcept;
+
+  void expect(char c, char wanted, state next) noexcept;
+
+  void count_skipped(char c, std::size_t most) noexcept;
+
+  /// What nearly always stands between two payloads, when all of it is there: how many bytes that
+  /// were, or 0, and take() looks at each.
+  std::size_t take_whole(const char* data, std::size_t size) noexcept;
+
+  void end_of_size() noexcept;
+
+  void take(char c) noexcept;
+
+  void after_size(char c) noexcept;
+
+  std::uint64_t left_ = 0;  // of the payload; while its size is read, what was read of it
+  std::size_t skipped_ = 0;
+  state state_ = state::first_digit;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE chunked_decoder::outcome chunked_decoder::feed(char* data,
+                                                                      std::size_t size) noexcept {
+  outcome done;
+  std::size_t at = 0;
+  while (at < size && state_ != state::complete && state_ != state::failed) {
+    if (state_ == state::payload) {
+      const std::size_t rest = size - at;
+      const std::size_t take = left_ < rest ? static_cast<std::size_t>(left_) : rest;
+      if (at != done.payload) std::memmove(data + done.payload, data + at, take);
+      done.payload += take;
+      at += take;
+      left_ -= take;
+      if (left_ == 0) state_ = state::payload_cr;
+    } else if (const std::size_t whole = take_whole(data + at, size - at)) {
+      at += whole;
+    } else {
+      take(data[at++]);
+    }
+  }
+  done.consumed = at;
+  return done;
+}
+
+AGENT_WEBSOCKET_INLINE int chunked_decoder::digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::expect(char c, char wanted, state next) noexcept {
+  state_ = c == wanted ? next : state::failed;
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::count_skipped(char c, std::size_t most) noexcept {
+  if (c == '\n' || c == '\0' || ++skipped_ > most) state_ = state::failed;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t chunked_decoder::take_whole(const char* data,
+                                                               std::size_t size) noexcept {
+  if (state_ == state::payload_cr && size >= 2 && data[0] == '\r' && data[1] == '\n') {
+    state_ = state::first_digit;
+    return 2;
+  }
+  if (state_ != state::first_digit) return 0;
+  const std::size_t most = size < 10 ? size : 10;
+  std::uint64_t length = 0;
+  std::size_t digits = 0;
+  for (int value = 0; digits < most && (value = digit(data[digits])) >= 0; ++digits)
+    length = length << 4 | static_cast<std::uint64_t>(value);
+  if (digits == 0 || size - digits < 2 || data[digits] != '\r' || data[digits + 1] != '\n')
+    return 0;
+  left_ = length;
+  end_of_size();
+  return digits + 2;
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::end_of_size() noexcept {
+  skipped_ = 0;
+  state_ = left_ == 0 ? state::trailer_start : state::payload;
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::take(char c) noexcept {
+  switch (state_) {
+    case state::first_digit:
+    case state::digits: {
+      const int value = digit(c);
+      if (value >= 0) {
+        if (left_ >> 59 != 0) {  // of 63 bits at most
+          state_ = state::failed;
+          return;
+        }
+        left_ = left_ << 4 | static_cast<std::uint64_t>(value);
+        state_ = state::digits;
+      } else if (state_ == state::first_digit) {
+        state_ = state::failed;
+      } else {
+        after_size(c);
+      }
+      return;
+    }
+    case state::padding: return after_size(c);
+    case state::extension:
+      if (c == '\r') {
+        state_ = state::size_lf;
+      } else {
+        count_skipped(c, max_extension_bytes);
+      }
+      return;
+    case state::size_lf:
+      expect(c, '\n', state_);
+      if (state_ != state::failed) end_of_size();
+      return;
+    case state::payload_cr: return expect(c, '\r', state::payload_lf);
+    case state::payload_lf: return expect(c, '\n', state::first_digit);
+    case state::trailer_start:
+      if (c == '\r') {
+        state_ = state::end_lf;
+        return;
+      }
+      state_ = state::trailer;
+      return count_skipped(c, max_trailer_bytes);
+    case state::trailer:
+      if (c == '\r') {
+        state_ = state::trailer_lf;
+      } else {
+        count_skipped(c, max_trailer_bytes);
+      }
+      return;
+    case state::trailer_lf: return expect(c, '\n', state::trailer_start);
+    case state::end_lf: return expect(c, '\n', state::complete);
+    case state::payload:
+    case state::complete:
+    case state::failed: return;
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void chunked_decoder::after_size(char c) noexcept {
+  if (c == '\r') {
+    state_ = state::size_lf;
+  } else if (c == ';') {
+    state_ = state::extension;
+  } else if (c == ' ' || c == '\t') {
+    state_ = state::padding;
+    count_skipped(c, max_extension_bytes);
+  } else {
+    state_ = state::failed;
+  }
+}
+
+#endif
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/response_head.hpp
+
+// The head of an HTTP/1.1 response (RFC 9112 sections 4 to 6) as a client reads it: status line,
+// fields, and what they say of the body and of the connection. Strict where a lenient reader and
+// another one on the way could disagree about where the body ends. No sockets.
+
+namespace agent_websocket {
+namespace http {
+
+/// How the end of a response's body is found.
+enum class body_framing : std::uint8_t { none, length, chunked, until_close };
+
+struct response_head {
+  int status = 0;
+  header_list headers;
+  body_framing framing = body_framing::none;
+  std::uint64_t length = 0;    ///< of a body with body_framing::length
+  bool is_persistent = false;  ///< the connection may serve the next request
+};
+
+/// The number in a Content-Length field: digits only, and it fits.
+constexpr std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
+  if (text.empty()) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/// Reads one whole head: from the status line up to and with the empty line. Nothing of it is kept.
+class response_head_parser {
+ public:
+  /// Null when it went well, else what is wrong, in words for a log. `to_head_request`: the answer
+  /// to a HEAD, which never has a body.
+  const char* parse(std::string_view text, bool to_head_request, response_head& into);
+
+ private:
+  /// Without its end, which is CRLF or (RFC 9112 section 2.2) LF alone.
+  static std::string_view take_line(std::string_view& text) noexcept;
+
+  static bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+  const char* status_line(std::string_view line);
+
+  const char* field_line(std::string_view line, header_list::field& last);
+
+  void add(header_list::field& last);
+
+  /// RFC 9112 section 6.3. Both kinds of length at once, two lengths, and codings that nobody asked
+  /// for are refused: this is what response splitting looks like.
+  const char* framing(bool to_head_request);
+
+  response_head* head_ = nullptr;
+  bool is_old_ = false;  // HTTP/1.0
+};
+
+/// Where the head ends that begins `text`: the position behind its empty line, or npos. `from`: a
+/// place before which was no end the last time.
+std::size_t head_end(std::string_view text, std::size_t from = 0) noexcept;
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE const char* response_head_parser::parse(std::string_view text,
+                                                               bool to_head_request,
+                                                               response_head& into) {
+  head_ = &into;
+  into = response_head();
+  into.headers.reserve(16);
+  if (const char* wrong = status_line(take_line(text))) return wrong;
+  header_list::field last;
+  while (!text.empty()) {
+    const std::string_view line = take_line(text);
+    if (line.empty()) break;
+    if (const char* wrong = field_line(line, last)) return wrong;
+  }
+  add(last);
+  return framing(to_head_request);
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view response_head_parser::take_line(
+    std::string_view& text) noexcept {
+  const std::size_t end = std::min(text.find('\n'), text.size());
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
+AGENT_WEBSOCKET_INLINE const char* response_head_parser::status_line(std::string_view line) {
+  // "HTTP/1.1 200" and, for some servers, no phrase and not even the space before it.
+  if (line.size() < 12 || line.substr(0, 7) != "HTTP/1." || !is_digit(line[7]) || line[8] != ' ' ||
+      !is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) ||
+      (line.size() > 12 && line[12] != ' ') || line[9] == '0') {
+    return "the answer does not begin with a status line of HTTP/1.1";
+  }
+  is_old_ = line[7] == '0';
+  head_->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE const char* response_head_parser::field_line(std::string_view line,
+                                                                    header_list::field& last) {
+  // A NUL or a CR inside of a line: readers disagree about where such a line ends.
+  if (line.find('\0') != std::string_view::npos || line.find('\r') != std::string_view::npos) {
+    return "a field of the answer holds a control character";
+  }
+  if (line.front() == ' ' || line.front() == '\t') {  // obs-fold, RFC 9112 section 5.2
+    if (last.first.empty()) return "the first field of the answer has no name";
+    last.second.append(" ").append(trim(line));
+    return nullptr;
+  }
+  add(last);
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+    return "a line of the answer's header section is no field";
+  }
+  last.first = line.substr(0, colon);
+  last.second = trim(line.substr(colon + 1));
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE void response_head_parser::add(header_list::field& last) {
+  if (last.first.empty()) return;
+  head_->headers.add(std::move(last.first), std::move(last.second));
+  last = {};
+}
+
+AGENT_WEBSOCKET_INLINE const char* response_head_parser::framing(bool to_head_request) {
+  bool chunked = false;
+  bool close = false;
+  bool keep_alive = false;
+  std::optional<std::uint64_t> length;
+  for (const auto& [name, value] : head_->headers) {
+    if (iequals(name, "Content-Length")) {
+      std::string_view list = value;
+      while (true) {  // "5, 5" is what some proxies make of two equal fields
+        const std::size_t comma = std::min(list.find(','), list.size());
+        const auto number = parse_length(trim(list.substr(0, comma)));
+        if (!number) return "the answer's Content-Length is no number";
+        if (length && *length != *number) return "the answer has two values of Content-Length";
+        length = number;
+        if (comma == list.size()) break;
+        list.remove_prefix(comma + 1);
+      }
+    } else if (iequals(name, "Transfer-Encoding")) {
+      if (chunked || !iequals(value, "chunked")) {
+        return "the answer's Transfer-Encoding is not \"chunked\"";
+      }
+      chunked = true;
+    } else if (iequals(name, "Connection")) {
+      std::string_view list = value;
+      while (!list.empty()) {
+        const std::size_t comma = std::min(list.find(','), list.size());
+        const std::string_view word = trim(list.substr(0, comma));
+        close = close || iequals(word, "close");
+        keep_alive = keep_alive || iequals(word, "keep-alive");
+        list.remove_prefix(std::min(comma + 1, list.size()));
+      }
+    }
+  }
+  if (chunked && length) return "the answer has both Content-Length and Transfer-Encoding";
+  if (chunked && is_old_) return "the answer is of HTTP/1.0 and has a Transfer-Encoding";
+  const int status = head_->status;
+  if (to_head_request || status < 200 || status == 204 || status == 304) {
+    head_->framing = body_framing::none;
+  } else if (chunked) {
+    head_->framing = body_framing::chunked;
+  } else if (length) {
+    head_->framing = body_framing::length;
+    head_->length = *length;
+  } else {
+    head_->framing = body_framing::until_close;
+  }
+  head_->is_persistent =
+      !close && (!is_old_ || keep_alive) && head_->framing != body_framing::until_close;
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t head_end(std::string_view text, std::size_t from) noexcept {
+  while (true) {
+    const std::size_t feed = text.find('\n', from);
+    if (feed == std::string_view::npos || feed + 1 >= text.size()) return std::string_view::npos;
+    if (text[feed + 1] == '\n') return feed + 2;
+    if (text[feed + 1] == '\r') {
+      if (feed + 2 >= text.size()) return std::string_view::npos;
+      if (text[feed + 2] == '\n') return feed + 3;
+    }
+    from = feed + 1;
+  }
+}
+
+#endif
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/http/response_reader.hpp
+
+// Reads one HTTP/1.1 response from the pieces in which it arrives: interim answers are skipped, the
+// head comes as a whole, the body piece by piece without its framing. Keeps bytes only of a head
+// that is not complete. No sockets.
+
+namespace agent_websocket {
+namespace http {
+
+class response_reader {
+ public:
+  response_reader() = default;
+  /// `to_head_request`: the answer to a HEAD, without body. `max_header_bytes`: of all heads
+  /// together, interim ones too.
+  response_reader(bool to_head_request, std::size_t max_header_bytes);
+
+  /// Takes bytes up to the end of the head; how many these were. More belong to the body when
+  /// has_head() is true then. Precondition: !has_head() and !failure().
+  std::size_t feed_head(std::string_view bytes, response_head& into);
+
+  /// Decodes the body's bytes where they lie: what comes back are those of the content, also when
+  /// it fails behind them. Precondition: has_head() and !is_complete().
+  std::string_view feed_body(char* data, std::size_t size);
+
+  /// The connection has ended in order: completes a body that ends so, and is a failure else.
+  void end();
+
+  bool has_head() const noexcept { return has_head_; }
+  /// The whole answer was read.
+  bool is_complete() const noexcept { return is_complete_; }
+  /// Complete, and the connection may serve the next request.
+  bool is_persistent() const noexcept { return is_complete_ && is_persistent_; }
+  std::error_code failure() const noexcept { return failure_; }
+  /// In words for a log; no bytes of the peer.
+  const char* failure_words() const noexcept { return failure_words_; }
+
+ private:
+  static constexpr std::string_view protocol = "HTTP/1.";
+
+  void fail(errc failure, const char* words);
+
+  /// The whole head lies in `bytes`, or what there is of it is kept.
+  std::size_t take_head(std::string_view bytes, response_head& into);
+
+  std::size_t continue_head(std::string_view bytes, response_head& into);
+
+  static bool begins_well(std::string_view bytes) noexcept;
+
+  std::size_t too_large();
+
+  bool parse(std::string_view text, response_head& into);
+
+  std::string partial_;  // of an unfinished head
+  std::size_t header_bytes_ = 0;
+  std::size_t max_header_bytes_ = 0;
+  std::uint64_t left_ = 0;  // of a body with a length
+  chunked_decoder chunks_;
+  std::error_code failure_;
+  const char* failure_words_ = "";
+  body_framing framing_ = body_framing::none;
+  bool to_head_request_ = false;
+  bool has_head_ = false;
+  bool is_complete_ = false;
+  bool is_persistent_ = false;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE response_reader::response_reader(bool to_head_request,
+                                                        std::size_t max_header_bytes)
+    : max_header_bytes_(max_header_bytes), to_head_request_(to_head_request) {}
+
+AGENT_WEBSOCKET_INLINE std::size_t response_reader::feed_head(std::string_view bytes,
+                                                              response_head& into) {
+  std::size_t consumed = 0;
+  while (consumed < bytes.size() && !has_head_ && !failure_) {
+    const std::string_view rest = bytes.substr(consumed);
+    consumed += partial_.empty() ? take_head(rest, into) : continue_head(rest, into);
+  }
+  return consumed;
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view response_reader::feed_body(char* data, std::size_t size) {
+  std::size_t content = size;
+  std::size_t consumed = size;
+  switch (framing_) {
+    case body_framing::none: content = consumed = 0; break;
+    case body_framing::until_close: break;
+    case body_framing::length:
+      content = consumed = left_ < size ? static_cast<std::size_t>(left_) : size;
+      left_ -= content;
+      is_complete_ = left_ == 0;
+      break;
+    case body_framing::chunked: {
+      const chunked_decoder::outcome done = chunks_.feed(data, size);
+      content = done.payload;
+      consumed = done.consumed;
+      is_complete_ = chunks_.is_complete();
+      if (chunks_.has_failed()) fail(errc::protocol_error, "a chunk of the body is malformed");
+      break;
+    }
+  }
+  if (consumed != size) is_persistent_ = false;  // bytes that belong to no answer
+  return {data, content};
+}
+
+AGENT_WEBSOCKET_INLINE void response_reader::end() {
+  if (is_complete_ || failure_) return;
+  if (!has_head_) {
+    // What was no whole line may have been cut anywhere before it became an answer.
+    if (partial_.find('\n') == std::string::npos) {
+      return fail(errc::connection_failed, "the connection ended before the answer");
+    }
+    return fail(errc::protocol_error,
+                "the connection ended within the header section of the answer");
+  }
+  if (framing_ == body_framing::until_close) {
+    is_complete_ = true;
+  } else {
+    fail(errc::protocol_error, "the connection ended before the end of the body");
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void response_reader::fail(errc failure, const char* words) {
+  failure_ = failure;
+  failure_words_ = words;
+  std::string().swap(partial_);
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t response_reader::take_head(std::string_view bytes,
+                                                              response_head& into) {
+  const std::size_t end = head_end(bytes);
+  if (!begins_well(bytes)) {
+    fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
+    return 0;
+  }
+  if (end == std::string_view::npos) {
+    if (bytes.size() > max_header_bytes_ - header_bytes_) return too_large();
+    partial_ = bytes;
+    return bytes.size();
+  }
+  return parse(bytes.substr(0, end), into) ? end : 0;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t response_reader::continue_head(std::string_view bytes,
+                                                                  response_head& into) {
+  const std::size_t had = partial_.size();
+  // The end may have begun in what was there: at most two bytes of it.
+  const std::size_t from = had < 2 ? 0 : had - 2;
+  const std::size_t room = max_header_bytes_ - header_bytes_ - had;
+  partial_.append(bytes.substr(0, std::min(bytes.size(), room)));
+  const std::size_t end = head_end(partial_, from);
+  if (!begins_well(partial_)) {
+    fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
+    return 0;
+  }
+  if (end == std::string::npos) return bytes.size() > room ? too_large() : bytes.size();
+  const std::string whole = std::exchange(partial_, std::string());
+  return parse(std::string_view(whole).substr(0, end), into) ? end - had : 0;
+}
+
+AGENT_WEBSOCKET_INLINE bool response_reader::begins_well(std::string_view bytes) noexcept {
+  return bytes.substr(0, protocol.size()) == protocol.substr(0, bytes.size());
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t response_reader::too_large() {
+  fail(errc::too_large, "the header section of the answer is too large");
+  return 0;
+}
+
+AGENT_WEBSOCKET_INLINE bool response_reader::parse(std::string_view text, response_head& into) {
+  header_bytes_ += text.size();
+  if (header_bytes_ > max_header_bytes_) return too_large() != 0;
+  if (const char* wrong = response_head_parser().parse(text, to_head_request_, into)) {
+    fail(errc::protocol_error, wrong);
+    return false;
+  }
+  if (into.status == 101) {
+    fail(errc::protocol_error, "the server switched protocols, which nobody asked for");
+    return false;
+  }
+  if (into.status < 200) return true;  // the answer itself is still to come
+  has_head_ = true;
+  framing_ = into.framing;
+  left_ = into.length;
+  is_persistent_ = into.is_persistent;
+  is_complete_ = framing_ == body_framing::none || (framing_ == body_framing::length && left_ == 0);
+  return true;
+}
+
+#endif
+
+}  // namespace http
+}  // namespace agent_websocket
+
+// --- agent_websocket/adapters/asio_http_exchange.hpp
+
+// What a connection of asio_http_client is given by the client: the request that it serves, which
+// is told what comes of it, and the buffers that all connections share. No sockets.
+
+#if AGENT_WEBSOCKET_WITH_ADAPTERS
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace agent_websocket {
+namespace adapters {
+
+class asio_http_connection;
+
+/// What the connections of one client share. Outlives them, or what is left of them is closed.
+struct asio_http_buffers {
+  asio_http_buffers(std::size_t read_bytes, std::shared_ptr<turn_keeper> own_turns);
+  const std::size_t size;
+  const std::unique_ptr<char[]> input;
+  output_pool outputs;
+  std::shared_ptr<turn_keeper> turns;  ///< not null
+};
+
+/// The request that a connection serves. Its functions may abandon any connection.
+class asio_http_exchange {
+ public:
+  /// The connection stands, TLS and tunnel included: the time for connecting is over.
+  virtual void on_established() = 0;
+  /// The first byte of an answer: the request will not be sent again.
+  virtual void on_answered() = 0;
+  virtual void on_head(const http::response_head& head) = 0;
+  /// Never empty.
+  virtual void on_body(std::string_view bytes) = 0;
+  /// The last word. `keep`: the connection may serve another request; else it is closed.
+  virtual void on_end(asio_http_connection& connection, bool keep, std::error_code failure,
+                      std::string_view detail) = 0;
+
+ protected:
+  ~asio_http_exchange() = default;
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE asio_http_buffers::asio_http_buffers(std::size_t read_bytes,
+                                                            std::shared_ptr<turn_keeper> own_turns)
+    : size(read_bytes), input(std::make_unique<char[]>(read_bytes)), turns(std::move(own_turns)) {}
+
+#endif
+
+}  // namespace adapters
+}  // namespace agent_websocket
+
+#endif  // AGENT_WEBSOCKET_WITH_ADAPTERS
+
 // --- agent_websocket/adapters/asio_http_channel.hpp
 
 // What an asio_http_connection sends: bytes that wait for the kernel in a buffer of the client's
@@ -32288,6 +32377,8 @@ class asio_http_channel : public asio_link {
   bool is_broken() const noexcept { return is_broken_; }
 
   void send(std::string_view head, std::string_view body);
+  /// The same, written at the end of the turn, by on_turn_end().
+  void send_later(std::string_view head, std::string_view body);
 
   /// Writes what waits, now and, by on_writable(), later.
   void flush();
@@ -32296,8 +32387,11 @@ class asio_http_channel : public asio_link {
   void close_channel();
 
   AGENT_WEBSOCKET_INLINE void on_writable() override;
+  AGENT_WEBSOCKET_INLINE void on_turn_end() override;
 
  private:
+  void append(std::string_view head, std::string_view body);
+
   asio_http_buffers& buffers_;
   std::unique_ptr<output_buffer> output_;
   bool is_broken_ = false;
@@ -32310,9 +32404,20 @@ AGENT_WEBSOCKET_INLINE asio_http_channel::asio_http_channel(asio_socket from,
     : asio_link(std::move(from)), buffers_(buffers) {}
 
 AGENT_WEBSOCKET_INLINE void asio_http_channel::send(std::string_view head, std::string_view body) {
+  append(head, body);
+  flush();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::send_later(std::string_view head,
+                                                          std::string_view body) {
+  append(head, body);
+  buffers_.turns->join(*this);
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::append(std::string_view head,
+                                                      std::string_view body) {
   if (output_ == nullptr) output_ = buffers_.outputs.take();
   output_->tail().append(head).append(body);
-  flush();
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_channel::flush() {
@@ -32335,6 +32440,8 @@ AGENT_WEBSOCKET_INLINE void asio_http_channel::close_channel() {
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_channel::on_writable() { flush(); }
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::on_turn_end() { flush(); }
 
 #endif
 
@@ -32637,8 +32744,12 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::begin(asio_http_exchange& exch
     return;
   }
   reader_ = http::response_reader(to_head_request, max_header_bytes);
-  send(head, body);
-  check_handshake();
+  if (stage_ == stage::standing) {
+    send_later(head, body);
+  } else {
+    send(head, body);
+    check_handshake();
+  }
   wait_readable();
 }
 
@@ -32697,7 +32808,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::on_writable() {
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::on_readable() {
   if (exchange_ == nullptr || (paused_ && stage_ == stage::standing)) return;
-  const event_turn turn(buffers().turns);
+  const turn_event event(buffers().turns);
   std::size_t size = 0;
   std::error_code failure;
   char* const input = buffers().input.get();
@@ -33377,9 +33488,11 @@ class asio_http_client {
   /// Ends what is open; no sink is called.
   ~asio_http_client();
 
-  /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
-  /// the last call of a sink; null: no more.
-  void read_in_turns_of(turn_keeper* turns) noexcept { buffers_.turns = turns; }
+  /// Reads and writes in these turns, of the same context, from now on, instead of turns of its
+  /// own; what the sinks send to others who share them is written together. Not null.
+  void share_turns(std::shared_ptr<turn_keeper> turns) noexcept {
+    buffers_.turns = std::move(turns);
+  }
 
   http_call_id start(http::request request, http_sink& sink);
 
@@ -33474,7 +33587,8 @@ AGENT_WEBSOCKET_INLINE asio_http_client::asio_http_client(asio::io_context& cont
                                                           asio_http_options options)
     : context_(context),
       options_(std::move(options)),
-      buffers_(std::clamp<std::size_t>(options_.read_bytes, 1024, 1024 * 1024)),
+      buffers_(std::clamp<std::size_t>(options_.read_bytes, 1024, 1024 * 1024),
+               std::make_shared<turn_keeper>(context)),
       names_(context),
       pool_(options_.max_kept_connections, options_.max_idle_time) {}
 
@@ -40659,8 +40773,7 @@ class connection_table {
 // --- agent_websocket/adapters/websocketpp_hub.hpp
 
 // What the connections of one transport share: settings, sink, the read buffer, the table of ids,
-// the lists of deadlines with their one timer, and the turn, which joins what is sent in one turn
-// of the executor into one write a connection. Moves no bytes itself.
+// the lists of deadlines with their one timer, and who keeps the turns. Moves no bytes itself.
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
 
@@ -40672,7 +40785,6 @@ class connection_table {
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace agent_websocket {
 namespace adapters {
@@ -40687,11 +40799,11 @@ struct transport_settings {
   std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
   std::size_t max_message_bytes = 64 * 1024;
   std::size_t max_http_body_bytes = 1024 * 1024;
-  /// Of all connections together, until they are answered; above it a request with a body gets 503.
   /// Connections of one address that have not been answered yet; further ones are closed without a
   /// word, before anything is read; 0: no limit. Above it the sink decides, who knows more.
   std::size_t max_unanswered_per_address = 0;
   http::trusted_proxies proxies;  ///< to which that does not apply
+  /// Of all connections together, until they are answered; above it a request with a body gets 503.
   std::size_t max_http_bodies_bytes = 64 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{5'000};  ///< from accept to a complete request
   std::chrono::milliseconds answer_timeout{30'000};  ///< for answer(), and for the peer to take it
@@ -40701,28 +40813,28 @@ struct transport_settings {
       0;  ///< send buffer of each connection in the kernel, in bytes; 0: the system's choice
 };
 
-/// `Connection` is derived from asio_link and deadline_hook and has settle() and on_deadline().
+/// `Connection` is derived from asio_link and deadline_hook and has on_deadline().
 template <typename Connection>
-class websocketpp_hub final : public turn_keeper,
-                              public std::enable_shared_from_this<websocketpp_hub<Connection>> {
+class websocketpp_hub final : public std::enable_shared_from_this<websocketpp_hub<Connection>> {
  public:
   using pointer = link_pointer<Connection>;
   static constexpr std::size_t read_buffer_bytes = 64 * 1024;
 
   websocketpp_hub(asio::io_context& context, transport_settings chosen)
       : settings(std::move(chosen)),
+        turns(std::make_shared<turn_keeper>(context)),
         heads(settings.handshake_timeout),
         answers(settings.answer_timeout),
         endings(settings.close_timeout),
         bodies(settings.max_http_bodies_bytes),
         unanswered(settings.max_unanswered_per_address, settings.proxies),
-        context_(&context),
         timer_(context),
         read_buffer_(std::make_unique<char[]>(read_buffer_bytes)) {
     limits.max_message_bytes = settings.max_message_bytes;
   }
 
   const transport_settings settings;
+  const std::shared_ptr<turn_keeper> turns;
   frame_limits limits;
   tls_context tls;  ///< for connections to come; empty: none
   transport_sink* sink = nullptr;
@@ -40747,46 +40859,19 @@ class websocketpp_hub final : public turn_keeper,
     if (!armed_ || deadline < *armed_) arm(deadline);
   }
 
-  /// The connection's settle() runs soon, once, on its own: at the end of the current scope, else
-  /// posted.
-  void touch(Connection& connection) {
-    touched_.emplace_back(&connection);
-    if (depth_ == 0) post_turn();
-  }
-
-  /// Around everything that runs on the executor by itself: settles at its end what it has touched.
+  /// Around everything that runs on the executor by itself: an event, in which the hub stays.
   class scope {
    public:
-    explicit scope(websocketpp_hub& hub) : hub_(hub.shared_from_this()) { ++hub_->depth_; }
-    scope(const scope&) = delete;
-    scope& operator=(const scope&) = delete;
-    ~scope() {
-      if (hub_->depth_ == 1) hub_->settle_touched();
-      --hub_->depth_;
-      if (hub_->depth_ == 0 && !hub_->touched_.empty()) hub_->post_turn();
-    }
+    explicit scope(websocketpp_hub& hub) : hub_(hub.shared_from_this()), event_(hub.turns) {}
 
    private:
     std::shared_ptr<websocketpp_hub> hub_;  // what runs may be the transport's end
+    turn_event event_;
   };
-
-  /// The same, for what others have read: their turn keeper is to outlive it. See event_turn.
-  void begin_turn() noexcept override { ++depth_; }
-  void end_turn() override {
-    if (depth_ == 1 && !touched_.empty() && !shut_) {
-      const auto self = this->shared_from_this();
-      settle_touched();
-      --depth_;
-      if (!touched_.empty()) post_turn();
-    } else {
-      --depth_;
-    }
-  }
 
   /// Nothing is called from now on.
   void shut() {
     shut_ = true;
-    touched_.clear();
     timer_.cancel();
   }
 
@@ -40799,26 +40884,6 @@ class websocketpp_hub final : public turn_keeper,
   }
 
  private:
-  void post_turn() {
-    if (posted_ || shut_) return;
-    posted_ = true;
-    asio::post(*context_, [self = this->shared_from_this()] {
-      self->posted_ = false;
-      if (!self->shut_) const scope turn(*self);
-    });
-  }
-
-  /// What is touched meanwhile has its turn later, so that two connections cannot keep the loop for
-  /// themselves.
-  void settle_touched() {
-    settling_.swap(touched_);
-    for (const pointer& each : settling_) {
-      if (shut_) break;
-      each->settle();
-    }
-    settling_.clear();
-  }
-
   void arm(std::chrono::steady_clock::time_point when) {
     armed_ = when;
     timer_.expires_at(when);
@@ -40829,7 +40894,7 @@ class websocketpp_hub final : public turn_keeper,
   }
 
   void sweep() {
-    const scope turn(*this);
+    const scope event(*this);
     armed_.reset();
     const auto now = std::chrono::steady_clock::now();
     std::optional<std::chrono::steady_clock::time_point> next;
@@ -40847,14 +40912,9 @@ class websocketpp_hub final : public turn_keeper,
     if (next && (!armed_ || *next < *armed_)) arm(*next);
   }
 
-  asio::io_context* context_;
   asio_timer timer_;
   std::optional<std::chrono::steady_clock::time_point> armed_;
   std::unique_ptr<char[]> read_buffer_;
-  std::vector<pointer> touched_;
-  std::vector<pointer> settling_;
-  int depth_ = 0;
-  bool posted_ = false;
   bool shut_ = false;
 };
 
@@ -40954,11 +41014,11 @@ class websocketpp_channel : public asio_link, public deadline_hook {
       output().append(*std::exchange(late_, nullptr));
   }
 
-  /// settle() will be called once, soon.
+  /// on_turn_end() will be called once, soon.
   void touch() {
-    if (!std::exchange(touched_, true)) hub_->touch(static_cast<Connection&>(*this));
+    if (!std::exchange(touched_, true)) hub_->turns->join(*this);
   }
-  /// First thing in settle() but for what is to be part of the same write.
+  /// First thing in on_turn_end() but for what is to be part of the same write.
   void untouch() noexcept { touched_ = false; }
 
   /// Writes what waits, as far as the kernel takes it; the rest when it has room. False: the
@@ -41496,9 +41556,6 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   /// The transport goes: nothing is called any more.
   void drop();
 
-  /// At the end of a turn in which the hub was told: reports what could not be reported at once,
-  /// and writes.
-  void settle();
   void on_deadline();
 
  private:
@@ -41509,7 +41566,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   /// | open    | frames                   | none                  | on_close                    |
   /// | closing | the peer's close frame   | endings               | on_close                    |
   /// | leaving | output to go, peer's end | answers, then endings | all was reported before     |
-  /// | gone    | settle(), to report      |                       |                             |
+  /// | gone    | the turn's end to report |                       |                             |
   enum class phase : std::uint8_t { head, asked, open, closing, leaving, gone };
 
   static constexpr std::size_t max_refused = 128;
@@ -41540,6 +41597,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
 
   inline void on_readable() override;  // inline here too: else the class has a key function,
   inline void on_writable() override;  // and each unit that includes this compiles all of it
+  inline void on_turn_end() override;
   void take(char* data, std::size_t size);
   void take_request(std::string_view bytes);
   void take_frames(char* data, std::size_t size);
@@ -41550,6 +41608,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   void leave_with(const http::response& response);
   void write();
   void finish(bool reset);
+  void forget();
 
   // First, into what the base leaves of its last word.
   phase phase_ = phase::head;
@@ -41566,6 +41625,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::drop() {
   phase_ = phase::gone;
+  open_due_ = close_due_ = false;
   leave();
   close_socket(true);
 }
@@ -41595,7 +41655,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::open(hub_type& hub, asio_soc
 }
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_readable() {
-  const hub_type::scope turn(hub());
+  const hub_type::scope event(hub());
   report_open();
   if (phase_ == phase::gone) return;
   switch (phase_ == phase::head ? greet() : greeting::expected) {
@@ -41697,18 +41757,22 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_deadline() {
   finish(pending() != 0 || has_undelivered());
 }
 
-AGENT_WEBSOCKET_INLINE void websocketpp_connection::settle() {
+/// Reports what could not be reported at once, and writes.
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_turn_end() {
+  if (phase_ == phase::gone && !close_due_) return;  // maybe the hub, too
+  const hub_type::scope event(hub());
   report_open();
   untouch();
   if (std::exchange(close_due_, false)) {
     const std::unique_ptr<farewell> ours = std::move(farewell_);
+    forget();
     return sink().on_close(id_, ours->code, ours->reason);
   }
   write();
 }
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_writable() {
-  const hub_type::scope turn(hub());
+  const hub_type::scope event(hub());
   report_open();
   write();
 }
@@ -41730,6 +41794,10 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::finish(bool reset) {
   retire();
   leave();
   close_socket(reset);
+  if (!close_due_) forget();  // else it is to be found until that is reported
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::forget() {
   hub().connections.remove(id_);
   if (hub().connections.size() == 0) hub().rest_when_idle();
 }
@@ -41930,8 +41998,8 @@ class websocketpp_transport {
 
   void close(connection_id id, std::uint16_t code, std::string_view why);
 
-  /// For others who read what this then sends, such as an HTTP client; as long as this lives.
-  turn_keeper& turns() noexcept { return *hub_; }
+  /// The turns at whose ends this writes, for others on the same context, such as an HTTP client.
+  const std::shared_ptr<turn_keeper>& turns() const noexcept { return hub_->turns; }
 
   /// Where start() listens; 0 before.
   std::uint16_t port() const noexcept { return listener_.port(); }
@@ -41955,7 +42023,7 @@ AGENT_WEBSOCKET_INLINE websocketpp_transport::websocketpp_transport(asio::io_con
                                                                     settings chosen)
     : hub_(std::make_shared<hub>(context, std::move(chosen))),
       listener_(context, [this](asio_socket socket, std::string remote_address) {
-        const hub::scope turn(*hub_);
+        const hub::scope event(*hub_);
         websocketpp_connection::open(*hub_, std::move(socket), std::move(remote_address));
       }) {}
 
@@ -42827,7 +42895,7 @@ class curl_multi {
   }
 
   /// Around each of curl's reads; null: none.
-  void read_in_turns_of(turn_keeper* turns) noexcept { turns_ = turns; }
+  void share_turns(std::shared_ptr<turn_keeper> turns) noexcept { turns_ = std::move(turns); }
 
   /// Runs `f` in the next turn of the executor, unless the object is gone by then.
   template <typename Function>
@@ -42881,7 +42949,7 @@ class curl_multi {
   CURLM* multi_ = nullptr;
   std::unordered_map<socket*, std::shared_ptr<socket>> sockets_;
   std::uint64_t timer_turn_ = 0;
-  turn_keeper* turns_ = nullptr;
+  std::shared_ptr<turn_keeper> turns_;
   bool timer_armed_ = false;
   bool inside_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
@@ -42946,7 +43014,7 @@ AGENT_WEBSOCKET_INLINE void curl_multi::socket::let_go() {
 }
 
 AGENT_WEBSOCKET_INLINE void curl_multi::act(curl_socket_t fd, int events) {
-  const event_turn turn(turns_);
+  const turn_event event(turns_);
   enter([&] {
     int running = 0;
     curl_multi_socket_action(multi_, fd, events, &running);
@@ -43043,7 +43111,9 @@ class curl_http_client {
 
   /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
   /// the last call of a sink; null: no more.
-  void read_in_turns_of(turn_keeper* turns) noexcept { multi_.read_in_turns_of(turns); }
+  void share_turns(std::shared_ptr<turn_keeper> turns) noexcept {
+    multi_.share_turns(std::move(turns));
+  }
 
   http_call_id start(http::request request, http_sink& sink);
 
@@ -43256,7 +43326,7 @@ server_parts<HttpClient>::server_parts(asio::io_context& context, options settin
       logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
                                                            : adapters::log_format::text),
       server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
-  http.read_in_turns_of(&transport.turns());
+  http.share_turns(transport.turns());
 }
 
 template <typename HttpClient>

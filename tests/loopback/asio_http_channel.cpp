@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@ using agent_websocket::adapters::asio_http_buffers;
 using agent_websocket::adapters::asio_http_channel;
 using agent_websocket::adapters::asio_socket;
 using agent_websocket::adapters::link_pointer;
+using agent_websocket::adapters::turn_keeper;
 using loopback::raw_client;
 
 namespace {
@@ -28,6 +30,7 @@ class probe final : public asio_http_channel {
   using asio_http_channel::is_broken;
   using asio_http_channel::is_open;
   using asio_http_channel::send;
+  using asio_http_channel::send_later;
 
  private:
   ~probe() override = default;
@@ -37,7 +40,7 @@ class probe final : public asio_http_channel {
 struct bench {
   asio::io_context context{1};
   asio::ip::tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), 0}};
-  asio_http_buffers buffers{1024};
+  asio_http_buffers buffers{1024, std::make_shared<turn_keeper>(context)};
   raw_client peer{acceptor.local_endpoint().port()};
 
   link_pointer<probe> accept() {
@@ -66,6 +69,40 @@ TEST_CASE("asio_http_channel: what goes out at once holds no buffer") {
   channel->send("again", {});
   CHECK(b.buffers.outputs.size() == 1u);  // the same one
   CHECK(b.until([&] { return b.peer.in == "head bodyagain"; }));
+}
+
+TEST_CASE("asio_http_channel: what is sent later goes out at the end of the turn, all at once") {
+  bench b;
+  const auto first = b.accept();
+  raw_client other(b.acceptor.local_endpoint().port());
+  const auto second = b.accept();
+  first->send_later("head ", "body");
+  second->send_later("other", {});
+  CHECK(first->has_output());
+  for (int i = 0; i < 100; ++i) b.peer.pump();
+  CHECK(b.peer.in == "");
+  b.context.poll_one();
+  CHECK_FALSE(first->has_output());
+  CHECK_FALSE(second->has_output());
+  CHECK(b.until([&] { return b.peer.in == "head body"; }));
+  CHECK(loopback::run_until(b.context, {&other}, [&] { return other.in == "other"; }));
+}
+
+TEST_CASE("asio_http_channel: closed before the turn ends, nothing goes out and nobody is missed") {
+  asio::io_context context{1};
+  asio::ip::tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+  raw_client peer(acceptor.local_endpoint().port());
+  asio_socket socket(context);
+  acceptor.accept(socket);
+  socket.non_blocking(true);
+  auto buffers = std::make_unique<asio_http_buffers>(16, std::make_shared<turn_keeper>(context));
+  link_pointer<probe> channel(new probe(std::move(socket), *buffers));
+  channel->send_later("head", {});
+  channel->close_channel();
+  channel = {};
+  buffers.reset();
+  REQUIRE(loopback::run_until(context, {&peer}, [&] { return peer.ended || peer.broken; }));
+  CHECK(peer.in == "");
 }
 
 TEST_CASE("asio_http_channel: what the kernel does not take goes out later, in order") {

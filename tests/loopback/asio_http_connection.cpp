@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -58,7 +59,8 @@ class exchange final : public asio_http_exchange {
 struct bench {
   asio::io_context context{1};
   raw_http_server server{context};
-  asio_http_buffers buffers{64 * 1024};
+  asio_http_buffers buffers{64 * 1024,
+                            std::make_shared<agent_websocket::adapters::turn_keeper>(context)};
   exchange seen;
 
   asio_http_connection::pointer connect() {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@ using agent_websocket::adapters::asio_http_buffers;
 using agent_websocket::adapters::asio_http_connection;
 using agent_websocket::adapters::asio_http_pool;
 using agent_websocket::adapters::asio_socket;
+using agent_websocket::adapters::turn_keeper;
 
 namespace {
 
@@ -21,7 +23,7 @@ using pointer = asio_http_connection::pointer;
 struct bench {
   asio::io_context context{1};
   asio::ip::tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), 0}};
-  asio_http_buffers buffers{1024};
+  asio_http_buffers buffers{1024, std::make_shared<turn_keeper>(context)};
   const asio_http_pool::time_point now{};
 
   pointer connect(const std::string& key) {

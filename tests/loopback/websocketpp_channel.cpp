@@ -26,7 +26,7 @@ class channel final : public websocketpp_channel<channel> {
     output() += bytes;
     return pending_after_send();
   }
-  void settle() {
+  void on_turn_end() override {
     ++settled;
     untouch();
     write();

@@ -32,6 +32,8 @@ class asio_http_channel : public asio_link {
   bool is_broken() const noexcept { return is_broken_; }
 
   void send(std::string_view head, std::string_view body);
+  /// The same, written at the end of the turn, by on_turn_end().
+  void send_later(std::string_view head, std::string_view body);
 
   /// Writes what waits, now and, by on_writable(), later.
   void flush();
@@ -40,8 +42,11 @@ class asio_http_channel : public asio_link {
   void close_channel();
 
   AGENT_WEBSOCKET_INLINE void on_writable() override;
+  AGENT_WEBSOCKET_INLINE void on_turn_end() override;
 
  private:
+  void append(std::string_view head, std::string_view body);
+
   asio_http_buffers& buffers_;
   std::unique_ptr<output_buffer> output_;
   bool is_broken_ = false;
@@ -54,9 +59,20 @@ AGENT_WEBSOCKET_INLINE asio_http_channel::asio_http_channel(asio_socket from,
     : asio_link(std::move(from)), buffers_(buffers) {}
 
 AGENT_WEBSOCKET_INLINE void asio_http_channel::send(std::string_view head, std::string_view body) {
+  append(head, body);
+  flush();
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::send_later(std::string_view head,
+                                                          std::string_view body) {
+  append(head, body);
+  buffers_.turns->join(*this);
+}
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::append(std::string_view head,
+                                                      std::string_view body) {
   if (output_ == nullptr) output_ = buffers_.outputs.take();
   output_->tail().append(head).append(body);
-  flush();
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_channel::flush() {
@@ -79,6 +95,8 @@ AGENT_WEBSOCKET_INLINE void asio_http_channel::close_channel() {
 }
 
 AGENT_WEBSOCKET_INLINE void asio_http_channel::on_writable() { flush(); }
+
+AGENT_WEBSOCKET_INLINE void asio_http_channel::on_turn_end() { flush(); }
 
 #endif
 

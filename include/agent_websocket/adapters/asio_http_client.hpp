@@ -11,7 +11,7 @@
 #include <agent_websocket/adapters/asio_http_pool.hpp>
 #include <agent_websocket/adapters/asio_http_request.hpp>
 #include <agent_websocket/adapters/asio_name_cache.hpp>
-#include <agent_websocket/adapters/event_turn.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/http_client.hpp>
@@ -64,9 +64,11 @@ class asio_http_client {
   /// Ends what is open; no sink is called.
   ~asio_http_client();
 
-  /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
-  /// the last call of a sink; null: no more.
-  void read_in_turns_of(turn_keeper* turns) noexcept { buffers_.turns = turns; }
+  /// Reads and writes in these turns, of the same context, from now on, instead of turns of its
+  /// own; what the sinks send to others who share them is written together. Not null.
+  void share_turns(std::shared_ptr<turn_keeper> turns) noexcept {
+    buffers_.turns = std::move(turns);
+  }
 
   http_call_id start(http::request request, http_sink& sink);
 
@@ -161,7 +163,8 @@ AGENT_WEBSOCKET_INLINE asio_http_client::asio_http_client(asio::io_context& cont
                                                           asio_http_options options)
     : context_(context),
       options_(std::move(options)),
-      buffers_(std::clamp<std::size_t>(options_.read_bytes, 1024, 1024 * 1024)),
+      buffers_(std::clamp<std::size_t>(options_.read_bytes, 1024, 1024 * 1024),
+               std::make_shared<turn_keeper>(context)),
       names_(context),
       pool_(options_.max_kept_connections, options_.max_idle_time) {}
 

@@ -9,7 +9,7 @@
 #include <agent_websocket/adapters/asio_http_exchange.hpp>
 #include <agent_websocket/adapters/asio_link.hpp>
 #include <agent_websocket/adapters/deadline_list.hpp>
-#include <agent_websocket/adapters/event_turn.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/adapters/http_tunnel.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/tls_stream.hpp>
@@ -151,8 +151,12 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::begin(asio_http_exchange& exch
     return;
   }
   reader_ = http::response_reader(to_head_request, max_header_bytes);
-  send(head, body);
-  check_handshake();
+  if (stage_ == stage::standing) {
+    send_later(head, body);
+  } else {
+    send(head, body);
+    check_handshake();
+  }
   wait_readable();
 }
 
@@ -211,7 +215,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::on_writable() {
 
 AGENT_WEBSOCKET_INLINE void asio_http_connection::on_readable() {
   if (exchange_ == nullptr || (paused_ && stage_ == stage::standing)) return;
-  const event_turn turn(buffers().turns);
+  const turn_event event(buffers().turns);
   std::size_t size = 0;
   std::error_code failure;
   char* const input = buffers().input.get();

@@ -4,7 +4,7 @@
 // is told what comes of it, and the buffers that all connections share. No sockets.
 #pragma once
 
-#include <agent_websocket/adapters/event_turn.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/response_reader.hpp>
@@ -15,6 +15,7 @@
 #include <memory>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace agent_websocket {
 namespace adapters {
@@ -23,11 +24,11 @@ class asio_http_connection;
 
 /// What the connections of one client share. Outlives them, or what is left of them is closed.
 struct asio_http_buffers {
-  explicit asio_http_buffers(std::size_t read_bytes);
+  asio_http_buffers(std::size_t read_bytes, std::shared_ptr<turn_keeper> own_turns);
   const std::size_t size;
   const std::unique_ptr<char[]> input;
   output_pool outputs;
-  turn_keeper* turns = nullptr;  ///< or null
+  std::shared_ptr<turn_keeper> turns;  ///< not null
 };
 
 /// The request that a connection serves. Its functions may abandon any connection.
@@ -50,8 +51,9 @@ class asio_http_exchange {
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-AGENT_WEBSOCKET_INLINE asio_http_buffers::asio_http_buffers(std::size_t read_bytes)
-    : size(read_bytes), input(std::make_unique<char[]>(read_bytes)) {}
+AGENT_WEBSOCKET_INLINE asio_http_buffers::asio_http_buffers(std::size_t read_bytes,
+                                                            std::shared_ptr<turn_keeper> own_turns)
+    : size(read_bytes), input(std::make_unique<char[]>(read_bytes)), turns(std::move(own_turns)) {}
 
 #endif
 

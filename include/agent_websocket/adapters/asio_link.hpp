@@ -31,6 +31,8 @@
 namespace agent_websocket {
 namespace adapters {
 
+class turn_keeper;
+
 /// Derived classes live on the heap, held by link_pointer. One thread.
 class asio_link {
  public:
@@ -47,6 +49,8 @@ class asio_link {
   /// The socket can be read, was closed by the peer or has failed: receive() tells.
   virtual void on_readable() = 0;
   virtual void on_writable() = 0;
+  /// The end of a turn that it has joined: see turn_keeper.
+  virtual void on_turn_end() {}
 
   bool is_open() const noexcept { return socket_.is_open(); }
   asio_socket& socket() noexcept { return socket_; }
@@ -85,6 +89,7 @@ class asio_link {
   void close_socket(bool reset);
 
  private:
+  friend class turn_keeper;
   struct wait_handler;
 
   /// Room for Asio's object of one pending wait; a larger one of another version goes to the heap.

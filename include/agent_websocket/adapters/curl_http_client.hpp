@@ -9,7 +9,7 @@
 #include <agent_websocket/adapters/asio.hpp>
 #include <agent_websocket/adapters/curl_call.hpp>
 #include <agent_websocket/adapters/curl_multi.hpp>
-#include <agent_websocket/adapters/event_turn.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/http_client.hpp>
 
@@ -41,7 +41,9 @@ class curl_http_client {
 
   /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
   /// the last call of a sink; null: no more.
-  void read_in_turns_of(turn_keeper* turns) noexcept { multi_.read_in_turns_of(turns); }
+  void share_turns(std::shared_ptr<turn_keeper> turns) noexcept {
+    multi_.share_turns(std::move(turns));
+  }
 
   http_call_id start(http::request request, http_sink& sink);
 

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <agent_websocket/adapters/asio.hpp>
-#include <agent_websocket/adapters/event_turn.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/base/config.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_CURL
@@ -61,7 +61,7 @@ class curl_multi {
   }
 
   /// Around each of curl's reads; null: none.
-  void read_in_turns_of(turn_keeper* turns) noexcept { turns_ = turns; }
+  void share_turns(std::shared_ptr<turn_keeper> turns) noexcept { turns_ = std::move(turns); }
 
   /// Runs `f` in the next turn of the executor, unless the object is gone by then.
   template <typename Function>
@@ -115,7 +115,7 @@ class curl_multi {
   CURLM* multi_ = nullptr;
   std::unordered_map<socket*, std::shared_ptr<socket>> sockets_;
   std::uint64_t timer_turn_ = 0;
-  turn_keeper* turns_ = nullptr;
+  std::shared_ptr<turn_keeper> turns_;
   bool timer_armed_ = false;
   bool inside_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
@@ -180,7 +180,7 @@ AGENT_WEBSOCKET_INLINE void curl_multi::socket::let_go() {
 }
 
 AGENT_WEBSOCKET_INLINE void curl_multi::act(curl_socket_t fd, int events) {
-  const event_turn turn(turns_);
+  const turn_event event(turns_);
   enter([&] {
     int running = 0;
     curl_multi_socket_action(multi_, fd, events, &running);

@@ -95,11 +95,11 @@ class websocketpp_channel : public asio_link, public deadline_hook {
       output().append(*std::exchange(late_, nullptr));
   }
 
-  /// settle() will be called once, soon.
+  /// on_turn_end() will be called once, soon.
   void touch() {
-    if (!std::exchange(touched_, true)) hub_->touch(static_cast<Connection&>(*this));
+    if (!std::exchange(touched_, true)) hub_->turns->join(*this);
   }
-  /// First thing in settle() but for what is to be part of the same write.
+  /// First thing in on_turn_end() but for what is to be part of the same write.
   void untouch() noexcept { touched_ = false; }
 
   /// Writes what waits, as far as the kernel takes it; the rest when it has room. False: the

@@ -39,9 +39,6 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   /// The transport goes: nothing is called any more.
   void drop();
 
-  /// At the end of a turn in which the hub was told: reports what could not be reported at once,
-  /// and writes.
-  void settle();
   void on_deadline();
 
  private:
@@ -52,7 +49,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   /// | open    | frames                   | none                  | on_close                    |
   /// | closing | the peer's close frame   | endings               | on_close                    |
   /// | leaving | output to go, peer's end | answers, then endings | all was reported before     |
-  /// | gone    | settle(), to report      |                       |                             |
+  /// | gone    | the turn's end to report |                       |                             |
   enum class phase : std::uint8_t { head, asked, open, closing, leaving, gone };
 
   static constexpr std::size_t max_refused = 128;
@@ -83,6 +80,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
 
   inline void on_readable() override;  // inline here too: else the class has a key function,
   inline void on_writable() override;  // and each unit that includes this compiles all of it
+  inline void on_turn_end() override;
   void take(char* data, std::size_t size);
   void take_request(std::string_view bytes);
   void take_frames(char* data, std::size_t size);
@@ -93,6 +91,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
   void leave_with(const http::response& response);
   void write();
   void finish(bool reset);
+  void forget();
 
   // First, into what the base leaves of its last word.
   phase phase_ = phase::head;
@@ -109,6 +108,7 @@ class websocketpp_connection final : public websocketpp_channel<websocketpp_conn
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::drop() {
   phase_ = phase::gone;
+  open_due_ = close_due_ = false;
   leave();
   close_socket(true);
 }
@@ -138,7 +138,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::open(hub_type& hub, asio_soc
 }
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_readable() {
-  const hub_type::scope turn(hub());
+  const hub_type::scope event(hub());
   report_open();
   if (phase_ == phase::gone) return;
   switch (phase_ == phase::head ? greet() : greeting::expected) {
@@ -240,18 +240,22 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_deadline() {
   finish(pending() != 0 || has_undelivered());
 }
 
-AGENT_WEBSOCKET_INLINE void websocketpp_connection::settle() {
+/// Reports what could not be reported at once, and writes.
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_turn_end() {
+  if (phase_ == phase::gone && !close_due_) return;  // maybe the hub, too
+  const hub_type::scope event(hub());
   report_open();
   untouch();
   if (std::exchange(close_due_, false)) {
     const std::unique_ptr<farewell> ours = std::move(farewell_);
+    forget();
     return sink().on_close(id_, ours->code, ours->reason);
   }
   write();
 }
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_writable() {
-  const hub_type::scope turn(hub());
+  const hub_type::scope event(hub());
   report_open();
   write();
 }
@@ -273,6 +277,10 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::finish(bool reset) {
   retire();
   leave();
   close_socket(reset);
+  if (!close_due_) forget();  // else it is to be found until that is reported
+}
+
+AGENT_WEBSOCKET_INLINE void websocketpp_connection::forget() {
   hub().connections.remove(id_);
   if (hub().connections.size() == 0) hub().rest_when_idle();
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What the connections of one transport share: settings, sink, the read buffer, the table of ids,
-// the lists of deadlines with their one timer, and the turn, which joins what is sent in one turn
-// of the executor into one write a connection. Moves no bytes itself.
+// the lists of deadlines with their one timer, and who keeps the turns. Moves no bytes itself.
 #pragma once
 
 #include <agent_websocket/adapters/address_counts.hpp>
@@ -11,7 +10,7 @@
 #include <agent_websocket/adapters/byte_budget.hpp>
 #include <agent_websocket/adapters/connection_table.hpp>
 #include <agent_websocket/adapters/deadline_list.hpp>
-#include <agent_websocket/adapters/event_turn.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/websocketpp_frame_reader.hpp>
@@ -27,7 +26,6 @@
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace agent_websocket {
 namespace adapters {
@@ -42,11 +40,11 @@ struct transport_settings {
   std::size_t max_connections = 0;  ///< above it: 503; 0: no limit but the system's
   std::size_t max_message_bytes = 64 * 1024;
   std::size_t max_http_body_bytes = 1024 * 1024;
-  /// Of all connections together, until they are answered; above it a request with a body gets 503.
   /// Connections of one address that have not been answered yet; further ones are closed without a
   /// word, before anything is read; 0: no limit. Above it the sink decides, who knows more.
   std::size_t max_unanswered_per_address = 0;
   http::trusted_proxies proxies;  ///< to which that does not apply
+  /// Of all connections together, until they are answered; above it a request with a body gets 503.
   std::size_t max_http_bodies_bytes = 64 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{5'000};  ///< from accept to a complete request
   std::chrono::milliseconds answer_timeout{30'000};  ///< for answer(), and for the peer to take it
@@ -56,28 +54,28 @@ struct transport_settings {
       0;  ///< send buffer of each connection in the kernel, in bytes; 0: the system's choice
 };
 
-/// `Connection` is derived from asio_link and deadline_hook and has settle() and on_deadline().
+/// `Connection` is derived from asio_link and deadline_hook and has on_deadline().
 template <typename Connection>
-class websocketpp_hub final : public turn_keeper,
-                              public std::enable_shared_from_this<websocketpp_hub<Connection>> {
+class websocketpp_hub final : public std::enable_shared_from_this<websocketpp_hub<Connection>> {
  public:
   using pointer = link_pointer<Connection>;
   static constexpr std::size_t read_buffer_bytes = 64 * 1024;
 
   websocketpp_hub(asio::io_context& context, transport_settings chosen)
       : settings(std::move(chosen)),
+        turns(std::make_shared<turn_keeper>(context)),
         heads(settings.handshake_timeout),
         answers(settings.answer_timeout),
         endings(settings.close_timeout),
         bodies(settings.max_http_bodies_bytes),
         unanswered(settings.max_unanswered_per_address, settings.proxies),
-        context_(&context),
         timer_(context),
         read_buffer_(std::make_unique<char[]>(read_buffer_bytes)) {
     limits.max_message_bytes = settings.max_message_bytes;
   }
 
   const transport_settings settings;
+  const std::shared_ptr<turn_keeper> turns;
   frame_limits limits;
   tls_context tls;  ///< for connections to come; empty: none
   transport_sink* sink = nullptr;
@@ -102,46 +100,19 @@ class websocketpp_hub final : public turn_keeper,
     if (!armed_ || deadline < *armed_) arm(deadline);
   }
 
-  /// The connection's settle() runs soon, once, on its own: at the end of the current scope, else
-  /// posted.
-  void touch(Connection& connection) {
-    touched_.emplace_back(&connection);
-    if (depth_ == 0) post_turn();
-  }
-
-  /// Around everything that runs on the executor by itself: settles at its end what it has touched.
+  /// Around everything that runs on the executor by itself: an event, in which the hub stays.
   class scope {
    public:
-    explicit scope(websocketpp_hub& hub) : hub_(hub.shared_from_this()) { ++hub_->depth_; }
-    scope(const scope&) = delete;
-    scope& operator=(const scope&) = delete;
-    ~scope() {
-      if (hub_->depth_ == 1) hub_->settle_touched();
-      --hub_->depth_;
-      if (hub_->depth_ == 0 && !hub_->touched_.empty()) hub_->post_turn();
-    }
+    explicit scope(websocketpp_hub& hub) : hub_(hub.shared_from_this()), event_(hub.turns) {}
 
    private:
     std::shared_ptr<websocketpp_hub> hub_;  // what runs may be the transport's end
+    turn_event event_;
   };
-
-  /// The same, for what others have read: their turn keeper is to outlive it. See event_turn.
-  void begin_turn() noexcept override { ++depth_; }
-  void end_turn() override {
-    if (depth_ == 1 && !touched_.empty() && !shut_) {
-      const auto self = this->shared_from_this();
-      settle_touched();
-      --depth_;
-      if (!touched_.empty()) post_turn();
-    } else {
-      --depth_;
-    }
-  }
 
   /// Nothing is called from now on.
   void shut() {
     shut_ = true;
-    touched_.clear();
     timer_.cancel();
   }
 
@@ -154,26 +125,6 @@ class websocketpp_hub final : public turn_keeper,
   }
 
  private:
-  void post_turn() {
-    if (posted_ || shut_) return;
-    posted_ = true;
-    asio::post(*context_, [self = this->shared_from_this()] {
-      self->posted_ = false;
-      if (!self->shut_) const scope turn(*self);
-    });
-  }
-
-  /// What is touched meanwhile has its turn later, so that two connections cannot keep the loop for
-  /// themselves.
-  void settle_touched() {
-    settling_.swap(touched_);
-    for (const pointer& each : settling_) {
-      if (shut_) break;
-      each->settle();
-    }
-    settling_.clear();
-  }
-
   void arm(std::chrono::steady_clock::time_point when) {
     armed_ = when;
     timer_.expires_at(when);
@@ -184,7 +135,7 @@ class websocketpp_hub final : public turn_keeper,
   }
 
   void sweep() {
-    const scope turn(*this);
+    const scope event(*this);
     armed_.reset();
     const auto now = std::chrono::steady_clock::now();
     std::optional<std::chrono::steady_clock::time_point> next;
@@ -202,14 +153,9 @@ class websocketpp_hub final : public turn_keeper,
     if (next && (!armed_ || *next < *armed_)) arm(*next);
   }
 
-  asio::io_context* context_;
   asio_timer timer_;
   std::optional<std::chrono::steady_clock::time_point> armed_;
   std::unique_ptr<char[]> read_buffer_;
-  std::vector<pointer> touched_;
-  std::vector<pointer> settling_;
-  int depth_ = 0;
-  bool posted_ = false;
   bool shut_ = false;
 };
 

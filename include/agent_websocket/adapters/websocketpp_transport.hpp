@@ -77,8 +77,8 @@ class websocketpp_transport {
 
   void close(connection_id id, std::uint16_t code, std::string_view why);
 
-  /// For others who read what this then sends, such as an HTTP client; as long as this lives.
-  turn_keeper& turns() noexcept { return *hub_; }
+  /// The turns at whose ends this writes, for others on the same context, such as an HTTP client.
+  const std::shared_ptr<turn_keeper>& turns() const noexcept { return hub_->turns; }
 
   /// Where start() listens; 0 before.
   std::uint16_t port() const noexcept { return listener_.port(); }
@@ -102,7 +102,7 @@ AGENT_WEBSOCKET_INLINE websocketpp_transport::websocketpp_transport(asio::io_con
                                                                     settings chosen)
     : hub_(std::make_shared<hub>(context, std::move(chosen))),
       listener_(context, [this](asio_socket socket, std::string remote_address) {
-        const hub::scope turn(*hub_);
+        const hub::scope event(*hub_);
         websocketpp_connection::open(*hub_, std::move(socket), std::move(remote_address));
       }) {}
 

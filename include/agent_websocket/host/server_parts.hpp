@@ -94,7 +94,7 @@ server_parts<HttpClient>::server_parts(asio::io_context& context, options settin
       logger(settings.level, settings.log_format == "json" ? adapters::log_format::json
                                                            : adapters::log_format::text),
       server(std::move(settings), transport, http, scheduler, store, authenticator, logger) {
-  http.read_in_turns_of(&transport.turns());
+  http.share_turns(transport.turns());
 }
 
 template <typename HttpClient>

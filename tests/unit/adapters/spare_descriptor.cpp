@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#if !defined(_WIN32)
-
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -65,5 +63,3 @@ TEST_CASE("spare descriptor: is not inherited, and ends with its owner") {
   }
   CHECK(next_descriptor() == number);
 }
-
-#endif

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@ using agent_websocket::adapters::asio_socket;
 using agent_websocket::adapters::deadline_hook;
 using agent_websocket::adapters::link_pointer;
 using agent_websocket::adapters::transport_settings;
+using agent_websocket::adapters::turn_keeper;
 using agent_websocket::adapters::websocketpp_hub;
 using namespace std::chrono_literals;
 
@@ -23,20 +25,21 @@ namespace {
 struct fake final : asio_link, deadline_hook {
   fake(asio::io_context& context, std::string& of, char letter)
       : asio_link(asio_socket(context, asio::ip::tcp::v4())), log(of), name(letter) {}
-  void settle() {
+  void on_turn_end() override {
     log.push_back(name);
-    at_settle();
+    at_turn_end();
   }
   void on_deadline() {
     log.push_back(static_cast<char>(name - 'a' + 'A'));
-    at_settle();
+    at_deadline();
   }
   void on_readable() override {}
   void on_writable() override {}
 
   std::string& log;
   char name;
-  std::function<void()> at_settle = [] {};
+  std::function<void()> at_turn_end = [] {};
+  std::function<void()> at_deadline = [] {};
 };
 
 struct bench {
@@ -64,58 +67,19 @@ transport_settings quick() {
 
 }  // namespace
 
-TEST_CASE("hub: what is touched outside settles soon, by one post for all") {
+TEST_CASE("hub: a scope is an event, in which the hub stays") {
   bench b;
   const auto a = b.make('a');
-  const auto c = b.make('c');
-  b.hub->touch(*a);
-  b.hub->touch(*c);
-  CHECK(b.log == "");
-  while (b.log.empty()) b.context.poll_one();
-  CHECK(b.log == "ac");
-  b.run();
-  CHECK(b.log == "ac");
-}
-
-TEST_CASE("hub: what is touched inside a scope settles at its end, without a post") {
-  bench b;
-  const auto a = b.make('a');
+  const std::weak_ptr<websocketpp_hub<fake>> last = b.hub;
+  a->at_turn_end = [&] { b.log += last.expired() ? "!" : "."; };
   {
-    const websocketpp_hub<fake>::scope outer(*b.hub);
-    {
-      const websocketpp_hub<fake>::scope inner(*b.hub);
-      b.hub->touch(*a);
-    }
+    const websocketpp_hub<fake>::scope event(*b.hub);
+    for (std::size_t i = 0; i < turn_keeper::max_joined; ++i) b.hub->turns->join(*a);
+    b.hub.reset();
     CHECK(b.log == "");
   }
-  CHECK(b.log == "a");
-  b.run();
-  CHECK(b.log == "a");
-}
-
-TEST_CASE("hub: what is touched while settling waits for the next turn") {
-  bench b;
-  const auto a = b.make('a');
-  int rounds = 3;
-  a->at_settle = [&] {
-    if (--rounds > 0) b.hub->touch(*a);
-  };
-  {
-    const websocketpp_hub<fake>::scope turn(*b.hub);
-    b.hub->touch(*a);
-  }
-  CHECK(b.log == "a");
-  while (b.log == "a") b.context.poll_one();
-  CHECK(b.log == "aa");
-  while (b.log == "aa") b.context.poll_one();
-  CHECK(b.log == "aaa");
-}
-
-TEST_CASE("hub: a touched connection lives until it has settled") {
-  bench b;
-  b.hub->touch(*b.make('a'));
-  b.run();
-  CHECK(b.log == "a");
+  CHECK(b.log.substr(0, 4) == "a.a.");
+  CHECK(last.expired());
 }
 
 TEST_CASE("hub: deadlines of all lists by one timer, each once") {
@@ -142,7 +106,7 @@ TEST_CASE("hub: a deadline may end another's wait, and begin a wait of its own")
   const auto c = b.make('c');
   b.hub->watch(b.hub->heads, *a);
   b.hub->watch(b.hub->heads, *c);
-  a->at_settle = [&] {
+  a->at_deadline = [&] {
     c->leave();
     if (b.log.size() < 3) b.hub->watch(b.hub->endings, *a);
   };
@@ -172,26 +136,11 @@ TEST_CASE("hub: nobody waits, nobody listens: the context may return") {
   CHECK_FALSE(b.context.stopped());
 }
 
-TEST_CASE("hub: shut while it settles, it stops there") {
-  bench b;
-  const auto a = b.make('a');
-  const auto c = b.make('c');
-  a->at_settle = [&] { b.hub->shut(); };
-  {
-    const websocketpp_hub<fake>::scope turn(*b.hub);
-    b.hub->touch(*a);
-    b.hub->touch(*c);
-  }
-  CHECK(b.log == "a");
-}
-
 TEST_CASE("hub: shut, it calls nobody, and ends with the last that holds it") {
   bench b(quick());
   const auto a = b.make('a');
-  b.hub->touch(*a);
   b.hub->watch(b.hub->heads, *a);
   b.hub->shut();
-  b.hub->touch(*a);
   const std::weak_ptr<websocketpp_hub<fake>> last = b.hub;
   b.hub.reset();
   b.run();
