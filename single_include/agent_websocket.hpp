@@ -31579,21 +31579,22 @@ AGENT_WEBSOCKET_INLINE void asio_link::wait_socket_writable() {
 namespace agent_websocket {
 namespace adapters {
 
-/// The turns of one executor. Held by shared_ptr; one thread.
+/// The turns of one executor, whose context outlives the last pointer to it. One thread.
 class turn_keeper : public std::enable_shared_from_this<turn_keeper> {
  public:
-  /// With so many links a turn ends behind the event, whatever else is ready: it bounds how long a
-  /// write waits, and how much.
+  /// With so many links a turn ends with the event, whatever else is ready: it bounds how many
+  /// events a write waits for.
   static constexpr std::size_t max_joined = 32;
 
   explicit turn_keeper(asio::io_context& context) noexcept : context_(&context) {}
 
-  /// on_turn_end() of the link is called once, soon, on its own: at the end of the turn. Outside of
-  /// one, and from within on_turn_end(): of the next.
+  /// on_turn_end() of the link is called once, soon, on its own, and must not throw: at the end of
+  /// the turn; outside of one, and from within on_turn_end(), of the next. In any case before what
+  /// is posted to the executor from now on.
   void join(asio_link& link);
 
   /// By turn_event. May be nested; the end of the outermost one counts.
-  void begin_event() noexcept { ++depth_; }
+  void begin_event() noexcept;
   void end_event();
 
  private:
@@ -31606,7 +31607,7 @@ class turn_keeper : public std::enable_shared_from_this<turn_keeper> {
 
   bool goes_on();
   void post_end();
-  void tell_joined();
+  void tell_joined() noexcept;
 
   asio::io_context* context_;
   std::vector<link_pointer<asio_link>> joined_;
@@ -31635,14 +31636,15 @@ class turn_event {
 
 AGENT_WEBSOCKET_INLINE void turn_keeper::join(asio_link& link) {
   joined_.emplace_back(&link);
-  if (depth_ == 0) post_end();
+  if (depth_ == 0 || worth_ > 0) post_end();
+}
+
+AGENT_WEBSOCKET_INLINE void turn_keeper::begin_event() noexcept {
+  if (depth_++ == 0) ++events_;
 }
 
 AGENT_WEBSOCKET_INLINE void turn_keeper::end_event() {
-  if (depth_ == 1) {
-    ++events_;
-    if (!joined_.empty() && !goes_on()) tell_joined();
-  }
+  if (depth_ == 1 && !joined_.empty() && !goes_on()) tell_joined();
   if (--depth_ == 0 && !joined_.empty()) post_end();
 }
 
@@ -31652,23 +31654,25 @@ AGENT_WEBSOCKET_INLINE bool turn_keeper::goes_on() {
   return false;
 }
 
-/// What is posted comes after all events that are ready by now.
+/// What is posted comes behind the events that are ready by now.
 AGENT_WEBSOCKET_INLINE void turn_keeper::post_end() {
-  if (std::exchange(posted_, true)) return;
+  if (posted_) return;
   unlooked_ = 0;
   events_at_post_ = events_;
   asio::post(*context_, [self = shared_from_this()] {
     self->posted_ = false;
     const int gain = self->events_ != self->events_at_post_ ? 1 : -1;
     self->worth_ = std::clamp(self->worth_ + gain, 0, max_worth);
+    if (self->depth_ != 0) return;  // within an event that runs the executor: told at its end
     self->tell_joined();
     if (!self->joined_.empty()) self->post_end();
   });
+  posted_ = true;
 }
 
 /// Who joins meanwhile has the next turn, so that two links cannot keep the executor for
 /// themselves.
-AGENT_WEBSOCKET_INLINE void turn_keeper::tell_joined() {
+AGENT_WEBSOCKET_INLINE void turn_keeper::tell_joined() noexcept {
   ++depth_;  // which are events of this one
   telling_.swap(joined_);
   for (const auto& each : telling_) each->on_turn_end();
@@ -33488,8 +33492,9 @@ class asio_http_client {
   /// Ends what is open; no sink is called.
   ~asio_http_client();
 
-  /// Reads and writes in these turns, of the same context, from now on, instead of turns of its
-  /// own; what the sinks send to others who share them is written together. Not null.
+  /// Its events are in these turns, of the same context, from now on, instead of turns of its own:
+  /// what the sinks send to others who share them is written together, and so are requests on
+  /// connections that stand. Not null.
   void share_turns(std::shared_ptr<turn_keeper> turns) noexcept {
     buffers_.turns = std::move(turns);
   }
@@ -41729,6 +41734,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::lost() {
     phase_ = phase::leaving;
     sink().on_abandoned(id_);
   }
+  if (clean_) transmit_output();  // of this turn, which has not ended yet
   finish(pending() != 0);
 }
 
@@ -41951,8 +41957,9 @@ namespace agent_websocket {
 namespace adapters {
 
 /// Model of Transport. All calls from the thread that runs the io_context, which outlives the
-/// transport. The destructor closes all connections without calling the sink; nothing is called
-/// after it.
+/// transport. What is sent is written before what is posted behind it runs. The destructor closes
+/// all connections, with what was not written, without calling the sink; nothing is called after
+/// it.
 class websocketpp_transport {
  public:
   using settings = transport_settings;
@@ -41998,13 +42005,14 @@ class websocketpp_transport {
 
   void close(connection_id id, std::uint16_t code, std::string_view why);
 
-  /// The turns at whose ends this writes, for others on the same context, such as an HTTP client.
+  /// The turns at whose ends this writes, for others on the same context, such as an HTTP client:
+  /// see turn_keeper.
   const std::shared_ptr<turn_keeper>& turns() const noexcept { return hub_->turns; }
 
   /// Where start() listens; 0 before.
   std::uint16_t port() const noexcept { return listener_.port(); }
 
-  /// TCP connections that stand, upgraded or not.
+  /// TCP connections that stand, upgraded or not, and those whose end has not been told yet.
   std::size_t connections() const noexcept { return hub_->connections.size(); }
 
  private:
@@ -42894,7 +42902,7 @@ class curl_multi {
     on_turn_();
   }
 
-  /// Around each of curl's reads; null: none.
+  /// What curl does with a socket is an event of these; null: of none.
   void share_turns(std::shared_ptr<turn_keeper> turns) noexcept { turns_ = std::move(turns); }
 
   /// Runs `f` in the next turn of the executor, unless the object is gone by then.
@@ -43109,8 +43117,9 @@ class curl_http_client {
   /// Ends what is open; no sink is called.
   ~curl_http_client();
 
-  /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
-  /// the last call of a sink; null: no more.
+  /// Marks what curl does with a socket as an event of these turns, of the same context: what the
+  /// sinks send to others who share them is written together. Curl itself writes at once. Null: no
+  /// more.
   void share_turns(std::shared_ptr<turn_keeper> turns) noexcept {
     multi_.share_turns(std::move(turns));
   }

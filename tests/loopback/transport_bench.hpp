@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,8 @@ class echo_sink final : public agent_websocket::transport_sink {
   std::size_t texts = 0;
   std::size_t closed = 0;
   std::size_t drained = 0;
+  std::function<void()> at_text = [] {};
+  std::function<void()> at_close = [] {};
 
   std::string take_log() { return std::exchange(log, std::string()); }
 
@@ -54,6 +57,7 @@ class echo_sink final : public agent_websocket::transport_sink {
     ++texts;
     if (words.size() < 20) log += "text:" + std::string(words) + " ";
     if (echoes) transport_.send(id, words);
+    at_text();
   }
   void on_binary(connection_id, std::size_t bytes) override {
     log += "binary:" + std::to_string(bytes) + " ";
@@ -66,6 +70,7 @@ class echo_sink final : public agent_websocket::transport_sink {
   void on_close(connection_id, std::uint16_t code, std::string_view reason) override {
     ++closed;
     log += "closed:" + std::to_string(code) + std::string(reason) + " ";
+    at_close();
   }
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <agent_websocket/adapters/websocketpp_transport.hpp>
 
+#include "loopback/busy_turns.hpp"
 #include "loopback/transport_bench.hpp"
 
 #include <doctest/doctest.h>
@@ -146,7 +147,8 @@ TEST_CASE("transport: pings without reading do not fill the memory") {
 TEST_CASE("transport: a ping behind much output is answered behind it, but for the last words") {
   transport_bench b;
   raw_client client = b.open();
-  client.send(client_frame(fin | text, std::string(64 * 1024, 'x')) + client_frame(fin | ping, "p"));
+  client.send(client_frame(fin | text, std::string(64 * 1024, 'x')) +
+              client_frame(fin | ping, "p"));
   std::string pong;
   REQUIRE(b.until(client, [&] {
     while (const auto frame = take_frame(client.in)) {
@@ -319,6 +321,54 @@ TEST_CASE("transport: its end closes everything and calls nobody, in every state
     each.reading = true;
     for (int i = 0; i < 1000 && !each.ended && !each.broken; ++i) each.pump();
     CHECK((each.ended || each.broken));
+  }
+}
+
+TEST_CASE(
+    "transport: with turns that go on, the last words go out before what is posted behind them") {
+  transport_bench b;
+  raw_client client = b.open();
+  make_busy(b.context, b.transport.turns());
+  b.sink.at_close = [&] { asio::post(b.context, [&] { b.context.stop(); }); };
+  client.send(close_frame(1000));
+  b.context.restart();
+  b.context.run();
+  for (int i = 0; i < 1000 && client.in.size() < 4; ++i) client.pump();
+  CHECK(client.in == std::string("\x88\x02\x03\xE8", 4));
+}
+
+TEST_CASE("transport: with turns that go on, a peer that closes its end gets what was sent to it") {
+  transport_bench b;
+  raw_client asking = b.open();
+  raw_client leaving = b.open();
+  make_busy(b.context, b.transport.turns());
+  const auto last = b.sink.open.back();
+  b.sink.at_text = [&] { b.transport.send(last, "hello"); };
+  asking.send(client_frame(fin | text, "x"));
+  leaving.finish_sending();
+  REQUIRE(b.until(leaving, [&] { return leaving.ended || leaving.broken; }));
+  CHECK_FALSE(leaving.broken);
+  CHECK(leaving.in == "\x81\x05hello");
+}
+
+TEST_CASE("transport: a sink that runs the context within its turn is told everything once") {
+  transport_bench b;
+  std::deque<raw_client> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(b.open());
+  for (const bool busy : {false, true}) {
+    if (busy) make_busy(b.context, b.transport.turns());
+    b.sink.closed = 0;
+    b.sink.at_close = [&] { b.context.poll(); };
+    for (const auto each : b.sink.open) b.transport.close(each, 1006, "");
+    b.context.restart();
+    b.context.poll();
+    b.context.poll();
+    CHECK(b.sink.closed == (busy ? 2u : 3u));
+    CHECK(b.transport.connections() == 0u);
+    b.sink.open.clear();
+    b.sink.at_close = [] {};
+    if (!busy) clients.push_back(b.open());
+    if (!busy) clients.push_back(b.open());
   }
 }
 

@@ -64,8 +64,9 @@ class asio_http_client {
   /// Ends what is open; no sink is called.
   ~asio_http_client();
 
-  /// Reads and writes in these turns, of the same context, from now on, instead of turns of its
-  /// own; what the sinks send to others who share them is written together. Not null.
+  /// Its events are in these turns, of the same context, from now on, instead of turns of its own:
+  /// what the sinks send to others who share them is written together, and so are requests on
+  /// connections that stand. Not null.
   void share_turns(std::shared_ptr<turn_keeper> turns) noexcept {
     buffers_.turns = std::move(turns);
   }

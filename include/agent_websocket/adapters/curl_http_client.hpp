@@ -39,8 +39,9 @@ class curl_http_client {
   /// Ends what is open; no sink is called.
   ~curl_http_client();
 
-  /// Opens a turn around each read, of which the sinks are told in it. What it points to outlives
-  /// the last call of a sink; null: no more.
+  /// Marks what curl does with a socket as an event of these turns, of the same context: what the
+  /// sinks send to others who share them is written together. Curl itself writes at once. Null: no
+  /// more.
   void share_turns(std::shared_ptr<turn_keeper> turns) noexcept {
     multi_.share_turns(std::move(turns));
   }

@@ -60,7 +60,7 @@ class curl_multi {
     on_turn_();
   }
 
-  /// Around each of curl's reads; null: none.
+  /// What curl does with a socket is an event of these; null: of none.
   void share_turns(std::shared_ptr<turn_keeper> turns) noexcept { turns_ = std::move(turns); }
 
   /// Runs `f` in the next turn of the executor, unless the object is gone by then.

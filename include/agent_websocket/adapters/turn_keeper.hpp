@@ -22,21 +22,22 @@
 namespace agent_websocket {
 namespace adapters {
 
-/// The turns of one executor. Held by shared_ptr; one thread.
+/// The turns of one executor, whose context outlives the last pointer to it. One thread.
 class turn_keeper : public std::enable_shared_from_this<turn_keeper> {
  public:
-  /// With so many links a turn ends behind the event, whatever else is ready: it bounds how long a
-  /// write waits, and how much.
+  /// With so many links a turn ends with the event, whatever else is ready: it bounds how many
+  /// events a write waits for.
   static constexpr std::size_t max_joined = 32;
 
   explicit turn_keeper(asio::io_context& context) noexcept : context_(&context) {}
 
-  /// on_turn_end() of the link is called once, soon, on its own: at the end of the turn. Outside of
-  /// one, and from within on_turn_end(): of the next.
+  /// on_turn_end() of the link is called once, soon, on its own, and must not throw: at the end of
+  /// the turn; outside of one, and from within on_turn_end(), of the next. In any case before what
+  /// is posted to the executor from now on.
   void join(asio_link& link);
 
   /// By turn_event. May be nested; the end of the outermost one counts.
-  void begin_event() noexcept { ++depth_; }
+  void begin_event() noexcept;
   void end_event();
 
  private:
@@ -49,7 +50,7 @@ class turn_keeper : public std::enable_shared_from_this<turn_keeper> {
 
   bool goes_on();
   void post_end();
-  void tell_joined();
+  void tell_joined() noexcept;
 
   asio::io_context* context_;
   std::vector<link_pointer<asio_link>> joined_;
@@ -78,14 +79,15 @@ class turn_event {
 
 AGENT_WEBSOCKET_INLINE void turn_keeper::join(asio_link& link) {
   joined_.emplace_back(&link);
-  if (depth_ == 0) post_end();
+  if (depth_ == 0 || worth_ > 0) post_end();
+}
+
+AGENT_WEBSOCKET_INLINE void turn_keeper::begin_event() noexcept {
+  if (depth_++ == 0) ++events_;
 }
 
 AGENT_WEBSOCKET_INLINE void turn_keeper::end_event() {
-  if (depth_ == 1) {
-    ++events_;
-    if (!joined_.empty() && !goes_on()) tell_joined();
-  }
+  if (depth_ == 1 && !joined_.empty() && !goes_on()) tell_joined();
   if (--depth_ == 0 && !joined_.empty()) post_end();
 }
 
@@ -95,23 +97,25 @@ AGENT_WEBSOCKET_INLINE bool turn_keeper::goes_on() {
   return false;
 }
 
-/// What is posted comes after all events that are ready by now.
+/// What is posted comes behind the events that are ready by now.
 AGENT_WEBSOCKET_INLINE void turn_keeper::post_end() {
-  if (std::exchange(posted_, true)) return;
+  if (posted_) return;
   unlooked_ = 0;
   events_at_post_ = events_;
   asio::post(*context_, [self = shared_from_this()] {
     self->posted_ = false;
     const int gain = self->events_ != self->events_at_post_ ? 1 : -1;
     self->worth_ = std::clamp(self->worth_ + gain, 0, max_worth);
+    if (self->depth_ != 0) return;  // within an event that runs the executor: told at its end
     self->tell_joined();
     if (!self->joined_.empty()) self->post_end();
   });
+  posted_ = true;
 }
 
 /// Who joins meanwhile has the next turn, so that two links cannot keep the executor for
 /// themselves.
-AGENT_WEBSOCKET_INLINE void turn_keeper::tell_joined() {
+AGENT_WEBSOCKET_INLINE void turn_keeper::tell_joined() noexcept {
   ++depth_;  // which are events of this one
   telling_.swap(joined_);
   for (const auto& each : telling_) each->on_turn_end();

@@ -212,6 +212,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::lost() {
     phase_ = phase::leaving;
     sink().on_abandoned(id_);
   }
+  if (clean_) transmit_output();  // of this turn, which has not ended yet
   finish(pending() != 0);
 }
 

@@ -30,8 +30,9 @@ namespace agent_websocket {
 namespace adapters {
 
 /// Model of Transport. All calls from the thread that runs the io_context, which outlives the
-/// transport. The destructor closes all connections without calling the sink; nothing is called
-/// after it.
+/// transport. What is sent is written before what is posted behind it runs. The destructor closes
+/// all connections, with what was not written, without calling the sink; nothing is called after
+/// it.
 class websocketpp_transport {
  public:
   using settings = transport_settings;
@@ -77,13 +78,14 @@ class websocketpp_transport {
 
   void close(connection_id id, std::uint16_t code, std::string_view why);
 
-  /// The turns at whose ends this writes, for others on the same context, such as an HTTP client.
+  /// The turns at whose ends this writes, for others on the same context, such as an HTTP client:
+  /// see turn_keeper.
   const std::shared_ptr<turn_keeper>& turns() const noexcept { return hub_->turns; }
 
   /// Where start() listens; 0 before.
   std::uint16_t port() const noexcept { return listener_.port(); }
 
-  /// TCP connections that stand, upgraded or not.
+  /// TCP connections that stand, upgraded or not, and those whose end has not been told yet.
   std::size_t connections() const noexcept { return hub_->connections.size(); }
 
  private:

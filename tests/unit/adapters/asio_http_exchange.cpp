@@ -28,7 +28,8 @@ TEST_CASE("asio_http_buffers: one buffer to read into, for all connections") {
 }
 
 TEST_CASE("asio_http_buffers: what one connection has sent from, the next one gets") {
-  asio_http_buffers buffers(16, nullptr);
+  asio::io_context context;
+  asio_http_buffers buffers(16, std::make_shared<turn_keeper>(context));
   CHECK(buffers.outputs.size() == 0u);
   auto first = buffers.outputs.take();
   first->tail() = std::string(1000, 'x');

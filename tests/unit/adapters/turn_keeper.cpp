@@ -212,6 +212,40 @@ TEST_CASE("turn_keeper: who joins when a turn ends has the next one, however man
   CHECK(b.log == "aa" + repeated(turn_keeper::max_joined, "a"));
 }
 
+TEST_CASE("turn_keeper: who joins is told before what is posted behind it") {
+  bench b;
+  const auto a = b.make('a');
+  for (const bool busy : {false, true}) {
+    if (busy) b.crowd(a);
+    b.log.clear();
+    asio::post(b.context, [&] {
+      const turn_event event(b.turns);
+      b.turns->join(*a);
+      asio::post(b.context, [&b] { b.log.push_back('.'); });
+    });
+    b.run();
+    CHECK(b.log == "a.");
+  }
+}
+
+TEST_CASE("turn_keeper: who runs the executor within a turn ends none") {
+  bench b;
+  const auto a = b.make('a');
+  const auto c = b.make('c');
+  b.crowd(a);
+  a->at_turn_end = [&] {
+    b.turns->join(*c);
+    b.context.poll();
+    b.log.push_back('.');
+  };
+  b.turns->join(*a);
+  b.turns->join(*a);
+  b.context.restart();
+  b.context.poll();
+  b.run();
+  CHECK(b.log == "a.a.cc");
+}
+
 TEST_CASE("turn_keeper: a link lives until it has been told, a keeper until its event has ended") {
   bench b;
   b.turns->join(*b.make('a'));
