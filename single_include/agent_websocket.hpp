@@ -1800,8 +1800,8 @@ AGENT_WEBSOCKET_INLINE std::string_view value::text() const noexcept {
 // --- agent_websocket/json/tape_builder.hpp
 
 // Writes what RapidJSON's parser finds in a text as the nodes of a document (value.hpp), and stops
-// it where the text goes beyond a limit or escapes half of a surrogate pair. Knows nothing of the
-// text's beginning and end: see reader.hpp.
+// it where the text goes beyond a limit (parse_limits) or escapes half of a surrogate pair. Knows
+// nothing of the text's beginning and end: see reader.hpp.
 
 #include <rapidjson/rapidjson.h>
 
@@ -4818,9 +4818,9 @@ AGENT_WEBSOCKET_INLINE void encode_ack(std::string& out, std::int64_t seq) {
 // --- agent_websocket/client/connection.hpp
 
 // The client's side of the connection as a pure state machine: when to connect, when a silent
-// server counts as gone, how long to wait. What hello says, what a welcome means and which numbered
-// messages are new is in following.hpp. Knows nothing of queries and answers. No I/O, clock, lock
-// or thread.
+// server counts as gone, how long to wait. Of what it declares, following.hpp defines what hello
+// says, what a welcome means and which numbered messages are new; core.hpp includes both. Knows
+// nothing of queries and answers. No I/O, clock, lock or thread.
 
 namespace agent_websocket {
 
@@ -5564,8 +5564,8 @@ AGENT_WEBSOCKET_INLINE void client_transcript::limit_foreign() {
 // The client as a pure state machine: events and a moment go in, actions come out. No I/O, clock,
 // lock or thread, so that what a client does can be replayed, cut after every frame, and judged by
 // the scripts of tests/conformance. Promises exactly one end for every query that was taken,
-// whatever happens. What the application has to say is sent in sending.hpp, what the server sends
-// is read in reception.hpp.
+// whatever happens. Of what it declares, sending.hpp defines what the application has to say and
+// reception.hpp what is read of the server; client.hpp includes all.
 
 namespace agent_websocket {
 
@@ -8828,8 +8828,8 @@ namespace schema_place {
 /// The place of the member `name` of what stands at `place`.
 std::string below(const std::string& place, std::string_view name);
 
-/// The place that a URI fragment ("#/$defs/a%20b") leads to; nullopt when it leads out of the
-/// schema, or is none.
+/// The place that a URI fragment ("#/$defs/a%20b") names; nullopt for a URI that is not a fragment
+/// alone, and for one with a wrong escape.
 std::optional<std::string> of_fragment(std::string_view uri);
 
 /// The refusal of a schema that is wrong at `place`. `words`: "must be ...".
@@ -8904,8 +8904,8 @@ class schema_references {
   /// The subschema `from` has a $ref, which stands at `place`.
   void add(index from, std::string uri, const std::string& place);
 
-  /// Sets `ref` of the rules whose schema has one. To be called once. errc::bad_message says where
-  /// it is wrong.
+  /// Sets `ref` of the rules whose schema has one. To be called once. Precondition: as many rules
+  /// as targets, and no index in them beyond. errc::bad_message says where it is wrong.
   result<void> resolve(std::vector<schema_rules>& rules);
 
  private:
@@ -8976,7 +8976,7 @@ AGENT_WEBSOCKET_INLINE std::size_t schema_references::height(const std::vector<s
   if (failure_) return 0;
   if (heights_[at] == under_way) refuse(places_[at], "leads only back to itself");
   const std::size_t known = heights_[at] < under_way ? heights_[at] : 0;
-  if (above + known > max_nesting) refuse(places_[at], "refers too deep");
+  if (above + std::max<std::size_t>(known, 1) > max_nesting) refuse(places_[at], "refers too deep");
   if (failure_ || known > 0) return known;
   heights_[at] = under_way;
   std::size_t most = 0;
@@ -15054,7 +15054,8 @@ http::response key_in_use();
 /// Responds when it is told what came of it: what went well by write(w, reached).
 template <typename Write>
 reached_handler telling(const respond_handler& respond, std::string_view id, Write write) {
-  return [respond, id = std::string(id), write](const std::optional<reached>& told) {
+  return [respond, id = std::string(id),
+          write = std::move(write)](const std::optional<reached>& told) {
     if (!told) return respond(session_not_found(id));
     if (told->refused) return respond(not_done());
     if (told->unkept != 0 && told->unkept == told->sessions) return respond(not_kept());
@@ -15783,11 +15784,11 @@ AGENT_WEBSOCKET_INLINE void http_api::notify_addressed(const http::request& requ
   if (!asked) return respond(api_answers::refused(asked.error()));
   const std::string& id = asked->session_id;
   const bool may_be_lost = asked->said.may_be_lost;
-  const auto write = [id, may_be_lost](json::writer& w, const reached& told) {
+  auto write = [id, may_be_lost](json::writer& w, const reached& told) {
     w.member("success", true).member("sessionId", id);
     api_answers::tell_reached(w, told, may_be_lost);
   };
-  actions_.notify(id, asked->said, api_answers::telling(respond, id, write));
+  actions_.notify(id, asked->said, api_answers::telling(respond, id, std::move(write)));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::notify(const http::request& request, std::string_view id,
@@ -15795,12 +15796,12 @@ AGENT_WEBSOCKET_INLINE void http_api::notify(const http::request& request, std::
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto said = read_notice(request.body);
   if (!said) return respond(api_answers::refused(said.error()));
-  const auto write = [id = std::string(id), may_be_lost = said->may_be_lost](json::writer& w,
-                                                                             const reached& told) {
+  auto write = [id = std::string(id), may_be_lost = said->may_be_lost](json::writer& w,
+                                                                       const reached& told) {
     w.member("session_id", id);
     api_answers::tell_reached(w, told, may_be_lost);
   };
-  actions_.notify(id, *said, api_answers::telling(respond, id, write));
+  actions_.notify(id, *said, api_answers::telling(respond, id, std::move(write)));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::broadcast(const http::request& request, std::string_view,
@@ -15808,12 +15809,12 @@ AGENT_WEBSOCKET_INLINE void http_api::broadcast(const http::request& request, st
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto said = read_notice(request.body);
   if (!said) return respond(api_answers::refused(said.error()));
-  const auto write = [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
+  auto write = [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
     w.member("sessions", told.sessions);
     api_answers::tell_reached(w, told, may_be_lost);
     if (told.unkept != 0) w.member("unkept", told.unkept);
   };
-  actions_.broadcast(*said, api_answers::telling(respond, {}, write));
+  actions_.broadcast(*said, api_answers::telling(respond, {}, std::move(write)));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::list(const http::request& request, std::string_view,
@@ -15843,12 +15844,12 @@ AGENT_WEBSOCKET_INLINE void http_api::show(const http::request&, std::string_vie
 
 AGENT_WEBSOCKET_INLINE void http_api::disconnect(const http::request&, std::string_view id,
                                                  const respond_handler& respond) {
-  const auto write = [id = std::string(id)](json::writer& w, const reached& told) {
+  auto write = [id = std::string(id)](json::writer& w, const reached& told) {
     w.member("session_id", id).member("closed", !told.passed_on);
     if (told.passed_on) w.member("passed_on", true);
     w.member("sockets", told.sockets);
   };
-  actions_.disconnect(id, api_answers::telling(respond, id, write));
+  actions_.disconnect(id, api_answers::telling(respond, id, std::move(write)));
 }
 
 AGENT_WEBSOCKET_INLINE std::optional<http::response> http_api::refuse_body(
@@ -18792,10 +18793,10 @@ AGENT_WEBSOCKET_INLINE std::size_t message_log::bytes() const noexcept {
 
 // --- agent_websocket/wire/frame_text.hpp
 
-// Where a frame is put together whose names are written together with what stands between them,
-// because it is sent for every token or to everybody who connects: text of any length, and short
-// text on the stack. Both take literals, numbers and the escaped insides of JSON strings. Makes no
-// JSON by itself; for frames that are not so frequent there is json::writer.
+// Puts together the frames that are sent for every token or to everybody who connects, from pieces
+// of JSON as they stand: literals, numbers and the escaped insides of strings. As text of any
+// length, or as short text on the stack. Makes no JSON by itself; for frames that are not so
+// frequent there is json::writer.
 
 namespace agent_websocket {
 namespace wire {
@@ -18813,13 +18814,15 @@ struct long_text {
   void put_string(std::string_view text);
 };
 
-/// Short text, put together on the stack and appended at once.
+/// Short text, put together on the stack and appended at once. Precondition of all: there is room;
+/// a number takes 20 bytes, a string json::max_escaped_bytes for each of its bytes.
 class short_text {
  public:
   static constexpr std::size_t room = 1024;
 
   template <std::size_t Size>
   void put(const char (&literal)[Size]) noexcept {
+    assert(Size - 1 <= left());
     std::memcpy(end_, literal, Size - 1);
     end_ += Size - 1;
   }
@@ -18829,6 +18832,8 @@ class short_text {
   void append_to(std::string& out) const;
 
  private:
+  std::size_t left() const noexcept { return static_cast<std::size_t>(text_ + room - end_); }
+
   char text_[room];
   char* end_ = text_;
 };
@@ -18842,11 +18847,13 @@ AGENT_WEBSOCKET_INLINE void long_text::put_string(std::string_view text) {
 }
 
 AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
+  assert(text.size() <= left());
   std::memcpy(end_, text.data(), text.size());
   end_ += text.size();
 }
 
 AGENT_WEBSOCKET_INLINE void short_text::put(std::uint64_t number) noexcept {
+  assert(left() >= 20);
   end_ = std::to_chars(end_, end_ + 20, number).ptr;
 }
 
@@ -20674,8 +20681,6 @@ namespace agent_websocket {
 
 class core_view : protected core_data {
  public:
-  using core_data::core_data;
-
   const std::string& id() const noexcept { return id_; }
   const principal& owner() const noexcept;
   const std::string& address() const noexcept { return address_; }
@@ -20698,9 +20703,21 @@ class core_view : protected core_data {
   live_answer streamed() const noexcept;
   /// It is not to be found in the store again.
   bool ended_for_good() const noexcept;
+
+ protected:
+  core_view(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
+            moment at);
+  core_view(core_view&&) = default;
+  core_view& operator=(core_view&&) = default;
+  ~core_view() = default;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE core_view::core_view(std::string id, std::string epoch,
+                                            std::shared_ptr<const session_settings> settings,
+                                            moment at)
+    : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
 
 AGENT_WEBSOCKET_INLINE const principal& core_view::owner() const noexcept {
   static const principal nobody = principal::anonymous();
@@ -20731,13 +20748,17 @@ namespace agent_websocket {
 
 class core_output : public core_view {
  public:
-  using core_view::core_view;
-
   outbox& output() noexcept { return outbox_; }
   const outbox& output() const noexcept { return outbox_; }
   std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
 
  protected:
+  core_output(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
+              moment at);
+  core_output(core_output&&) = default;
+  core_output& operator=(core_output&&) = default;
+  ~core_output() = default;
+
   std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
 
   template <typename Message>
@@ -20762,6 +20783,11 @@ class core_output : public core_view {
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE core_output::core_output(std::string id, std::string epoch,
+                                                std::shared_ptr<const session_settings> settings,
+                                                moment at)
+    : core_view(std::move(id), std::move(epoch), std::move(settings), at) {}
 
 AGENT_WEBSOCKET_INLINE void core_output::put_welcome(connection_id to, const wire::welcome& said,
                                                      moment at) {
@@ -20791,7 +20817,7 @@ AGENT_WEBSOCKET_INLINE std::string core_output::live_notice(moment at) {
 
 namespace agent_websocket {
 
-class session_core : public core_output {
+class session_core final : public core_output {
  public:
   /// Sockets of one session; the one that was silent for longest makes room for one more.
   static constexpr std::size_t max_sockets = 32;
@@ -26561,8 +26587,8 @@ AGENT_WEBSOCKET_INLINE feedback_entry feedback_of(json::value from) {
 
 // Reads what the records of a session are about (records.hpp): a turn that has ended, a query that
 // was open, what its client has chosen, the digest of a resume token. Made of record_values.hpp,
-// and stricter: nothing comes of what lacks a part that it cannot do without. Pure; restoring.hpp
-// puts it where it belongs.
+// and stricter: no turn, query or digest comes of what lacks a part that it cannot do without.
+// Pure; restoring.hpp puts it where it belongs.
 
 namespace agent_websocket {
 namespace records {
@@ -32753,6 +32779,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::begin(asio_http_exchange& exch
   } else {
     send(head, body);
     check_handshake();
+    if (exchange_ == nullptr) return;
   }
   wait_readable();
 }
@@ -32818,6 +32845,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::on_readable() {
   char* const input = buffers().input.get();
   const io_outcome outcome = receive(input, buffers().size, size, failure);
   check_handshake();
+  if (exchange_ == nullptr) return;
   switch (outcome) {
     case io_outcome::blocked: return wait_readable();
     case io_outcome::ended: return lost(failure);
@@ -34537,8 +34565,8 @@ class redis_sign_in {
   /// At least one.
   static std::vector<redis_command> commands(const redis_connection_settings& settings);
 
-  /// Gets the reply to each of them.
-  void judge(const result<redis_reply>& reply);
+  /// Gets the reply to each of them; `is_last`: to the sign of life.
+  void judge(const result<redis_reply>& reply, bool is_last);
 
   /// The words of Redis, the first ones if there were several; empty when it let us in. Then this
   /// begins anew.
@@ -34570,16 +34598,17 @@ AGENT_WEBSOCKET_INLINE std::vector<redis_command> redis_sign_in::commands(
   return all;
 }
 
-AGENT_WEBSOCKET_INLINE void redis_sign_in::judge(const result<redis_reply>& reply) {
+AGENT_WEBSOCKET_INLINE void redis_sign_in::judge(const result<redis_reply>& reply, bool is_last) {
   // Who may not PING is let in all the same.
-  if (!reply || !reply->is_error() || redis_error_kind(reply->text()) == "NOPERM") return;
+  if (!reply || !reply->is_error()) return;
+  if (is_last && redis_error_kind(reply->text()) == "NOPERM") return;
   if (refusal_.empty()) refusal_ = std::string(reply->text());
 }
 
 AGENT_WEBSOCKET_INLINE bool is_redis_refusal(std::string_view words) noexcept {
   const std::string_view kind = redis_error_kind(words);
   return kind == "NOAUTH" || kind == "WRONGPASS" || kind == "DENIED" || kind == "LOADING" ||
-         kind == "ERR" || kind == "MASTERDOWN";
+         kind == "NOPERM" || kind == "ERR" || kind == "MASTERDOWN";
 }
 
 #endif
@@ -34794,7 +34823,7 @@ AGENT_WEBSOCKET_INLINE void redis_connection::sign_in() {
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::step(const result<redis_reply>& reply, bool is_last) {
-  sign_in_.judge(reply);
+  sign_in_.judge(reply, is_last);
   if (!is_last || !reply) return;
   if (const std::string words = sign_in_.take_refusal(); !words.empty()) return lose(words);
   stand();
@@ -44517,7 +44546,7 @@ class worker_children {
   worker_children(asio::io_context& context, worker_command what,
                   std::function<void(unsigned id)> on_ready);
 
-  /// The control line of the ticket is made here.
+  /// The control line of the ticket is made here. Precondition: no process of that id lives.
   result<void> start(unsigned id, worker_ticket ticket);
 
   /// Nothing happens when there is no such process (any more).
@@ -44560,7 +44589,8 @@ AGENT_WEBSOCKET_INLINE result<void> worker_children::start(unsigned id, worker_t
     ticket.control = control;
     worker_command command = what_;
     command.environment.emplace_back(worker_ticket::variable, ticket.text());
-    command.descriptors = ticket.listeners;
+    command.descriptors.insert(command.descriptors.end(), ticket.listeners.begin(),
+                               ticket.listeners.end());
     if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
     return command;
   });

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -32,7 +33,10 @@ namespace {
 /// Writes down what it is told.
 class exchange final : public asio_http_exchange {
  public:
-  void on_established() override { told += "established "; }
+  void on_established() override {
+    told += "established ";
+    if (at_established) at_established();
+  }
   void on_answered() override { told += "answered "; }
   void on_head(const agent_websocket::http::response_head& head) override {
     told += std::to_string(head.status) + " ";
@@ -50,6 +54,7 @@ class exchange final : public asio_http_exchange {
     is_over = true;
   }
 
+  std::function<void()> at_established;
   std::string told;
   int pieces = 0;
   std::error_code failure;
@@ -170,6 +175,22 @@ TEST_CASE("asio_http_connection: no tunnel, no request") {
   REQUIRE(b.run(b.seen));
   CHECK(b.seen.told == "failed");
   CHECK(b.seen.failure == errc::connection_failed);
+  CHECK(b.server.requests.size() == 1u);
+}
+
+TEST_CASE("asio_http_connection: abandoned as soon as its tunnel stands, it sends nothing") {
+  bench b;
+  const auto connection = b.connect();
+  b.server.reply_with("HTTP/1.1 200 Go\r\n\r\n");
+  b.seen.at_established = [&] {
+    connection->abandon();
+    b.seen.is_over = true;
+  };
+  CHECK(connection->open(b.seen, "CONNECT a:443 HTTP/1.1\r\n\r\n", tls_context(), ""));
+  connection->begin(b.seen, get, {}, false, 1000);
+  REQUIRE(b.run(b.seen));
+  b.context.run_for(10ms);
+  CHECK(b.seen.told == "established ");
   CHECK(b.server.requests.size() == 1u);
 }
 

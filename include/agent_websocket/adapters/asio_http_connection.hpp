@@ -156,6 +156,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::begin(asio_http_exchange& exch
   } else {
     send(head, body);
     check_handshake();
+    if (exchange_ == nullptr) return;
   }
   wait_readable();
 }
@@ -221,6 +222,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_connection::on_readable() {
   char* const input = buffers().input.get();
   const io_outcome outcome = receive(input, buffers().size, size, failure);
   check_handshake();
+  if (exchange_ == nullptr) return;
   switch (outcome) {
     case io_outcome::blocked: return wait_readable();
     case io_outcome::ended: return lost(failure);

@@ -216,7 +216,7 @@ AGENT_WEBSOCKET_INLINE void redis_connection::sign_in() {
 }
 
 AGENT_WEBSOCKET_INLINE void redis_connection::step(const result<redis_reply>& reply, bool is_last) {
-  sign_in_.judge(reply);
+  sign_in_.judge(reply, is_last);
   if (!is_last || !reply) return;
   if (const std::string words = sign_in_.take_refusal(); !words.empty()) return lose(words);
   stand();

@@ -25,8 +25,8 @@ class redis_sign_in {
   /// At least one.
   static std::vector<redis_command> commands(const redis_connection_settings& settings);
 
-  /// Gets the reply to each of them.
-  void judge(const result<redis_reply>& reply);
+  /// Gets the reply to each of them; `is_last`: to the sign of life.
+  void judge(const result<redis_reply>& reply, bool is_last);
 
   /// The words of Redis, the first ones if there were several; empty when it let us in. Then this
   /// begins anew.
@@ -58,16 +58,17 @@ AGENT_WEBSOCKET_INLINE std::vector<redis_command> redis_sign_in::commands(
   return all;
 }
 
-AGENT_WEBSOCKET_INLINE void redis_sign_in::judge(const result<redis_reply>& reply) {
+AGENT_WEBSOCKET_INLINE void redis_sign_in::judge(const result<redis_reply>& reply, bool is_last) {
   // Who may not PING is let in all the same.
-  if (!reply || !reply->is_error() || redis_error_kind(reply->text()) == "NOPERM") return;
+  if (!reply || !reply->is_error()) return;
+  if (is_last && redis_error_kind(reply->text()) == "NOPERM") return;
   if (refusal_.empty()) refusal_ = std::string(reply->text());
 }
 
 AGENT_WEBSOCKET_INLINE bool is_redis_refusal(std::string_view words) noexcept {
   const std::string_view kind = redis_error_kind(words);
   return kind == "NOAUTH" || kind == "WRONGPASS" || kind == "DENIED" || kind == "LOADING" ||
-         kind == "ERR" || kind == "MASTERDOWN";
+         kind == "NOPERM" || kind == "ERR" || kind == "MASTERDOWN";
 }
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The client's side of the connection as a pure state machine: when to connect, when a silent
-// server counts as gone, how long to wait. What hello says, what a welcome means and which numbered
-// messages are new is in following.hpp. Knows nothing of queries and answers. No I/O, clock, lock
-// or thread.
+// server counts as gone, how long to wait. Of what it declares, following.hpp defines what hello
+// says, what a welcome means and which numbered messages are new; core.hpp includes both. Knows
+// nothing of queries and answers. No I/O, clock, lock or thread.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>

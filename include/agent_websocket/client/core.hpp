@@ -3,8 +3,8 @@
 // The client as a pure state machine: events and a moment go in, actions come out. No I/O, clock,
 // lock or thread, so that what a client does can be replayed, cut after every frame, and judged by
 // the scripts of tests/conformance. Promises exactly one end for every query that was taken,
-// whatever happens. What the application has to say is sent in sending.hpp, what the server sends
-// is read in reception.hpp.
+// whatever happens. Of what it declares, sending.hpp defines what the application has to say and
+// reception.hpp what is read of the server; client.hpp includes all.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>

@@ -43,7 +43,7 @@ class worker_children {
   worker_children(asio::io_context& context, worker_command what,
                   std::function<void(unsigned id)> on_ready);
 
-  /// The control line of the ticket is made here.
+  /// The control line of the ticket is made here. Precondition: no process of that id lives.
   result<void> start(unsigned id, worker_ticket ticket);
 
   /// Nothing happens when there is no such process (any more).
@@ -86,7 +86,8 @@ AGENT_WEBSOCKET_INLINE result<void> worker_children::start(unsigned id, worker_t
     ticket.control = control;
     worker_command command = what_;
     command.environment.emplace_back(worker_ticket::variable, ticket.text());
-    command.descriptors = ticket.listeners;
+    command.descriptors.insert(command.descriptors.end(), ticket.listeners.begin(),
+                               ticket.listeners.end());
     if (ticket.loads >= 0) command.descriptors.push_back(ticket.loads);
     return command;
   });

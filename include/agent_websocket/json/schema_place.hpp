@@ -21,8 +21,8 @@ namespace schema_place {
 /// The place of the member `name` of what stands at `place`.
 std::string below(const std::string& place, std::string_view name);
 
-/// The place that a URI fragment ("#/$defs/a%20b") leads to; nullopt when it leads out of the
-/// schema, or is none.
+/// The place that a URI fragment ("#/$defs/a%20b") names; nullopt for a URI that is not a fragment
+/// alone, and for one with a wrong escape.
 std::optional<std::string> of_fragment(std::string_view uri);
 
 /// The refusal of a schema that is wrong at `place`. `words`: "must be ...".

@@ -37,8 +37,8 @@ class schema_references {
   /// The subschema `from` has a $ref, which stands at `place`.
   void add(index from, std::string uri, const std::string& place);
 
-  /// Sets `ref` of the rules whose schema has one. To be called once. errc::bad_message says where
-  /// it is wrong.
+  /// Sets `ref` of the rules whose schema has one. To be called once. Precondition: as many rules
+  /// as targets, and no index in them beyond. errc::bad_message says where it is wrong.
   result<void> resolve(std::vector<schema_rules>& rules);
 
  private:
@@ -109,7 +109,7 @@ AGENT_WEBSOCKET_INLINE std::size_t schema_references::height(const std::vector<s
   if (failure_) return 0;
   if (heights_[at] == under_way) refuse(places_[at], "leads only back to itself");
   const std::size_t known = heights_[at] < under_way ? heights_[at] : 0;
-  if (above + known > max_nesting) refuse(places_[at], "refers too deep");
+  if (above + std::max<std::size_t>(known, 1) > max_nesting) refuse(places_[at], "refers too deep");
   if (failure_ || known > 0) return known;
   heights_[at] = under_way;
   std::size_t most = 0;

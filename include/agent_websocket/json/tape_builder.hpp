@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Writes what RapidJSON's parser finds in a text as the nodes of a document (value.hpp), and stops
-// it where the text goes beyond a limit or escapes half of a surrogate pair. Knows nothing of the
-// text's beginning and end: see reader.hpp.
+// it where the text goes beyond a limit (parse_limits) or escapes half of a surrogate pair. Knows
+// nothing of the text's beginning and end: see reader.hpp.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>

@@ -39,7 +39,8 @@ http::response key_in_use();
 /// Responds when it is told what came of it: what went well by write(w, reached).
 template <typename Write>
 reached_handler telling(const respond_handler& respond, std::string_view id, Write write) {
-  return [respond, id = std::string(id), write](const std::optional<reached>& told) {
+  return [respond, id = std::string(id),
+          write = std::move(write)](const std::optional<reached>& told) {
     if (!told) return respond(session_not_found(id));
     if (told->refused) return respond(not_done());
     if (told->unkept != 0 && told->unkept == told->sessions) return respond(not_kept());

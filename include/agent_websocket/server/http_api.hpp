@@ -190,11 +190,11 @@ AGENT_WEBSOCKET_INLINE void http_api::notify_addressed(const http::request& requ
   if (!asked) return respond(api_answers::refused(asked.error()));
   const std::string& id = asked->session_id;
   const bool may_be_lost = asked->said.may_be_lost;
-  const auto write = [id, may_be_lost](json::writer& w, const reached& told) {
+  auto write = [id, may_be_lost](json::writer& w, const reached& told) {
     w.member("success", true).member("sessionId", id);
     api_answers::tell_reached(w, told, may_be_lost);
   };
-  actions_.notify(id, asked->said, api_answers::telling(respond, id, write));
+  actions_.notify(id, asked->said, api_answers::telling(respond, id, std::move(write)));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::notify(const http::request& request, std::string_view id,
@@ -202,12 +202,12 @@ AGENT_WEBSOCKET_INLINE void http_api::notify(const http::request& request, std::
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto said = read_notice(request.body);
   if (!said) return respond(api_answers::refused(said.error()));
-  const auto write = [id = std::string(id), may_be_lost = said->may_be_lost](json::writer& w,
-                                                                             const reached& told) {
+  auto write = [id = std::string(id), may_be_lost = said->may_be_lost](json::writer& w,
+                                                                       const reached& told) {
     w.member("session_id", id);
     api_answers::tell_reached(w, told, may_be_lost);
   };
-  actions_.notify(id, *said, api_answers::telling(respond, id, write));
+  actions_.notify(id, *said, api_answers::telling(respond, id, std::move(write)));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::broadcast(const http::request& request, std::string_view,
@@ -215,12 +215,12 @@ AGENT_WEBSOCKET_INLINE void http_api::broadcast(const http::request& request, st
   if (auto refusal = refuse_body(request)) return respond(*std::move(refusal));
   const auto said = read_notice(request.body);
   if (!said) return respond(api_answers::refused(said.error()));
-  const auto write = [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
+  auto write = [may_be_lost = said->may_be_lost](json::writer& w, const reached& told) {
     w.member("sessions", told.sessions);
     api_answers::tell_reached(w, told, may_be_lost);
     if (told.unkept != 0) w.member("unkept", told.unkept);
   };
-  actions_.broadcast(*said, api_answers::telling(respond, {}, write));
+  actions_.broadcast(*said, api_answers::telling(respond, {}, std::move(write)));
 }
 
 AGENT_WEBSOCKET_INLINE void http_api::list(const http::request& request, std::string_view,
@@ -250,12 +250,12 @@ AGENT_WEBSOCKET_INLINE void http_api::show(const http::request&, std::string_vie
 
 AGENT_WEBSOCKET_INLINE void http_api::disconnect(const http::request&, std::string_view id,
                                                  const respond_handler& respond) {
-  const auto write = [id = std::string(id)](json::writer& w, const reached& told) {
+  auto write = [id = std::string(id)](json::writer& w, const reached& told) {
     w.member("session_id", id).member("closed", !told.passed_on);
     if (told.passed_on) w.member("passed_on", true);
     w.member("sockets", told.sockets);
   };
-  actions_.disconnect(id, api_answers::telling(respond, id, write));
+  actions_.disconnect(id, api_answers::telling(respond, id, std::move(write)));
 }
 
 AGENT_WEBSOCKET_INLINE std::optional<http::response> http_api::refuse_body(

@@ -27,7 +27,7 @@
 
 namespace agent_websocket {
 
-class session_core : public core_output {
+class session_core final : public core_output {
  public:
   /// Sockets of one session; the one that was silent for longest makes room for one more.
   static constexpr std::size_t max_sockets = 32;

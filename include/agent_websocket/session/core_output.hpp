@@ -11,20 +11,26 @@
 #include <agent_websocket/wire/message.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace agent_websocket {
 
 class core_output : public core_view {
  public:
-  using core_view::core_view;
-
   outbox& output() noexcept { return outbox_; }
   const outbox& output() const noexcept { return outbox_; }
   std::string_view timestamp(wall_time at) const { return shared_timestamp(at); }
 
  protected:
+  core_output(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
+              moment at);
+  core_output(core_output&&) = default;
+  core_output& operator=(core_output&&) = default;
+  ~core_output() = default;
+
   std::uint64_t next_seq() const noexcept { return outbox_.next_seq(); }
 
   template <typename Message>
@@ -49,6 +55,11 @@ class core_output : public core_view {
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE core_output::core_output(std::string id, std::string epoch,
+                                                std::shared_ptr<const session_settings> settings,
+                                                moment at)
+    : core_view(std::move(id), std::move(epoch), std::move(settings), at) {}
 
 AGENT_WEBSOCKET_INLINE void core_output::put_welcome(connection_id to, const wire::welcome& said,
                                                      moment at) {

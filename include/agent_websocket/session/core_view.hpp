@@ -8,15 +8,15 @@
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/session/core_data.hpp>
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace agent_websocket {
 
 class core_view : protected core_data {
  public:
-  using core_data::core_data;
-
   const std::string& id() const noexcept { return id_; }
   const principal& owner() const noexcept;
   const std::string& address() const noexcept { return address_; }
@@ -39,9 +39,21 @@ class core_view : protected core_data {
   live_answer streamed() const noexcept;
   /// It is not to be found in the store again.
   bool ended_for_good() const noexcept;
+
+ protected:
+  core_view(std::string id, std::string epoch, std::shared_ptr<const session_settings> settings,
+            moment at);
+  core_view(core_view&&) = default;
+  core_view& operator=(core_view&&) = default;
+  ~core_view() = default;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE core_view::core_view(std::string id, std::string epoch,
+                                            std::shared_ptr<const session_settings> settings,
+                                            moment at)
+    : core_data(std::move(id), std::move(epoch), std::move(settings), at) {}
 
 AGENT_WEBSOCKET_INLINE const principal& core_view::owner() const noexcept {
   static const principal nobody = principal::anonymous();

@@ -2,8 +2,8 @@
 //
 // Reads what the records of a session are about (records.hpp): a turn that has ended, a query that
 // was open, what its client has chosen, the digest of a resume token. Made of record_values.hpp,
-// and stricter: nothing comes of what lacks a part that it cannot do without. Pure; restoring.hpp
-// puts it where it belongs.
+// and stricter: no turn, query or digest comes of what lacks a part that it cannot do without.
+// Pure; restoring.hpp puts it where it belongs.
 #pragma once
 
 #include <agent_websocket/base/base64url.hpp>

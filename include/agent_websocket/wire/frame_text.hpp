@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// Where a frame is put together whose names are written together with what stands between them,
-// because it is sent for every token or to everybody who connects: text of any length, and short
-// text on the stack. Both take literals, numbers and the escaped insides of JSON strings. Makes no
-// JSON by itself; for frames that are not so frequent there is json::writer.
+// Puts together the frames that are sent for every token or to everybody who connects, from pieces
+// of JSON as they stand: literals, numbers and the escaped insides of strings. As text of any
+// length, or as short text on the stack. Makes no JSON by itself; for frames that are not so
+// frequent there is json::writer.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/json/writer.hpp>
 
+#include <cassert>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -33,13 +34,15 @@ struct long_text {
   void put_string(std::string_view text);
 };
 
-/// Short text, put together on the stack and appended at once.
+/// Short text, put together on the stack and appended at once. Precondition of all: there is room;
+/// a number takes 20 bytes, a string json::max_escaped_bytes for each of its bytes.
 class short_text {
  public:
   static constexpr std::size_t room = 1024;
 
   template <std::size_t Size>
   void put(const char (&literal)[Size]) noexcept {
+    assert(Size - 1 <= left());
     std::memcpy(end_, literal, Size - 1);
     end_ += Size - 1;
   }
@@ -49,6 +52,8 @@ class short_text {
   void append_to(std::string& out) const;
 
  private:
+  std::size_t left() const noexcept { return static_cast<std::size_t>(text_ + room - end_); }
+
   char text_[room];
   char* end_ = text_;
 };
@@ -62,11 +67,13 @@ AGENT_WEBSOCKET_INLINE void long_text::put_string(std::string_view text) {
 }
 
 AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
+  assert(text.size() <= left());
   std::memcpy(end_, text.data(), text.size());
   end_ += text.size();
 }
 
 AGENT_WEBSOCKET_INLINE void short_text::put(std::uint64_t number) noexcept {
+  assert(left() >= 20);
   end_ = std::to_chars(end_, end_ + 20, number).ptr;
 }
 

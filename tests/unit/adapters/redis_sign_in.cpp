@@ -51,25 +51,29 @@ TEST_CASE("redis sign-in: says who, then where, and asks for a sign of life at l
 TEST_CASE("redis sign-in: the first refusal counts, and is taken once") {
   redis_sign_in subject;
   CHECK(subject.take_refusal() == "");
-  subject.judge(reply("+OK"));
+  subject.judge(reply("+OK"), false);
   CHECK(subject.take_refusal() == "");
-  subject.judge(reply("-WRONGPASS no such user"));
-  subject.judge(reply("-NOAUTH Authentication required."));
+  subject.judge(reply("-WRONGPASS no such user"), false);
+  subject.judge(reply("-NOAUTH Authentication required."), true);
   CHECK(subject.take_refusal() == "WRONGPASS no such user");
   CHECK(subject.take_refusal() == "");
 }
 
 TEST_CASE("redis sign-in: who may not PING is in, and no reply is no refusal") {
   redis_sign_in subject;
-  subject.judge(reply("-NOPERM this user has no permissions to run the 'ping' command"));
-  subject.judge(error(errc::connection_failed));
+  subject.judge(reply("-NOPERM this user has no permissions to run the 'ping' command"), true);
+  subject.judge(error(errc::connection_failed), true);
   CHECK(subject.take_refusal() == "");
+  // Whoever may not SELECT would write into another database.
+  subject.judge(reply("-NOPERM this user has no permissions to run the 'select' command"), false);
+  CHECK(subject.take_refusal() ==
+        "NOPERM this user has no permissions to run the 'select' command");
 }
 
 TEST_CASE("redis sign-in: words of Redis are told from those about a lost connection") {
   for (const char* const each :
        {"NOAUTH Authentication required.", "WRONGPASS", "DENIED Redis is running in protected mode",
-        "LOADING Redis is loading", "ERR invalid DB index", "MASTERDOWN Link is down"}) {
+        "LOADING Redis is loading", "NOPERM", "ERR invalid DB index", "MASTERDOWN Link is down"}) {
     CHECK(is_redis_refusal(each));
   }
   CHECK_FALSE(is_redis_refusal("no reply in time"));

@@ -54,11 +54,13 @@ TEST_CASE_FIXTURE(core_fixture, "core_view: the token of its welcome is good for
 TEST_CASE_FIXTURE(core_fixture, "core_view: is busy while an answer runs or waits") {
   send(R"({"id":"q1","content":"x"})");
   CHECK(core.running());
+  CHECK(core.busy());
   CHECK(core.waiting().empty());
   CHECK(core.has_actions());
   CHECK(core.has_work());
   send(R"({"id":"q2","content":"y"})");
   CHECK(core.waiting().size() == 1u);
+  CHECK(core.busy());
   proceed();
   CHECK_FALSE(core.has_actions());
   CHECK(core.is_current(run()));
@@ -117,6 +119,16 @@ TEST_CASE_FIXTURE(core_fixture, "core_view: is worth keeping when its client was
   core.notify("volatile", {}, {}, true, at);
   CHECK_FALSE(core.worth_keeping());
   core.notify("numbered", {}, {}, false, at);
+  CHECK(core.worth_keeping());
+}
+
+TEST_CASE_FIXTURE(core_fixture, "core_view: is worth keeping when its client has said something") {
+  open();
+  send(R"({"type":"command","op":"hello"})");
+  send(R"({"type":"command","op":"ping"})");
+  CHECK_FALSE(core.worth_keeping());
+  send(R"({"type":"command","op":"get_history"})");
+  CHECK(core.output().log().top() == 0u);  // the answer has no number
   CHECK(core.worth_keeping());
 }
 
