@@ -350,7 +350,7 @@ async def run_one(name, arguments):
             await upstream.stop()
     faults = play.report(begun)
     numbered = sum(len(each.books.numbered) for each in play.talkers)
-    if numbered < 5 * len(play.talkers):  # a third of what is usual where nothing else runs
+    if numbered < 10 * len(play.talkers):
         faults.append(f"too little happened to show anything: {numbered} numbered messages")
     for each in faults[:30]:
         print(f"  {each}")
