@@ -11,8 +11,8 @@
 #include <agent_websocket/adapters/asio_http_pool.hpp>
 #include <agent_websocket/adapters/asio_http_request.hpp>
 #include <agent_websocket/adapters/asio_name_cache.hpp>
-#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/policy/http_client.hpp>
 

@@ -9,10 +9,10 @@
 #include <agent_websocket/adapters/asio_http_exchange.hpp>
 #include <agent_websocket/adapters/asio_link.hpp>
 #include <agent_websocket/adapters/deadline_list.hpp>
-#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/adapters/http_tunnel.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
 #include <agent_websocket/adapters/tls_stream.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/error.hpp>
 #include <agent_websocket/base/result.hpp>

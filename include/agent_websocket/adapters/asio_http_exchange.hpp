@@ -4,8 +4,8 @@
 // is told what comes of it, and the buffers that all connections share. No sockets.
 #pragma once
 
-#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/http/response_reader.hpp>
 

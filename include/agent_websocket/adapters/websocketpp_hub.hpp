@@ -10,9 +10,9 @@
 #include <agent_websocket/adapters/byte_budget.hpp>
 #include <agent_websocket/adapters/connection_table.hpp>
 #include <agent_websocket/adapters/deadline_list.hpp>
-#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/adapters/output_buffer.hpp>
 #include <agent_websocket/adapters/tls_context.hpp>
+#include <agent_websocket/adapters/turn_keeper.hpp>
 #include <agent_websocket/adapters/websocketpp_frame_reader.hpp>
 #include <agent_websocket/policy/transport.hpp>
 

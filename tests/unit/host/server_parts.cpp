@@ -48,13 +48,19 @@ TEST_CASE("server parts: the transport listens where the options say") {
   CHECK(made.max_unanswered_per_address == 7u);
   CHECK(made.tls.certificate == "a.pem");
   CHECK(made.tls.key == "b.pem");
-  CHECK(made.so_sndbuf >= 64 * 1024);
+  CHECK(made.so_sndbuf == 128 * 1024);
+}
+
+TEST_CASE("server parts: answers of the model are read in the turns in which they are sent on") {
+  asio::io_context context;
+  const parts subject(context, quiet());
+  CHECK(subject.transport.turns().use_count() == 2);  // of the transport and of the HTTP client
 }
 
 TEST_CASE("server parts: there is room for plain requests when all sockets are taken") {
   options chosen = quiet();
   chosen.max_connections = 100;
-  CHECK(transport_settings_of(chosen).max_connections > 100u);
+  CHECK(transport_settings_of(chosen).max_connections == 164u);
   chosen.max_connections = 0;  // no limit
   CHECK(transport_settings_of(chosen).max_connections == 0u);
 }
