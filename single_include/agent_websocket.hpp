@@ -30559,6 +30559,8 @@ class output_buffer {
   /// What is to go out next: everything that waits.
   std::string_view front() const noexcept;
   std::size_t pending() const noexcept { return bytes_.size() - sent_; }
+  /// What is kept back until less waits; does not count as pending.
+  std::string& late() noexcept { return late_; }
   std::size_t capacity() const noexcept { return bytes_.capacity(); }
 
   /// The first `count` bytes of front() are gone. Moves the rest only when at least as much has
@@ -30568,6 +30570,7 @@ class output_buffer {
 
  private:
   std::string bytes_;
+  std::string late_;
   std::size_t sent_ = 0;
 };
 
@@ -30581,7 +30584,7 @@ class output_pool {
 
   std::unique_ptr<output_buffer> take();
 
-  /// Precondition: nothing is pending in it.
+  /// Precondition: nothing is pending in it, and nothing kept back.
   void give_back(std::unique_ptr<output_buffer> buffer);
 
   std::size_t size() const noexcept { return spare_.size(); }
@@ -31279,6 +31282,7 @@ AGENT_WEBSOCKET_INLINE io_outcome tls_stream::shut() {
 #endif
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <string_view>
@@ -31390,6 +31394,13 @@ class asio_link {
   /// request back until they are acknowledged, for which a kernel takes up to 40 ms.
   void acknowledge() noexcept;
 
+  /// What has been asked for and not called yet.
+  enum call : std::uint8_t { readable = 1, writable = 2 };
+  /// False: it is owed already.
+  bool owe(call which) noexcept;
+  /// Whether it is owed; not any more.
+  bool take_owed(call which) noexcept;
+
   void on_ready(bool& waiting);
   void wait_socket_readable();
   void wait_socket_writable();
@@ -31399,9 +31410,8 @@ class asio_link {
   unsigned references_ = 0;
   bool reading_ = false;  // a wait of the socket's own is pending
   bool writing_ = false;
-  bool read_wanted_ = false;  // on_readable() is owed
-  bool write_wanted_ = false;
   bool read_memory_taken_ = false;
+  std::uint8_t owed_ = 0;  // see owe(); one byte for both, since each counts in an idle connection
   wait_memory read_memory_;
 };
 
@@ -31533,22 +31543,33 @@ AGENT_WEBSOCKET_INLINE void asio_link::acknowledge() noexcept {
 #endif
 }
 
+AGENT_WEBSOCKET_INLINE bool asio_link::owe(call which) noexcept {
+  if ((owed_ & which) != 0) return false;
+  owed_ = static_cast<std::uint8_t>(owed_ | which);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool asio_link::take_owed(call which) noexcept {
+  const bool was = (owed_ & which) != 0;
+  owed_ = static_cast<std::uint8_t>(owed_ & ~which);
+  return was;
+}
+
 /// Both are called that are owed: with TLS the one may have waited for the other's direction.
 AGENT_WEBSOCKET_INLINE void asio_link::on_ready(bool& waiting) {
   waiting = false;
   const bool secured = tls_ != nullptr;
-  const bool read = secured || &waiting == &reading_ ? std::exchange(read_wanted_, false) : false;
-  const bool write = secured || &waiting == &writing_ ? std::exchange(write_wanted_, false) : false;
+  const bool read = (secured || &waiting == &reading_) && take_owed(call::readable);
+  const bool write = (secured || &waiting == &writing_) && take_owed(call::writable);
   if (read && is_open()) on_readable();
   if (write && is_open()) on_writable();
 }
 
 AGENT_WEBSOCKET_INLINE void asio_link::wait_readable() {
-  if (read_wanted_ || !is_open()) return;
-  read_wanted_ = true;
+  if (!is_open() || !owe(call::readable)) return;
   if (tls_ != nullptr && tls_->has_buffered()) {
     return asio::post(socket_.get_executor(), [link = link_pointer<asio_link>(this)] {
-      if (std::exchange(link->read_wanted_, false) && link->is_open()) link->on_readable();
+      if (link->take_owed(call::readable) && link->is_open()) link->on_readable();
     });
   }
   if (tls_ != nullptr && tls_->read_waits_for() == tls_stream::wait::writable) {
@@ -31558,8 +31579,7 @@ AGENT_WEBSOCKET_INLINE void asio_link::wait_readable() {
 }
 
 AGENT_WEBSOCKET_INLINE void asio_link::wait_writable() {
-  if (write_wanted_ || !is_open()) return;
-  write_wanted_ = true;
+  if (!is_open() || !owe(call::writable)) return;
   if (tls_ != nullptr && tls_->write_waits_for() == tls_stream::wait::readable) {
     return wait_socket_readable();
   }
@@ -41035,17 +41055,13 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   /// Where to append what a peer has caused that may read nothing, such as a pong. While much waits
   /// it is kept back, the last one in place of those before it, until send_late().
   std::string& late_output() {
-    if (pending() < max_output_before_late) {
-      late_.reset();
-      return output();
-    }
-    late_ = std::make_unique<std::string>();
-    return *late_;
+    if (output_ != nullptr) output_->late().clear();
+    return pending() < max_output_before_late ? output() : output_->late();
   }
   /// What was kept back goes out as soon as less waits.
   void send_late() {
-    if (late_ != nullptr && pending() < max_output_before_late)
-      output().append(*std::exchange(late_, nullptr));
+    if (output_ == nullptr || output_->late().empty()) return;
+    if (pending() < max_output_before_late) output().append(std::exchange(output_->late(), {}));
   }
 
   /// on_turn_end() will be called once, soon.
@@ -41060,7 +41076,7 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   bool transmit_output() {
     if (output_ == nullptr) return true;
     switch (transmit(*output_)) {
-      case io_outcome::done: hub_->spare_outputs.give_back(std::move(output_)); return true;
+      case io_outcome::done: give_back_output(); return true;
       case io_outcome::blocked: wait_writable(); return true;
       case io_outcome::ended: break;
     }
@@ -41092,9 +41108,12 @@ class websocketpp_channel : public asio_link, public deadline_hook {
  private:
   static constexpr std::size_t max_output_before_late = 64 * 1024;
 
+  void give_back_output() {
+    if (output_->late().empty()) hub_->spare_outputs.give_back(std::move(output_));
+  }
+
   hub_type* hub_;
   std::unique_ptr<output_buffer> output_;
-  std::unique_ptr<std::string> late_;
   bool touched_ = false;
   bool above_ = false;
   bool active_ = false;

@@ -22,6 +22,7 @@
 #endif
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <string_view>
@@ -133,6 +134,13 @@ class asio_link {
   /// request back until they are acknowledged, for which a kernel takes up to 40 ms.
   void acknowledge() noexcept;
 
+  /// What has been asked for and not called yet.
+  enum call : std::uint8_t { readable = 1, writable = 2 };
+  /// False: it is owed already.
+  bool owe(call which) noexcept;
+  /// Whether it is owed; not any more.
+  bool take_owed(call which) noexcept;
+
   void on_ready(bool& waiting);
   void wait_socket_readable();
   void wait_socket_writable();
@@ -142,9 +150,8 @@ class asio_link {
   unsigned references_ = 0;
   bool reading_ = false;  // a wait of the socket's own is pending
   bool writing_ = false;
-  bool read_wanted_ = false;  // on_readable() is owed
-  bool write_wanted_ = false;
   bool read_memory_taken_ = false;
+  std::uint8_t owed_ = 0;  // see owe(); one byte for both, since each counts in an idle connection
   wait_memory read_memory_;
 };
 
@@ -276,22 +283,33 @@ AGENT_WEBSOCKET_INLINE void asio_link::acknowledge() noexcept {
 #endif
 }
 
+AGENT_WEBSOCKET_INLINE bool asio_link::owe(call which) noexcept {
+  if ((owed_ & which) != 0) return false;
+  owed_ = static_cast<std::uint8_t>(owed_ | which);
+  return true;
+}
+
+AGENT_WEBSOCKET_INLINE bool asio_link::take_owed(call which) noexcept {
+  const bool was = (owed_ & which) != 0;
+  owed_ = static_cast<std::uint8_t>(owed_ & ~which);
+  return was;
+}
+
 /// Both are called that are owed: with TLS the one may have waited for the other's direction.
 AGENT_WEBSOCKET_INLINE void asio_link::on_ready(bool& waiting) {
   waiting = false;
   const bool secured = tls_ != nullptr;
-  const bool read = secured || &waiting == &reading_ ? std::exchange(read_wanted_, false) : false;
-  const bool write = secured || &waiting == &writing_ ? std::exchange(write_wanted_, false) : false;
+  const bool read = (secured || &waiting == &reading_) && take_owed(call::readable);
+  const bool write = (secured || &waiting == &writing_) && take_owed(call::writable);
   if (read && is_open()) on_readable();
   if (write && is_open()) on_writable();
 }
 
 AGENT_WEBSOCKET_INLINE void asio_link::wait_readable() {
-  if (read_wanted_ || !is_open()) return;
-  read_wanted_ = true;
+  if (!is_open() || !owe(call::readable)) return;
   if (tls_ != nullptr && tls_->has_buffered()) {
     return asio::post(socket_.get_executor(), [link = link_pointer<asio_link>(this)] {
-      if (std::exchange(link->read_wanted_, false) && link->is_open()) link->on_readable();
+      if (link->take_owed(call::readable) && link->is_open()) link->on_readable();
     });
   }
   if (tls_ != nullptr && tls_->read_waits_for() == tls_stream::wait::writable) {
@@ -301,8 +319,7 @@ AGENT_WEBSOCKET_INLINE void asio_link::wait_readable() {
 }
 
 AGENT_WEBSOCKET_INLINE void asio_link::wait_writable() {
-  if (write_wanted_ || !is_open()) return;
-  write_wanted_ = true;
+  if (!is_open() || !owe(call::writable)) return;
   if (tls_ != nullptr && tls_->write_waits_for() == tls_stream::wait::readable) {
     return wait_socket_readable();
   }

@@ -27,6 +27,8 @@ class output_buffer {
   /// What is to go out next: everything that waits.
   std::string_view front() const noexcept;
   std::size_t pending() const noexcept { return bytes_.size() - sent_; }
+  /// What is kept back until less waits; does not count as pending.
+  std::string& late() noexcept { return late_; }
   std::size_t capacity() const noexcept { return bytes_.capacity(); }
 
   /// The first `count` bytes of front() are gone. Moves the rest only when at least as much has
@@ -36,6 +38,7 @@ class output_buffer {
 
  private:
   std::string bytes_;
+  std::string late_;
   std::size_t sent_ = 0;
 };
 
@@ -49,7 +52,7 @@ class output_pool {
 
   std::unique_ptr<output_buffer> take();
 
-  /// Precondition: nothing is pending in it.
+  /// Precondition: nothing is pending in it, and nothing kept back.
   void give_back(std::unique_ptr<output_buffer> buffer);
 
   std::size_t size() const noexcept { return spare_.size(); }

@@ -82,17 +82,13 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   /// Where to append what a peer has caused that may read nothing, such as a pong. While much waits
   /// it is kept back, the last one in place of those before it, until send_late().
   std::string& late_output() {
-    if (pending() < max_output_before_late) {
-      late_.reset();
-      return output();
-    }
-    late_ = std::make_unique<std::string>();
-    return *late_;
+    if (output_ != nullptr) output_->late().clear();
+    return pending() < max_output_before_late ? output() : output_->late();
   }
   /// What was kept back goes out as soon as less waits.
   void send_late() {
-    if (late_ != nullptr && pending() < max_output_before_late)
-      output().append(*std::exchange(late_, nullptr));
+    if (output_ == nullptr || output_->late().empty()) return;
+    if (pending() < max_output_before_late) output().append(std::exchange(output_->late(), {}));
   }
 
   /// on_turn_end() will be called once, soon.
@@ -107,7 +103,7 @@ class websocketpp_channel : public asio_link, public deadline_hook {
   bool transmit_output() {
     if (output_ == nullptr) return true;
     switch (transmit(*output_)) {
-      case io_outcome::done: hub_->spare_outputs.give_back(std::move(output_)); return true;
+      case io_outcome::done: give_back_output(); return true;
       case io_outcome::blocked: wait_writable(); return true;
       case io_outcome::ended: break;
     }
@@ -139,9 +135,12 @@ class websocketpp_channel : public asio_link, public deadline_hook {
  private:
   static constexpr std::size_t max_output_before_late = 64 * 1024;
 
+  void give_back_output() {
+    if (output_->late().empty()) hub_->spare_outputs.give_back(std::move(output_));
+  }
+
   hub_type* hub_;
   std::unique_ptr<output_buffer> output_;
-  std::unique_ptr<std::string> late_;
   bool touched_ = false;
   bool above_ = false;
   bool active_ = false;

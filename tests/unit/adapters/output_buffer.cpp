@@ -32,6 +32,16 @@ TEST_CASE("output buffer: what goes out is what came in, to the byte") {
   CHECK(buffer.front().empty());
 }
 
+TEST_CASE("output buffer: what is kept back does not count, and stays until it is taken") {
+  output_buffer buffer;
+  buffer.late() = "pong";
+  CHECK(buffer.pending() == 0u);
+  CHECK(buffer.front().empty());
+  buffer.tail() += "text";
+  buffer.consume(buffer.pending());
+  CHECK(buffer.late() == "pong");
+}
+
 TEST_CASE("output buffer: what has gone is not kept for ever") {
   output_buffer buffer;
   for (int i = 0; i < 10000; ++i) {
