@@ -3033,6 +3033,9 @@ inline constexpr std::size_t max_escaped_bytes = 6;
 /// Appends `text` as a JSON string body, without the quotes.
 void append_escaped(std::string& out, std::string_view text);
 
+/// How many bytes that would append.
+std::size_t escaped_size(std::string_view text);
+
 /// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's.
 ///
 ///     json::writer w(out);
@@ -3108,6 +3111,12 @@ AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
   char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
   for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
   return detail::is_plain_word(rest);
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t escaped_size(std::string_view text) {
+  std::size_t size = 0;
+  detail::escape(text, [&size](std::string_view piece) { size += piece.size(); });
+  return size;
 }
 
 AGENT_WEBSOCKET_INLINE void append_escaped(std::string& out, std::string_view text) {
@@ -7570,8 +7579,9 @@ AGENT_WEBSOCKET_INLINE bool operator==(const tool_call& a, const tool_call& b) {
 // --- agent_websocket/openrouter/message.hpp
 
 // One message of a conversation as OpenRouter's chat completions take it ("messages", request
-// schema ChatMessages): an immutable value that carries its finished JSON text, made once, so that
-// a conversation is sent again and again without encoding it anew. Copies share it.
+// schema ChatMessages): an immutable value, whose copies share what it says. Its JSON text is made
+// where it is asked for (message_list.hpp keeps that of a whole conversation); what is more than a
+// text is kept as JSON, byte for byte.
 
 namespace agent_websocket {
 namespace openrouter {
@@ -7610,7 +7620,7 @@ struct assistant_message {
 /// A message; by default an empty one of the user. Bytes that are not UTF-8 go out as U+FFFD.
 class chat_message {
  public:
-  chat_message() : body_(empty_body()), bytes_(body_->json.size()) {}
+  chat_message() : body_(empty_body()), bytes_(bytes_of(*body_)) {}
 
   static chat_message system(std::string text);
   static chat_message user(std::string text);
@@ -7633,11 +7643,12 @@ class chat_message {
   /// What people see, as it was given. Valid as long as any copy of the message lives.
   const std::string& text() const noexcept { return body_->text; }
   /// The JSON object as it is sent.
-  const std::string& json() const noexcept { return body_->json; }
-  /// What the message adds to a request.
+  std::string json() const;
+  void append_json(std::string& out) const;
+  /// What the message adds to a request: the size of json().
   std::size_t bytes() const noexcept { return bytes_; }
   /// True when json() says nothing that role() and text() do not.
-  bool is_text_alone() const;
+  bool is_text_alone() const noexcept { return body_->json.empty(); }
   /// True for an answer that is not whole.
   bool partial() const noexcept { return body_->partial; }
 
@@ -7646,12 +7657,12 @@ class chat_message {
     chat_role role = chat_role::user;
     bool partial = false;
     std::string text;
-    std::string json;
+    std::string json;  // empty: that of the text alone
   };
 
   chat_message(chat_role role, std::string text, std::string json, bool partial);
 
-  static chat_message of_text(chat_role role, std::string text, bool partial);
+  static std::size_t bytes_of(const body& what);
 
   static const std::shared_ptr<const body>& empty_body();
 
@@ -7662,11 +7673,11 @@ class chat_message {
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::system(std::string text) {
-  return of_text(chat_role::system, std::move(text), false);
+  return chat_message(chat_role::system, std::move(text), {}, false);
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::user(std::string text) {
-  return of_text(chat_role::user, std::move(text), false);
+  return chat_message(chat_role::user, std::move(text), {}, false);
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::user_parts(std::string_view parts,
@@ -7679,10 +7690,12 @@ AGENT_WEBSOCKET_INLINE chat_message chat_message::user_parts(std::string_view pa
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant(std::string text) {
-  return of_text(chat_role::assistant, std::move(text), false);
+  return chat_message(chat_role::assistant, std::move(text), {}, false);
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant(assistant_message what) {
+  if (what.tool_calls.empty() && what.reasoning_details.empty() && what.annotations.empty())
+    return assistant(std::move(what.text));
   std::string json;
   json::writer w(json);
   w.begin_object().member("role", to_string(chat_role::assistant)).key("content");
@@ -7716,36 +7729,203 @@ AGENT_WEBSOCKET_INLINE chat_message chat_message::tool_result(std::string_view c
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant_partial(std::string text) {
-  return of_text(chat_role::assistant, std::move(text), true);
+  return chat_message(chat_role::assistant, std::move(text), {}, true);
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::restored(chat_role role, std::string text,
                                                            std::string json, bool partial) {
-  if (json.empty()) return of_text(role, std::move(text), partial);
   return chat_message(role, std::move(text), std::move(json), partial);
 }
 
-AGENT_WEBSOCKET_INLINE bool chat_message::is_text_alone() const {
-  return of_text(body_->role, body_->text, body_->partial).json() == body_->json;
+AGENT_WEBSOCKET_INLINE std::string chat_message::json() const {
+  std::string text;
+  text.reserve(bytes_);
+  append_json(text);
+  return text;
+}
+
+AGENT_WEBSOCKET_INLINE void chat_message::append_json(std::string& out) const {
+  if (!is_text_alone()) return void(out.append(body_->json));
+  out.append(R"({"role":")").append(to_string(body_->role)).append(R"(","content":")");
+  json::append_escaped(out, body_->text);
+  out.append("\"}");
 }
 
 AGENT_WEBSOCKET_INLINE chat_message::chat_message(chat_role role, std::string text,
                                                   std::string json, bool partial)
     : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})),
-      bytes_(body_->json.size()) {}
+      bytes_(bytes_of(*body_)) {}
 
-AGENT_WEBSOCKET_INLINE chat_message chat_message::of_text(chat_role role, std::string text,
-                                                          bool partial) {
-  std::string json;
-  json.reserve(text.size() + text.size() / 16 + 40);
-  json::writer w(json);
-  w.begin_object().member("role", to_string(role)).member("content", text).end_object();
-  return chat_message(role, std::move(text), std::move(json), partial);
+AGENT_WEBSOCKET_INLINE std::size_t chat_message::bytes_of(const body& what) {
+  if (!what.json.empty()) return what.json.size();
+  constexpr std::string_view around = R"({"role":"","content":""})";
+  return around.size() + to_string(what.role).size() + json::escaped_size(what.text);
 }
 
 AGENT_WEBSOCKET_INLINE const std::shared_ptr<const chat_message::body>& chat_message::empty_body() {
-  static const std::shared_ptr<const body> empty = of_text(chat_role::user, "", false).body_;
+  static const auto empty = std::make_shared<const body>();
   return empty;
+}
+
+#endif
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/message_list.hpp
+
+// The messages of a request, in their order, with their JSON texts joined: a conversation that
+// grows is sent again and again without encoding it anew. A value; copies share everything until
+// one of them is changed, which is then on its own.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Used as a std::vector of messages is, but that they are only read in place: see replace(). Of
+/// copies that share, those of one thread.
+class message_list {
+ public:
+  using value_type = chat_message;
+  using size_type = std::size_t;
+  using const_iterator = const chat_message*;
+  using iterator = const_iterator;
+
+  message_list() = default;
+  message_list(std::initializer_list<chat_message> messages);  // NOLINT: as std::vector
+  message_list(std::vector<chat_message> messages);            // NOLINT: what it was is one
+
+  bool empty() const noexcept { return size() == 0; }
+  std::size_t size() const noexcept { return all_ == nullptr ? 0 : all_->messages.size(); }
+  const_iterator begin() const noexcept {
+    return all_ == nullptr ? nullptr : all_->messages.data();
+  }
+  const_iterator end() const noexcept { return begin() + size(); }
+  /// Preconditions of these: there is such a message.
+  const chat_message& operator[](std::size_t position) const noexcept;
+  const chat_message& front() const noexcept { return (*this)[0]; }
+  const chat_message& back() const noexcept { return (*this)[size() - 1]; }
+
+  /// The elements of a JSON array, without its brackets. Valid until the list is changed.
+  std::string_view json() const noexcept;
+
+  // Iterators are no longer valid after these. What throws has changed nothing, but for replace().
+  void push_back(chat_message message);
+  const_iterator insert(const_iterator before, const chat_message& message);
+  template <typename Iterator>
+  const_iterator insert(const_iterator before, Iterator first, Iterator last);
+  const_iterator erase(const_iterator first, const_iterator last);
+  /// Puts `message` in the place of the one there.
+  void replace(const_iterator at, const chat_message& message);
+  void clear() noexcept { all_.reset(); }
+
+ private:
+  struct shared {
+    std::vector<chat_message> messages;
+    std::string json;  // behind each message a comma
+  };
+
+  /// What is not shared with another list.
+  shared& own();
+  /// Where the text of that message begins.
+  std::size_t offset_of(std::size_t position) const noexcept;
+
+  std::shared_ptr<shared> all_;
+};
+
+template <typename Iterator>
+message_list::const_iterator message_list::insert(const_iterator before, Iterator first,
+                                                  Iterator last) {
+  const auto position = static_cast<std::size_t>(before - begin());
+  const std::vector<chat_message> added(first, last);  // perhaps of this list
+  if (added.empty()) return before;
+  std::string json;
+  for (const chat_message& each : added) {
+    each.append_json(json);
+    json += ',';
+  }
+  const std::size_t offset = offset_of(position);
+  shared& all = own();
+  all.json.reserve(all.json.size() + json.size());
+  all.messages.insert(all.messages.begin() + static_cast<std::ptrdiff_t>(position), added.begin(),
+                      added.end());
+  all.json.insert(offset, json);
+  return begin() + position;
+}
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE message_list::message_list(std::initializer_list<chat_message> messages)
+    : message_list(std::vector<chat_message>(messages)) {}
+
+AGENT_WEBSOCKET_INLINE message_list::message_list(std::vector<chat_message> messages) {
+  if (messages.empty()) return;
+  std::size_t bytes = 0;
+  for (const chat_message& each : messages) bytes += each.bytes() + 1;
+  all_ = std::make_shared<shared>();
+  all_->json.reserve(bytes);
+  for (const chat_message& each : messages) {
+    each.append_json(all_->json);
+    all_->json += ',';
+  }
+  all_->messages = std::move(messages);
+}
+
+AGENT_WEBSOCKET_INLINE const chat_message& message_list::operator[](
+    std::size_t position) const noexcept {
+  assert(position < size());
+  return all_->messages[position];
+}
+
+AGENT_WEBSOCKET_INLINE std::string_view message_list::json() const noexcept {
+  if (empty()) return {};
+  return std::string_view(all_->json).substr(0, all_->json.size() - 1);
+}
+
+AGENT_WEBSOCKET_INLINE void message_list::push_back(chat_message message) {
+  shared& all = own();
+  all.json.reserve(all.json.size() + message.bytes() + 1);
+  all.messages.push_back(std::move(message));
+  all.messages.back().append_json(all.json);
+  all.json += ',';
+}
+
+AGENT_WEBSOCKET_INLINE message_list::const_iterator message_list::insert(
+    const_iterator before, const chat_message& message) {
+  return insert(before, &message, &message + 1);
+}
+
+AGENT_WEBSOCKET_INLINE message_list::const_iterator message_list::erase(const_iterator first,
+                                                                        const_iterator last) {
+  const auto from = static_cast<std::size_t>(first - begin());
+  const auto to = static_cast<std::size_t>(last - begin());
+  if (from == to) return last;
+  const std::size_t begins = offset_of(from);
+  const std::size_t ends = to == size() ? all_->json.size() : offset_of(to);
+  shared& all = own();
+  all.json.erase(begins, ends - begins);
+  all.messages.erase(all.messages.begin() + static_cast<std::ptrdiff_t>(from),
+                     all.messages.begin() + static_cast<std::ptrdiff_t>(to));
+  return begin() + from;
+}
+
+AGENT_WEBSOCKET_INLINE void message_list::replace(const_iterator at, const chat_message& message) {
+  const chat_message kept = message;  // perhaps of this list
+  insert(erase(at, at + 1), kept);
+}
+
+AGENT_WEBSOCKET_INLINE message_list::shared& message_list::own() {
+  if (all_ == nullptr) {
+    all_ = std::make_shared<shared>();
+  } else if (all_.use_count() > 1) {
+    all_ = std::make_shared<shared>(*all_);
+  }
+  return *all_;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t message_list::offset_of(std::size_t position) const noexcept {
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < position; ++i) offset += all_->messages[i].bytes() + 1;
+  return offset;
 }
 
 #endif
@@ -7887,7 +8067,7 @@ struct chat_request {
   std::string model;                         ///< "author/slug"; left out: the account's default
   std::vector<std::string> fallback_models;  ///< tried in this order after `model`
   std::string preset;                        ///< settings that the account keeps under this slug
-  std::vector<chat_message> messages;        ///< at least one
+  message_list messages;                     ///< at least one
 
   std::optional<double> temperature;         ///< 0 to 2
   std::optional<double> top_p;               ///< above 0, up to 1
@@ -7967,11 +8147,9 @@ result<std::string> encode(const chat_request& request, const dialect& as = {});
 
 namespace detail {
 
-inline void write_messages(request_encoder& out, const std::vector<chat_message>& what) {
+inline void write_messages(request_encoder& out, const message_list& what) {
   if (what.empty()) return out.refuse("messages", "must have at least one message");
-  json::writer& writer = out.key("messages").begin_array();
-  for (const chat_message& each : what) writer.raw(each.json());
-  writer.end_array();
+  out.key("messages").begin_array().raw(what.json()).end_array();
 }
 
 inline void write_sampling(request_encoder& out, const chat_request& request, const dialect& as) {
@@ -8039,10 +8217,8 @@ inline void write_metadata(request_encoder& out, const chat_request& request) {
 
 AGENT_WEBSOCKET_INLINE result<std::string> encode(const chat_request& request, const dialect& as) {
   using detail::request_encoder;
-  std::size_t size = 512 + request.extra.size() + request.tools.size();
-  for (const chat_message& each : request.messages) size += each.bytes() + 1;
   std::string body;
-  body.reserve(size);
+  body.reserve(512 + request.messages.json().size() + request.extra.size() + request.tools.size());
   request_encoder out(body);
   const auto part = [&out](const char* name, const auto& what) {
     out.object(name, [&what](request_encoder& in) { detail::write(in, what); });
@@ -16101,13 +16277,10 @@ AGENT_WEBSOCKET_INLINE void metrics_text::append_escaped(std::string_view text, 
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/session/conversation.hpp
+// --- agent_websocket/session/turn.hpp
 
-// The turns of one conversation: question, answer, how it ended, and what people said of it.
-// Trimmed to a number of messages by dropping the oldest whole turns; the system prompt stands
-// apart and is never dropped. Calls of tools and their results do not count: of those as many are
-// kept again, of the newest turns, so that one turn with many calls does not drive out what people
-// have said. Trimmed to a number of bytes likewise: first what tools have said, then whole turns.
+// One turn of a conversation: question, answer, how it ended, and what people said of it; and what
+// it adds to the next request.
 
 namespace agent_websocket {
 
@@ -16146,6 +16319,9 @@ struct turn {
   /// without an answer and without a correction adds none.
   std::size_t messages() const noexcept;
 
+  /// Appends what the turn adds to a request: its messages, and those of tools.
+  void append_to(openrouter::message_list& request) const;
+
   /// What its messages add to a request, and what people said of it.
   std::size_t bytes() const noexcept;
 
@@ -16153,52 +16329,6 @@ struct turn {
   bool has_words() const noexcept { return answer || !shown.empty(); }
   /// What people see of it: the question, and an answer or what was said in its place.
   bool has_reply() const noexcept { return has_words() || !feedback.empty(); }
-};
-
-class conversation {
- public:
-  /// Feedback kept per answer; more is refused.
-  static constexpr std::size_t max_feedback_per_turn = 16;
-
-  /// `max_bytes` of what messages() gives, beside the system prompt; 0: no limit.
-  explicit conversation(std::size_t max_messages, std::size_t max_bytes = 0);
-
-  /// Holds from the next trimming on.
-  void limit_to(std::size_t max_messages, std::size_t max_bytes) noexcept;
-
-  /// Adds a turn that has begun, and trims.
-  turn& begin(turn begun);
-
-  /// Drops the oldest whole turns until at most the limits of messages and bytes are left; the last
-  /// turn always stays.
-  void trim();
-
-  /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
-  /// when there is none.
-  turn* find(std::string_view ref) noexcept;
-
-  turn& back() noexcept { return turns_.back(); }
-  void drop_last() { turns_.drop_back(); }
-  void clear() noexcept;
-  bool empty() const noexcept { return turns_.empty(); }
-  const fifo<turn>& turns() const noexcept { return turns_; }
-
-  /// Messages of all turns, without the system prompt.
-  std::size_t message_count() const noexcept;
-
-  /// What the model is to read: the system prompt (when there is one), then the turns with their
-  /// corrections.
-  std::vector<openrouter::chat_message> messages(const std::string& system_prompt) const;
-
- private:
-  /// As many are kept as there may be messages, of the newest turns, and all of the last.
-  void trim_steps();
-
-  void trim_bytes();
-
-  std::size_t max_messages_;
-  std::size_t max_bytes_;
-  fifo<turn> turns_;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
@@ -16222,93 +16352,20 @@ AGENT_WEBSOCKET_INLINE std::size_t turn::bytes() const noexcept {
   return count;
 }
 
-AGENT_WEBSOCKET_INLINE conversation::conversation(std::size_t max_messages, std::size_t max_bytes)
-    : max_messages_(max_messages), max_bytes_(max_bytes) {}
-
-AGENT_WEBSOCKET_INLINE void conversation::limit_to(std::size_t max_messages,
-                                                   std::size_t max_bytes) noexcept {
-  max_messages_ = max_messages;
-  max_bytes_ = max_bytes;
-}
-
-AGENT_WEBSOCKET_INLINE turn& conversation::begin(turn begun) {
-  turns_.push_back(std::move(begun));
-  trim();
-  return turns_.back();
-}
-
-AGENT_WEBSOCKET_INLINE void conversation::trim() {
-  std::size_t count = 0;
-  std::size_t steps = 0;
-  for (const turn& each : turns_) {
-    count += each.messages();
-    steps += each.steps.size();
+AGENT_WEBSOCKET_INLINE void turn::append_to(openrouter::message_list& request) const {
+  if (messages() == 0) return;
+  request.push_back(question);
+  for (const openrouter::chat_message& each : steps) request.push_back(each);
+  if (answer) {
+    request.push_back(*answer);
+  } else if (!steps.empty()) {  // providers want somebody to speak after a tool
+    request.push_back(openrouter::chat_message::assistant_partial("(This answer was cut off.)"));
   }
-  while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
-    count -= turns_.front().messages();
-    turns_.take_front();
+  for (const feedback_entry& said : feedback) {
+    if (said.correction.empty()) continue;
+    request.push_back(
+        openrouter::chat_message::user("Correction of your previous answer: " + said.correction));
   }
-  if (steps > max_messages_) trim_steps();  // it counts those that are left
-  if (max_bytes_ != 0) trim_bytes();
-}
-
-AGENT_WEBSOCKET_INLINE turn* conversation::find(std::string_view ref) noexcept {
-  for (std::size_t i = turns_.size(); i-- > 0;) {
-    turn& each = turns_[i];
-    if (ref.empty() ? !each.running() && each.has_words() : each.stream == ref || each.id == ref)
-      return &each;
-  }
-  return nullptr;
-}
-
-AGENT_WEBSOCKET_INLINE void conversation::clear() noexcept { turns_.clear(); }
-
-AGENT_WEBSOCKET_INLINE std::size_t conversation::message_count() const noexcept {
-  std::size_t count = 0;
-  for (const turn& each : turns_) count += each.messages();
-  return count;
-}
-
-AGENT_WEBSOCKET_INLINE std::vector<openrouter::chat_message> conversation::messages(
-    const std::string& system_prompt) const {
-  std::vector<openrouter::chat_message> all;
-  all.reserve(message_count() + 1);
-  if (!system_prompt.empty()) all.push_back(openrouter::chat_message::system(system_prompt));
-  for (const turn& each : turns_) {
-    if (each.messages() == 0) continue;
-    all.push_back(each.question);
-    all.insert(all.end(), each.steps.begin(), each.steps.end());
-    if (each.answer) {
-      all.push_back(*each.answer);
-    } else if (!each.steps.empty()) {  // providers want somebody to speak after a tool
-      all.push_back(openrouter::chat_message::assistant_partial("(This answer was cut off.)"));
-    }
-    for (const feedback_entry& said : each.feedback) {
-      if (said.correction.empty()) continue;
-      all.push_back(
-          openrouter::chat_message::user("Correction of your previous answer: " + said.correction));
-    }
-  }
-  return all;
-}
-
-AGENT_WEBSOCKET_INLINE void conversation::trim_steps() {
-  std::size_t steps = 0;
-  for (std::size_t i = turns_.size(); i-- > 0;) {
-    steps += turns_[i].steps.size();
-    if (i + 1 != turns_.size() && steps > max_messages_) turns_[i].steps.clear();
-  }
-}
-
-AGENT_WEBSOCKET_INLINE void conversation::trim_bytes() {
-  std::size_t bytes = 0;
-  for (const turn& each : turns_) bytes += each.bytes();
-  for (std::size_t i = 0; i + 1 < turns_.size() && bytes > max_bytes_; ++i) {
-    bytes -= turns_[i].bytes();
-    turns_[i].steps.clear();
-    bytes += turns_[i].bytes();
-  }
-  while (turns_.size() > 1 && bytes > max_bytes_) bytes -= turns_.take_front().bytes();
 }
 
 #endif
@@ -18378,6 +18435,260 @@ AGENT_WEBSOCKET_INLINE const client_tools::entry* client_tools::last(
     if (each.tool->definition.name == name) return &each;
   }
   return nullptr;
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/sent_messages.hpp
+
+// What the model was last given to read of a conversation, from which the next request is made:
+// only what has come since is added, and what was dropped is taken away. Knows nothing of limits.
+
+namespace agent_websocket {
+
+/// Follows a queue of turns, whose last may change at any time; of every other change it is told.
+class sent_messages {
+ public:
+  /// The system prompt (when there is one), then the turns.
+  const openrouter::message_list& update(const fifo<turn>& turns, const std::string& system_prompt);
+
+  /// The oldest turn has gone.
+  void front_dropped();
+  /// The last has gone, or one before it was changed: all is made anew.
+  void forget() noexcept;
+
+ private:
+  openrouter::message_list list_;
+  std::string system_prompt_;
+  fifo<std::size_t> counts_;  // of the messages of each turn
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE const openrouter::message_list& sent_messages::update(
+    const fifo<turn>& turns, const std::string& system_prompt) {
+  if (system_prompt != system_prompt_) {
+    forget();
+    system_prompt_ = system_prompt;
+  }
+  if (list_.empty() && !system_prompt.empty())
+    list_.push_back(openrouter::chat_message::system(system_prompt));
+  if (!counts_.empty()) {
+    list_.erase(list_.end() - counts_.back(), list_.end());
+    counts_.drop_back();
+  }
+  while (counts_.size() < turns.size()) {
+    const std::size_t before = list_.size();
+    turns[counts_.size()].append_to(list_);
+    counts_.push_back(list_.size() - before);
+  }
+  return list_;
+}
+
+AGENT_WEBSOCKET_INLINE void sent_messages::front_dropped() {
+  if (counts_.empty()) return;
+  const auto first = list_.begin() + (system_prompt_.empty() ? 0 : 1);
+  list_.erase(first, first + counts_.front());
+  counts_.take_front();
+}
+
+AGENT_WEBSOCKET_INLINE void sent_messages::forget() noexcept {
+  list_.clear();
+  counts_.clear();
+}
+
+#endif
+
+}  // namespace agent_websocket
+
+// --- agent_websocket/session/conversation.hpp
+
+// The turns of one conversation, and what the model is to read of them with the next question.
+// Trimmed to a number of messages by dropping the oldest whole turns; the system prompt stands
+// apart and is never dropped. Calls of tools and their results do not count: of those as many are
+// kept again, of the newest turns, so that one turn with many calls does not drive out what people
+// have said. Trimmed to a number of bytes likewise: first what tools have said, then whole turns.
+
+namespace agent_websocket {
+
+class conversation {
+ public:
+  /// Feedback kept per answer; more is refused.
+  static constexpr std::size_t max_feedback_per_turn = 16;
+
+  /// `max_bytes` of what messages() gives, beside the system prompt; 0: no limit.
+  explicit conversation(std::size_t max_messages, std::size_t max_bytes = 0);
+
+  /// Holds from the next trimming on.
+  void limit_to(std::size_t max_messages, std::size_t max_bytes) noexcept;
+
+  /// Adds a turn that has begun, and trims.
+  turn& begin(turn begun);
+
+  /// Drops the oldest whole turns until at most the limits of messages and bytes are left; the last
+  /// turn always stays.
+  void trim();
+
+  /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
+  /// when there is none.
+  turn* find(std::string_view ref) noexcept;
+
+  /// Precondition of these: !empty().
+  turn& back() noexcept { return kept_->turns.back(); }
+  void drop_last();
+  void clear() noexcept { kept_.reset(); }
+  bool empty() const noexcept { return turns().empty(); }
+  const fifo<turn>& turns() const noexcept;
+
+  /// Messages of all turns, without the system prompt.
+  std::size_t message_count() const noexcept;
+
+  /// What the model is to read: the system prompt (when there is one), then the turns with their
+  /// corrections.
+  openrouter::message_list messages(const std::string& system_prompt) const;
+
+ private:
+  /// Of a conversation that has begun. The last turn changes as it goes on; what is known of those
+  /// before it is not found out again for each question.
+  struct kept {
+    fifo<turn> turns;
+    std::size_t counted = 0;  // so many turns, of those before the last, have
+    std::size_t messages = 0;
+    std::size_t steps = 0;
+    std::size_t bytes = 0;
+    sent_messages sent;
+  };
+
+  /// All before the last are counted.
+  static void count(kept& all) noexcept;
+  /// A turn before the last was changed.
+  static void forget(kept& all) noexcept;
+  static void drop_front(kept& all);
+
+  /// As many are kept as there may be messages, of the newest turns, and all of the last.
+  void trim_steps(kept& all);
+
+  void trim_bytes(kept& all);
+
+  std::size_t max_messages_;
+  std::size_t max_bytes_;
+  mutable boxed<kept> kept_;  // what is counted and sent is found out when it is asked for
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE conversation::conversation(std::size_t max_messages, std::size_t max_bytes)
+    : max_messages_(max_messages), max_bytes_(max_bytes) {}
+
+AGENT_WEBSOCKET_INLINE void conversation::limit_to(std::size_t max_messages,
+                                                   std::size_t max_bytes) noexcept {
+  max_messages_ = max_messages;
+  max_bytes_ = max_bytes;
+}
+
+AGENT_WEBSOCKET_INLINE turn& conversation::begin(turn begun) {
+  kept& all = kept_.need();
+  all.turns.push_back(std::move(begun));
+  trim();
+  return all.turns.back();
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::trim() {
+  if (empty()) return;
+  kept& all = *kept_;
+  count(all);
+  const turn& last = all.turns.back();
+  const std::size_t steps = all.steps + last.steps.size();  // trim_steps() counts what is left
+  while (all.turns.size() > 1 &&
+         (all.messages + last.messages() > max_messages_ || all.turns.size() > max_messages_))
+    drop_front(all);
+  if (steps > max_messages_) trim_steps(all);
+  count(all);
+  if (max_bytes_ != 0 && all.bytes + last.bytes() > max_bytes_) trim_bytes(all);
+}
+
+AGENT_WEBSOCKET_INLINE turn* conversation::find(std::string_view ref) noexcept {
+  if (empty()) return nullptr;
+  kept& all = *kept_;
+  for (std::size_t i = all.turns.size(); i-- > 0;) {
+    turn& each = all.turns[i];
+    const bool is_it =
+        ref.empty() ? !each.running() && each.has_words() : each.stream == ref || each.id == ref;
+    if (!is_it) continue;
+    if (i + 1 != all.turns.size()) forget(all);  // it may be changed
+    return &each;
+  }
+  return nullptr;
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::drop_last() {
+  forget(*kept_);
+  kept_->turns.drop_back();
+}
+
+AGENT_WEBSOCKET_INLINE const fifo<turn>& conversation::turns() const noexcept {
+  static const fifo<turn> none;
+  return kept_ ? kept_->turns : none;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t conversation::message_count() const noexcept {
+  if (empty()) return 0;
+  count(*kept_);
+  return kept_->messages + kept_->turns.back().messages();
+}
+
+AGENT_WEBSOCKET_INLINE openrouter::message_list conversation::messages(
+    const std::string& system_prompt) const {
+  return kept_.need().sent.update(kept_->turns, system_prompt);
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::count(kept& all) noexcept {
+  while (all.counted + 1 < all.turns.size()) {
+    const turn& each = all.turns[all.counted++];
+    all.messages += each.messages();
+    all.steps += each.steps.size();
+    all.bytes += each.bytes();
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::forget(kept& all) noexcept {
+  all.counted = all.messages = all.steps = all.bytes = 0;
+  all.sent.forget();
+}
+
+/// Precondition: it is counted.
+AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all) {
+  all.sent.front_dropped();
+  const turn gone = all.turns.take_front();
+  --all.counted;
+  all.messages -= gone.messages();
+  all.steps -= gone.steps.size();
+  all.bytes -= gone.bytes();
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::trim_steps(kept& all) {
+  std::size_t steps = 0;
+  for (std::size_t i = all.turns.size(); i-- > 0;) {
+    steps += all.turns[i].steps.size();
+    if (i + 1 != all.turns.size() && steps > max_messages_) all.turns[i].steps.clear();
+  }
+  forget(all);
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::trim_bytes(kept& all) {
+  std::size_t bytes = all.bytes + all.turns.back().bytes();
+  for (std::size_t i = 0; i + 1 < all.turns.size() && bytes > max_bytes_; ++i) {
+    turn& each = all.turns[i];
+    if (each.steps.empty()) continue;
+    bytes -= each.bytes();
+    each.steps.clear();
+    bytes += each.bytes();
+    forget(all);
+  }
+  count(all);
+  while (all.turns.size() > 1 && all.bytes + all.turns.back().bytes() > max_bytes_) drop_front(all);
 }
 
 #endif
@@ -22178,7 +22489,7 @@ AGENT_WEBSOCKET_INLINE std::shared_ptr<openrouter::chat_request> session_core::b
   request.max_tokens = overrides().max_tokens.value_or(settings_->max_tokens);
   request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
-  for (const openrouter::chat_message& each : request.messages) run_->asked_bytes += each.bytes();
+  run_->asked_bytes += request.messages.json().size();
   return built;
 }
 

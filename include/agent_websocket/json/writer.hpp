@@ -98,6 +98,9 @@ inline constexpr std::size_t max_escaped_bytes = 6;
 /// Appends `text` as a JSON string body, without the quotes.
 void append_escaped(std::string& out, std::string_view text);
 
+/// How many bytes that would append.
+std::size_t escaped_size(std::string_view text);
+
 /// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's.
 ///
 ///     json::writer w(out);
@@ -173,6 +176,12 @@ AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
   char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
   for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
   return detail::is_plain_word(rest);
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t escaped_size(std::string_view text) {
+  std::size_t size = 0;
+  detail::escape(text, [&size](std::string_view piece) { size += piece.size(); });
+  return size;
 }
 
 AGENT_WEBSOCKET_INLINE void append_escaped(std::string& out, std::string_view text) {

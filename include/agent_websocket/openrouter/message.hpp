@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // One message of a conversation as OpenRouter's chat completions take it ("messages", request
-// schema ChatMessages): an immutable value that carries its finished JSON text, made once, so that
-// a conversation is sent again and again without encoding it anew. Copies share it.
+// schema ChatMessages): an immutable value, whose copies share what it says. Its JSON text is made
+// where it is asked for (message_list.hpp keeps that of a whole conversation); what is more than a
+// text is kept as JSON, byte for byte.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
@@ -55,7 +56,7 @@ struct assistant_message {
 /// A message; by default an empty one of the user. Bytes that are not UTF-8 go out as U+FFFD.
 class chat_message {
  public:
-  chat_message() : body_(empty_body()), bytes_(body_->json.size()) {}
+  chat_message() : body_(empty_body()), bytes_(bytes_of(*body_)) {}
 
   static chat_message system(std::string text);
   static chat_message user(std::string text);
@@ -78,11 +79,12 @@ class chat_message {
   /// What people see, as it was given. Valid as long as any copy of the message lives.
   const std::string& text() const noexcept { return body_->text; }
   /// The JSON object as it is sent.
-  const std::string& json() const noexcept { return body_->json; }
-  /// What the message adds to a request.
+  std::string json() const;
+  void append_json(std::string& out) const;
+  /// What the message adds to a request: the size of json().
   std::size_t bytes() const noexcept { return bytes_; }
   /// True when json() says nothing that role() and text() do not.
-  bool is_text_alone() const;
+  bool is_text_alone() const noexcept { return body_->json.empty(); }
   /// True for an answer that is not whole.
   bool partial() const noexcept { return body_->partial; }
 
@@ -91,12 +93,12 @@ class chat_message {
     chat_role role = chat_role::user;
     bool partial = false;
     std::string text;
-    std::string json;
+    std::string json;  // empty: that of the text alone
   };
 
   chat_message(chat_role role, std::string text, std::string json, bool partial);
 
-  static chat_message of_text(chat_role role, std::string text, bool partial);
+  static std::size_t bytes_of(const body& what);
 
   static const std::shared_ptr<const body>& empty_body();
 
@@ -107,11 +109,11 @@ class chat_message {
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::system(std::string text) {
-  return of_text(chat_role::system, std::move(text), false);
+  return chat_message(chat_role::system, std::move(text), {}, false);
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::user(std::string text) {
-  return of_text(chat_role::user, std::move(text), false);
+  return chat_message(chat_role::user, std::move(text), {}, false);
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::user_parts(std::string_view parts,
@@ -124,10 +126,12 @@ AGENT_WEBSOCKET_INLINE chat_message chat_message::user_parts(std::string_view pa
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant(std::string text) {
-  return of_text(chat_role::assistant, std::move(text), false);
+  return chat_message(chat_role::assistant, std::move(text), {}, false);
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant(assistant_message what) {
+  if (what.tool_calls.empty() && what.reasoning_details.empty() && what.annotations.empty())
+    return assistant(std::move(what.text));
   std::string json;
   json::writer w(json);
   w.begin_object().member("role", to_string(chat_role::assistant)).key("content");
@@ -161,35 +165,41 @@ AGENT_WEBSOCKET_INLINE chat_message chat_message::tool_result(std::string_view c
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant_partial(std::string text) {
-  return of_text(chat_role::assistant, std::move(text), true);
+  return chat_message(chat_role::assistant, std::move(text), {}, true);
 }
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::restored(chat_role role, std::string text,
                                                            std::string json, bool partial) {
-  if (json.empty()) return of_text(role, std::move(text), partial);
   return chat_message(role, std::move(text), std::move(json), partial);
 }
 
-AGENT_WEBSOCKET_INLINE bool chat_message::is_text_alone() const {
-  return of_text(body_->role, body_->text, body_->partial).json() == body_->json;
+AGENT_WEBSOCKET_INLINE std::string chat_message::json() const {
+  std::string text;
+  text.reserve(bytes_);
+  append_json(text);
+  return text;
+}
+
+AGENT_WEBSOCKET_INLINE void chat_message::append_json(std::string& out) const {
+  if (!is_text_alone()) return void(out.append(body_->json));
+  out.append(R"({"role":")").append(to_string(body_->role)).append(R"(","content":")");
+  json::append_escaped(out, body_->text);
+  out.append("\"}");
 }
 
 AGENT_WEBSOCKET_INLINE chat_message::chat_message(chat_role role, std::string text,
                                                   std::string json, bool partial)
     : body_(std::make_shared<const body>(body{role, partial, std::move(text), std::move(json)})),
-      bytes_(body_->json.size()) {}
+      bytes_(bytes_of(*body_)) {}
 
-AGENT_WEBSOCKET_INLINE chat_message chat_message::of_text(chat_role role, std::string text,
-                                                          bool partial) {
-  std::string json;
-  json.reserve(text.size() + text.size() / 16 + 40);
-  json::writer w(json);
-  w.begin_object().member("role", to_string(role)).member("content", text).end_object();
-  return chat_message(role, std::move(text), std::move(json), partial);
+AGENT_WEBSOCKET_INLINE std::size_t chat_message::bytes_of(const body& what) {
+  if (!what.json.empty()) return what.json.size();
+  constexpr std::string_view around = R"({"role":"","content":""})";
+  return around.size() + to_string(what.role).size() + json::escaped_size(what.text);
 }
 
 AGENT_WEBSOCKET_INLINE const std::shared_ptr<const chat_message::body>& chat_message::empty_body() {
-  static const std::shared_ptr<const body> empty = of_text(chat_role::user, "", false).body_;
+  static const auto empty = std::make_shared<const body>();
   return empty;
 }
 

@@ -9,7 +9,7 @@
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/json/reader.hpp>
-#include <agent_websocket/openrouter/message.hpp>
+#include <agent_websocket/openrouter/message_list.hpp>
 #include <agent_websocket/openrouter/provider_preferences.hpp>
 #include <agent_websocket/openrouter/request_encoder.hpp>
 #include <agent_websocket/openrouter/request_options.hpp>
@@ -29,7 +29,7 @@ struct chat_request {
   std::string model;                         ///< "author/slug"; left out: the account's default
   std::vector<std::string> fallback_models;  ///< tried in this order after `model`
   std::string preset;                        ///< settings that the account keeps under this slug
-  std::vector<chat_message> messages;        ///< at least one
+  message_list messages;                     ///< at least one
 
   std::optional<double> temperature;         ///< 0 to 2
   std::optional<double> top_p;               ///< above 0, up to 1
@@ -109,11 +109,9 @@ result<std::string> encode(const chat_request& request, const dialect& as = {});
 
 namespace detail {
 
-inline void write_messages(request_encoder& out, const std::vector<chat_message>& what) {
+inline void write_messages(request_encoder& out, const message_list& what) {
   if (what.empty()) return out.refuse("messages", "must have at least one message");
-  json::writer& writer = out.key("messages").begin_array();
-  for (const chat_message& each : what) writer.raw(each.json());
-  writer.end_array();
+  out.key("messages").begin_array().raw(what.json()).end_array();
 }
 
 inline void write_sampling(request_encoder& out, const chat_request& request, const dialect& as) {
@@ -181,10 +179,8 @@ inline void write_metadata(request_encoder& out, const chat_request& request) {
 
 AGENT_WEBSOCKET_INLINE result<std::string> encode(const chat_request& request, const dialect& as) {
   using detail::request_encoder;
-  std::size_t size = 512 + request.extra.size() + request.tools.size();
-  for (const chat_message& each : request.messages) size += each.bytes() + 1;
   std::string body;
-  body.reserve(size);
+  body.reserve(512 + request.messages.json().size() + request.extra.size() + request.tools.size());
   request_encoder out(body);
   const auto part = [&out](const char* name, const auto& what) {
     out.object(name, [&what](request_encoder& in) { detail::write(in, what); });

@@ -8,7 +8,7 @@
 #include <agent_websocket/openrouter/request.hpp>
 #include <agent_websocket/openrouter/tool_call.hpp>
 #include <agent_websocket/policy/transport.hpp>
-#include <agent_websocket/session/conversation.hpp>
+#include <agent_websocket/session/turn.hpp>
 #include <agent_websocket/wire/message.hpp>
 
 #include <chrono>

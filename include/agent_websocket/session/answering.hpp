@@ -217,7 +217,7 @@ AGENT_WEBSOCKET_INLINE std::shared_ptr<openrouter::chat_request> session_core::b
   request.max_tokens = overrides().max_tokens.value_or(settings_->max_tokens);
   request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
-  for (const openrouter::chat_message& each : request.messages) run_->asked_bytes += each.bytes();
+  run_->asked_bytes += request.messages.json().size();
   return built;
 }
 

@@ -1,71 +1,25 @@
 // SPDX-License-Identifier: MIT
 //
-// The turns of one conversation: question, answer, how it ended, and what people said of it.
+// The turns of one conversation, and what the model is to read of them with the next question.
 // Trimmed to a number of messages by dropping the oldest whole turns; the system prompt stands
 // apart and is never dropped. Calls of tools and their results do not count: of those as many are
 // kept again, of the newest turns, so that one turn with many calls does not drive out what people
 // have said. Trimmed to a number of bytes likewise: first what tools have said, then whole turns.
 #pragma once
 
+#include <agent_websocket/base/boxed.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/fifo.hpp>
-#include <agent_websocket/openrouter/message.hpp>
-#include <agent_websocket/wire/message.hpp>
+#include <agent_websocket/openrouter/message_list.hpp>
+#include <agent_websocket/session/sent_messages.hpp>
+#include <agent_websocket/session/turn.hpp>
 
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace agent_websocket {
-
-/// What a person said of an answer.
-struct feedback_entry {
-  std::string id;      ///< of the feedback message
-  std::string answer;  ///< stream id of the answer that it judges
-  std::optional<double> rating;
-  std::string comment;
-  std::string correction;
-  std::chrono::system_clock::time_point at{};
-};
-
-/// A question and what became of it.
-struct turn {
-  std::string id;         ///< of the query
-  std::string stream;     ///< of the answer
-  std::uint64_t seq = 0;  ///< of the terminal message; 0 while it runs
-  std::chrono::system_clock::time_point asked{};
-  std::chrono::system_clock::time_point answered{};
-  openrouter::chat_message question;
-  /// Calls of tools and their results, before the answer.
-  std::vector<openrouter::chat_message> steps;
-  std::optional<openrouter::chat_message> answer;  ///< also a partial one: see status
-  /// What people see, when that is more than the answer: with steps, the model's words before them.
-  std::string shown;
-  wire::answer_status status = wire::answer_status::completed;
-  std::string model;
-  std::vector<feedback_entry> feedback;
-
-  bool running() const noexcept { return seq == 0; }
-  /// The whole answer as people see it.
-  const std::string& text() const noexcept;
-
-  /// Messages of people and of the model that this turn adds to a request. A question that failed
-  /// without an answer and without a correction adds none.
-  std::size_t messages() const noexcept;
-
-  /// What its messages add to a request, and what people said of it.
-  std::size_t bytes() const noexcept;
-
-  /// People have seen something of an answer.
-  bool has_words() const noexcept { return answer || !shown.empty(); }
-  /// What people see of it: the question, and an answer or what was said in its place.
-  bool has_reply() const noexcept { return has_words() || !feedback.empty(); }
-};
 
 class conversation {
  public:
@@ -89,50 +43,49 @@ class conversation {
   /// when there is none.
   turn* find(std::string_view ref) noexcept;
 
-  turn& back() noexcept { return turns_.back(); }
-  void drop_last() { turns_.drop_back(); }
-  void clear() noexcept;
-  bool empty() const noexcept { return turns_.empty(); }
-  const fifo<turn>& turns() const noexcept { return turns_; }
+  /// Precondition of these: !empty().
+  turn& back() noexcept { return kept_->turns.back(); }
+  void drop_last();
+  void clear() noexcept { kept_.reset(); }
+  bool empty() const noexcept { return turns().empty(); }
+  const fifo<turn>& turns() const noexcept;
 
   /// Messages of all turns, without the system prompt.
   std::size_t message_count() const noexcept;
 
   /// What the model is to read: the system prompt (when there is one), then the turns with their
   /// corrections.
-  std::vector<openrouter::chat_message> messages(const std::string& system_prompt) const;
+  openrouter::message_list messages(const std::string& system_prompt) const;
 
  private:
-  /// As many are kept as there may be messages, of the newest turns, and all of the last.
-  void trim_steps();
+  /// Of a conversation that has begun. The last turn changes as it goes on; what is known of those
+  /// before it is not found out again for each question.
+  struct kept {
+    fifo<turn> turns;
+    std::size_t counted = 0;  // so many turns, of those before the last, have
+    std::size_t messages = 0;
+    std::size_t steps = 0;
+    std::size_t bytes = 0;
+    sent_messages sent;
+  };
 
-  void trim_bytes();
+  /// All before the last are counted.
+  static void count(kept& all) noexcept;
+  /// A turn before the last was changed.
+  static void forget(kept& all) noexcept;
+  static void drop_front(kept& all);
+
+  /// As many are kept as there may be messages, of the newest turns, and all of the last.
+  void trim_steps(kept& all);
+
+  void trim_bytes(kept& all);
 
   std::size_t max_messages_;
   std::size_t max_bytes_;
-  fifo<turn> turns_;
+  mutable boxed<kept> kept_;  // what is counted and sent is found out when it is asked for
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-AGENT_WEBSOCKET_INLINE const std::string& turn::text() const noexcept {
-  static const std::string none;
-  return !shown.empty() ? shown : answer ? answer->text() : none;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t turn::messages() const noexcept {
-  std::size_t corrections = 0;
-  for (const feedback_entry& each : feedback) corrections += each.correction.empty() ? 0 : 1;
-  if (!running() && !answer && steps.empty() && corrections == 0) return 0;
-  return (answer || !steps.empty() ? 2u : 1u) + corrections;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t turn::bytes() const noexcept {
-  std::size_t count = question.bytes() + shown.size() + (answer ? answer->bytes() : 0);
-  for (const openrouter::chat_message& each : steps) count += each.bytes();
-  for (const feedback_entry& each : feedback) count += each.comment.size() + each.correction.size();
-  return count;
-}
 
 AGENT_WEBSOCKET_INLINE conversation::conversation(std::size_t max_messages, std::size_t max_bytes)
     : max_messages_(max_messages), max_bytes_(max_bytes) {}
@@ -144,83 +97,106 @@ AGENT_WEBSOCKET_INLINE void conversation::limit_to(std::size_t max_messages,
 }
 
 AGENT_WEBSOCKET_INLINE turn& conversation::begin(turn begun) {
-  turns_.push_back(std::move(begun));
+  kept& all = kept_.need();
+  all.turns.push_back(std::move(begun));
   trim();
-  return turns_.back();
+  return all.turns.back();
 }
 
 AGENT_WEBSOCKET_INLINE void conversation::trim() {
-  std::size_t count = 0;
-  std::size_t steps = 0;
-  for (const turn& each : turns_) {
-    count += each.messages();
-    steps += each.steps.size();
-  }
-  while (turns_.size() > 1 && (count > max_messages_ || turns_.size() > max_messages_)) {
-    count -= turns_.front().messages();
-    turns_.take_front();
-  }
-  if (steps > max_messages_) trim_steps();  // it counts those that are left
-  if (max_bytes_ != 0) trim_bytes();
+  if (empty()) return;
+  kept& all = *kept_;
+  count(all);
+  const turn& last = all.turns.back();
+  const std::size_t steps = all.steps + last.steps.size();  // trim_steps() counts what is left
+  while (all.turns.size() > 1 &&
+         (all.messages + last.messages() > max_messages_ || all.turns.size() > max_messages_))
+    drop_front(all);
+  if (steps > max_messages_) trim_steps(all);
+  count(all);
+  if (max_bytes_ != 0 && all.bytes + last.bytes() > max_bytes_) trim_bytes(all);
 }
 
 AGENT_WEBSOCKET_INLINE turn* conversation::find(std::string_view ref) noexcept {
-  for (std::size_t i = turns_.size(); i-- > 0;) {
-    turn& each = turns_[i];
-    if (ref.empty() ? !each.running() && each.has_words() : each.stream == ref || each.id == ref)
-      return &each;
+  if (empty()) return nullptr;
+  kept& all = *kept_;
+  for (std::size_t i = all.turns.size(); i-- > 0;) {
+    turn& each = all.turns[i];
+    const bool is_it =
+        ref.empty() ? !each.running() && each.has_words() : each.stream == ref || each.id == ref;
+    if (!is_it) continue;
+    if (i + 1 != all.turns.size()) forget(all);  // it may be changed
+    return &each;
   }
   return nullptr;
 }
 
-AGENT_WEBSOCKET_INLINE void conversation::clear() noexcept { turns_.clear(); }
+AGENT_WEBSOCKET_INLINE void conversation::drop_last() {
+  forget(*kept_);
+  kept_->turns.drop_back();
+}
+
+AGENT_WEBSOCKET_INLINE const fifo<turn>& conversation::turns() const noexcept {
+  static const fifo<turn> none;
+  return kept_ ? kept_->turns : none;
+}
 
 AGENT_WEBSOCKET_INLINE std::size_t conversation::message_count() const noexcept {
-  std::size_t count = 0;
-  for (const turn& each : turns_) count += each.messages();
-  return count;
+  if (empty()) return 0;
+  count(*kept_);
+  return kept_->messages + kept_->turns.back().messages();
 }
 
-AGENT_WEBSOCKET_INLINE std::vector<openrouter::chat_message> conversation::messages(
+AGENT_WEBSOCKET_INLINE openrouter::message_list conversation::messages(
     const std::string& system_prompt) const {
-  std::vector<openrouter::chat_message> all;
-  all.reserve(message_count() + 1);
-  if (!system_prompt.empty()) all.push_back(openrouter::chat_message::system(system_prompt));
-  for (const turn& each : turns_) {
-    if (each.messages() == 0) continue;
-    all.push_back(each.question);
-    all.insert(all.end(), each.steps.begin(), each.steps.end());
-    if (each.answer) {
-      all.push_back(*each.answer);
-    } else if (!each.steps.empty()) {  // providers want somebody to speak after a tool
-      all.push_back(openrouter::chat_message::assistant_partial("(This answer was cut off.)"));
-    }
-    for (const feedback_entry& said : each.feedback) {
-      if (said.correction.empty()) continue;
-      all.push_back(
-          openrouter::chat_message::user("Correction of your previous answer: " + said.correction));
-    }
-  }
-  return all;
+  return kept_.need().sent.update(kept_->turns, system_prompt);
 }
 
-AGENT_WEBSOCKET_INLINE void conversation::trim_steps() {
+AGENT_WEBSOCKET_INLINE void conversation::count(kept& all) noexcept {
+  while (all.counted + 1 < all.turns.size()) {
+    const turn& each = all.turns[all.counted++];
+    all.messages += each.messages();
+    all.steps += each.steps.size();
+    all.bytes += each.bytes();
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::forget(kept& all) noexcept {
+  all.counted = all.messages = all.steps = all.bytes = 0;
+  all.sent.forget();
+}
+
+/// Precondition: it is counted.
+AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all) {
+  all.sent.front_dropped();
+  const turn gone = all.turns.take_front();
+  --all.counted;
+  all.messages -= gone.messages();
+  all.steps -= gone.steps.size();
+  all.bytes -= gone.bytes();
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::trim_steps(kept& all) {
   std::size_t steps = 0;
-  for (std::size_t i = turns_.size(); i-- > 0;) {
-    steps += turns_[i].steps.size();
-    if (i + 1 != turns_.size() && steps > max_messages_) turns_[i].steps.clear();
+  for (std::size_t i = all.turns.size(); i-- > 0;) {
+    steps += all.turns[i].steps.size();
+    if (i + 1 != all.turns.size() && steps > max_messages_) all.turns[i].steps.clear();
   }
+  forget(all);
 }
 
-AGENT_WEBSOCKET_INLINE void conversation::trim_bytes() {
-  std::size_t bytes = 0;
-  for (const turn& each : turns_) bytes += each.bytes();
-  for (std::size_t i = 0; i + 1 < turns_.size() && bytes > max_bytes_; ++i) {
-    bytes -= turns_[i].bytes();
-    turns_[i].steps.clear();
-    bytes += turns_[i].bytes();
+AGENT_WEBSOCKET_INLINE void conversation::trim_bytes(kept& all) {
+  std::size_t bytes = all.bytes + all.turns.back().bytes();
+  for (std::size_t i = 0; i + 1 < all.turns.size() && bytes > max_bytes_; ++i) {
+    turn& each = all.turns[i];
+    if (each.steps.empty()) continue;
+    bytes -= each.bytes();
+    each.steps.clear();
+    bytes += each.bytes();
+    forget(all);
   }
-  while (turns_.size() > 1 && bytes > max_bytes_) bytes -= turns_.take_front().bytes();
+  count(all);
+  while (all.turns.size() > 1 && all.bytes + all.turns.back().bytes() > max_bytes_) drop_front(all);
 }
 
 #endif

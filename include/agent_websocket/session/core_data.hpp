@@ -13,6 +13,7 @@
 #include <agent_websocket/session/actions.hpp>
 #include <agent_websocket/session/claims.hpp>
 #include <agent_websocket/session/client_tools.hpp>
+#include <agent_websocket/session/conversation.hpp>
 #include <agent_websocket/session/feedback_requests.hpp>
 #include <agent_websocket/session/inbox.hpp>
 #include <agent_websocket/session/ledger.hpp>

@@ -12,10 +12,10 @@
 #include <agent_websocket/json/reader.hpp>
 #include <agent_websocket/openrouter/message.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
-#include <agent_websocket/session/conversation.hpp>
 #include <agent_websocket/session/inbox.hpp>
 #include <agent_websocket/session/record_values.hpp>
 #include <agent_websocket/session/settings.hpp>
+#include <agent_websocket/session/turn.hpp>
 #include <agent_websocket/wire/server_message.hpp>
 
 #include <algorithm>

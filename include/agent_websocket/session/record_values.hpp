@@ -9,7 +9,7 @@
 #include <agent_websocket/openrouter/message.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/session/actions.hpp>
-#include <agent_websocket/session/conversation.hpp>
+#include <agent_websocket/session/turn.hpp>
 
 #include <algorithm>
 #include <charconv>

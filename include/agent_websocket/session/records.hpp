@@ -13,10 +13,10 @@
 #include <agent_websocket/policy/scheduler.hpp>
 #include <agent_websocket/session/actions.hpp>
 #include <agent_websocket/session/claims.hpp>
-#include <agent_websocket/session/conversation.hpp>
 #include <agent_websocket/session/inbox.hpp>
 #include <agent_websocket/session/resume_tokens.hpp>
 #include <agent_websocket/session/settings.hpp>
+#include <agent_websocket/session/turn.hpp>
 
 #include <chrono>
 #include <cstdint>

@@ -339,3 +339,39 @@ TEST_CASE("conversation: whatever happens, the limit holds and turns stay whole"
     CHECK(longest <= limit);
   }
 }
+
+TEST_CASE("conversation: what it knows of its turns is what they say, whatever was changed") {
+  for (std::uint32_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const auto below = [&random](std::size_t limit) { return random() % limit; };
+    conversation talk(2 + below(12), below(2) == 0 ? 0 : 200 + below(1500));
+    std::string prompt = "P";
+    for (int i = 1; i <= 120; ++i) {
+      const std::string name = std::to_string(i);
+      const auto any = [&] { return talk.turns()[below(talk.turns().size())].id; };
+      switch (talk.empty() ? 0 : below(9)) {
+        case 0:
+        case 1: talk.begin(asked(name)); break;
+        case 2:
+        case 3: answer(talk.back(), static_cast<std::uint64_t>(i)); break;
+        case 4: talk.back().steps.push_back(chat_message::tool_result("c", "tool")); break;
+        case 5: talk.find(any())->feedback.push_back(correction("no, " + name)); break;
+        case 6: talk.drop_last(); break;
+        case 7: prompt = below(3) == 0 ? "" : "P" + std::to_string(below(2)); break;
+        default: below(20) == 0 ? talk.clear() : talk.trim();
+      }
+      std::size_t count = 0;
+      std::string afresh = prompt.empty() ? "" : chat_message::system(prompt).json() + ",";
+      for (const turn& each : talk.turns()) {
+        count += each.messages();
+        agent_websocket::openrouter::message_list added;
+        each.append_to(added);
+        if (!added.empty()) afresh.append(added.json()).append(",");
+      }
+      if (below(2) == 0) REQUIRE(talk.message_count() == count);
+      if (below(2) == 0)
+        REQUIRE(std::string(talk.messages(prompt).json()) == afresh.substr(0, afresh.size() - 1));
+    }
+  }
+}

@@ -294,7 +294,7 @@ TEST_CASE_FIXTURE(tool_core, "tool_loop: what the model thought goes back with i
   core.completed(run(), result, at);
   collect();
   reply("t_1", "r");
-  const frame said(starts.back().request->messages.at(2).json());
+  const frame said(starts.back().request->messages[2].json());
   CHECK(said.json("content") == "null");
   CHECK(said.text("tool_calls.0.id") == "c");
   CHECK(said.text("tool_calls.0.function.arguments") == "{\n \"city\" : \"Rome\"}");
