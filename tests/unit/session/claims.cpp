@@ -3,9 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <random>
 #include <string>
+#include <vector>
 
 using agent_websocket::claimed_ids;
 using agent_websocket::time_point;
@@ -140,4 +144,53 @@ TEST_CASE("claims: are visited oldest first, with their time") {
            " " + std::to_string((since - start) / 1s) + ", ";
   });
   CHECK(all == "s  - 1, b r_2 0 2, a r_3 0 3, ");
+}
+
+TEST_CASE("claims: are what a list would say, whatever is taken, dropped and grown old") {
+  struct known {
+    std::string id;
+    std::string stream;
+    std::uint64_t end_seq;
+    time_point at;
+  };
+  std::mt19937 random(3);
+  for (int round = 0; round < 20; ++round) {
+    claimed_ids ids(10min);
+    std::vector<known> model;
+    time_point now = start;
+    const std::size_t names = round % 2 == 0 ? 30 : 3000;
+    for (int step = 0; step < 3000; ++step) {
+      if (random() % 8 == 0) now += std::chrono::seconds(random() % 20);
+      const std::string id = "q" + std::to_string(random() % names);
+      const auto* const found = ids.find(id, now);
+      while (!model.empty() && model.front().at + 10min <= now) model.erase(model.begin());
+      const auto place = std::find_if(model.begin(), model.end(),
+                                      [&](const known& each) { return each.id == id; });
+      REQUIRE((found != nullptr) == (place != model.end()));
+      if (found != nullptr) {
+        REQUIRE(found->stream == place->stream);
+        REQUIRE(found->end_seq == place->end_seq);
+        if (random() % 3 == 0) {
+          ids.drop(id);
+          model.erase(place);
+        } else {
+          place->end_seq = random();
+          ids.ended(id, place->end_seq);
+        }
+      } else {
+        const std::string stream = "r" + std::to_string(step);
+        ids.take(id, stream, now);
+        if (model.size() == claimed_ids::max_ids) model.erase(model.begin());
+        model.push_back({id, stream, 0, now});
+      }
+    }
+    std::size_t at = 0;
+    ids.for_each([&](const std::string& id, const claimed_ids::claim& claimed, time_point since) {
+      REQUIRE(at < model.size());
+      CHECK(id == model[at].id);
+      CHECK(claimed.stream == model[at].stream);
+      CHECK(since == model[at++].at);
+    });
+    CHECK(at == model.size());
+  }
 }
