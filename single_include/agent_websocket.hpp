@@ -1896,10 +1896,10 @@ AGENT_WEBSOCKET_INLINE bool tape_builder::add(kind what) {
     return false;
   }
   if (depth_ != 0) ++children_of_parent();
-  node made;
+  out_.nodes.emplace_back();  // and written there: a copy of just written parts stalls
+  node& made = out_.nodes.back();
   made.what = what;
-  made.next = static_cast<std::uint32_t>(out_.nodes.size() + 1);
-  out_.nodes.push_back(made);
+  made.next = static_cast<std::uint32_t>(out_.nodes.size());
   return true;
 }
 
@@ -2085,6 +2085,9 @@ class document {
 
   static error refuse(std::string why, std::size_t offset);
 
+  /// What comes next in a stream of messages is often a bit longer.
+  static constexpr std::size_t usual_bytes = 480;
+
   detail::tape tape_;
 };
 
@@ -2101,7 +2104,7 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return refuse("a NUL byte stands in the text", nul);
   }
-  tape_.text.reserve(text.size() + 8);
+  tape_.text.reserve(std::max(text.size() + 8, usual_bytes));
   tape_.text.assign(text);
   tape_.text.append(8,
                     '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
@@ -6600,6 +6603,7 @@ class request_encoder {
   json::document parsed_;
   std::vector<std::string_view>
       names_;  // the caller's, or in parsed_, which `members_of` fills last
+  bool has_foreign_names_ = false;
   std::optional<error> refusal_;
 };
 
@@ -6666,6 +6670,7 @@ AGENT_WEBSOCKET_INLINE void request_encoder::raw(std::string_view name, const st
 AGENT_WEBSOCKET_INLINE void request_encoder::members_of(std::string_view name,
                                                         const std::string& what) {
   if (what.empty() || !parse(name, what, json::kind::object, json::kind::absent)) return;
+  has_foreign_names_ = true;
   parsed_.root().for_each_member([this](std::string_view member, const json::value& value) {
     json::print(key(member), value);
   });
@@ -6686,6 +6691,7 @@ AGENT_WEBSOCKET_INLINE void request_encoder::refuse(std::string_view name, std::
 
 AGENT_WEBSOCKET_INLINE void request_encoder::finish() {
   writer_.end_object();
+  if (!has_foreign_names_) return;
   std::sort(names_.begin(), names_.end());
   const auto twice = std::adjacent_find(names_.begin(), names_.end());
   if (twice != names_.end()) refuse(*twice, "is given twice");

@@ -53,6 +53,9 @@ class document {
 
   static error refuse(std::string why, std::size_t offset);
 
+  /// What comes next in a stream of messages is often a bit longer.
+  static constexpr std::size_t usual_bytes = 480;
+
   detail::tape tape_;
 };
 
@@ -69,7 +72,7 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return refuse("a NUL byte stands in the text", nul);
   }
-  tape_.text.reserve(text.size() + 8);
+  tape_.text.reserve(std::max(text.size() + 8, usual_bytes));
   tape_.text.assign(text);
   tape_.text.append(8,
                     '\0');  // the validating parser looks up to 3 bytes past a truncated sequence

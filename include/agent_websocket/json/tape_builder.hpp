@@ -107,10 +107,10 @@ AGENT_WEBSOCKET_INLINE bool tape_builder::add(kind what) {
     return false;
   }
   if (depth_ != 0) ++children_of_parent();
-  node made;
+  out_.nodes.emplace_back();  // and written there: a copy of just written parts stalls
+  node& made = out_.nodes.back();
   made.what = what;
-  made.next = static_cast<std::uint32_t>(out_.nodes.size() + 1);
-  out_.nodes.push_back(made);
+  made.next = static_cast<std::uint32_t>(out_.nodes.size());
   return true;
 }
 

@@ -91,6 +91,7 @@ class request_encoder {
   json::document parsed_;
   std::vector<std::string_view>
       names_;  // the caller's, or in parsed_, which `members_of` fills last
+  bool has_foreign_names_ = false;
   std::optional<error> refusal_;
 };
 
@@ -157,6 +158,7 @@ AGENT_WEBSOCKET_INLINE void request_encoder::raw(std::string_view name, const st
 AGENT_WEBSOCKET_INLINE void request_encoder::members_of(std::string_view name,
                                                         const std::string& what) {
   if (what.empty() || !parse(name, what, json::kind::object, json::kind::absent)) return;
+  has_foreign_names_ = true;
   parsed_.root().for_each_member([this](std::string_view member, const json::value& value) {
     json::print(key(member), value);
   });
@@ -177,6 +179,7 @@ AGENT_WEBSOCKET_INLINE void request_encoder::refuse(std::string_view name, std::
 
 AGENT_WEBSOCKET_INLINE void request_encoder::finish() {
   writer_.end_object();
+  if (!has_foreign_names_) return;
   std::sort(names_.begin(), names_.end());
   const auto twice = std::adjacent_find(names_.begin(), names_.end());
   if (twice != names_.end()) refuse(*twice, "is given twice");
