@@ -19079,8 +19079,9 @@ class message_log {
   /// Precondition: released() <= seq <= top().
   void release(std::uint64_t seq) noexcept;
 
-  /// Takes the frame of number top() + 1. The newest stays, however large it is.
-  void append(std::string frame);
+  /// Keeps a copy, without room to grow, as that of number top() + 1. The newest stays, however
+  /// large it is.
+  void append(std::string_view frame);
 
   /// Precondition: oldest() <= seq <= top().
   const std::string& at(std::uint64_t seq) const noexcept;
@@ -19124,9 +19125,9 @@ AGENT_WEBSOCKET_INLINE void message_log::release(std::uint64_t seq) noexcept {
   released_ = seq;
 }
 
-AGENT_WEBSOCKET_INLINE void message_log::append(std::string frame) {
+AGENT_WEBSOCKET_INLINE void message_log::append(std::string_view frame) {
   end_ += frame.size();
-  kept_.push_back({std::move(frame), end_});
+  kept_.push_back({std::string(frame), end_});
   ++top_;
   while (kept_.size() > max_messages_ || (kept_.size() > 1 && bytes() > max_bytes_))
     kept_.take_front();
@@ -19663,7 +19664,8 @@ class lanes {
 
   // ---- out
 
-  /// Takes the next frame out into `frame`; false when nothing waits, or nothing but text that is
+  /// Takes the next frame out into `frame`, in place of what is there and into its memory, if that
+  /// is enough; false when nothing waits, or nothing but text that is
   /// not `text_due`. `answer` is null when none is streamed.
   bool take_next(const message_log& log, const live_answer* answer, bool text_due,
                  std::string& frame, std::string_view timestamp);
@@ -19811,7 +19813,8 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_next(const message_log& log, const live_
                                              std::string_view timestamp) {
   if (first_) return false;
   if (!control_.empty()) {
-    frame = control_.take_front();
+    frame.assign(control_.front());
+    control_.take_front();
     own_bytes_ -= frame.size();
     return true;
   }
@@ -19821,14 +19824,19 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_next(const message_log& log, const live_
         take_snapshot(*answer, frame, timestamp)) {
       return true;
     }
-    frame = ordered_.take_front().frame;
+    frame.assign(ordered_.front().frame);
+    ordered_.take_front();
     own_bytes_ -= frame.size();
     return true;
   }
   if (position_ < log.released()) {
     if (!log.holds_after(position_)) return false;  // see too_slow()
     const std::string& next = log.at(++position_);
-    frame = position_ <= replay_until_ ? wire::as_replay(next) : next;
+    if (position_ <= replay_until_) {
+      frame = wire::as_replay(next);
+    } else {
+      frame.assign(next);
+    }
     return true;
   }
   if (answer != nullptr && text_due && position_ >= log.top()) {
@@ -19843,7 +19851,8 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_next(const message_log& log, const live_
     }
   }
   if (volatile_.empty()) return false;
-  frame = volatile_.take_front();
+  frame.assign(volatile_.front());
+  volatile_.take_front();
   volatile_bytes_ -= frame.size();
   return true;
 }
@@ -20001,20 +20010,20 @@ class outbox {
   /// The number that the next numbered message must carry.
   std::uint64_t next_seq() const noexcept;
   /// A numbered message. It goes out when so many records of the session are kept.
-  void publish(std::string frame, const ledger& kept);
+  void publish(std::string_view frame, const ledger& kept);
   /// More records are kept now.
   void release(const ledger& kept);
   /// Of a session that was in a store: goes on behind that message.
   void begin_at(std::uint64_t seq) noexcept;
 
   /// To one socket, or with 0 to all: may overtake what keeps its order.
-  void put_control(connection_id to, const std::string& frame);
+  void put_control(connection_id to, std::string frame);
   /// The same, for what says that something is done: not before its records are kept.
-  void put_control(connection_id to, const std::string& frame, const ledger& kept);
+  void put_control(connection_id to, std::string frame, const ledger& kept);
   /// Before everything else that the socket is sent from now on.
-  void put_welcome(connection_id to, const std::string& frame, const ledger& kept);
+  void put_welcome(connection_id to, std::string frame, const ledger& kept);
   /// To one socket, or with 0 to all: keeps its place among the numbered messages.
-  void put_ordered(connection_id to, const std::string& frame);
+  void put_ordered(connection_id to, std::string frame);
   /// To all sockets that are here now and keep up.
   void put_volatile(const std::string& frame);
   /// To all whose clients have said hello, behind what they have of the answer.
@@ -20035,6 +20044,19 @@ class outbox {
   socket_range sockets() const noexcept { return socket_range(first_.get()); }
 
  private:
+  /// put(lanes&, std::string) for one socket, or with 0 for all: a copy to each, the frame itself
+  /// to the last.
+  template <typename Put>
+  void give(connection_id to, std::string frame, Put&& put) {
+    lanes* last = nullptr;
+    for (lanes* const each : sockets()) {
+      if (to != 0 && each->connection() != to) continue;
+      if (last != nullptr) put(*last, frame);
+      last = each;
+    }
+    if (last != nullptr) put(*last, std::move(frame));
+  }
+
   struct unkept_message {
     std::uint64_t seq;
     std::uint64_t records;
@@ -20070,8 +20092,8 @@ AGENT_WEBSOCKET_INLINE lanes* outbox::socket_range::operator[](
 
 AGENT_WEBSOCKET_INLINE std::uint64_t outbox::next_seq() const noexcept { return log_.top() + 1; }
 
-AGENT_WEBSOCKET_INLINE void outbox::publish(std::string frame, const ledger& kept) {
-  log_.append(std::move(frame));
+AGENT_WEBSOCKET_INLINE void outbox::publish(std::string_view frame, const ledger& kept) {
+  log_.append(frame);
   if (kept.all_kept()) {
     log_.release(log_.top());
   } else {
@@ -20087,31 +20109,29 @@ AGENT_WEBSOCKET_INLINE void outbox::release(const ledger& kept) {
 
 AGENT_WEBSOCKET_INLINE void outbox::begin_at(std::uint64_t seq) noexcept { log_.begin_at(seq); }
 
-AGENT_WEBSOCKET_INLINE void outbox::put_control(connection_id to, const std::string& frame) {
-  for (const auto& each : sockets()) {
-    if (to == 0 || each->connection() == to) each->put_control(frame);
-  }
+AGENT_WEBSOCKET_INLINE void outbox::put_control(connection_id to, std::string frame) {
+  give(to, std::move(frame),
+       [](lanes& its, std::string each) { its.put_control(std::move(each)); });
 }
 
-AGENT_WEBSOCKET_INLINE void outbox::put_control(connection_id to, const std::string& frame,
+AGENT_WEBSOCKET_INLINE void outbox::put_control(connection_id to, std::string frame,
                                                 const ledger& kept) {
-  if (kept.all_kept()) return put_control(to, frame);
-  for (const auto& each : sockets()) {
-    if (to == 0 || each->connection() == to) each->put_control_when_kept(frame, kept.made());
-  }
+  if (kept.all_kept()) return put_control(to, std::move(frame));
+  give(to, std::move(frame), [&](lanes& its, std::string each) {
+    its.put_control_when_kept(std::move(each), kept.made());
+  });
 }
 
-AGENT_WEBSOCKET_INLINE void outbox::put_welcome(connection_id to, const std::string& frame,
+AGENT_WEBSOCKET_INLINE void outbox::put_welcome(connection_id to, std::string frame,
                                                 const ledger& kept) {
   lanes* const socket = kept.all_kept() ? nullptr : find(to);
-  if (socket == nullptr) return put_control(to, frame);
-  socket->begin_when_kept(frame, kept.made());
+  if (socket == nullptr) return put_control(to, std::move(frame));
+  socket->begin_when_kept(std::move(frame), kept.made());
 }
 
-AGENT_WEBSOCKET_INLINE void outbox::put_ordered(connection_id to, const std::string& frame) {
-  for (const auto& each : sockets()) {
-    if (to == 0 || each->connection() == to) each->put_ordered(frame, log_.top());
-  }
+AGENT_WEBSOCKET_INLINE void outbox::put_ordered(connection_id to, std::string frame) {
+  give(to, std::move(frame),
+       [this](lanes& its, std::string each) { its.put_ordered(std::move(each), log_.top()); });
 }
 
 AGENT_WEBSOCKET_INLINE void outbox::put_volatile(const std::string& frame) {
@@ -21323,7 +21343,7 @@ class session_core final : public core_output {
   void publish(const Message& message, const records::note& about, moment at) {
     std::string frame = encoded(message, at);
     record([&] { return records::of_message(next_seq(), about, frame); });
-    outbox_.publish(std::move(frame), ledger_);
+    outbox_.publish(frame, ledger_);
   }
   /// Answers a built-in command when what it did is kept.
   void confirm(const wire::command& to, std::string_view content, std::string_view data, moment at);
@@ -27182,8 +27202,7 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::message(json::value from, std::st
   const bool has_frame = last == "frame" && from[last].is_object();
   if (!has_frame || at == std::string_view::npos || seq != core_.next_seq()) return false;
   const std::size_t begin = at + records::frame_key.size();
-  core_.outbox_.publish(std::string(record.substr(begin, record.size() - begin - 1)),
-                        core_.ledger_);
+  core_.outbox_.publish(record.substr(begin, record.size() - begin - 1), core_.ledger_);
   if (const auto stream = from["starts"].string()) {
     for (open_query& each : open_) each.started = each.started || each.accepted.stream == *stream;
   }

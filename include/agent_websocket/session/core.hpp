@@ -173,7 +173,7 @@ class session_core final : public core_output {
   void publish(const Message& message, const records::note& about, moment at) {
     std::string frame = encoded(message, at);
     record([&] { return records::of_message(next_seq(), about, frame); });
-    outbox_.publish(std::move(frame), ledger_);
+    outbox_.publish(frame, ledger_);
   }
   /// Answers a built-in command when what it did is kept.
   void confirm(const wire::command& to, std::string_view content, std::string_view data, moment at);

@@ -77,7 +77,8 @@ class lanes {
 
   // ---- out
 
-  /// Takes the next frame out into `frame`; false when nothing waits, or nothing but text that is
+  /// Takes the next frame out into `frame`, in place of what is there and into its memory, if that
+  /// is enough; false when nothing waits, or nothing but text that is
   /// not `text_due`. `answer` is null when none is streamed.
   bool take_next(const message_log& log, const live_answer* answer, bool text_due,
                  std::string& frame, std::string_view timestamp);
@@ -225,7 +226,8 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_next(const message_log& log, const live_
                                              std::string_view timestamp) {
   if (first_) return false;
   if (!control_.empty()) {
-    frame = control_.take_front();
+    frame.assign(control_.front());
+    control_.take_front();
     own_bytes_ -= frame.size();
     return true;
   }
@@ -235,14 +237,19 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_next(const message_log& log, const live_
         take_snapshot(*answer, frame, timestamp)) {
       return true;
     }
-    frame = ordered_.take_front().frame;
+    frame.assign(ordered_.front().frame);
+    ordered_.take_front();
     own_bytes_ -= frame.size();
     return true;
   }
   if (position_ < log.released()) {
     if (!log.holds_after(position_)) return false;  // see too_slow()
     const std::string& next = log.at(++position_);
-    frame = position_ <= replay_until_ ? wire::as_replay(next) : next;
+    if (position_ <= replay_until_) {
+      frame = wire::as_replay(next);
+    } else {
+      frame.assign(next);
+    }
     return true;
   }
   if (answer != nullptr && text_due && position_ >= log.top()) {
@@ -257,7 +264,8 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_next(const message_log& log, const live_
     }
   }
   if (volatile_.empty()) return false;
-  frame = volatile_.take_front();
+  frame.assign(volatile_.front());
+  volatile_.take_front();
   volatile_bytes_ -= frame.size();
   return true;
 }

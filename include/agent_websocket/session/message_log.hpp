@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace agent_websocket {
@@ -39,8 +40,9 @@ class message_log {
   /// Precondition: released() <= seq <= top().
   void release(std::uint64_t seq) noexcept;
 
-  /// Takes the frame of number top() + 1. The newest stays, however large it is.
-  void append(std::string frame);
+  /// Keeps a copy, without room to grow, as that of number top() + 1. The newest stays, however
+  /// large it is.
+  void append(std::string_view frame);
 
   /// Precondition: oldest() <= seq <= top().
   const std::string& at(std::uint64_t seq) const noexcept;
@@ -84,9 +86,9 @@ AGENT_WEBSOCKET_INLINE void message_log::release(std::uint64_t seq) noexcept {
   released_ = seq;
 }
 
-AGENT_WEBSOCKET_INLINE void message_log::append(std::string frame) {
+AGENT_WEBSOCKET_INLINE void message_log::append(std::string_view frame) {
   end_ += frame.size();
-  kept_.push_back({std::move(frame), end_});
+  kept_.push_back({std::string(frame), end_});
   ++top_;
   while (kept_.size() > max_messages_ || (kept_.size() > 1 && bytes() > max_bytes_))
     kept_.take_front();

@@ -85,20 +85,20 @@ class outbox {
   /// The number that the next numbered message must carry.
   std::uint64_t next_seq() const noexcept;
   /// A numbered message. It goes out when so many records of the session are kept.
-  void publish(std::string frame, const ledger& kept);
+  void publish(std::string_view frame, const ledger& kept);
   /// More records are kept now.
   void release(const ledger& kept);
   /// Of a session that was in a store: goes on behind that message.
   void begin_at(std::uint64_t seq) noexcept;
 
   /// To one socket, or with 0 to all: may overtake what keeps its order.
-  void put_control(connection_id to, const std::string& frame);
+  void put_control(connection_id to, std::string frame);
   /// The same, for what says that something is done: not before its records are kept.
-  void put_control(connection_id to, const std::string& frame, const ledger& kept);
+  void put_control(connection_id to, std::string frame, const ledger& kept);
   /// Before everything else that the socket is sent from now on.
-  void put_welcome(connection_id to, const std::string& frame, const ledger& kept);
+  void put_welcome(connection_id to, std::string frame, const ledger& kept);
   /// To one socket, or with 0 to all: keeps its place among the numbered messages.
-  void put_ordered(connection_id to, const std::string& frame);
+  void put_ordered(connection_id to, std::string frame);
   /// To all sockets that are here now and keep up.
   void put_volatile(const std::string& frame);
   /// To all whose clients have said hello, behind what they have of the answer.
@@ -119,6 +119,19 @@ class outbox {
   socket_range sockets() const noexcept { return socket_range(first_.get()); }
 
  private:
+  /// put(lanes&, std::string) for one socket, or with 0 for all: a copy to each, the frame itself
+  /// to the last.
+  template <typename Put>
+  void give(connection_id to, std::string frame, Put&& put) {
+    lanes* last = nullptr;
+    for (lanes* const each : sockets()) {
+      if (to != 0 && each->connection() != to) continue;
+      if (last != nullptr) put(*last, frame);
+      last = each;
+    }
+    if (last != nullptr) put(*last, std::move(frame));
+  }
+
   struct unkept_message {
     std::uint64_t seq;
     std::uint64_t records;
@@ -154,8 +167,8 @@ AGENT_WEBSOCKET_INLINE lanes* outbox::socket_range::operator[](
 
 AGENT_WEBSOCKET_INLINE std::uint64_t outbox::next_seq() const noexcept { return log_.top() + 1; }
 
-AGENT_WEBSOCKET_INLINE void outbox::publish(std::string frame, const ledger& kept) {
-  log_.append(std::move(frame));
+AGENT_WEBSOCKET_INLINE void outbox::publish(std::string_view frame, const ledger& kept) {
+  log_.append(frame);
   if (kept.all_kept()) {
     log_.release(log_.top());
   } else {
@@ -171,31 +184,29 @@ AGENT_WEBSOCKET_INLINE void outbox::release(const ledger& kept) {
 
 AGENT_WEBSOCKET_INLINE void outbox::begin_at(std::uint64_t seq) noexcept { log_.begin_at(seq); }
 
-AGENT_WEBSOCKET_INLINE void outbox::put_control(connection_id to, const std::string& frame) {
-  for (const auto& each : sockets()) {
-    if (to == 0 || each->connection() == to) each->put_control(frame);
-  }
+AGENT_WEBSOCKET_INLINE void outbox::put_control(connection_id to, std::string frame) {
+  give(to, std::move(frame),
+       [](lanes& its, std::string each) { its.put_control(std::move(each)); });
 }
 
-AGENT_WEBSOCKET_INLINE void outbox::put_control(connection_id to, const std::string& frame,
+AGENT_WEBSOCKET_INLINE void outbox::put_control(connection_id to, std::string frame,
                                                 const ledger& kept) {
-  if (kept.all_kept()) return put_control(to, frame);
-  for (const auto& each : sockets()) {
-    if (to == 0 || each->connection() == to) each->put_control_when_kept(frame, kept.made());
-  }
+  if (kept.all_kept()) return put_control(to, std::move(frame));
+  give(to, std::move(frame), [&](lanes& its, std::string each) {
+    its.put_control_when_kept(std::move(each), kept.made());
+  });
 }
 
-AGENT_WEBSOCKET_INLINE void outbox::put_welcome(connection_id to, const std::string& frame,
+AGENT_WEBSOCKET_INLINE void outbox::put_welcome(connection_id to, std::string frame,
                                                 const ledger& kept) {
   lanes* const socket = kept.all_kept() ? nullptr : find(to);
-  if (socket == nullptr) return put_control(to, frame);
-  socket->begin_when_kept(frame, kept.made());
+  if (socket == nullptr) return put_control(to, std::move(frame));
+  socket->begin_when_kept(std::move(frame), kept.made());
 }
 
-AGENT_WEBSOCKET_INLINE void outbox::put_ordered(connection_id to, const std::string& frame) {
-  for (const auto& each : sockets()) {
-    if (to == 0 || each->connection() == to) each->put_ordered(frame, log_.top());
-  }
+AGENT_WEBSOCKET_INLINE void outbox::put_ordered(connection_id to, std::string frame) {
+  give(to, std::move(frame),
+       [this](lanes& its, std::string each) { its.put_ordered(std::move(each), log_.top()); });
 }
 
 AGENT_WEBSOCKET_INLINE void outbox::put_volatile(const std::string& frame) {

@@ -165,8 +165,7 @@ AGENT_WEBSOCKET_INLINE bool session_restoring::message(json::value from, std::st
   const bool has_frame = last == "frame" && from[last].is_object();
   if (!has_frame || at == std::string_view::npos || seq != core_.next_seq()) return false;
   const std::size_t begin = at + records::frame_key.size();
-  core_.outbox_.publish(std::string(record.substr(begin, record.size() - begin - 1)),
-                        core_.ledger_);
+  core_.outbox_.publish(record.substr(begin, record.size() - begin - 1), core_.ledger_);
   if (const auto stream = from["starts"].string()) {
     for (open_query& each : open_) each.started = each.started || each.accepted.stream == *stream;
   }
