@@ -19664,9 +19664,9 @@ class lanes {
 
   // ---- out
 
-  /// Takes the next frame out into `frame`, in place of what is there and into its memory, if that
-  /// is enough; false when nothing waits, or nothing but text that is
-  /// not `text_due`. `answer` is null when none is streamed.
+  /// Takes the next frame out, in place of what is in `frame` and into its memory; false when
+  /// nothing waits, or nothing but text that is not `text_due`. `answer` is null when none is
+  /// streamed.
   bool take_next(const message_log& log, const live_answer* answer, bool text_due,
                  std::string& frame, std::string_view timestamp);
 
@@ -19832,11 +19832,7 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_next(const message_log& log, const live_
   if (position_ < log.released()) {
     if (!log.holds_after(position_)) return false;  // see too_slow()
     const std::string& next = log.at(++position_);
-    if (position_ <= replay_until_) {
-      frame = wire::as_replay(next);
-    } else {
-      frame.assign(next);
-    }
+    position_ <= replay_until_ ? (frame = wire::as_replay(next)) : frame.assign(next);
     return true;
   }
   if (answer != nullptr && text_due && position_ >= log.top()) {
@@ -19991,6 +19987,7 @@ class outbox {
 
   /// What a string that grows with one of them would come to hold anyway.
   static constexpr std::size_t usual_frame_bytes = 240;
+  static constexpr std::size_t usual_welcome_bytes = 640;
 
   /// What is made and sent from now on is counted there, too. `counts` outlives this.
   void count_into(session_counts& counts) noexcept { counts_ = &counts; }
@@ -20002,7 +19999,7 @@ class outbox {
   std::string encoded(const Message& message, std::string_view timestamp) {
     if (counts_ != nullptr) counts_->made(message);
     std::string frame;
-    frame.reserve(usual_frame_bytes);
+    frame.reserve(std::is_same_v<Message, wire::welcome> ? usual_welcome_bytes : usual_frame_bytes);
     encode(frame, message, timestamp);
     return frame;
   }
@@ -26853,6 +26850,8 @@ class optional_keeper {
     if (core_.book().has_fresh()) keeper_->keep(core_, at);
   }
 
+  /// The store is lasting.
+  bool keeps() const noexcept { return keeper_ != nullptr; }
   /// By which this process may write the session; 0: nothing is written.
   fence_number fence() const noexcept { return keeper_ ? keeper_->fence() : 0; }
   /// See keeper::leave.
@@ -27947,6 +27946,7 @@ class basic_session final
   fence_number fence() const noexcept { return keeper_.fence(); }
   /// It is over here: the store forgets it, or has it with the last of its records; then done().
   void leave(bool forever, std::function<void()> done) { keeper_.leave(forever, std::move(done)); }
+  bool is_kept() const noexcept { return keeper_.keeps(); }  ///< the store is lasting
   void when_erased(kept_handler told) { keeper_.when_erased(std::move(told)); }
 
   /// Tells the core of a client that it is to welcome, by tell(core, resume token, moment).
@@ -28140,9 +28140,8 @@ class basic_session final
     auto* const call = work_.running_call();
     if (call != nullptr && outcome.nobody_keeps_up != call->held_up())
       outcome.nobody_keeps_up ? hold_up() : call->go_on();
-    if (outcome.too_slow.empty()) return;
     for (const connection_id each : outcome.too_slow) core_.give_up(each);
-    carry_out();
+    if (!outcome.too_slow.empty()) carry_out();
   }
 
   void hold_up() {
@@ -28427,7 +28426,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   void on_answered(const Session& session, const answer_record& answer) override {
     accounts_.spend(session, answer);
   }
-
   void on_over(Session& session) override {
     const auto alive = session.shared_from_this();
     if (living_.sessions.erase(session)) on_forgotten(session);
@@ -28468,6 +28466,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     accounts_.end(session);
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
+    if (!session.is_kept()) return finish_drain();
     returns_.leaving(session.id());
     session.leave(forever, [this, id = session.id(), weak = std::weak_ptr<const bool>(alive_)] {
       if (!weak.lock()) return;

@@ -273,7 +273,6 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
   void on_answered(const Session& session, const answer_record& answer) override {
     accounts_.spend(session, answer);
   }
-
   void on_over(Session& session) override {
     const auto alive = session.shared_from_this();
     if (living_.sessions.erase(session)) on_forgotten(session);
@@ -314,6 +313,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     accounts_.end(session);
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
+    if (!session.is_kept()) return finish_drain();
     returns_.leaving(session.id());
     session.leave(forever, [this, id = session.id(), weak = std::weak_ptr<const bool>(alive_)] {
       if (!weak.lock()) return;

@@ -77,9 +77,9 @@ class lanes {
 
   // ---- out
 
-  /// Takes the next frame out into `frame`, in place of what is there and into its memory, if that
-  /// is enough; false when nothing waits, or nothing but text that is
-  /// not `text_due`. `answer` is null when none is streamed.
+  /// Takes the next frame out, in place of what is in `frame` and into its memory; false when
+  /// nothing waits, or nothing but text that is not `text_due`. `answer` is null when none is
+  /// streamed.
   bool take_next(const message_log& log, const live_answer* answer, bool text_due,
                  std::string& frame, std::string_view timestamp);
 
@@ -245,11 +245,7 @@ AGENT_WEBSOCKET_INLINE bool lanes::take_next(const message_log& log, const live_
   if (position_ < log.released()) {
     if (!log.holds_after(position_)) return false;  // see too_slow()
     const std::string& next = log.at(++position_);
-    if (position_ <= replay_until_) {
-      frame = wire::as_replay(next);
-    } else {
-      frame.assign(next);
-    }
+    position_ <= replay_until_ ? (frame = wire::as_replay(next)) : frame.assign(next);
     return true;
   }
   if (answer != nullptr && text_due && position_ >= log.top()) {

@@ -34,6 +34,8 @@ class optional_keeper {
     if (core_.book().has_fresh()) keeper_->keep(core_, at);
   }
 
+  /// The store is lasting.
+  bool keeps() const noexcept { return keeper_ != nullptr; }
   /// By which this process may write the session; 0: nothing is written.
   fence_number fence() const noexcept { return keeper_ ? keeper_->fence() : 0; }
   /// See keeper::leave.

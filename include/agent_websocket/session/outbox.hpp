@@ -11,12 +11,14 @@
 #include <agent_websocket/session/lanes.hpp>
 #include <agent_websocket/session/ledger.hpp>
 #include <agent_websocket/session/message_log.hpp>
+#include <agent_websocket/wire/message.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace agent_websocket {
@@ -66,6 +68,7 @@ class outbox {
 
   /// What a string that grows with one of them would come to hold anyway.
   static constexpr std::size_t usual_frame_bytes = 240;
+  static constexpr std::size_t usual_welcome_bytes = 640;
 
   /// What is made and sent from now on is counted there, too. `counts` outlives this.
   void count_into(session_counts& counts) noexcept { counts_ = &counts; }
@@ -77,7 +80,7 @@ class outbox {
   std::string encoded(const Message& message, std::string_view timestamp) {
     if (counts_ != nullptr) counts_->made(message);
     std::string frame;
-    frame.reserve(usual_frame_bytes);
+    frame.reserve(std::is_same_v<Message, wire::welcome> ? usual_welcome_bytes : usual_frame_bytes);
     encode(frame, message, timestamp);
     return frame;
   }

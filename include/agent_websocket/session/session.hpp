@@ -120,6 +120,7 @@ class basic_session final
   fence_number fence() const noexcept { return keeper_.fence(); }
   /// It is over here: the store forgets it, or has it with the last of its records; then done().
   void leave(bool forever, std::function<void()> done) { keeper_.leave(forever, std::move(done)); }
+  bool is_kept() const noexcept { return keeper_.keeps(); }  ///< the store is lasting
   void when_erased(kept_handler told) { keeper_.when_erased(std::move(told)); }
 
   /// Tells the core of a client that it is to welcome, by tell(core, resume token, moment).
@@ -313,9 +314,8 @@ class basic_session final
     auto* const call = work_.running_call();
     if (call != nullptr && outcome.nobody_keeps_up != call->held_up())
       outcome.nobody_keeps_up ? hold_up() : call->go_on();
-    if (outcome.too_slow.empty()) return;
     for (const connection_id each : outcome.too_slow) core_.give_up(each);
-    carry_out();
+    if (!outcome.too_slow.empty()) carry_out();
   }
 
   void hold_up() {

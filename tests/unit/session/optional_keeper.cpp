@@ -69,6 +69,7 @@ TEST_CASE_FIXTURE(without_store, "optional_keeper: without a lasting store nothi
   CHECK_FALSE(core.book().is_on());
   notify();
   CHECK(its->fence() == 0u);
+  CHECK_FALSE(its->keeps());
   watch();
   watch_end();
   leave(true);
@@ -88,6 +89,7 @@ TEST_CASE_FIXTURE(fixture, "optional_keeper: what is in flight is waited for") {
   watch();
   CHECK(told == "kept kept kept ");
   CHECK(its->fence() == 1u);
+  CHECK(its->keeps());
   CHECK(space->size() == 1u);
 }
 
