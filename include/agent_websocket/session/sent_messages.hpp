@@ -17,8 +17,12 @@ namespace agent_websocket {
 /// Follows a queue of turns, whose last may change at any time; of every other change it is told.
 class sent_messages {
  public:
+  /// A message of text alone has its JSON text only here. Others have it also themselves: of more
+  /// than so many bytes of those nothing is kept for the next time.
+  static constexpr std::size_t max_kept_twice = 64 * 1024;
+
   /// The system prompt (when there is one), then the turns.
-  const openrouter::message_list& update(const fifo<turn>& turns, const std::string& system_prompt);
+  openrouter::message_list update(const fifo<turn>& turns, const std::string& system_prompt);
 
   /// The oldest turn has gone.
   void front_dropped();
@@ -26,14 +30,23 @@ class sent_messages {
   void forget() noexcept;
 
  private:
+  /// What one turn has added.
+  struct part {
+    std::size_t messages;
+    std::size_t kept_twice;
+  };
+
+  void add(const turn& next);
+
   openrouter::message_list list_;
   std::string system_prompt_;
-  fifo<std::size_t> counts_;  // of the messages of each turn
+  fifo<part> parts_;
+  std::size_t kept_twice_ = 0;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-AGENT_WEBSOCKET_INLINE const openrouter::message_list& sent_messages::update(
+AGENT_WEBSOCKET_INLINE openrouter::message_list sent_messages::update(
     const fifo<turn>& turns, const std::string& system_prompt) {
   if (system_prompt != system_prompt_) {
     forget();
@@ -41,28 +54,40 @@ AGENT_WEBSOCKET_INLINE const openrouter::message_list& sent_messages::update(
   }
   if (list_.empty() && !system_prompt.empty())
     list_.push_back(openrouter::chat_message::system(system_prompt));
-  if (!counts_.empty()) {
-    list_.erase(list_.end() - counts_.back(), list_.end());
-    counts_.drop_back();
+  if (!parts_.empty()) {
+    list_.erase(list_.end() - parts_.back().messages, list_.end());
+    kept_twice_ -= parts_.back().kept_twice;
+    parts_.drop_back();
   }
-  while (counts_.size() < turns.size()) {
-    const std::size_t before = list_.size();
-    turns[counts_.size()].append_to(list_);
-    counts_.push_back(list_.size() - before);
-  }
-  return list_;
+  while (parts_.size() < turns.size()) add(turns[parts_.size()]);
+  const openrouter::message_list all = list_;
+  if (kept_twice_ > max_kept_twice) forget();
+  return all;
 }
 
 AGENT_WEBSOCKET_INLINE void sent_messages::front_dropped() {
-  if (counts_.empty()) return;
+  if (parts_.empty()) return;
   const auto first = list_.begin() + (system_prompt_.empty() ? 0 : 1);
-  list_.erase(first, first + counts_.front());
-  counts_.take_front();
+  list_.erase(first, first + parts_.front().messages);
+  kept_twice_ -= parts_.front().kept_twice;
+  parts_.take_front();
 }
 
 AGENT_WEBSOCKET_INLINE void sent_messages::forget() noexcept {
   list_.clear();
-  counts_.clear();
+  parts_.clear();
+  kept_twice_ = 0;
+}
+
+AGENT_WEBSOCKET_INLINE void sent_messages::add(const turn& next) {
+  const std::size_t before = list_.size();
+  next.append_to(list_);
+  part added{list_.size() - before, 0};
+  for (std::size_t i = before; i < list_.size(); ++i) {
+    if (!list_[i].is_text_alone()) added.kept_twice += list_[i].bytes();
+  }
+  kept_twice_ += added.kept_twice;
+  parts_.push_back(added);
 }
 
 #endif

@@ -64,6 +64,35 @@ TEST_CASE("sent messages: what a request has is not changed by the next") {
   CHECK(texts(first) == "P|1|");
 }
 
+TEST_CASE("sent messages: what messages keep themselves is kept twice up to a bound") {
+  const auto parts = [](std::size_t bytes) {
+    return chat_message::user_parts("[\"" + std::string(bytes, 'x') + "\"]", "picture");
+  };
+  fifo<turn> turns;
+  sent_messages sent;
+  const auto is_kept = [&] {
+    const char* const before = sent.update(turns, "P").json().data();
+    return sent.update(turns, "P").json().data() == before;
+  };
+  turns.push_back(asked(std::string(2 * sent_messages::max_kept_twice, 'x')));
+  turns.push_back(asked("1"));
+  turns.back().question = parts(sent_messages::max_kept_twice - 100);
+  CHECK(is_kept());
+  turns.push_back(asked("2"));
+  turns.back().question = parts(100);
+  const message_list above = sent.update(turns, "P");
+  CHECK(above.json() == afresh(turns, "P"));
+  const message_list again = sent.update(turns, "P");
+  CHECK(again.json() == above.json());
+  CHECK(again.json().data() != above.json().data());  // not kept meanwhile
+  turns.take_front();
+  sent.front_dropped();
+  turns.take_front();
+  sent.front_dropped();
+  CHECK(sent.update(turns, "P").json() == afresh(turns, "P"));
+  CHECK(is_kept());
+}
+
 TEST_CASE("sent messages: are what they would be if made afresh") {
   std::mt19937 random(11);
   const auto below = [&random](unsigned limit) { return random() % limit; };
