@@ -7586,8 +7586,8 @@ AGENT_WEBSOCKET_INLINE bool operator==(const tool_call& a, const tool_call& b) {
 
 // One message of a conversation as OpenRouter's chat completions take it ("messages", request
 // schema ChatMessages): an immutable value, whose copies share what it says. Its JSON text is made
-// where it is asked for (message_list.hpp keeps that of a whole conversation); what is more than a
-// text is kept as JSON, byte for byte.
+// where it is asked for (joined_messages.hpp keeps that of a whole conversation); what is more than
+// a text is kept as JSON, byte for byte.
 
 namespace agent_websocket {
 namespace openrouter {
@@ -7653,7 +7653,7 @@ class chat_message {
   void append_json(std::string& out) const;
   /// What the message adds to a request: the size of json().
   std::size_t bytes() const noexcept { return bytes_; }
-  /// True when json() says nothing that role() and text() do not.
+  /// role() and text() say all that json() does.
   bool is_text_alone() const noexcept { return body_->json.empty(); }
   /// True for an answer that is not whole.
   bool partial() const noexcept { return body_->partial; }
@@ -7740,7 +7740,9 @@ AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant_partial(std::string 
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::restored(chat_role role, std::string text,
                                                            std::string json, bool partial) {
-  return chat_message(role, std::move(text), std::move(json), partial);
+  chat_message of_text(role, std::move(text), {}, partial);
+  if (json.empty() || json == of_text.json()) return of_text;
+  return chat_message(role, of_text.text(), std::move(json), partial);
 }
 
 AGENT_WEBSOCKET_INLINE std::string chat_message::json() const {
@@ -7778,160 +7780,293 @@ AGENT_WEBSOCKET_INLINE const std::shared_ptr<const chat_message::body>& chat_mes
 }  // namespace openrouter
 }  // namespace agent_websocket
 
-// --- agent_websocket/openrouter/message_list.hpp
+// --- agent_websocket/openrouter/joined_messages.hpp
 
-// The messages of a request, in their order, with their JSON texts joined: a conversation that
-// grows is sent again and again without encoding it anew. A value; copies share everything until
-// one of them is changed, which is then on its own.
+// Messages in their order with their JSON texts joined, so that a conversation that grows is sent
+// again and again without encoding it anew. Grows at the back, and is cut at both ends.
 
 namespace agent_websocket {
 namespace openrouter {
 
-/// Used as a std::vector of messages is, but that they are only read in place: see replace(). Of
-/// copies that share, those of one thread.
+class joined_messages {
+ public:
+  const std::vector<chat_message>& messages() const noexcept { return messages_; }
+  /// The elements of a JSON array, without its brackets.
+  std::string_view json() const noexcept;
+
+  /// What throws leaves the object in a state in which it can only be assigned and destroyed.
+  void add(chat_message message);
+  /// Precondition of these: there are so many.
+  void drop_front(std::size_t count) noexcept;
+  void drop_back(std::size_t count) noexcept;
+
+ private:
+  /// Gives room back that has become much more than there is.
+  void shrink() noexcept;
+
+  std::vector<chat_message> messages_;
+  std::string json_;  // behind each message a comma
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE std::string_view joined_messages::json() const noexcept {
+  return std::string_view(json_).substr(0, json_.empty() ? 0 : json_.size() - 1);
+}
+
+AGENT_WEBSOCKET_INLINE void joined_messages::add(chat_message message) {
+  message.append_json(json_);
+  json_ += ',';
+  messages_.push_back(std::move(message));
+}
+
+AGENT_WEBSOCKET_INLINE void joined_messages::drop_front(std::size_t count) noexcept {
+  assert(count <= messages_.size());
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < count; ++i) bytes += messages_[i].bytes() + 1;
+  json_.erase(0, bytes);
+  messages_.erase(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(count));
+  shrink();
+}
+
+AGENT_WEBSOCKET_INLINE void joined_messages::drop_back(std::size_t count) noexcept {
+  assert(count <= messages_.size());
+  for (; count > 0; --count) {
+    json_.resize(json_.size() - messages_.back().bytes() - 1);
+    messages_.pop_back();
+  }
+  shrink();
+}
+
+AGENT_WEBSOCKET_INLINE void joined_messages::shrink() noexcept {
+  constexpr std::size_t spare_bytes = 4096, spare_messages = 64;
+  // Where there is no memory for less, these leave things as they are.
+  if (json_.capacity() > 2 * json_.size() + spare_bytes) json_.shrink_to_fit();
+  if (messages_.capacity() > 2 * messages_.size() + spare_messages) messages_.shrink_to_fit();
+}
+
+#endif
+
+}  // namespace openrouter
+}  // namespace agent_websocket
+
+// --- agent_websocket/openrouter/message_list.hpp
+
+// The messages of a request, in their order. Those of a conversation are not copied for it: they
+// lie in a part that many requests share and none changes, between what this request has alone.
+
+namespace agent_websocket {
+namespace openrouter {
+
+/// Used as a std::vector of messages is, but that they are only read in place: see replace().
 class message_list {
  public:
   using value_type = chat_message;
   using size_type = std::size_t;
-  using const_iterator = const chat_message*;
+  using difference_type = std::ptrdiff_t;
+  using reference = const chat_message&;
+  using const_reference = const chat_message&;
+
+  class const_iterator {
+   public:
+    using iterator_category = std::random_access_iterator_tag;
+    using value_type = chat_message;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const chat_message*;
+    using reference = const chat_message&;
+
+    const_iterator() = default;
+
+    reference operator*() const noexcept { return (*list_)[at_]; }
+    pointer operator->() const noexcept { return &**this; }
+    reference operator[](difference_type by) const noexcept { return *(*this + by); }
+
+    const_iterator& operator+=(difference_type by) noexcept {
+      at_ = static_cast<std::size_t>(static_cast<difference_type>(at_) + by);
+      return *this;
+    }
+    const_iterator& operator-=(difference_type by) noexcept { return *this += -by; }
+    const_iterator& operator++() noexcept { return *this += 1; }
+    const_iterator& operator--() noexcept { return *this -= 1; }
+    const_iterator operator++(int) noexcept { return std::exchange(*this, *this + 1); }
+    const_iterator operator--(int) noexcept { return std::exchange(*this, *this - 1); }
+    friend const_iterator operator+(const_iterator from, difference_type by) noexcept {
+      return from += by;
+    }
+    friend const_iterator operator+(difference_type by, const_iterator from) noexcept {
+      return from += by;
+    }
+    friend const_iterator operator-(const_iterator from, difference_type by) noexcept {
+      return from -= by;
+    }
+    friend difference_type operator-(const const_iterator& a, const const_iterator& b) noexcept {
+      return static_cast<difference_type>(a.at_) - static_cast<difference_type>(b.at_);
+    }
+    friend bool operator==(const const_iterator& a, const const_iterator& b) noexcept {
+      return a.at_ == b.at_;
+    }
+    friend bool operator!=(const const_iterator& a, const const_iterator& b) noexcept {
+      return a.at_ != b.at_;
+    }
+    friend bool operator<(const const_iterator& a, const const_iterator& b) noexcept {
+      return a.at_ < b.at_;
+    }
+    friend bool operator>(const const_iterator& a, const const_iterator& b) noexcept {
+      return b < a;
+    }
+    friend bool operator<=(const const_iterator& a, const const_iterator& b) noexcept {
+      return !(b < a);
+    }
+    friend bool operator>=(const const_iterator& a, const const_iterator& b) noexcept {
+      return !(a < b);
+    }
+
+   private:
+    friend class message_list;
+    const_iterator(const message_list& list, std::size_t at) noexcept : list_(&list), at_(at) {}
+
+    const message_list* list_ = nullptr;
+    std::size_t at_ = 0;
+  };
   using iterator = const_iterator;
 
   message_list() = default;
-  message_list(std::initializer_list<chat_message> messages);  // NOLINT: as std::vector
-  message_list(std::vector<chat_message> messages);            // NOLINT: what it was is one
+  message_list(std::initializer_list<chat_message> messages) : behind_(messages) {}  // NOLINT: as
+  message_list(std::vector<chat_message> messages)  // NOLINT: std::vector, which it has been
+      : behind_(std::move(messages)) {}
+  /// `shared`, or null, between the others. Nobody changes it as long as this or a copy has it.
+  message_list(std::vector<chat_message> before, std::shared_ptr<const joined_messages> shared,
+               std::vector<chat_message> behind);
 
   bool empty() const noexcept { return size() == 0; }
-  std::size_t size() const noexcept { return all_ == nullptr ? 0 : all_->messages.size(); }
-  const_iterator begin() const noexcept {
-    return all_ == nullptr ? nullptr : all_->messages.data();
-  }
-  const_iterator end() const noexcept { return begin() + size(); }
+  std::size_t size() const noexcept { return before_.size() + shared_size() + behind_.size(); }
+  const_iterator begin() const noexcept { return {*this, 0}; }
+  const_iterator end() const noexcept { return {*this, size()}; }
   /// Preconditions of these: there is such a message.
   const chat_message& operator[](std::size_t position) const noexcept;
   const chat_message& front() const noexcept { return (*this)[0]; }
   const chat_message& back() const noexcept { return (*this)[size() - 1]; }
 
-  /// The elements of a JSON array, without its brackets. Valid until the list is changed.
-  std::string_view json() const noexcept;
+  /// What the messages add to a request, commas included.
+  std::size_t bytes() const noexcept;
+  /// Appends them as the elements of a JSON array, without its brackets.
+  void append_json(std::string& out) const;
 
-  // Iterators are no longer valid after these. What throws has changed nothing, but for replace().
-  void push_back(chat_message message);
-  const_iterator insert(const_iterator before, const chat_message& message);
+  // Iterators are no longer valid after these.
+  void push_back(chat_message message) { behind_.push_back(std::move(message)); }
+  const_iterator insert(const_iterator before, chat_message message);
   template <typename Iterator>
-  const_iterator insert(const_iterator before, Iterator first, Iterator last);
+  const_iterator insert(const_iterator before, Iterator first, Iterator last) {
+    const std::vector<chat_message> added(first, last);  // perhaps of this list
+    const std::size_t position = before.at_;
+    if (added.empty()) return before;
+    std::size_t at = position;
+    std::vector<chat_message>& part = part_at(at, position);
+    part.insert(part.begin() + static_cast<std::ptrdiff_t>(at), added.begin(), added.end());
+    return {*this, position};
+  }
   const_iterator erase(const_iterator first, const_iterator last);
   /// Puts `message` in the place of the one there.
-  void replace(const_iterator at, const chat_message& message);
-  void clear() noexcept { all_.reset(); }
+  void replace(const_iterator at, chat_message message);
+  void clear() noexcept;
 
  private:
-  struct shared {
-    std::vector<chat_message> messages;
-    std::string json;  // behind each message a comma
-  };
-
-  /// What is not shared with another list.
-  shared& own();
-  /// Where the text of that message begins.
-  std::size_t offset_of(std::size_t position) const noexcept;
-
-  std::shared_ptr<shared> all_;
-};
-
-template <typename Iterator>
-message_list::const_iterator message_list::insert(const_iterator before, Iterator first,
-                                                  Iterator last) {
-  const auto position = static_cast<std::size_t>(before - begin());
-  const std::vector<chat_message> added(first, last);  // perhaps of this list
-  if (added.empty()) return before;
-  std::string json;
-  for (const chat_message& each : added) {
-    each.append_json(json);
-    json += ',';
+  std::size_t shared_size() const noexcept {
+    return shared_ == nullptr ? 0 : shared_->messages().size();
   }
-  const std::size_t offset = offset_of(position);
-  shared& all = own();
-  all.json.reserve(all.json.size() + json.size());
-  all.messages.insert(all.messages.begin() + static_cast<std::ptrdiff_t>(position), added.begin(),
-                      added.end());
-  all.json.insert(offset, json);
-  return begin() + position;
-}
+  /// The part in which all from `first` to in front of `last` lie, which moves `first` to where it
+  /// is there; what is shared is no longer, when it is about that.
+  std::vector<chat_message>& part_at(std::size_t& first, std::size_t last);
+
+  std::vector<chat_message> before_;  // empty without shared_
+  std::shared_ptr<const joined_messages> shared_;
+  std::vector<chat_message> behind_;
+};
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-AGENT_WEBSOCKET_INLINE message_list::message_list(std::initializer_list<chat_message> messages)
-    : message_list(std::vector<chat_message>(messages)) {}
-
-AGENT_WEBSOCKET_INLINE message_list::message_list(std::vector<chat_message> messages) {
-  if (messages.empty()) return;
-  std::size_t bytes = 0;
-  for (const chat_message& each : messages) bytes += each.bytes() + 1;
-  all_ = std::make_shared<shared>();
-  all_->json.reserve(bytes);
-  for (const chat_message& each : messages) {
-    each.append_json(all_->json);
-    all_->json += ',';
-  }
-  all_->messages = std::move(messages);
+AGENT_WEBSOCKET_INLINE message_list::message_list(std::vector<chat_message> before,
+                                                  std::shared_ptr<const joined_messages> shared,
+                                                  std::vector<chat_message> behind)
+    : before_(std::move(before)), shared_(std::move(shared)), behind_(std::move(behind)) {
+  if (shared_ != nullptr) return;
+  behind_.insert(behind_.begin(), before_.begin(), before_.end());
+  before_.clear();
 }
 
 AGENT_WEBSOCKET_INLINE const chat_message& message_list::operator[](
     std::size_t position) const noexcept {
   assert(position < size());
-  return all_->messages[position];
+  if (position < before_.size()) return before_[position];
+  position -= before_.size();
+  if (position < shared_size()) return shared_->messages()[position];
+  return behind_[position - shared_size()];
 }
 
-AGENT_WEBSOCKET_INLINE std::string_view message_list::json() const noexcept {
-  if (empty()) return {};
-  return std::string_view(all_->json).substr(0, all_->json.size() - 1);
+AGENT_WEBSOCKET_INLINE std::size_t message_list::bytes() const noexcept {
+  std::size_t sum = shared_size() == 0 ? 0 : shared_->json().size() + 1;
+  for (const chat_message& each : before_) sum += each.bytes() + 1;
+  for (const chat_message& each : behind_) sum += each.bytes() + 1;
+  return sum == 0 ? 0 : sum - 1;
 }
 
-AGENT_WEBSOCKET_INLINE void message_list::push_back(chat_message message) {
-  shared& all = own();
-  all.json.reserve(all.json.size() + message.bytes() + 1);
-  all.messages.push_back(std::move(message));
-  all.messages.back().append_json(all.json);
-  all.json += ',';
+AGENT_WEBSOCKET_INLINE void message_list::append_json(std::string& out) const {
+  const char* comma = "";
+  const auto separate = [&] { out.append(std::exchange(comma, ",")); };
+  for (const chat_message& each : before_) {
+    separate();
+    each.append_json(out);
+  }
+  if (shared_size() != 0) {
+    separate();
+    out.append(shared_->json());
+  }
+  for (const chat_message& each : behind_) {
+    separate();
+    each.append_json(out);
+  }
 }
 
-AGENT_WEBSOCKET_INLINE message_list::const_iterator message_list::insert(
-    const_iterator before, const chat_message& message) {
+AGENT_WEBSOCKET_INLINE message_list::const_iterator message_list::insert(const_iterator before,
+                                                                         chat_message message) {
   return insert(before, &message, &message + 1);
 }
 
 AGENT_WEBSOCKET_INLINE message_list::const_iterator message_list::erase(const_iterator first,
                                                                         const_iterator last) {
-  const auto from = static_cast<std::size_t>(first - begin());
-  const auto to = static_cast<std::size_t>(last - begin());
-  if (from == to) return last;
-  const std::size_t begins = offset_of(from);
-  const std::size_t ends = to == size() ? all_->json.size() : offset_of(to);
-  shared& all = own();
-  all.json.erase(begins, ends - begins);
-  all.messages.erase(all.messages.begin() + static_cast<std::ptrdiff_t>(from),
-                     all.messages.begin() + static_cast<std::ptrdiff_t>(to));
-  return begin() + from;
+  const std::size_t count = last.at_ - first.at_;
+  if (count == 0) return last;
+  std::size_t at = first.at_;
+  std::vector<chat_message>& part = part_at(at, last.at_);
+  const auto from = part.begin() + static_cast<std::ptrdiff_t>(at);
+  part.erase(from, from + static_cast<std::ptrdiff_t>(count));
+  return {*this, first.at_};
 }
 
-AGENT_WEBSOCKET_INLINE void message_list::replace(const_iterator at, const chat_message& message) {
-  const chat_message kept = message;  // perhaps of this list
-  insert(erase(at, at + 1), kept);
+AGENT_WEBSOCKET_INLINE void message_list::replace(const_iterator at, chat_message message) {
+  std::size_t position = at.at_;
+  std::vector<chat_message>& part = part_at(position, position + 1);
+  part[position] = std::move(message);
 }
 
-AGENT_WEBSOCKET_INLINE message_list::shared& message_list::own() {
-  if (all_ == nullptr) {
-    all_ = std::make_shared<shared>();
-  } else if (all_.use_count() > 1) {
-    all_ = std::make_shared<shared>(*all_);
+AGENT_WEBSOCKET_INLINE void message_list::clear() noexcept {
+  before_.clear();
+  shared_.reset();
+  behind_.clear();
+}
+
+AGENT_WEBSOCKET_INLINE std::vector<chat_message>& message_list::part_at(std::size_t& first,
+                                                                        std::size_t last) {
+  const std::size_t around = before_.size() + shared_size();
+  if (first >= around) {
+    first -= around;
+    return behind_;
   }
-  return *all_;
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t message_list::offset_of(std::size_t position) const noexcept {
-  std::size_t offset = 0;
-  for (std::size_t i = 0; i < position; ++i) offset += all_->messages[i].bytes() + 1;
-  return offset;
+  if (last <= before_.size()) return before_;
+  std::vector<chat_message> all(begin(), end());
+  clear();
+  behind_ = std::move(all);
+  return behind_;
 }
 
 #endif
@@ -8153,9 +8288,11 @@ result<std::string> encode(const chat_request& request, const dialect& as = {});
 
 namespace detail {
 
-inline void write_messages(request_encoder& out, const message_list& what) {
+inline void write_messages(request_encoder& out, std::string& body, const message_list& what) {
   if (what.empty()) return out.refuse("messages", "must have at least one message");
-  out.key("messages").begin_array().raw(what.json()).end_array();
+  out.key("messages").raw("[");
+  what.append_json(body);
+  body += ']';
 }
 
 inline void write_sampling(request_encoder& out, const chat_request& request, const dialect& as) {
@@ -8224,7 +8361,7 @@ inline void write_metadata(request_encoder& out, const chat_request& request) {
 AGENT_WEBSOCKET_INLINE result<std::string> encode(const chat_request& request, const dialect& as) {
   using detail::request_encoder;
   std::string body;
-  body.reserve(512 + request.messages.json().size() + request.extra.size() + request.tools.size());
+  body.reserve(512 + request.messages.bytes() + request.extra.size() + request.tools.size());
   request_encoder out(body);
   const auto part = [&out](const char* name, const auto& what) {
     out.object(name, [&what](request_encoder& in) { detail::write(in, what); });
@@ -8232,7 +8369,7 @@ AGENT_WEBSOCKET_INLINE result<std::string> encode(const chat_request& request, c
   out.text("model", request.model);
   out.texts("models", request.fallback_models);
   out.text("preset", request.preset);
-  detail::write_messages(out, request.messages);
+  detail::write_messages(out, body, request.messages);
   detail::write_sampling(out, request, as);
   out.raw("tools", request.tools, json::kind::array);
   out.raw("tool_choice", request.tool_choice, json::kind::object, json::kind::string);
@@ -16326,7 +16463,7 @@ struct turn {
   std::size_t messages() const noexcept;
 
   /// Appends what the turn adds to a request: its messages, and those of tools.
-  void append_to(openrouter::message_list& request) const;
+  void append_to(std::vector<openrouter::chat_message>& request) const;
 
   /// What its messages add to a request, and what people said of it.
   std::size_t bytes() const noexcept;
@@ -16358,7 +16495,7 @@ AGENT_WEBSOCKET_INLINE std::size_t turn::bytes() const noexcept {
   return count;
 }
 
-AGENT_WEBSOCKET_INLINE void turn::append_to(openrouter::message_list& request) const {
+AGENT_WEBSOCKET_INLINE void turn::append_to(std::vector<openrouter::chat_message>& request) const {
   if (messages() == 0) return;
   request.push_back(question);
   for (const openrouter::chat_message& each : steps) request.push_back(each);
@@ -18283,7 +18420,7 @@ class claimed_ids {
     std::uint64_t end_seq = 0;  ///< number of its terminal message; 0 while it is open
   };
 
-  /// What was claimed by that id; nullptr when it is free.
+  /// What was claimed by that id, until the next call of another function; nullptr when it is free.
   const claim* find(std::string_view id, time_point now);
 
   /// Precondition: the id is free.
@@ -18313,9 +18450,9 @@ class claimed_ids {
     std::size_t hash;
     std::uint64_t older;  // number of the next older entry with that place in the table
   };
-  /// The entries by age, and a hash table with chains through them. Entries have numbers from 1,
-  /// which go on; those up to `dropped` are no longer there, which ends a chain. So nothing has to
-  /// be taken out of the table, and what is added and dropped lies side by side.
+  /// The entries by age, and a hash table with chains through them. Entries are numbered
+  /// from 1 in the order of their age; those up to `dropped` have gone, which ends a chain. So
+  /// nothing has to be taken out of the table, and what is added and dropped lies side by side.
   struct kept {
     fifo<entry> entries;
     std::uint64_t dropped = 0;
@@ -18492,37 +18629,44 @@ AGENT_WEBSOCKET_INLINE const client_tools::entry* client_tools::last(
 
 // --- agent_websocket/session/sent_messages.hpp
 
-// What the model was last given to read of a conversation, from which the next request is made:
-// only what has come since is added, and what was dropped is taken away. Knows nothing of limits.
+// The messages of a conversation's turns that are over, joined, from one request to the next: what
+// has come since is added, and what was dropped is taken away. Knows nothing of limits.
 
 namespace agent_websocket {
 
 /// Follows a queue of turns, whose last may change at any time; of every other change it is told.
 class sent_messages {
  public:
-  /// A message of text alone has its JSON text only here. Others have it also themselves: of more
-  /// than so many bytes of those nothing is kept for the next time.
+  /// A message of text alone has its JSON text only here. Others have it also themselves: while
+  /// there are more than so many bytes of those, nothing is joined.
   static constexpr std::size_t max_kept_twice = 64 * 1024;
 
   /// The system prompt (when there is one), then the turns.
   openrouter::message_list update(const fifo<turn>& turns, const std::string& system_prompt);
 
-  /// The oldest turn has gone.
-  void front_dropped();
-  /// The last has gone, or one before it was changed: all is made anew.
+  bool is_joined() const noexcept { return joined_ != nullptr; }
+
+  /// The oldest turn goes.
+  void front_dropped() noexcept;
+  /// The newest has gone; so many are left.
+  void back_dropped(std::size_t left) noexcept;
+  /// One before the last was changed: all is made anew.
   void forget() noexcept;
 
  private:
-  /// What one turn has added.
+  /// What one turn adds.
   struct part {
     std::size_t messages;
     std::size_t kept_twice;
   };
 
+  void follow(const fifo<turn>& turns);
   void add(const turn& next);
+  void join(const fifo<turn>& turns);
+  /// What no request has any more; null when there is nothing, or no memory.
+  openrouter::joined_messages* own() noexcept;
 
-  openrouter::message_list list_;
-  std::string system_prompt_;
+  std::shared_ptr<openrouter::joined_messages> joined_;  // none, or of all parts
   fifo<part> parts_;
   std::size_t kept_twice_ = 0;
 };
@@ -18531,46 +18675,88 @@ class sent_messages {
 
 AGENT_WEBSOCKET_INLINE openrouter::message_list sent_messages::update(
     const fifo<turn>& turns, const std::string& system_prompt) {
-  if (system_prompt != system_prompt_) {
+  try {
+    follow(turns);
+  } catch (...) {
     forget();
-    system_prompt_ = system_prompt;
+    throw;
   }
-  if (list_.empty() && !system_prompt.empty())
-    list_.push_back(openrouter::chat_message::system(system_prompt));
-  if (!parts_.empty()) {
-    list_.erase(list_.end() - parts_.back().messages, list_.end());
-    kept_twice_ -= parts_.back().kept_twice;
-    parts_.drop_back();
+  std::vector<openrouter::chat_message> before, behind;
+  if (!system_prompt.empty()) before.push_back(openrouter::chat_message::system(system_prompt));
+  if (joined_ == nullptr) {
+    for (std::size_t i = 0; i < parts_.size(); ++i) turns[i].append_to(behind);
   }
-  while (parts_.size() < turns.size()) add(turns[parts_.size()]);
-  const openrouter::message_list all = list_;
-  if (kept_twice_ > max_kept_twice) forget();
-  return all;
+  if (!turns.empty()) turns.back().append_to(behind);
+  return {std::move(before), joined_, std::move(behind)};
 }
 
-AGENT_WEBSOCKET_INLINE void sent_messages::front_dropped() {
+AGENT_WEBSOCKET_INLINE void sent_messages::front_dropped() noexcept {
   if (parts_.empty()) return;
-  const auto first = list_.begin() + (system_prompt_.empty() ? 0 : 1);
-  list_.erase(first, first + parts_.front().messages);
-  kept_twice_ -= parts_.front().kept_twice;
-  parts_.take_front();
+  const part gone = parts_.take_front();
+  kept_twice_ -= gone.kept_twice;
+  if (auto* const its = own()) its->drop_front(gone.messages);
+}
+
+AGENT_WEBSOCKET_INLINE void sent_messages::back_dropped(std::size_t left) noexcept {
+  while (!parts_.empty() && parts_.size() >= left) {
+    const part gone = parts_.back();
+    parts_.drop_back();
+    kept_twice_ -= gone.kept_twice;
+    if (auto* const its = own()) its->drop_back(gone.messages);
+  }
 }
 
 AGENT_WEBSOCKET_INLINE void sent_messages::forget() noexcept {
-  list_.clear();
+  joined_.reset();
   parts_.clear();
   kept_twice_ = 0;
 }
 
-AGENT_WEBSOCKET_INLINE void sent_messages::add(const turn& next) {
-  const std::size_t before = list_.size();
-  next.append_to(list_);
-  part added{list_.size() - before, 0};
-  for (std::size_t i = before; i < list_.size(); ++i) {
-    if (!list_[i].is_text_alone()) added.kept_twice += list_[i].bytes();
+AGENT_WEBSOCKET_INLINE void sent_messages::follow(const fifo<turn>& turns) {
+  while (parts_.size() + 1 < turns.size()) add(turns[parts_.size()]);
+  if (kept_twice_ > max_kept_twice) {
+    joined_.reset();
+  } else if (joined_ == nullptr && !parts_.empty()) {
+    join(turns);
   }
-  kept_twice_ += added.kept_twice;
-  parts_.push_back(added);
+}
+
+AGENT_WEBSOCKET_INLINE void sent_messages::add(const turn& next) {
+  std::vector<openrouter::chat_message> added;
+  next.append_to(added);
+  part made{added.size(), 0};
+  for (const openrouter::chat_message& each : added) {
+    if (!each.is_text_alone()) made.kept_twice += each.bytes();
+  }
+  parts_.push_back(made);
+  kept_twice_ += made.kept_twice;
+  if (kept_twice_ > max_kept_twice) return joined_.reset();
+  if (auto* const its = own()) {
+    for (openrouter::chat_message& each : added) its->add(std::move(each));
+  }
+}
+
+AGENT_WEBSOCKET_INLINE void sent_messages::join(const fifo<turn>& turns) {
+  std::vector<openrouter::chat_message> all;
+  for (std::size_t i = 0; i < parts_.size(); ++i) turns[i].append_to(all);
+  const auto made = std::make_shared<openrouter::joined_messages>();
+  for (openrouter::chat_message& each : all) made->add(std::move(each));
+  joined_ = made;
+}
+
+AGENT_WEBSOCKET_INLINE openrouter::joined_messages* sent_messages::own() noexcept {
+  if (joined_ == nullptr) return nullptr;
+  if (joined_.use_count() == 1) {
+    // Counting up and down comes after what a request in another thread did before it let go.
+    const auto counted = joined_;
+    return joined_.get();
+  }
+  try {
+    joined_ = std::make_shared<openrouter::joined_messages>(*joined_);
+  } catch (...) {
+    joined_.reset();
+  }
+  return joined_.get();
 }
 
 #endif
@@ -18606,14 +18792,16 @@ class conversation {
   void trim();
 
   /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
-  /// when there is none.
+  /// when there is none. To change one before the last, it is to be found by this again.
   turn* find(std::string_view ref) noexcept;
+  const turn* find(std::string_view ref) const noexcept;
 
   /// Precondition of these: !empty().
   turn& back() noexcept { return kept_->turns.back(); }
   void drop_last();
-  void clear() noexcept { kept_.reset(); }
+  void clear() noexcept;
   bool empty() const noexcept { return turns().empty(); }
+  /// Valid until the conversation is changed.
   const fifo<turn>& turns() const noexcept;
 
   /// Messages of all turns, without the system prompt.
@@ -18637,6 +18825,7 @@ class conversation {
 
   /// All before the last are counted.
   static void count(kept& all) noexcept;
+  static void uncount(kept& all, const turn& gone) noexcept;
   /// A turn before the last was changed.
   static void forget(kept& all) noexcept;
   static void drop_front(kept& all);
@@ -18683,23 +18872,35 @@ AGENT_WEBSOCKET_INLINE void conversation::trim() {
   if (max_bytes_ != 0 && all.bytes + last.bytes() > max_bytes_) trim_bytes(all);
 }
 
-AGENT_WEBSOCKET_INLINE turn* conversation::find(std::string_view ref) noexcept {
-  if (empty()) return nullptr;
-  kept& all = *kept_;
-  for (std::size_t i = all.turns.size(); i-- > 0;) {
-    turn& each = all.turns[i];
+AGENT_WEBSOCKET_INLINE const turn* conversation::find(std::string_view ref) const noexcept {
+  const fifo<turn>& all = turns();
+  for (std::size_t i = all.size(); i-- > 0;) {
+    const turn& each = all[i];
     const bool is_it =
         ref.empty() ? !each.running() && each.has_words() : each.stream == ref || each.id == ref;
-    if (!is_it) continue;
-    if (i + 1 != all.turns.size()) forget(all);  // it may be changed
-    return &each;
+    if (is_it) return &each;
   }
   return nullptr;
 }
 
+AGENT_WEBSOCKET_INLINE turn* conversation::find(std::string_view ref) noexcept {
+  turn* const found = const_cast<turn*>(std::as_const(*this).find(ref));
+  if (found != nullptr && found != &kept_->turns.back()) forget(*kept_);  // it may be changed
+  return found;
+}
+
 AGENT_WEBSOCKET_INLINE void conversation::drop_last() {
+  kept& all = *kept_;
+  all.turns.drop_back();
+  all.sent.back_dropped(all.turns.size());
+  if (all.counted == 0 || all.counted < all.turns.size()) return;
+  uncount(all, all.turns[--all.counted]);  // it is the last now
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::clear() noexcept {
+  if (!kept_) return;
   forget(*kept_);
-  kept_->turns.drop_back();
+  kept_->turns.clear();
 }
 
 AGENT_WEBSOCKET_INLINE const fifo<turn>& conversation::turns() const noexcept {
@@ -18715,7 +18916,8 @@ AGENT_WEBSOCKET_INLINE std::size_t conversation::message_count() const noexcept 
 
 AGENT_WEBSOCKET_INLINE openrouter::message_list conversation::messages(
     const std::string& system_prompt) const {
-  return kept_.need().sent.update(kept_->turns, system_prompt);
+  if (kept_) return kept_->sent.update(kept_->turns, system_prompt);
+  return sent_messages().update(turns(), system_prompt);
 }
 
 AGENT_WEBSOCKET_INLINE void conversation::count(kept& all) noexcept {
@@ -18732,23 +18934,29 @@ AGENT_WEBSOCKET_INLINE void conversation::forget(kept& all) noexcept {
   all.sent.forget();
 }
 
-/// Precondition: it is counted.
-AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all) {
-  all.sent.front_dropped();
-  const turn gone = all.turns.take_front();
-  --all.counted;
+AGENT_WEBSOCKET_INLINE void conversation::uncount(kept& all, const turn& gone) noexcept {
   all.messages -= gone.messages();
   all.steps -= gone.steps.size();
   all.bytes -= gone.bytes();
 }
 
+/// Precondition: it is counted.
+AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all) {
+  all.sent.front_dropped();
+  --all.counted;
+  uncount(all, all.turns.front());
+  all.turns.take_front();
+}
+
 AGENT_WEBSOCKET_INLINE void conversation::trim_steps(kept& all) {
   std::size_t steps = 0;
   for (std::size_t i = all.turns.size(); i-- > 0;) {
-    steps += all.turns[i].steps.size();
-    if (i + 1 != all.turns.size() && steps > max_messages_) all.turns[i].steps.clear();
+    turn& each = all.turns[i];
+    steps += each.steps.size();
+    if (i + 1 == all.turns.size() || steps <= max_messages_ || each.steps.empty()) continue;
+    each.steps.clear();
+    forget(all);
   }
-  forget(all);
 }
 
 AGENT_WEBSOCKET_INLINE void conversation::trim_bytes(kept& all) {
@@ -19151,8 +19359,8 @@ AGENT_WEBSOCKET_INLINE void message_log::release(std::uint64_t seq) noexcept {
 }
 
 AGENT_WEBSOCKET_INLINE void message_log::append(std::string_view frame) {
+  kept_.push_back({std::string(frame), end_ + frame.size()});
   end_ += frame.size();
-  kept_.push_back({std::string(frame), end_});
   ++top_;
   while (kept_.size() > max_messages_ || (kept_.size() > 1 && bytes() > max_bytes_))
     kept_.take_front();
@@ -19773,6 +19981,7 @@ AGENT_WEBSOCKET_INLINE lanes::lanes(connection_id connection, std::uint64_t posi
     : connection_(connection), position_(position) {}
 
 AGENT_WEBSOCKET_INLINE void lanes::put_control(std::string frame) {
+  if (!control_.empty()) frame.shrink_to_fit();  // it will wait
   own_bytes_ += frame.size();
   control_.push_back(std::move(frame));
 }
@@ -19797,6 +20006,7 @@ AGENT_WEBSOCKET_INLINE void lanes::kept(std::uint64_t records) {
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::put_ordered(std::string frame, std::uint64_t after) {
+  if (!ordered_.empty()) frame.shrink_to_fit();
   own_bytes_ += frame.size();
   ordered_.push_back({std::move(frame), after});
 }
@@ -22483,7 +22693,7 @@ AGENT_WEBSOCKET_INLINE void session_core::repeat_end(connection_id to, const wir
   const message_log& log = outbox_.log();
   if (claimed.end_seq >= log.oldest() && claimed.end_seq <= log.top())
     return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
-  const turn* const asked = conversation_.find(claimed.stream);
+  const turn* const asked = std::as_const(conversation_).find(claimed.stream);
   if (asked != nullptr && asked->has_words()) {
     const std::string& text = asked->text();
     wire::response_end again;
@@ -22580,7 +22790,7 @@ AGENT_WEBSOCKET_INLINE std::shared_ptr<openrouter::chat_request> session_core::b
   request.max_tokens = overrides().max_tokens.value_or(settings_->max_tokens);
   request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
-  run_->asked_bytes += request.messages.json().size();
+  run_->asked_bytes += request.messages.bytes();
   return built;
 }
 
@@ -27971,7 +28181,7 @@ class basic_session final
   fence_number fence() const noexcept { return keeper_.fence(); }
   /// It is over here: the store forgets it, or has it with the last of its records; then done().
   void leave(bool forever, std::function<void()> done) { keeper_.leave(forever, std::move(done)); }
-  bool is_kept() const noexcept { return keeper_.keeps(); }  ///< the store is lasting
+  bool has_lasting_store() const noexcept { return keeper_.keeps(); }
   void when_erased(kept_handler told) { keeper_.when_erased(std::move(told)); }
 
   /// Tells the core of a client that it is to welcome, by tell(core, resume token, moment).
@@ -28491,7 +28701,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     accounts_.end(session);
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
-    if (!session.is_kept()) return finish_drain();
+    if (!session.has_lasting_store()) return finish_drain();
     returns_.leaving(session.id());
     session.leave(forever, [this, id = session.id(), weak = std::weak_ptr<const bool>(alive_)] {
       if (!weak.lock()) return;
@@ -41467,6 +41677,11 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     if (pending() < max_output_before_late) output().append(std::exchange(output_->late(), {}));
   }
 
+  /// The connection closes: it does not go out any more.
+  void drop_late() noexcept {
+    if (output_ != nullptr) output_->late().clear();
+  }
+
   /// on_turn_end() will be called once, soon.
   void touch() {
     if (!std::exchange(touched_, true)) hub_->turns->join(*this);
@@ -42236,6 +42451,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_writable() {
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::write() {
   if (phase_ == phase::gone) return;
+  if (phase_ != phase::open) drop_late();
   if (!transmit_output()) return lost();
   if (phase_ == phase::open) send_late();
   if (take_drained() && phase_ == phase::open) sink().on_drained(id_);

@@ -91,6 +91,11 @@ class websocketpp_channel : public asio_link, public deadline_hook {
     if (pending() < max_output_before_late) output().append(std::exchange(output_->late(), {}));
   }
 
+  /// The connection closes: it does not go out any more.
+  void drop_late() noexcept {
+    if (output_ != nullptr) output_->late().clear();
+  }
+
   /// on_turn_end() will be called once, soon.
   void touch() {
     if (!std::exchange(touched_, true)) hub_->turns->join(*this);

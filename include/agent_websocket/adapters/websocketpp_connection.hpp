@@ -263,6 +263,7 @@ AGENT_WEBSOCKET_INLINE void websocketpp_connection::on_writable() {
 
 AGENT_WEBSOCKET_INLINE void websocketpp_connection::write() {
   if (phase_ == phase::gone) return;
+  if (phase_ != phase::open) drop_late();
   if (!transmit_output()) return lost();
   if (phase_ == phase::open) send_late();
   if (take_drained() && phase_ == phase::open) sink().on_drained(id_);

@@ -2,8 +2,8 @@
 //
 // One message of a conversation as OpenRouter's chat completions take it ("messages", request
 // schema ChatMessages): an immutable value, whose copies share what it says. Its JSON text is made
-// where it is asked for (message_list.hpp keeps that of a whole conversation); what is more than a
-// text is kept as JSON, byte for byte.
+// where it is asked for (joined_messages.hpp keeps that of a whole conversation); what is more than
+// a text is kept as JSON, byte for byte.
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
@@ -83,7 +83,7 @@ class chat_message {
   void append_json(std::string& out) const;
   /// What the message adds to a request: the size of json().
   std::size_t bytes() const noexcept { return bytes_; }
-  /// True when json() says nothing that role() and text() do not.
+  /// role() and text() say all that json() does.
   bool is_text_alone() const noexcept { return body_->json.empty(); }
   /// True for an answer that is not whole.
   bool partial() const noexcept { return body_->partial; }
@@ -170,7 +170,9 @@ AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant_partial(std::string 
 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::restored(chat_role role, std::string text,
                                                            std::string json, bool partial) {
-  return chat_message(role, std::move(text), std::move(json), partial);
+  chat_message of_text(role, std::move(text), {}, partial);
+  if (json.empty() || json == of_text.json()) return of_text;
+  return chat_message(role, of_text.text(), std::move(json), partial);
 }
 
 AGENT_WEBSOCKET_INLINE std::string chat_message::json() const {

@@ -109,9 +109,11 @@ result<std::string> encode(const chat_request& request, const dialect& as = {});
 
 namespace detail {
 
-inline void write_messages(request_encoder& out, const message_list& what) {
+inline void write_messages(request_encoder& out, std::string& body, const message_list& what) {
   if (what.empty()) return out.refuse("messages", "must have at least one message");
-  out.key("messages").begin_array().raw(what.json()).end_array();
+  out.key("messages").raw("[");
+  what.append_json(body);
+  body += ']';
 }
 
 inline void write_sampling(request_encoder& out, const chat_request& request, const dialect& as) {
@@ -180,7 +182,7 @@ inline void write_metadata(request_encoder& out, const chat_request& request) {
 AGENT_WEBSOCKET_INLINE result<std::string> encode(const chat_request& request, const dialect& as) {
   using detail::request_encoder;
   std::string body;
-  body.reserve(512 + request.messages.json().size() + request.extra.size() + request.tools.size());
+  body.reserve(512 + request.messages.bytes() + request.extra.size() + request.tools.size());
   request_encoder out(body);
   const auto part = [&out](const char* name, const auto& what) {
     out.object(name, [&what](request_encoder& in) { detail::write(in, what); });
@@ -188,7 +190,7 @@ AGENT_WEBSOCKET_INLINE result<std::string> encode(const chat_request& request, c
   out.text("model", request.model);
   out.texts("models", request.fallback_models);
   out.text("preset", request.preset);
-  detail::write_messages(out, request.messages);
+  detail::write_messages(out, body, request.messages);
   detail::write_sampling(out, request, as);
   out.raw("tools", request.tools, json::kind::array);
   out.raw("tool_choice", request.tool_choice, json::kind::object, json::kind::string);

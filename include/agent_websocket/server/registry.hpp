@@ -313,7 +313,7 @@ class registry final : private session_sink<Session>, private deadline_sink<Sess
     accounts_.end(session);
     log(log_level::info, "session_closed", session.id(), {});
     guarded("on_end", session.id(), [&] { router_.ended(session); });
-    if (!session.is_kept()) return finish_drain();
+    if (!session.has_lasting_store()) return finish_drain();
     returns_.leaving(session.id());
     session.leave(forever, [this, id = session.id(), weak = std::weak_ptr<const bool>(alive_)] {
       if (!weak.lock()) return;

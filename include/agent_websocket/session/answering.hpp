@@ -120,7 +120,7 @@ AGENT_WEBSOCKET_INLINE void session_core::repeat_end(connection_id to, const wir
   const message_log& log = outbox_.log();
   if (claimed.end_seq >= log.oldest() && claimed.end_seq <= log.top())
     return outbox_.put_ordered(to, wire::as_replay(log.at(claimed.end_seq)));
-  const turn* const asked = conversation_.find(claimed.stream);
+  const turn* const asked = std::as_const(conversation_).find(claimed.stream);
   if (asked != nullptr && asked->has_words()) {
     const std::string& text = asked->text();
     wire::response_end again;
@@ -217,7 +217,7 @@ AGENT_WEBSOCKET_INLINE std::shared_ptr<openrouter::chat_request> session_core::b
   request.max_tokens = overrides().max_tokens.value_or(settings_->max_tokens);
   request.reasoning.effort = settings_->reasoning_effort;
   request.tools = describe_tools(run_->offered);
-  run_->asked_bytes += request.messages.json().size();
+  run_->asked_bytes += request.messages.bytes();
   return built;
 }
 

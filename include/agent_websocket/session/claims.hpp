@@ -36,7 +36,7 @@ class claimed_ids {
     std::uint64_t end_seq = 0;  ///< number of its terminal message; 0 while it is open
   };
 
-  /// What was claimed by that id; nullptr when it is free.
+  /// What was claimed by that id, until the next call of another function; nullptr when it is free.
   const claim* find(std::string_view id, time_point now);
 
   /// Precondition: the id is free.
@@ -66,9 +66,9 @@ class claimed_ids {
     std::size_t hash;
     std::uint64_t older;  // number of the next older entry with that place in the table
   };
-  /// The entries by age, and a hash table with chains through them. Entries have numbers from 1,
-  /// which go on; those up to `dropped` are no longer there, which ends a chain. So nothing has to
-  /// be taken out of the table, and what is added and dropped lies side by side.
+  /// The entries by age, and a hash table with chains through them. Entries are numbered
+  /// from 1 in the order of their age; those up to `dropped` have gone, which ends a chain. So
+  /// nothing has to be taken out of the table, and what is added and dropped lies side by side.
   struct kept {
     fifo<entry> entries;
     std::uint64_t dropped = 0;

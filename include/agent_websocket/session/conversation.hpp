@@ -40,14 +40,16 @@ class conversation {
   void trim();
 
   /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
-  /// when there is none.
+  /// when there is none. To change one before the last, it is to be found by this again.
   turn* find(std::string_view ref) noexcept;
+  const turn* find(std::string_view ref) const noexcept;
 
   /// Precondition of these: !empty().
   turn& back() noexcept { return kept_->turns.back(); }
   void drop_last();
-  void clear() noexcept { kept_.reset(); }
+  void clear() noexcept;
   bool empty() const noexcept { return turns().empty(); }
+  /// Valid until the conversation is changed.
   const fifo<turn>& turns() const noexcept;
 
   /// Messages of all turns, without the system prompt.
@@ -71,6 +73,7 @@ class conversation {
 
   /// All before the last are counted.
   static void count(kept& all) noexcept;
+  static void uncount(kept& all, const turn& gone) noexcept;
   /// A turn before the last was changed.
   static void forget(kept& all) noexcept;
   static void drop_front(kept& all);
@@ -117,23 +120,35 @@ AGENT_WEBSOCKET_INLINE void conversation::trim() {
   if (max_bytes_ != 0 && all.bytes + last.bytes() > max_bytes_) trim_bytes(all);
 }
 
-AGENT_WEBSOCKET_INLINE turn* conversation::find(std::string_view ref) noexcept {
-  if (empty()) return nullptr;
-  kept& all = *kept_;
-  for (std::size_t i = all.turns.size(); i-- > 0;) {
-    turn& each = all.turns[i];
+AGENT_WEBSOCKET_INLINE const turn* conversation::find(std::string_view ref) const noexcept {
+  const fifo<turn>& all = turns();
+  for (std::size_t i = all.size(); i-- > 0;) {
+    const turn& each = all[i];
     const bool is_it =
         ref.empty() ? !each.running() && each.has_words() : each.stream == ref || each.id == ref;
-    if (!is_it) continue;
-    if (i + 1 != all.turns.size()) forget(all);  // it may be changed
-    return &each;
+    if (is_it) return &each;
   }
   return nullptr;
 }
 
+AGENT_WEBSOCKET_INLINE turn* conversation::find(std::string_view ref) noexcept {
+  turn* const found = const_cast<turn*>(std::as_const(*this).find(ref));
+  if (found != nullptr && found != &kept_->turns.back()) forget(*kept_);  // it may be changed
+  return found;
+}
+
 AGENT_WEBSOCKET_INLINE void conversation::drop_last() {
+  kept& all = *kept_;
+  all.turns.drop_back();
+  all.sent.back_dropped(all.turns.size());
+  if (all.counted == 0 || all.counted < all.turns.size()) return;
+  uncount(all, all.turns[--all.counted]);  // it is the last now
+}
+
+AGENT_WEBSOCKET_INLINE void conversation::clear() noexcept {
+  if (!kept_) return;
   forget(*kept_);
-  kept_->turns.drop_back();
+  kept_->turns.clear();
 }
 
 AGENT_WEBSOCKET_INLINE const fifo<turn>& conversation::turns() const noexcept {
@@ -149,7 +164,8 @@ AGENT_WEBSOCKET_INLINE std::size_t conversation::message_count() const noexcept 
 
 AGENT_WEBSOCKET_INLINE openrouter::message_list conversation::messages(
     const std::string& system_prompt) const {
-  return kept_.need().sent.update(kept_->turns, system_prompt);
+  if (kept_) return kept_->sent.update(kept_->turns, system_prompt);
+  return sent_messages().update(turns(), system_prompt);
 }
 
 AGENT_WEBSOCKET_INLINE void conversation::count(kept& all) noexcept {
@@ -166,23 +182,29 @@ AGENT_WEBSOCKET_INLINE void conversation::forget(kept& all) noexcept {
   all.sent.forget();
 }
 
-/// Precondition: it is counted.
-AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all) {
-  all.sent.front_dropped();
-  const turn gone = all.turns.take_front();
-  --all.counted;
+AGENT_WEBSOCKET_INLINE void conversation::uncount(kept& all, const turn& gone) noexcept {
   all.messages -= gone.messages();
   all.steps -= gone.steps.size();
   all.bytes -= gone.bytes();
 }
 
+/// Precondition: it is counted.
+AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all) {
+  all.sent.front_dropped();
+  --all.counted;
+  uncount(all, all.turns.front());
+  all.turns.take_front();
+}
+
 AGENT_WEBSOCKET_INLINE void conversation::trim_steps(kept& all) {
   std::size_t steps = 0;
   for (std::size_t i = all.turns.size(); i-- > 0;) {
-    steps += all.turns[i].steps.size();
-    if (i + 1 != all.turns.size() && steps > max_messages_) all.turns[i].steps.clear();
+    turn& each = all.turns[i];
+    steps += each.steps.size();
+    if (i + 1 == all.turns.size() || steps <= max_messages_ || each.steps.empty()) continue;
+    each.steps.clear();
+    forget(all);
   }
-  forget(all);
 }
 
 AGENT_WEBSOCKET_INLINE void conversation::trim_bytes(kept& all) {

@@ -161,6 +161,7 @@ AGENT_WEBSOCKET_INLINE lanes::lanes(connection_id connection, std::uint64_t posi
     : connection_(connection), position_(position) {}
 
 AGENT_WEBSOCKET_INLINE void lanes::put_control(std::string frame) {
+  if (!control_.empty()) frame.shrink_to_fit();  // it will wait
   own_bytes_ += frame.size();
   control_.push_back(std::move(frame));
 }
@@ -185,6 +186,7 @@ AGENT_WEBSOCKET_INLINE void lanes::kept(std::uint64_t records) {
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::put_ordered(std::string frame, std::uint64_t after) {
+  if (!ordered_.empty()) frame.shrink_to_fit();
   own_bytes_ += frame.size();
   ordered_.push_back({std::move(frame), after});
 }

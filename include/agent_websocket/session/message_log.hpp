@@ -87,8 +87,8 @@ AGENT_WEBSOCKET_INLINE void message_log::release(std::uint64_t seq) noexcept {
 }
 
 AGENT_WEBSOCKET_INLINE void message_log::append(std::string_view frame) {
+  kept_.push_back({std::string(frame), end_ + frame.size()});
   end_ += frame.size();
-  kept_.push_back({std::string(frame), end_});
   ++top_;
   while (kept_.size() > max_messages_ || (kept_.size() > 1 && bytes() > max_bytes_))
     kept_.take_front();

@@ -120,7 +120,7 @@ class basic_session final
   fence_number fence() const noexcept { return keeper_.fence(); }
   /// It is over here: the store forgets it, or has it with the last of its records; then done().
   void leave(bool forever, std::function<void()> done) { keeper_.leave(forever, std::move(done)); }
-  bool is_kept() const noexcept { return keeper_.keeps(); }  ///< the store is lasting
+  bool has_lasting_store() const noexcept { return keeper_.keeps(); }
   void when_erased(kept_handler told) { keeper_.when_erased(std::move(told)); }
 
   /// Tells the core of a client that it is to welcome, by tell(core, resume token, moment).

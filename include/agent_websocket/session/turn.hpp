@@ -6,7 +6,6 @@
 
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/openrouter/message.hpp>
-#include <agent_websocket/openrouter/message_list.hpp>
 #include <agent_websocket/wire/message.hpp>
 
 #include <chrono>
@@ -54,7 +53,7 @@ struct turn {
   std::size_t messages() const noexcept;
 
   /// Appends what the turn adds to a request: its messages, and those of tools.
-  void append_to(openrouter::message_list& request) const;
+  void append_to(std::vector<openrouter::chat_message>& request) const;
 
   /// What its messages add to a request, and what people said of it.
   std::size_t bytes() const noexcept;
@@ -86,7 +85,7 @@ AGENT_WEBSOCKET_INLINE std::size_t turn::bytes() const noexcept {
   return count;
 }
 
-AGENT_WEBSOCKET_INLINE void turn::append_to(openrouter::message_list& request) const {
+AGENT_WEBSOCKET_INLINE void turn::append_to(std::vector<openrouter::chat_message>& request) const {
   if (messages() == 0) return;
   request.push_back(question);
   for (const openrouter::chat_message& each : steps) request.push_back(each);

@@ -4,16 +4,16 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 using agent_websocket::feedback_entry;
 using agent_websocket::turn;
 using agent_websocket::openrouter::chat_message;
-using agent_websocket::openrouter::message_list;
 
 namespace {
 
 std::string added_by(const turn& of) {
-  message_list request;
+  std::vector<chat_message> request;
   of.append_to(request);
   std::string all;
   for (const chat_message& each : request) all += each.text() + "|";
