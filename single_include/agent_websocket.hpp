@@ -7741,7 +7741,7 @@ AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant_partial(std::string 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::restored(chat_role role, std::string text,
                                                            std::string json, bool partial) {
   chat_message of_text(role, std::move(text), {}, partial);
-  if (json.empty() || json == of_text.json()) return of_text;
+  if (json.empty() || (json.size() == of_text.bytes() && json == of_text.json())) return of_text;
   return chat_message(role, of_text.text(), std::move(json), partial);
 }
 
@@ -7840,9 +7840,11 @@ AGENT_WEBSOCKET_INLINE void joined_messages::drop_back(std::size_t count) noexce
 
 AGENT_WEBSOCKET_INLINE void joined_messages::shrink() noexcept {
   constexpr std::size_t spare_bytes = 4096, spare_messages = 64;
-  // Where there is no memory for less, these leave things as they are.
-  if (json_.capacity() > 2 * json_.size() + spare_bytes) json_.shrink_to_fit();
-  if (messages_.capacity() > 2 * messages_.size() + spare_messages) messages_.shrink_to_fit();
+  try {
+    if (json_.capacity() > 2 * json_.size() + spare_bytes) json_.shrink_to_fit();
+    if (messages_.capacity() > 2 * messages_.size() + spare_messages) messages_.shrink_to_fit();
+  } catch (...) {  // no memory for less: it stays as it is
+  }
 }
 
 #endif
@@ -7931,9 +7933,9 @@ class message_list {
   using iterator = const_iterator;
 
   message_list() = default;
-  message_list(std::initializer_list<chat_message> messages) : behind_(messages) {}  // NOLINT: as
-  message_list(std::vector<chat_message> messages)  // NOLINT: std::vector, which it has been
-      : behind_(std::move(messages)) {}
+  // Implicit, as those of a std::vector are.
+  message_list(std::initializer_list<chat_message> messages) : behind_(messages) {}   // NOLINT
+  message_list(std::vector<chat_message> messages) : behind_(std::move(messages)) {}  // NOLINT
   /// `shared`, or null, between the others. Nobody changes it as long as this or a copy has it.
   message_list(std::vector<chat_message> before, std::shared_ptr<const joined_messages> shared,
                std::vector<chat_message> behind);
@@ -7952,7 +7954,8 @@ class message_list {
   /// Appends them as the elements of a JSON array, without its brackets.
   void append_json(std::string& out) const;
 
-  // Iterators are no longer valid after these.
+  // Iterators are no longer valid after these, nor in a list that is moved. What throws has changed
+  // nothing.
   void push_back(chat_message message) { behind_.push_back(std::move(message)); }
   const_iterator insert(const_iterator before, chat_message message);
   template <typename Iterator>
@@ -15638,7 +15641,7 @@ class fifo {
 
  public:
   fifo() = default;
-  fifo(const fifo& other) {
+  fifo(const fifo& other) : fifo() {
     for (std::size_t i = 0; i < other.size(); ++i) push_back(other[i]);
   }
   fifo(fifo&& other) noexcept : ring_(std::exchange(other.ring_, nullptr)) {}
@@ -17093,7 +17096,7 @@ struct arrival {
 
 namespace agent_websocket {
 
-inline constexpr std::string_view subprotocol = "agent-websocket.v1";
+inline constexpr std::string_view subprotocol_name = "agent-websocket.v1";
 
 /// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
 bool offers_subprotocol(const http::request& request, std::string_view protocol);
@@ -18199,8 +18202,8 @@ class admission {
     }
     http::response accept;
     accept.status = 101;
-    if (offers_subprotocol(arrived.request.request, subprotocol)) {
-      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
+    if (offers_subprotocol(arrived.request.request, subprotocol_name)) {
+      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol_name));
     }
     transport_.answer(connection, std::move(accept));
   }
@@ -18420,7 +18423,8 @@ class claimed_ids {
     std::uint64_t end_seq = 0;  ///< number of its terminal message; 0 while it is open
   };
 
-  /// What was claimed by that id, until the next call of another function; nullptr when it is free.
+  /// What was claimed by that id, until the next call of a function but ended(); nullptr when it
+  /// is free.
   const claim* find(std::string_view id, time_point now);
 
   /// Precondition: the id is free.
@@ -18634,7 +18638,8 @@ AGENT_WEBSOCKET_INLINE const client_tools::entry* client_tools::last(
 
 namespace agent_websocket {
 
-/// Follows a queue of turns, whose last may change at any time; of every other change it is told.
+/// Follows a queue of turns, to which some are added, and whose last may change at any time; of
+/// every other change it is told.
 class sent_messages {
  public:
   /// A message of text alone has its JSON text only here. Others have it also themselves: while
@@ -18646,8 +18651,8 @@ class sent_messages {
 
   bool is_joined() const noexcept { return joined_ != nullptr; }
 
-  /// The oldest turn goes.
-  void front_dropped() noexcept;
+  /// The oldest turns have gone, so many.
+  void front_dropped(std::size_t count) noexcept;
   /// The newest has gone; so many are left.
   void back_dropped(std::size_t left) noexcept;
   /// One before the last was changed: all is made anew.
@@ -18690,11 +18695,15 @@ AGENT_WEBSOCKET_INLINE openrouter::message_list sent_messages::update(
   return {std::move(before), joined_, std::move(behind)};
 }
 
-AGENT_WEBSOCKET_INLINE void sent_messages::front_dropped() noexcept {
-  if (parts_.empty()) return;
-  const part gone = parts_.take_front();
-  kept_twice_ -= gone.kept_twice;
-  if (auto* const its = own()) its->drop_front(gone.messages);
+AGENT_WEBSOCKET_INLINE void sent_messages::front_dropped(std::size_t count) noexcept {
+  std::size_t messages = 0;
+  for (; count > 0 && !parts_.empty(); --count) {
+    const part gone = parts_.take_front();
+    kept_twice_ -= gone.kept_twice;
+    messages += gone.messages;
+  }
+  if (messages == 0) return;
+  if (auto* const its = own()) its->drop_front(messages);
 }
 
 AGENT_WEBSOCKET_INLINE void sent_messages::back_dropped(std::size_t left) noexcept {
@@ -18812,8 +18821,8 @@ class conversation {
   openrouter::message_list messages(const std::string& system_prompt) const;
 
  private:
-  /// Of a conversation that has begun. The last turn changes as it goes on; what is known of those
-  /// before it is not found out again for each question.
+  /// Of a conversation that has begun once. The last turn changes as it goes on; what is known of
+  /// those before it is not found out again for each question.
   struct kept {
     fifo<turn> turns;
     std::size_t counted = 0;  // so many turns, of those before the last, have
@@ -18828,7 +18837,7 @@ class conversation {
   static void uncount(kept& all, const turn& gone) noexcept;
   /// A turn before the last was changed.
   static void forget(kept& all) noexcept;
-  static void drop_front(kept& all);
+  static void drop_front(kept& all, std::size_t count);
 
   /// As many are kept as there may be messages, of the newest turns, and all of the last.
   void trim_steps(kept& all);
@@ -18864,9 +18873,13 @@ AGENT_WEBSOCKET_INLINE void conversation::trim() {
   count(all);
   const turn& last = all.turns.back();
   const std::size_t steps = all.steps + last.steps.size();  // trim_steps() counts what is left
-  while (all.turns.size() > 1 &&
-         (all.messages + last.messages() > max_messages_ || all.turns.size() > max_messages_))
-    drop_front(all);
+  std::size_t turns = all.turns.size();
+  std::size_t messages = all.messages + last.messages();
+  for (std::size_t i = 0; turns > 1 && (messages > max_messages_ || turns > max_messages_); ++i) {
+    messages -= all.turns[i].messages();
+    --turns;
+  }
+  drop_front(all, all.turns.size() - turns);
   if (steps > max_messages_) trim_steps(all);
   count(all);
   if (max_bytes_ != 0 && all.bytes + last.bytes() > max_bytes_) trim_bytes(all);
@@ -18940,12 +18953,11 @@ AGENT_WEBSOCKET_INLINE void conversation::uncount(kept& all, const turn& gone) n
   all.bytes -= gone.bytes();
 }
 
-/// Precondition: it is counted.
-AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all) {
-  all.sent.front_dropped();
-  --all.counted;
-  uncount(all, all.turns.front());
-  all.turns.take_front();
+/// Precondition: they are counted.
+AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all, std::size_t count) {
+  all.sent.front_dropped(count);
+  all.counted -= count;
+  for (; count > 0; --count) uncount(all, all.turns.take_front());
 }
 
 AGENT_WEBSOCKET_INLINE void conversation::trim_steps(kept& all) {
@@ -18970,7 +18982,10 @@ AGENT_WEBSOCKET_INLINE void conversation::trim_bytes(kept& all) {
     forget(all);
   }
   count(all);
-  while (all.turns.size() > 1 && all.bytes + all.turns.back().bytes() > max_bytes_) drop_front(all);
+  std::size_t gone = 0;
+  for (; gone + 1 < all.turns.size() && bytes > max_bytes_; ++gone)
+    bytes -= all.turns[gone].bytes();
+  drop_front(all, gone);
 }
 
 #endif
@@ -19982,19 +19997,19 @@ AGENT_WEBSOCKET_INLINE lanes::lanes(connection_id connection, std::uint64_t posi
 
 AGENT_WEBSOCKET_INLINE void lanes::put_control(std::string frame) {
   if (!control_.empty()) frame.shrink_to_fit();  // it will wait
-  own_bytes_ += frame.size();
   control_.push_back(std::move(frame));
+  own_bytes_ += control_.back().size();
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::put_control_when_kept(std::string frame, std::uint64_t records) {
-  own_bytes_ += frame.size();
   unkept_.push_back({std::move(frame), records});
+  own_bytes_ += unkept_.back().frame.size();
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::begin_when_kept(std::string frame, std::uint64_t records) {
-  if (first_) own_bytes_ -= first_->frame.size();
-  own_bytes_ += frame.size();
+  const std::size_t before = first_ ? first_->frame.size() : 0;
   first_.emplace(in_place{std::move(frame), records});
+  own_bytes_ += first_->frame.size() - before;
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::kept(std::uint64_t records) {
@@ -20007,13 +20022,13 @@ AGENT_WEBSOCKET_INLINE void lanes::kept(std::uint64_t records) {
 
 AGENT_WEBSOCKET_INLINE void lanes::put_ordered(std::string frame, std::uint64_t after) {
   if (!ordered_.empty()) frame.shrink_to_fit();
-  own_bytes_ += frame.size();
   ordered_.push_back({std::move(frame), after});
+  own_bytes_ += ordered_.back().frame.size();
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::put_volatile(std::string frame) {
-  volatile_bytes_ += frame.size();
   volatile_.push_back(std::move(frame));
+  volatile_bytes_ += volatile_.back().size();
   while (volatile_bytes_ > max_volatile_bytes) volatile_bytes_ -= volatile_.take_front().size();
 }
 
@@ -24045,7 +24060,7 @@ AGENT_WEBSOCKET_INLINE void session_core::received(connection_id from, wire::cli
 AGENT_WEBSOCKET_INLINE void session_core::on_feedback(connection_id from,
                                                       wire::human_feedback feedback, moment at) {
   if (!feedback.decision.empty()) return on_decision(from, feedback, at);
-  turn* judged = conversation_.find(feedback.ref);
+  const turn* const judged = std::as_const(conversation_).find(feedback.ref);
   if (judged == nullptr || judged->running()) {
     return refuse(from, feedback.id,
                   error(errc::feedback_unknown, feedback.ref.empty()
@@ -24069,7 +24084,7 @@ AGENT_WEBSOCKET_INLINE void session_core::on_feedback(connection_id from,
   said.comment = std::move(feedback.content);
   said.correction = std::move(feedback.correction);
   said.at = at.wall;
-  judged->feedback.push_back(said);
+  conversation_.find(feedback.ref)->feedback.push_back(said);
   conversation_.trim();
   record([&] { return records::of_feedback(said); });
   actions_.push_back(action::deliver_feedback{said});

@@ -32,7 +32,7 @@ MUTATIONS = [
      "if (position_ < log.released()) {\n"
      "    if (!log.holds_after(position_)) return false;  // see too_slow()\n"
      "    const std::string& next = log.at(++position_);\n"
-     "    frame = position_ <= replay_until_ ? wire::as_replay(next) : next;\n"
+     "    position_ <= replay_until_ ? (frame = wire::as_replay(next)) : frame.assign(next);\n"
      "    return true;\n"
      "  }\n"
      "  if (answer != nullptr && text_due && position_ >= log.top()) {",
@@ -40,7 +40,7 @@ MUTATIONS = [
      "unsent(*answer).n == 0)) {\n"
      "    if (!log.holds_after(position_)) return false;\n"
      "    const std::string& next = log.at(++position_);\n"
-     "    frame = position_ <= replay_until_ ? wire::as_replay(next) : next;\n"
+     "    position_ <= replay_until_ ? (frame = wire::as_replay(next)) : frame.assign(next);\n"
      "    return true;\n"
      "  }\n"
      "  if (answer != nullptr && text_due) {"),

@@ -23,7 +23,7 @@ class fifo {
 
  public:
   fifo() = default;
-  fifo(const fifo& other) {
+  fifo(const fifo& other) : fifo() {
     for (std::size_t i = 0; i < other.size(); ++i) push_back(other[i]);
   }
   fifo(fifo&& other) noexcept : ring_(std::exchange(other.ring_, nullptr)) {}

@@ -69,9 +69,11 @@ AGENT_WEBSOCKET_INLINE void joined_messages::drop_back(std::size_t count) noexce
 
 AGENT_WEBSOCKET_INLINE void joined_messages::shrink() noexcept {
   constexpr std::size_t spare_bytes = 4096, spare_messages = 64;
-  // Where there is no memory for less, these leave things as they are.
-  if (json_.capacity() > 2 * json_.size() + spare_bytes) json_.shrink_to_fit();
-  if (messages_.capacity() > 2 * messages_.size() + spare_messages) messages_.shrink_to_fit();
+  try {
+    if (json_.capacity() > 2 * json_.size() + spare_bytes) json_.shrink_to_fit();
+    if (messages_.capacity() > 2 * messages_.size() + spare_messages) messages_.shrink_to_fit();
+  } catch (...) {  // no memory for less: it stays as it is
+  }
 }
 
 #endif

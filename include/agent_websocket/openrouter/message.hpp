@@ -171,7 +171,7 @@ AGENT_WEBSOCKET_INLINE chat_message chat_message::assistant_partial(std::string 
 AGENT_WEBSOCKET_INLINE chat_message chat_message::restored(chat_role role, std::string text,
                                                            std::string json, bool partial) {
   chat_message of_text(role, std::move(text), {}, partial);
-  if (json.empty() || json == of_text.json()) return of_text;
+  if (json.empty() || (json.size() == of_text.bytes() && json == of_text.json())) return of_text;
   return chat_message(role, of_text.text(), std::move(json), partial);
 }
 

@@ -93,9 +93,9 @@ class message_list {
   using iterator = const_iterator;
 
   message_list() = default;
-  message_list(std::initializer_list<chat_message> messages) : behind_(messages) {}  // NOLINT: as
-  message_list(std::vector<chat_message> messages)  // NOLINT: std::vector, which it has been
-      : behind_(std::move(messages)) {}
+  // Implicit, as those of a std::vector are.
+  message_list(std::initializer_list<chat_message> messages) : behind_(messages) {}   // NOLINT
+  message_list(std::vector<chat_message> messages) : behind_(std::move(messages)) {}  // NOLINT
   /// `shared`, or null, between the others. Nobody changes it as long as this or a copy has it.
   message_list(std::vector<chat_message> before, std::shared_ptr<const joined_messages> shared,
                std::vector<chat_message> behind);
@@ -114,7 +114,8 @@ class message_list {
   /// Appends them as the elements of a JSON array, without its brackets.
   void append_json(std::string& out) const;
 
-  // Iterators are no longer valid after these.
+  // Iterators are no longer valid after these, nor in a list that is moved. What throws has changed
+  // nothing.
   void push_back(chat_message message) { behind_.push_back(std::move(message)); }
   const_iterator insert(const_iterator before, chat_message message);
   template <typename Iterator>

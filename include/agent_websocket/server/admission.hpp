@@ -133,8 +133,8 @@ class admission {
     }
     http::response accept;
     accept.status = 101;
-    if (offers_subprotocol(arrived.request.request, subprotocol)) {
-      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol));
+    if (offers_subprotocol(arrived.request.request, subprotocol_name)) {
+      accept.headers.add("Sec-WebSocket-Protocol", std::string(subprotocol_name));
     }
     transport_.answer(connection, std::move(accept));
   }

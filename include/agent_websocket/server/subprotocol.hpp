@@ -13,7 +13,7 @@
 
 namespace agent_websocket {
 
-inline constexpr std::string_view subprotocol = "agent-websocket.v1";
+inline constexpr std::string_view subprotocol_name = "agent-websocket.v1";
 
 /// True when a Sec-WebSocket-Protocol header of the request lists `protocol`.
 bool offers_subprotocol(const http::request& request, std::string_view protocol);

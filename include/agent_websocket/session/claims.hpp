@@ -36,7 +36,8 @@ class claimed_ids {
     std::uint64_t end_seq = 0;  ///< number of its terminal message; 0 while it is open
   };
 
-  /// What was claimed by that id, until the next call of another function; nullptr when it is free.
+  /// What was claimed by that id, until the next call of a function but ended(); nullptr when it
+  /// is free.
   const claim* find(std::string_view id, time_point now);
 
   /// Precondition: the id is free.

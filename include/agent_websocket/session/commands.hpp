@@ -303,7 +303,7 @@ AGENT_WEBSOCKET_INLINE void session_core::received(connection_id from, wire::cli
 AGENT_WEBSOCKET_INLINE void session_core::on_feedback(connection_id from,
                                                       wire::human_feedback feedback, moment at) {
   if (!feedback.decision.empty()) return on_decision(from, feedback, at);
-  turn* judged = conversation_.find(feedback.ref);
+  const turn* const judged = std::as_const(conversation_).find(feedback.ref);
   if (judged == nullptr || judged->running()) {
     return refuse(from, feedback.id,
                   error(errc::feedback_unknown, feedback.ref.empty()
@@ -327,7 +327,7 @@ AGENT_WEBSOCKET_INLINE void session_core::on_feedback(connection_id from,
   said.comment = std::move(feedback.content);
   said.correction = std::move(feedback.correction);
   said.at = at.wall;
-  judged->feedback.push_back(said);
+  conversation_.find(feedback.ref)->feedback.push_back(said);
   conversation_.trim();
   record([&] { return records::of_feedback(said); });
   actions_.push_back(action::deliver_feedback{said});

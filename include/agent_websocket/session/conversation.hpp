@@ -60,8 +60,8 @@ class conversation {
   openrouter::message_list messages(const std::string& system_prompt) const;
 
  private:
-  /// Of a conversation that has begun. The last turn changes as it goes on; what is known of those
-  /// before it is not found out again for each question.
+  /// Of a conversation that has begun once. The last turn changes as it goes on; what is known of
+  /// those before it is not found out again for each question.
   struct kept {
     fifo<turn> turns;
     std::size_t counted = 0;  // so many turns, of those before the last, have
@@ -76,7 +76,7 @@ class conversation {
   static void uncount(kept& all, const turn& gone) noexcept;
   /// A turn before the last was changed.
   static void forget(kept& all) noexcept;
-  static void drop_front(kept& all);
+  static void drop_front(kept& all, std::size_t count);
 
   /// As many are kept as there may be messages, of the newest turns, and all of the last.
   void trim_steps(kept& all);
@@ -112,9 +112,13 @@ AGENT_WEBSOCKET_INLINE void conversation::trim() {
   count(all);
   const turn& last = all.turns.back();
   const std::size_t steps = all.steps + last.steps.size();  // trim_steps() counts what is left
-  while (all.turns.size() > 1 &&
-         (all.messages + last.messages() > max_messages_ || all.turns.size() > max_messages_))
-    drop_front(all);
+  std::size_t turns = all.turns.size();
+  std::size_t messages = all.messages + last.messages();
+  for (std::size_t i = 0; turns > 1 && (messages > max_messages_ || turns > max_messages_); ++i) {
+    messages -= all.turns[i].messages();
+    --turns;
+  }
+  drop_front(all, all.turns.size() - turns);
   if (steps > max_messages_) trim_steps(all);
   count(all);
   if (max_bytes_ != 0 && all.bytes + last.bytes() > max_bytes_) trim_bytes(all);
@@ -188,12 +192,11 @@ AGENT_WEBSOCKET_INLINE void conversation::uncount(kept& all, const turn& gone) n
   all.bytes -= gone.bytes();
 }
 
-/// Precondition: it is counted.
-AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all) {
-  all.sent.front_dropped();
-  --all.counted;
-  uncount(all, all.turns.front());
-  all.turns.take_front();
+/// Precondition: they are counted.
+AGENT_WEBSOCKET_INLINE void conversation::drop_front(kept& all, std::size_t count) {
+  all.sent.front_dropped(count);
+  all.counted -= count;
+  for (; count > 0; --count) uncount(all, all.turns.take_front());
 }
 
 AGENT_WEBSOCKET_INLINE void conversation::trim_steps(kept& all) {
@@ -218,7 +221,10 @@ AGENT_WEBSOCKET_INLINE void conversation::trim_bytes(kept& all) {
     forget(all);
   }
   count(all);
-  while (all.turns.size() > 1 && all.bytes + all.turns.back().bytes() > max_bytes_) drop_front(all);
+  std::size_t gone = 0;
+  for (; gone + 1 < all.turns.size() && bytes > max_bytes_; ++gone)
+    bytes -= all.turns[gone].bytes();
+  drop_front(all, gone);
 }
 
 #endif

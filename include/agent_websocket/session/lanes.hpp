@@ -162,19 +162,19 @@ AGENT_WEBSOCKET_INLINE lanes::lanes(connection_id connection, std::uint64_t posi
 
 AGENT_WEBSOCKET_INLINE void lanes::put_control(std::string frame) {
   if (!control_.empty()) frame.shrink_to_fit();  // it will wait
-  own_bytes_ += frame.size();
   control_.push_back(std::move(frame));
+  own_bytes_ += control_.back().size();
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::put_control_when_kept(std::string frame, std::uint64_t records) {
-  own_bytes_ += frame.size();
   unkept_.push_back({std::move(frame), records});
+  own_bytes_ += unkept_.back().frame.size();
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::begin_when_kept(std::string frame, std::uint64_t records) {
-  if (first_) own_bytes_ -= first_->frame.size();
-  own_bytes_ += frame.size();
+  const std::size_t before = first_ ? first_->frame.size() : 0;
   first_.emplace(in_place{std::move(frame), records});
+  own_bytes_ += first_->frame.size() - before;
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::kept(std::uint64_t records) {
@@ -187,13 +187,13 @@ AGENT_WEBSOCKET_INLINE void lanes::kept(std::uint64_t records) {
 
 AGENT_WEBSOCKET_INLINE void lanes::put_ordered(std::string frame, std::uint64_t after) {
   if (!ordered_.empty()) frame.shrink_to_fit();
-  own_bytes_ += frame.size();
   ordered_.push_back({std::move(frame), after});
+  own_bytes_ += ordered_.back().frame.size();
 }
 
 AGENT_WEBSOCKET_INLINE void lanes::put_volatile(std::string frame) {
-  volatile_bytes_ += frame.size();
   volatile_.push_back(std::move(frame));
+  volatile_bytes_ += volatile_.back().size();
   while (volatile_bytes_ > max_volatile_bytes) volatile_bytes_ -= volatile_.take_front().size();
 }
 

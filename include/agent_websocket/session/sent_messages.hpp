@@ -18,7 +18,8 @@
 
 namespace agent_websocket {
 
-/// Follows a queue of turns, whose last may change at any time; of every other change it is told.
+/// Follows a queue of turns, to which some are added, and whose last may change at any time; of
+/// every other change it is told.
 class sent_messages {
  public:
   /// A message of text alone has its JSON text only here. Others have it also themselves: while
@@ -30,8 +31,8 @@ class sent_messages {
 
   bool is_joined() const noexcept { return joined_ != nullptr; }
 
-  /// The oldest turn goes.
-  void front_dropped() noexcept;
+  /// The oldest turns have gone, so many.
+  void front_dropped(std::size_t count) noexcept;
   /// The newest has gone; so many are left.
   void back_dropped(std::size_t left) noexcept;
   /// One before the last was changed: all is made anew.
@@ -74,11 +75,15 @@ AGENT_WEBSOCKET_INLINE openrouter::message_list sent_messages::update(
   return {std::move(before), joined_, std::move(behind)};
 }
 
-AGENT_WEBSOCKET_INLINE void sent_messages::front_dropped() noexcept {
-  if (parts_.empty()) return;
-  const part gone = parts_.take_front();
-  kept_twice_ -= gone.kept_twice;
-  if (auto* const its = own()) its->drop_front(gone.messages);
+AGENT_WEBSOCKET_INLINE void sent_messages::front_dropped(std::size_t count) noexcept {
+  std::size_t messages = 0;
+  for (; count > 0 && !parts_.empty(); --count) {
+    const part gone = parts_.take_front();
+    kept_twice_ -= gone.kept_twice;
+    messages += gone.messages;
+  }
+  if (messages == 0) return;
+  if (auto* const its = own()) its->drop_front(messages);
 }
 
 AGENT_WEBSOCKET_INLINE void sent_messages::back_dropped(std::size_t left) noexcept {

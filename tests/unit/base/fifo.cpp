@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -148,4 +149,25 @@ TEST_CASE("fifo: does the same as std::deque, whatever the order of calls") {
     }
     REQUIRE(same);
   }
+}
+
+TEST_CASE("fifo: a copy that fails leaves nothing behind") {
+  static int alive = 0;
+  struct item {
+    explicit item(bool breaks_off) : breaks(breaks_off) { ++alive; }
+    item(const item& other) : breaks(other.breaks) {
+      if (breaks) throw std::runtime_error("no more");
+      ++alive;
+    }
+    item(item&& other) noexcept : breaks(other.breaks) { ++alive; }
+    ~item() { --alive; }
+    bool breaks;
+  };
+  {
+    fifo<item> queue;
+    for (const bool each : {false, false, true, false}) queue.push_back(item(each));
+    CHECK_THROWS_AS(fifo<item>{queue}, std::runtime_error);
+    CHECK(alive == 4);
+  }
+  CHECK(alive == 0);
 }

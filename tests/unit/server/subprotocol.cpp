@@ -12,13 +12,13 @@ bool offers(const std::vector<std::string>& values) {
   agent_websocket::http::request asked;
   asked.headers.add("Host", "localhost");
   for (const std::string& each : values) asked.headers.add("sec-websocket-protocol", each);
-  return agent_websocket::offers_subprotocol(asked, agent_websocket::subprotocol);
+  return agent_websocket::offers_subprotocol(asked, agent_websocket::subprotocol_name);
 }
 
 }  // namespace
 
 TEST_CASE("subprotocol: the name of this one") {
-  CHECK(agent_websocket::subprotocol == "agent-websocket.v1");
+  CHECK(agent_websocket::subprotocol_name == "agent-websocket.v1");
 }
 
 TEST_CASE("subprotocol: one of a list, in any of the headers") {

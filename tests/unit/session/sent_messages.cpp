@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <random>
 #include <string>
 #include <utility>
@@ -55,7 +56,7 @@ TEST_CASE("sent messages: what came since is added, the last turn is read again"
   turns.push_back(asked("2"));
   CHECK(texts(sent.update(turns, "P")) == "P|1|one|2|");
   turns.take_front();
-  sent.front_dropped();
+  sent.front_dropped(1);
   CHECK(texts(sent.update(turns, "P")) == "P|2|");
   CHECK(texts(sent.update(turns, "Q")) == "Q|2|");
   CHECK(texts(sent.update(turns, "")) == "2|");
@@ -87,11 +88,11 @@ TEST_CASE("sent messages: what messages keep themselves is kept twice up to a bo
   CHECK_FALSE(sent.is_joined());
   CHECK(json_of(sent.update(turns, "P")) == afresh(turns, "P"));
   turns.take_front();
-  sent.front_dropped();
+  sent.front_dropped(1);
   CHECK(json_of(sent.update(turns, "P")) == afresh(turns, "P"));
   CHECK_FALSE(sent.is_joined());
   turns.take_front();
-  sent.front_dropped();
+  sent.front_dropped(1);
   CHECK(json_of(sent.update(turns, "P")) == afresh(turns, "P"));
   CHECK(sent.is_joined());
   sent.forget();
@@ -106,6 +107,7 @@ TEST_CASE("sent messages: are what they would be if made afresh") {
     sent_messages sent;
     std::vector<std::pair<message_list, std::string>> held;
     std::string prompt = "P";
+    std::size_t dropped = 0;
     for (int step = 0; step < 60; ++step) {
       const auto any = [&] { return below(static_cast<unsigned>(turns.size())); };
       switch (below(8)) {
@@ -122,8 +124,8 @@ TEST_CASE("sent messages: are what they would be if made afresh") {
           break;
         case 4:
           if (turns.empty()) break;
-          turns.take_front();
-          sent.front_dropped();
+          for (std::size_t i = dropped = 1 + any(); i > 0; --i) turns.take_front();
+          sent.front_dropped(dropped);
           break;
         case 5:
           if (turns.empty()) break;
