@@ -7977,8 +7977,8 @@ class message_list {
   std::size_t shared_size() const noexcept {
     return shared_ == nullptr ? 0 : shared_->messages().size();
   }
-  /// The part in which all from `first` to in front of `last` lie, which moves `first` to where it
-  /// is there; what is shared is no longer, when it is about that.
+  /// The part that holds all of [first, last); `first` becomes the position in it. When they reach
+  /// into what is shared, all messages are put into one part of this list first.
   std::vector<chat_message>& part_at(std::size_t& first, std::size_t last);
 
   std::vector<chat_message> before_;  // empty without shared_
@@ -18668,7 +18668,8 @@ class sent_messages {
   void follow(const fifo<turn>& turns);
   void add(const turn& next);
   void join(const fifo<turn>& turns);
-  /// What no request has any more; null when there is nothing, or no memory.
+  /// joined_, which no request shares from now on; null when nothing is joined, or when there is no
+  /// memory for a copy.
   openrouter::joined_messages* own() noexcept;
 
   std::shared_ptr<openrouter::joined_messages> joined_;  // none, or of all parts
@@ -18801,7 +18802,8 @@ class conversation {
   void trim();
 
   /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
-  /// when there is none. To change one before the last, it is to be found by this again.
+  /// when there is none. One before the last may be changed until any other function is called;
+  /// then it is to be found anew.
   turn* find(std::string_view ref) noexcept;
   const turn* find(std::string_view ref) const noexcept;
 

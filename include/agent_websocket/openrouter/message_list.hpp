@@ -137,8 +137,8 @@ class message_list {
   std::size_t shared_size() const noexcept {
     return shared_ == nullptr ? 0 : shared_->messages().size();
   }
-  /// The part in which all from `first` to in front of `last` lie, which moves `first` to where it
-  /// is there; what is shared is no longer, when it is about that.
+  /// The part that holds all of [first, last); `first` becomes the position in it. When they reach
+  /// into what is shared, all messages are put into one part of this list first.
   std::vector<chat_message>& part_at(std::size_t& first, std::size_t last);
 
   std::vector<chat_message> before_;  // empty without shared_

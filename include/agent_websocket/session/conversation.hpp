@@ -40,7 +40,8 @@ class conversation {
   void trim();
 
   /// The turn of that stream or query id; with an empty ref the last one that has ended. nullptr
-  /// when there is none. To change one before the last, it is to be found by this again.
+  /// when there is none. One before the last may be changed until any other function is called;
+  /// then it is to be found anew.
   turn* find(std::string_view ref) noexcept;
   const turn* find(std::string_view ref) const noexcept;
 

@@ -48,7 +48,8 @@ class sent_messages {
   void follow(const fifo<turn>& turns);
   void add(const turn& next);
   void join(const fifo<turn>& turns);
-  /// What no request has any more; null when there is nothing, or no memory.
+  /// joined_, which no request shares from now on; null when nothing is joined, or when there is no
+  /// memory for a copy.
   openrouter::joined_messages* own() noexcept;
 
   std::shared_ptr<openrouter::joined_messages> joined_;  // none, or of all parts
