@@ -1664,6 +1664,9 @@ class value {
   /// A number exactly as it was written.
   std::optional<std::string_view> number_text() const noexcept;
 
+  /// Where the text of a string (behind its quote) or of a number stands in what was parsed.
+  std::size_t position() const noexcept { return is_string() || is_number() ? at().offset : 0; }
+
   /// Elements of an array or members of an object; 0 for anything else.
   std::size_t size() const noexcept;
 
@@ -2043,10 +2046,197 @@ struct rapidjson::StreamTraits<agent_websocket::json::detail::text_stream> {
   enum { copyOptimization = 1 };
 };
 
+// --- agent_websocket/json/shapes.hpp
+
+// The texts of one sender are mostly alike but for the strings and numbers in them. A shape keeps
+// what stands around these in a text that was parsed; a text that has the same around its own is
+// read without a parser. Costs a tenth of a parse, gives the same nodes, and is only ever sure or
+// silent. Keeps no string and no number that was sent, names of members alone.
+
+#include <algorithm>
+
+namespace agent_websocket {
+namespace json {
+
+namespace detail {
+
+/// How many bytes at the front of a text that ends in a NUL are a number (RFC 8259 section 6) that
+/// is beyond doubt in the range of a double; 0 when none is.
+std::size_t plain_number(const char* at) noexcept;
+
+/// What the texts of one kind have in common.
+class shape {
+ public:
+  /// `text`, in which nothing is escaped, was parsed within `limits` and gave `nodes`.
+  void learn(std::string_view text, const std::vector<node>& nodes, const parse_limits& limits);
+
+  /// Writes the nodes of the text of `into`, behind which stand 8 bytes of zero. False when it is
+  /// of another kind, or was never looked at within `limits`; there may be nodes then.
+  bool read(tape& into, const parse_limits& limits) const;
+
+ private:
+  struct part {
+    std::uint32_t node;    // a string or a number
+    std::uint32_t around;  // bytes that stand before it, behind the one before; of a name none
+    bool is_name;          // it is the same in all, and lies in what is around
+  };
+
+  std::string around_;      // all that stands around strings and numbers, names included, in one
+  std::size_t behind_ = 0;  // bytes of it that stand behind the last
+  std::vector<part> parts_;
+  std::vector<node> nodes_;
+  parse_limits limits_;
+};
+
+}  // namespace detail
+
+/// The shapes that were seen last. Used from one thread at a time; serves any number of documents
+/// (reader.hpp), also such as are read from within each other.
+class shapes {
+ public:
+  /// Reads the text of `into` if it is of a kind that was seen. See detail::shape::read().
+  bool read(detail::tape& into, const parse_limits& limits);
+  /// Remembers the kind of a text that no shape could read. Nothing is escaped in it.
+  void learn(std::string_view text, const std::vector<detail::node>& nodes,
+             const parse_limits& limits);
+
+ private:
+  static constexpr std::size_t count = 8;
+  // Of a text and of nodes that are remembered; about 8 KiB a shape.
+  static constexpr std::size_t max_bytes = 4096, max_nodes = 256;
+
+  std::array<detail::shape, count> seen_;
+  std::size_t used_ = 0;
+  std::size_t next_ = 0;    // what is tried first: kinds come in the same order again and again
+  std::size_t oldest_ = 0;  // what is given up next
+};
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace detail {
+
+AGENT_WEBSOCKET_INLINE std::size_t plain_number(const char* at) noexcept {
+  constexpr std::size_t max_size = 40, max_exponent_digits = 2;
+  const char* const begin = at;
+  const auto digits = [&at] {
+    const char* const front = at;
+    while (*at >= '0' && *at <= '9') ++at;
+    return static_cast<std::size_t>(at - front);
+  };
+  if (*at == '-') ++at;
+  if (*at == '0') {
+    ++at;
+  } else if (digits() == 0) {
+    return 0;
+  }
+  if (*at == '.') {
+    ++at;
+    if (digits() == 0) return 0;
+  }
+  if (*at == 'e' || *at == 'E') {
+    ++at;
+    if (*at == '+' || *at == '-') ++at;
+    if (const std::size_t size = digits(); size == 0 || size > max_exponent_digits) return 0;
+  }
+  const auto size = static_cast<std::size_t>(at - begin);
+  return size <= max_size ? size : 0;
+}
+
+AGENT_WEBSOCKET_INLINE void shape::learn(std::string_view text, const std::vector<node>& nodes,
+                                         const parse_limits& limits) {
+  std::vector<char> is_name(nodes.size(), 0);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].what != kind::object) continue;
+    for (std::size_t k = i + 1; k < nodes[i].next; k = nodes[k + 1].next) is_name[k] = 1;
+  }
+  nodes_.clear();  // knows nothing should memory run out
+  around_.clear();
+  parts_.clear();
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const node& each = nodes[i];
+    if (each.what != kind::string && each.what != kind::number) continue;
+    part made{static_cast<std::uint32_t>(i), 0, is_name[i] != 0};
+    if (!made.is_name) {
+      made.around = static_cast<std::uint32_t>(each.offset - at);
+      around_.append(text.substr(at, made.around));
+      at = std::size_t{each.offset} + each.length;
+    }
+    parts_.push_back(made);
+  }
+  behind_ = text.size() - at;
+  around_.append(text.substr(at));
+  nodes_ = nodes;
+  limits_ = limits;
+}
+
+AGENT_WEBSOCKET_INLINE bool shape::read(tape& into, const parse_limits& limits) const {
+  if (nodes_.empty() || limits.max_depth < limits_.max_depth ||
+      limits.max_values < limits_.max_values)
+    return false;
+  const char* const begin = into.text.data();
+  const char* const end = begin + (into.text.size() - 8);
+  const char* around = around_.data();
+  if (static_cast<std::size_t>(end - begin) < around_.size()) return false;
+  // The end says soonest what a text is not.
+  if (std::memcmp(end - behind_, around + (around_.size() - behind_), behind_) != 0) return false;
+  into.nodes = nodes_;
+  const char* at = begin;
+  std::uint32_t shift = 0;  // modulo 2^32
+  for (const part& each : parts_) {
+    node& made = into.nodes[each.node];
+    made.offset += shift;
+    if (each.is_name) continue;
+    if (static_cast<std::size_t>(end - at) < each.around) return false;
+    if (std::memcmp(at, around, each.around) != 0) return false;
+    at += each.around;
+    around += each.around;
+    const char* const front = at;
+    if (made.what == kind::string) {
+      for (std::size_t plain = 8; plain == 8; at += plain) plain = plain_in_string(at);
+    } else {
+      at += plain_number(at);
+      if (at == front) return false;
+    }
+    const auto length = static_cast<std::uint32_t>(at - front);
+    shift += length - made.length;
+    made.length = length;
+  }
+  return static_cast<std::size_t>(end - at) == behind_;
+}
+
+}  // namespace detail
+
+AGENT_WEBSOCKET_INLINE bool shapes::read(detail::tape& into, const parse_limits& limits) {
+  for (std::size_t tried = 0; tried < used_; ++tried) {
+    const std::size_t index = (next_ + tried) % used_;
+    if (!seen_[index].read(into, limits)) continue;
+    next_ = index + 1;
+    if (oldest_ == index) oldest_ = (index + 1) % count;
+    return true;
+  }
+  return false;
+}
+
+AGENT_WEBSOCKET_INLINE void shapes::learn(std::string_view text,
+                                          const std::vector<detail::node>& nodes,
+                                          const parse_limits& limits) {
+  if (text.size() > max_bytes || nodes.size() > max_nodes) return;
+  seen_[oldest_].learn(text, nodes, limits);
+  used_ = std::max(used_, oldest_ + 1);
+  oldest_ = (oldest_ + 1) % count;
+}
+
+#endif
+
+}  // namespace json
+}  // namespace agent_websocket
+
 // --- agent_websocket/json/reader.hpp
 
 // Reads JSON text (RFC 8259) into a flat, read-only document: one buffer, one vector of nodes, both reused from
 // parse to parse, so that a steady stream of messages costs few allocations. What stands in it is read by value.hpp.
+// A text of a kind that was seen before need not be parsed: see shapes.hpp.
 // Only this header, tape_builder.hpp and text_stream.hpp name RapidJSON; it parses iteratively, in situ, with numbers
 // left as text and encoding validated, because RapidJSON's other modes overflow the stack on deep nesting and crash on
 // 26-byte numbers (CVE-2024-38517).
@@ -2055,14 +2245,15 @@ struct rapidjson::StreamTraits<agent_websocket::json::detail::text_stream> {
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
 
-#include <algorithm>
-
 namespace agent_websocket {
 namespace json {
 
 /// Owns the text and the nodes of one parsed JSON value. Movable; used from one thread at a time.
 class document {
  public:
+  /// `seen`, where given, knows texts of the same senders and outlives the document.
+  explicit document(shapes* seen = nullptr) noexcept : seen_(seen) {}
+
   /// Parses `text`, replacing what was there. On failure (errc::bad_json; errc::too_large above max_bytes) the
   /// document is empty and the message says what is wrong and at which byte.
   result<void> parse(std::string_view text, const parse_limits& limits = {});
@@ -2083,12 +2274,16 @@ class document {
     return reader.Parse<flags | more_flags>(stream, builder);
   }
 
+  /// A text that stands in this document, and was written over when that was parsed.
+  bool holds(std::string_view text) const noexcept;
+
   static error refuse(std::string why, std::size_t offset);
 
   /// What comes next in a stream of messages is often a bit longer.
   static constexpr std::size_t usual_bytes = 480;
 
   detail::tape tape_;
+  shapes* seen_;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
@@ -2101,20 +2296,25 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
                                       " bytes, at most " + std::to_string(limits.max_bytes) +
                                       " are allowed");
   }
-  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    return refuse("a NUL byte stands in the text", nul);
-  }
   tape_.text.reserve(std::max(text.size() + 8, usual_bytes));
   tape_.text.assign(text);
-  tape_.text.append(8,
-                    '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
-  if (tape_.nodes.capacity() == 0)
-    tape_.nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
-  detail::tape_builder builder(tape_, limits, text.find('\\') != std::string_view::npos);
+  const std::string_view copy(tape_.text.data(), text.size());
+  // The validating parser looks up to 3 bytes past a truncated sequence, the others 8 at once.
+  tape_.text.append(8, '\0');
   // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it
   // then says where.
+  const bool is_utf8 = is_utf8_text(copy);
+  if (seen_ != nullptr && is_utf8 && seen_->read(tape_, limits)) return {};
+  tape_.nodes.clear();
+  if (const std::size_t nul = copy.find('\0'); nul != std::string_view::npos) {
+    return refuse("a NUL byte stands in the text", nul);
+  }
+  if (tape_.nodes.capacity() == 0)
+    tape_.nodes.reserve(std::min<std::size_t>(copy.size() / 4 + 1, 64));
+  const bool has_escapes = copy.find('\\') != std::string_view::npos;
+  detail::tape_builder builder(tape_, limits, has_escapes);
   const rapidjson::ParseResult outcome =
-      is_utf8_text(text)
+      is_utf8
           ? read<detail::text_stream, 0>(builder)
           : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
   if (outcome.IsError()) {
@@ -2123,7 +2323,14 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
     return refuse(refusal.empty() ? rapidjson::GetParseError_En(outcome.Code()) : refusal,
                   outcome.Offset());
   }
+  if (seen_ != nullptr && !has_escapes && !holds(text)) seen_->learn(text, tape_.nodes, limits);
   return {};
+}
+
+AGENT_WEBSOCKET_INLINE bool document::holds(std::string_view text) const noexcept {
+  const std::less_equal<const char*> up_to;
+  const char* const begin = tape_.text.data();
+  return up_to(begin, text.data()) && up_to(text.data(), begin + tape_.text.size());
 }
 
 AGENT_WEBSOCKET_INLINE error document::refuse(std::string why, std::size_t offset) {
@@ -13430,7 +13637,7 @@ class answer_reader {
   explicit answer_reader(const answer_limits& limits, const dialect& as = {}) noexcept;
 
   /// One chunk ("choices[].delta"). Returns its text when that is all it gave, or else nothing.
-  std::string_view read_chunk(const json::value& top, answer_sink& sink);
+  json::value read_chunk(const json::value& top, answer_sink& sink);
   /// The text of a chunk that holds nothing else that is new.
   void read_text(std::string_view text, answer_sink& sink) { give_content(text, sink); }
   /// A whole answer ("choices[].message").
@@ -13500,8 +13707,8 @@ class answer_reader {
   reasoning_details_accumulator details_;
   json_list annotations_;
   json_list images_;
-  std::string_view plain_text_;  // of the chunk that is being read
-  bool has_more_ = false;        // that chunk gave something else
+  json::value plain_text_;  // of the chunk that is being read
+  bool has_more_ = false;   // that chunk gave something else
   reasoning_field shown_ = reasoning_field::none;
   bool has_output_ = false;
   bool stopped_ = false;
@@ -13518,12 +13725,12 @@ AGENT_WEBSOCKET_INLINE answer_reader::answer_reader(const answer_limits& limits,
       annotations_(limits.max_text_bytes),
       images_(limits.max_image_bytes) {}
 
-AGENT_WEBSOCKET_INLINE std::string_view answer_reader::read_chunk(const json::value& top,
-                                                                  answer_sink& sink) {
+AGENT_WEBSOCKET_INLINE json::value answer_reader::read_chunk(const json::value& top,
+                                                             answer_sink& sink) {
   plain_text_ = {};
   has_more_ = false;
   read(top, false, sink);
-  return stopped_ || has_more_ ? std::string_view() : plain_text_;
+  return stopped_ || has_more_ ? json::value() : plain_text_;
 }
 
 AGENT_WEBSOCKET_INLINE void answer_reader::read_whole(const json::value& top, answer_sink& sink) {
@@ -13599,7 +13806,7 @@ AGENT_WEBSOCKET_INLINE void answer_reader::read_content(const json::value& piece
                                                         answer_sink& sink) {
   const auto [content, refusal, audio] = piece.members("content", "refusal", "audio");
   if (const auto text = content.string()) {
-    plain_text_ = *text;
+    plain_text_ = content;
     give_content(*text, sink);
   } else if (content.is_array()) {  // Mistral: parts, of which some are thoughts
     content.for_each_element([&](const json::value& part) {
@@ -13719,52 +13926,48 @@ namespace openrouter {
 
 class chunk_pattern {
  public:
-  /// `chunk` is the JSON text of a chunk that gave `text`, its "content", and nothing else. What
-  /// cannot be learned from leaves the pattern as it is.
-  void learn(std::string_view chunk, std::string_view text);
+  /// `chunk` is the JSON text of a chunk that gave `text`, a string that begins at `position`, and
+  /// nothing else. What cannot be learned from leaves the pattern as it is.
+  void learn(std::string_view chunk, std::size_t position, std::string_view text);
 
   /// The text of `chunk` when all the rest of it is as it was learned. Good until the next call.
   std::optional<std::string_view> match(std::string_view chunk);
 
  private:
   static constexpr std::size_t max_chunk_bytes = 4096;
-  static constexpr std::string_view name = "\"content\"";
-  static constexpr std::string_view opening = ":\"";
 
-  std::string before_;  // with the quote that opens the text; empty when nothing was learned
-  std::string behind_;  // with the quote that closes it
+  std::string around_;      // what stands before and behind the text; empty when nothing was learned
+  std::size_t before_ = 0;  // bytes of it before the text, with the quote that opens it
   json::document quoted_;  // the last text that was more than ASCII
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
-AGENT_WEBSOCKET_INLINE void chunk_pattern::learn(std::string_view chunk, std::string_view text) {
+AGENT_WEBSOCKET_INLINE void chunk_pattern::learn(std::string_view chunk, std::size_t position,
+                                                 std::string_view text) {
   if (chunk.size() > max_chunk_bytes || text.empty()) return;
-  // Without a backslash no name and no text is spelled in two ways. If the name then stands in
-  // the chunk once only, it is that of the text that was given.
-  if (chunk.find('\\') != std::string_view::npos) return;
-  const std::size_t at = chunk.find(name);
-  if (at == std::string_view::npos) return;
-  if (chunk.find(name, at + 1) != std::string_view::npos) return;
-  const std::size_t begin = at + name.size() + opening.size();
-  if (chunk.substr(at + name.size(), opening.size()) != opening) return;
-  if (chunk.substr(begin, text.size()) != text) return;
-  if (chunk.substr(begin + text.size(), 1) != "\"") return;
-  before_.assign(chunk.substr(0, begin));
-  behind_.assign(chunk.substr(begin + text.size()));
+  // A text that stands there as it is, up to a quote, was spelled without an escape.
+  if (position == 0 || position >= chunk.size() || chunk[position - 1] != '"') return;
+  if (chunk.substr(position, text.size()) != text) return;
+  const std::string_view behind = chunk.substr(position + text.size());
+  if (behind.substr(0, 1) != "\"") return;
+  around_.reserve(position + behind.size());
+  around_.assign(chunk.substr(0, position)).append(behind);
+  before_ = position;
 }
 
 AGENT_WEBSOCKET_INLINE std::optional<std::string_view> chunk_pattern::match(
     std::string_view chunk) {
-  const std::size_t around = before_.size() + behind_.size();
-  if (around == 0 || chunk.size() <= around) return std::nullopt;
-  const std::string_view text(chunk.data() + before_.size(), chunk.size() - around);
-  if (std::memcmp(chunk.data(), before_.data(), before_.size()) != 0) return std::nullopt;
-  if (std::memcmp(text.data() + text.size(), behind_.data(), behind_.size()) != 0)
+  if (around_.empty() || chunk.size() <= around_.size()) return std::nullopt;
+  const std::string_view before = std::string_view(around_).substr(0, before_);
+  const std::string_view behind = std::string_view(around_).substr(before_);
+  const std::string_view text = chunk.substr(before_, chunk.size() - around_.size());
+  if (std::memcmp(chunk.data(), before.data(), before.size()) != 0) return std::nullopt;
+  if (std::memcmp(text.data() + text.size(), behind.data(), behind.size()) != 0)
     return std::nullopt;
   if (json::is_plain(text)) return text;
   if (text.size() > max_chunk_bytes) return std::nullopt;  // not worth a copy that stays
-  if (!quoted_.parse(chunk.substr(before_.size() - 1, text.size() + 2))) return std::nullopt;
+  if (!quoted_.parse(chunk.substr(before_ - 1, text.size() + 2))) return std::nullopt;
   return quoted_.root().string();
 }
 
@@ -13858,7 +14061,9 @@ namespace openrouter {
 /// One answer. The sink may call stop() from inside its functions; it must not destroy the decoder.
 class stream_decoder {
  public:
-  explicit stream_decoder(const answer_limits& limits = {}, const dialect& as = {});
+  /// `seen`, where given, knows chunks of other answers and outlives the decoder.
+  explicit stream_decoder(const answer_limits& limits = {}, const dialect& as = {},
+                          json::shapes* seen = nullptr);
 
   /// Takes the next bytes of the body. Once done() they are dropped.
   void feed(std::string_view bytes, answer_sink& sink);
@@ -13899,7 +14104,8 @@ class stream_decoder {
 
   void read_body(const failure* lost, answer_sink& sink);
 
-  bool parse(std::string_view text);
+  enum class reading { as_it_is, repaired, impossible };
+  reading parse(std::string_view text);
 
   /// The answer has ended without an error of its own. `whole`: it said so itself.
   void end(bool whole, const failure* lost, answer_sink& sink);
@@ -13914,6 +14120,7 @@ class stream_decoder {
   void fail_with_words(std::string_view text, answer_sink& sink);
 
   std::size_t max_body_bytes_;
+  json::shapes* seen_;
   http::sse_parser events_;
   answer_reader answer_;
   json::document document_;
@@ -13930,10 +14137,12 @@ class stream_decoder {
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE stream_decoder::stream_decoder(const answer_limits& limits,
-                                                      const dialect& as)
+                                                      const dialect& as, json::shapes* seen)
     : max_body_bytes_(limits.max_event_bytes),
+      seen_(seen),
       events_(limits.max_event_bytes),
-      answer_(limits, as) {}
+      answer_(limits, as),
+      document_(seen) {}
 
 AGENT_WEBSOCKET_INLINE void stream_decoder::feed(std::string_view bytes, answer_sink& sink) {
   if (form_ == form::unknown) bytes = look_at(bytes);
@@ -14023,7 +14232,8 @@ AGENT_WEBSOCKET_INLINE bool stream_decoder::read_event(const http::sse_event& ev
       return !answer_.stopped();
     }
   }
-  if (!parse(data)) {
+  const reading was_read = parse(data);
+  if (was_read == reading::impossible) {
     if (is_error) {
       fail_with_words(data, sink);
     } else if (event.unterminated) {
@@ -14043,16 +14253,18 @@ AGENT_WEBSOCKET_INLINE bool stream_decoder::read_event(const http::sse_event& ev
     const json::value fault = find_error(top);
     answer_.fail(read_stream_failure(top, fault.exists() ? fault : top, sink.context()), sink);
   } else if (top.is_object()) {
-    pattern_.learn(data, answer_.read_chunk(top, sink));
+    const json::value text = answer_.read_chunk(top, sink);
+    if (was_read == reading::as_it_is)
+      pattern_.learn(data, text.position(), text.string().value_or(std::string_view()));
   } else {
     ++skipped_;
   }
-  if (data.size() > kept_document_bytes) document_ = json::document();
+  if (data.size() > kept_document_bytes) document_ = json::document(seen_);
   return !answer_.stopped();
 }
 
 AGENT_WEBSOCKET_INLINE void stream_decoder::read_body(const failure* lost, answer_sink& sink) {
-  if (parse(body_) && document_.root().is_object()) {
+  if (parse(body_) != reading::impossible && document_.root().is_object()) {
     answer_.read_whole(document_.root(), sink);
   } else if (lost != nullptr) {
     answer_.fail(*lost, sink);
@@ -14061,11 +14273,12 @@ AGENT_WEBSOCKET_INLINE void stream_decoder::read_body(const failure* lost, answe
   }
 }
 
-AGENT_WEBSOCKET_INLINE bool stream_decoder::parse(std::string_view text) {
+AGENT_WEBSOCKET_INLINE stream_decoder::reading stream_decoder::parse(std::string_view text) {
   json::parse_limits limits;
   limits.max_bytes = static_cast<std::size_t>(-1);  // bounded before
-  const result<void> read = document_.parse(text, limits);
-  return read || document_.parse(repair_characters(text), limits);
+  if (document_.parse(text, limits)) return reading::as_it_is;
+  if (document_.parse(repair_characters(text), limits)) return reading::repaired;
+  return reading::impossible;
 }
 
 AGENT_WEBSOCKET_INLINE void stream_decoder::end(bool whole, const failure* lost,
@@ -14211,9 +14424,8 @@ constexpr bool require_http_client() {
 // --- agent_websocket/openrouter/completion.hpp
 
 // One completion from its first attempt to its end: sends the request, decodes the answer, waits
-// and repeats, watches the clocks. Owned by basic_openrouter_client (client.hpp), which is where to
-// begin reading. Every callback holds the object alive, for a sink may cancel it, or destroy the
-// client, from inside.
+// and repeats, watches the clocks. Owned by basic_openrouter_client (client.hpp): begin reading
+// there. Every callback holds the object alive: a sink may cancel it, or destroy the client.
 
 namespace agent_websocket {
 namespace openrouter {
@@ -14247,6 +14459,7 @@ struct client_surroundings {
   random_source random;
   completion_owner& owner;
   request_counts counts{};
+  json::shapes seen{};  ///< of the chunks of answers
 };
 
 template <typename HttpClient, typename Scheduler>
@@ -14359,7 +14572,7 @@ class basic_completion final
         usable = encoded.error();
       }
     }
-    answer_.emplace(around_.settings.limits, around_.settings.dialect);
+    answer_.emplace(around_.settings.limits, around_.settings.dialect, &around_.seen);
     state_ = state::sent;
     if (!usable) return refuse_later(usable.error());
     ++around_.counts.requests;
@@ -24345,7 +24558,8 @@ class reception final : public transport_sink, private sign_in_sink {
   server_counts& counts_;
   sign_in<Authenticator, Scheduler> sign_in_;
   admission_type admission_;
-  json::document scratch_;
+  json::shapes seen_;  // of what clients send
+  json::document scratch_{&seen_};
 };
 
 }  // namespace agent_websocket

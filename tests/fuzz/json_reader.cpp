@@ -3,6 +3,7 @@
 // The JSON reader against the grammar written down plainly: both take the same texts, and what was
 // taken can be walked with every question asked of every value.
 #include <agent_websocket/base/utf8.hpp>
+#include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>
 
 #include "../unit/json/grammar.hpp"
@@ -44,7 +45,27 @@ std::size_t walk(const json::value& what, std::size_t depth, std::string_view in
   return values;
 }
 
+/// A document that knows shapes reads what one reads that does not: the input, and one of its
+/// shape.
+void check_shapes(std::string_view input) {
+  static json::shapes seen;
+  static json::document alone, again(&seen);
+  std::string text(input);
+  for (int i = 0; i < 3; ++i) {
+    const auto parsed = alone.parse(text);
+    const auto known = again.parse(text);
+    require(parsed.has_value() == known.has_value(), "both take it, or none", text);
+    require(json::to_text(alone.root()) == json::to_text(again.root()), "both read the same", text);
+    if (!parsed) require(parsed.error().message == known.error().message, "for one reason", text);
+    for (char& each : text) {
+      if (each >= '1' && each <= '8') ++each;
+      if (each == 'k') each = i == 0 ? '\x7F' : '\\';
+    }
+  }
+}
+
 void check(std::string_view input) {
+  check_shapes(input);
   static json::document parsed;  // reused, as in a program
   const auto outcome = parsed.parse(input);
   const grammar::verdict expected = grammar::judge(input);

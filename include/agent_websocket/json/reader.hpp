@@ -2,6 +2,7 @@
 //
 // Reads JSON text (RFC 8259) into a flat, read-only document: one buffer, one vector of nodes, both reused from
 // parse to parse, so that a steady stream of messages costs few allocations. What stands in it is read by value.hpp.
+// A text of a kind that was seen before need not be parsed: see shapes.hpp.
 // Only this header, tape_builder.hpp and text_stream.hpp name RapidJSON; it parses iteratively, in situ, with numbers
 // left as text and encoding validated, because RapidJSON's other modes overflow the stack on deep nesting and crash on
 // 26-byte numbers (CVE-2024-38517).
@@ -10,6 +11,7 @@
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
 #include <agent_websocket/base/utf8.hpp>
+#include <agent_websocket/json/shapes.hpp>
 #include <agent_websocket/json/tape_builder.hpp>
 #include <agent_websocket/json/text_stream.hpp>
 #include <agent_websocket/json/value.hpp>
@@ -21,6 +23,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -31,6 +34,9 @@ namespace json {
 /// Owns the text and the nodes of one parsed JSON value. Movable; used from one thread at a time.
 class document {
  public:
+  /// `seen`, where given, knows texts of the same senders and outlives the document.
+  explicit document(shapes* seen = nullptr) noexcept : seen_(seen) {}
+
   /// Parses `text`, replacing what was there. On failure (errc::bad_json; errc::too_large above max_bytes) the
   /// document is empty and the message says what is wrong and at which byte.
   result<void> parse(std::string_view text, const parse_limits& limits = {});
@@ -51,12 +57,16 @@ class document {
     return reader.Parse<flags | more_flags>(stream, builder);
   }
 
+  /// A text that stands in this document, and was written over when that was parsed.
+  bool holds(std::string_view text) const noexcept;
+
   static error refuse(std::string why, std::size_t offset);
 
   /// What comes next in a stream of messages is often a bit longer.
   static constexpr std::size_t usual_bytes = 480;
 
   detail::tape tape_;
+  shapes* seen_;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
@@ -69,20 +79,25 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
                                       " bytes, at most " + std::to_string(limits.max_bytes) +
                                       " are allowed");
   }
-  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    return refuse("a NUL byte stands in the text", nul);
-  }
   tape_.text.reserve(std::max(text.size() + 8, usual_bytes));
   tape_.text.assign(text);
-  tape_.text.append(8,
-                    '\0');  // the validating parser looks up to 3 bytes past a truncated sequence
-  if (tape_.nodes.capacity() == 0)
-    tape_.nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
-  detail::tape_builder builder(tape_, limits, text.find('\\') != std::string_view::npos);
+  const std::string_view copy(tape_.text.data(), text.size());
+  // The validating parser looks up to 3 bytes past a truncated sequence, the others 8 at once.
+  tape_.text.append(8, '\0');
   // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it
   // then says where.
+  const bool is_utf8 = is_utf8_text(copy);
+  if (seen_ != nullptr && is_utf8 && seen_->read(tape_, limits)) return {};
+  tape_.nodes.clear();
+  if (const std::size_t nul = copy.find('\0'); nul != std::string_view::npos) {
+    return refuse("a NUL byte stands in the text", nul);
+  }
+  if (tape_.nodes.capacity() == 0)
+    tape_.nodes.reserve(std::min<std::size_t>(copy.size() / 4 + 1, 64));
+  const bool has_escapes = copy.find('\\') != std::string_view::npos;
+  detail::tape_builder builder(tape_, limits, has_escapes);
   const rapidjson::ParseResult outcome =
-      is_utf8_text(text)
+      is_utf8
           ? read<detail::text_stream, 0>(builder)
           : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
   if (outcome.IsError()) {
@@ -91,7 +106,14 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
     return refuse(refusal.empty() ? rapidjson::GetParseError_En(outcome.Code()) : refusal,
                   outcome.Offset());
   }
+  if (seen_ != nullptr && !has_escapes && !holds(text)) seen_->learn(text, tape_.nodes, limits);
   return {};
+}
+
+AGENT_WEBSOCKET_INLINE bool document::holds(std::string_view text) const noexcept {
+  const std::less_equal<const char*> up_to;
+  const char* const begin = tape_.text.data();
+  return up_to(begin, text.data()) && up_to(text.data(), begin + tape_.text.size());
 }
 
 AGENT_WEBSOCKET_INLINE error document::refuse(std::string why, std::size_t offset) {

@@ -71,6 +71,9 @@ class value {
   /// A number exactly as it was written.
   std::optional<std::string_view> number_text() const noexcept;
 
+  /// Where the text of a string (behind its quote) or of a number stands in what was parsed.
+  std::size_t position() const noexcept { return is_string() || is_number() ? at().offset : 0; }
+
   /// Elements of an array or members of an object; 0 for anything else.
   std::size_t size() const noexcept;
 

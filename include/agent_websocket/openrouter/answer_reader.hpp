@@ -47,7 +47,7 @@ class answer_reader {
   explicit answer_reader(const answer_limits& limits, const dialect& as = {}) noexcept;
 
   /// One chunk ("choices[].delta"). Returns its text when that is all it gave, or else nothing.
-  std::string_view read_chunk(const json::value& top, answer_sink& sink);
+  json::value read_chunk(const json::value& top, answer_sink& sink);
   /// The text of a chunk that holds nothing else that is new.
   void read_text(std::string_view text, answer_sink& sink) { give_content(text, sink); }
   /// A whole answer ("choices[].message").
@@ -117,8 +117,8 @@ class answer_reader {
   reasoning_details_accumulator details_;
   json_list annotations_;
   json_list images_;
-  std::string_view plain_text_;  // of the chunk that is being read
-  bool has_more_ = false;        // that chunk gave something else
+  json::value plain_text_;  // of the chunk that is being read
+  bool has_more_ = false;   // that chunk gave something else
   reasoning_field shown_ = reasoning_field::none;
   bool has_output_ = false;
   bool stopped_ = false;
@@ -135,12 +135,12 @@ AGENT_WEBSOCKET_INLINE answer_reader::answer_reader(const answer_limits& limits,
       annotations_(limits.max_text_bytes),
       images_(limits.max_image_bytes) {}
 
-AGENT_WEBSOCKET_INLINE std::string_view answer_reader::read_chunk(const json::value& top,
-                                                                  answer_sink& sink) {
+AGENT_WEBSOCKET_INLINE json::value answer_reader::read_chunk(const json::value& top,
+                                                             answer_sink& sink) {
   plain_text_ = {};
   has_more_ = false;
   read(top, false, sink);
-  return stopped_ || has_more_ ? std::string_view() : plain_text_;
+  return stopped_ || has_more_ ? json::value() : plain_text_;
 }
 
 AGENT_WEBSOCKET_INLINE void answer_reader::read_whole(const json::value& top, answer_sink& sink) {
@@ -216,7 +216,7 @@ AGENT_WEBSOCKET_INLINE void answer_reader::read_content(const json::value& piece
                                                         answer_sink& sink) {
   const auto [content, refusal, audio] = piece.members("content", "refusal", "audio");
   if (const auto text = content.string()) {
-    plain_text_ = *text;
+    plain_text_ = content;
     give_content(*text, sink);
   } else if (content.is_array()) {  // Mistral: parts, of which some are thoughts
     content.for_each_element([&](const json::value& part) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // One completion from its first attempt to its end: sends the request, decodes the answer, waits
-// and repeats, watches the clocks. Owned by basic_openrouter_client (client.hpp), which is where to
-// begin reading. Every callback holds the object alive, for a sink may cancel it, or destroy the
-// client, from inside.
+// and repeats, watches the clocks. Owned by basic_openrouter_client (client.hpp): begin reading
+// there. Every callback holds the object alive: a sink may cancel it, or destroy the client.
 #pragma once
 
 #include <agent_websocket/base/random.hpp>
@@ -58,6 +57,7 @@ struct client_surroundings {
   random_source random;
   completion_owner& owner;
   request_counts counts{};
+  json::shapes seen{};  ///< of the chunks of answers
 };
 
 template <typename HttpClient, typename Scheduler>
@@ -170,7 +170,7 @@ class basic_completion final
         usable = encoded.error();
       }
     }
-    answer_.emplace(around_.settings.limits, around_.settings.dialect);
+    answer_.emplace(around_.settings.limits, around_.settings.dialect, &around_.seen);
     state_ = state::sent;
     if (!usable) return refuse_later(usable.error());
     ++around_.counts.requests;

@@ -29,7 +29,9 @@ namespace openrouter {
 /// One answer. The sink may call stop() from inside its functions; it must not destroy the decoder.
 class stream_decoder {
  public:
-  explicit stream_decoder(const answer_limits& limits = {}, const dialect& as = {});
+  /// `seen`, where given, knows chunks of other answers and outlives the decoder.
+  explicit stream_decoder(const answer_limits& limits = {}, const dialect& as = {},
+                          json::shapes* seen = nullptr);
 
   /// Takes the next bytes of the body. Once done() they are dropped.
   void feed(std::string_view bytes, answer_sink& sink);
@@ -70,7 +72,8 @@ class stream_decoder {
 
   void read_body(const failure* lost, answer_sink& sink);
 
-  bool parse(std::string_view text);
+  enum class reading { as_it_is, repaired, impossible };
+  reading parse(std::string_view text);
 
   /// The answer has ended without an error of its own. `whole`: it said so itself.
   void end(bool whole, const failure* lost, answer_sink& sink);
@@ -85,6 +88,7 @@ class stream_decoder {
   void fail_with_words(std::string_view text, answer_sink& sink);
 
   std::size_t max_body_bytes_;
+  json::shapes* seen_;
   http::sse_parser events_;
   answer_reader answer_;
   json::document document_;
@@ -101,10 +105,12 @@ class stream_decoder {
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE stream_decoder::stream_decoder(const answer_limits& limits,
-                                                      const dialect& as)
+                                                      const dialect& as, json::shapes* seen)
     : max_body_bytes_(limits.max_event_bytes),
+      seen_(seen),
       events_(limits.max_event_bytes),
-      answer_(limits, as) {}
+      answer_(limits, as),
+      document_(seen) {}
 
 AGENT_WEBSOCKET_INLINE void stream_decoder::feed(std::string_view bytes, answer_sink& sink) {
   if (form_ == form::unknown) bytes = look_at(bytes);
@@ -194,7 +200,8 @@ AGENT_WEBSOCKET_INLINE bool stream_decoder::read_event(const http::sse_event& ev
       return !answer_.stopped();
     }
   }
-  if (!parse(data)) {
+  const reading was_read = parse(data);
+  if (was_read == reading::impossible) {
     if (is_error) {
       fail_with_words(data, sink);
     } else if (event.unterminated) {
@@ -214,16 +221,18 @@ AGENT_WEBSOCKET_INLINE bool stream_decoder::read_event(const http::sse_event& ev
     const json::value fault = find_error(top);
     answer_.fail(read_stream_failure(top, fault.exists() ? fault : top, sink.context()), sink);
   } else if (top.is_object()) {
-    pattern_.learn(data, answer_.read_chunk(top, sink));
+    const json::value text = answer_.read_chunk(top, sink);
+    if (was_read == reading::as_it_is)
+      pattern_.learn(data, text.position(), text.string().value_or(std::string_view()));
   } else {
     ++skipped_;
   }
-  if (data.size() > kept_document_bytes) document_ = json::document();
+  if (data.size() > kept_document_bytes) document_ = json::document(seen_);
   return !answer_.stopped();
 }
 
 AGENT_WEBSOCKET_INLINE void stream_decoder::read_body(const failure* lost, answer_sink& sink) {
-  if (parse(body_) && document_.root().is_object()) {
+  if (parse(body_) != reading::impossible && document_.root().is_object()) {
     answer_.read_whole(document_.root(), sink);
   } else if (lost != nullptr) {
     answer_.fail(*lost, sink);
@@ -232,11 +241,12 @@ AGENT_WEBSOCKET_INLINE void stream_decoder::read_body(const failure* lost, answe
   }
 }
 
-AGENT_WEBSOCKET_INLINE bool stream_decoder::parse(std::string_view text) {
+AGENT_WEBSOCKET_INLINE stream_decoder::reading stream_decoder::parse(std::string_view text) {
   json::parse_limits limits;
   limits.max_bytes = static_cast<std::size_t>(-1);  // bounded before
-  const result<void> read = document_.parse(text, limits);
-  return read || document_.parse(repair_characters(text), limits);
+  if (document_.parse(text, limits)) return reading::as_it_is;
+  if (document_.parse(repair_characters(text), limits)) return reading::repaired;
+  return reading::impossible;
 }
 
 AGENT_WEBSOCKET_INLINE void stream_decoder::end(bool whole, const failure* lost,

@@ -267,7 +267,8 @@ class reception final : public transport_sink, private sign_in_sink {
   server_counts& counts_;
   sign_in<Authenticator, Scheduler> sign_in_;
   admission_type admission_;
-  json::document scratch_;
+  json::shapes seen_;  // of what clients send
+  json::document scratch_{&seen_};
 };
 
 }  // namespace agent_websocket

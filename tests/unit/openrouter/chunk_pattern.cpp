@@ -21,9 +21,14 @@ std::string chunk(const std::string& text) {
          R"("},"finish_reason":null}]})";
 }
 
+/// Where the first string `text` of `json` has its text.
+std::size_t place_of(const std::string& json, std::string_view text) {
+  return json.find('"' + std::string(text) + '"') + 1;
+}
+
 chunk_pattern learned(const std::string& json, std::string_view text) {
   chunk_pattern pattern;
-  pattern.learn(json, text);
+  pattern.learn(json, place_of(json, text), text);
   return pattern;
 }
 
@@ -48,8 +53,8 @@ TEST_CASE("chunk pattern: escapes are read as a parser reads them") {
 
 TEST_CASE("chunk pattern: silent wherever a parser would have to look") {
   chunk_pattern pattern = learned(chunk("Hel"), "Hel");
-  for (const std::string text : {"", "a\\", "a\\x", "\\u00e", "\\uD83D", "a\"", "a\",\"x\":\"", "\n",
-                                 "\x1F", "\xFF", "\xC3", "\xED\xA0\x80"}) {
+  for (const std::string text : {"", "a\\", "a\\x", "\\u00e", "\\uD83D", "a\"", "a\",\"x\":\"",
+                                 "\n", "\x1F", "\xFF", "\xC3", "\xED\xA0\x80"}) {
     CAPTURE(text);
     CHECK(!pattern.match(chunk(text)));
   }
@@ -66,26 +71,46 @@ TEST_CASE("chunk pattern: silent wherever a parser would have to look") {
 }
 
 TEST_CASE("chunk pattern: what teaches nothing, and takes nothing away") {
-  for (const std::string& json :
-       {chunk("Hel\\n"), R"({"content":"Hel","x":{"content":"Hel"}})" + std::string(),
-        std::string(R"({"c\u006fntent":"Hel","x":{"content":"Hel"}})"),
-        std::string(R"({"content" : "Hel"})"), std::string(R"({"content":["Hel"]})"),
-        std::string(R"({"type":"content","text":"Hel"})"), std::string(R"({"content":"other"})"),
-        std::string(R"({"content":"Hello"})"), std::string(R"({"text":"Hel"})"),
-        R"({"x":")" + std::string(5000, 'x') + R"(","content":"Hel"})"}) {
+  const std::string whole = chunk("Hel");
+  const std::size_t place = place_of(whole, "Hel");
+  struct lesson {
+    std::string json;
+    std::size_t position;
+    std::string text;
+  };
+  const std::string large = R"({"x":")" + std::string(5000, 'x') + R"(","content":"Hel"})";
+  for (const auto& [json, position, text] :
+       {lesson{whole, place, ""}, lesson{whole, place, "He"}, lesson{whole, place, "Helm"},
+        lesson{whole, place - 1, "Hel"}, lesson{whole, place + 1, "el"}, lesson{whole, 0, "Hel"},
+        lesson{whole, whole.size(), "Hel"}, lesson{whole, whole.size() + 9, "Hel"},
+        lesson{whole.substr(0, place + 3), place, "Hel"}, lesson{chunk("Hel\\n"), place, "Hel\n"},
+        lesson{chunk("Hel\\n"), place, "Hel"}, lesson{chunk("\\\\"), place, "\\"},
+        lesson{chunk("\\\\\\\\"), place, "\\\\"}, lesson{"Hel\"", 0, "Hel"},
+        lesson{large, place_of(large, "Hel"), "Hel"}}) {
     CAPTURE(json);
-    chunk_pattern pattern = learned(json, "Hel");
+    CAPTURE(position);
+    CAPTURE(text);
+    chunk_pattern pattern;
+    pattern.learn(json, position, text);
     CHECK(!pattern.match(json));
+    CHECK(!pattern.match(whole));
     pattern = learned(chunk("a"), "a");
-    pattern.learn(json, "Hel");
+    pattern.learn(json, position, text);
     CHECK(pattern.match(chunk("b")) == std::string_view("b"));
   }
-  chunk_pattern pattern = learned(chunk("a"), "");
-  CHECK(!pattern.match(chunk("b")));
-  pattern.learn(R"({"content":"x"})", "x");
-  pattern.learn(chunk("a"), "a");
+  chunk_pattern pattern = learned(R"({"content":"x"})", "x");
+  pattern.learn(chunk("a"), place, "a");
   CHECK(pattern.match(chunk("b")) == std::string_view("b"));
   CHECK(!pattern.match(R"({"content":"y"})"));
+}
+
+TEST_CASE("chunk pattern: the place tells which of several texts it was") {
+  const std::string twice = R"({"content" : "Hel","c\u006fntent":[{"content":"Hel"}]})";
+  chunk_pattern pattern;
+  pattern.learn(twice, twice.rfind("Hel"), "Hel");
+  CHECK(pattern.match(R"({"content" : "Hel","c\u006fntent":[{"content":"lo"}]})") ==
+        std::string_view("lo"));
+  CHECK(!pattern.match(R"({"content" : "lo","c\u006fntent":[{"content":"Hel"}]})"));
 }
 
 TEST_CASE(
@@ -136,6 +161,15 @@ TEST_CASE(
         R"([{"index":0,"type":"t","data":"dd"}])");
   const std::string empty = delta(R"({"content":"x","reasoning_details":[],"tool_calls":[]})");
   CHECK(both(empty + empty + done).ended.reasoning_details == "[]");
+  const std::string other = R"({"index":1,"delta":{"content":"no"}},)";
+  const auto beside = [&](const std::string& text) {
+    return with_choice(other + R"({"index":0,"delta":{"content":")" + text + R"("}})");
+  };
+  CHECK(both(beside("a") + beside("no") + beside("b") + done).text == "anob");
+  const auto spelled = [](const std::string& text) {
+    return delta(R"({"content":"x","c\u006fntent":")" + text + R"("})");
+  };
+  CHECK(both(spelled("a") + spelled("x") + spelled("\\u00e4") + done).text == "ax\xC3\xA4");
   const std::string second = with_choice(R"({"index":1,"delta":{"content":"no"}})");
   CHECK(both(content("a") + second + second + content("b") + done).text == "ab");
 }
