@@ -1423,6 +1423,9 @@ constexpr bool is_utf8(std::string_view bytes) noexcept {
   return true;
 }
 
+/// True when the eight bytes are ASCII.
+bool is_ascii_word(const char* at) noexcept;
+
 /// The same for text that is mostly ASCII, of which eight bytes are looked at together.
 bool is_utf8_text(std::string_view bytes) noexcept;
 
@@ -1436,15 +1439,23 @@ constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
+AGENT_WEBSOCKET_INLINE bool is_ascii_word(const char* at) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return (word & 0x8080'8080'8080'8080U) == 0;
+}
+
 AGENT_WEBSOCKET_INLINE bool is_utf8_text(std::string_view bytes) noexcept {
+  const char* const begin = bytes.data();
   while (!bytes.empty()) {
-    std::uint64_t word;
-    if (bytes.size() >= sizeof word) {
-      std::memcpy(&word, bytes.data(), sizeof word);
-      if ((word & 0x8080'8080'8080'8080U) == 0) {
-        bytes.remove_prefix(sizeof word);
+    const char* const end = bytes.data() + bytes.size();
+    if (bytes.size() >= 8) {
+      if (is_ascii_word(bytes.data())) {
+        bytes.remove_prefix(8);
         continue;
       }
+    } else if (end - begin >= 8 && is_ascii_word(end - 8)) {
+      return true;  // the rest, with some before it
     }
     const std::size_t length = utf8_sequence_length(bytes);
     if (length == 0) return false;
@@ -2071,7 +2082,7 @@ class shape {
   void learn(std::string_view text, const std::vector<node>& nodes, const parse_limits& limits);
 
   /// Writes the nodes of the text of `into`, behind which stand 8 bytes of zero. False when it is
-  /// of another kind, or was never looked at within `limits`; there may be nodes then.
+  /// of another kind, is no UTF-8, or was never looked at within `limits`; there may be nodes then.
   bool read(tape& into, const parse_limits& limits) const;
 
  private:
@@ -2086,6 +2097,8 @@ class shape {
   std::vector<part> parts_;
   std::vector<node> nodes_;
   parse_limits limits_;
+
+  static constexpr std::size_t usual_nodes = 60;
 };
 
 }  // namespace detail
@@ -2180,6 +2193,7 @@ AGENT_WEBSOCKET_INLINE bool shape::read(tape& into, const parse_limits& limits) 
   if (static_cast<std::size_t>(end - begin) < around_.size()) return false;
   // The end says soonest what a text is not.
   if (std::memcmp(end - behind_, around + (around_.size() - behind_), behind_) != 0) return false;
+  into.nodes.reserve(std::max(usual_nodes, nodes_.size()));  // what comes next is often larger
   into.nodes = nodes_;
   const char* at = begin;
   std::uint32_t shift = 0;  // modulo 2^32
@@ -2193,7 +2207,12 @@ AGENT_WEBSOCKET_INLINE bool shape::read(tape& into, const parse_limits& limits) 
     around += each.around;
     const char* const front = at;
     if (made.what == kind::string) {
-      for (std::size_t plain = 8; plain == 8; at += plain) plain = plain_in_string(at);
+      bool is_ascii = true;
+      for (std::size_t plain = 8; plain == 8; at += plain) {
+        plain = plain_in_string(at);
+        is_ascii = is_ascii && is_ascii_word(at);  // or what stands behind it is not
+      }
+      if (!is_ascii && !is_utf8_text({front, static_cast<std::size_t>(at - front)})) return false;
     } else {
       at += plain_number(at);
       if (at == front) return false;
@@ -2301,10 +2320,7 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
   const std::string_view copy(tape_.text.data(), text.size());
   // The validating parser looks up to 3 bytes past a truncated sequence, the others 8 at once.
   tape_.text.append(8, '\0');
-  // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it
-  // then says where.
-  const bool is_utf8 = is_utf8_text(copy);
-  if (seen_ != nullptr && is_utf8 && seen_->read(tape_, limits)) return {};
+  if (seen_ != nullptr && seen_->read(tape_, limits)) return {};
   tape_.nodes.clear();
   if (const std::size_t nul = copy.find('\0'); nul != std::string_view::npos) {
     return refuse("a NUL byte stands in the text", nul);
@@ -2313,8 +2329,10 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
     tape_.nodes.reserve(std::min<std::size_t>(copy.size() / 4 + 1, 64));
   const bool has_escapes = copy.find('\\') != std::string_view::npos;
   detail::tape_builder builder(tape_, limits, has_escapes);
+  // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it
+  // then says where.
   const rapidjson::ParseResult outcome =
-      is_utf8
+      is_utf8_text(copy)
           ? read<detail::text_stream, 0>(builder)
           : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
   if (outcome.IsError()) {
@@ -3282,11 +3300,19 @@ class writer {
 
   template <typename T>
   writer& member(std::string_view name, const T& what) {
-    return key(name).value(what);
+    if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+      return text_member(name, what);
+    } else {
+      return key(name).value(what);
+    }
   }
   writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
 
  private:
+  /// Put together on the stack and appended at once: an append costs more than the text itself.
+  class piece;
+
+  writer& text_member(std::string_view name, std::string_view text);
   void separate();
   writer& open(char bracket);
   writer& close(char bracket);
@@ -3313,14 +3339,24 @@ AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
-  while (text.size() >= 8) {
-    if (!detail::is_plain_word(text.data())) return false;
-    text.remove_prefix(8);
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  if (text.size() >= 8) {
+    for (; end - at >= 8; at += 8) {
+      if (!detail::is_plain_word(at)) return false;
+    }
+    return at == end || detail::is_plain_word(end - 8);  // with some that were looked at
   }
-  if (text.empty()) return true;
-  char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
-  for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
-  return detail::is_plain_word(rest);
+  char word[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
+  if (text.size() >= 4) {
+    std::memcpy(word, at, 4);
+    std::memcpy(word + 4, end - 4, 4);
+  } else if (!text.empty()) {
+    word[0] = *at;
+    word[1] = at[text.size() / 2];
+    word[2] = end[-1];
+  }
+  return detail::is_plain_word(word);
 }
 
 AGENT_WEBSOCKET_INLINE std::size_t escaped_size(std::string_view text) {
@@ -3333,22 +3369,52 @@ AGENT_WEBSOCKET_INLINE void append_escaped(std::string& out, std::string_view te
   detail::escape(text, [&out](std::string_view piece) { out.append(piece); });
 }
 
+class writer::piece {
+ public:
+  /// Of a name, of a text.
+  static constexpr std::size_t max_text = 120;
+
+  explicit piece(bool comma) noexcept {
+    if (comma) put(',');
+  }
+  void put(char sign) noexcept { text_[size_++] = sign; }
+  void quote(std::string_view text) noexcept {
+    put('"');
+    std::memcpy(text_ + size_, text.data(), text.size());
+    size_ += text.size();
+    put('"');
+  }
+  void append_to(std::string& out) const { out.append(text_, size_); }
+
+ private:
+  char text_[2 * max_text + 6];  // a comma, the quotes of both, a colon
+  std::size_t size_ = 0;
+};
+
 AGENT_WEBSOCKET_INLINE writer& writer::key(std::string_view name) {
-  char text[64];
-  if (name.size() > sizeof text - 4) return key_escaped(name);  // the same for such a name
-  std::size_t size = 0;
-  if (comma_) text[size++] = ',';
-  text[size++] = '"';
-  std::memcpy(text + size, name.data(), name.size());
-  size += name.size();
-  text[size++] = '"';
-  text[size++] = ':';
-  out_.append(text, size);
+  if (name.size() > piece::max_text) return key_escaped(name);  // the same for such a name
+  piece made(comma_);
+  made.quote(name);
+  made.put(':');
+  made.append_to(out_);
   comma_ = false;
   return *this;
 }
 
+AGENT_WEBSOCKET_INLINE writer& writer::text_member(std::string_view name, std::string_view text) {
+  if (name.size() > piece::max_text || text.size() > piece::max_text || !is_plain(text))
+    return key(name).value(text);
+  piece made(comma_);
+  made.quote(name);
+  made.put(':');
+  made.quote(text);
+  made.append_to(out_);
+  comma_ = true;
+  return *this;
+}
+
 AGENT_WEBSOCKET_INLINE writer& writer::key_escaped(std::string_view name) {
+  if (name.size() <= piece::max_text && is_plain(name)) return key(name);
   separate();
   out_.push_back('"');
   append_escaped(out_, name);
@@ -3358,6 +3424,13 @@ AGENT_WEBSOCKET_INLINE writer& writer::key_escaped(std::string_view name) {
 }
 
 AGENT_WEBSOCKET_INLINE writer& writer::value(std::string_view text) {
+  if (text.size() <= piece::max_text && is_plain(text)) {
+    piece made(comma_);
+    made.quote(text);
+    made.append_to(out_);
+    comma_ = true;
+    return *this;
+  }
   separate();
   out_.push_back('"');
   append_escaped(out_, text);
@@ -6779,7 +6852,7 @@ class request_encoder {
     inner.finish();
     if (inner.refusal_) {
       if (!refusal_) refusal_ = std::move(inner.refusal_);
-    } else if (text != "{}") {
+    } else if (text.size() > 2) {  // more than the braces
       key(name).raw(text);
     }
   }
@@ -7961,9 +8034,9 @@ AGENT_WEBSOCKET_INLINE std::string chat_message::json() const {
 
 AGENT_WEBSOCKET_INLINE void chat_message::append_json(std::string& out) const {
   if (!is_text_alone()) return void(out.append(body_->json));
-  out.append(R"({"role":")").append(to_string(body_->role)).append(R"(","content":")");
-  json::append_escaped(out, body_->text);
-  out.append("\"}");
+  json::writer w(out);
+  w.begin_object().member("role", to_string(body_->role)).member("content", body_->text);
+  w.end_object();
 }
 
 AGENT_WEBSOCKET_INLINE chat_message::chat_message(chat_role role, std::string text,
@@ -12310,6 +12383,8 @@ class fault_words {
 /// The error in a body or chunk, or an absent value. "error": null, "" and {} are none, though some
 /// servers put them on good chunks.
 json::value find_error(const json::value& top);
+/// The same where the members "error" and "choices" of `top` are at hand.
+json::value find_error(const json::value& top, const json::value& own, const json::value& choices);
 
 /// The failure that a stream, or a body with status 200, tells of. `fault` comes from find_error().
 failure read_stream_failure(const json::value& top, const json::value& fault,
@@ -12436,11 +12511,16 @@ inline failure make_failure(const fault_words& said, int status, const http::hea
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE json::value find_error(const json::value& top) {
+  const auto [own, choices] = top.members("error", "choices");
+  return find_error(top, own, choices);
+}
+
+AGENT_WEBSOCKET_INLINE json::value find_error(const json::value& top, const json::value& own,
+                                              const json::value& choices) {
   const auto says_something = [](const json::value& fault) {
     if (const auto text = fault.string()) return !text->empty();
     return fault.is_object() && fault.size() > 0;
   };
-  const auto [own, choices] = top.members("error", "choices");
   if (says_something(own)) return own;
   if (const json::value fault = choices[0]["error"]; says_something(fault)) return fault;
   if (choices.exists() && !choices.is_null()) return {};
@@ -12553,14 +12633,16 @@ AGENT_WEBSOCKET_INLINE void print_numbers(json::writer& w, const json::value& fr
 
 AGENT_WEBSOCKET_INLINE bool read_usage(const json::value& from, usage& into) {
   if (!from.is_object()) return false;
-  const auto count = [&from](const char* name) -> std::optional<std::int64_t> {
-    const std::optional<std::int64_t> number = from[name].integer();
+  const auto [prompt, completion, total, cost] =
+      from.members("prompt_tokens", "completion_tokens", "total_tokens", "cost");
+  const auto count = [](const json::value& tokens) -> std::optional<std::int64_t> {
+    const std::optional<std::int64_t> number = tokens.integer();
     return number && *number >= 0 ? number : std::nullopt;
   };
-  into.prompt_tokens = count("prompt_tokens");
-  into.completion_tokens = count("completion_tokens");
-  into.total_tokens = count("total_tokens");
-  into.cost = from["cost"].number();
+  into.prompt_tokens = count(prompt);
+  into.completion_tokens = count(completion);
+  into.total_tokens = count(total);
+  into.cost = cost.number();
   into.json.clear();
   into.json.reserve(240);  // what it usually comes to
   json::writer w(into.json);
@@ -13665,6 +13747,14 @@ class answer_reader {
  private:
   enum class reasoning_field { none, reasoning, reasoning_content, details };
 
+  /// What stands in a delta or a message.
+  struct parts {
+    json::value content, refusal, audio;
+    json::value reasoning, reasoning_content, reasoning_details;
+    json::value tool_calls, images, annotations;
+  };
+  static parts parts_of(const json::value& piece) noexcept;
+
   void read(const json::value& top, bool whole, answer_sink& sink);
 
   /// The choice with index 0, where one says so; others are other answers to the same question.
@@ -13672,14 +13762,14 @@ class answer_reader {
 
   static void keep_first(std::string& kept, const json::value& from);
 
-  void read_content(const json::value& piece, answer_sink& sink);
+  void read_content(const parts& given, answer_sink& sink);
 
   /// What is kept for the end.
-  void collect(const json::value& piece, bool whole, answer_sink& sink);
+  void collect(const parts& given, bool whole, answer_sink& sink);
   static bool has_elements(const json::value& array) noexcept;
 
   /// The same thoughts may stand in up to three fields: the first that is seen is the one shown.
-  void read_reasoning(const json::value& piece, answer_sink& sink);
+  void read_reasoning(const parts& given, answer_sink& sink);
 
   void give_reasoning(const json::value& from, reasoning_field field, answer_sink& sink);
 
@@ -13760,33 +13850,45 @@ AGENT_WEBSOCKET_INLINE outcome answer_reader::take_outcome(bool whole) {
 
 AGENT_WEBSOCKET_INLINE void answer_reader::read(const json::value& top, bool whole,
                                                 answer_sink& sink) {
-  const auto [model, provider, id, usage, choices] =
-      top.members("model", "provider", "id", "usage", "choices");
+  const auto [model, provider, id, usage, choices, error] =
+      top.members("model", "provider", "id", "usage", "choices", "error");
   keep_first(ended_.model, model);
   keep_first(ended_.provider, provider);
   keep_first(ended_.generation_id, id);
   if (read_usage(usage, ended_.usage)) has_more_ = true;
   const json::value choice = first_choice(choices);
-  json::value piece = choice[whole ? "message" : "delta"];
+  const auto [delta, message, finish_reason] = choice.members("delta", "message", "finish_reason");
+  json::value piece = whole ? message : delta;
   // Some servers send a whole message as the only chunk.
   if (!piece.is_object() && !has_output_) {
-    piece = choice["message"];
+    piece = message;
     whole = has_more_ = true;
   }
-  read_reasoning(piece, sink);
-  read_content(piece, sink);
-  collect(piece, whole, sink);
+  const parts given = parts_of(piece);
+  read_reasoning(given, sink);
+  read_content(given, sink);
+  collect(given, whole, sink);
   if (stopped_) return;
-  if (const auto reason = choice["finish_reason"].string(); reason && !reason->empty()) {
+  if (const auto reason = finish_reason.string(); reason && !reason->empty()) {
     ended_.finish_reason.assign(*reason);
     has_more_ = true;
   }
-  if (const json::value fault = find_error(top); fault.exists()) {
+  if (const json::value fault = find_error(top, error, choices); fault.exists()) {
     fail(read_stream_failure(top, fault, sink.context()), sink);
   } else if (ended_.finish_reason == "error") {
     fail(read_stream_failure(top, {}, sink.context()), sink);
     ended_.failed->retryable = true;
   }
+}
+
+AGENT_WEBSOCKET_INLINE answer_reader::parts answer_reader::parts_of(
+    const json::value& piece) noexcept {
+  const auto [content, refusal, audio, reasoning, reasoning_content, details, calls, images,
+              annotations] =
+      piece.members("content", "refusal", "audio", "reasoning", "reasoning_content",
+                    "reasoning_details", "tool_calls", "images", "annotations");
+  return {content, refusal, audio,  reasoning,  reasoning_content,
+          details, calls,   images, annotations};
 }
 
 AGENT_WEBSOCKET_INLINE json::value answer_reader::first_choice(const json::value& choices) {
@@ -13802,9 +13904,8 @@ AGENT_WEBSOCKET_INLINE void answer_reader::keep_first(std::string& kept, const j
   if (const auto text = from.string()) kept.assign(*text);
 }
 
-AGENT_WEBSOCKET_INLINE void answer_reader::read_content(const json::value& piece,
-                                                        answer_sink& sink) {
-  const auto [content, refusal, audio] = piece.members("content", "refusal", "audio");
+AGENT_WEBSOCKET_INLINE void answer_reader::read_content(const parts& given, answer_sink& sink) {
+  const json::value& content = given.content;
   if (const auto text = content.string()) {
     plain_text_ = content;
     give_content(*text, sink);
@@ -13812,25 +13913,24 @@ AGENT_WEBSOCKET_INLINE void answer_reader::read_content(const json::value& piece
     content.for_each_element([&](const json::value& part) {
       if (const auto words = part["text"].string()) give_content(*words, sink);
     });
-  } else if (const auto refused = refusal.string()) {
+  } else if (const auto refused = given.refusal.string()) {
     give_content(*refused, sink);
   }
-  if (audio.is_object()) begin_more(sink);
+  if (given.audio.is_object()) begin_more(sink);
 }
 
-AGENT_WEBSOCKET_INLINE void answer_reader::collect(const json::value& piece, bool whole,
+AGENT_WEBSOCKET_INLINE void answer_reader::collect(const parts& given, bool whole,
                                                    answer_sink& sink) {
-  const auto [calls, details, images, annotations] =
-      piece.members("tool_calls", "reasoning_details", "images", "annotations");
-  if (has_elements(calls) || has_elements(images)) begin_more(sink);
+  const json::value &calls = given.tool_calls, &details = given.reasoning_details;
+  if (has_elements(calls) || has_elements(given.images)) begin_more(sink);
   if (stopped_) return;
   if (!(whole ? calls_.add_whole(calls) : calls_.add_fragments(calls))) {
     fail_too_long("tool calls");
   } else if (!(whole ? details_.add_whole(details) : details_.add_fragments(details))) {
     fail_too_long("reasoning details");
-  } else if (!images_.add(images)) {
+  } else if (!images_.add(given.images)) {
     fail_too_long("images");
-  } else if (!annotations_.add(annotations)) {
+  } else if (!annotations_.add(given.annotations)) {
     fail_too_long("annotations");
   }
 }
@@ -13839,13 +13939,10 @@ AGENT_WEBSOCKET_INLINE bool answer_reader::has_elements(const json::value& array
   return array.is_array() && array.size() != 0;
 }
 
-AGENT_WEBSOCKET_INLINE void answer_reader::read_reasoning(const json::value& piece,
-                                                          answer_sink& sink) {
-  const auto [reasoning, reasoning_content, details] =
-      piece.members("reasoning", "reasoning_content", "reasoning_details");
-  give_reasoning(reasoning, reasoning_field::reasoning, sink);
-  give_reasoning(reasoning_content, reasoning_field::reasoning_content, sink);
-  details.for_each_element([&](const json::value& entry) {
+AGENT_WEBSOCKET_INLINE void answer_reader::read_reasoning(const parts& given, answer_sink& sink) {
+  give_reasoning(given.reasoning, reasoning_field::reasoning, sink);
+  give_reasoning(given.reasoning_content, reasoning_field::reasoning_content, sink);
+  given.reasoning_details.for_each_element([&](const json::value& entry) {
     begin_more(sink);
     const json::value text = entry["text"];
     give_reasoning(text.is_string() ? text : entry["summary"], reasoning_field::details, sink);
@@ -18946,6 +19043,7 @@ AGENT_WEBSOCKET_INLINE void sent_messages::follow(const fifo<turn>& turns) {
 
 AGENT_WEBSOCKET_INLINE void sent_messages::add(const turn& next) {
   std::vector<openrouter::chat_message> added;
+  added.reserve(next.messages());
   next.append_to(added);
   part made{added.size(), 0};
   for (const openrouter::chat_message& each : added) {
@@ -20450,9 +20548,17 @@ class outbox {
 
   const message_log& log() const noexcept { return log_; }
 
-  /// What a string that grows with one of them would come to hold anyway.
+  /// What a frame usually comes to, so that its string need not grow.
   static constexpr std::size_t usual_frame_bytes = 240;
-  static constexpr std::size_t usual_welcome_bytes = 640;
+  template <typename Message>
+  static std::size_t usual_size(const Message&) noexcept {
+    return usual_frame_bytes;
+  }
+  static std::size_t usual_size(const wire::welcome&) noexcept { return 640; }
+  static std::size_t usual_size(const wire::response_end& m) noexcept {
+    return usual_frame_bytes + m.content.size() + m.usage.size() + m.annotations.size() +
+           m.meta.size();
+  }
 
   /// What is made and sent from now on is counted there, too. `counts` outlives this.
   void count_into(session_counts& counts) noexcept { counts_ = &counts; }
@@ -20464,7 +20570,7 @@ class outbox {
   std::string encoded(const Message& message, std::string_view timestamp) {
     if (counts_ != nullptr) counts_->made(message);
     std::string frame;
-    frame.reserve(std::is_same_v<Message, wire::welcome> ? usual_welcome_bytes : usual_frame_bytes);
+    frame.reserve(usual_size(message));
     encode(frame, message, timestamp);
     return frame;
   }

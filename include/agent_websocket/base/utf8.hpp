@@ -44,6 +44,9 @@ constexpr bool is_utf8(std::string_view bytes) noexcept {
   return true;
 }
 
+/// True when the eight bytes are ASCII.
+bool is_ascii_word(const char* at) noexcept;
+
 /// The same for text that is mostly ASCII, of which eight bytes are looked at together.
 bool is_utf8_text(std::string_view bytes) noexcept;
 
@@ -57,15 +60,23 @@ constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
+AGENT_WEBSOCKET_INLINE bool is_ascii_word(const char* at) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return (word & 0x8080'8080'8080'8080U) == 0;
+}
+
 AGENT_WEBSOCKET_INLINE bool is_utf8_text(std::string_view bytes) noexcept {
+  const char* const begin = bytes.data();
   while (!bytes.empty()) {
-    std::uint64_t word;
-    if (bytes.size() >= sizeof word) {
-      std::memcpy(&word, bytes.data(), sizeof word);
-      if ((word & 0x8080'8080'8080'8080U) == 0) {
-        bytes.remove_prefix(sizeof word);
+    const char* const end = bytes.data() + bytes.size();
+    if (bytes.size() >= 8) {
+      if (is_ascii_word(bytes.data())) {
+        bytes.remove_prefix(8);
         continue;
       }
+    } else if (end - begin >= 8 && is_ascii_word(end - 8)) {
+      return true;  // the rest, with some before it
     }
     const std::size_t length = utf8_sequence_length(bytes);
     if (length == 0) return false;

@@ -84,10 +84,7 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
   const std::string_view copy(tape_.text.data(), text.size());
   // The validating parser looks up to 3 bytes past a truncated sequence, the others 8 at once.
   tape_.text.append(8, '\0');
-  // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it
-  // then says where.
-  const bool is_utf8 = is_utf8_text(copy);
-  if (seen_ != nullptr && is_utf8 && seen_->read(tape_, limits)) return {};
+  if (seen_ != nullptr && seen_->read(tape_, limits)) return {};
   tape_.nodes.clear();
   if (const std::size_t nul = copy.find('\0'); nul != std::string_view::npos) {
     return refuse("a NUL byte stands in the text", nul);
@@ -96,8 +93,10 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
     tape_.nodes.reserve(std::min<std::size_t>(copy.size() / 4 + 1, 64));
   const bool has_escapes = copy.find('\\') != std::string_view::npos;
   detail::tape_builder builder(tape_, limits, has_escapes);
+  // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it
+  // then says where.
   const rapidjson::ParseResult outcome =
-      is_utf8
+      is_utf8_text(copy)
           ? read<detail::text_stream, 0>(builder)
           : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
   if (outcome.IsError()) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
+#include <agent_websocket/base/utf8.hpp>
 #include <agent_websocket/json/tape_builder.hpp>
 #include <agent_websocket/json/text_stream.hpp>
 #include <agent_websocket/json/value.hpp>
@@ -36,7 +37,7 @@ class shape {
   void learn(std::string_view text, const std::vector<node>& nodes, const parse_limits& limits);
 
   /// Writes the nodes of the text of `into`, behind which stand 8 bytes of zero. False when it is
-  /// of another kind, or was never looked at within `limits`; there may be nodes then.
+  /// of another kind, is no UTF-8, or was never looked at within `limits`; there may be nodes then.
   bool read(tape& into, const parse_limits& limits) const;
 
  private:
@@ -51,6 +52,8 @@ class shape {
   std::vector<part> parts_;
   std::vector<node> nodes_;
   parse_limits limits_;
+
+  static constexpr std::size_t usual_nodes = 60;
 };
 
 }  // namespace detail
@@ -145,6 +148,7 @@ AGENT_WEBSOCKET_INLINE bool shape::read(tape& into, const parse_limits& limits) 
   if (static_cast<std::size_t>(end - begin) < around_.size()) return false;
   // The end says soonest what a text is not.
   if (std::memcmp(end - behind_, around + (around_.size() - behind_), behind_) != 0) return false;
+  into.nodes.reserve(std::max(usual_nodes, nodes_.size()));  // what comes next is often larger
   into.nodes = nodes_;
   const char* at = begin;
   std::uint32_t shift = 0;  // modulo 2^32
@@ -158,7 +162,12 @@ AGENT_WEBSOCKET_INLINE bool shape::read(tape& into, const parse_limits& limits) 
     around += each.around;
     const char* const front = at;
     if (made.what == kind::string) {
-      for (std::size_t plain = 8; plain == 8; at += plain) plain = plain_in_string(at);
+      bool is_ascii = true;
+      for (std::size_t plain = 8; plain == 8; at += plain) {
+        plain = plain_in_string(at);
+        is_ascii = is_ascii && is_ascii_word(at);  // or what stands behind it is not
+      }
+      if (!is_ascii && !is_utf8_text({front, static_cast<std::size_t>(at - front)})) return false;
     } else {
       at += plain_number(at);
       if (at == front) return false;

@@ -137,11 +137,19 @@ class writer {
 
   template <typename T>
   writer& member(std::string_view name, const T& what) {
-    return key(name).value(what);
+    if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+      return text_member(name, what);
+    } else {
+      return key(name).value(what);
+    }
   }
   writer& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
 
  private:
+  /// Put together on the stack and appended at once: an append costs more than the text itself.
+  class piece;
+
+  writer& text_member(std::string_view name, std::string_view text);
   void separate();
   writer& open(char bracket);
   writer& close(char bracket);
@@ -168,14 +176,24 @@ AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
-  while (text.size() >= 8) {
-    if (!detail::is_plain_word(text.data())) return false;
-    text.remove_prefix(8);
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  if (text.size() >= 8) {
+    for (; end - at >= 8; at += 8) {
+      if (!detail::is_plain_word(at)) return false;
+    }
+    return at == end || detail::is_plain_word(end - 8);  // with some that were looked at
   }
-  if (text.empty()) return true;
-  char rest[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
-  for (std::size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
-  return detail::is_plain_word(rest);
+  char word[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
+  if (text.size() >= 4) {
+    std::memcpy(word, at, 4);
+    std::memcpy(word + 4, end - 4, 4);
+  } else if (!text.empty()) {
+    word[0] = *at;
+    word[1] = at[text.size() / 2];
+    word[2] = end[-1];
+  }
+  return detail::is_plain_word(word);
 }
 
 AGENT_WEBSOCKET_INLINE std::size_t escaped_size(std::string_view text) {
@@ -188,22 +206,52 @@ AGENT_WEBSOCKET_INLINE void append_escaped(std::string& out, std::string_view te
   detail::escape(text, [&out](std::string_view piece) { out.append(piece); });
 }
 
+class writer::piece {
+ public:
+  /// Of a name, of a text.
+  static constexpr std::size_t max_text = 120;
+
+  explicit piece(bool comma) noexcept {
+    if (comma) put(',');
+  }
+  void put(char sign) noexcept { text_[size_++] = sign; }
+  void quote(std::string_view text) noexcept {
+    put('"');
+    std::memcpy(text_ + size_, text.data(), text.size());
+    size_ += text.size();
+    put('"');
+  }
+  void append_to(std::string& out) const { out.append(text_, size_); }
+
+ private:
+  char text_[2 * max_text + 6];  // a comma, the quotes of both, a colon
+  std::size_t size_ = 0;
+};
+
 AGENT_WEBSOCKET_INLINE writer& writer::key(std::string_view name) {
-  char text[64];
-  if (name.size() > sizeof text - 4) return key_escaped(name);  // the same for such a name
-  std::size_t size = 0;
-  if (comma_) text[size++] = ',';
-  text[size++] = '"';
-  std::memcpy(text + size, name.data(), name.size());
-  size += name.size();
-  text[size++] = '"';
-  text[size++] = ':';
-  out_.append(text, size);
+  if (name.size() > piece::max_text) return key_escaped(name);  // the same for such a name
+  piece made(comma_);
+  made.quote(name);
+  made.put(':');
+  made.append_to(out_);
   comma_ = false;
   return *this;
 }
 
+AGENT_WEBSOCKET_INLINE writer& writer::text_member(std::string_view name, std::string_view text) {
+  if (name.size() > piece::max_text || text.size() > piece::max_text || !is_plain(text))
+    return key(name).value(text);
+  piece made(comma_);
+  made.quote(name);
+  made.put(':');
+  made.quote(text);
+  made.append_to(out_);
+  comma_ = true;
+  return *this;
+}
+
 AGENT_WEBSOCKET_INLINE writer& writer::key_escaped(std::string_view name) {
+  if (name.size() <= piece::max_text && is_plain(name)) return key(name);
   separate();
   out_.push_back('"');
   append_escaped(out_, name);
@@ -213,6 +261,13 @@ AGENT_WEBSOCKET_INLINE writer& writer::key_escaped(std::string_view name) {
 }
 
 AGENT_WEBSOCKET_INLINE writer& writer::value(std::string_view text) {
+  if (text.size() <= piece::max_text && is_plain(text)) {
+    piece made(comma_);
+    made.quote(text);
+    made.append_to(out_);
+    comma_ = true;
+    return *this;
+  }
   separate();
   out_.push_back('"');
   append_escaped(out_, text);

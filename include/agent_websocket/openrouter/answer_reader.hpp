@@ -75,6 +75,14 @@ class answer_reader {
  private:
   enum class reasoning_field { none, reasoning, reasoning_content, details };
 
+  /// What stands in a delta or a message.
+  struct parts {
+    json::value content, refusal, audio;
+    json::value reasoning, reasoning_content, reasoning_details;
+    json::value tool_calls, images, annotations;
+  };
+  static parts parts_of(const json::value& piece) noexcept;
+
   void read(const json::value& top, bool whole, answer_sink& sink);
 
   /// The choice with index 0, where one says so; others are other answers to the same question.
@@ -82,14 +90,14 @@ class answer_reader {
 
   static void keep_first(std::string& kept, const json::value& from);
 
-  void read_content(const json::value& piece, answer_sink& sink);
+  void read_content(const parts& given, answer_sink& sink);
 
   /// What is kept for the end.
-  void collect(const json::value& piece, bool whole, answer_sink& sink);
+  void collect(const parts& given, bool whole, answer_sink& sink);
   static bool has_elements(const json::value& array) noexcept;
 
   /// The same thoughts may stand in up to three fields: the first that is seen is the one shown.
-  void read_reasoning(const json::value& piece, answer_sink& sink);
+  void read_reasoning(const parts& given, answer_sink& sink);
 
   void give_reasoning(const json::value& from, reasoning_field field, answer_sink& sink);
 
@@ -170,33 +178,45 @@ AGENT_WEBSOCKET_INLINE outcome answer_reader::take_outcome(bool whole) {
 
 AGENT_WEBSOCKET_INLINE void answer_reader::read(const json::value& top, bool whole,
                                                 answer_sink& sink) {
-  const auto [model, provider, id, usage, choices] =
-      top.members("model", "provider", "id", "usage", "choices");
+  const auto [model, provider, id, usage, choices, error] =
+      top.members("model", "provider", "id", "usage", "choices", "error");
   keep_first(ended_.model, model);
   keep_first(ended_.provider, provider);
   keep_first(ended_.generation_id, id);
   if (read_usage(usage, ended_.usage)) has_more_ = true;
   const json::value choice = first_choice(choices);
-  json::value piece = choice[whole ? "message" : "delta"];
+  const auto [delta, message, finish_reason] = choice.members("delta", "message", "finish_reason");
+  json::value piece = whole ? message : delta;
   // Some servers send a whole message as the only chunk.
   if (!piece.is_object() && !has_output_) {
-    piece = choice["message"];
+    piece = message;
     whole = has_more_ = true;
   }
-  read_reasoning(piece, sink);
-  read_content(piece, sink);
-  collect(piece, whole, sink);
+  const parts given = parts_of(piece);
+  read_reasoning(given, sink);
+  read_content(given, sink);
+  collect(given, whole, sink);
   if (stopped_) return;
-  if (const auto reason = choice["finish_reason"].string(); reason && !reason->empty()) {
+  if (const auto reason = finish_reason.string(); reason && !reason->empty()) {
     ended_.finish_reason.assign(*reason);
     has_more_ = true;
   }
-  if (const json::value fault = find_error(top); fault.exists()) {
+  if (const json::value fault = find_error(top, error, choices); fault.exists()) {
     fail(read_stream_failure(top, fault, sink.context()), sink);
   } else if (ended_.finish_reason == "error") {
     fail(read_stream_failure(top, {}, sink.context()), sink);
     ended_.failed->retryable = true;
   }
+}
+
+AGENT_WEBSOCKET_INLINE answer_reader::parts answer_reader::parts_of(
+    const json::value& piece) noexcept {
+  const auto [content, refusal, audio, reasoning, reasoning_content, details, calls, images,
+              annotations] =
+      piece.members("content", "refusal", "audio", "reasoning", "reasoning_content",
+                    "reasoning_details", "tool_calls", "images", "annotations");
+  return {content, refusal, audio,  reasoning,  reasoning_content,
+          details, calls,   images, annotations};
 }
 
 AGENT_WEBSOCKET_INLINE json::value answer_reader::first_choice(const json::value& choices) {
@@ -212,9 +232,8 @@ AGENT_WEBSOCKET_INLINE void answer_reader::keep_first(std::string& kept, const j
   if (const auto text = from.string()) kept.assign(*text);
 }
 
-AGENT_WEBSOCKET_INLINE void answer_reader::read_content(const json::value& piece,
-                                                        answer_sink& sink) {
-  const auto [content, refusal, audio] = piece.members("content", "refusal", "audio");
+AGENT_WEBSOCKET_INLINE void answer_reader::read_content(const parts& given, answer_sink& sink) {
+  const json::value& content = given.content;
   if (const auto text = content.string()) {
     plain_text_ = content;
     give_content(*text, sink);
@@ -222,25 +241,24 @@ AGENT_WEBSOCKET_INLINE void answer_reader::read_content(const json::value& piece
     content.for_each_element([&](const json::value& part) {
       if (const auto words = part["text"].string()) give_content(*words, sink);
     });
-  } else if (const auto refused = refusal.string()) {
+  } else if (const auto refused = given.refusal.string()) {
     give_content(*refused, sink);
   }
-  if (audio.is_object()) begin_more(sink);
+  if (given.audio.is_object()) begin_more(sink);
 }
 
-AGENT_WEBSOCKET_INLINE void answer_reader::collect(const json::value& piece, bool whole,
+AGENT_WEBSOCKET_INLINE void answer_reader::collect(const parts& given, bool whole,
                                                    answer_sink& sink) {
-  const auto [calls, details, images, annotations] =
-      piece.members("tool_calls", "reasoning_details", "images", "annotations");
-  if (has_elements(calls) || has_elements(images)) begin_more(sink);
+  const json::value &calls = given.tool_calls, &details = given.reasoning_details;
+  if (has_elements(calls) || has_elements(given.images)) begin_more(sink);
   if (stopped_) return;
   if (!(whole ? calls_.add_whole(calls) : calls_.add_fragments(calls))) {
     fail_too_long("tool calls");
   } else if (!(whole ? details_.add_whole(details) : details_.add_fragments(details))) {
     fail_too_long("reasoning details");
-  } else if (!images_.add(images)) {
+  } else if (!images_.add(given.images)) {
     fail_too_long("images");
-  } else if (!annotations_.add(annotations)) {
+  } else if (!annotations_.add(given.annotations)) {
     fail_too_long("annotations");
   }
 }
@@ -249,13 +267,10 @@ AGENT_WEBSOCKET_INLINE bool answer_reader::has_elements(const json::value& array
   return array.is_array() && array.size() != 0;
 }
 
-AGENT_WEBSOCKET_INLINE void answer_reader::read_reasoning(const json::value& piece,
-                                                          answer_sink& sink) {
-  const auto [reasoning, reasoning_content, details] =
-      piece.members("reasoning", "reasoning_content", "reasoning_details");
-  give_reasoning(reasoning, reasoning_field::reasoning, sink);
-  give_reasoning(reasoning_content, reasoning_field::reasoning_content, sink);
-  details.for_each_element([&](const json::value& entry) {
+AGENT_WEBSOCKET_INLINE void answer_reader::read_reasoning(const parts& given, answer_sink& sink) {
+  give_reasoning(given.reasoning, reasoning_field::reasoning, sink);
+  give_reasoning(given.reasoning_content, reasoning_field::reasoning_content, sink);
+  given.reasoning_details.for_each_element([&](const json::value& entry) {
     begin_more(sink);
     const json::value text = entry["text"];
     give_reasoning(text.is_string() ? text : entry["summary"], reasoning_field::details, sink);

@@ -65,6 +65,8 @@ class fault_words {
 /// The error in a body or chunk, or an absent value. "error": null, "" and {} are none, though some
 /// servers put them on good chunks.
 json::value find_error(const json::value& top);
+/// The same where the members "error" and "choices" of `top` are at hand.
+json::value find_error(const json::value& top, const json::value& own, const json::value& choices);
 
 /// The failure that a stream, or a body with status 200, tells of. `fault` comes from find_error().
 failure read_stream_failure(const json::value& top, const json::value& fault,
@@ -191,11 +193,16 @@ inline failure make_failure(const fault_words& said, int status, const http::hea
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE json::value find_error(const json::value& top) {
+  const auto [own, choices] = top.members("error", "choices");
+  return find_error(top, own, choices);
+}
+
+AGENT_WEBSOCKET_INLINE json::value find_error(const json::value& top, const json::value& own,
+                                              const json::value& choices) {
   const auto says_something = [](const json::value& fault) {
     if (const auto text = fault.string()) return !text->empty();
     return fault.is_object() && fault.size() > 0;
   };
-  const auto [own, choices] = top.members("error", "choices");
   if (says_something(own)) return own;
   if (const json::value fault = choices[0]["error"]; says_something(fault)) return fault;
   if (choices.exists() && !choices.is_null()) return {};

@@ -184,9 +184,9 @@ AGENT_WEBSOCKET_INLINE std::string chat_message::json() const {
 
 AGENT_WEBSOCKET_INLINE void chat_message::append_json(std::string& out) const {
   if (!is_text_alone()) return void(out.append(body_->json));
-  out.append(R"({"role":")").append(to_string(body_->role)).append(R"(","content":")");
-  json::append_escaped(out, body_->text);
-  out.append("\"}");
+  json::writer w(out);
+  w.begin_object().member("role", to_string(body_->role)).member("content", body_->text);
+  w.end_object();
 }
 
 AGENT_WEBSOCKET_INLINE chat_message::chat_message(chat_role role, std::string text,

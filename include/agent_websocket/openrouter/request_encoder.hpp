@@ -60,7 +60,7 @@ class request_encoder {
     inner.finish();
     if (inner.refusal_) {
       if (!refusal_) refusal_ = std::move(inner.refusal_);
-    } else if (text != "{}") {
+    } else if (text.size() > 2) {  // more than the braces
       key(name).raw(text);
     }
   }

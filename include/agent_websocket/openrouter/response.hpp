@@ -88,14 +88,16 @@ AGENT_WEBSOCKET_INLINE void print_numbers(json::writer& w, const json::value& fr
 
 AGENT_WEBSOCKET_INLINE bool read_usage(const json::value& from, usage& into) {
   if (!from.is_object()) return false;
-  const auto count = [&from](const char* name) -> std::optional<std::int64_t> {
-    const std::optional<std::int64_t> number = from[name].integer();
+  const auto [prompt, completion, total, cost] =
+      from.members("prompt_tokens", "completion_tokens", "total_tokens", "cost");
+  const auto count = [](const json::value& tokens) -> std::optional<std::int64_t> {
+    const std::optional<std::int64_t> number = tokens.integer();
     return number && *number >= 0 ? number : std::nullopt;
   };
-  into.prompt_tokens = count("prompt_tokens");
-  into.completion_tokens = count("completion_tokens");
-  into.total_tokens = count("total_tokens");
-  into.cost = from["cost"].number();
+  into.prompt_tokens = count(prompt);
+  into.completion_tokens = count(completion);
+  into.total_tokens = count(total);
+  into.cost = cost.number();
   into.json.clear();
   into.json.reserve(240);  // what it usually comes to
   json::writer w(into.json);

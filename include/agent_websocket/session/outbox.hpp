@@ -66,9 +66,17 @@ class outbox {
 
   const message_log& log() const noexcept { return log_; }
 
-  /// What a string that grows with one of them would come to hold anyway.
+  /// What a frame usually comes to, so that its string need not grow.
   static constexpr std::size_t usual_frame_bytes = 240;
-  static constexpr std::size_t usual_welcome_bytes = 640;
+  template <typename Message>
+  static std::size_t usual_size(const Message&) noexcept {
+    return usual_frame_bytes;
+  }
+  static std::size_t usual_size(const wire::welcome&) noexcept { return 640; }
+  static std::size_t usual_size(const wire::response_end& m) noexcept {
+    return usual_frame_bytes + m.content.size() + m.usage.size() + m.annotations.size() +
+           m.meta.size();
+  }
 
   /// What is made and sent from now on is counted there, too. `counts` outlives this.
   void count_into(session_counts& counts) noexcept { counts_ = &counts; }
@@ -80,7 +88,7 @@ class outbox {
   std::string encoded(const Message& message, std::string_view timestamp) {
     if (counts_ != nullptr) counts_->made(message);
     std::string frame;
-    frame.reserve(std::is_same_v<Message, wire::welcome> ? usual_welcome_bytes : usual_frame_bytes);
+    frame.reserve(usual_size(message));
     encode(frame, message, timestamp);
     return frame;
   }

@@ -113,6 +113,7 @@ AGENT_WEBSOCKET_INLINE void sent_messages::follow(const fifo<turn>& turns) {
 
 AGENT_WEBSOCKET_INLINE void sent_messages::add(const turn& next) {
   std::vector<openrouter::chat_message> added;
+  added.reserve(next.messages());
   next.append_to(added);
   part made{added.size(), 0};
   for (const openrouter::chat_message& each : added) {

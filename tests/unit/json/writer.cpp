@@ -213,6 +213,30 @@ TEST_CASE("writer: a member takes what value() takes") {
                R"("large":9223372036854775808,"real":-1.5})");
 }
 
+TEST_CASE("writer: names and texts of any length, plain or not, are written the same way") {
+  const auto of = [](std::string_view sign, std::size_t size) {
+    std::string text;
+    while (text.size() < size) text += sign;
+    return text;
+  };
+  for (const std::string_view sign : {"a", "\"", "\n", "\x7F", "\xC3\xA9", "a\\bcdefghi"}) {
+    for (std::size_t size = 0; size < 260; ++size) {
+      const std::string text = of(sign, size), plain = of("n", size);
+      std::string escaped;
+      agent_websocket::json::append_escaped(escaped, text);
+      std::string out;
+      writer w(out);
+      w.begin_object().member(plain, text).member("b", text).key_escaped(text).value(text);
+      w.member(plain, std::string_view("c")).key(plain).begin_array().value(text).value(text);
+      w.end_array().end_object();
+      const std::string quoted = '"' + escaped + '"';
+      REQUIRE(out == "{\"" + plain + "\":" + quoted + ",\"b\":" + quoted + "," + quoted + ":" +
+                         quoted + ",\"" + plain + "\":\"c\",\"" + plain + "\":[" + quoted + "," +
+                         quoted + "]}");
+    }
+  }
+}
+
 TEST_CASE("writer: deep nesting") {
   std::string out;
   writer w(out);
@@ -229,9 +253,12 @@ TEST_CASE("writer: JSON has no NaN and no infinity; a program without assertions
 }
 #endif
 
-TEST_CASE("append_escaped: what has to be escaped is found at every place of a text of any length") {
-  const std::string pieces[] = {"\"", "\\", "\n", std::string(1, '\0'), "\x1f", "\x7f", "\xc3\xa4", "\xff", "a"};
-  const std::string escaped[] = {"\\\"", "\\\\", "\\n", "\\u0000", "\\u001f", "\\u007f", "\xc3\xa4", "\xef\xbf\xbd", "a"};
+TEST_CASE(
+    "append_escaped: what has to be escaped is found at every place of a text of any length") {
+  const std::string pieces[] = {"\"",       "\\",   "\n", std::string(1, '\0'), "\x1f", "\x7f",
+                                "\xc3\xa4", "\xff", "a"};
+  const std::string escaped[] = {"\\\"",    "\\\\",     "\\n",          "\\u0000", "\\u001f",
+                                 "\\u007f", "\xc3\xa4", "\xef\xbf\xbd", "a"};
   for (std::size_t which = 0; which < 9; ++which) {
     for (std::size_t before = 0; before < 20; ++before) {
       for (std::size_t behind = 0; behind < 20; ++behind) {
