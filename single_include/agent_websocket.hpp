@@ -792,6 +792,9 @@ class header_list {
   auto begin() const noexcept { return fields_.begin(); }
   auto end() const noexcept { return fields_.end(); }
 
+  /// The same fields, letter for letter, in the same order.
+  bool operator==(const header_list& other) const noexcept { return fields_ == other.fields_; }
+
  private:
   std::vector<field> fields_;
 };
@@ -7441,12 +7444,16 @@ AGENT_WEBSOCKET_INLINE ip_address ip_address::prefix(unsigned bits) const noexce
 
 AGENT_WEBSOCKET_INLINE std::string ip_address::to_string() const {
   if (is_v4()) {
-    std::string dotted;
+    char dotted[20];
+    std::size_t size = 0;
     for (std::size_t i = 12; i < 16; ++i) {
-      if (i != 12) dotted.push_back('.');
-      dotted.append(std::to_string(bytes_[i]));
+      const unsigned octet = bytes_[i];
+      if (octet >= 100) dotted[size++] = static_cast<char>('0' + octet / 100);
+      if (octet >= 10) dotted[size++] = static_cast<char>('0' + octet / 10 % 10);
+      dotted[size++] = static_cast<char>('0' + octet % 10);
+      dotted[size++] = '.';
     }
-    return dotted;
+    return std::string(dotted, size - 1);
   }
   std::string text;
   const auto group = [this](std::size_t i) {
@@ -19923,6 +19930,56 @@ AGENT_WEBSOCKET_INLINE void close(json::writer& w, std::string_view timestamp) {
   w.member("timestamp", timestamp).end_object();
 }
 
+/// Up to its limits: sent to everybody who connects.
+template <typename Text>
+void write_welcome(Text& to, const welcome& m) {
+  const auto number = [&to](auto value) { to.put(static_cast<std::uint64_t>(value)); };
+  to.put(R"({"type":"notification","op":"welcome",)");
+  to.put(R"("content":"Connected to Agent WebSocket. Session ID: )");
+  to.put_string(m.session_id);
+  to.put(R"(","v":)");
+  number(protocol_version);
+  to.put(R"(,"session_id":")");
+  to.put_string(m.session_id);
+  if (!m.resume_token.empty()) {
+    to.put(R"(","resume_token":")");
+    to.put_string(m.resume_token);
+  }
+  if (!m.epoch.empty()) {
+    to.put(R"(","epoch":")");
+    to.put_string(m.epoch);
+  }
+  to.put(R"(","seq":)");
+  number(m.seq);
+  if (m.recovered) {
+    to.put(R"(,"recovered":true,"reason":")");
+  } else {
+    to.put(R"(,"recovered":false,"reason":")");
+  }
+  to.put_string(m.reason);
+  to.put(R"(","heartbeat_ms":)");
+  number(m.heartbeat.count());
+  to.put(R"(,"timeout_ms":)");
+  number(m.timeout.count());
+  to.put(R"(,"resume_window_ms":)");
+  number(m.resume_window.count());
+  to.put(R"(,"limits":{"max_message_bytes":)");
+  number(m.limits.max_message_bytes);
+  if (m.limits.max_content_bytes != 0) {
+    to.put(R"(,"max_content_bytes":)");
+    number(m.limits.max_content_bytes);
+  }
+  if (m.limits.messages_per_minute != 0) {
+    to.put(R"(,"messages_per_minute":)");
+    number(m.limits.messages_per_minute);
+    to.put(R"(,"message_burst":)");
+    number(m.limits.message_burst);
+  }
+  to.put(R"(,"max_queued":)");
+  number(m.limits.max_queued);
+  to.put("}");
+}
+
 inline void write_request(json::writer& w, const feedback_request& m) {
   w.member("id", m.id).member("ref", m.ref).member("kind", m.kind).member("content", m.content);
   w.key("tool").begin_object().member("name", m.tool);
@@ -19935,37 +19992,19 @@ inline void write_request(json::writer& w, const feedback_request& m) {
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const welcome& m, std::string_view timestamp) {
   constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
   out.reserve(out.size() + usual_bytes);
-  detail::long_text to{out};
-  const auto text = [&to](std::string_view before, std::string_view value) {
-    to.put(before);
-    to.put_string(value);
-  };
-  const auto number = [&to](std::string_view before, auto value) {
-    to.put(before);
-    to.put(value);
-  };
-  text(
-      R"({"type":"notification","op":"welcome","content":"Connected to Agent WebSocket. Session ID: )",
-      m.session_id);
-  number(R"(","v":)", protocol_version);
-  text(R"(,"session_id":")", m.session_id);
-  if (!m.resume_token.empty()) text(R"(","resume_token":")", m.resume_token);
-  if (!m.epoch.empty()) text(R"(","epoch":")", m.epoch);
-  number(R"(","seq":)", m.seq);
-  out.append(m.recovered ? R"(,"recovered":true)" : R"(,"recovered":false)");
-  text(R"(,"reason":")", m.reason);
-  number(R"(","heartbeat_ms":)", m.heartbeat.count());
-  number(R"(,"timeout_ms":)", m.timeout.count());
-  number(R"(,"resume_window_ms":)", m.resume_window.count());
-  number(R"(,"limits":{"max_message_bytes":)", m.limits.max_message_bytes);
-  if (m.limits.max_content_bytes != 0)
-    number(R"(,"max_content_bytes":)", m.limits.max_content_bytes);
-  if (m.limits.messages_per_minute != 0) {
-    number(R"(,"messages_per_minute":)", m.limits.messages_per_minute);
-    number(R"(,"message_burst":)", m.limits.message_burst);
+  // With numbers, more than all that stands around the texts.
+  constexpr std::size_t names = 704;
+  const std::size_t texts =
+      2 * m.session_id.size() + m.resume_token.size() + m.epoch.size() + m.reason.size();
+  if (texts <= detail::short_text::room - names && json::is_plain(m.session_id) &&
+      json::is_plain(m.resume_token) && json::is_plain(m.epoch) && json::is_plain(m.reason)) {
+    detail::short_text text;
+    detail::write_welcome(text, m);
+    text.append_to(out);
+  } else {
+    detail::long_text text{out};
+    detail::write_welcome(text, m);
   }
-  number(R"(,"max_queued":)", m.limits.max_queued);
-  out.push_back('}');
   if (m.resumed) {
     out.append(R"(,"accepted":)");
     json::writer w(out);
@@ -19984,8 +20023,7 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const welcome& m, std::stri
     w.end_array();
   }
   if (!m.data.empty()) out.append(R"(,"data":)").append(m.data);
-  text(R"(,"timestamp":")", timestamp);
-  out.append(R"("})");
+  out.append(R"(,"timestamp":")").append(timestamp).append(R"("})");
 }
 
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const status& m, std::string_view timestamp) {
@@ -34097,6 +34135,10 @@ struct http_proxy {
   std::string host;
   std::uint16_t port = 1080;  ///< the default of libcurl's variables
   std::string authorization;  ///< the value of Proxy-Authorization; empty: none. A secret.
+
+  bool operator==(const http_proxy& other) const noexcept {
+    return host == other.host && port == other.port && authorization == other.authorization;
+  }
 };
 
 namespace detail {
@@ -34250,6 +34292,7 @@ AGENT_WEBSOCKET_INLINE result<std::optional<http_proxy>> proxy_from_environment(
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34284,24 +34327,34 @@ std::string in_brackets(const std::string& host);
 
 }  // namespace detail
 
-/// Finds the ways of requests. Most go to one URL, which it takes apart once; where the environment
-/// names a proxy is looked at each time.
-class route_finder {
- public:
-  /// Errors: protocol_error for a request that cannot be sent, connection_failed for a proxy that
-  /// cannot be used. No words of the URL.
-  result<http_route> find(const http::request& request);
-
- private:
-  std::string last_url_;
-  http_route last_;
-};
-
 /// What is sent behind the head.
 std::string_view sent_body(const http::request& request) noexcept;
 
-/// The head of a request, up to and with its empty line.
+/// The head of a request, but for what its body decides.
 std::string encode_head(const http::request& request, const http_route& route);
+/// The end of the head: the length of the body where there is one, and the empty line.
+std::string encode_head_end(const http::request& request);
+
+/// What requests have in common that differ in their bodies alone. Never for logs.
+struct http_plan {
+  http_route route;
+  std::string key;   ///< of the route
+  std::string head;  ///< encode_head()
+};
+
+/// Makes the plans of requests. Most requests are like the one before, and share its plan; where
+/// the environment names a proxy is looked at each time.
+class http_planner {
+ public:
+  /// Never null. Errors: protocol_error for a request that cannot be sent, connection_failed for a
+  /// proxy that cannot be used. No words of the URL.
+  result<std::shared_ptr<const http_plan>> plan(const http::request& request);
+
+ private:
+  std::string method_, target_;  // of the request that it was made for
+  http::header_list headers_;
+  std::shared_ptr<const http_plan> last_;
+};
 
 /// The request for a tunnel. Nothing of what is meant for the host behind it.
 std::string encode_connect(const http_route& route);
@@ -34364,29 +34417,12 @@ inline result<http_route> direct_route_to(std::string_view whole) {
   return route;
 }
 
-AGENT_WEBSOCKET_INLINE result<http_route> route_finder::find(const http::request& request) {
-  if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
-  if (last_url_.empty() || request.target != last_url_) {
-    auto found = direct_route_to(request.target);
-    if (!found) return found;
-    last_ = std::move(*found);
-    last_url_ = request.target;
-  }
-  auto proxy = proxy_from_environment(last_.secure, last_.host);
-  if (!proxy) return error(errc::connection_failed, proxy.error().message);
-  http_route route = last_;
-  route.proxy = std::move(*proxy);
-  return route;
-}
-
 AGENT_WEBSOCKET_INLINE std::string_view sent_body(const http::request& request) noexcept {
   return request.method == "HEAD" ? std::string_view() : request.body;
 }
 
 AGENT_WEBSOCKET_INLINE std::string encode_head(const http::request& request,
                                                const http_route& route) {
-  const bool has_body = !sent_body(request).empty() || request.method == "POST" ||
-                        request.method == "PUT" || request.method == "PATCH";
   std::string out;
   out.reserve(512 + route.target.size());
   out.append(request.method).append(" ");
@@ -34414,9 +34450,40 @@ AGENT_WEBSOCKET_INLINE std::string encode_head(const http::request& request,
       add(name, http::sanitize_field_value(value));
     }
   }
-  if (has_body) add("Content-Length", std::to_string(request.body.size()));
-  out.append("\r\n");
   return out;
+}
+
+AGENT_WEBSOCKET_INLINE std::string encode_head_end(const http::request& request) {
+  const bool has_body = !sent_body(request).empty() || request.method == "POST" ||
+                        request.method == "PUT" || request.method == "PATCH";
+  if (!has_body) return "\r\n";
+  return "Content-Length: " + std::to_string(request.body.size()) + "\r\n\r\n";
+}
+
+AGENT_WEBSOCKET_INLINE result<std::shared_ptr<const http_plan>> http_planner::plan(
+    const http::request& request) {
+  const bool same_url = last_ != nullptr && request.target == target_;
+  http_route route;
+  if (!same_url) {
+    auto found = direct_route_to(request.target);
+    if (!found) return found.error();
+    route = std::move(*found);
+  }
+  const http_route& direct = same_url ? last_->route : route;
+  auto proxy = proxy_from_environment(direct.secure, direct.host);
+  if (!proxy) return error(errc::connection_failed, proxy.error().message);
+  if (same_url && request.method == method_ && request.headers == headers_ &&
+      *proxy == last_->route.proxy)
+    return last_;
+  if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
+  if (same_url) route = last_->route;
+  route.proxy = std::move(*proxy);
+  std::string key = route.key(), head = encode_head(request, route);
+  last_ = std::make_shared<http_plan>(http_plan{std::move(route), std::move(key), std::move(head)});
+  method_ = request.method;
+  target_ = request.target;
+  headers_ = request.headers;
+  return last_;
 }
 
 AGENT_WEBSOCKET_INLINE std::string encode_connect(const http_route& route) {
@@ -34528,8 +34595,7 @@ class asio_http_client {
     const http_call_id id;
     http::request request;  // until the answer begins
     http_sink& sink;
-    http_route route;
-    std::string key;
+    std::shared_ptr<const http_plan> plan;
     std::unique_ptr<asio_timer> timer;  // for connecting
     std::shared_ptr<asio_dial> dial;
     asio_http_connection::pointer connection;
@@ -34576,7 +34642,7 @@ class asio_http_client {
   const asio_http_options options_;
   asio_http_buffers buffers_;
   tls_context trusted_;
-  route_finder routes_;
+  http_planner planner_;
   asio_name_cache names_;
   asio_http_pool pool_;
   std::unordered_map<http_call_id, std::unique_ptr<call>> calls_;
@@ -34605,14 +34671,13 @@ AGENT_WEBSOCKET_INLINE http_call_id asio_http_client::start(http::request reques
   const http_call_id id = ++last_id_;
   call& made = *calls_.emplace(id, std::make_unique<call>(*this, id, std::move(request), sink))
                     .first->second;
-  auto route = routes_.find(made.request);
-  if (!route) {
-    end_later(made, route.error().code, route.error().message);
+  auto plan = planner_.plan(made.request);
+  if (!plan) {
+    end_later(made, plan.error().code, plan.error().message);
     return id;
   }
-  made.route = std::move(*route);
-  made.key = made.route.key();
-  if (auto kept = pool_.take(made.key, std::chrono::steady_clock::now())) {
+  made.plan = std::move(*plan);
+  if (auto kept = pool_.take(made.plan->key, std::chrono::steady_clock::now())) {
     made.connection = std::move(kept);
     send(made);
   } else {
@@ -34678,8 +34743,8 @@ AGENT_WEBSOCKET_INLINE void asio_http_client::connect(call& of) {
           if (!cancelled && !watch.expired()) time_is_over(id);
         });
   }
-  of.dial = asio_dial::begin(context_, names_, of.route.peer_host(), of.route.peer_port(),
-                             options_.receive_buffer_bytes,
+  of.dial = asio_dial::begin(context_, names_, of.plan->route.peer_host(),
+                             of.plan->route.peer_port(), options_.receive_buffer_bytes,
                              [this, id](const asio_dial::outcome& outcome, asio_socket socket) {
                                const auto found = calls_.find(id);
                                if (found != calls_.end())
@@ -34695,14 +34760,15 @@ AGENT_WEBSOCKET_INLINE void asio_http_client::connected(call& of, const asio_dia
                outcome.step + peer_words(of) + ": " + outcome.failure.message());
   }
   tls_context security;
-  if (of.route.secure) {
+  if (of.plan->route.secure) {
     auto trust = trusted();
     if (!trust) return end(of, errc::connection_failed, trust.error().message);
     security = std::move(*trust);
   }
-  of.connection = asio_http_connection::make(std::move(socket), buffers_, of.key);
-  if (!of.connection->open(of, of.route.is_tunnelled() ? encode_connect(of.route) : std::string(),
-                           security, of.route.host)) {
+  of.connection = asio_http_connection::make(std::move(socket), buffers_, of.plan->key);
+  if (!of.connection->open(
+          of, of.plan->route.is_tunnelled() ? encode_connect(of.plan->route) : std::string(),
+          security, of.plan->route.host)) {
     return end(of, errc::connection_failed, "no certificate can be for that host");
   }
   send(of);
@@ -34710,7 +34776,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_client::connected(call& of, const asio_dia
 
 AGENT_WEBSOCKET_INLINE void asio_http_client::send(call& of) {
   if (of.is_paused) of.connection->pause();
-  of.connection->begin(of, encode_head(of.request, of.route), sent_body(of.request),
+  of.connection->begin(of, of.plan->head + encode_head_end(of.request), sent_body(of.request),
                        of.request.method == "HEAD", of.request.max_header_bytes);
 }
 
@@ -34757,8 +34823,9 @@ AGENT_WEBSOCKET_INLINE void asio_http_client::complete(http_call_id id) {
 }
 
 AGENT_WEBSOCKET_INLINE std::string asio_http_client::peer_words(const call& of) {
-  return (of.route.proxy ? "the proxy " : "") + detail::in_brackets(of.route.peer_host()) + ":" +
-         std::to_string(of.route.peer_port());
+  return (of.plan->route.proxy ? "the proxy " : "") +
+         detail::in_brackets(of.plan->route.peer_host()) + ":" +
+         std::to_string(of.plan->route.peer_port());
 }
 
 AGENT_WEBSOCKET_INLINE result<tls_context> asio_http_client::trusted() {

@@ -102,8 +102,7 @@ class asio_http_client {
     const http_call_id id;
     http::request request;  // until the answer begins
     http_sink& sink;
-    http_route route;
-    std::string key;
+    std::shared_ptr<const http_plan> plan;
     std::unique_ptr<asio_timer> timer;  // for connecting
     std::shared_ptr<asio_dial> dial;
     asio_http_connection::pointer connection;
@@ -150,7 +149,7 @@ class asio_http_client {
   const asio_http_options options_;
   asio_http_buffers buffers_;
   tls_context trusted_;
-  route_finder routes_;
+  http_planner planner_;
   asio_name_cache names_;
   asio_http_pool pool_;
   std::unordered_map<http_call_id, std::unique_ptr<call>> calls_;
@@ -179,14 +178,13 @@ AGENT_WEBSOCKET_INLINE http_call_id asio_http_client::start(http::request reques
   const http_call_id id = ++last_id_;
   call& made = *calls_.emplace(id, std::make_unique<call>(*this, id, std::move(request), sink))
                     .first->second;
-  auto route = routes_.find(made.request);
-  if (!route) {
-    end_later(made, route.error().code, route.error().message);
+  auto plan = planner_.plan(made.request);
+  if (!plan) {
+    end_later(made, plan.error().code, plan.error().message);
     return id;
   }
-  made.route = std::move(*route);
-  made.key = made.route.key();
-  if (auto kept = pool_.take(made.key, std::chrono::steady_clock::now())) {
+  made.plan = std::move(*plan);
+  if (auto kept = pool_.take(made.plan->key, std::chrono::steady_clock::now())) {
     made.connection = std::move(kept);
     send(made);
   } else {
@@ -252,8 +250,8 @@ AGENT_WEBSOCKET_INLINE void asio_http_client::connect(call& of) {
           if (!cancelled && !watch.expired()) time_is_over(id);
         });
   }
-  of.dial = asio_dial::begin(context_, names_, of.route.peer_host(), of.route.peer_port(),
-                             options_.receive_buffer_bytes,
+  of.dial = asio_dial::begin(context_, names_, of.plan->route.peer_host(),
+                             of.plan->route.peer_port(), options_.receive_buffer_bytes,
                              [this, id](const asio_dial::outcome& outcome, asio_socket socket) {
                                const auto found = calls_.find(id);
                                if (found != calls_.end())
@@ -269,14 +267,15 @@ AGENT_WEBSOCKET_INLINE void asio_http_client::connected(call& of, const asio_dia
                outcome.step + peer_words(of) + ": " + outcome.failure.message());
   }
   tls_context security;
-  if (of.route.secure) {
+  if (of.plan->route.secure) {
     auto trust = trusted();
     if (!trust) return end(of, errc::connection_failed, trust.error().message);
     security = std::move(*trust);
   }
-  of.connection = asio_http_connection::make(std::move(socket), buffers_, of.key);
-  if (!of.connection->open(of, of.route.is_tunnelled() ? encode_connect(of.route) : std::string(),
-                           security, of.route.host)) {
+  of.connection = asio_http_connection::make(std::move(socket), buffers_, of.plan->key);
+  if (!of.connection->open(
+          of, of.plan->route.is_tunnelled() ? encode_connect(of.plan->route) : std::string(),
+          security, of.plan->route.host)) {
     return end(of, errc::connection_failed, "no certificate can be for that host");
   }
   send(of);
@@ -284,7 +283,7 @@ AGENT_WEBSOCKET_INLINE void asio_http_client::connected(call& of, const asio_dia
 
 AGENT_WEBSOCKET_INLINE void asio_http_client::send(call& of) {
   if (of.is_paused) of.connection->pause();
-  of.connection->begin(of, encode_head(of.request, of.route), sent_body(of.request),
+  of.connection->begin(of, of.plan->head + encode_head_end(of.request), sent_body(of.request),
                        of.request.method == "HEAD", of.request.max_header_bytes);
 }
 
@@ -331,8 +330,9 @@ AGENT_WEBSOCKET_INLINE void asio_http_client::complete(http_call_id id) {
 }
 
 AGENT_WEBSOCKET_INLINE std::string asio_http_client::peer_words(const call& of) {
-  return (of.route.proxy ? "the proxy " : "") + detail::in_brackets(of.route.peer_host()) + ":" +
-         std::to_string(of.route.peer_port());
+  return (of.plan->route.proxy ? "the proxy " : "") +
+         detail::in_brackets(of.plan->route.peer_host()) + ":" +
+         std::to_string(of.plan->route.peer_port());
 }
 
 AGENT_WEBSOCKET_INLINE result<tls_context> asio_http_client::trusted() {

@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,24 +52,34 @@ std::string in_brackets(const std::string& host);
 
 }  // namespace detail
 
-/// Finds the ways of requests. Most go to one URL, which it takes apart once; where the environment
-/// names a proxy is looked at each time.
-class route_finder {
- public:
-  /// Errors: protocol_error for a request that cannot be sent, connection_failed for a proxy that
-  /// cannot be used. No words of the URL.
-  result<http_route> find(const http::request& request);
-
- private:
-  std::string last_url_;
-  http_route last_;
-};
-
 /// What is sent behind the head.
 std::string_view sent_body(const http::request& request) noexcept;
 
-/// The head of a request, up to and with its empty line.
+/// The head of a request, but for what its body decides.
 std::string encode_head(const http::request& request, const http_route& route);
+/// The end of the head: the length of the body where there is one, and the empty line.
+std::string encode_head_end(const http::request& request);
+
+/// What requests have in common that differ in their bodies alone. Never for logs.
+struct http_plan {
+  http_route route;
+  std::string key;   ///< of the route
+  std::string head;  ///< encode_head()
+};
+
+/// Makes the plans of requests. Most requests are like the one before, and share its plan; where
+/// the environment names a proxy is looked at each time.
+class http_planner {
+ public:
+  /// Never null. Errors: protocol_error for a request that cannot be sent, connection_failed for a
+  /// proxy that cannot be used. No words of the URL.
+  result<std::shared_ptr<const http_plan>> plan(const http::request& request);
+
+ private:
+  std::string method_, target_;  // of the request that it was made for
+  http::header_list headers_;
+  std::shared_ptr<const http_plan> last_;
+};
 
 /// The request for a tunnel. Nothing of what is meant for the host behind it.
 std::string encode_connect(const http_route& route);
@@ -131,29 +142,12 @@ inline result<http_route> direct_route_to(std::string_view whole) {
   return route;
 }
 
-AGENT_WEBSOCKET_INLINE result<http_route> route_finder::find(const http::request& request) {
-  if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
-  if (last_url_.empty() || request.target != last_url_) {
-    auto found = direct_route_to(request.target);
-    if (!found) return found;
-    last_ = std::move(*found);
-    last_url_ = request.target;
-  }
-  auto proxy = proxy_from_environment(last_.secure, last_.host);
-  if (!proxy) return error(errc::connection_failed, proxy.error().message);
-  http_route route = last_;
-  route.proxy = std::move(*proxy);
-  return route;
-}
-
 AGENT_WEBSOCKET_INLINE std::string_view sent_body(const http::request& request) noexcept {
   return request.method == "HEAD" ? std::string_view() : request.body;
 }
 
 AGENT_WEBSOCKET_INLINE std::string encode_head(const http::request& request,
                                                const http_route& route) {
-  const bool has_body = !sent_body(request).empty() || request.method == "POST" ||
-                        request.method == "PUT" || request.method == "PATCH";
   std::string out;
   out.reserve(512 + route.target.size());
   out.append(request.method).append(" ");
@@ -181,9 +175,40 @@ AGENT_WEBSOCKET_INLINE std::string encode_head(const http::request& request,
       add(name, http::sanitize_field_value(value));
     }
   }
-  if (has_body) add("Content-Length", std::to_string(request.body.size()));
-  out.append("\r\n");
   return out;
+}
+
+AGENT_WEBSOCKET_INLINE std::string encode_head_end(const http::request& request) {
+  const bool has_body = !sent_body(request).empty() || request.method == "POST" ||
+                        request.method == "PUT" || request.method == "PATCH";
+  if (!has_body) return "\r\n";
+  return "Content-Length: " + std::to_string(request.body.size()) + "\r\n\r\n";
+}
+
+AGENT_WEBSOCKET_INLINE result<std::shared_ptr<const http_plan>> http_planner::plan(
+    const http::request& request) {
+  const bool same_url = last_ != nullptr && request.target == target_;
+  http_route route;
+  if (!same_url) {
+    auto found = direct_route_to(request.target);
+    if (!found) return found.error();
+    route = std::move(*found);
+  }
+  const http_route& direct = same_url ? last_->route : route;
+  auto proxy = proxy_from_environment(direct.secure, direct.host);
+  if (!proxy) return error(errc::connection_failed, proxy.error().message);
+  if (same_url && request.method == method_ && request.headers == headers_ &&
+      *proxy == last_->route.proxy)
+    return last_;
+  if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
+  if (same_url) route = last_->route;
+  route.proxy = std::move(*proxy);
+  std::string key = route.key(), head = encode_head(request, route);
+  last_ = std::make_shared<http_plan>(http_plan{std::move(route), std::move(key), std::move(head)});
+  method_ = request.method;
+  target_ = request.target;
+  headers_ = request.headers;
+  return last_;
 }
 
 AGENT_WEBSOCKET_INLINE std::string encode_connect(const http_route& route) {

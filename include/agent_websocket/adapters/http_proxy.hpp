@@ -29,6 +29,10 @@ struct http_proxy {
   std::string host;
   std::uint16_t port = 1080;  ///< the default of libcurl's variables
   std::string authorization;  ///< the value of Proxy-Authorization; empty: none. A secret.
+
+  bool operator==(const http_proxy& other) const noexcept {
+    return host == other.host && port == other.port && authorization == other.authorization;
+  }
 };
 
 namespace detail {

@@ -96,6 +96,9 @@ class header_list {
   auto begin() const noexcept { return fields_.begin(); }
   auto end() const noexcept { return fields_.end(); }
 
+  /// The same fields, letter for letter, in the same order.
+  bool operator==(const header_list& other) const noexcept { return fields_ == other.fields_; }
+
  private:
   std::vector<field> fields_;
 };

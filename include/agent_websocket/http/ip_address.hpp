@@ -123,12 +123,16 @@ AGENT_WEBSOCKET_INLINE ip_address ip_address::prefix(unsigned bits) const noexce
 
 AGENT_WEBSOCKET_INLINE std::string ip_address::to_string() const {
   if (is_v4()) {
-    std::string dotted;
+    char dotted[20];
+    std::size_t size = 0;
     for (std::size_t i = 12; i < 16; ++i) {
-      if (i != 12) dotted.push_back('.');
-      dotted.append(std::to_string(bytes_[i]));
+      const unsigned octet = bytes_[i];
+      if (octet >= 100) dotted[size++] = static_cast<char>('0' + octet / 100);
+      if (octet >= 10) dotted[size++] = static_cast<char>('0' + octet / 10 % 10);
+      dotted[size++] = static_cast<char>('0' + octet % 10);
+      dotted[size++] = '.';
     }
-    return dotted;
+    return std::string(dotted, size - 1);
   }
   std::string text;
   const auto group = [this](std::size_t i) {

@@ -80,6 +80,56 @@ AGENT_WEBSOCKET_INLINE void close(json::writer& w, std::string_view timestamp) {
   w.member("timestamp", timestamp).end_object();
 }
 
+/// Up to its limits: sent to everybody who connects.
+template <typename Text>
+void write_welcome(Text& to, const welcome& m) {
+  const auto number = [&to](auto value) { to.put(static_cast<std::uint64_t>(value)); };
+  to.put(R"({"type":"notification","op":"welcome",)");
+  to.put(R"("content":"Connected to Agent WebSocket. Session ID: )");
+  to.put_string(m.session_id);
+  to.put(R"(","v":)");
+  number(protocol_version);
+  to.put(R"(,"session_id":")");
+  to.put_string(m.session_id);
+  if (!m.resume_token.empty()) {
+    to.put(R"(","resume_token":")");
+    to.put_string(m.resume_token);
+  }
+  if (!m.epoch.empty()) {
+    to.put(R"(","epoch":")");
+    to.put_string(m.epoch);
+  }
+  to.put(R"(","seq":)");
+  number(m.seq);
+  if (m.recovered) {
+    to.put(R"(,"recovered":true,"reason":")");
+  } else {
+    to.put(R"(,"recovered":false,"reason":")");
+  }
+  to.put_string(m.reason);
+  to.put(R"(","heartbeat_ms":)");
+  number(m.heartbeat.count());
+  to.put(R"(,"timeout_ms":)");
+  number(m.timeout.count());
+  to.put(R"(,"resume_window_ms":)");
+  number(m.resume_window.count());
+  to.put(R"(,"limits":{"max_message_bytes":)");
+  number(m.limits.max_message_bytes);
+  if (m.limits.max_content_bytes != 0) {
+    to.put(R"(,"max_content_bytes":)");
+    number(m.limits.max_content_bytes);
+  }
+  if (m.limits.messages_per_minute != 0) {
+    to.put(R"(,"messages_per_minute":)");
+    number(m.limits.messages_per_minute);
+    to.put(R"(,"message_burst":)");
+    number(m.limits.message_burst);
+  }
+  to.put(R"(,"max_queued":)");
+  number(m.limits.max_queued);
+  to.put("}");
+}
+
 inline void write_request(json::writer& w, const feedback_request& m) {
   w.member("id", m.id).member("ref", m.ref).member("kind", m.kind).member("content", m.content);
   w.key("tool").begin_object().member("name", m.tool);
@@ -92,37 +142,19 @@ inline void write_request(json::writer& w, const feedback_request& m) {
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const welcome& m, std::string_view timestamp) {
   constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
   out.reserve(out.size() + usual_bytes);
-  detail::long_text to{out};
-  const auto text = [&to](std::string_view before, std::string_view value) {
-    to.put(before);
-    to.put_string(value);
-  };
-  const auto number = [&to](std::string_view before, auto value) {
-    to.put(before);
-    to.put(value);
-  };
-  text(
-      R"({"type":"notification","op":"welcome","content":"Connected to Agent WebSocket. Session ID: )",
-      m.session_id);
-  number(R"(","v":)", protocol_version);
-  text(R"(,"session_id":")", m.session_id);
-  if (!m.resume_token.empty()) text(R"(","resume_token":")", m.resume_token);
-  if (!m.epoch.empty()) text(R"(","epoch":")", m.epoch);
-  number(R"(","seq":)", m.seq);
-  out.append(m.recovered ? R"(,"recovered":true)" : R"(,"recovered":false)");
-  text(R"(,"reason":")", m.reason);
-  number(R"(","heartbeat_ms":)", m.heartbeat.count());
-  number(R"(,"timeout_ms":)", m.timeout.count());
-  number(R"(,"resume_window_ms":)", m.resume_window.count());
-  number(R"(,"limits":{"max_message_bytes":)", m.limits.max_message_bytes);
-  if (m.limits.max_content_bytes != 0)
-    number(R"(,"max_content_bytes":)", m.limits.max_content_bytes);
-  if (m.limits.messages_per_minute != 0) {
-    number(R"(,"messages_per_minute":)", m.limits.messages_per_minute);
-    number(R"(,"message_burst":)", m.limits.message_burst);
+  // With numbers, more than all that stands around the texts.
+  constexpr std::size_t names = 704;
+  const std::size_t texts =
+      2 * m.session_id.size() + m.resume_token.size() + m.epoch.size() + m.reason.size();
+  if (texts <= detail::short_text::room - names && json::is_plain(m.session_id) &&
+      json::is_plain(m.resume_token) && json::is_plain(m.epoch) && json::is_plain(m.reason)) {
+    detail::short_text text;
+    detail::write_welcome(text, m);
+    text.append_to(out);
+  } else {
+    detail::long_text text{out};
+    detail::write_welcome(text, m);
   }
-  number(R"(,"max_queued":)", m.limits.max_queued);
-  out.push_back('}');
   if (m.resumed) {
     out.append(R"(,"accepted":)");
     json::writer w(out);
@@ -141,8 +173,7 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const welcome& m, std::stri
     w.end_array();
   }
   if (!m.data.empty()) out.append(R"(,"data":)").append(m.data);
-  text(R"(,"timestamp":")", timestamp);
-  out.append(R"("})");
+  out.append(R"(,"timestamp":")").append(timestamp).append(R"("})");
 }
 
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const status& m, std::string_view timestamp) {

@@ -6,11 +6,13 @@
 #include <ostream>
 #include <string>
 
+#include "proxy_variables.hpp"
+
 using agent_websocket::errc;
 using agent_websocket::adapters::encode_connect;
+using agent_websocket::adapters::http_planner;
 using agent_websocket::adapters::http_proxy;
 using agent_websocket::adapters::http_route;
-using agent_websocket::adapters::route_finder;
 using agent_websocket::http::request;
 
 namespace {
@@ -25,12 +27,15 @@ request to(std::string url, std::string method = "GET") {
 }
 
 agent_websocket::result<http_route> route_of(const request& asked) {
-  route_finder finder;
-  return finder.find(asked);
+  http_planner planner;
+  auto plan = planner.plan(asked);
+  if (!plan) return plan.error();
+  return (*plan)->route;
 }
 
 std::string encode_request(const request& asked, const http_route& route) {
   return agent_websocket::adapters::encode_head(asked, route) +
+         agent_websocket::adapters::encode_head_end(asked) +
          std::string(agent_websocket::adapters::sent_body(asked));
 }
 
@@ -96,15 +101,70 @@ TEST_CASE("asio_http_request: what cannot be sent, told without what may be secr
 }
 
 TEST_CASE("asio_http_request: what is known of a URL is of that URL alone") {
-  route_finder finder;
-  CHECK(finder.find(to("http://127.0.0.1/a"))->target == "/a");
-  CHECK(finder.find(to("http://127.0.0.1/a"))->target == "/a");
-  CHECK(finder.find(to("http://127.0.0.1/b"))->target == "/b");
-  CHECK_FALSE(finder.find(to("nonsense")));
-  CHECK_FALSE(finder.find(to("")));
-  CHECK(finder.find(to("http://127.0.0.1/b"))->authority == "127.0.0.1");
-  CHECK_FALSE(finder.find(to("http://127.0.0.1/b", "no method")));
-  CHECK(finder.find(to("https://127.0.0.1/b"))->secure);
+  http_planner planner;
+  const auto route = [&](const std::string& url) { return (*planner.plan(to(url)))->route; };
+  CHECK(route("http://127.0.0.1/a").target == "/a");
+  CHECK(route("http://127.0.0.1/a").target == "/a");
+  CHECK(route("http://127.0.0.1/b").target == "/b");
+  CHECK_FALSE(planner.plan(to("nonsense")));
+  CHECK_FALSE(planner.plan(to("")));
+  CHECK(route("http://127.0.0.1/b").authority == "127.0.0.1");
+  CHECK_FALSE(planner.plan(to("http://127.0.0.1/b", "no method")));
+  CHECK(route("https://127.0.0.1/b").secure);
+}
+
+TEST_CASE("asio_http_request: requests that differ in their bodies alone share a plan") {
+  http_planner planner;
+  request asked = to("http://127.0.0.1/a", "POST");
+  asked.headers = {{"Authorization", "Bearer one"}, {"X", "1"}};
+  asked.body = "abc";
+  const auto first = *planner.plan(asked);
+  CHECK(first->key == first->route.key());
+  CHECK(first->head == agent_websocket::adapters::encode_head(asked, first->route));
+  asked.body = "another";
+  asked.max_header_bytes = 1;
+  CHECK(*planner.plan(asked) == first);
+  // Whatever else is different makes another.
+  const auto changed = [&](auto&& change) {
+    request other = asked;
+    change(other);
+    const auto made = *planner.plan(other);
+    CHECK(made != first);
+    CHECK(made->head == agent_websocket::adapters::encode_head(other, made->route));
+    CHECK(made->head != first->head);
+    CHECK(*planner.plan(other) == made);
+    CHECK((*planner.plan(asked))->head == first->head);
+  };
+  changed([](request& to_change) { to_change.method = "PUT"; });
+  changed([](request& to_change) { to_change.target = "http://127.0.0.1/b"; });
+  changed([](request& to_change) { to_change.headers.set("Authorization", "Bearer two"); });
+  changed([](request& to_change) { to_change.headers.add("Y", "2"); });
+  changed([](request& to_change) { to_change.headers.erase("X"); });
+  changed([](request& to_change) {
+    to_change.headers = {{"authorization", "Bearer one"}, {"X", "1"}};
+  });
+}
+
+TEST_CASE("asio_http_request: a proxy that the environment names later is used") {
+  const proxy_variables none({});
+  http_planner planner;
+  const request asked = to("http://192.0.2.1/a");
+  const auto plan = [&] { return *planner.plan(asked); };
+  const auto direct = plan();
+  ::setenv("http_proxy", "http://user:word@proxy.test:3128", 1);
+  const auto by_proxy = plan();
+  REQUIRE(by_proxy->route.proxy);
+  CHECK(by_proxy->route.proxy->host == "proxy.test");
+  CHECK(by_proxy->key != direct->key);
+  CHECK(by_proxy->head.find("http://192.0.2.1/a") != std::string::npos);
+  CHECK(plan() == by_proxy);
+  ::setenv("http_proxy", "http://user:other@proxy.test:3128", 1);
+  CHECK(plan()->head != by_proxy->head);
+  ::setenv("http_proxy", "ftp://proxy.test", 1);
+  CHECK(planner.plan(asked).error().code == errc::connection_failed);
+  ::unsetenv("http_proxy");
+  CHECK(plan()->head == direct->head);
+  CHECK_FALSE(plan()->route.proxy);
 }
 
 TEST_CASE("asio_http_request: the bytes of a request") {
@@ -115,8 +175,8 @@ TEST_CASE("asio_http_request: the bytes of a request") {
   }
   SUBCASE("fields of its own come in their order and in place of the client's") {
     request asked = to("");
-    asked.headers = {{"Host", "other"}, {"user-agent", "mine"}, {"Accept", "text/event-stream"},
-                     {"Empty", ""}};
+    asked.headers = {
+        {"Host", "other"}, {"user-agent", "mine"}, {"Accept", "text/event-stream"}, {"Empty", ""}};
     CHECK(encode_request(asked, route) ==
           "GET /a?b HTTP/1.1\r\nHost: other\r\nuser-agent: mine\r\n"
           "Accept: text/event-stream\r\nEmpty: \r\n\r\n");
@@ -124,7 +184,9 @@ TEST_CASE("asio_http_request: the bytes of a request") {
   SUBCASE("no value begins a second field, no framing is taken over") {
     request asked = to("", "POST");
     asked.body = "abc";
-    asked.headers = {{"X", "1\r\nY: 2"}, {"Z\r\nY", "3"}, {"content-length", "9"},
+    asked.headers = {{"X", "1\r\nY: 2"},
+                     {"Z\r\nY", "3"},
+                     {"content-length", "9"},
                      {"Transfer-Encoding", "chunked"}};
     CHECK(encode_request(asked, route) == "POST /a?b HTTP/1.1\r\nHost: localhost:8080\r\n" + agent +
                                               "Accept: */*\r\nX: 1Y: 2\r\n"
@@ -172,9 +234,8 @@ TEST_CASE("asio_http_request: by a proxy") {
 TEST_CASE("asio_http_request: connections are told apart by all that matters") {
   const std::string key = route_of(to("https://localhost/a"))->key();
   CHECK(key == route_of(to("https://localhost:443/b?c"))->key());
-  for (const std::string url :
-       {"http://localhost/a", "https://localhost:444/a", "https://127.0.0.1/a",
-        "http://localhost:443/"}) {
+  for (const std::string url : {"http://localhost/a", "https://localhost:444/a",
+                                "https://127.0.0.1/a", "http://localhost:443/"}) {
     CAPTURE(url);
     CHECK(route_of(to(url))->key() != key);
   }

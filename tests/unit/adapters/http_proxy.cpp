@@ -3,12 +3,13 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "proxy_variables.hpp"
 
 using agent_websocket::adapters::http_proxy;
 using agent_websocket::adapters::is_exempt_from_proxy;
@@ -16,38 +17,6 @@ using agent_websocket::adapters::parse_proxy;
 using agent_websocket::adapters::proxy_from_environment;
 
 namespace {
-
-/// All variables that count, as given, for the length of a test.
-class environment {
- public:
-  using list = std::vector<std::pair<std::string, std::string>>;
-
-  explicit environment(const list& values) {
-    for (const char* const name : names) {
-      const char* const value = std::getenv(name);
-      before_.emplace_back(name, value == nullptr ? std::nullopt
-                                                  : std::optional<std::string>(value));
-      ::unsetenv(name);
-    }
-    for (const auto& [name, value] : values) ::setenv(name.c_str(), value.c_str(), 1);
-  }
-  ~environment() {
-    for (const auto& [name, value] : before_) {
-      if (value) {
-        ::setenv(name.c_str(), value->c_str(), 1);
-      } else {
-        ::unsetenv(name.c_str());
-      }
-    }
-  }
-  environment(const environment&) = delete;
-  environment& operator=(const environment&) = delete;
-
- private:
-  static constexpr const char* names[] = {"http_proxy",  "HTTP_PROXY", "https_proxy", "HTTPS_PROXY",
-                                          "all_proxy",   "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
-  std::vector<std::pair<std::string, std::optional<std::string>>> before_;
-};
 
 /// "host:port", "" for none, "?" for one that cannot be used.
 std::string proxy_for(bool secure, const std::string& host) {
@@ -146,28 +115,30 @@ TEST_CASE("http_proxy: NO_PROXY") {
 
 TEST_CASE("http_proxy: which variable counts") {
   SUBCASE("none") {
-    const environment none(environment::list{});
+    const proxy_variables none(proxy_variables::list{});
     CHECK(proxy_for(false, "a.test") == "");
     CHECK(proxy_for(true, "a.test") == "");
   }
   SUBCASE("each for its scheme, lower case first") {
-    const environment some(environment::list{{"http_proxy", "one:1"}, {"https_proxy", "two:2"},
-                            {"HTTPS_PROXY", "three:3"}});
+    const proxy_variables some(proxy_variables::list{
+        {"http_proxy", "one:1"}, {"https_proxy", "two:2"}, {"HTTPS_PROXY", "three:3"}});
     CHECK(proxy_for(false, "a.test") == "one:1");
     CHECK(proxy_for(true, "a.test") == "two:2");
   }
   SUBCASE("upper case for https only") {
-    const environment upper(environment::list{{"HTTP_PROXY", "one:1"}, {"HTTPS_PROXY", "two:2"}});
+    const proxy_variables upper(
+        proxy_variables::list{{"HTTP_PROXY", "one:1"}, {"HTTPS_PROXY", "two:2"}});
     CHECK(proxy_for(false, "a.test") == "");
     CHECK(proxy_for(true, "a.test") == "two:2");
   }
   SUBCASE("one for all") {
-    const environment all(environment::list{{"ALL_PROXY", "all:1"}, {"https_proxy", ""}});
+    const proxy_variables all(proxy_variables::list{{"ALL_PROXY", "all:1"}, {"https_proxy", ""}});
     CHECK(proxy_for(false, "a.test") == "all:1");
     CHECK(proxy_for(true, "a.test") == "all:1");
   }
   SUBCASE("exempt hosts, and always this machine") {
-    const environment set(environment::list{{"all_proxy", "all:1"}, {"NO_PROXY", "a.test"}});
+    const proxy_variables set(
+        proxy_variables::list{{"all_proxy", "all:1"}, {"NO_PROXY", "a.test"}});
     CHECK(proxy_for(true, "a.test") == "");
     CHECK(proxy_for(true, "b.test") == "all:1");
     for (const std::string host : {"localhost", "127.0.0.1", "::1"}) {
@@ -175,7 +146,7 @@ TEST_CASE("http_proxy: which variable counts") {
     }
   }
   SUBCASE("one that cannot be used is an error, not a direct connection") {
-    const environment socks(environment::list{{"all_proxy", "socks5://proxy.test"}});
+    const proxy_variables socks(proxy_variables::list{{"all_proxy", "socks5://proxy.test"}});
     CHECK(proxy_for(true, "a.test") == "?");
   }
 }

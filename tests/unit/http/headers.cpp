@@ -142,6 +142,15 @@ TEST_CASE("headers: a name may be that of a field in the list itself") {
   }
 }
 
+TEST_CASE("headers: lists are equal letter for letter") {
+  const header_list list = {{"A", "1"}, {"B", "2"}};
+  CHECK(list == header_list{{"A", "1"}, {"B", "2"}});
+  CHECK_FALSE(list == header_list{{"A", "1"}});
+  CHECK_FALSE(list == header_list{{"B", "2"}, {"A", "1"}});
+  CHECK_FALSE(list == header_list{{"a", "1"}, {"B", "2"}});
+  CHECK_FALSE(list == header_list{{"A", "1"}, {"B", "3"}});
+}
+
 TEST_CASE("headers: tokens") {
   CHECK(is_token("Content-Length"));
   CHECK(is_token("!#$%&'*+-.^_`|~09az"));
@@ -152,8 +161,8 @@ TEST_CASE("headers: tokens") {
 }
 
 TEST_CASE("headers: a value that needs no cleaning is one that cleaning leaves as it is") {
-  for (const std::string each : {"", "a", "a b", "Bearer sk-1~!", " a", "a ", " ", "\ta", "a\t", "a\r\nb", "a\x7F",
-                                 "\xC3\xA9", "a\tb"}) {
+  for (const std::string each : {"", "a", "a b", "Bearer sk-1~!", " a", "a ", " ", "\ta", "a\t",
+                                 "a\r\nb", "a\x7F", "\xC3\xA9", "a\tb"}) {
     CAPTURE(each);
     CHECK(agent_websocket::http::is_field_value(each) ==
           (agent_websocket::http::sanitize_field_value(each) == each));

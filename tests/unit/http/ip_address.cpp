@@ -101,6 +101,8 @@ TEST_CASE("ip_address: kinds") {
 }
 
 TEST_CASE("ip_address: whom a limit counts") {
+  CHECK(ip_address::parse("255.255.255.255")->to_string() == "255.255.255.255");
+  CHECK(ip_address::parse("0.0.0.0")->to_string() == "0.0.0.0");
   CHECK(ip_address::parse("192.0.2.7")->subscriber().to_string() == "192.0.2.7");
   CHECK(ip_address::parse("2001:db8:1:2:3:4:5:6")->subscriber().to_string() == "2001:db8:1:2::");
   CHECK(ip_address::parse("2001:db8:1:2::1")->subscriber() ==

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -67,6 +68,34 @@ TEST_CASE("encode: welcome") {
   const frame other(encoded(hello));
   CHECK(other.text("data.motd") == "hi");
   CHECK(other.text("reason") == "expired");
+}
+
+TEST_CASE("encode: a welcome of any length, also with what has to be escaped") {
+  wire::welcome hello;
+  hello.seq = ~std::uint64_t{0};
+  hello.recovered = true;
+  hello.heartbeat = hello.timeout = hello.resume_window = std::chrono::milliseconds::max();
+  constexpr std::size_t most = ~std::size_t{0};
+  hello.limits.max_message_bytes = hello.limits.max_content_bytes = most;
+  hello.limits.max_queued = most;
+  hello.limits.messages_per_minute = hello.limits.message_burst =
+      std::numeric_limits<decltype(hello.limits.message_burst)>::max();
+  for (const std::string_view sign : {"a", "\"", "\x01", "\xC3\xA9"}) {
+    for (std::size_t size = 0; size < 500; ++size) {
+      std::string text;
+      for (std::size_t i = 0; i < size; ++i) text += sign;
+      hello.session_id = text;
+      hello.resume_token = hello.epoch = hello.reason = {};
+      CHECK(frame(encoded(hello)).text("session_id") == text);
+      hello.session_id = "s";
+      hello.resume_token = hello.epoch = hello.reason = text;
+      const frame sent(encoded(hello));
+      CHECK(sent.text("reason") == text);
+      if (size != 0) CHECK(sent.text("resume_token") == text);
+      CHECK(sent.json("limits.max_queued") == std::to_string(most));
+      CHECK(sent.json("seq") == std::to_string(hello.seq));
+    }
+  }
 }
 
 TEST_CASE("encode: a welcome says how to come back") {
