@@ -15974,10 +15974,15 @@ class fifo {
   bool empty() const noexcept { return ring_ == nullptr || ring_->count == 0; }
   std::size_t size() const noexcept { return ring_ == nullptr ? 0 : ring_->count; }
 
-  void push_back(T item) {
+  void push_back(T item) { emplace_back(std::move(item)); }
+
+  /// Makes the item where it is to lie, of nothing that lies in this queue.
+  template <typename... From>
+  T& emplace_back(From&&... from) {
     make_room();
-    ::new (static_cast<void*>(place(ring_->count))) T(std::move(item));
+    T* const made = ::new (static_cast<void*>(place(size()))) T(std::forward<From>(from)...);
     ++ring_->count;
+    return *made;
   }
 
   void push_front(T item) {
@@ -21962,12 +21967,12 @@ class session_core final : public core_output {
   void close(std::uint16_t code, std::string reason);
   void close_for_drain();
 
-  void on_query(connection_id from, wire::query query, moment at);
+  void on_query(connection_id from, wire::query&& query, moment at);
   void on_feedback(connection_id from, wire::human_feedback feedback, moment at);
   void on_decision(connection_id from, const wire::human_feedback& feedback, moment at);
   void on_tool_result(connection_id from, const wire::command& command, moment at);
-  void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
-  void enter(stored_query accepted, moment at);
+  void accept(connection_id from, accepted_query&& accepted, bool with_id, moment at);
+  void enter(stored_query&& stored, moment at);
   void withdraw(const error& why, moment at);
   stored_query* find_storing(std::string_view id) noexcept;
   stored_query* find_meant(std::string_view ref) noexcept;
@@ -21986,6 +21991,8 @@ class session_core final : public core_output {
   bool is_repeat(connection_id from, const std::string& id, moment at);
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
+  bool may_begin() const noexcept { return !run_ && !closing_ && !held_; }
+  void begin(accepted_query&& query, moment at);
   void begin_next(moment at);
   std::shared_ptr<openrouter::chat_request> build_request();
 
@@ -22010,7 +22017,7 @@ class session_core final : public core_output {
                               bool to_be_run) const;
   void tell_call(const called_tool& call, std::string_view state, moment at);
   void start_stream(moment at);
-  void finish(wire::answer_status status, completion_result result, moment at);
+  void finish(wire::answer_status status, completion_result&& result, moment at);
   void conclude(const accepted_query& of, const answer_record& record,
                 std::optional<std::chrono::milliseconds> retry_after, bool started,
                 std::uint64_t chunks, moment at);
@@ -22682,39 +22689,33 @@ AGENT_WEBSOCKET_INLINE client_message decode(std::string_view text, json::docume
                            std::string("A message is a JSON object, not ") + describe(root.kind())),
                      {}};
   }
-  std::string ref;
-  if (const auto id = root["id"].string(); id && is_valid_id(*id)) ref = std::string(*id);
-
-  const json::value type = root["type"];
+  const auto [id, type] = root.members("id", "type");
+  std::string_view ref = id.string().value_or(std::string_view());
+  if (!is_valid_id(ref)) ref = {};
+  const auto refuse = [ref](error why) { return rejection{std::move(why), std::string(ref)}; };
   std::string_view name = "query";
   if (type) {
     if (!type.is_string()) {
-      return rejection{error(errc::bad_message,
-                             std::string("`type` must be a string, not ") + describe(type.kind())),
-                       ref};
+      return refuse(error(errc::bad_message,
+                          std::string("`type` must be a string, not ") + describe(type.kind())));
     }
     name = *type.string();
   }
   detail::field_reader fields(root);
-  client_message message;
-  if (name == "query") {
-    message = detail::read_query(fields);
-  } else if (name == "command") {
-    message = detail::read_command(fields);
-  } else if (name == "human_feedback") {
-    message = detail::read_feedback(fields);
-  } else if (name == "response" || name == "notification" || name == "status" || name == "error") {
-    return rejection{error(errc::unknown_type,
-                           "Messages of type " + std::string(name) +
-                               " come from the server; send query, command or human_feedback"),
-                     ref};
-  } else {
-    return rejection{
-        error(errc::unknown_type, "Unknown message type; send query, command or human_feedback"),
-        ref};
+  const auto read = [&](auto&& message) -> client_message {
+    if (fields.failed()) return refuse(fields.take_error());
+    return std::move(message);
+  };
+  if (name == "query") return read(detail::read_query(fields));
+  if (name == "command") return read(detail::read_command(fields));
+  if (name == "human_feedback") return read(detail::read_feedback(fields));
+  if (name == "response" || name == "notification" || name == "status" || name == "error") {
+    return refuse(error(errc::unknown_type,
+                        "Messages of type " + std::string(name) +
+                            " come from the server; send query, command or human_feedback"));
   }
-  if (fields.failed()) return rejection{fields.take_error(), ref};
-  return message;
+  return refuse(
+      error(errc::unknown_type, "Unknown message type; send query, command or human_feedback"));
 }
 
 #endif
@@ -22971,7 +22972,7 @@ class sign_in {
 
 namespace agent_websocket {
 
-AGENT_WEBSOCKET_INLINE void session_core::on_query(connection_id from, wire::query query,
+AGENT_WEBSOCKET_INLINE void session_core::on_query(connection_id from, wire::query&& query,
                                                    moment at) {
   if (draining_) return refuse(from, query.id, error(errc::draining), at);
   if (!query.id.empty() && answer_duplicate(from, query, at)) return;
@@ -23091,7 +23092,7 @@ AGENT_WEBSOCKET_INLINE void session_core::repeat_end(connection_id to, const wir
   put_ordered(to, notice, at);
 }
 
-AGENT_WEBSOCKET_INLINE void session_core::accept(connection_id from, accepted_query accepted,
+AGENT_WEBSOCKET_INLINE void session_core::accept(connection_id from, accepted_query&& accepted,
                                                  bool with_id, moment at) {
   accepted.stream = make_stream_id();
   accepted.from = from;
@@ -23103,9 +23104,14 @@ AGENT_WEBSOCKET_INLINE void session_core::accept(connection_id from, accepted_qu
 }
 
 /// Its record is kept, where there is a store: from here on it has a terminal message.
-AGENT_WEBSOCKET_INLINE void session_core::enter(stored_query stored, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::enter(stored_query&& stored, moment at) {
   const connection_id from = stored.accepted.from;
   const bool with_id = stored.with_id;
+  if (!stored.cancelled && may_begin() && inbox_.empty()) {
+    const accepted_query& next = stored.accepted;
+    if (with_id) put_control(from, wire::ack{next.query.id, next.stream, 0, false, true}, at);
+    return begin(std::move(stored.accepted), at);
+  }
   const std::string id = stored.accepted.query.id;
   const std::string stream = stored.accepted.stream;
   if (stored.cancelled) {
@@ -23123,12 +23129,14 @@ AGENT_WEBSOCKET_INLINE void session_core::enter(stored_query stored, moment at) 
 }
 
 AGENT_WEBSOCKET_INLINE void session_core::begin_next(moment at) {
-  if (run_ || closing_ || held_) return;
-  auto next = inbox_.take_next();
-  if (!next) return;
+  if (!may_begin()) return;
+  if (auto next = inbox_.take_next()) begin(std::move(*next), at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::begin(accepted_query&& accepted, moment at) {
   run_.emplace();
   run_->number = ++tally().runs;
-  run_->of = std::move(*next);
+  run_->of = std::move(accepted);
   run_->state = *next_state(run_state::none, run_event::begin);
   run_->begun = at.now;
 
@@ -23146,7 +23154,7 @@ AGENT_WEBSOCKET_INLINE void session_core::begin_next(moment at) {
   }
   conversation_.begin(std::move(begun));
   put_ordered(0, wire::status{"thinking", query.id, "Thinking...", {}, {}, {}, {}}, at);
-  actions_.push_back(action::consult{run_->number, query});
+  actions_.emplace_back(action::consult{run_->number, query});
 }
 
 AGENT_WEBSOCKET_INLINE std::shared_ptr<openrouter::chat_request> session_core::build_request() {
@@ -23176,7 +23184,7 @@ AGENT_WEBSOCKET_INLINE void session_core::decided(run_number run, query_decision
       run_->state = *next_state(run_->state, run_event::proceed);
       run_->extra = std::move(decision.extra);
       offer_tools();
-      actions_.push_back(action::start_completion{run, build_request()});
+      actions_.emplace_back(action::start_completion{run, build_request()});
       return;
     case query_decision::kind::answer: {
       run_->state = *next_state(run_->state, run_event::proceed);
@@ -23269,13 +23277,13 @@ AGENT_WEBSOCKET_INLINE void session_core::reasoning(run_number run, std::string_
 namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void session_core::finish(wire::answer_status status,
-                                                 completion_result result, moment at) {
+                                                 completion_result&& result, moment at) {
   if (run_->of.streamed) {
     start_stream(at);
     outbox_.put_last_deltas(streamed(), timestamp(at.wall));
   }
-  current_run ended = std::move(*run_);
-  run_.reset();
+  boxed<current_run> over = std::exchange(run_, {});
+  current_run& ended = *over;
   const bool several = ended.rounds != 0 || ended.used.answers != 0;  // requests
   ended.used += result.used;
   ended.used.answers = ended.used.answers == 0 ? 0 : 1;
@@ -23328,7 +23336,7 @@ AGENT_WEBSOCKET_INLINE void session_core::finish(wire::answer_status status,
   tally().usage += ended.used;
   if (session_counts* const counts = outbox_.counts())
     counts->answered_after(at.now - ended.begun, ended.used);
-  actions_.push_back(action::deliver_answer{std::move(record)});
+  actions_.emplace_back(action::deliver_answer{std::move(record)});
   active_ = at;
   if (draining_ && !closing_ && inbox_.empty()) {
     close_for_drain();

@@ -39,10 +39,15 @@ class fifo {
   bool empty() const noexcept { return ring_ == nullptr || ring_->count == 0; }
   std::size_t size() const noexcept { return ring_ == nullptr ? 0 : ring_->count; }
 
-  void push_back(T item) {
+  void push_back(T item) { emplace_back(std::move(item)); }
+
+  /// Makes the item where it is to lie, of nothing that lies in this queue.
+  template <typename... From>
+  T& emplace_back(From&&... from) {
     make_room();
-    ::new (static_cast<void*>(place(ring_->count))) T(std::move(item));
+    T* const made = ::new (static_cast<void*>(place(size()))) T(std::forward<From>(from)...);
     ++ring_->count;
+    return *made;
   }
 
   void push_front(T item) {

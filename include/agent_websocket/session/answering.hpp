@@ -24,7 +24,7 @@
 
 namespace agent_websocket {
 
-AGENT_WEBSOCKET_INLINE void session_core::on_query(connection_id from, wire::query query,
+AGENT_WEBSOCKET_INLINE void session_core::on_query(connection_id from, wire::query&& query,
                                                    moment at) {
   if (draining_) return refuse(from, query.id, error(errc::draining), at);
   if (!query.id.empty() && answer_duplicate(from, query, at)) return;
@@ -144,7 +144,7 @@ AGENT_WEBSOCKET_INLINE void session_core::repeat_end(connection_id to, const wir
   put_ordered(to, notice, at);
 }
 
-AGENT_WEBSOCKET_INLINE void session_core::accept(connection_id from, accepted_query accepted,
+AGENT_WEBSOCKET_INLINE void session_core::accept(connection_id from, accepted_query&& accepted,
                                                  bool with_id, moment at) {
   accepted.stream = make_stream_id();
   accepted.from = from;
@@ -156,9 +156,14 @@ AGENT_WEBSOCKET_INLINE void session_core::accept(connection_id from, accepted_qu
 }
 
 /// Its record is kept, where there is a store: from here on it has a terminal message.
-AGENT_WEBSOCKET_INLINE void session_core::enter(stored_query stored, moment at) {
+AGENT_WEBSOCKET_INLINE void session_core::enter(stored_query&& stored, moment at) {
   const connection_id from = stored.accepted.from;
   const bool with_id = stored.with_id;
+  if (!stored.cancelled && may_begin() && inbox_.empty()) {
+    const accepted_query& next = stored.accepted;
+    if (with_id) put_control(from, wire::ack{next.query.id, next.stream, 0, false, true}, at);
+    return begin(std::move(stored.accepted), at);
+  }
   const std::string id = stored.accepted.query.id;
   const std::string stream = stored.accepted.stream;
   if (stored.cancelled) {
@@ -176,12 +181,14 @@ AGENT_WEBSOCKET_INLINE void session_core::enter(stored_query stored, moment at) 
 }
 
 AGENT_WEBSOCKET_INLINE void session_core::begin_next(moment at) {
-  if (run_ || closing_ || held_) return;
-  auto next = inbox_.take_next();
-  if (!next) return;
+  if (!may_begin()) return;
+  if (auto next = inbox_.take_next()) begin(std::move(*next), at);
+}
+
+AGENT_WEBSOCKET_INLINE void session_core::begin(accepted_query&& accepted, moment at) {
   run_.emplace();
   run_->number = ++tally().runs;
-  run_->of = std::move(*next);
+  run_->of = std::move(accepted);
   run_->state = *next_state(run_state::none, run_event::begin);
   run_->begun = at.now;
 
@@ -199,7 +206,7 @@ AGENT_WEBSOCKET_INLINE void session_core::begin_next(moment at) {
   }
   conversation_.begin(std::move(begun));
   put_ordered(0, wire::status{"thinking", query.id, "Thinking...", {}, {}, {}, {}}, at);
-  actions_.push_back(action::consult{run_->number, query});
+  actions_.emplace_back(action::consult{run_->number, query});
 }
 
 AGENT_WEBSOCKET_INLINE std::shared_ptr<openrouter::chat_request> session_core::build_request() {
@@ -229,7 +236,7 @@ AGENT_WEBSOCKET_INLINE void session_core::decided(run_number run, query_decision
       run_->state = *next_state(run_->state, run_event::proceed);
       run_->extra = std::move(decision.extra);
       offer_tools();
-      actions_.push_back(action::start_completion{run, build_request()});
+      actions_.emplace_back(action::start_completion{run, build_request()});
       return;
     case query_decision::kind::answer: {
       run_->state = *next_state(run_->state, run_event::proceed);

@@ -186,12 +186,12 @@ class session_core final : public core_output {
   void close(std::uint16_t code, std::string reason);
   void close_for_drain();
 
-  void on_query(connection_id from, wire::query query, moment at);
+  void on_query(connection_id from, wire::query&& query, moment at);
   void on_feedback(connection_id from, wire::human_feedback feedback, moment at);
   void on_decision(connection_id from, const wire::human_feedback& feedback, moment at);
   void on_tool_result(connection_id from, const wire::command& command, moment at);
-  void accept(connection_id from, accepted_query accepted, bool with_id, moment at);
-  void enter(stored_query accepted, moment at);
+  void accept(connection_id from, accepted_query&& accepted, bool with_id, moment at);
+  void enter(stored_query&& stored, moment at);
   void withdraw(const error& why, moment at);
   stored_query* find_storing(std::string_view id) noexcept;
   stored_query* find_meant(std::string_view ref) noexcept;
@@ -210,6 +210,8 @@ class session_core final : public core_output {
   bool is_repeat(connection_id from, const std::string& id, moment at);
   void repeat_end(connection_id to, const wire::query& query, const claimed_ids::claim& claimed,
                   moment at);
+  bool may_begin() const noexcept { return !run_ && !closing_ && !held_; }
+  void begin(accepted_query&& query, moment at);
   void begin_next(moment at);
   std::shared_ptr<openrouter::chat_request> build_request();
 
@@ -234,7 +236,7 @@ class session_core final : public core_output {
                               bool to_be_run) const;
   void tell_call(const called_tool& call, std::string_view state, moment at);
   void start_stream(moment at);
-  void finish(wire::answer_status status, completion_result result, moment at);
+  void finish(wire::answer_status status, completion_result&& result, moment at);
   void conclude(const accepted_query& of, const answer_record& record,
                 std::optional<std::chrono::milliseconds> retry_after, bool started,
                 std::uint64_t chunks, moment at);

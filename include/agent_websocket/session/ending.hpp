@@ -23,13 +23,13 @@
 namespace agent_websocket {
 
 AGENT_WEBSOCKET_INLINE void session_core::finish(wire::answer_status status,
-                                                 completion_result result, moment at) {
+                                                 completion_result&& result, moment at) {
   if (run_->of.streamed) {
     start_stream(at);
     outbox_.put_last_deltas(streamed(), timestamp(at.wall));
   }
-  current_run ended = std::move(*run_);
-  run_.reset();
+  boxed<current_run> over = std::exchange(run_, {});
+  current_run& ended = *over;
   const bool several = ended.rounds != 0 || ended.used.answers != 0;  // requests
   ended.used += result.used;
   ended.used.answers = ended.used.answers == 0 ? 0 : 1;
@@ -82,7 +82,7 @@ AGENT_WEBSOCKET_INLINE void session_core::finish(wire::answer_status status,
   tally().usage += ended.used;
   if (session_counts* const counts = outbox_.counts())
     counts->answered_after(at.now - ended.begun, ended.used);
-  actions_.push_back(action::deliver_answer{std::move(record)});
+  actions_.emplace_back(action::deliver_answer{std::move(record)});
   active_ = at;
   if (draining_ && !closing_ && inbox_.empty()) {
     close_for_drain();

@@ -202,39 +202,33 @@ AGENT_WEBSOCKET_INLINE client_message decode(std::string_view text, json::docume
                            std::string("A message is a JSON object, not ") + describe(root.kind())),
                      {}};
   }
-  std::string ref;
-  if (const auto id = root["id"].string(); id && is_valid_id(*id)) ref = std::string(*id);
-
-  const json::value type = root["type"];
+  const auto [id, type] = root.members("id", "type");
+  std::string_view ref = id.string().value_or(std::string_view());
+  if (!is_valid_id(ref)) ref = {};
+  const auto refuse = [ref](error why) { return rejection{std::move(why), std::string(ref)}; };
   std::string_view name = "query";
   if (type) {
     if (!type.is_string()) {
-      return rejection{error(errc::bad_message,
-                             std::string("`type` must be a string, not ") + describe(type.kind())),
-                       ref};
+      return refuse(error(errc::bad_message,
+                          std::string("`type` must be a string, not ") + describe(type.kind())));
     }
     name = *type.string();
   }
   detail::field_reader fields(root);
-  client_message message;
-  if (name == "query") {
-    message = detail::read_query(fields);
-  } else if (name == "command") {
-    message = detail::read_command(fields);
-  } else if (name == "human_feedback") {
-    message = detail::read_feedback(fields);
-  } else if (name == "response" || name == "notification" || name == "status" || name == "error") {
-    return rejection{error(errc::unknown_type,
-                           "Messages of type " + std::string(name) +
-                               " come from the server; send query, command or human_feedback"),
-                     ref};
-  } else {
-    return rejection{
-        error(errc::unknown_type, "Unknown message type; send query, command or human_feedback"),
-        ref};
+  const auto read = [&](auto&& message) -> client_message {
+    if (fields.failed()) return refuse(fields.take_error());
+    return std::move(message);
+  };
+  if (name == "query") return read(detail::read_query(fields));
+  if (name == "command") return read(detail::read_command(fields));
+  if (name == "human_feedback") return read(detail::read_feedback(fields));
+  if (name == "response" || name == "notification" || name == "status" || name == "error") {
+    return refuse(error(errc::unknown_type,
+                        "Messages of type " + std::string(name) +
+                            " come from the server; send query, command or human_feedback"));
   }
-  if (fields.failed()) return rejection{fields.take_error(), ref};
-  return message;
+  return refuse(
+      error(errc::unknown_type, "Unknown message type; send query, command or human_feedback"));
 }
 
 #endif

@@ -24,6 +24,27 @@ std::deque<T> drained(fifo<T> queue) {
 
 }  // namespace
 
+TEST_CASE("fifo: an item is made in its place") {
+  fifo<std::pair<std::string, int>> queue;
+  CHECK(queue.emplace_back("a", 1).second == 1);
+  queue.emplace_back(std::string(40, 'b'), 2).second = 3;
+  CHECK(queue.size() == 2u);
+  CHECK(queue.back() == std::pair<std::string, int>(std::string(40, 'b'), 3));
+  CHECK(queue.take_front().first == "a");
+
+  struct refusing {
+    explicit refusing(bool refuse) {
+      if (refuse) throw std::runtime_error("no");
+    }
+  };
+  fifo<refusing> others;
+  CHECK_THROWS_AS(others.emplace_back(true), std::runtime_error);
+  CHECK(others.empty());
+  others.emplace_back(false);
+  CHECK_THROWS_AS(others.emplace_back(true), std::runtime_error);
+  CHECK(others.size() == 1u);
+}
+
 TEST_CASE("fifo: first in, first out") {
   fifo<int> queue;
   CHECK(queue.empty());
