@@ -75,9 +75,9 @@ AGENT_WEBSOCKET_INLINE void print_numbers(json::writer& w, const json::value& fr
   w.begin_object();
   from.for_each_member([&](std::string_view name, const json::value& value) {
     if (value.is_number() || value.is_boolean() || value.is_null()) {
-      json::print(w.key(name), value);
+      json::print(w.key_escaped(name), value);
     } else if (value.is_object() && depth < 2) {
-      w.key(name);
+      w.key_escaped(name);
       print_numbers(w, value, depth + 1);
     }
   });

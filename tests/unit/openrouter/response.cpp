@@ -27,6 +27,20 @@ TEST_CASE("response: usage as sent, but for its words") {
   CHECK(found.json == json + "}");
 }
 
+TEST_CASE("response: names in usage are the upstream's, of any length") {
+  for (std::size_t size = 0; size < 200; ++size) {
+    const std::string name = std::string(size, 'x') + R"(\":1},\"status\":\"failed\",\"u\":{\"z\n)";
+    const std::string json = "{\"" + name + "\":2,\"in\":{\"" + name + "\":3}}";
+    document parsed, again;
+    REQUIRE(parsed.parse(json));
+    usage found;
+    REQUIRE(read_usage(parsed.root(), found));
+    REQUIRE(again.parse(found.json));
+    CHECK(again.root().size() == 2);
+    CHECK(found.json == json);
+  }
+}
+
 TEST_CASE("response: usage that says less, or nothing, or nonsense") {
   document parsed;
   usage found;
