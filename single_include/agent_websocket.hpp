@@ -1912,8 +1912,8 @@ AGENT_WEBSOCKET_INLINE bool tape_builder::add(kind what) {
         "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
     return false;
   }
-  if (depth_ != 0) ++children_of_parent();
   out_.nodes.emplace_back();  // and written there: a copy of just written parts stalls
+  if (depth_ != 0) ++children_of_parent();
   node& made = out_.nodes.back();
   made.what = what;
   made.next = static_cast<std::uint32_t>(out_.nodes.size());
@@ -2081,50 +2081,60 @@ std::size_t plain_number(const char* at) noexcept;
 /// What the texts of one kind have in common.
 class shape {
  public:
-  /// `text`, in which nothing is escaped, was parsed within `limits` and gave `nodes`.
+  static constexpr std::size_t max_nodes = 256;
+  /// How long the strings and numbers of a text are, in their order.
+  using lengths = std::uint32_t[max_nodes];
+
+  /// `text`, in which nothing is escaped, was parsed within `limits` and gave `nodes`, `max_nodes`
+  /// at most.
   void learn(std::string_view text, const std::vector<node>& nodes, const parse_limits& limits);
 
-  /// Writes the nodes of the text of `into`, behind which stand 8 bytes of zero. False when it is
-  /// of another kind, is no UTF-8, or was never looked at within `limits`; there may be nodes then.
-  bool read(tape& into, const parse_limits& limits) const;
+  /// Whether `text`, behind which stand 8 bytes of zero, is of this kind and UTF-8. Adds to
+  /// `looked_at` about so many bytes as it took. False for what needs wider limits than it was
+  /// learned within.
+  bool fits(std::string_view text, const parse_limits& limits, lengths& found,
+            std::size_t& looked_at) const noexcept;
+  /// The nodes of a text that fits.
+  void write(const lengths& found, std::vector<node>& nodes) const;
 
  private:
-  struct part {
-    std::uint32_t node;    // a string or a number
-    std::uint32_t around;  // bytes that stand before it, behind the one before; of a name none
-    bool is_name;          // it is the same in all, and lies in what is around
+  struct hole {
+    std::uint32_t node;    // a string or a number, no name
+    std::uint32_t around;  // bytes that stand before it, behind the one before
+    bool is_string;
   };
 
-  std::string around_;      // all that stands around strings and numbers, names included, in one
+  std::string around_;      // all that stands around the holes, names included, in one
   std::size_t behind_ = 0;  // bytes of it that stand behind the last
-  std::vector<part> parts_;
+  std::vector<hole> holes_;
   std::vector<node> nodes_;
   parse_limits limits_;
-
-  static constexpr std::size_t usual_nodes = 60;
 };
 
 }  // namespace detail
 
 /// The shapes that were seen last. Used from one thread at a time; serves any number of documents
-/// (reader.hpp), also such as are read from within each other.
+/// (reader.hpp), also such as are read from within each other. Whatever a sender does, a text costs
+/// at most about twice what it costs without.
 class shapes {
  public:
-  /// Reads the text of `into` if it is of a kind that was seen. See detail::shape::read().
+  /// Reads the text of `into`, behind which stand 8 bytes of zero, if it is of a kind that was seen
+  /// within such limits. What throws has changed nothing.
   bool read(detail::tape& into, const parse_limits& limits);
-  /// Remembers the kind of a text that no shape could read. Nothing is escaped in it.
+  /// Remembers the kind of a text that no shape could read, if there is memory for it. Nothing is
+  /// escaped in it.
   void learn(std::string_view text, const std::vector<detail::node>& nodes,
              const parse_limits& limits);
 
  private:
   static constexpr std::size_t count = 8;
-  // Of a text and of nodes that are remembered; about 8 KiB a shape.
-  static constexpr std::size_t max_bytes = 4096, max_nodes = 256;
+  static constexpr std::size_t max_bytes = 4096;  // of a text that is remembered
 
   std::array<detail::shape, count> seen_;
   std::size_t used_ = 0;
-  std::size_t next_ = 0;    // what is tried first: kinds come in the same order again and again
-  std::size_t oldest_ = 0;  // what is given up next
+  std::size_t next_ = 0;     // what is tried first: kinds come in the same order again and again
+  std::size_t oldest_ = 0;   // what is given up next
+  std::size_t in_vain_ = 0;  // texts that might be remembered since one was known
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
@@ -2160,81 +2170,101 @@ AGENT_WEBSOCKET_INLINE std::size_t plain_number(const char* at) noexcept {
 
 AGENT_WEBSOCKET_INLINE void shape::learn(std::string_view text, const std::vector<node>& nodes,
                                          const parse_limits& limits) {
-  std::vector<char> is_name(nodes.size(), 0);
+  bool is_name[max_nodes] = {};
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (nodes[i].what != kind::object) continue;
-    for (std::size_t k = i + 1; k < nodes[i].next; k = nodes[k + 1].next) is_name[k] = 1;
+    for (std::size_t k = i + 1; k < nodes[i].next; k = nodes[k + 1].next) is_name[k] = true;
   }
-  nodes_.clear();  // knows nothing should memory run out
+  nodes_.clear();  // fits nothing should memory run out
   around_.clear();
-  parts_.clear();
+  holes_.clear();
   std::size_t at = 0;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const node& each = nodes[i];
-    if (each.what != kind::string && each.what != kind::number) continue;
-    part made{static_cast<std::uint32_t>(i), 0, is_name[i] != 0};
-    if (!made.is_name) {
-      made.around = static_cast<std::uint32_t>(each.offset - at);
-      around_.append(text.substr(at, made.around));
-      at = std::size_t{each.offset} + each.length;
-    }
-    parts_.push_back(made);
+    if (is_name[i] || (each.what != kind::string && each.what != kind::number)) continue;
+    const std::string_view before = text.substr(at, each.offset - at);
+    around_.append(before);
+    holes_.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(before.size()),
+                      each.what == kind::string});
+    at = std::size_t{each.offset} + each.length;
   }
   behind_ = text.size() - at;
   around_.append(text.substr(at));
-  nodes_ = nodes;
   limits_ = limits;
+  nodes_ = nodes;
 }
 
-AGENT_WEBSOCKET_INLINE bool shape::read(tape& into, const parse_limits& limits) const {
-  if (nodes_.empty() || limits.max_depth < limits_.max_depth ||
-      limits.max_values < limits_.max_values)
-    return false;
-  const char* const begin = into.text.data();
-  const char* const end = begin + (into.text.size() - 8);
+AGENT_WEBSOCKET_INLINE bool shape::fits(std::string_view text, const parse_limits& limits,
+                                        lengths& found, std::size_t& looked_at) const noexcept {
+  constexpr std::size_t bytes_a_hole = 16;  // is what looking at one costs
+  if (nodes_.empty() || text.size() < around_.size()) return false;
+  if (limits.max_depth < limits_.max_depth || limits.max_values < limits_.max_values) return false;
+  const char* at = text.data();
+  const char* const end = at + text.size();
   const char* around = around_.data();
-  if (static_cast<std::size_t>(end - begin) < around_.size()) return false;
   // The end says soonest what a text is not.
   if (std::memcmp(end - behind_, around + (around_.size() - behind_), behind_) != 0) return false;
-  into.nodes.reserve(std::max(usual_nodes, nodes_.size()));  // what comes next is often larger
-  into.nodes = nodes_;
-  const char* at = begin;
-  std::uint32_t shift = 0;  // modulo 2^32
-  for (const part& each : parts_) {
-    node& made = into.nodes[each.node];
-    made.offset += shift;
-    if (each.is_name) continue;
-    if (static_cast<std::size_t>(end - at) < each.around) return false;
-    if (std::memcmp(at, around, each.around) != 0) return false;
+  bool is_ascii = true;
+  std::size_t holes = 0;
+  const auto ended = [&](bool outcome) {
+    looked_at += static_cast<std::size_t>(at - text.data()) + bytes_a_hole * holes;
+    return outcome;
+  };
+  for (const hole& each : holes_) {
+    if (static_cast<std::size_t>(end - at) < each.around) return ended(false);
+    if (std::memcmp(at, around, each.around) != 0) return ended(false);
     at += each.around;
     around += each.around;
     const char* const front = at;
-    if (made.what == kind::string) {
-      bool is_ascii = true;
+    if (each.is_string) {
       for (std::size_t plain = 8; plain == 8; at += plain) {
         plain = plain_in_string(at);
         is_ascii = is_ascii && is_ascii_word(at);  // or what stands behind it is not
       }
-      if (!is_ascii && !is_utf8_text({front, static_cast<std::size_t>(at - front)})) return false;
     } else {
       at += plain_number(at);
-      if (at == front) return false;
+      if (at == front) return ended(false);
     }
-    const auto length = static_cast<std::uint32_t>(at - front);
-    shift += length - made.length;
-    made.length = length;
+    found[holes++] = static_cast<std::uint32_t>(at - front);
   }
-  return static_cast<std::size_t>(end - at) == behind_;
+  return ended(static_cast<std::size_t>(end - at) == behind_ && (is_ascii || is_utf8_text(text)));
+}
+
+AGENT_WEBSOCKET_INLINE void shape::write(const lengths& found, std::vector<node>& nodes) const {
+  constexpr std::size_t usual_nodes = 60;  // what comes next is often larger
+  nodes.reserve(std::max(usual_nodes, nodes_.size()));
+  nodes = nodes_;
+  std::uint32_t shift = 0;  // modulo 2^32
+  std::size_t next = 0;
+  const auto move_names_up_to = [&](std::size_t end) {
+    for (; next < end; ++next) {
+      if (nodes[next].what == kind::string) nodes[next].offset += shift;
+    }
+  };
+  for (std::size_t i = 0; i < holes_.size(); ++i) {
+    move_names_up_to(holes_[i].node);
+    node& made = nodes[next++];
+    made.offset += shift;
+    shift += found[i] - made.length;
+    made.length = found[i];
+  }
+  move_names_up_to(nodes.size());
 }
 
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE bool shapes::read(detail::tape& into, const parse_limits& limits) {
-  for (std::size_t tried = 0; tried < used_; ++tried) {
+  const std::string_view text(into.text.data(), into.text.size() - 8);
+  const std::size_t worth_it = text.size() / 2 + 512;
+  std::size_t looked_at = 0;
+  detail::shape::lengths found;
+  for (std::size_t tried = 0; tried < used_ && looked_at < worth_it; ++tried) {
     const std::size_t index = (next_ + tried) % used_;
-    if (!seen_[index].read(into, limits)) continue;
+    if (!seen_[index].fits(text, limits, found, looked_at)) continue;
+    seen_[index].write(found, into.nodes);
     next_ = index + 1;
     if (oldest_ == index) oldest_ = (index + 1) % count;
+    in_vain_ = 0;
     return true;
   }
   return false;
@@ -2243,8 +2273,13 @@ AGENT_WEBSOCKET_INLINE bool shapes::read(detail::tape& into, const parse_limits&
 AGENT_WEBSOCKET_INLINE void shapes::learn(std::string_view text,
                                           const std::vector<detail::node>& nodes,
                                           const parse_limits& limits) {
-  if (text.size() > max_bytes || nodes.size() > max_nodes) return;
-  seen_[oldest_].learn(text, nodes, limits);
+  if (text.size() > max_bytes || nodes.size() > detail::shape::max_nodes) return;
+  // Where no text is like another, few are worth it.
+  if (++in_vain_ > 4 * count && in_vain_ % count != 0) return;
+  try {
+    seen_[oldest_].learn(text, nodes, limits);
+  } catch (const std::bad_alloc&) {  // there is one less to know
+  }
   used_ = std::max(used_, oldest_ + 1);
   oldest_ = (oldest_ + 1) % count;
 }
@@ -2273,8 +2308,9 @@ namespace json {
 /// Owns the text and the nodes of one parsed JSON value. Movable; used from one thread at a time.
 class document {
  public:
-  /// `seen`, where given, knows texts of the same senders and outlives the document.
-  explicit document(shapes* seen = nullptr) noexcept : seen_(seen) {}
+  document() = default;
+  /// `seen`, where not null, knows texts of the same senders and outlives the document.
+  explicit document(shapes* seen) noexcept : seen_(seen) {}
 
   /// Parses `text`, replacing what was there. On failure (errc::bad_json; errc::too_large above max_bytes) the
   /// document is empty and the message says what is wrong and at which byte.
@@ -2305,13 +2341,20 @@ class document {
   static constexpr std::size_t usual_bytes = 480;
 
   detail::tape tape_;
-  shapes* seen_;
+  shapes* seen_ = nullptr;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
                                                     const parse_limits& limits) {
+  struct all_or_nothing {
+    detail::tape& made;
+    bool is_whole = false;
+    ~all_or_nothing() {
+      if (!is_whole) made.nodes.clear();
+    }
+  } outcome{tape_};
   tape_.nodes.clear();
   if (text.size() > limits.max_bytes || text.size() > std::numeric_limits<std::int32_t>::max()) {
     return error(errc::too_large, "The JSON text is too large: " + std::to_string(text.size()) +
@@ -2323,8 +2366,10 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
   const std::string_view copy(tape_.text.data(), text.size());
   // The validating parser looks up to 3 bytes past a truncated sequence, the others 8 at once.
   tape_.text.append(8, '\0');
-  if (seen_ != nullptr && seen_->read(tape_, limits)) return {};
-  tape_.nodes.clear();
+  if (seen_ != nullptr && seen_->read(tape_, limits)) {
+    outcome.is_whole = true;
+    return {};
+  }
   if (const std::size_t nul = copy.find('\0'); nul != std::string_view::npos) {
     return refuse("a NUL byte stands in the text", nul);
   }
@@ -2334,16 +2379,16 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
   detail::tape_builder builder(tape_, limits, has_escapes);
   // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it
   // then says where.
-  const rapidjson::ParseResult outcome =
+  const rapidjson::ParseResult parsed =
       is_utf8_text(copy)
           ? read<detail::text_stream, 0>(builder)
           : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
-  if (outcome.IsError()) {
-    tape_.nodes.clear();
+  if (parsed.IsError()) {
     const std::string& refusal = builder.refusal();
-    return refuse(refusal.empty() ? rapidjson::GetParseError_En(outcome.Code()) : refusal,
-                  outcome.Offset());
+    return refuse(refusal.empty() ? rapidjson::GetParseError_En(parsed.Code()) : refusal,
+                  parsed.Offset());
   }
+  outcome.is_whole = true;
   if (seen_ != nullptr && !has_escapes && !holds(text)) seen_->learn(text, tape_.nodes, limits);
   return {};
 }
@@ -3383,7 +3428,7 @@ class writer::piece {
   void put(char sign) noexcept { text_[size_++] = sign; }
   void quote(std::string_view text) noexcept {
     put('"');
-    std::memcpy(text_ + size_, text.data(), text.size());
+    if (!text.empty()) std::memcpy(text_ + size_, text.data(), text.size());
     size_ += text.size();
     put('"');
   }
@@ -19761,7 +19806,11 @@ class short_text {
     end_ += Size - 1;
   }
   void put(std::string_view text) noexcept;
-  void put(std::uint64_t number) noexcept;
+  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
+  void put(Integer number) noexcept {
+    assert(left() >= 20);
+    end_ = std::to_chars(end_, end_ + 20, number).ptr;
+  }
   void put_string(std::string_view text);
   void append_to(std::string& out) const;
 
@@ -19782,13 +19831,8 @@ AGENT_WEBSOCKET_INLINE void long_text::put_string(std::string_view text) {
 
 AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
   assert(text.size() <= left());
-  std::memcpy(end_, text.data(), text.size());
+  if (!text.empty()) std::memcpy(end_, text.data(), text.size());
   end_ += text.size();
-}
-
-AGENT_WEBSOCKET_INLINE void short_text::put(std::uint64_t number) noexcept {
-  assert(left() >= 20);
-  end_ = std::to_chars(end_, end_ + 20, number).ptr;
 }
 
 AGENT_WEBSOCKET_INLINE void short_text::put_string(std::string_view text) {
@@ -19938,12 +19982,11 @@ AGENT_WEBSOCKET_INLINE void close(json::writer& w, std::string_view timestamp) {
 /// Up to its limits: sent to everybody who connects.
 template <typename Text>
 void write_welcome(Text& to, const welcome& m) {
-  const auto number = [&to](auto value) { to.put(static_cast<std::uint64_t>(value)); };
   to.put(R"({"type":"notification","op":"welcome",)");
   to.put(R"("content":"Connected to Agent WebSocket. Session ID: )");
   to.put_string(m.session_id);
   to.put(R"(","v":)");
-  number(protocol_version);
+  to.put(protocol_version);
   to.put(R"(,"session_id":")");
   to.put_string(m.session_id);
   if (!m.resume_token.empty()) {
@@ -19955,7 +19998,7 @@ void write_welcome(Text& to, const welcome& m) {
     to.put_string(m.epoch);
   }
   to.put(R"(","seq":)");
-  number(m.seq);
+  to.put(m.seq);
   if (m.recovered) {
     to.put(R"(,"recovered":true,"reason":")");
   } else {
@@ -19963,25 +20006,25 @@ void write_welcome(Text& to, const welcome& m) {
   }
   to.put_string(m.reason);
   to.put(R"(","heartbeat_ms":)");
-  number(m.heartbeat.count());
+  to.put(m.heartbeat.count());
   to.put(R"(,"timeout_ms":)");
-  number(m.timeout.count());
+  to.put(m.timeout.count());
   to.put(R"(,"resume_window_ms":)");
-  number(m.resume_window.count());
+  to.put(m.resume_window.count());
   to.put(R"(,"limits":{"max_message_bytes":)");
-  number(m.limits.max_message_bytes);
+  to.put(m.limits.max_message_bytes);
   if (m.limits.max_content_bytes != 0) {
     to.put(R"(,"max_content_bytes":)");
-    number(m.limits.max_content_bytes);
+    to.put(m.limits.max_content_bytes);
   }
   if (m.limits.messages_per_minute != 0) {
     to.put(R"(,"messages_per_minute":)");
-    number(m.limits.messages_per_minute);
+    to.put(m.limits.messages_per_minute);
     to.put(R"(,"message_burst":)");
-    number(m.limits.message_burst);
+    to.put(m.limits.message_burst);
   }
   to.put(R"(,"max_queued":)");
-  number(m.limits.max_queued);
+  to.put(m.limits.max_queued);
   to.put("}");
 }
 
@@ -20028,7 +20071,9 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const welcome& m, std::stri
     w.end_array();
   }
   if (!m.data.empty()) out.append(R"(,"data":)").append(m.data);
-  out.append(R"(,"timestamp":")").append(timestamp).append(R"("})");
+  out.append(R"(,"timestamp":")");
+  json::append_escaped(out, timestamp);
+  out.append(R"("})");
 }
 
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const status& m, std::string_view timestamp) {
@@ -34470,6 +34515,7 @@ AGENT_WEBSOCKET_INLINE std::string encode_head_end(const http::request& request)
 
 AGENT_WEBSOCKET_INLINE result<std::shared_ptr<const http_plan>> http_planner::plan(
     const http::request& request) {
+  if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
   const bool same_url = last_ != nullptr && request.target == target_;
   http_route route;
   if (!same_url) {
@@ -34483,14 +34529,16 @@ AGENT_WEBSOCKET_INLINE result<std::shared_ptr<const http_plan>> http_planner::pl
   if (same_url && request.method == method_ && request.headers == headers_ &&
       *proxy == last_->route.proxy)
     return last_;
-  if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
   if (same_url) route = last_->route;
   route.proxy = std::move(*proxy);
   std::string key = route.key(), head = encode_head(request, route);
-  last_ = std::make_shared<http_plan>(http_plan{std::move(route), std::move(key), std::move(head)});
+  auto made =
+      std::make_shared<http_plan>(http_plan{std::move(route), std::move(key), std::move(head)});
+  last_.reset();  // should memory run out, it is of no request
   method_ = request.method;
   target_ = request.target;
   headers_ = request.headers;
+  last_ = std::move(made);
   return last_;
 }
 

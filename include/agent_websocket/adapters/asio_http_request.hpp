@@ -187,6 +187,7 @@ AGENT_WEBSOCKET_INLINE std::string encode_head_end(const http::request& request)
 
 AGENT_WEBSOCKET_INLINE result<std::shared_ptr<const http_plan>> http_planner::plan(
     const http::request& request) {
+  if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
   const bool same_url = last_ != nullptr && request.target == target_;
   http_route route;
   if (!same_url) {
@@ -200,14 +201,16 @@ AGENT_WEBSOCKET_INLINE result<std::shared_ptr<const http_plan>> http_planner::pl
   if (same_url && request.method == method_ && request.headers == headers_ &&
       *proxy == last_->route.proxy)
     return last_;
-  if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
   if (same_url) route = last_->route;
   route.proxy = std::move(*proxy);
   std::string key = route.key(), head = encode_head(request, route);
-  last_ = std::make_shared<http_plan>(http_plan{std::move(route), std::move(key), std::move(head)});
+  auto made =
+      std::make_shared<http_plan>(http_plan{std::move(route), std::move(key), std::move(head)});
+  last_.reset();  // should memory run out, it is of no request
   method_ = request.method;
   target_ = request.target;
   headers_ = request.headers;
+  last_ = std::move(made);
   return last_;
 }
 

@@ -34,8 +34,9 @@ namespace json {
 /// Owns the text and the nodes of one parsed JSON value. Movable; used from one thread at a time.
 class document {
  public:
-  /// `seen`, where given, knows texts of the same senders and outlives the document.
-  explicit document(shapes* seen = nullptr) noexcept : seen_(seen) {}
+  document() = default;
+  /// `seen`, where not null, knows texts of the same senders and outlives the document.
+  explicit document(shapes* seen) noexcept : seen_(seen) {}
 
   /// Parses `text`, replacing what was there. On failure (errc::bad_json; errc::too_large above max_bytes) the
   /// document is empty and the message says what is wrong and at which byte.
@@ -66,13 +67,20 @@ class document {
   static constexpr std::size_t usual_bytes = 480;
 
   detail::tape tape_;
-  shapes* seen_;
+  shapes* seen_ = nullptr;
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
                                                     const parse_limits& limits) {
+  struct all_or_nothing {
+    detail::tape& made;
+    bool is_whole = false;
+    ~all_or_nothing() {
+      if (!is_whole) made.nodes.clear();
+    }
+  } outcome{tape_};
   tape_.nodes.clear();
   if (text.size() > limits.max_bytes || text.size() > std::numeric_limits<std::int32_t>::max()) {
     return error(errc::too_large, "The JSON text is too large: " + std::to_string(text.size()) +
@@ -84,8 +92,10 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
   const std::string_view copy(tape_.text.data(), text.size());
   // The validating parser looks up to 3 bytes past a truncated sequence, the others 8 at once.
   tape_.text.append(8, '\0');
-  if (seen_ != nullptr && seen_->read(tape_, limits)) return {};
-  tape_.nodes.clear();
+  if (seen_ != nullptr && seen_->read(tape_, limits)) {
+    outcome.is_whole = true;
+    return {};
+  }
   if (const std::size_t nul = copy.find('\0'); nul != std::string_view::npos) {
     return refuse("a NUL byte stands in the text", nul);
   }
@@ -95,16 +105,16 @@ AGENT_WEBSOCKET_INLINE result<void> document::parse(std::string_view text,
   detail::tape_builder builder(tape_, limits, has_escapes);
   // Looking for bad bytes first, many at once, costs a tenth of having the parser look at each; it
   // then says where.
-  const rapidjson::ParseResult outcome =
+  const rapidjson::ParseResult parsed =
       is_utf8_text(copy)
           ? read<detail::text_stream, 0>(builder)
           : read<rapidjson::InsituStringStream, rapidjson::kParseValidateEncodingFlag>(builder);
-  if (outcome.IsError()) {
-    tape_.nodes.clear();
+  if (parsed.IsError()) {
     const std::string& refusal = builder.refusal();
-    return refuse(refusal.empty() ? rapidjson::GetParseError_En(outcome.Code()) : refusal,
-                  outcome.Offset());
+    return refuse(refusal.empty() ? rapidjson::GetParseError_En(parsed.Code()) : refusal,
+                  parsed.Offset());
   }
+  outcome.is_whole = true;
   if (seen_ != nullptr && !has_escapes && !holds(text)) seen_->learn(text, tape_.nodes, limits);
   return {};
 }

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,50 +34,60 @@ std::size_t plain_number(const char* at) noexcept;
 /// What the texts of one kind have in common.
 class shape {
  public:
-  /// `text`, in which nothing is escaped, was parsed within `limits` and gave `nodes`.
+  static constexpr std::size_t max_nodes = 256;
+  /// How long the strings and numbers of a text are, in their order.
+  using lengths = std::uint32_t[max_nodes];
+
+  /// `text`, in which nothing is escaped, was parsed within `limits` and gave `nodes`, `max_nodes`
+  /// at most.
   void learn(std::string_view text, const std::vector<node>& nodes, const parse_limits& limits);
 
-  /// Writes the nodes of the text of `into`, behind which stand 8 bytes of zero. False when it is
-  /// of another kind, is no UTF-8, or was never looked at within `limits`; there may be nodes then.
-  bool read(tape& into, const parse_limits& limits) const;
+  /// Whether `text`, behind which stand 8 bytes of zero, is of this kind and UTF-8. Adds to
+  /// `looked_at` about so many bytes as it took. False for what needs wider limits than it was
+  /// learned within.
+  bool fits(std::string_view text, const parse_limits& limits, lengths& found,
+            std::size_t& looked_at) const noexcept;
+  /// The nodes of a text that fits.
+  void write(const lengths& found, std::vector<node>& nodes) const;
 
  private:
-  struct part {
-    std::uint32_t node;    // a string or a number
-    std::uint32_t around;  // bytes that stand before it, behind the one before; of a name none
-    bool is_name;          // it is the same in all, and lies in what is around
+  struct hole {
+    std::uint32_t node;    // a string or a number, no name
+    std::uint32_t around;  // bytes that stand before it, behind the one before
+    bool is_string;
   };
 
-  std::string around_;      // all that stands around strings and numbers, names included, in one
+  std::string around_;      // all that stands around the holes, names included, in one
   std::size_t behind_ = 0;  // bytes of it that stand behind the last
-  std::vector<part> parts_;
+  std::vector<hole> holes_;
   std::vector<node> nodes_;
   parse_limits limits_;
-
-  static constexpr std::size_t usual_nodes = 60;
 };
 
 }  // namespace detail
 
 /// The shapes that were seen last. Used from one thread at a time; serves any number of documents
-/// (reader.hpp), also such as are read from within each other.
+/// (reader.hpp), also such as are read from within each other. Whatever a sender does, a text costs
+/// at most about twice what it costs without.
 class shapes {
  public:
-  /// Reads the text of `into` if it is of a kind that was seen. See detail::shape::read().
+  /// Reads the text of `into`, behind which stand 8 bytes of zero, if it is of a kind that was seen
+  /// within such limits. What throws has changed nothing.
   bool read(detail::tape& into, const parse_limits& limits);
-  /// Remembers the kind of a text that no shape could read. Nothing is escaped in it.
+  /// Remembers the kind of a text that no shape could read, if there is memory for it. Nothing is
+  /// escaped in it.
   void learn(std::string_view text, const std::vector<detail::node>& nodes,
              const parse_limits& limits);
 
  private:
   static constexpr std::size_t count = 8;
-  // Of a text and of nodes that are remembered; about 8 KiB a shape.
-  static constexpr std::size_t max_bytes = 4096, max_nodes = 256;
+  static constexpr std::size_t max_bytes = 4096;  // of a text that is remembered
 
   std::array<detail::shape, count> seen_;
   std::size_t used_ = 0;
-  std::size_t next_ = 0;    // what is tried first: kinds come in the same order again and again
-  std::size_t oldest_ = 0;  // what is given up next
+  std::size_t next_ = 0;     // what is tried first: kinds come in the same order again and again
+  std::size_t oldest_ = 0;   // what is given up next
+  std::size_t in_vain_ = 0;  // texts that might be remembered since one was known
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
@@ -112,81 +123,101 @@ AGENT_WEBSOCKET_INLINE std::size_t plain_number(const char* at) noexcept {
 
 AGENT_WEBSOCKET_INLINE void shape::learn(std::string_view text, const std::vector<node>& nodes,
                                          const parse_limits& limits) {
-  std::vector<char> is_name(nodes.size(), 0);
+  bool is_name[max_nodes] = {};
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (nodes[i].what != kind::object) continue;
-    for (std::size_t k = i + 1; k < nodes[i].next; k = nodes[k + 1].next) is_name[k] = 1;
+    for (std::size_t k = i + 1; k < nodes[i].next; k = nodes[k + 1].next) is_name[k] = true;
   }
-  nodes_.clear();  // knows nothing should memory run out
+  nodes_.clear();  // fits nothing should memory run out
   around_.clear();
-  parts_.clear();
+  holes_.clear();
   std::size_t at = 0;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const node& each = nodes[i];
-    if (each.what != kind::string && each.what != kind::number) continue;
-    part made{static_cast<std::uint32_t>(i), 0, is_name[i] != 0};
-    if (!made.is_name) {
-      made.around = static_cast<std::uint32_t>(each.offset - at);
-      around_.append(text.substr(at, made.around));
-      at = std::size_t{each.offset} + each.length;
-    }
-    parts_.push_back(made);
+    if (is_name[i] || (each.what != kind::string && each.what != kind::number)) continue;
+    const std::string_view before = text.substr(at, each.offset - at);
+    around_.append(before);
+    holes_.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(before.size()),
+                      each.what == kind::string});
+    at = std::size_t{each.offset} + each.length;
   }
   behind_ = text.size() - at;
   around_.append(text.substr(at));
-  nodes_ = nodes;
   limits_ = limits;
+  nodes_ = nodes;
 }
 
-AGENT_WEBSOCKET_INLINE bool shape::read(tape& into, const parse_limits& limits) const {
-  if (nodes_.empty() || limits.max_depth < limits_.max_depth ||
-      limits.max_values < limits_.max_values)
-    return false;
-  const char* const begin = into.text.data();
-  const char* const end = begin + (into.text.size() - 8);
+AGENT_WEBSOCKET_INLINE bool shape::fits(std::string_view text, const parse_limits& limits,
+                                        lengths& found, std::size_t& looked_at) const noexcept {
+  constexpr std::size_t bytes_a_hole = 16;  // is what looking at one costs
+  if (nodes_.empty() || text.size() < around_.size()) return false;
+  if (limits.max_depth < limits_.max_depth || limits.max_values < limits_.max_values) return false;
+  const char* at = text.data();
+  const char* const end = at + text.size();
   const char* around = around_.data();
-  if (static_cast<std::size_t>(end - begin) < around_.size()) return false;
   // The end says soonest what a text is not.
   if (std::memcmp(end - behind_, around + (around_.size() - behind_), behind_) != 0) return false;
-  into.nodes.reserve(std::max(usual_nodes, nodes_.size()));  // what comes next is often larger
-  into.nodes = nodes_;
-  const char* at = begin;
-  std::uint32_t shift = 0;  // modulo 2^32
-  for (const part& each : parts_) {
-    node& made = into.nodes[each.node];
-    made.offset += shift;
-    if (each.is_name) continue;
-    if (static_cast<std::size_t>(end - at) < each.around) return false;
-    if (std::memcmp(at, around, each.around) != 0) return false;
+  bool is_ascii = true;
+  std::size_t holes = 0;
+  const auto ended = [&](bool outcome) {
+    looked_at += static_cast<std::size_t>(at - text.data()) + bytes_a_hole * holes;
+    return outcome;
+  };
+  for (const hole& each : holes_) {
+    if (static_cast<std::size_t>(end - at) < each.around) return ended(false);
+    if (std::memcmp(at, around, each.around) != 0) return ended(false);
     at += each.around;
     around += each.around;
     const char* const front = at;
-    if (made.what == kind::string) {
-      bool is_ascii = true;
+    if (each.is_string) {
       for (std::size_t plain = 8; plain == 8; at += plain) {
         plain = plain_in_string(at);
         is_ascii = is_ascii && is_ascii_word(at);  // or what stands behind it is not
       }
-      if (!is_ascii && !is_utf8_text({front, static_cast<std::size_t>(at - front)})) return false;
     } else {
       at += plain_number(at);
-      if (at == front) return false;
+      if (at == front) return ended(false);
     }
-    const auto length = static_cast<std::uint32_t>(at - front);
-    shift += length - made.length;
-    made.length = length;
+    found[holes++] = static_cast<std::uint32_t>(at - front);
   }
-  return static_cast<std::size_t>(end - at) == behind_;
+  return ended(static_cast<std::size_t>(end - at) == behind_ && (is_ascii || is_utf8_text(text)));
+}
+
+AGENT_WEBSOCKET_INLINE void shape::write(const lengths& found, std::vector<node>& nodes) const {
+  constexpr std::size_t usual_nodes = 60;  // what comes next is often larger
+  nodes.reserve(std::max(usual_nodes, nodes_.size()));
+  nodes = nodes_;
+  std::uint32_t shift = 0;  // modulo 2^32
+  std::size_t next = 0;
+  const auto move_names_up_to = [&](std::size_t end) {
+    for (; next < end; ++next) {
+      if (nodes[next].what == kind::string) nodes[next].offset += shift;
+    }
+  };
+  for (std::size_t i = 0; i < holes_.size(); ++i) {
+    move_names_up_to(holes_[i].node);
+    node& made = nodes[next++];
+    made.offset += shift;
+    shift += found[i] - made.length;
+    made.length = found[i];
+  }
+  move_names_up_to(nodes.size());
 }
 
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE bool shapes::read(detail::tape& into, const parse_limits& limits) {
-  for (std::size_t tried = 0; tried < used_; ++tried) {
+  const std::string_view text(into.text.data(), into.text.size() - 8);
+  const std::size_t worth_it = text.size() / 2 + 512;
+  std::size_t looked_at = 0;
+  detail::shape::lengths found;
+  for (std::size_t tried = 0; tried < used_ && looked_at < worth_it; ++tried) {
     const std::size_t index = (next_ + tried) % used_;
-    if (!seen_[index].read(into, limits)) continue;
+    if (!seen_[index].fits(text, limits, found, looked_at)) continue;
+    seen_[index].write(found, into.nodes);
     next_ = index + 1;
     if (oldest_ == index) oldest_ = (index + 1) % count;
+    in_vain_ = 0;
     return true;
   }
   return false;
@@ -195,8 +226,13 @@ AGENT_WEBSOCKET_INLINE bool shapes::read(detail::tape& into, const parse_limits&
 AGENT_WEBSOCKET_INLINE void shapes::learn(std::string_view text,
                                           const std::vector<detail::node>& nodes,
                                           const parse_limits& limits) {
-  if (text.size() > max_bytes || nodes.size() > max_nodes) return;
-  seen_[oldest_].learn(text, nodes, limits);
+  if (text.size() > max_bytes || nodes.size() > detail::shape::max_nodes) return;
+  // Where no text is like another, few are worth it.
+  if (++in_vain_ > 4 * count && in_vain_ % count != 0) return;
+  try {
+    seen_[oldest_].learn(text, nodes, limits);
+  } catch (const std::bad_alloc&) {  // there is one less to know
+  }
   used_ = std::max(used_, oldest_ + 1);
   oldest_ = (oldest_ + 1) % count;
 }

@@ -106,8 +106,8 @@ AGENT_WEBSOCKET_INLINE bool tape_builder::add(kind what) {
         "it has too many values, at most " + std::to_string(limits_.max_values) + " are allowed";
     return false;
   }
-  if (depth_ != 0) ++children_of_parent();
   out_.nodes.emplace_back();  // and written there: a copy of just written parts stalls
+  if (depth_ != 0) ++children_of_parent();
   node& made = out_.nodes.back();
   made.what = what;
   made.next = static_cast<std::uint32_t>(out_.nodes.size());

@@ -217,7 +217,7 @@ class writer::piece {
   void put(char sign) noexcept { text_[size_++] = sign; }
   void quote(std::string_view text) noexcept {
     put('"');
-    std::memcpy(text_ + size_, text.data(), text.size());
+    if (!text.empty()) std::memcpy(text_ + size_, text.data(), text.size());
     size_ += text.size();
     put('"');
   }

@@ -83,12 +83,11 @@ AGENT_WEBSOCKET_INLINE void close(json::writer& w, std::string_view timestamp) {
 /// Up to its limits: sent to everybody who connects.
 template <typename Text>
 void write_welcome(Text& to, const welcome& m) {
-  const auto number = [&to](auto value) { to.put(static_cast<std::uint64_t>(value)); };
   to.put(R"({"type":"notification","op":"welcome",)");
   to.put(R"("content":"Connected to Agent WebSocket. Session ID: )");
   to.put_string(m.session_id);
   to.put(R"(","v":)");
-  number(protocol_version);
+  to.put(protocol_version);
   to.put(R"(,"session_id":")");
   to.put_string(m.session_id);
   if (!m.resume_token.empty()) {
@@ -100,7 +99,7 @@ void write_welcome(Text& to, const welcome& m) {
     to.put_string(m.epoch);
   }
   to.put(R"(","seq":)");
-  number(m.seq);
+  to.put(m.seq);
   if (m.recovered) {
     to.put(R"(,"recovered":true,"reason":")");
   } else {
@@ -108,25 +107,25 @@ void write_welcome(Text& to, const welcome& m) {
   }
   to.put_string(m.reason);
   to.put(R"(","heartbeat_ms":)");
-  number(m.heartbeat.count());
+  to.put(m.heartbeat.count());
   to.put(R"(,"timeout_ms":)");
-  number(m.timeout.count());
+  to.put(m.timeout.count());
   to.put(R"(,"resume_window_ms":)");
-  number(m.resume_window.count());
+  to.put(m.resume_window.count());
   to.put(R"(,"limits":{"max_message_bytes":)");
-  number(m.limits.max_message_bytes);
+  to.put(m.limits.max_message_bytes);
   if (m.limits.max_content_bytes != 0) {
     to.put(R"(,"max_content_bytes":)");
-    number(m.limits.max_content_bytes);
+    to.put(m.limits.max_content_bytes);
   }
   if (m.limits.messages_per_minute != 0) {
     to.put(R"(,"messages_per_minute":)");
-    number(m.limits.messages_per_minute);
+    to.put(m.limits.messages_per_minute);
     to.put(R"(,"message_burst":)");
-    number(m.limits.message_burst);
+    to.put(m.limits.message_burst);
   }
   to.put(R"(,"max_queued":)");
-  number(m.limits.max_queued);
+  to.put(m.limits.max_queued);
   to.put("}");
 }
 
@@ -173,7 +172,9 @@ AGENT_WEBSOCKET_INLINE void encode(std::string& out, const welcome& m, std::stri
     w.end_array();
   }
   if (!m.data.empty()) out.append(R"(,"data":)").append(m.data);
-  out.append(R"(,"timestamp":")").append(timestamp).append(R"("})");
+  out.append(R"(,"timestamp":")");
+  json::append_escaped(out, timestamp);
+  out.append(R"("})");
 }
 
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const status& m, std::string_view timestamp) {

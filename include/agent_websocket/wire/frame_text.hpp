@@ -47,7 +47,11 @@ class short_text {
     end_ += Size - 1;
   }
   void put(std::string_view text) noexcept;
-  void put(std::uint64_t number) noexcept;
+  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
+  void put(Integer number) noexcept {
+    assert(left() >= 20);
+    end_ = std::to_chars(end_, end_ + 20, number).ptr;
+  }
   void put_string(std::string_view text);
   void append_to(std::string& out) const;
 
@@ -68,13 +72,8 @@ AGENT_WEBSOCKET_INLINE void long_text::put_string(std::string_view text) {
 
 AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
   assert(text.size() <= left());
-  std::memcpy(end_, text.data(), text.size());
+  if (!text.empty()) std::memcpy(end_, text.data(), text.size());
   end_ += text.size();
-}
-
-AGENT_WEBSOCKET_INLINE void short_text::put(std::uint64_t number) noexcept {
-  assert(left() >= 20);
-  end_ = std::to_chars(end_, end_ + 20, number).ptr;
 }
 
 AGENT_WEBSOCKET_INLINE void short_text::put_string(std::string_view text) {

@@ -163,6 +163,9 @@ TEST_CASE("json shapes: a document that parses what stands in itself") {
     REQUIRE(read.parse(*read.root()["a"].string()));
     CHECK(json::to_text(read.root()) == inner);
   }
+  // Nothing was learned from what was written over.
+  CHECK(!read.parse(std::string("\0002\0", 3)));
+  CHECK(!knows(seen, "[2]"));
 }
 
 TEST_CASE("json shapes: a text of any top") {
@@ -218,6 +221,52 @@ TEST_CASE("json shapes: the last eight kinds are known, and what comes often lon
   CHECK(knows(seen, kind(0)));
   CHECK(knows(seen, kind(59)));
   CHECK(!knows(seen, kind(20)));
+}
+
+TEST_CASE("json shapes: what almost fits is not looked at without end") {
+  json::shapes seen;
+  json::document read(&seen);
+  const auto almost = [](int i, const std::string& text) {
+    return "{\"a\":\"" + text + "\",\"n" + std::to_string(i) + "\":1,\"z\":\"\"}";
+  };
+  for (int i = 0; i < 8; ++i) REQUIRE(read.parse(almost(i, "x")));
+  REQUIRE(read.parse(almost(6, "x")));  // the seventh is tried next, then from the first on
+  CHECK(knows(seen, almost(5, "x")));
+  REQUIRE(read.parse(almost(6, "x")));
+  const std::string text(100'000, 'x');
+  CHECK(!knows(seen, almost(5, text)));
+  CHECK(knows(seen, almost(7, text)));
+  same(read, almost(5, text));
+}
+
+TEST_CASE("json shapes: where no text is like another, few are remembered") {
+  json::shapes seen;
+  json::document read(&seen);
+  const auto kind = [](int i) { return "{\"k" + std::to_string(i) + "\":1}"; };
+  for (int i = 0; i < 400; ++i) REQUIRE(read.parse(kind(i)));
+  int known = -1, count = 0;
+  for (int i = 300; i < 400; ++i) {
+    json::shapes copy = seen;
+    if (!knows(copy, kind(i))) continue;
+    known = i;
+    ++count;
+  }
+  CHECK(count == 8);
+  CHECK(known > 380);
+  CHECK(!knows(seen, kind(330)));
+  REQUIRE(read.parse(kind(known)));  // it is worth it again
+  for (int i = 400; i < 404; ++i) REQUIRE(read.parse(kind(i)));
+  for (int i = 400; i < 404; ++i) CHECK(knows(seen, kind(i)));
+}
+
+TEST_CASE("json shapes: what was half read leaves nothing") {
+  json::shapes seen;
+  json::document read(&seen);
+  const std::string text = "[\"" + std::string(2000, 'x') + "\",\"y\",\"z\",true]";
+  REQUIRE(read.parse(text));
+  json::detail::tape other = tape_of("[\"x\",7,\"z\",true]");
+  CHECK(!seen.read(other, {}));
+  CHECK(other.nodes.empty());
 }
 
 TEST_CASE("json shapes: large ones are not remembered") {

@@ -237,6 +237,13 @@ TEST_CASE("writer: names and texts of any length, plain or not, are written the 
   }
 }
 
+TEST_CASE("writer: a text that stands nowhere is an empty one") {
+  std::string out;
+  const std::string_view none;
+  writer(out).begin_object().member("a", none).key_escaped(none).value(none).end_object();
+  CHECK(out == R"({"a":"","":""})");
+}
+
 TEST_CASE("writer: deep nesting") {
   std::string out;
   writer w(out);

@@ -85,8 +85,8 @@ TEST_CASE("chunk pattern: what teaches nothing, and takes nothing away") {
         lesson{whole, whole.size(), "Hel"}, lesson{whole, whole.size() + 9, "Hel"},
         lesson{whole.substr(0, place + 3), place, "Hel"}, lesson{chunk("Hel\\n"), place, "Hel\n"},
         lesson{chunk("Hel\\n"), place, "Hel"}, lesson{chunk("\\\\"), place, "\\"},
-        lesson{chunk("\\\\\\\\"), place, "\\\\"}, lesson{"Hel\"", 0, "Hel"},
-        lesson{large, place_of(large, "Hel"), "Hel"}}) {
+        lesson{chunk("\\\""), place, "\""}, lesson{chunk("\\\\\\\\"), place, "\\\\"},
+        lesson{"Hel\"", 0, "Hel"}, lesson{large, place_of(large, "Hel"), "Hel"}}) {
     CAPTURE(json);
     CAPTURE(position);
     CAPTURE(text);
@@ -170,6 +170,14 @@ TEST_CASE(
     return delta(R"({"content":"x","c\u006fntent":")" + text + R"("})");
   };
   CHECK(both(spelled("a") + spelled("x") + spelled("\\u00e4") + done).text == "ax\xC3\xA4");
+  // Where bytes were repaired, a text stands elsewhere: here on the quote behind it.
+  const auto repaired = [](const char* behind) {
+    return event(std::string("{\"a\":\"\xFF\",\"choices\":[{\"delta\":{\"content\":\",\",") +
+                 behind + "\"x\":1}}]}");
+  };
+  CHECK(answers::decode(repaired("") + repaired("lo") + done, [](std::size_t) {
+          return std::size_t{1} << 20;
+        }).text == ",");
   const std::string second = with_choice(R"({"index":1,"delta":{"content":"no"}})");
   CHECK(both(content("a") + second + second + content("b") + done).text == "ab");
 }

@@ -98,6 +98,20 @@ TEST_CASE("encode: a welcome of any length, also with what has to be escaped") {
   }
 }
 
+TEST_CASE("encode: a welcome of nothing, of odd numbers, at an odd time") {
+  const wire::welcome none;
+  CHECK(frame(encoded(none)).text("session_id").empty());
+  wire::welcome odd;
+  odd.heartbeat = std::chrono::milliseconds(-1);
+  odd.resume_window = std::chrono::milliseconds::min();
+  CHECK(frame(encoded(odd)).json("heartbeat_ms") == "-1");
+  CHECK(frame(encoded(odd)).json("resume_window_ms") ==
+        std::to_string(std::chrono::milliseconds::min().count()));
+  std::string out;
+  wire::encode(out, odd, "a\"b\n");
+  CHECK(frame(out).text("timestamp") == "a\"b\n");
+}
+
 TEST_CASE("encode: a welcome says how to come back") {
   wire::welcome hello;
   hello.session_id = "s1";
