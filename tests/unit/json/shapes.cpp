@@ -102,6 +102,13 @@ TEST_CASE("json shapes: the same but for strings and numbers") {
        with(with(with(chunk, "Hel", "a \xF0\x9F\x98\x80"), "1764279000", "12.5"), "\"x\"", "\"\""));
 }
 
+TEST_CASE("json shapes: names behind the last string") {
+  json::shapes seen;
+  json::document read(&seen);
+  for (const char* text : {"x", "", "longer"})
+    same(read, std::string(R"({"a":")") + text + R"(","b":null,"c":{"d":[true]},"e":false})");
+}
+
 TEST_CASE("json shapes: silent wherever a parser would have to look") {
   json::shapes seen;
   json::document read(&seen);
@@ -253,6 +260,8 @@ TEST_CASE("json shapes: where no text is like another, few are remembered") {
   }
   CHECK(count == 8);
   CHECK(known > 380);
+  json::shapes copy = seen;
+  CHECK_FALSE((knows(seen, kind(398)) && knows(copy, kind(399))));
   CHECK(!knows(seen, kind(330)));
   REQUIRE(read.parse(kind(known)));  // it is worth it again
   for (int i = 400; i < 404; ++i) REQUIRE(read.parse(kind(i)));

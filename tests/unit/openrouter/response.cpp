@@ -30,7 +30,7 @@ TEST_CASE("response: usage as sent, but for its words") {
 TEST_CASE("response: names in usage are the upstream's, of any length") {
   for (std::size_t size = 0; size < 200; ++size) {
     const std::string name = std::string(size, 'x') + R"(\":1},\"status\":\"failed\",\"u\":{\"z\n)";
-    const std::string json = "{\"" + name + "\":2,\"in\":{\"" + name + "\":3}}";
+    const std::string json = "{\"" + name + "\":2,\"" + name + "o\":{\"" + name + "\":3}}";
     document parsed, again;
     REQUIRE(parsed.parse(json));
     usage found;
