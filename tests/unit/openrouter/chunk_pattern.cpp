@@ -79,7 +79,7 @@ TEST_CASE("chunk pattern: what teaches nothing, and takes nothing away") {
     std::string text;
   };
   const std::string large = R"({"x":")" + std::string(5000, 'x') + R"(","content":"Hel"})";
-  for (const auto& [json, position, text] :
+  for (const lesson& each :
        {lesson{whole, place, ""}, lesson{whole, place, "He"}, lesson{whole, place, "Helm"},
         lesson{whole, place - 1, "Hel"}, lesson{whole, place + 1, "el"}, lesson{whole, 0, "Hel"},
         lesson{whole, whole.size(), "Hel"}, lesson{whole, whole.size() + 9, "Hel"},
@@ -87,15 +87,15 @@ TEST_CASE("chunk pattern: what teaches nothing, and takes nothing away") {
         lesson{chunk("Hel\\n"), place, "Hel"}, lesson{chunk("\\\\"), place, "\\"},
         lesson{chunk("\\\""), place, "\""}, lesson{chunk("\\\\\\\\"), place, "\\\\"},
         lesson{"Hel\"", 0, "Hel"}, lesson{large, place_of(large, "Hel"), "Hel"}}) {
-    CAPTURE(json);
-    CAPTURE(position);
-    CAPTURE(text);
+    CAPTURE(each.json);
+    CAPTURE(each.position);
+    CAPTURE(each.text);
     chunk_pattern pattern;
-    pattern.learn(json, position, text);
-    CHECK(!pattern.match(json));
+    pattern.learn(each.json, each.position, each.text);
+    CHECK(!pattern.match(each.json));
     CHECK(!pattern.match(whole));
     pattern = learned(chunk("a"), "a");
-    pattern.learn(json, position, text);
+    pattern.learn(each.json, each.position, each.text);
     CHECK(pattern.match(chunk("b")) == std::string_view("b"));
   }
   chunk_pattern pattern = learned(R"({"content":"x"})", "x");
