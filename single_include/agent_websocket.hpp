@@ -2064,7 +2064,7 @@ struct rapidjson::StreamTraits<agent_websocket::json::detail::text_stream> {
 
 // The texts of one sender are mostly alike but for the strings and numbers in them. A shape keeps
 // what stands around these in a text that was parsed; a text that has the same around its own is
-// read without a parser. Costs a tenth of a parse, gives the same nodes, and is only ever sure or
+// read without a parser. Costs a quarter of a parse, gives the same nodes, and is only ever sure or
 // silent. Keeps no string and no number that was sent, names of members alone.
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 //
 // The texts of one sender are mostly alike but for the strings and numbers in them. A shape keeps
 // what stands around these in a text that was parsed; a text that has the same around its own is
-// read without a parser. Costs a tenth of a parse, gives the same nodes, and is only ever sure or
+// read without a parser. Costs a quarter of a parse, gives the same nodes, and is only ever sure or
 // silent. Keeps no string and no number that was sent, names of members alone.
 #pragma once
 
