@@ -144,7 +144,8 @@ AGENT_WEBSOCKET_INLINE void response_reader::fail(errc failure, const char* word
 AGENT_WEBSOCKET_INLINE std::size_t response_reader::take_head(std::string_view bytes,
                                                               response_head& into) {
   const std::size_t end = head_end(bytes);
-  if (!begins_well(bytes)) {
+  // What is beyond the limit is not looked at, however the bytes come.
+  if (!begins_well(bytes.substr(0, max_header_bytes_ - header_bytes_))) {
     fail(errc::protocol_error, "the answer does not begin with a status line of HTTP/1.1");
     return 0;
   }

@@ -177,12 +177,43 @@ TEST_CASE("response_reader: the heads together have a limit") {
         errc::too_large);
 }
 
+TEST_CASE("response_reader: what is beyond the limit is not looked at") {
+  const std::string interim = "HTTP/1.1 100 " + std::string(40, 'x') + "\r\n\r\n";
+  for (std::size_t room = 0; room < 12; ++room) {
+    asked how;
+    how.max_header_bytes = interim.size() + room;
+    for (const std::string next :
+         {"HTTP/1.1 200 OK\r\n\r\n", "HTTPnonsense", "HTTPnonsense\r\n\r\n"}) {
+      CAPTURE(room);
+      CAPTURE(next);
+      const bool is_seen = next != "HTTP/1.1 200 OK\r\n\r\n" && room > 4;
+      CHECK(read(interim + next, how).failure ==
+            (is_seen ? errc::protocol_error : errc::too_large));
+    }
+  }
+}
+
 TEST_CASE("response_reader: garbage of any kind ends somehow, the same however it is cut") {
   std::mt19937 random(7);
-  const std::string pieces[] = {
-      "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Go\r\n", "Content-Length: 5\r\n", "\r\n", "\r\n\r\n",
-      "Transfer-Encoding: chunked\r\n", "5\r\n", "hello", "0\r\n", "\n", "\r", " ", ":", "A: b\r\n",
-      "Connection: close\r\n", std::string(1, '\0'), "\xFF", ";x", "FFFFFFFFFFFFFFFF\r\n"};
+  const std::string pieces[] = {"HTTP/1.1 200 OK\r\n",
+                                "HTTP/1.1 100 Go\r\n",
+                                "Content-Length: 5\r\n",
+                                "\r\n",
+                                "\r\n\r\n",
+                                "Transfer-Encoding: chunked\r\n",
+                                "5\r\n",
+                                "hello",
+                                "0\r\n",
+                                "\n",
+                                "\r",
+                                " ",
+                                ":",
+                                "A: b\r\n",
+                                "Connection: close\r\n",
+                                std::string(1, '\0'),
+                                "\xFF",
+                                ";x",
+                                "FFFFFFFFFFFFFFFF\r\n"};
   for (int round = 0; round < 3000; ++round) {
     std::string text = random() % 2 == 0 ? "" : "HTTP/1.1 200 OK\r\n";
     for (auto parts = random() % 12; parts > 0; --parts) {
