@@ -20038,8 +20038,6 @@ inline void write_request(json::writer& w, const feedback_request& m) {
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const welcome& m, std::string_view timestamp) {
-  constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
-  out.reserve(out.size() + usual_bytes);
   // With numbers, more than all that stands around the texts.
   constexpr std::size_t names = 704;
   const std::size_t texts =
@@ -23152,17 +23150,13 @@ AGENT_WEBSOCKET_INLINE void session_core::accept(connection_id from, accepted_qu
 AGENT_WEBSOCKET_INLINE void session_core::enter(stored_query&& stored, moment at) {
   const connection_id from = stored.accepted.from;
   const bool with_id = stored.with_id;
-  if (!stored.cancelled && may_begin() && inbox_.empty()) {
-    const accepted_query& next = stored.accepted;
-    if (with_id) put_control(from, wire::ack{next.query.id, next.stream, 0, false, true}, at);
-    return begin(std::move(stored.accepted), at);
+  if (stored.cancelled || (may_begin() && inbox_.empty())) {
+    const accepted_query& of = stored.accepted;
+    if (with_id) put_control(from, wire::ack{of.query.id, of.stream, 0, false, true}, at);
+    return stored.cancelled ? cancel_waiting(of, at) : begin(std::move(stored.accepted), at);
   }
   const std::string id = stored.accepted.query.id;
   const std::string stream = stored.accepted.stream;
-  if (stored.cancelled) {
-    if (with_id) put_control(from, wire::ack{id, stream, 0, false, true}, at);
-    return cancel_waiting(stored.accepted, at);
-  }
   inbox_.push(std::move(stored.accepted));
   const std::size_t position = run_ ? *inbox_.position_of(id) + 1 : 0;
   if (with_id) put_control(from, wire::ack{id, stream, position, false, true}, at);
@@ -34405,9 +34399,13 @@ class http_planner {
   result<std::shared_ptr<const http_plan>> plan(const http::request& request);
 
  private:
-  std::string method_, target_;  // of the request that it was made for
-  http::header_list headers_;
-  std::shared_ptr<const http_plan> last_;
+  struct planned {
+    std::string method, target;
+    http::header_list headers;
+    std::shared_ptr<const http_plan> plan;  // null before the first
+  };
+
+  planned last_;
 };
 
 /// The request for a tunnel. Nothing of what is meant for the host behind it.
@@ -34517,30 +34515,26 @@ AGENT_WEBSOCKET_INLINE std::string encode_head_end(const http::request& request)
 AGENT_WEBSOCKET_INLINE result<std::shared_ptr<const http_plan>> http_planner::plan(
     const http::request& request) {
   if (!http::is_token(request.method)) return error(errc::protocol_error, "not a method name");
-  const bool same_url = last_ != nullptr && request.target == target_;
+  const bool same_url = last_.plan != nullptr && request.target == last_.target;
   http_route route;
   if (!same_url) {
     auto found = direct_route_to(request.target);
     if (!found) return found.error();
     route = std::move(*found);
   }
-  const http_route& direct = same_url ? last_->route : route;
+  const http_route& direct = same_url ? last_.plan->route : route;
   auto proxy = proxy_from_environment(direct.secure, direct.host);
   if (!proxy) return error(errc::connection_failed, proxy.error().message);
-  if (same_url && request.method == method_ && request.headers == headers_ &&
-      *proxy == last_->route.proxy)
-    return last_;
-  if (same_url) route = last_->route;
+  if (same_url && request.method == last_.method && request.headers == last_.headers &&
+      *proxy == last_.plan->route.proxy)
+    return last_.plan;
+  if (same_url) route = last_.plan->route;
   route.proxy = std::move(*proxy);
   std::string key = route.key(), head = encode_head(request, route);
   auto made =
       std::make_shared<http_plan>(http_plan{std::move(route), std::move(key), std::move(head)});
-  last_.reset();  // should memory run out, it is of no request
-  method_ = request.method;
-  target_ = request.target;
-  headers_ = request.headers;
-  last_ = std::move(made);
-  return last_;
+  last_ = planned{request.method, request.target, request.headers, std::move(made)};
+  return last_.plan;
 }
 
 AGENT_WEBSOCKET_INLINE std::string encode_connect(const http_route& route) {

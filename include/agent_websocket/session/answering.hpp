@@ -159,17 +159,13 @@ AGENT_WEBSOCKET_INLINE void session_core::accept(connection_id from, accepted_qu
 AGENT_WEBSOCKET_INLINE void session_core::enter(stored_query&& stored, moment at) {
   const connection_id from = stored.accepted.from;
   const bool with_id = stored.with_id;
-  if (!stored.cancelled && may_begin() && inbox_.empty()) {
-    const accepted_query& next = stored.accepted;
-    if (with_id) put_control(from, wire::ack{next.query.id, next.stream, 0, false, true}, at);
-    return begin(std::move(stored.accepted), at);
+  if (stored.cancelled || (may_begin() && inbox_.empty())) {
+    const accepted_query& of = stored.accepted;
+    if (with_id) put_control(from, wire::ack{of.query.id, of.stream, 0, false, true}, at);
+    return stored.cancelled ? cancel_waiting(of, at) : begin(std::move(stored.accepted), at);
   }
   const std::string id = stored.accepted.query.id;
   const std::string stream = stored.accepted.stream;
-  if (stored.cancelled) {
-    if (with_id) put_control(from, wire::ack{id, stream, 0, false, true}, at);
-    return cancel_waiting(stored.accepted, at);
-  }
   inbox_.push(std::move(stored.accepted));
   const std::size_t position = run_ ? *inbox_.position_of(id) + 1 : 0;
   if (with_id) put_control(from, wire::ack{id, stream, position, false, true}, at);

@@ -139,8 +139,6 @@ inline void write_request(json::writer& w, const feedback_request& m) {
 }  // namespace detail
 
 AGENT_WEBSOCKET_INLINE void encode(std::string& out, const welcome& m, std::string_view timestamp) {
-  constexpr std::size_t usual_bytes = 640;  // without growing to it in six steps
-  out.reserve(out.size() + usual_bytes);
   // With numbers, more than all that stands around the texts.
   constexpr std::size_t names = 704;
   const std::size_t texts =
