@@ -3,7 +3,9 @@
 """Plants one fault per rule of the tools in a small tree and sees each of them reported."""
 import contextlib
 import io
+import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -22,6 +24,7 @@ import check_layers  # noqa: E402
 import compare  # noqa: E402
 import group_tests  # noqa: E402
 import load_program  # noqa: E402
+import peer_servers  # noqa: E402
 import plot  # noqa: E402
 import tally  # noqa: E402
 
@@ -402,7 +405,7 @@ class Benchmark(unittest.TestCase):
         _, runs, left_out = self.runs({"ours": [2, 20, 200], "floor": [1, 10, 100]}, 3)
         figures = compare.summed_up(runs, left_out, "floor", [compare.Aim("us", "CPU", 2, of="floor"),
                                                               compare.Aim("us", "CPU", 19, unit="µs"),
-                                                              compare.Aim("us", "CPU", 1, of="uws")])
+                                                              compare.Aim("us", "CPU", 1, of=compare.PEERS)])
         self.assertEqual(figures["ratios"]["ours"]["us"], 2)
         self.assertEqual(figures["medians"]["ours"]["us"], 20)
         self.assertEqual([aim["met"] for aim in figures["aims"]], [True, False])
@@ -415,6 +418,26 @@ class Benchmark(unittest.TestCase):
         self.assertIn("it has fallen over", left_out["bad"])
         self.assertEqual(compare.ratio(runs, "ours", "floor", "us"), 2.5)
         self.assertNotIn("bad", runs)
+
+    def test_aim_to_peers_is_to_the_best_of_them(self):
+        _, runs, left_out = self.runs({"ours": [6, 6], "floor": [1, 1], "slow": [12, 12], "quick": [4, 4]}, 2)
+        aims = [compare.Aim("us", "CPU", 1, of=compare.PEERS), compare.Aim("us", "CPU", 2, of=compare.PEERS)]
+        judged = compare.summed_up(runs, left_out, "floor", aims, ["slow", "quick", "not there"])["aims"]
+        self.assertEqual([(aim["aim"], aim["value"], aim["met"]) for aim in judged],
+                         [("CPU ≤ 1× the best peer, quick", 1.5, False),
+                          ("CPU ≤ 2× the best peer, quick", 1.5, True)])
+        self.assertEqual(compare.summed_up(runs, left_out, "floor", aims)["aims"], [])
+
+    def test_peers_are_whole(self):
+        """What npm installs is what package.json names, and each server can be read."""
+        wanted = json.loads((peer_servers.SOURCES / "package.json").read_text(encoding="utf-8"))["dependencies"]
+        locked = json.loads(peer_servers.LOCK.read_text(encoding="utf-8"))["packages"]
+        self.assertEqual({name: locked[f"node_modules/{name}"]["version"] for name in wanted}, wanted)
+        if not shutil.which("node"):
+            self.skipTest("there is no node")
+        for each in peer_servers.SOURCES.glob("*.mjs"):
+            done = subprocess.run(["node", "--check", each], stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_aim_without_a_figure_is_not_met(self):
         _, runs, left_out = self.runs({"ours": [2]}, 1)

@@ -11,28 +11,36 @@ import time
 from load_program import Failure
 
 FIXED = ("floor", "websocketpp echo server")  # what is always there to be a ratio of
+PEERS = "peers"  # as what an aim is a ratio of: whichever of them is best
 MOST_FAILURES = 2  # of a subject in one workload, after which it is left out
 
 
 class Aim:
     """What a figure of a subject should be at most: itself, or as a ratio to the subject whose name
-    begins with `of`. One that is to a peer counts only where the peer is."""
+    begins with `of`, or to each of the peers. One that is to peers counts only where there are any."""
 
     def __init__(self, figure, words, most, of=None, unit="", subject="ours"):
         self.figure, self.words, self.most, self.of, self.subject = figure, words, most, of, subject
         self.unit = "×" if of else unit
 
-    def counts(self, runs):
-        return self.of in (None, *FIXED) or any(name.startswith(self.of) for name in runs)
+    def others(self, runs, peers):
+        """The names of those that it is a ratio to."""
+        return [name for name in runs if (name in peers if self.of == PEERS else name.startswith(self.of))]
 
-    def judged(self, runs):
-        if self.of is None:
+    def counts(self, runs, peers=()):
+        return self.of in (None, *FIXED) or bool(self.others(runs, peers))
+
+    def judged(self, runs, peers=()):
+        of = self.of
+        if of is None:
             value = median(runs.get(self.subject, ()), self.figure)
         else:
-            other = next((name for name in runs if name.startswith(self.of)), None)
-            value = ratio(runs, self.subject, other, self.figure) if other else None
-        bound = with_unit(f"{self.most:g}", self.unit) + (f" {self.of}" if self.of else "")
-        return {"subject": self.subject, "aim": f"{self.words} ≤ {bound}", "value": value, "of": self.of,
+            ratios = {name: ratio(runs, self.subject, name, self.figure) for name in self.others(runs, peers)}
+            value, best = max(((value, name) for name, value in ratios.items() if value is not None),
+                              default=(None, of))
+            of = f"the best peer, {best}" if of == PEERS else best
+        bound = with_unit(f"{self.most:g}", self.unit) + (f" {of}" if of else "")
+        return {"subject": self.subject, "aim": f"{self.words} ≤ {bound}", "value": value, "of": of,
                 "unit": self.unit, "met": None if value is None else value <= self.most}
 
 
@@ -81,18 +89,18 @@ def interleaved(subjects, rounds, one_run, title):
     return runs, left_out
 
 
-def summed_up(runs, left_out, base, aims=()):
+def summed_up(runs, left_out, base, aims=(), peers=()):
     """What a workload gives: plain data, as it goes into the JSON file."""
     figures = {name: list(dict.fromkeys(what for run in of if run for what in run)) for name, of in runs.items()}
     medians = {name: {what: median(runs[name], what) for what in of} for name, of in figures.items()}
     ratios = {name: {what: ratio(runs, name, base, what) for what in of} for name, of in figures.items()}
-    judged = [aim.judged(runs) for aim in aims if aim.counts(runs)]
+    judged = [aim.judged(runs, peers) for aim in aims if aim.counts(runs, peers)]
     return {"base": base, "medians": medians, "ratios": ratios, "aims": judged, "left_out": left_out, "runs": runs}
 
 
 def compared(bench, rounds, one_run, title, aims=(), subjects=None, base="floor"):
     runs, left_out = interleaved(subjects or bench.subjects, rounds, one_run, title)
-    return summed_up(runs, left_out, base, aims)
+    return summed_up(runs, left_out, base, aims, bench.peers)
 
 
 # ---- Markdown -------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import compare
 
 TITLE = "W1, idle connections"
 HEADLINE = ("W1 KiB a connection", "kib", 1, 1)
-AIMS = [compare.Aim("kib", "memory", 1.5, unit="KiB")]
+AIMS = [compare.Aim("kib", "memory", 1.5, unit="KiB"), compare.Aim("kib", "memory", 1, of=compare.PEERS)]
 COLUMNS = [compare.Column("KiB a connection", "kib", 2, ratio=True),
            compare.Column("MiB with ten", "ten_mib", 1),
            compare.Column("CPU while idle, ms/s", "idle_ms", 2)]

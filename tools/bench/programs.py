@@ -61,15 +61,6 @@ def example_server():
     return BUILD / "bin" / "server"
 
 
-def node_modules():
-    """The folder with the package ws: of the end-to-end tests, or Debian's. None without one."""
-    for folder in (os.environ.get("AGENT_WEBSOCKET_E2E_MODULES"), ROOT / "build" / "e2e", ROOT / "tests" / "e2e"):
-        if folder and (Path(folder) / "node_modules" / "ws").is_dir():
-            return (Path(folder) / "node_modules").resolve()
-    debian = Path("/usr/share/nodejs")
-    return debian if (debian / "ws").is_dir() else None
-
-
 @contextlib.contextmanager
 def folder_on_disk():
     """In the build folder: what is for temporary files may be in memory."""

@@ -13,7 +13,7 @@ COLUMNS = [compare.Column("CPU µs/token", "us", 2, ratio=True),
            compare.Column("server busy, %", "busy", 0, scale=100),
            compare.Column("load busy, %", "load_busy", 0, scale=100)]
 AIMS = [compare.Aim("us", "CPU", 2, of="floor"),
-        compare.Aim("us", "CPU", 1, of="floor", subject=COALESCING)]
+        compare.Aim("us", "CPU", 1, of="floor", subject=COALESCING), compare.Aim("us", "CPU", 1, of=compare.PEERS)]
 
 
 def measured(server, sessions, queries, tokens, width=8):

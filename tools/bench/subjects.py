@@ -5,13 +5,13 @@ import contextlib
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
 import measure
+import peer_servers
 import programs
 from load_program import Failure, ended, run_load, start, upstream
 
@@ -124,7 +124,9 @@ class Bench:
         for name, path in builds:
             self.add(name, lambda name=name, path=path: Ours(name, [path]))
         self.add("floor", floor)
-        self.add("node-ws", node_server)
+        self.peers = [*peer_servers.ALL, *(name for name, _ in peers)]
+        for name, made in peer_servers.ALL.items():
+            self.add(name, lambda name=name, made=made: Subject(name, *made()))
         for name, command in peers:
             self.add(name, lambda name=name, command=command: Subject(name, shlex.split(command)))
 
@@ -174,17 +176,6 @@ class Bench:
 
 def floor():
     return Subject("floor", [programs.built("floor"), "{upstream}"])
-
-
-def node_server():
-    node = shutil.which("node")
-    if not node:
-        raise Failure("there is no node (Debian: nodejs)")
-    modules = programs.node_modules()
-    if not modules:
-        raise Failure("there is no npm package ws (Debian: node-ws, and node-undici is faster; or npm ci --prefix "
-                      "tests/e2e)")
-    return Subject("node-ws", [node, programs.HERE / "peer_ws.mjs", "{upstream}"], {"NODE_PATH": modules})
 
 
 def last_words(output):
