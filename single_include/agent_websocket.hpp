@@ -3224,39 +3224,87 @@ AGENT_WEBSOCKET_INLINE answer_text::outcome answer_text::append(std::string_view
 
 }  // namespace agent_websocket
 
-// --- agent_websocket/json/writer.hpp
+// --- agent_websocket/json/escape.hpp
 
-// Appends JSON text (RFC 8259) to a std::string: no document, no intermediate buffer, no allocation beyond the
-// string's own growth. Written by hand rather than on RapidJSON's Writer because this is the hot path of every
-// token and costs a third of it. Output is always valid UTF-8: bytes that are not are replaced by U+FFFD.
+// Text as the body of a JSON string (RFC 8259 section 7). What comes out is always valid UTF-8:
+// bytes that are not are replaced by U+FFFD, one by one. DEL is escaped too. Most text stands as it
+// is, and is looked at in blocks.
 
 namespace agent_websocket {
 namespace json {
 
-namespace detail {
-
-/// Eight bytes at once: true when none of them is a control character, a quote, a backslash, DEL or
-/// beyond ASCII.
-bool is_plain_word(const char* at) noexcept;
-
-}  // namespace detail
-
 /// True when `text` is ASCII that stands in a JSON string as it is.
 bool is_plain(std::string_view text) noexcept;
 
-/// Appends a number in decimal.
-template <typename Integer>
-void append_number(std::string& out, Integer number) {
-  char text[24];
-  const auto done = std::to_chars(text, text + sizeof text, number);
-  out.append(text, static_cast<std::size_t>(done.ptr - text));
-}
+/// The most that a byte of a text becomes in a JSON string.
+inline constexpr std::size_t max_escaped_bytes = 6;
+
+/// Appends `text` as a JSON string body, without the quotes.
+void append_escaped(std::string& out, std::string_view text);
+
+/// How many bytes that would append.
+std::size_t escaped_size(std::string_view text);
+
+#if AGENT_WEBSOCKET_DEFINITIONS
 
 namespace detail {
 
-constexpr bool is_plain_byte(unsigned char c) noexcept { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+constexpr bool is_plain_byte(unsigned char c) noexcept {
+  return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
 
-/// Hands `text` out as a JSON string body in pieces, by put(std::string_view).
+/// The same of eight bytes at once.
+AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  // Of bytes below 0x80 a subtraction sets the top bit of the first that was too small, and DEL
+  // plus one has it; what a borrow does to those behind it changes nothing.
+  const std::uint64_t wrong = word | (word - ones * 0x20) | ((word ^ (ones * '"')) - ones) |
+                              ((word ^ (ones * '\\')) - ones) | (word + ones);
+  return (wrong & tops) == 0;
+}
+
+/// The same of a block. In a form that compilers turn into vectors, down to their usual -O2.
+inline constexpr std::ptrdiff_t plain_block = 32;
+AGENT_WEBSOCKET_INLINE bool is_plain_block(const char* at) noexcept {
+  constexpr std::size_t half = plain_block / 2;
+  const auto is_wrong = [at](std::size_t i) {
+    const auto c = static_cast<unsigned char>(at[i]);
+    return (c < 0x20) | (c >= 0x7F) | (c == '"') | (c == '\\');
+  };
+  unsigned char wrong[half];
+  for (std::size_t i = 0; i < half; ++i)
+    wrong[i] = static_cast<unsigned char>(is_wrong(i) | is_wrong(i + half));
+  std::uint64_t words[2];
+  static_assert(sizeof words == sizeof wrong);
+  std::memcpy(words, wrong, sizeof words);
+  return (words[0] | words[1]) == 0;
+}
+
+/// The first byte in [at, end) that is not plain, or `end`.
+AGENT_WEBSOCKET_INLINE const char* skip_plain(const char* at, const char* end) noexcept {
+  while (end - at >= plain_block && is_plain_block(at)) at += plain_block;
+  while (end - at >= 8 && is_plain_word(at)) at += 8;
+  while (at != end && is_plain_byte(static_cast<unsigned char>(*at))) ++at;
+  return at;
+}
+
+/// What is behind the characters beyond ASCII at `at`: they come in runs, in which nothing is
+/// plain.
+AGENT_WEBSOCKET_INLINE const char* skip_beyond_ascii(const char* at, const char* end) noexcept {
+  while (at != end && static_cast<unsigned char>(*at) >= 0x80) {
+    const std::size_t length =
+        utf8_sequence_length(std::string_view(at, static_cast<std::size_t>(end - at)));
+    if (length == 0) break;
+    at += length;
+  }
+  return at;
+}
+
+}  // namespace detail
+
+/// Hands the body out in pieces, by put(std::string_view).
 template <typename Put>
 void escape(std::string_view text, Put&& put) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -3267,14 +3315,13 @@ void escape(std::string_view text, Put&& put) {
     if (at != run) put(std::string_view(run, static_cast<std::size_t>(at - run)));
   };
   for (;;) {
-    while (end - at >= 8 && is_plain_word(at)) at += 8;
-    while (at != end && is_plain_byte(static_cast<unsigned char>(*at))) ++at;
+    at = detail::skip_plain(at, end);
     if (at == end) break;
     const auto c = static_cast<unsigned char>(*at);
     if (c >= 0x80) {
-      const std::size_t length = utf8_sequence_length(std::string_view(at, static_cast<std::size_t>(end - at)));
-      if (length != 0) {
-        at += length;
+      const char* const behind = detail::skip_beyond_ascii(at, end);
+      if (behind != at) {
+        at = behind;
         continue;
       }
       flush();
@@ -3301,16 +3348,61 @@ void escape(std::string_view text, Put&& put) {
   flush();
 }
 
-}  // namespace detail
+AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  if (text.size() >= 8) {
+    for (; end - at >= detail::plain_block; at += detail::plain_block) {
+      if (!detail::is_plain_block(at)) return false;
+    }
+    for (; end - at >= 8; at += 8) {
+      if (!detail::is_plain_word(at)) return false;
+    }
+    return at == end || detail::is_plain_word(end - 8);  // with some that were looked at
+  }
+  char word[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
+  if (text.size() >= 4) {
+    std::memcpy(word, at, 4);
+    std::memcpy(word + 4, end - 4, 4);
+  } else if (!text.empty()) {
+    word[0] = *at;
+    word[1] = at[text.size() / 2];
+    word[2] = end[-1];
+  }
+  return detail::is_plain_word(word);
+}
 
-/// The most that a byte of a text becomes in a JSON string.
-inline constexpr std::size_t max_escaped_bytes = 6;
+AGENT_WEBSOCKET_INLINE std::size_t escaped_size(std::string_view text) {
+  std::size_t size = 0;
+  escape(text, [&size](std::string_view piece) { size += piece.size(); });
+  return size;
+}
 
-/// Appends `text` as a JSON string body, without the quotes.
-void append_escaped(std::string& out, std::string_view text);
+AGENT_WEBSOCKET_INLINE void append_escaped(std::string& out, std::string_view text) {
+  escape(text, [&out](std::string_view piece) { out.append(piece); });
+}
 
-/// How many bytes that would append.
-std::size_t escaped_size(std::string_view text);
+#endif
+
+}  // namespace json
+}  // namespace agent_websocket
+
+// --- agent_websocket/json/writer.hpp
+
+// Appends JSON text (RFC 8259) to a std::string: no document, no intermediate buffer, no allocation beyond the
+// string's own growth. Written by hand rather than on RapidJSON's Writer because this is the hot path of every
+// token and costs a third of it.
+
+namespace agent_websocket {
+namespace json {
+
+/// Appends a number in decimal.
+template <typename Integer>
+void append_number(std::string& out, Integer number) {
+  char text[24];
+  const auto done = std::to_chars(text, text + sizeof text, number);
+  out.append(text, static_cast<std::size_t>(done.ptr - text));
+}
 
 /// Writes one JSON value piece by piece. Commas are its own business; nesting is the caller's.
 ///
@@ -3370,52 +3462,6 @@ class writer {
 };
 
 #if AGENT_WEBSOCKET_DEFINITIONS
-
-namespace detail {
-
-AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  // Of bytes below 0x80 a subtraction sets the top bit of the first that was too small, and DEL
-  // plus one has it; what a borrow does to those behind it changes nothing.
-  const std::uint64_t wrong = word | (word - ones * 0x20) | ((word ^ (ones * '"')) - ones) |
-                              ((word ^ (ones * '\\')) - ones) | (word + ones);
-  return (wrong & tops) == 0;
-}
-
-}  // namespace detail
-
-AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  if (text.size() >= 8) {
-    for (; end - at >= 8; at += 8) {
-      if (!detail::is_plain_word(at)) return false;
-    }
-    return at == end || detail::is_plain_word(end - 8);  // with some that were looked at
-  }
-  char word[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
-  if (text.size() >= 4) {
-    std::memcpy(word, at, 4);
-    std::memcpy(word + 4, end - 4, 4);
-  } else if (!text.empty()) {
-    word[0] = *at;
-    word[1] = at[text.size() / 2];
-    word[2] = end[-1];
-  }
-  return detail::is_plain_word(word);
-}
-
-AGENT_WEBSOCKET_INLINE std::size_t escaped_size(std::string_view text) {
-  std::size_t size = 0;
-  detail::escape(text, [&size](std::string_view piece) { size += piece.size(); });
-  return size;
-}
-
-AGENT_WEBSOCKET_INLINE void append_escaped(std::string& out, std::string_view text) {
-  detail::escape(text, [&out](std::string_view piece) { out.append(piece); });
-}
 
 class writer::piece {
  public:
@@ -12787,6 +12833,14 @@ class sse_parser {
         ++at;
         continue;
       }
+      // The events of a model are one line each, and need nothing of what is kept between lines.
+      if (const std::size_t next = whole_event(bytes, at, carriage_return); next != at) {
+        sse_event event;
+        event.data = bytes.substr(at + data_begin.size(), next - at - data_begin.size() - 2);
+        event.position = begin + std::exchange(at, next);
+        if (!show(event, on_event)) return {};
+        continue;
+      }
       const std::size_t end = line_end(bytes, at, carriage_return);
       if (end == std::string_view::npos) {
         if (!begin_line(bytes.substr(at), begin + at)) return fail();
@@ -12824,6 +12878,7 @@ class sse_parser {
 
  private:
   static constexpr std::size_t kept_capacity = 64 * 1024;
+  static constexpr std::string_view data_begin = "data: ";
 
   /// Skips the byte order mark, which may come in pieces; returns where the text begins.
   std::size_t skip_mark(std::string_view bytes);
@@ -12831,6 +12886,11 @@ class sse_parser {
   /// Where the line that `at` is in ends, or npos. `carriage_return`: the next one, or npos.
   static std::size_t line_end(std::string_view bytes, std::size_t at,
                               std::size_t carriage_return) noexcept;
+
+  /// What is behind an event that is one line of data and its blank line and lies whole at `at`; or
+  /// `at`.
+  std::size_t whole_event(std::string_view bytes, std::size_t at,
+                          std::size_t carriage_return) const noexcept;
 
   /// Keeps the first part of a line whose end is not there yet. False above the limit.
   bool begin_line(std::string_view piece, std::uint64_t position);
@@ -12965,6 +13025,18 @@ AGENT_WEBSOCKET_INLINE std::size_t sse_parser::line_end(std::string_view bytes, 
   const std::string_view before = bytes.substr(0, carriage_return);
   const std::size_t line_feed = before.find('\n', at);
   return line_feed != std::string_view::npos ? line_feed : carriage_return;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t sse_parser::whole_event(
+    std::string_view bytes, std::size_t at, std::size_t carriage_return) const noexcept {
+  if (has_data_ || in_comment_ || carriage_return != std::string_view::npos) return at;
+  if (!line_.empty() || !event_type_.empty()) return at;
+  if (bytes.size() - at < data_begin.size() ||
+      std::memcmp(bytes.data() + at, data_begin.data(), data_begin.size()) != 0)
+    return at;
+  const std::size_t end = bytes.find('\n', at + data_begin.size());
+  if (end == std::string_view::npos || end + 1 == bytes.size() || bytes[end + 1] != '\n') return at;
+  return end - at > max_event_bytes_ ? at : end + 2;
 }
 
 AGENT_WEBSOCKET_INLINE bool sse_parser::begin_line(std::string_view piece, std::uint64_t position) {
@@ -13317,6 +13389,10 @@ class think_tags {
   /// order and never empty; what is whole UTF-8 stays so.
   template <typename Take>
   void feed(std::string_view piece, Take&& take) {
+    if (state_ == state::text) {  // to the end, with nothing held back
+      if (!piece.empty()) take(content_kind::text, piece);
+      return;
+    }
     std::string joined;
     if (!held_.empty()) {
       joined = std::exchange(held_, {}).append(piece);
@@ -14363,6 +14439,13 @@ AGENT_WEBSOCKET_INLINE void stream_decoder::collect(std::string_view bytes, answ
 AGENT_WEBSOCKET_INLINE bool stream_decoder::read_event(const http::sse_event& event,
                                                        answer_sink& sink) {
   ++event_count_;
+  const bool is_error = event.is_error_field || event.event_type == "error";
+  const auto read_known = [&](std::string_view chunk) {
+    const auto text = is_error ? std::nullopt : pattern_.match(chunk);
+    if (text) answer_.read_text(*text, sink);
+    return text.has_value();
+  };
+  if (read_known(event.data)) return !answer_.stopped();
   const std::string_view data = http::trim(event.data);
   if (data.empty()) return true;
   if (data == "[DONE]") {
@@ -14370,17 +14453,11 @@ AGENT_WEBSOCKET_INLINE bool stream_decoder::read_event(const http::sse_event& ev
     end(true, nullptr, sink);
     return false;
   }
-  const bool is_error = event.is_error_field || event.event_type == "error";
   if (data.front() == ':' && !is_error) {  // a comment that a proxy has put into data
     ++skipped_;
     return true;
   }
-  if (!is_error) {
-    if (const auto text = pattern_.match(data)) {
-      answer_.read_text(*text, sink);
-      return !answer_.stopped();
-    }
-  }
+  if (data.size() != event.data.size() && read_known(data)) return !answer_.stopped();
   const reading was_read = parse(data);
   if (was_read == reading::impossible) {
     if (is_error) {
@@ -19837,7 +19914,7 @@ AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
 
 AGENT_WEBSOCKET_INLINE void short_text::put_string(std::string_view text) {
   if (json::is_plain(text)) return put(text);
-  json::detail::escape(text, [this](std::string_view piece) { put(piece); });
+  json::escape(text, [this](std::string_view piece) { put(piece); });
 }
 
 AGENT_WEBSOCKET_INLINE void short_text::append_to(std::string& out) const {

@@ -11,7 +11,7 @@
 #include <agent_websocket/adapters/sqlite_schema.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/result.hpp>
-#include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/json/escape.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS && AGENT_WEBSOCKET_WITH_SQLITE
 

@@ -8,7 +8,7 @@
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/timestamp.hpp>
 #include <agent_websocket/base/utf8.hpp>
-#include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/json/escape.hpp>
 #include <agent_websocket/policy/logger.hpp>
 #include <agent_websocket/policy/scheduler.hpp>
 

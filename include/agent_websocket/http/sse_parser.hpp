@@ -55,6 +55,14 @@ class sse_parser {
         ++at;
         continue;
       }
+      // The events of a model are one line each, and need nothing of what is kept between lines.
+      if (const std::size_t next = whole_event(bytes, at, carriage_return); next != at) {
+        sse_event event;
+        event.data = bytes.substr(at + data_begin.size(), next - at - data_begin.size() - 2);
+        event.position = begin + std::exchange(at, next);
+        if (!show(event, on_event)) return {};
+        continue;
+      }
       const std::size_t end = line_end(bytes, at, carriage_return);
       if (end == std::string_view::npos) {
         if (!begin_line(bytes.substr(at), begin + at)) return fail();
@@ -92,6 +100,7 @@ class sse_parser {
 
  private:
   static constexpr std::size_t kept_capacity = 64 * 1024;
+  static constexpr std::string_view data_begin = "data: ";
 
   /// Skips the byte order mark, which may come in pieces; returns where the text begins.
   std::size_t skip_mark(std::string_view bytes);
@@ -99,6 +108,11 @@ class sse_parser {
   /// Where the line that `at` is in ends, or npos. `carriage_return`: the next one, or npos.
   static std::size_t line_end(std::string_view bytes, std::size_t at,
                               std::size_t carriage_return) noexcept;
+
+  /// What is behind an event that is one line of data and its blank line and lies whole at `at`; or
+  /// `at`.
+  std::size_t whole_event(std::string_view bytes, std::size_t at,
+                          std::size_t carriage_return) const noexcept;
 
   /// Keeps the first part of a line whose end is not there yet. False above the limit.
   bool begin_line(std::string_view piece, std::uint64_t position);
@@ -233,6 +247,18 @@ AGENT_WEBSOCKET_INLINE std::size_t sse_parser::line_end(std::string_view bytes, 
   const std::string_view before = bytes.substr(0, carriage_return);
   const std::size_t line_feed = before.find('\n', at);
   return line_feed != std::string_view::npos ? line_feed : carriage_return;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t sse_parser::whole_event(
+    std::string_view bytes, std::size_t at, std::size_t carriage_return) const noexcept {
+  if (has_data_ || in_comment_ || carriage_return != std::string_view::npos) return at;
+  if (!line_.empty() || !event_type_.empty()) return at;
+  if (bytes.size() - at < data_begin.size() ||
+      std::memcmp(bytes.data() + at, data_begin.data(), data_begin.size()) != 0)
+    return at;
+  const std::size_t end = bytes.find('\n', at + data_begin.size());
+  if (end == std::string_view::npos || end + 1 == bytes.size() || bytes[end + 1] != '\n') return at;
+  return end - at > max_event_bytes_ ? at : end + 2;
 }
 
 AGENT_WEBSOCKET_INLINE bool sse_parser::begin_line(std::string_view piece, std::uint64_t position) {

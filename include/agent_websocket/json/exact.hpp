@@ -5,8 +5,8 @@
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
+#include <agent_websocket/json/escape.hpp>
 #include <agent_websocket/json/reader.hpp>
-#include <agent_websocket/json/writer.hpp>
 
 #include <algorithm>
 #include <charconv>

@@ -6,6 +6,7 @@
 
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/utf8.hpp>
+#include <agent_websocket/json/escape.hpp>
 #include <agent_websocket/json/exact.hpp>
 #include <agent_websocket/json/print.hpp>
 #include <agent_websocket/json/reader.hpp>

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
+#include <agent_websocket/json/escape.hpp>
 #include <agent_websocket/json/writer.hpp>
 #include <agent_websocket/openrouter/tool_call.hpp>
 

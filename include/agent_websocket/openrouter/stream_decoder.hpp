@@ -182,6 +182,13 @@ AGENT_WEBSOCKET_INLINE void stream_decoder::collect(std::string_view bytes, answ
 AGENT_WEBSOCKET_INLINE bool stream_decoder::read_event(const http::sse_event& event,
                                                        answer_sink& sink) {
   ++event_count_;
+  const bool is_error = event.is_error_field || event.event_type == "error";
+  const auto read_known = [&](std::string_view chunk) {
+    const auto text = is_error ? std::nullopt : pattern_.match(chunk);
+    if (text) answer_.read_text(*text, sink);
+    return text.has_value();
+  };
+  if (read_known(event.data)) return !answer_.stopped();
   const std::string_view data = http::trim(event.data);
   if (data.empty()) return true;
   if (data == "[DONE]") {
@@ -189,17 +196,11 @@ AGENT_WEBSOCKET_INLINE bool stream_decoder::read_event(const http::sse_event& ev
     end(true, nullptr, sink);
     return false;
   }
-  const bool is_error = event.is_error_field || event.event_type == "error";
   if (data.front() == ':' && !is_error) {  // a comment that a proxy has put into data
     ++skipped_;
     return true;
   }
-  if (!is_error) {
-    if (const auto text = pattern_.match(data)) {
-      answer_.read_text(*text, sink);
-      return !answer_.stopped();
-    }
-  }
+  if (data.size() != event.data.size() && read_known(data)) return !answer_.stopped();
   const reading was_read = parse(data);
   if (was_read == reading::impossible) {
     if (is_error) {

@@ -30,6 +30,10 @@ class think_tags {
   /// order and never empty; what is whole UTF-8 stays so.
   template <typename Take>
   void feed(std::string_view piece, Take&& take) {
+    if (state_ == state::text) {  // to the end, with nothing held back
+      if (!piece.empty()) take(content_kind::text, piece);
+      return;
+    }
     std::string joined;
     if (!held_.empty()) {
       joined = std::exchange(held_, {}).append(piece);

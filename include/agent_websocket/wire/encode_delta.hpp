@@ -5,7 +5,7 @@
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
-#include <agent_websocket/json/writer.hpp>
+#include <agent_websocket/json/escape.hpp>
 #include <agent_websocket/wire/frame_text.hpp>
 #include <agent_websocket/wire/message.hpp>
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <agent_websocket/base/config.hpp>
+#include <agent_websocket/json/escape.hpp>
 #include <agent_websocket/json/writer.hpp>
 
 #include <cassert>
@@ -78,7 +79,7 @@ AGENT_WEBSOCKET_INLINE void short_text::put(std::string_view text) noexcept {
 
 AGENT_WEBSOCKET_INLINE void short_text::put_string(std::string_view text) {
   if (json::is_plain(text)) return put(text);
-  json::detail::escape(text, [this](std::string_view piece) { put(piece); });
+  json::escape(text, [this](std::string_view piece) { put(piece); });
 }
 
 AGENT_WEBSOCKET_INLINE void short_text::append_to(std::string& out) const {

@@ -145,6 +145,7 @@ TEST_CASE("sse: T11 blank lines and comments make no events") {
   CHECK(events_of("data: a\n\n: x\n\n\n\ndata: b\n\n") == list{"|a", "|b"});
   CHECK(events_of("\n\n\n") == list{});
   CHECK(events_of("event: lonely\n\ndata: a\n\n") == list{"|a"});  // its type is forgotten
+  CHECK(events_of(":a data: x\n\ndata: a\n\n:b data: x\n") == list{"|a"});
   const seen found = whole(":\n:a\n: b\ndata: x\n:c\n\n");
   CHECK(found.events == list{"|x"});
   CHECK(found.comments == 4);
@@ -189,6 +190,7 @@ TEST_CASE("sse: T16 the limit of one event") {
   const std::string fits = "data: 0123456789\n\n";  // a line of 16 bytes
   CHECK(parse(fits, at_once, 16).events == list{"|0123456789"});
   CHECK(parse(fits, by_byte, 16).events == list{"|0123456789"});
+  CHECK(parse(fits, at_once, 15).failed == errc::too_large);
   for (const std::string& text : {std::string("data: 01234567890\n\n"), std::string(1000, 'x'),
                                   std::string("data: 01234\ndata: 01234\n\n")}) {
     CAPTURE(text);

@@ -584,6 +584,11 @@ TEST_CASE("decoder: T48 errors of all shapes") {
     CHECK(found.text == "part");
   }
   CHECK(read(content("part") + finish("error") + done).failed_with(errc::provider_error));
+  // Also when it looks like a chunk, of a kind that was seen.
+  const decoded like_a_chunk =
+      read(content("a") + content("b") + "event: error\n" + content("c") + done);
+  CHECK(like_a_chunk.failed_with(errc::provider_error));
+  CHECK(like_a_chunk.text == "ab");
 }
 
 TEST_CASE("decoder: an error behind a finish reason, with usage beside it") {

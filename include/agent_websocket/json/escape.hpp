@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+//
+// Text as the body of a JSON string (RFC 8259 section 7). What comes out is always valid UTF-8:
+// bytes that are not are replaced by U+FFFD, one by one. DEL is escaped too. Most text stands as it
+// is, and is looked at in blocks.
+#pragma once
+
+#include <agent_websocket/base/config.hpp>
+#include <agent_websocket/base/utf8.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace agent_websocket {
+namespace json {
+
+/// True when `text` is ASCII that stands in a JSON string as it is.
+bool is_plain(std::string_view text) noexcept;
+
+/// The most that a byte of a text becomes in a JSON string.
+inline constexpr std::size_t max_escaped_bytes = 6;
+
+/// Appends `text` as a JSON string body, without the quotes.
+void append_escaped(std::string& out, std::string_view text);
+
+/// How many bytes that would append.
+std::size_t escaped_size(std::string_view text);
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+namespace detail {
+
+constexpr bool is_plain_byte(unsigned char c) noexcept {
+  return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+/// The same of eight bytes at once.
+AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  // Of bytes below 0x80 a subtraction sets the top bit of the first that was too small, and DEL
+  // plus one has it; what a borrow does to those behind it changes nothing.
+  const std::uint64_t wrong = word | (word - ones * 0x20) | ((word ^ (ones * '"')) - ones) |
+                              ((word ^ (ones * '\\')) - ones) | (word + ones);
+  return (wrong & tops) == 0;
+}
+
+/// The same of a block. In a form that compilers turn into vectors, down to their usual -O2.
+inline constexpr std::ptrdiff_t plain_block = 32;
+AGENT_WEBSOCKET_INLINE bool is_plain_block(const char* at) noexcept {
+  constexpr std::size_t half = plain_block / 2;
+  const auto is_wrong = [at](std::size_t i) {
+    const auto c = static_cast<unsigned char>(at[i]);
+    return (c < 0x20) | (c >= 0x7F) | (c == '"') | (c == '\\');
+  };
+  unsigned char wrong[half];
+  for (std::size_t i = 0; i < half; ++i)
+    wrong[i] = static_cast<unsigned char>(is_wrong(i) | is_wrong(i + half));
+  std::uint64_t words[2];
+  static_assert(sizeof words == sizeof wrong);
+  std::memcpy(words, wrong, sizeof words);
+  return (words[0] | words[1]) == 0;
+}
+
+/// The first byte in [at, end) that is not plain, or `end`.
+AGENT_WEBSOCKET_INLINE const char* skip_plain(const char* at, const char* end) noexcept {
+  while (end - at >= plain_block && is_plain_block(at)) at += plain_block;
+  while (end - at >= 8 && is_plain_word(at)) at += 8;
+  while (at != end && is_plain_byte(static_cast<unsigned char>(*at))) ++at;
+  return at;
+}
+
+/// What is behind the characters beyond ASCII at `at`: they come in runs, in which nothing is
+/// plain.
+AGENT_WEBSOCKET_INLINE const char* skip_beyond_ascii(const char* at, const char* end) noexcept {
+  while (at != end && static_cast<unsigned char>(*at) >= 0x80) {
+    const std::size_t length =
+        utf8_sequence_length(std::string_view(at, static_cast<std::size_t>(end - at)));
+    if (length == 0) break;
+    at += length;
+  }
+  return at;
+}
+
+}  // namespace detail
+
+/// Hands the body out in pieces, by put(std::string_view).
+template <typename Put>
+void escape(std::string_view text, Put&& put) {
+  static constexpr char digits[] = "0123456789abcdef";
+  const char* run = text.data();
+  const char* at = run;
+  const char* const end = run + text.size();
+  const auto flush = [&] {
+    if (at != run) put(std::string_view(run, static_cast<std::size_t>(at - run)));
+  };
+  for (;;) {
+    at = detail::skip_plain(at, end);
+    if (at == end) break;
+    const auto c = static_cast<unsigned char>(*at);
+    if (c >= 0x80) {
+      const char* const behind = detail::skip_beyond_ascii(at, end);
+      if (behind != at) {
+        at = behind;
+        continue;
+      }
+      flush();
+      put("\xEF\xBF\xBD");
+      run = ++at;
+      continue;
+    }
+    flush();
+    switch (c) {
+      case '"': put("\\\""); break;
+      case '\\': put("\\\\"); break;
+      case '\n': put("\\n"); break;
+      case '\r': put("\\r"); break;
+      case '\t': put("\\t"); break;
+      case '\b': put("\\b"); break;
+      case '\f': put("\\f"); break;
+      default: {
+        const char unit[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 0xF]};
+        put(std::string_view(unit, sizeof unit));
+      }
+    }
+    run = ++at;
+  }
+  flush();
+}
+
+AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  if (text.size() >= 8) {
+    for (; end - at >= detail::plain_block; at += detail::plain_block) {
+      if (!detail::is_plain_block(at)) return false;
+    }
+    for (; end - at >= 8; at += 8) {
+      if (!detail::is_plain_word(at)) return false;
+    }
+    return at == end || detail::is_plain_word(end - 8);  // with some that were looked at
+  }
+  char word[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
+  if (text.size() >= 4) {
+    std::memcpy(word, at, 4);
+    std::memcpy(word + 4, end - 4, 4);
+  } else if (!text.empty()) {
+    word[0] = *at;
+    word[1] = at[text.size() / 2];
+    word[2] = end[-1];
+  }
+  return detail::is_plain_word(word);
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t escaped_size(std::string_view text) {
+  std::size_t size = 0;
+  escape(text, [&size](std::string_view piece) { size += piece.size(); });
+  return size;
+}
+
+AGENT_WEBSOCKET_INLINE void append_escaped(std::string& out, std::string_view text) {
+  escape(text, [&out](std::string_view piece) { out.append(piece); });
+}
+
+#endif
+
+}  // namespace json
+}  // namespace agent_websocket
