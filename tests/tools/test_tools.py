@@ -428,6 +428,19 @@ class Benchmark(unittest.TestCase):
                           ("CPU ≤ 2× the best peer, quick", 1.5, True)])
         self.assertEqual(compare.summed_up(runs, left_out, "floor", aims)["aims"], [])
 
+    def test_aim_to_a_peer_without_any_cost_is_no_ratio(self):
+        # What memory has grown by can be nothing; then another peer is not the best one.
+        _, runs, left_out = self.runs({"ours": [6], "dear": [12], "free": [-1]}, 1)
+        figures = compare.summed_up(runs, left_out, "floor", [compare.Aim("us", "memory", 1, of=compare.PEERS)],
+                                    ["dear", "free"])
+        self.assertEqual([(aim["value"], aim["met"]) for aim in figures["aims"]], [(None, None)])
+        self.assertIn("nothing to compare of the best peer, free", compare.aim_words(figures["aims"][0]))
+
+    def test_aim_is_to_the_subject_of_that_name(self):
+        _, runs, left_out = self.runs({"ours": [4], "floor": [2], "floor-old": [1]}, 1)
+        aims = compare.summed_up(runs, left_out, "floor", [compare.Aim("us", "CPU", 2, of="floor")])["aims"]
+        self.assertEqual([(aim["value"], aim["met"]) for aim in aims], [(2, True)])
+
     def test_peers_are_whole(self):
         """What npm installs is what package.json names, and each server can be read."""
         wanted = json.loads((peer_servers.SOURCES / "package.json").read_text(encoding="utf-8"))["dependencies"]

@@ -16,29 +16,28 @@ MOST_FAILURES = 2  # of a subject in one workload, after which it is left out
 
 
 class Aim:
-    """What a figure of a subject should be at most: itself, or as a ratio to the subject whose name
-    begins with `of`, or to each of the peers. One that is to peers counts only where there are any."""
+    """What a figure of a subject should be at most: itself, or as a ratio to the subject `of`, or to
+    whichever of the peers has the smallest figure. That counts only where there are any."""
 
     def __init__(self, figure, words, most, of=None, unit="", subject="ours"):
         self.figure, self.words, self.most, self.of, self.subject = figure, words, most, of, subject
         self.unit = "×" if of else unit
 
-    def others(self, runs, peers):
-        """The names of those that it is a ratio to."""
-        return [name for name in runs if (name in peers if self.of == PEERS else name.startswith(self.of))]
+    def base(self, runs, peers):
+        """Whom it is a ratio to, by name; None where nobody is."""
+        if self.of != PEERS:
+            return self.of if self.of in runs else None
+        figures = {name: median(runs[name], self.figure) for name in peers if name in runs}
+        return min((name for name in figures if figures[name] is not None), key=figures.get, default=None)
 
     def counts(self, runs, peers=()):
-        return self.of in (None, *FIXED) or bool(self.others(runs, peers))
+        return self.of in (None, *FIXED) or self.base(runs, peers) is not None
 
     def judged(self, runs, peers=()):
-        of = self.of
-        if of is None:
-            value = median(runs.get(self.subject, ()), self.figure)
-        else:
-            ratios = {name: ratio(runs, self.subject, name, self.figure) for name in self.others(runs, peers)}
-            value, best = max(((value, name) for name, value in ratios.items() if value is not None),
-                              default=(None, of))
-            of = f"the best peer, {best}" if of == PEERS else best
+        base = self.base(runs, peers)
+        value = ratio(runs, self.subject, base, self.figure) if self.of else median(runs.get(self.subject, ()),
+                                                                                    self.figure)
+        of = f"the best peer, {base}" if self.of == PEERS else self.of
         bound = with_unit(f"{self.most:g}", self.unit) + (f" {of}" if of else "")
         return {"subject": self.subject, "aim": f"{self.words} ≤ {bound}", "value": value, "of": of,
                 "unit": self.unit, "met": None if value is None else value <= self.most}
@@ -59,7 +58,7 @@ def median(runs, figure):
 def ratio(runs, name, base, figure):
     pairs = [(run.get(figure), other.get(figure)) for run, other in zip(runs.get(name, ()), runs.get(base, ()))
              if run is not None and other is not None]
-    values = [mine / theirs for mine, theirs in pairs if mine is not None and theirs]
+    values = [mine / theirs for mine, theirs in pairs if mine is not None and theirs is not None and theirs > 0]
     return statistics.median(values) if values else None
 
 
@@ -123,7 +122,7 @@ def aim_value(aim):
 
 def aim_words(aim):
     if aim["value"] is None:
-        return f"{aim['aim']}: {'there is no ' + aim['of'] if aim['of'] else 'not measured'}"
+        return f"{aim['aim']}: {'nothing to compare of ' + aim['of'] if aim['of'] else 'not measured'}"
     return f"{aim['aim']}: {'met' if aim['met'] else 'not met'} ({aim_value(aim)})"
 
 

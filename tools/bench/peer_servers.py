@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Servers on other people's libraries that are put beside ours: the programs of the folder peers/. Those
-of the npm registry are measured where install() has been called once; node-ws with Debian's packages too."""
+of the npm registry are measured where install() has been called once; node-ws with Debian's packages too,
+or with those of the end-to-end tests."""
+import contextlib
 import filecmp
 import os
 import shutil
@@ -21,7 +23,7 @@ def is_installed():
 
 
 def install():
-    """What the lock file names, into the build folder: 500 MB. Nothing when it is there."""
+    """What the lock file names, into the build folder: 310 MB. Nothing when it is there."""
     if is_installed():
         return
     if not shutil.which("npm"):
@@ -30,7 +32,18 @@ def install():
     for each in (SOURCES / "package.json", LOCK):
         shutil.copy(each, INSTALLED)
     programs.run_quietly(["npm", "ci", "--no-audit", "--no-fund", "--prefix", INSTALLED])
+    bun(), deno()
     shutil.copy(LOCK, INSTALLED_LOCK)
+
+
+def native(*candidates):
+    """The first of these files in PACKAGES that is a program itself: where npm was not allowed to run what a
+    package brings, a script stands in its place, which would be measured for the program that it starts."""
+    for each in candidates:
+        with contextlib.suppress(OSError), (PACKAGES / each).open("rb") as file:
+            if file.read(4) == b"\x7fELF":
+                return PACKAGES / each
+    raise Failure(f"npm has brought no program for this machine: there is none of {', '.join(candidates)}")
 
 
 def node():
@@ -42,8 +55,8 @@ def node():
 
 def folder_of_ws():
     """The folder of the package ws: of install(), of the end-to-end tests, or Debian's. None without one."""
-    for folder in (INSTALLED, os.environ.get("AGENT_WEBSOCKET_E2E_MODULES"), programs.ROOT / "build" / "e2e",
-                   programs.ROOT / "tests" / "e2e"):
+    for folder in (is_installed() and INSTALLED, os.environ.get("AGENT_WEBSOCKET_E2E_MODULES"),
+                   programs.ROOT / "build" / "e2e", programs.ROOT / "tests" / "e2e"):
         if folder and (Path(folder) / "node_modules" / "ws").is_dir():
             return (Path(folder) / "node_modules").resolve()
     debian = Path("/usr/share/nodejs")
@@ -63,11 +76,13 @@ def uws_js():
 
 def bun():
     # As many questions at once as there are sessions: else it keeps all but 256 waiting.
-    return [PACKAGES / ".bin" / "bun", SOURCES / "bun.mjs", "{upstream}"], {"BUN_CONFIG_MAX_HTTP_REQUESTS": 20_000}
+    program = native("bun/bin/bun.exe", "@oven/bun-linux-x64/bin/bun", "@oven/bun-linux-aarch64/bin/bun")
+    return [program, SOURCES / "bun.mjs", "{upstream}"], {"BUN_CONFIG_MAX_HTTP_REQUESTS": 20_000}
 
 
 def deno():
-    return [PACKAGES / ".bin" / "deno", "run", "--no-config", "--allow-net", "--allow-env", SOURCES / "deno.mjs",
+    program = native("deno/deno", "@deno/linux-x64-glibc/deno", "@deno/linux-arm64-glibc/deno")
+    return [program, "run", "--no-config", "--allow-net", "--allow-env", SOURCES / "deno.mjs",
             "{upstream}"], {"DENO_NO_UPDATE_CHECK": 1}
 
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// A server on Deno's own WebSockets and fetch. Messages cannot be put together to one write, and nothing
-// tells when all was written: who waits for it has to look.
+// A server on Deno's own WebSockets, which asks the model with Deno's node:http: its fetch gives one chunk
+// a read. Messages cannot be put together to one write, and nothing tells when all was written: who waits
+// for it has to look.
 //
 //   deno run --allow-net --allow-env deno.mjs PORT_OF_MODEL
-import { model } from './fetch_model.mjs';
+import { model } from './node_model.mjs';
 import { Session } from './session.mjs';
 
 const ask = model(Number(Deno.args[0]));

@@ -115,25 +115,29 @@ export class Session {
       '"stream":true,"stream_options":{"include_usage":true}}';
     const answer = { text: '', count: 0, started: false, model: '', finish: 'stop', usage: null };
     let rest = '';
+    let done = false;
     this.call = this.ask(body, {
       onData: (piece) => {
-        if (!this.line.isOpen()) return;
+        if (done || !this.line.isOpen()) return;
         this.line.together(() => {
           rest += piece;
           let at = 0;
           for (let end; (end = rest.indexOf('\n', at)) >= 0; at = end + 1) {
             if (rest.startsWith('data: {', at)) this.onEvent(asked, answer, rest.slice(at + 6, end));
+            else if (rest.startsWith('data: [DONE]', at)) done = true;
           }
           rest = rest.slice(at);
+          if (done) this.end(asked, answer);
         });
+        if (done) return;
         if (!this.paused && this.line.waiting() > highMark) {
           this.paused = true;
           this.call.pause();
           this.line.expectDrain?.();
         }
       },
-      onEnd: () => this.end(asked, answer),
-      onFail: (error) => this.fail(asked, error),
+      onEnd: () => done || this.end(asked, answer),
+      onFail: (error) => done || this.fail(asked, error),
     });
   }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A Node server on uWebSockets.js: the C++ library uWebSockets with its own loop inside Node's.
+// A Node server on uWebSockets.js: the C++ library uWebSockets with its own loop inside Node's. Of npm's
+// unofficial build, whose own entry would put a server on the package ws in its place where it has no
+// binary for this Node: the binary is loaded itself.
 //
 //   node uws.mjs PORT_OF_MODEL      NODE_PATH names the folder of the npm packages
 import { createRequire } from 'node:module';
@@ -7,7 +9,9 @@ import { createRequire } from 'node:module';
 import { model } from './node_model.mjs';
 import { maxMessageBytes, Session } from './session.mjs';
 
-const uws = createRequire(import.meta.url)('@trufflesuite/uws-js-unofficial');
+const { platform, arch, versions } = process;
+const binary = `uws_${platform}_${arch}_${versions.modules}.node`;
+const uws = createRequire(import.meta.url)(`@trufflesuite/uws-js-unofficial/binaries/${binary}`);
 const ask = model(Number(process.argv[2]));
 const decoder = new TextDecoder();
 

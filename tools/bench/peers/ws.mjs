@@ -13,20 +13,18 @@ const ask = model(Number(process.argv[2]));
 
 function serve(socket) {
   const tcp = socket._socket;
-  const session = new Session(
-    {
-      isOpen: () => socket.readyState === socket.OPEN,
-      say: (text) => socket.send(text),
-      together: (work) => {
-        tcp.cork();
-        work();
-        tcp.uncork();
-      },
-      waiting: () => socket.bufferedAmount,
+  const line = {
+    isOpen: () => socket.readyState === socket.OPEN,
+    say: (text) => socket.send(text),
+    together: (work) => {
+      tcp.cork();
+      work();
+      tcp.uncork();
     },
-    ask,
-  );
-  socket.on('message', (data, isBinary) => isBinary || session.onMessage(data));
+    waiting: () => socket.bufferedAmount,
+  };
+  const session = new Session(line, ask);
+  socket.on('message', (data, isBinary) => isBinary || line.together(() => session.onMessage(data)));
   socket.on('error', () => {});
   socket.on('close', () => session.onClose());
   tcp.on('drain', () => session.onDrained());
