@@ -1386,12 +1386,54 @@ AGENT_WEBSOCKET_INLINE std::string encode_base64url(std::string_view bytes) {
 
 }  // namespace agent_websocket
 
+// --- agent_websocket/base/byte_word.hpp
+
+// Eight bytes of a text as one number, so that they can be looked at together. The first of them is
+// the lowest on every machine.
+
+#include <cstring>
+
+namespace agent_websocket {
+
+using byte_word = std::uint64_t;
+
+/// Times a number below 256: that number in each byte.
+inline constexpr byte_word every_byte = 0x0101'0101'0101'0101U;
+inline constexpr byte_word top_bits = every_byte * 0x80;
+
+byte_word load_word(const char* at) noexcept;
+
+/// How many bytes are before the first whose top bit is set. Precondition: of `marks` only top bits
+/// are set, at least one.
+std::size_t bytes_before_mark(byte_word marks) noexcept;
+
+#if AGENT_WEBSOCKET_DEFINITIONS
+
+AGENT_WEBSOCKET_INLINE byte_word load_word(const char* at) noexcept {
+  byte_word word = 0;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+  for (std::size_t i = sizeof word; i-- != 0;) word = word << 8 | static_cast<unsigned char>(at[i]);
+#else
+  std::memcpy(&word, at, sizeof word);
+#endif
+  return word;
+}
+
+AGENT_WEBSOCKET_INLINE std::size_t bytes_before_mark(byte_word marks) noexcept {
+  // Below the lowest of the marks all bits are set by the subtraction: in one byte more than are
+  // before it.
+  const byte_word up_to_mark = ((marks & (~marks + 1)) - 1) & every_byte;
+  return static_cast<std::size_t>((up_to_mark * every_byte) >> 56) - 1;
+}
+
+#endif
+
+}  // namespace agent_websocket
+
 // --- agent_websocket/base/utf8.hpp
 
 // UTF-8 (RFC 3629): how long the sequence at the front of some bytes is, and cutting text without cutting a
 // character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
-
-#include <cstring>
 
 namespace agent_websocket {
 
@@ -1443,9 +1485,7 @@ constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE bool is_ascii_word(const char* at) noexcept {
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  return (word & 0x8080'8080'8080'8080U) == 0;
+  return (load_word(at) & top_bits) == 0;
 }
 
 AGENT_WEBSOCKET_INLINE bool is_utf8_text(std::string_view bytes) noexcept {
@@ -2007,26 +2047,13 @@ class text_stream {
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE std::size_t plain_in_string(const char* at) noexcept {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  // The top bit of a byte says that it is not plain. What a borrow adds is behind one that is
-  // right.
-  const auto zero_byte_of = [](std::uint64_t each) { return (each - ones) & ~each & tops; };
-  const std::uint64_t control = (word - ones * 0x20) & ~word & tops;
-  const std::uint64_t ends =
-      control | zero_byte_of(word ^ (ones * '"')) | zero_byte_of(word ^ (ones * '\\'));
-  if (ends == 0) return sizeof word;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-  std::size_t count = 0;
-  while (at[count] != '"' && at[count] != '\\' && static_cast<unsigned char>(at[count]) >= 0x20)
-    ++count;
-  return count;
-#else
-  // Below the lowest of those bits all are set by the subtraction: one byte more than are plain.
-  const std::uint64_t up_to_first = ((ends & (~ends + 1)) - 1) & ones;
-  return static_cast<std::size_t>((up_to_first * ones) >> 56) - 1;
-#endif
+  const byte_word word = load_word(at);
+  // What a borrow adds is behind a byte that is marked rightly.
+  const auto zero_byte_of = [](byte_word each) { return (each - every_byte) & ~each & top_bits; };
+  const byte_word control = (word - every_byte * 0x20) & ~word & top_bits;
+  const byte_word ends =
+      control | zero_byte_of(word ^ (every_byte * '"')) | zero_byte_of(word ^ (every_byte * '\\'));
+  return ends == 0 ? sizeof word : bytes_before_mark(ends);
 }
 
 AGENT_WEBSOCKET_INLINE text_stream::text_stream(char* text) noexcept : at_(text), begin_(text) {}
@@ -3253,39 +3280,22 @@ constexpr bool is_plain_byte(unsigned char c) noexcept {
   return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
-/// The same of eight bytes at once.
-AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
+/// The top bit of each byte of `word` that is not plain; right up to the first of them.
+AGENT_WEBSOCKET_INLINE byte_word not_plain_in(byte_word word) noexcept {
   // Of bytes below 0x80 a subtraction sets the top bit of the first that was too small, and DEL
-  // plus one has it; what a borrow does to those behind it changes nothing.
-  const std::uint64_t wrong = word | (word - ones * 0x20) | ((word ^ (ones * '"')) - ones) |
-                              ((word ^ (ones * '\\')) - ones) | (word + ones);
-  return (wrong & tops) == 0;
-}
-
-/// The same of a block. In a form that compilers turn into vectors, down to their usual -O2.
-inline constexpr std::ptrdiff_t plain_block = 32;
-AGENT_WEBSOCKET_INLINE bool is_plain_block(const char* at) noexcept {
-  constexpr std::size_t half = plain_block / 2;
-  const auto is_wrong = [at](std::size_t i) {
-    const auto c = static_cast<unsigned char>(at[i]);
-    return (c < 0x20) | (c >= 0x7F) | (c == '"') | (c == '\\');
-  };
-  unsigned char wrong[half];
-  for (std::size_t i = 0; i < half; ++i)
-    wrong[i] = static_cast<unsigned char>(is_wrong(i) | is_wrong(i + half));
-  std::uint64_t words[2];
-  static_assert(sizeof words == sizeof wrong);
-  std::memcpy(words, wrong, sizeof words);
-  return (words[0] | words[1]) == 0;
+  // plus one has it; what a borrow does to those behind it comes too late.
+  const byte_word wrong = word | (word - every_byte * 0x20) |
+                          ((word ^ (every_byte * '"')) - every_byte) |
+                          ((word ^ (every_byte * '\\')) - every_byte) | (word + every_byte);
+  return wrong & top_bits;
 }
 
 /// The first byte in [at, end) that is not plain, or `end`.
 AGENT_WEBSOCKET_INLINE const char* skip_plain(const char* at, const char* end) noexcept {
-  while (end - at >= plain_block && is_plain_block(at)) at += plain_block;
-  while (end - at >= 8 && is_plain_word(at)) at += 8;
+  for (; end - at >= 8; at += 8) {
+    const byte_word wrong = not_plain_in(load_word(at));
+    if (wrong != 0) return at + bytes_before_mark(wrong);
+  }
   while (at != end && is_plain_byte(static_cast<unsigned char>(*at))) ++at;
   return at;
 }
@@ -3352,13 +3362,11 @@ AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
   const char* at = text.data();
   const char* const end = at + text.size();
   if (text.size() >= 8) {
-    for (; end - at >= detail::plain_block; at += detail::plain_block) {
-      if (!detail::is_plain_block(at)) return false;
-    }
     for (; end - at >= 8; at += 8) {
-      if (!detail::is_plain_word(at)) return false;
+      if (detail::not_plain_in(load_word(at)) != 0) return false;
     }
-    return at == end || detail::is_plain_word(end - 8);  // with some that were looked at
+    // The rest, with some that were looked at.
+    return at == end || detail::not_plain_in(load_word(end - 8)) == 0;
   }
   char word[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
   if (text.size() >= 4) {
@@ -3369,7 +3377,7 @@ AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
     word[1] = at[text.size() / 2];
     word[2] = end[-1];
   }
-  return detail::is_plain_word(word);
+  return detail::not_plain_in(load_word(word)) == 0;
 }
 
 AGENT_WEBSOCKET_INLINE std::size_t escaped_size(std::string_view text) {
@@ -12833,18 +12841,18 @@ class sse_parser {
         ++at;
         continue;
       }
-      // The events of a model are one line each, and need nothing of what is kept between lines.
-      if (const std::size_t next = whole_event(bytes, at, carriage_return); next != at) {
-        sse_event event;
-        event.data = bytes.substr(at + data_begin.size(), next - at - data_begin.size() - 2);
-        event.position = begin + std::exchange(at, next);
-        if (!show(event, on_event)) return {};
-        continue;
-      }
       const std::size_t end = line_end(bytes, at, carriage_return);
       if (end == std::string_view::npos) {
         if (!begin_line(bytes.substr(at), begin + at)) return fail();
         break;
+      }
+      // The events of a model are one line each, and need nothing of what is kept between lines.
+      if (is_whole_event(bytes, at, end)) {
+        sse_event event;
+        event.data = bytes.substr(at + data_begin.size(), end - at - data_begin.size());
+        event.position = begin + std::exchange(at, end + 2);
+        if (!show(event, on_event)) return {};
+        continue;
       }
       const std::string_view piece(bytes.data() + at, end - at);
       if (!end_line(piece, begin + at, on_event)) return stopped_ ? std::error_code() : fail();
@@ -12887,10 +12895,9 @@ class sse_parser {
   static std::size_t line_end(std::string_view bytes, std::size_t at,
                               std::size_t carriage_return) noexcept;
 
-  /// What is behind an event that is one line of data and its blank line and lies whole at `at`; or
-  /// `at`.
-  std::size_t whole_event(std::string_view bytes, std::size_t at,
-                          std::size_t carriage_return) const noexcept;
+  /// The line that lies in [at, end) is one of data, is the whole event, and its blank line is
+  /// there.
+  bool is_whole_event(std::string_view bytes, std::size_t at, std::size_t end) const noexcept;
 
   /// Keeps the first part of a line whose end is not there yet. False above the limit.
   bool begin_line(std::string_view piece, std::uint64_t position);
@@ -13027,16 +13034,12 @@ AGENT_WEBSOCKET_INLINE std::size_t sse_parser::line_end(std::string_view bytes, 
   return line_feed != std::string_view::npos ? line_feed : carriage_return;
 }
 
-AGENT_WEBSOCKET_INLINE std::size_t sse_parser::whole_event(
-    std::string_view bytes, std::size_t at, std::size_t carriage_return) const noexcept {
-  if (has_data_ || in_comment_ || carriage_return != std::string_view::npos) return at;
-  if (!line_.empty() || !event_type_.empty()) return at;
-  if (bytes.size() - at < data_begin.size() ||
-      std::memcmp(bytes.data() + at, data_begin.data(), data_begin.size()) != 0)
-    return at;
-  const std::size_t end = bytes.find('\n', at + data_begin.size());
-  if (end == std::string_view::npos || end + 1 == bytes.size() || bytes[end + 1] != '\n') return at;
-  return end - at > max_event_bytes_ ? at : end + 2;
+AGENT_WEBSOCKET_INLINE bool sse_parser::is_whole_event(std::string_view bytes, std::size_t at,
+                                                       std::size_t end) const noexcept {
+  return end - at >= data_begin.size() && end + 1 < bytes.size() && bytes[end] == '\n' &&
+         bytes[end + 1] == '\n' && end - at <= max_event_bytes_ && !has_data_ && !in_comment_ &&
+         line_.empty() && event_type_.empty() &&
+         std::memcmp(bytes.data() + at, data_begin.data(), data_begin.size()) == 0;
 }
 
 AGENT_WEBSOCKET_INLINE bool sse_parser::begin_line(std::string_view piece, std::uint64_t position) {
@@ -39496,7 +39499,6 @@ AGENT_WEBSOCKET_INLINE std::string close_payload(std::uint16_t code, std::string
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 namespace agent_websocket {
 namespace adapters {
@@ -39540,12 +39542,9 @@ AGENT_WEBSOCKET_INLINE bool utf8_checker::feed(const char* data, std::size_t siz
 
 AGENT_WEBSOCKET_INLINE std::size_t utf8_checker::ascii_front(const char* data,
                                                              std::size_t size) noexcept {
-  constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080ULL;
   std::size_t i = 0;
-  for (std::uint64_t words[2]; size - i >= sizeof words; i += sizeof words) {
-    std::memcpy(words, data + i, sizeof words);
-    if (((words[0] | words[1]) & high_bits) != 0) break;
-  }
+  while (size - i >= 16 && ((load_word(data + i) | load_word(data + i + 8)) & top_bits) == 0)
+    i += 16;
   while (i < size && static_cast<unsigned char>(data[i]) < 0x80) ++i;
   return i;
 }

@@ -6,6 +6,7 @@
 // decode.
 #pragma once
 
+#include <agent_websocket/base/byte_word.hpp>
 #include <agent_websocket/base/config.hpp>
 
 #if AGENT_WEBSOCKET_WITH_ADAPTERS
@@ -14,7 +15,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 namespace agent_websocket {
 namespace adapters {
@@ -58,12 +58,9 @@ AGENT_WEBSOCKET_INLINE bool utf8_checker::feed(const char* data, std::size_t siz
 
 AGENT_WEBSOCKET_INLINE std::size_t utf8_checker::ascii_front(const char* data,
                                                              std::size_t size) noexcept {
-  constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080ULL;
   std::size_t i = 0;
-  for (std::uint64_t words[2]; size - i >= sizeof words; i += sizeof words) {
-    std::memcpy(words, data + i, sizeof words);
-    if (((words[0] | words[1]) & high_bits) != 0) break;
-  }
+  while (size - i >= 16 && ((load_word(data + i) | load_word(data + i + 8)) & top_bits) == 0)
+    i += 16;
   while (i < size && static_cast<unsigned char>(data[i]) < 0x80) ++i;
   return i;
 }

@@ -4,11 +4,10 @@
 // character. Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.
 #pragma once
 
+#include <agent_websocket/base/byte_word.hpp>
 #include <agent_websocket/base/config.hpp>
 
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <string_view>
 
 namespace agent_websocket {
@@ -61,9 +60,7 @@ constexpr std::string_view cut_utf8(std::string_view text, std::size_t max_bytes
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE bool is_ascii_word(const char* at) noexcept {
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  return (word & 0x8080'8080'8080'8080U) == 0;
+  return (load_word(at) & top_bits) == 0;
 }
 
 AGENT_WEBSOCKET_INLINE bool is_utf8_text(std::string_view bytes) noexcept {

@@ -55,18 +55,18 @@ class sse_parser {
         ++at;
         continue;
       }
-      // The events of a model are one line each, and need nothing of what is kept between lines.
-      if (const std::size_t next = whole_event(bytes, at, carriage_return); next != at) {
-        sse_event event;
-        event.data = bytes.substr(at + data_begin.size(), next - at - data_begin.size() - 2);
-        event.position = begin + std::exchange(at, next);
-        if (!show(event, on_event)) return {};
-        continue;
-      }
       const std::size_t end = line_end(bytes, at, carriage_return);
       if (end == std::string_view::npos) {
         if (!begin_line(bytes.substr(at), begin + at)) return fail();
         break;
+      }
+      // The events of a model are one line each, and need nothing of what is kept between lines.
+      if (is_whole_event(bytes, at, end)) {
+        sse_event event;
+        event.data = bytes.substr(at + data_begin.size(), end - at - data_begin.size());
+        event.position = begin + std::exchange(at, end + 2);
+        if (!show(event, on_event)) return {};
+        continue;
       }
       const std::string_view piece(bytes.data() + at, end - at);
       if (!end_line(piece, begin + at, on_event)) return stopped_ ? std::error_code() : fail();
@@ -109,10 +109,9 @@ class sse_parser {
   static std::size_t line_end(std::string_view bytes, std::size_t at,
                               std::size_t carriage_return) noexcept;
 
-  /// What is behind an event that is one line of data and its blank line and lies whole at `at`; or
-  /// `at`.
-  std::size_t whole_event(std::string_view bytes, std::size_t at,
-                          std::size_t carriage_return) const noexcept;
+  /// The line that lies in [at, end) is one of data, is the whole event, and its blank line is
+  /// there.
+  bool is_whole_event(std::string_view bytes, std::size_t at, std::size_t end) const noexcept;
 
   /// Keeps the first part of a line whose end is not there yet. False above the limit.
   bool begin_line(std::string_view piece, std::uint64_t position);
@@ -249,16 +248,12 @@ AGENT_WEBSOCKET_INLINE std::size_t sse_parser::line_end(std::string_view bytes, 
   return line_feed != std::string_view::npos ? line_feed : carriage_return;
 }
 
-AGENT_WEBSOCKET_INLINE std::size_t sse_parser::whole_event(
-    std::string_view bytes, std::size_t at, std::size_t carriage_return) const noexcept {
-  if (has_data_ || in_comment_ || carriage_return != std::string_view::npos) return at;
-  if (!line_.empty() || !event_type_.empty()) return at;
-  if (bytes.size() - at < data_begin.size() ||
-      std::memcmp(bytes.data() + at, data_begin.data(), data_begin.size()) != 0)
-    return at;
-  const std::size_t end = bytes.find('\n', at + data_begin.size());
-  if (end == std::string_view::npos || end + 1 == bytes.size() || bytes[end + 1] != '\n') return at;
-  return end - at > max_event_bytes_ ? at : end + 2;
+AGENT_WEBSOCKET_INLINE bool sse_parser::is_whole_event(std::string_view bytes, std::size_t at,
+                                                       std::size_t end) const noexcept {
+  return end - at >= data_begin.size() && end + 1 < bytes.size() && bytes[end] == '\n' &&
+         bytes[end + 1] == '\n' && end - at <= max_event_bytes_ && !has_data_ && !in_comment_ &&
+         line_.empty() && event_type_.empty() &&
+         std::memcmp(bytes.data() + at, data_begin.data(), data_begin.size()) == 0;
 }
 
 AGENT_WEBSOCKET_INLINE bool sse_parser::begin_line(std::string_view piece, std::uint64_t position) {

@@ -5,11 +5,11 @@
 // is, and is looked at in blocks.
 #pragma once
 
+#include <agent_websocket/base/byte_word.hpp>
 #include <agent_websocket/base/config.hpp>
 #include <agent_websocket/base/utf8.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -37,39 +37,22 @@ constexpr bool is_plain_byte(unsigned char c) noexcept {
   return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
-/// The same of eight bytes at once.
-AGENT_WEBSOCKET_INLINE bool is_plain_word(const char* at) noexcept {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
+/// The top bit of each byte of `word` that is not plain; right up to the first of them.
+AGENT_WEBSOCKET_INLINE byte_word not_plain_in(byte_word word) noexcept {
   // Of bytes below 0x80 a subtraction sets the top bit of the first that was too small, and DEL
-  // plus one has it; what a borrow does to those behind it changes nothing.
-  const std::uint64_t wrong = word | (word - ones * 0x20) | ((word ^ (ones * '"')) - ones) |
-                              ((word ^ (ones * '\\')) - ones) | (word + ones);
-  return (wrong & tops) == 0;
-}
-
-/// The same of a block. In a form that compilers turn into vectors, down to their usual -O2.
-inline constexpr std::ptrdiff_t plain_block = 32;
-AGENT_WEBSOCKET_INLINE bool is_plain_block(const char* at) noexcept {
-  constexpr std::size_t half = plain_block / 2;
-  const auto is_wrong = [at](std::size_t i) {
-    const auto c = static_cast<unsigned char>(at[i]);
-    return (c < 0x20) | (c >= 0x7F) | (c == '"') | (c == '\\');
-  };
-  unsigned char wrong[half];
-  for (std::size_t i = 0; i < half; ++i)
-    wrong[i] = static_cast<unsigned char>(is_wrong(i) | is_wrong(i + half));
-  std::uint64_t words[2];
-  static_assert(sizeof words == sizeof wrong);
-  std::memcpy(words, wrong, sizeof words);
-  return (words[0] | words[1]) == 0;
+  // plus one has it; what a borrow does to those behind it comes too late.
+  const byte_word wrong = word | (word - every_byte * 0x20) |
+                          ((word ^ (every_byte * '"')) - every_byte) |
+                          ((word ^ (every_byte * '\\')) - every_byte) | (word + every_byte);
+  return wrong & top_bits;
 }
 
 /// The first byte in [at, end) that is not plain, or `end`.
 AGENT_WEBSOCKET_INLINE const char* skip_plain(const char* at, const char* end) noexcept {
-  while (end - at >= plain_block && is_plain_block(at)) at += plain_block;
-  while (end - at >= 8 && is_plain_word(at)) at += 8;
+  for (; end - at >= 8; at += 8) {
+    const byte_word wrong = not_plain_in(load_word(at));
+    if (wrong != 0) return at + bytes_before_mark(wrong);
+  }
   while (at != end && is_plain_byte(static_cast<unsigned char>(*at))) ++at;
   return at;
 }
@@ -136,13 +119,11 @@ AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
   const char* at = text.data();
   const char* const end = at + text.size();
   if (text.size() >= 8) {
-    for (; end - at >= detail::plain_block; at += detail::plain_block) {
-      if (!detail::is_plain_block(at)) return false;
-    }
     for (; end - at >= 8; at += 8) {
-      if (!detail::is_plain_word(at)) return false;
+      if (detail::not_plain_in(load_word(at)) != 0) return false;
     }
-    return at == end || detail::is_plain_word(end - 8);  // with some that were looked at
+    // The rest, with some that were looked at.
+    return at == end || detail::not_plain_in(load_word(end - 8)) == 0;
   }
   char word[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
   if (text.size() >= 4) {
@@ -153,7 +134,7 @@ AGENT_WEBSOCKET_INLINE bool is_plain(std::string_view text) noexcept {
     word[1] = at[text.size() / 2];
     word[2] = end[-1];
   }
-  return detail::is_plain_word(word);
+  return detail::not_plain_in(load_word(word)) == 0;
 }
 
 AGENT_WEBSOCKET_INLINE std::size_t escaped_size(std::string_view text) {

@@ -5,13 +5,12 @@
 // bytes at once, where RapidJSON's own stream has each looked at and written back.
 #pragma once
 
+#include <agent_websocket/base/byte_word.hpp>
 #include <agent_websocket/base/config.hpp>
 
 #include <rapidjson/stream.h>
 
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 
 namespace agent_websocket {
 namespace json {
@@ -44,26 +43,13 @@ class text_stream {
 #if AGENT_WEBSOCKET_DEFINITIONS
 
 AGENT_WEBSOCKET_INLINE std::size_t plain_in_string(const char* at) noexcept {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U, tops = ones * 0x80;
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  // The top bit of a byte says that it is not plain. What a borrow adds is behind one that is
-  // right.
-  const auto zero_byte_of = [](std::uint64_t each) { return (each - ones) & ~each & tops; };
-  const std::uint64_t control = (word - ones * 0x20) & ~word & tops;
-  const std::uint64_t ends =
-      control | zero_byte_of(word ^ (ones * '"')) | zero_byte_of(word ^ (ones * '\\'));
-  if (ends == 0) return sizeof word;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-  std::size_t count = 0;
-  while (at[count] != '"' && at[count] != '\\' && static_cast<unsigned char>(at[count]) >= 0x20)
-    ++count;
-  return count;
-#else
-  // Below the lowest of those bits all are set by the subtraction: one byte more than are plain.
-  const std::uint64_t up_to_first = ((ends & (~ends + 1)) - 1) & ones;
-  return static_cast<std::size_t>((up_to_first * ones) >> 56) - 1;
-#endif
+  const byte_word word = load_word(at);
+  // What a borrow adds is behind a byte that is marked rightly.
+  const auto zero_byte_of = [](byte_word each) { return (each - every_byte) & ~each & top_bits; };
+  const byte_word control = (word - every_byte * 0x20) & ~word & top_bits;
+  const byte_word ends =
+      control | zero_byte_of(word ^ (every_byte * '"')) | zero_byte_of(word ^ (every_byte * '\\'));
+  return ends == 0 ? sizeof word : bytes_before_mark(ends);
 }
 
 AGENT_WEBSOCKET_INLINE text_stream::text_stream(char* text) noexcept : at_(text), begin_(text) {}
