@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Builds and runs the two programs of this folder in each way a user can take the library.
 
-find_package after an install, add_subdirectory, pkg-config, a Meson subproject, and the bare single
-header; or, with --readme, the one compiler line of the README. Everything happens in --work, which is
-emptied first. With the compiler launcher that CMake takes from its environment (ccache) a second run
-costs little.
+find_package after an install, with the server compiled once (agent_websocket_compile_once),
+add_subdirectory, pkg-config, a Meson subproject, and the bare single header; or, with --readme, the one
+compiler line of the README. Everything happens in --work, which is emptied first. With the compiler
+launcher that CMake takes from its environment (ccache) a second run costs little.
 """
 import argparse
 import os
@@ -29,7 +29,7 @@ foreach(part core adapters)
   add_executable(${{part}} {sources}/${{part}}.cpp)
 endforeach()
 target_link_libraries(core PRIVATE agent_websocket::agent_websocket)
-target_link_libraries(adapters PRIVATE agent_websocket::adapters)
+target_link_libraries(adapters PRIVATE {adapters})
 """
 
 MESON_CONSUMER = """
@@ -86,18 +86,19 @@ class Ways:
         self.configure(ROOT, build, f"-DCMAKE_INSTALL_PREFIX={self.prefix}", *options)
         command(self.cmake, "--build", build, "--target", "install")
 
-    def with_cmake(self, name, take, *options):
+    def with_cmake(self, name, take, *options, adapters="agent_websocket::adapters"):
         source = self.work / name
         source.mkdir()
-        text = CMAKE_CONSUMER.format(take=take, sources=HERE.as_posix())
+        text = CMAKE_CONSUMER.format(take=take, sources=HERE.as_posix(), adapters=adapters)
         (source / "CMakeLists.txt").write_text(text, encoding="utf-8")
         self.configure(source, source / "build", *options)
         command(self.cmake, "--build", source / "build")
         return source / "build"
 
     def find_package(self):
-        take = "find_package(agent_websocket 0.1 REQUIRED COMPONENTS adapters)"
-        return self.with_cmake("find_package", take, f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        take = ("find_package(agent_websocket 0.1 REQUIRED COMPONENTS adapters)\n"
+                "agent_websocket_compile_once(agent agent_websocket::adapters)")
+        return self.with_cmake("find_package", take, f"-DCMAKE_PREFIX_PATH={self.prefix}", adapters="agent")
 
     def add_subdirectory(self):
         take = f"add_subdirectory({ROOT.as_posix()} agent_websocket)"
