@@ -78,7 +78,7 @@ class Chat {
   answer() { return this.page.locator('[data-role="assistant"]').last(); }
   text() { return this.answer().innerText(); }
   async live() {
-    await this.page.waitForFunction(() => document.querySelector('#connection-state').textContent.startsWith('live'));
+    await this.page.waitForFunction(() => document.querySelector('#connection-state')?.textContent.startsWith('live'));
   }
   async ask(text) {
     const before = await this.page.locator('[data-role="assistant"]').count();
@@ -377,7 +377,7 @@ class ResumedChat extends Chat {
     await this.page.waitForFunction((least) => [...document.querySelectorAll('[data-role="assistant"] .body')].pop()
       ?.textContent.length >= least, had + by);
   }
-  async state(name) { await this.page.waitForFunction((wanted) => document.querySelector('#connection-state').dataset.state === wanted, name); }
+  async state(name) { await this.page.waitForFunction((wanted) => document.querySelector('#connection-state')?.dataset.state === wanted, name); }
   async whole(text, answers) {
     await this.page.waitForFunction(() => [...document.querySelectorAll('[data-role="assistant"]')].pop()?.dataset.status === 'completed', null, { timeout: 40000 });
     const shown = await this.shown();
