@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Servers on other people's libraries that are put beside ours: the programs of the folder peers/. Those
 of the npm registry are measured where install() has been called once; node-ws with Debian's packages too,
-or with those of the end-to-end tests."""
+or with those of the end-to-end tests; beast is compiled where Boost is."""
 import contextlib
 import filecmp
 import os
@@ -12,7 +12,7 @@ import programs
 from load_program import Failure
 
 SOURCES = programs.HERE / "peers"
-INSTALLED = programs.BUILD / "peers"
+INSTALLED = programs.BUILD / "npm"
 PACKAGES = INSTALLED / "node_modules"
 LOCK = SOURCES / "package-lock.json"
 INSTALLED_LOCK = PACKAGES / ".installed-lock.json"  # written last
@@ -86,6 +86,13 @@ def deno():
             "{upstream}"], {"DENO_NO_UPDATE_CHECK": 1}
 
 
+def beast():
+    try:
+        return [programs.built("peers/beast", "-lpthread"), "{upstream}"], {}
+    except Failure as why:
+        raise Failure("there is no Boost.Beast (Debian: libboost-dev)" if "boost/" in str(why) else str(why)) from why
+
+
 def installed(made):
     def checked():
         if not is_installed():
@@ -95,4 +102,4 @@ def installed(made):
 
 
 # Command and variables, by name.
-ALL = {"node-ws": node_ws, "uws-js": installed(uws_js), "bun": installed(bun), "deno": installed(deno)}
+ALL = {"beast": beast, "node-ws": node_ws, "uws-js": installed(uws_js), "bun": installed(bun), "deno": installed(deno)}

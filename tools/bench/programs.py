@@ -42,7 +42,7 @@ def built(name, *options):
     headers = [source, *HERE.rglob("*.hpp"), *(ROOT / "tests" / "soak").glob("*.hpp")]
     newest = max(each.stat().st_mtime for each in headers)
     if not product.exists() or product.stat().st_mtime < newest:
-        BUILD.mkdir(parents=True, exist_ok=True)
+        product.parent.mkdir(parents=True, exist_ok=True)
         run_quietly([*launcher(), compiler(), "-std=c++17", "-O2", f"-I{ROOT / 'tests'}", f"-I{HERE}", source,
                      "-o", product, *options])
     return product

@@ -4,7 +4,7 @@
 // what waits to be sent, and, while there is one, its answer.
 #pragma once
 
-#include "bytes.hpp"
+#include "answers.hpp"
 #include "http.hpp"
 
 #include <cstddef>
@@ -12,7 +12,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace relay_floor {
 
@@ -39,46 +38,19 @@ struct model final : watched {
   bool is_paused = false;
 };
 
-/// An answer that comes in.
-struct answer {
+/// An answer, and from where it comes.
+struct running_answer final : answer {
   model* from = nullptr;
-  std::string id;      ///< of the query; none was given when empty
-  std::string stream;  ///< "r_1"
-  std::string prefix;  ///< of each delta, up to its number
-  std::string text;    ///< so far, as it stands in JSON
-  std::string name;    ///< of the model that answers
-  std::string reason, usage;
-  std::size_t count = 0;
-  bool is_streamed = false, has_ended = false, is_wrong = false;
 };
 
 struct client final : watched {
-  explicit client(int made) : watched(kind::client, made) {}
-
-  /// Escaped as it came, a comma behind each message; the oldest pair goes when there are too many.
-  void remember(std::string_view role, std::string_view text, std::size_t max_messages) {
-    constexpr std::string_view parts[] = {R"({"role":")", R"(","content":")", R"("},)"};
-    const std::size_t size =
-        parts[0].size() + role.size() + parts[1].size() + text.size() + parts[2].size();
-    history.append(parts[0]).append(role).append(parts[1]).append(text).append(parts[2]);
-    sizes.push_back(static_cast<std::uint32_t>(size));
-    if (sizes.size() > max_messages) {
-      history.erase(0, std::size_t{sizes[0]} + sizes[1]);
-      sizes.erase(sizes.begin(), sizes.begin() + 2);
-    }
-  }
-  /// The question of an answer that failed.
-  void forget_last() {
-    history.resize(history.size() - sizes.back());
-    sizes.pop_back();
-  }
+  client(int made, std::size_t max_messages) : watched(kind::client, made), said(max_messages) {}
 
   std::string in;         ///< a frame or a request that is not whole
   std::string fragments;  ///< of a message in several frames
   std::string waiting;    ///< what the socket has not taken
-  std::string history;
-  std::vector<std::uint32_t> sizes;
-  std::unique_ptr<answer> running;
+  history said;
+  std::unique_ptr<running_answer> running;
   std::string session_id;
   std::uint64_t seq = 0, streams = 0;
   bool is_open = false, in_fragments = false, has_delta = false, writes = false;

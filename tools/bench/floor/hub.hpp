@@ -90,15 +90,7 @@ class hub {
         std::string(R"(,"code":")").append(code).append(R"(","content":")").append(words) +
             R"(","retryable":false)");
   }
-  void say_welcome(const client& to) {
-    say(R"({"type":"notification","op":"welcome",)"
-        R"("content":"Connected to Agent WebSocket. Session ID: )" +
-            to.session_id + R"(","v":1,"session_id":")" + to.session_id + "\"",
-        "resume_token", random_token(),
-        R"(,"epoch":")" + epoch_ +
-            R"(","seq":0,"recovered":false,"reason":"new","heartbeat_ms":25000,"timeout_ms":8000,)"
-            R"("resume_window_ms":300000,"limits":{"max_message_bytes":65536,"max_queued":16})");
-  }
+  void say_welcome(const client& to) { say(welcome_words(to.session_id, epoch_), {}, {}, {}); }
 
   void end(client& of) {
     if (of.is_dead) return;
