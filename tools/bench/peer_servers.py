@@ -90,7 +90,8 @@ def beast():
     try:
         return [programs.built("peers/beast", "-lpthread"), "{upstream}"], {}
     except Failure as why:
-        raise Failure("there is no Boost.Beast (Debian: libboost-dev)" if "boost/" in str(why) else str(why)) from why
+        missing = "fatal error: boost/" in str(why) or "'boost/" in str(why)
+        raise Failure("there is no Boost.Beast (Debian: libboost-dev)" if missing else str(why)) from why
 
 
 def installed(made):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a Node server asks the model: undici where there is one, else node:http, with connections that
-// are kept. See session.mjs for what is given and called.
+// How servers ask the model with what Node has: undici where there is one, else node:http (Deno has that
+// too), with connections that are kept. See session.mjs for what is given and called.
 import http from 'node:http';
 import { createRequire } from 'node:module';
 
