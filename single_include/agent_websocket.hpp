@@ -3255,7 +3255,7 @@ AGENT_WEBSOCKET_INLINE answer_text::outcome answer_text::append(std::string_view
 
 // Text as the body of a JSON string (RFC 8259 section 7). What comes out is always valid UTF-8:
 // bytes that are not are replaced by U+FFFD, one by one. DEL is escaped too. Most text stands as it
-// is, and is looked at in blocks.
+// is, and is looked at eight bytes at a time.
 
 namespace agent_websocket {
 namespace json {

@@ -2,7 +2,7 @@
 //
 // Text as the body of a JSON string (RFC 8259 section 7). What comes out is always valid UTF-8:
 // bytes that are not are replaced by U+FFFD, one by one. DEL is escaped too. Most text stands as it
-// is, and is looked at in blocks.
+// is, and is looked at eight bytes at a time.
 #pragma once
 
 #include <agent_websocket/base/byte_word.hpp>
