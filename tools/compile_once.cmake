@@ -11,7 +11,7 @@ function(agent_websocket_compile_once name)
     message(FATAL_ERROR "agent_websocket_compile_once(${name}): name agent_websocket::adapters or "
       "agent_websocket::agent_websocket behind it")
   endif()
-  # Written when it is not there yet, or else each configuration would compile it anew.
+  # Not file(WRITE), after which each configuration would compile it anew.
   set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}_agent_websocket.cpp)
   file(GENERATE OUTPUT ${source}
     CONTENT "#define AGENT_WEBSOCKET_IMPLEMENTATION\n#include <agent_websocket.hpp>\n")

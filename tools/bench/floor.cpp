@@ -34,7 +34,10 @@ class server final : public front {
     upstream_.sin_family = AF_INET;
     upstream_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     upstream_.sin_port = htons(upstream_port);
-    request_head_ = request_head(upstream_port, "floor");
+    request_head_ =
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(upstream_port) +
+        "\r\nUser-Agent: floor\r\nContent-Type: application/json\r\n"
+        "Accept: text/event-stream\r\nContent-Length: ";
     listener_.descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     set(listener_.descriptor, SOL_SOCKET, SO_SNDBUF, buffer_bytes);  // inherited
     set(listener_.descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -80,7 +83,7 @@ class server final : public front {
           accept4(listener_.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (made < 0 && (errno == EMFILE || errno == ENFILE)) give_up("accepting");
       if (made < 0) return;
-      watch(EPOLL_CTL_ADD, *new client(made, max_messages_), EPOLLIN);
+      watch(EPOLL_CTL_ADD, *new client(made), EPOLLIN);
     }
   }
 
@@ -88,8 +91,8 @@ class server final : public front {
   // -----------------------------------------------------------------------------
 
   void ask(client& of, std::string_view id, std::string_view content, bool streamed) override {
-    of.running = std::make_unique<running_answer>();
-    running_answer& made = *of.running;
+    of.running = std::make_unique<answer>();
+    answer& made = *of.running;
     made.stream = "r_" + std::to_string(++of.streams);
     made.id = id.empty() ? "q_" + made.stream : std::string(id);
     made.prefix = R"({"type":"response","stream":")" + made.stream + R"(","phase":"delta","idx":)";
@@ -99,24 +102,24 @@ class server final : public front {
           R"(,"stream":")" + made.stream + R"(","position":0,"duplicate":false)");
     }
     say(R"({"type":"status","op":"thinking","content":"Thinking...")", "ref", made.id, {});
-    of.said.add("user", content);
+    of.said.add("user", content, max_messages_);
     model& to = connection();
     made.from = &to;
     to.asker = &of;
 
     const std::string_view messages = of.said.messages();
-    const std::size_t size = body_begin.size() + messages.size() + body_end.size();
     request_.clear();
-    request_.reserve(request_head_.size() + 24 + size);
+    request_.reserve(request_head_.size() + 24 + body_begin.size() + messages.size() +
+                     body_end.size());
     request_.put(request_head_);
-    request_.put_number(size);
+    request_.put_number(body_begin.size() + messages.size() + body_end.size());
     request_.put("\r\n\r\n");
     request_.put(body_begin);
     request_.put(messages);
     request_.put(body_end);
     std::string_view left = request_.view();
-    const ssize_t sent = ::send(to.descriptor, left.data(), left.size(), MSG_NOSIGNAL);
-    if (sent > 0) left.remove_prefix(static_cast<std::size_t>(sent));
+    const ssize_t size = ::send(to.descriptor, left.data(), left.size(), MSG_NOSIGNAL);
+    if (size > 0) left.remove_prefix(static_cast<std::size_t>(size));
     if (left.empty()) return;
     to.unsent = left;  // or it is broken, which the next turn says
     watch(EPOLL_CTL_MOD, to, EPOLLIN | EPOLLOUT);
@@ -156,12 +159,9 @@ class server final : public front {
     if (of.asker == nullptr) return end(of);  // closed, or says what nobody has asked for
     client& to = *of.asker;
     if (size <= 0) return fail(to, of);
-    running_answer& running = *to.running;
-    const auto result =
-        of.reader.feed({read_, static_cast<std::size_t>(size)}, [&](std::string_view data) {
-          events_.read(running, data,
-                       [&](std::string_view token) { on_token(to, running, token); });
-        });
+    answer& running = *to.running;
+    const auto result = of.reader.feed({read_, static_cast<std::size_t>(size)},
+                                       [&](std::string_view data) { on_event(to, running, data); });
     if (result == response_reader::result::failed || running.is_wrong) return fail(to, of);
     if (result == response_reader::result::done) {
       if (!running.has_ended || running.count == 0) return fail(to, of);
@@ -170,10 +170,57 @@ class server final : public front {
     send_out(to);
   }
 
-  void on_token(client& to, answer& of, std::string_view token) {
-    if (of.count == 0 && of.is_streamed) {
-      say(R"({"type":"response","seq":)" + std::to_string(++to.seq), "ref", of.id,
-          R"(,"stream":")" + of.stream + R"(","phase":"start","model":")" + of.name + "\"");
+  void on_event(client& to, answer& of, std::string_view data) {
+    if (data == "[DONE]") {
+      of.has_ended = true;
+      return;
+    }
+    constexpr std::string_view field = R"("content":")";
+    constexpr std::string_view no_end = R"("},"finish_reason":null)";
+    // Events of an answer are alike: the text is where it was in the last one, as a rule.
+    if (data.size() <= content_at_ || data.compare(content_at_, field.size(), field) != 0)
+      content_at_ = data.find(field);
+    std::size_t at = 0;
+    if (content_at_ != std::string_view::npos) {
+      const std::size_t begin = content_at_ + field.size();
+      at = end_of_string(data, begin);
+      if (at == std::string_view::npos) {
+        of.is_wrong = true;
+        return;
+      }
+      if (at != begin) on_token(to, of, data, data.substr(begin, at - begin));
+      if (at != begin && data.compare(at, no_end.size(), no_end) == 0) return;
+    } else {
+      content_at_ = 0;
+    }
+    if (data.find(R"("error":{)", at) != std::string_view::npos) of.is_wrong = true;
+    if (const auto reason = string_after(data, R"("finish_reason":")", at); !reason.empty())
+      of.reason = reason;
+    const std::size_t usage = data.find(R"("usage":{)", at);
+    if (usage == std::string_view::npos) return;
+    std::size_t end = usage + 8;
+    for (int depth = 0; end < data.size(); ++end) {
+      depth += (data[end] == '{') - (data[end] == '}');
+      if (depth == 0) break;
+    }
+    of.usage = data.substr(usage + 8, end + 1 - usage - 8);
+  }
+  static std::string_view string_after(std::string_view data, std::string_view field,
+                                       std::size_t from) {
+    const std::size_t at = data.find(field, from);
+    if (at == std::string_view::npos) return {};
+    const std::size_t end = end_of_string(data, at + field.size());
+    if (end == std::string_view::npos) return {};
+    return data.substr(at + field.size(), end - at - field.size());
+  }
+
+  void on_token(client& to, answer& of, std::string_view data, std::string_view token) {
+    if (of.count == 0) {
+      of.name = string_after(data, R"("model":")", 0);
+      if (of.is_streamed) {
+        say(R"({"type":"response","seq":)" + std::to_string(++to.seq), "ref", of.id,
+            R"(,"stream":")" + of.stream + R"(","phase":"start","model":")" + of.name + "\"");
+      }
     }
     of.text.append(token);
     const std::size_t index = of.count++;
@@ -196,16 +243,20 @@ class server final : public front {
   }
 
   void finish(client& to, model& from) {
-    const std::unique_ptr<running_answer> ended = std::move(to.running);
+    const std::unique_ptr<answer> ended = std::move(to.running);
     from.asker = nullptr;
     idle_.push_back(&from);
-    say(R"({"type":"response","seq":)" + std::to_string(++to.seq), "ref", ended->id,
-        ended->last_words());
-    to.said.add("assistant", ended->text);
+    std::string rest = R"(,"stream":")" + ended->stream + R"(","phase":)";
+    rest += ended->is_streamed ? R"("end","n":)" + std::to_string(ended->count) : R"("full")";
+    rest += R"(,"content":")" + ended->text + R"(","status":"completed","finish_reason":")" +
+            ended->reason + R"(","model":")" + ended->name + "\"";
+    if (!ended->usage.empty()) rest += R"(,"usage":)" + ended->usage;
+    say(R"({"type":"response","seq":)" + std::to_string(++to.seq), "ref", ended->id, rest);
+    to.said.add("assistant", ended->text, max_messages_);
   }
   void fail(client& to, model& from) {
     end(from);
-    const std::unique_ptr<running_answer> ended = std::move(to.running);
+    const std::unique_ptr<answer> ended = std::move(to.running);
     to.said.drop_last();
     say_error(ended->id, "provider_error", "Failed to generate response");
     send_out(to);
@@ -216,7 +267,7 @@ class server final : public front {
   sockaddr_in upstream_{};
   std::string request_head_;
   scratch request_;
-  event_reader events_;
+  std::size_t content_at_ = 0;
 };
 
 }  // namespace relay_floor
@@ -238,7 +289,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "floor: MAX_HISTORY is a number of messages, 2 or more\n");
     return 2;
   }
-  const auto server = std::make_unique<relay_floor::server>(static_cast<std::uint16_t>(port),
-                                                            static_cast<std::size_t>(max_messages));
+  const auto server = std::make_unique<relay_floor::server>(
+      static_cast<std::uint16_t>(port), static_cast<std::size_t>(max_messages));
   server->run();
 }

@@ -32,7 +32,8 @@ def install():
     for each in (SOURCES / "package.json", LOCK):
         shutil.copy(each, INSTALLED)
     programs.run_quietly(["npm", "ci", "--no-audit", "--no-fund", "--prefix", INSTALLED])
-    bun(), deno()
+    for made in (bun, deno):
+        made()  # or there is a reason why it is not
     shutil.copy(LOCK, INSTALLED_LOCK)
 
 

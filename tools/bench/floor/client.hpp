@@ -4,8 +4,8 @@
 // what waits to be sent, and, while there is one, its answer.
 #pragma once
 
-#include "answers.hpp"
 #include "http.hpp"
+#include "work.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -38,19 +38,27 @@ struct model final : watched {
   bool is_paused = false;
 };
 
-/// An answer, and from where it comes.
-struct running_answer final : answer {
+/// An answer that comes in.
+struct answer {
   model* from = nullptr;
+  std::string id;      ///< of the query; none was given when empty
+  std::string stream;  ///< "r_1"
+  std::string prefix;  ///< of each delta, up to its number
+  std::string text;    ///< so far, as it stands in JSON
+  std::string name;    ///< of the model that answers
+  std::string reason, usage;
+  std::size_t count = 0;
+  bool is_streamed = false, has_ended = false, is_wrong = false;
 };
 
 struct client final : watched {
-  client(int made, std::size_t max_messages) : watched(kind::client, made), said(max_messages) {}
+  explicit client(int made) : watched(kind::client, made) {}
 
   std::string in;         ///< a frame or a request that is not whole
   std::string fragments;  ///< of a message in several frames
   std::string waiting;    ///< what the socket has not taken
   history said;
-  std::unique_ptr<running_answer> running;
+  std::unique_ptr<answer> running;
   std::string session_id;
   std::uint64_t seq = 0, streams = 0;
   bool is_open = false, in_fragments = false, has_delta = false, writes = false;

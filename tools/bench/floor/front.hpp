@@ -146,27 +146,40 @@ class front : public hub {
 
   void on_message(client& of, std::string_view words) {
     if (!is_utf8(words)) return void(refuse(of, 1007));
-    const client_message read = read_message(words);
-    const std::string_view id = read.id;
-    if (!read.is_object) return say_error({}, "bad_json", "Not valid JSON");
-    if (read.type == R"("command")") {
-      if (read.op == R"("hello")") {
-        of.has_delta = read.wants_deltas();
+    std::string_view type = R"("query")", op, id, content, stream, caps;
+    const bool is_object = each_member(words, [&](std::string_view name, std::string_view value) {
+      if (name == "type") type = value;
+      if (name == "op") op = value;
+      if (name == "id") id = value;
+      if (name == "content") content = value;
+      if (name == "stream") stream = value;
+      if (name == "caps") caps = value;
+    });
+    const auto unquoted = [](std::string_view value) {
+      return value.size() >= 2 && value[0] == '"' ? value.substr(1, value.size() - 2)
+                                                  : std::string_view();
+    };
+    id = unquoted(id).substr(0, 64);
+    content = unquoted(content);
+    if (!is_object) return say_error({}, "bad_json", "Not valid JSON");
+    if (type == R"("command")") {
+      if (op == R"("hello")") {
+        of.has_delta = caps.find(R"("delta")") != std::string_view::npos;
         say_welcome(of);
         say(R"({"type":"status","seq":0,"op":"live")", {}, {}, {});
-      } else if (read.op == R"("ping")") {
+      } else if (op == R"("ping")") {
         say(R"({"type":"status","op":"pong","content":"pong")", "ref", id, {});
-      } else if (read.op != R"("ack")") {
+      } else if (op != R"("ack")") {
         say_error(id, "unknown_op", "Unknown command");
       }
-    } else if (read.type != R"("query")") {
+    } else if (type != R"("query")") {
       say_error(id, "unknown_type", "Unknown type");
-    } else if (read.content.empty()) {
+    } else if (content.empty()) {
       say_error(id, "bad_message", "Message content is required");
     } else if (of.running) {
       say_error(id, "busy", "An answer is running");
     } else {
-      ask(of, id, read.content, read.is_streamed(of.has_delta));
+      ask(of, id, content, stream == "true" || (stream.empty() && of.has_delta));
     }
   }
 

@@ -5,7 +5,7 @@
 // on connections that are kept, and not read while a client takes nothing. JSON is RapidJSON's.
 //
 //   beast PORT_OF_MODEL      prints "listening on http://127.0.0.1:PORT/"
-#include "floor/answers.hpp"
+#include "floor/work.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -152,8 +152,7 @@ class model : public std::enable_shared_from_this<model> {
 
 class session final : public asker, public std::enable_shared_from_this<session> {
  public:
-  session(hub& around, tcp::socket socket)
-      : around_(around), socket_(std::move(socket)), said_(around.max_messages) {}
+  session(hub& around, tcp::socket socket) : around_(around), socket_(std::move(socket)) {}
 
   void start() {
     socket_.read_message_max(max_message);
@@ -193,7 +192,7 @@ class session final : public asker, public std::enable_shared_from_this<session>
                         escaped(ended->reason) + R"(","model":")" + escaped(ended->name) + '"';
     if (!ended->usage.empty()) words += R"(,"usage":)" + ended->usage;
     say(std::move(words));
-    said_.add("assistant", text);
+    said_.add("assistant", text, around_.max_messages);
   }
   void on_lost() override {
     if (model_) std::exchange(model_, nullptr)->close();
@@ -287,7 +286,7 @@ class session final : public asker, public std::enable_shared_from_this<session>
           R"(","position":0,"duplicate":false)");
     }
     say(R"({"type":"status","op":"thinking","content":"Thinking...","ref":")" + made.id + '"');
-    said_.add("user", content);
+    said_.add("user", content, around_.max_messages);
     const std::string_view messages = said_.messages();
     std::string body;
     body.reserve(relay_floor::body_begin.size() + messages.size() + relay_floor::body_end.size());
